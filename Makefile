@@ -1,0 +1,51 @@
+# make run    install what the panel needs into .venv and start it (simulated pins where there is no GPIO)
+# make test   install what the tests need, Debian packages included, and run them
+# make lint   ruff, mypy --strict, import-linter
+# make lock   choose the exact versions anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_ARGS ?=
+
+.PHONY: run test lint lock clean
+
+run: $(VENV)/.run
+	exec $(BIN)/pilotlight serve $(RUN_ARGS)
+
+test: $(VENV)/.dev tests/node/node_modules/.installed
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/.packages: tests/packages.sh
+	bash tests/packages.sh
+	@mkdir -p $(VENV) && touch $@
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.packages $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+tests/node/node_modules/.installed: tests/node/package-lock.json $(VENV)/.packages
+	cd tests/node && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+lock: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) tests/node/node_modules dist build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,146 @@
+"""The composition root: builds the rooms of one panel and joins them into one ASGI application."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import socketio
+from quart import Quart
+from quart_cors import cors
+
+from asgi_app import core
+from asgi_app.alone import Alone
+from asgi_app.errors import SetupError
+from asgi_app.hw.driver import LightDriver
+from asgi_app.hw.pins import Address, choose
+from asgi_app.models import Look
+from asgi_app.origins import Origins
+from asgi_app.routes.documents import document_api
+from asgi_app.routes.led import led
+from asgi_app.routes.lights import lights
+from asgi_app.routes.pages import pages
+from asgi_app.routes.problems import handle_problems
+from asgi_app.service import Panel
+from asgi_app.settings import Settings, read_settings
+from asgi_app.store import Store
+from asgi_app.ws.live import live
+from asgi_app.ws.quartsocket import BoundedWebsocketConnection
+from asgi_app.ws.sio import PanelServer
+from asgi_app.ws.sio_led import LedNamespace
+from asgi_app.ws.sio_panel import PanelNamespace
+
+log = logging.getLogger("pilotlight")
+
+
+def web_files() -> Path:
+    """Where `templates/` and `static/` are: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).parent
+    return package / "web" if (package / "web").is_dir() else package.parent
+
+
+class House:
+    """One panel with all its rooms. `app` is the ASGI application; `start` and `stop` are its lifespan.
+
+    `ready` is called once the lights are up and requests are answered.
+    """
+
+    def __init__(self, settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
+        self.settings = settings
+        self.failure: str | None = None
+        self.store = Store(settings.data)
+        stored = self._open_store()
+        pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
+        self.hardware = hardware
+        self.panel = Panel(settings.lights, hardware, stored=stored, save=self.store.save, outbox_limit=settings.outbox)
+        first = {id: core.drive_of(light) for id, light in self.panel.state.lights.items()}
+        self.driver = LightDriver(pins, settings.lights, first)
+        self.panel.attach(self.driver)
+        self.sockets = PanelServer(
+            Origins(settings.cors_origins),
+            max_frame=settings.max_frame,
+            slow_reader=settings.slow_reader,
+            outbox=settings.outbox,
+        )
+        self.app = self._join()
+        self._alone = Alone()
+        self._ready = ready
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Take the pins and show the first levels. Raises `SetupError`, and keeps it in `failure`."""
+        try:
+            await self._start()
+        except SetupError as error:
+            self.failure = error.detail
+            raise
+        self._ready()
+
+    async def _start(self) -> None:
+        self._alone.claim(self.settings.data, simulated=self.hardware.pins == "mock")
+        log.info("pins: %s (%s)", self.hardware.pins, self.hardware.why)
+        if self.hardware.fix:
+            log.info("for more: %s", self.hardware.fix)
+        await self.driver.start(self.panel)
+
+    async def stop(self) -> None:
+        """Lights to their exit level first, then every socket closed, then the store. Stopping twice is no error."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self.panel.stop_asking()
+        await self.driver.close()
+        self.panel.end_sessions()
+        await self.sockets.eio.leave()
+        self.store.close()
+        self._alone.release()
+
+    def _open_store(self) -> dict[str, Look]:
+        try:
+            return self.store.open()
+        except SetupError as error:
+            log.error("%s; levels will not be remembered", error.detail)
+            self.store = Store(None)
+            return {}
+
+    def _join(self) -> socketio.ASGIApp:
+        web = web_files()
+        quart = Quart(
+            "asgi_app",
+            static_folder=str(web / "static"),
+            template_folder=str(web / "templates"),
+        )
+        quart.config["MAX_CONTENT_LENGTH"] = self.settings.max_body
+        quart.asgi_websocket_class = BoundedWebsocketConnection
+        light = "led" if "led" in self.settings.lights else next(iter(self.settings.lights))
+        origins = Origins(self.settings.cors_origins)
+        document_api(quart)
+        handle_problems(quart)
+        for blueprint in (
+            pages(),
+            led(self.panel, light),
+            lights(self.panel),
+            live(self.panel, origins, self.settings.slow_reader),
+        ):
+            quart.register_blueprint(blueprint)
+        cors(quart, allow_origin=self.settings.cors_origins, send_origin_wildcard=False)
+
+        @quart.while_serving
+        async def lifespan() -> AsyncGenerator[None, None]:
+            await self.start()
+            yield
+            await self.stop()
+
+        self.sockets.register_namespace(LedNamespace(self.panel, light))
+        self.sockets.register_namespace(PanelNamespace(self.panel))
+        # No startup or shutdown hook: then the lifespan goes to Quart, and there is one.
+        return socketio.ASGIApp(self.sockets, quart)
+
+
+def create_app(settings: Settings | None = None) -> socketio.ASGIApp:
+    """The panel as an ASGI application, for any ASGI server: `uvicorn --factory asgi_app.app:create_app`.
+
+    Raises `SetupError` where the settings are wrong.
+    """
+    return House(settings or read_settings()).app

@@ -1,0 +1,114 @@
+"""The `pilotlight` command: `serve` runs the panel, `doctor` says what it would drive and what is missing."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import click
+
+from asgi_app import __version__
+from asgi_app.errors import SetupError
+from asgi_app.settings import PREFIX, Settings, read_settings
+
+OWN_FLAG = {"lights"}  # settings that only the file and the environment can say
+
+
+def _flag(name: str, field: Any) -> Callable[[Any], Any]:
+    """The `--flag` of a setting."""
+    kind: Any = str
+    if get_origin(field.annotation) is Literal:
+        kind = click.Choice(get_args(field.annotation))
+    elif field.annotation in (int, float):
+        kind = field.annotation
+    return click.option(
+        f"--{name.replace('_', '-')}",
+        name,
+        type=kind,
+        multiple=get_origin(field.annotation) is list,
+        help=f"{field.description} [{PREFIX}{name.upper()}; default: {_default(field)}]",
+    )
+
+
+def _default(field: Any) -> str:
+    value = field.get_default(call_default_factory=True)
+    return str(value) if value not in ([], None) else "none"
+
+
+def settings_flags(command: Any) -> Any:
+    """Every setting as a flag, and `--config` for the file."""
+    for name, field in reversed(Settings.model_fields.items()):
+        if name not in OWN_FLAG:
+            command = _flag(name, field)(command)
+    config = click.option("--config", type=click.Path(path_type=Path), help=f"Settings file, TOML. [{PREFIX}CONFIG]")
+    return config(command)
+
+
+def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
+    return read_settings(
+        config,
+        **{
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in flags.items()
+            if value not in (None, ())
+        },
+    )
+
+
+def _start_logging(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
+    )
+    for noisy in ("uvicorn", "pilotlight.socketio.library", "pilotlight.engineio.library", "pilotlight.hypercorn"):
+        logging.getLogger(noisy).setLevel(level.upper() if level == "debug" else "WARNING")
+
+
+@click.group()
+@click.version_option(__version__, prog_name="pilotlight")
+def cli() -> None:
+    """A live control panel for the lights on a Raspberry Pi."""
+
+
+@cli.command()
+@settings_flags
+@click.option("--workers", type=int, default=1, hidden=True)
+def serve(config: Path | None, workers: int, **flags: Any) -> None:
+    """Run the panel."""
+    settings = _settings(config, flags)
+    _start_logging(settings.log_level)
+    from asgi_app.serve import serve as run
+
+    def announce(address: str) -> None:
+        click.echo(f"Pilot Light {__version__} is at {address}")
+        if settings.host in ("127.0.0.1", "localhost", "::1"):
+            click.echo("Only this machine can open it; --host 0.0.0.0 opens it to your network.")
+
+    run(settings, workers, announce)
+
+
+@cli.command()
+@settings_flags
+def doctor(config: Path | None, **flags: Any) -> None:
+    """Say which pins would be driven, why, and what is missing."""
+    settings = _settings(config, flags)
+    from asgi_app.doctor import report
+
+    healthy = True
+    for finding in report(settings):
+        healthy = healthy and finding.good
+        click.echo(f"{'ok  ' if finding.good else 'look'} {finding.what}: {finding.says}")
+        if finding.fix:
+            click.echo(f"     try: {finding.fix}")
+    sys.exit(0 if healthy else 1)
+
+
+def main() -> None:
+    """Run the command; what is wrong with the setup is one line on stderr, and exit status 2."""
+    try:
+        cli(prog_name="pilotlight")
+    except SetupError as error:
+        click.echo(f"pilotlight: {error.detail}", err=True)
+        sys.exit(2)

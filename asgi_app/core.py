@@ -1,0 +1,238 @@
+"""The rules of the panel: what a command does to the state, and nothing else.
+
+Pure: no I/O, no clock, no await. `decide` says what a command would do, `apply` does it, `view` says what
+an actor may see of it. Whoever calls them brings the time and drives the pins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asgi_app.errors import BadCommand, LightOffline, NothingToUndo, UnknownLight
+from asgi_app.models import (
+    Actor,
+    Effect,
+    Event,
+    GetState,
+    Light,
+    LightActual,
+    LightChanged,
+    LightFlashed,
+    LightSpec,
+    Look,
+    Ping,
+    SetLight,
+    State,
+    Transition,
+    UndoLight,
+)
+
+FIRST_LEVEL = 50  # percent, at the very first start
+HARDWARE = Actor(name="hardware", via="pin")
+SAME_GESTURE = 2.0  # seconds; changes by one actor closer than this are one step of undo: a whole drag
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What a pin has to do: go to `level` (percent) in `seconds`, show `effect` there, `flash` first."""
+
+    level: int
+    seconds: float = 0.0
+    effect: Effect | None = None
+    flash: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a command does: the events to publish once `drive` has been taken by the hardware."""
+
+    events: tuple[Event, ...] = ()
+    drive: Drive | None = None
+
+
+def decide(state: State, command: SetLight | UndoLight | GetState | Ping, actor: Actor, at: float) -> Decision:
+    """What the command does to this state when the actor asks it at this time (seconds since the epoch).
+
+    Raises `UnknownLight`, `LightOffline`, `NothingToUndo`, `BadCommand`.
+    """
+    match command:
+        case SetLight():
+            return _set_light(_reachable(state, command.light), command, actor, at)
+        case UndoLight():
+            return _undo_light(_reachable(state, command.light), actor, at)
+        case GetState() | Ping():
+            return Decision()
+
+
+def apply(state: State, event: Event) -> State:
+    """The state after the event."""
+    light = event.state if isinstance(event, LightChanged) else state.lights[event.light]
+    if isinstance(event, LightActual):
+        light = light.model_copy(update={"actual": event.actual})
+    return state.model_copy(update={"lights": state.lights | {light.id: light}})
+
+
+def view(state: State, actor: Actor) -> State:
+    """What the actor may see: on an open panel, everything."""
+    return state
+
+
+def light_of(state: State, light: str) -> Light:
+    """The light of this id; raises `UnknownLight`, which names the ones there are."""
+    try:
+        return state.lights[light]
+    except KeyError:
+        raise UnknownLight(f"no light {light!r}; there is {', '.join(state.lights)}", field="light") from None
+
+
+def first_light(id: str, spec: LightSpec, stored: Look | None, at: float) -> Light:
+    """The light as it starts: by its `restore` setting, from what was stored, else at 50 percent."""
+    look = stored or Look(level=FIRST_LEVEL, on=True)
+    match spec.restore:
+        case "off":
+            look = Look(level=look.level, on=False)
+        case int(level):
+            look = Look(level=level, on=True)
+    return Light(
+        id=id,
+        name=spec.name or id.replace("_", " ").replace("-", " ").capitalize(),
+        pin=spec.pin,
+        level=look.level,
+        on=look.on,
+        effect=look.effect if look.on else None,
+        actual=0,
+        online=False,
+        reason="the panel is starting",
+        by=Actor(name="Pilot Light", via="start"),
+        at=at,
+    )
+
+
+def look_of(light: Light) -> Look:
+    """How the light is set."""
+    return Look(level=light.level, on=light.on, effect=light.effect)
+
+
+def drive_of(light: Light) -> Drive:
+    """What the light's pin has to do now."""
+    return Drive(level=light.target, effect=light.effect)
+
+
+# --- what happens without a command ------------------------------------------------------------------------
+
+
+def moved(light: Light, actual: float, at: float) -> Event:
+    """The pin shows another level (percent), on its way."""
+    return LightActual(light=light.id, by=light.by, at=at, actual=round(actual, 1))
+
+
+def settled(light: Light, at: float) -> Event:
+    """The fade has ended where it was going."""
+    return _changed(_with(light, transition=None, actual=float(light.target)), light.by, at)
+
+
+def set_outside(light: Light, level: float, at: float) -> Event:
+    """Somebody else set the pin to this level (percent): the panel follows, and undo takes it back."""
+    look = Look(level=round(level), on=True) if level > 0 else Look(level=light.level, on=False)
+    after = _with(_looking(light, look), transition=None, actual=round(level, 1), undo=look_of(light))
+    return _set_by(after, Actor(name="outside", via="pin"), at)
+
+
+def went_offline(light: Light, reason: str, at: float) -> Event:
+    """The pin cannot be driven any more."""
+    return _changed(_with(light, online=False, reason=reason, transition=None), HARDWARE, at)
+
+
+def came_online(light: Light, at: float) -> Event:
+    """The pin is driven again, and at its target."""
+    return _changed(_with(light, online=True, reason=None, actual=float(light.target)), HARDWARE, at)
+
+
+def rebased(event: Event, light: Light) -> Event:
+    """The event on top of what the pin did while the hardware took it: `light` is the light by now."""
+    if not isinstance(event, LightChanged):
+        return event
+    after = _with(event.state, online=light.online, reason=light.reason)
+    if after.transition is not None or after.effect is not None:
+        after = _with(after, actual=light.actual)
+    return event.model_copy(update={"state": after})
+
+
+# --- the verbs ---------------------------------------------------------------------------------------------
+
+
+def _reachable(state: State, id: str) -> Light:
+    light = light_of(state, id)
+    if not light.online:
+        raise LightOffline(f"{light.name} is offline: {light.reason}", field="light")
+    return light
+
+
+def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Decision:
+    level, on, effect = light.level, light.on, light.effect
+    if command.level is not None:
+        level, on, effect = command.level, True, None
+    elif command.step is not None:
+        stepped = min(max(light.target + command.step, 0), 100)
+        if light.on or stepped > 0:
+            level, on, effect = stepped, True, None
+    if command.effect is not None:
+        effect = None if command.effect == "none" else command.effect
+        on = on or effect is not None
+    if command.on is not None:
+        if effect is not None and command.effect is not None and not command.on:
+            raise BadCommand("an effect needs the light on: leave out on, or effect", field="effect")
+        on = command.on
+        effect = effect if on else None
+    look = Look(level=level, on=on, effect=effect)
+    only_flash = command.flash is not None and look == look_of(light)
+    seconds = command.transition or 0.0
+    drive = Drive(level if on else 0, seconds, effect, command.flash or 0)
+    flashed = [LightFlashed(light=light.id, by=actor, at=at, times=command.flash)] if command.flash else []
+    changed = [] if only_flash else [_look_changed(light, look, seconds, actor, at)]
+    return Decision((*changed, *flashed), drive)
+
+
+def _undo_light(light: Light, actor: Actor, at: float) -> Decision:
+    if light.undo is None:
+        raise NothingToUndo(f"{light.name} has not been changed since the panel started", field="light")
+    look = light.undo
+    event = _look_changed(light, look, 0.0, actor, at, undo=look_of(light))
+    return Decision((event,), Drive(look.level if look.on else 0, 0.0, look.effect))
+
+
+def _look_changed(
+    light: Light, look: Look, seconds: float, actor: Actor, at: float, undo: Look | None = None
+) -> LightChanged:
+    before = look_of(light)
+    same_gesture = actor == light.by and at - light.at < SAME_GESTURE and light.undo is not None
+    if undo is None:
+        undo = light.undo if same_gesture or before == look else before
+    after = _with(
+        _looking(light, look),
+        transition=Transition(seconds=seconds, since=at) if seconds else None,
+        undo=undo,
+    )
+    if not seconds and look.effect is None:
+        after = _with(after, actual=float(after.target))
+    return _set_by(after, actor, at)
+
+
+# --- building events ---------------------------------------------------------------------------------------
+
+
+def _with(light: Light, **changes: object) -> Light:
+    return light.model_copy(update=changes)
+
+
+def _looking(light: Light, look: Look) -> Light:
+    return _with(light, level=look.level, on=look.on, effect=look.effect)
+
+
+def _set_by(light: Light, actor: Actor, at: float) -> LightChanged:
+    """The event of somebody setting the light, who is then shown as the one who did."""
+    return _changed(_with(light, by=actor, at=at), actor, at)
+
+
+def _changed(light: Light, by: Actor, at: float) -> LightChanged:
+    return LightChanged(light=light.id, by=by, at=at, state=light)

@@ -1,0 +1,146 @@
+"""Every way the panel says no.
+
+One tree of exceptions. Each names what was refused, why, and what would be accepted, and carries the
+HTTP status that a transport may use as a hint. `PanelError.problem()` is the RFC 9457 problem object that
+every wire answers with: as a body over REST, inside a reply on a socket.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+PROBLEM_TYPE = "urn:pilotlight:problem:"
+
+
+class PanelError(Exception):
+    """A refusal. `slug` names it for programs, `title` for people, `status` is the HTTP status hint."""
+
+    slug = "refused"
+    title = "The panel refused this"
+    status = 400
+
+    def __init__(self, detail: str, *, field: str | None = None, errors: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors if errors is not None else [{"field": field, "detail": detail}] if field else []
+
+    def problem(self) -> dict[str, Any]:
+        """The problem object of RFC 9457: `type`, `title`, `status`, `detail`, and `errors`, one a field."""
+        return {
+            "type": PROBLEM_TYPE + self.slug,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "errors": self.errors,
+        }
+
+
+# --- what was asked is wrong ------------------------------------------------------------------------------
+
+
+class MalformedJSON(PanelError, ValueError):
+    """The bytes are not JSON (RFC 8259)."""
+
+    slug, title = "malformed-json", "This is not JSON"
+
+
+class BadCommand(PanelError, ValueError):
+    """The JSON is not a command: a wrong type, an unknown or a missing field."""
+
+    slug, title = "bad-command", "This is not a command the panel knows"
+
+
+class BadLevel(PanelError, ValueError):
+    """A level that is no integer from 0 to 100 (percent)."""
+
+    slug, title = "bad-level", "This is not a level"
+
+
+class LevelMissing(BadLevel):
+    """A level was needed and none was given."""
+
+    slug, title = "level-missing", "No level was given"
+
+
+class NotAnInteger(BadLevel):
+    """The level is not an integer."""
+
+    slug, title = "level-not-an-integer", "The level is not an integer"
+
+
+class LevelOutOfRange(BadLevel):
+    """The level is an integer outside 0..100 (percent)."""
+
+    slug, title = "level-out-of-range", "The level is out of range"
+
+
+class UnknownLight(PanelError, LookupError):
+    """No light has this id."""
+
+    slug, title, status = "unknown-light", "There is no such light", 404
+
+
+class NothingToUndo(PanelError, LookupError):
+    """The light has not been changed since the panel started."""
+
+    slug, title, status = "nothing-to-undo", "There is nothing to undo", 409
+
+
+class TooLarge(PanelError, ValueError):
+    """A body or a frame over the limit."""
+
+    slug, title, status = "too-large", "This is too large", 413
+
+
+class NotFound(PanelError, LookupError):
+    """No such path."""
+
+    slug, title, status = "not-found", "There is nothing here", 404
+
+
+class MethodNotAllowed(PanelError):
+    """The path exists, the method does not."""
+
+    slug, title, status = "method-not-allowed", "This method is not allowed here", 405
+
+
+class UnsupportedMediaType(PanelError, ValueError):
+    """A body of a content type that the route does not read."""
+
+    slug, title, status = "unsupported-media-type", "This content type is not read here", 415
+
+
+class ForeignOrigin(PanelError, PermissionError):
+    """A page of another origin asked, and the setting `cors_origins` does not name that origin."""
+
+    slug, title, status = "foreign-origin", "This origin is not allowed", 403
+
+
+# --- what was asked is right, and cannot be done now ------------------------------------------------------
+
+
+class LightOffline(PanelError, ConnectionError):
+    """The pin cannot be driven now; nothing was changed. `detail` says why."""
+
+    slug, title, status = "light-offline", "The light is offline", 503
+
+
+class Restarting(PanelError, ConnectionError):
+    """The panel is shutting down; come back in a moment."""
+
+    slug, title, status = "restarting", "The panel is restarting", 503
+
+
+class InternalError(PanelError):
+    """A fault of the panel's own; the log has the traceback, the client gets this."""
+
+    slug, title, status = "internal-error", "The panel made a mistake", 500
+
+
+# --- what is wrong with the house itself, at start --------------------------------------------------------
+
+
+class SetupError(PanelError):
+    """The panel cannot start like this: one clear line for the person at the terminal."""
+
+    slug, title, status = "setup", "The panel cannot start", 500

@@ -1,0 +1,1 @@
+"""The hardware: which pins there are, and the one driver that writes them."""

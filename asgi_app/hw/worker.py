@@ -1,0 +1,62 @@
+"""The one thread in which the pins are driven, since gpiozero's calls block.
+
+A call that hangs (a daemon that stopped answering in the middle of a command) cannot be cancelled in
+Python: the worker is then abandoned, with its thread, and the driver makes a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+Job = tuple[Callable[[], Any], asyncio.Future[Any], asyncio.AbstractEventLoop]
+
+
+class Worker:
+    """A daemon thread that runs one call at a time, in the order they were given."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="pins", daemon=True).start()
+
+    async def call(self, function: Callable[[], T], timeout: float) -> T:
+        """Run the function in the thread; its result, or what it raised.
+
+        Raises `TimeoutError` when it took longer than `timeout` seconds: then abandon this worker.
+        """
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+        self._jobs.put((function, result, loop))
+        return await asyncio.wait_for(result, timeout)
+
+    def abandon(self) -> None:
+        """Let the thread end after the call it is in, if it ever returns."""
+        self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            function, result, loop = job
+            value: Any = None
+            fault: BaseException | None = None
+            try:
+                value = function()
+            except BaseException as error:  # whatever it is belongs to the one who asked
+                fault = error
+            try:
+                loop.call_soon_threadsafe(_settle, result, value, fault)
+            except RuntimeError:  # the loop is gone, and with it the one who asked
+                return
+
+
+def _settle(result: asyncio.Future[Any], value: Any, fault: BaseException | None) -> None:
+    if result.done():  # the one who asked gave up
+        return
+    if fault is None:
+        result.set_result(value)
+    else:
+        result.set_exception(fault)

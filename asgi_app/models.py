@@ -1,0 +1,431 @@
+"""The words of the panel: lights, commands, events, replies, as pydantic models.
+
+Units everywhere: *level* and *actual* in percent (0..100), *duty cycle* as a fraction (0..1), times in
+seconds, `at` in seconds since the Unix epoch, frequency in Hz.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import pydantic_core
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    computed_field,
+    model_validator,
+)
+
+from asgi_app.errors import BadCommand, LevelOutOfRange, MalformedJSON, NotAnInteger, PanelError
+
+# --- levels -----------------------------------------------------------------------------------------------
+
+INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,18}\s*", re.ASCII)
+
+
+def shown(text: str) -> str:
+    """The text, short enough for a message."""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def as_json(value: object) -> str:
+    """The value as JSON writes it, short enough for a message."""
+    return shown(pydantic_core.to_json(value, fallback=repr).decode())
+
+
+def integer(value: object, *, field: str = "level") -> int:
+    """The integer that a JSON value is: 70 or 70.0, no boolean, no text.
+
+    Raises `NotAnInteger`.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise NotAnInteger(f"{as_json(value)} is not a valid integer", field=field)
+
+
+def level_in_range(value: int, *, field: str = "level") -> int:
+    """The level itself when it is in 0..100 percent; raises `LevelOutOfRange`."""
+    if 0 <= value <= 100:
+        return value
+    raise LevelOutOfRange(
+        f"Invalid argument: {shown(str(value))}. argument must be within the range 0 - 100", field=field
+    )
+
+
+def text_or_integer(value: object) -> int:
+    """The integer in what a form, a query string or an old page sends: as `integer`, or the text of one.
+
+    Raises `NotAnInteger`.
+    """
+    if not isinstance(value, str):
+        return integer(value)
+    if INTEGER_TEXT.fullmatch(value):
+        return int(value)
+    raise NotAnInteger(f"{shown(value)} is not a valid integer", field="level")
+
+
+Level = Annotated[
+    int,
+    BeforeValidator(lambda value: level_in_range(integer(value))),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 100, "description": "Percent."}),
+]
+Step = Annotated[
+    int,
+    BeforeValidator(lambda value: integer(value, field="step")),
+    Field(ge=-100, le=100),
+    WithJsonSchema({"type": "integer", "minimum": -100, "maximum": 100, "description": "Percent points."}),
+]
+Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+Effect = Literal["pulse", "blink", "candle"]
+LightId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+
+
+class Frozen(BaseModel):
+    """A value: never changed, only replaced."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Strict(BaseModel):
+    """What a client sends: exact types, and no field that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+# --- who ---------------------------------------------------------------------------------------------------
+
+
+class Actor(Frozen):
+    """Who asked, and on which wire: shown beside what they did."""
+
+    name: str = Field(max_length=64, description="A person's or a device's name, as it gave it.")
+    via: str = Field(description="rest, live, panel, socketio; pin for a change made outside the panel; start.")
+
+
+BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+DEVICES = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS X", "Mac"),
+    ("Windows", "Windows"),
+    ("Linux", "Linux"),
+)
+
+
+def actor_name(given: str | None, user_agent: str | None) -> str:
+    """The name to show: the one given, else what the User-Agent says ("curl", "Chrome on Android")."""
+    if given and (name := " ".join(given.split())):
+        return name[:64]
+    agent = user_agent or ""
+    if agent.startswith("Mozilla/"):
+        browser = next((name for mark, name in BROWSERS if mark in agent), "Browser")
+        device = next((name for mark, name in DEVICES if mark in agent), "")
+        return f"{browser} on {device}" if device else browser
+    product = re.match(r"[\w.+-]{1,64}", agent)
+    return product[0] if product else "someone"
+
+
+# --- lights ------------------------------------------------------------------------------------------------
+
+
+class LightSpec(BaseModel):
+    """What a light is, from the settings: its pin and how level becomes duty cycle."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    pin: int = Field(ge=0, le=27, description="GPIO number (BCM), not the pin's place on the header.")
+    name: str | None = Field(None, min_length=1, max_length=64, description="What people call it.")
+    frequency: int = Field(100, ge=10, le=10_000, description="PWM frequency in Hz.")
+    min: float = Field(0, ge=0, le=100, description="Duty cycle in percent that level 1 starts from.")
+    max: float = Field(100, ge=0, le=100, description="Duty cycle in percent of level 100.")
+    gamma: float = Field(1.0, ge=0.1, le=10, description="1.0: level N is duty N/100; 2.8 suits the eye.")
+    exit: Literal["keep", "off"] | Level = Field("keep", description="What the light does when the panel stops.")
+    restore: Literal["last", "off"] | Level = Field("last", description="What it does when the panel starts.")
+    active_high: bool = Field(True, description="False when the LED is wired from 3.3 V to the pin.")
+
+    @model_validator(mode="after")
+    def _min_below_max(self) -> LightSpec:
+        if self.min >= self.max:
+            raise ValueError(f"min ({self.min:g}) must be below max ({self.max:g})")
+        return self
+
+    def duty(self, level: float) -> float:
+        """Duty cycle (0..1) of a level (percent): `min + (max - min) * (level / 100) ** gamma`, and 0 at 0."""
+        if level <= 0:
+            return 0.0
+        share = min(level, 100.0) / 100
+        return float(self.min + (self.max - self.min) * share**self.gamma) / 100
+
+    def level(self, duty: float) -> float:
+        """The level (percent) that a duty cycle (0..1) shows: the inverse of `duty`."""
+        if duty <= 0:
+            return 0.0
+        share = (duty * 100 - self.min) / (self.max - self.min)
+        return float(100 * min(max(share, 0.0), 1.0) ** (1 / self.gamma))
+
+
+class Transition(Frozen):
+    """A fade under way."""
+
+    seconds: float = Field(description="How long the whole fade takes.")
+    since: float = Field(description="When it began, seconds since the Unix epoch.")
+
+
+class Look(Frozen):
+    """How a light is set: what undo goes back to."""
+
+    level: int
+    on: bool
+    effect: Effect | None = None
+
+
+class Light(Frozen):
+    """One light as everybody sees it."""
+
+    id: str
+    name: str
+    pin: int = Field(description="GPIO number (BCM).")
+    level: int = Field(description="Percent; kept while the light is off.")
+    on: bool
+    effect: Effect | None = None
+    transition: Transition | None = None
+    actual: float = Field(description="What the pin shows now, percent; moves during a fade or an effect.")
+    online: bool = Field(description="Whether the pin can be driven.")
+    reason: str | None = Field(None, description="Why it is offline.")
+    by: Actor = Field(description="Who set it last.")
+    at: float = Field(description="When they did, seconds since the Unix epoch.")
+    undo: Look | None = Field(None, description="What undo would go back to.")
+
+    @computed_field(description="What the pin is heading for, percent: the level, or 0 while off.")  # type: ignore[prop-decorator]
+    @property
+    def target(self) -> int:
+        return self.level if self.on else 0
+
+
+class Hardware(Frozen):
+    """Which pins the panel drives, and why these."""
+
+    pins: Literal["pigpio", "lgpio", "mock"]
+    why: str
+    fix: str | None = Field(None, description="The command that would give more, where something is missing.")
+
+
+class State(Frozen):
+    """Everything the panel knows that a client may see."""
+
+    lights: dict[str, Light]
+    hardware: Hardware
+
+
+# --- commands ----------------------------------------------------------------------------------------------
+
+
+class LightChange(Strict):
+    """The verbs of a light; at least one, and each leaves what it does not name as it is."""
+
+    level: Level | None = None
+    step: Step | None = None
+    on: bool | None = None
+    transition: Seconds | None = Field(None, description="Fade there in so many seconds.")
+    effect: Effect | Literal["none"] | None = Field(None, description="none ends the effect.")
+    flash: int | None = Field(None, ge=1, le=20, description="Flash so many times, then go on as before.")
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> LightChange:
+        if self.level is not None and self.step is not None:
+            raise ValueError("give level or step, not both")
+        if {self.level, self.step, self.on, self.effect, self.flash} == {None}:
+            raise ValueError("give at least one of level, step, on, effect, flash")
+        return self
+
+
+class SetLight(LightChange):
+    """Change a light."""
+
+    do: Literal["set_light"] = "set_light"
+    light: str
+
+
+class UndoLight(Strict):
+    """Set a light back to what it was before its last change; a second undo brings the change back."""
+
+    do: Literal["undo_light"] = "undo_light"
+    light: str
+
+
+class GetState(Strict):
+    """Ask for a snapshot."""
+
+    do: Literal["get_state"] = "get_state"
+
+
+class Ping(Strict):
+    """Ask for nothing but the reply: measures the round trip."""
+
+    do: Literal["ping"] = "ping"
+
+
+Command = Annotated[SetLight | UndoLight | GetState | Ping, Field(discriminator="do")]
+COMMAND: TypeAdapter[SetLight | UndoLight | GetState | Ping] = TypeAdapter(Command)
+
+
+# --- events ------------------------------------------------------------------------------------------------
+
+
+class LightChanged(Frozen):
+    """A light was set, went offline, came back, or settled after a fade: the light as it is now."""
+
+    event: Literal["light_changed"] = "light_changed"
+    light: str
+    by: Actor
+    at: float
+    state: Light
+
+    @property
+    def key(self) -> str:
+        """A newer one replaces an unsent one: the state is whole."""
+        return f"light:{self.light}"
+
+
+class LightActual(Frozen):
+    """What the pin shows moved, during a fade or an effect."""
+
+    event: Literal["light_actual"] = "light_actual"
+    light: str
+    by: Actor
+    at: float
+    actual: float
+
+    @property
+    def key(self) -> str:
+        """A newer one replaces an unsent one."""
+        return f"actual:{self.light}"
+
+
+class LightFlashed(Frozen):
+    """A light flashes; its level stays as it is."""
+
+    event: Literal["light_flashed"] = "light_flashed"
+    light: str
+    by: Actor
+    at: float
+    times: int
+
+    @property
+    def key(self) -> str | None:
+        """The newest flash is the one to show."""
+        return f"flash:{self.light}"
+
+
+Event = Annotated[LightChanged | LightActual | LightFlashed, Field(discriminator="event")]
+
+
+class Snapshot(Frozen):
+    """Everything, at one moment: what a client starts from."""
+
+    epoch: str = Field(description="New for each start of the panel.")
+    rev: int = Field(description="Rises with every event.")
+    state: State
+
+
+# --- replies -----------------------------------------------------------------------------------------------
+
+
+class Reply(Frozen):
+    """The one answer to one command, to its asker: it worked, or why not."""
+
+    ok: bool
+    rev: int = Field(description="The panel's revision when the command was done.")
+    light: Light | None = None
+    snapshot: Snapshot | None = None
+    problem: dict[str, Any] | None = None
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that fits."""
+        return 200 if self.problem is None else int(self.problem["status"])
+
+    def on_wire(self, id: object) -> dict[str, Any]:
+        """The reply as native clients get it: `{"reply": id, "ok": true, …}`."""
+        fields = self.model_dump(mode="json")
+        return {"reply": id, **{name: value for name, value in fields.items() if value is not None}}
+
+
+# --- from the wire -----------------------------------------------------------------------------------------
+
+
+def parse_json(data: str | bytes) -> Any:
+    """The value of a JSON text (RFC 8259: no NaN, no Infinity).
+
+    Raises `MalformedJSON`.
+    """
+    try:
+        return pydantic_core.from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        raise MalformedJSON(f"Failed to decode JSON object: {error}") from None
+
+
+def refusal(error: ValidationError) -> PanelError:
+    """What pydantic found, as one of the panel's own errors: the first fault is the detail, all are listed."""
+    errors = []
+    first: PanelError | None = None
+    for fault in error.errors(include_url=False):
+        cause = fault.get("ctx", {}).get("error")
+        if first is None and isinstance(cause, PanelError):
+            first = cause
+        field = ".".join(str(part) for part in fault["loc"] if part not in ("set_light", "undo_light")) or None
+        if isinstance(cause, PanelError):
+            message = cause.detail
+        elif fault["type"] == "extra_forbidden":
+            message = "unknown field"
+        elif fault["type"].startswith("union_tag"):
+            field, message = (
+                "do",
+                f"there is {fault['ctx'].get('expected_tags') or 'set_light, undo_light, get_state, ping'}",
+            )
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+        errors.append({"field": field, "detail": message})
+    if first is not None:
+        return type(first)(first.detail, errors=errors)
+    named = errors[0]
+    return BadCommand(f"{named['field']}: {named['detail']}" if named["field"] else str(named["detail"]), errors=errors)
+
+
+def parse_command(value: object) -> SetLight | UndoLight | GetState | Ping:
+    """The command in a JSON value.
+
+    Raises `BadCommand`, or `BadLevel` for a level.
+    """
+    if not isinstance(value, dict):
+        raise BadCommand(f"a command is a JSON object like {{'do': 'ping'}}, not {as_json(value)}")
+    try:
+        return COMMAND.validate_python({key: item for key, item in value.items() if key != "id"})
+    except ValidationError as error:
+        raise refusal(error) from None
+
+
+def parse_change(value: object, light: str) -> SetLight:
+    """The command that a PATCH body asks of a light; raises as `parse_command`."""
+    if not isinstance(value, dict):
+        raise BadCommand(f"the body is a JSON object like {{'level': 70}}, not {as_json(value)}")
+    if both := {"do", "light", "id"} & set(value):
+        raise BadCommand(f"{sorted(both)[0]} is said by the path, not in the body")
+    command = parse_command({"do": "set_light", "light": light, **value})
+    assert isinstance(command, SetLight)
+    return command

@@ -1,0 +1,37 @@
+"""Which web pages may use the panel: one rule for REST, native WebSockets and Socket.IO.
+
+Browsers name the page's origin (RFC 6454) in the Origin header; programs send none. Absent is allowed, the
+panel's own origin is allowed, and so is what the setting `cors_origins` names.
+"""
+
+from __future__ import annotations
+
+import logging
+
+log = logging.getLogger("pilotlight.origins")
+
+
+class Origins:
+    """The rule, and the log line that says how to allow what it refused: once an origin."""
+
+    def __init__(self, allowed: list[str]) -> None:
+        self.allowed = frozenset(origin.rstrip("/") for origin in allowed)
+        self._refused: set[str] = set()
+
+    def allows(self, origin: str | None, *, scheme: str, host: str | None) -> bool:
+        """Whether a page of this origin may use the panel that was asked for under `scheme://host`."""
+        if not origin or "*" in self.allowed or origin in self.allowed:
+            return True
+        if scheme in ("ws", "wss"):
+            scheme = scheme.replace("ws", "http", 1)
+        if host and origin.lower() == f"{scheme}://{host}".lower():
+            return True
+        self._log_once(origin)
+        return False
+
+    def _log_once(self, origin: str) -> None:
+        if origin in self._refused or len(self._refused) >= 1000:  # a script that makes origins up fills no log
+            return
+        self._refused.add(origin)
+        names = sorted(self.allowed | {origin})
+        log.warning("refused a page of origin %s; the setting cors_origins = %s would allow it", origin, names)

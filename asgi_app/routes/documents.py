@@ -1,0 +1,46 @@
+"""What the OpenAPI document says beside the models: the problem object, and the document's own heading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+from quart import Quart
+from quart_schema import Info, QuartSchema
+
+from asgi_app import __version__
+
+
+class FieldFault(BaseModel):
+    """One field that was wrong."""
+
+    field: str | None
+    detail: str
+
+
+class Problem(BaseModel):
+    """A refusal (RFC 9457): nothing was changed."""
+
+    type: str = Field(description="urn:pilotlight:problem:<slug>; the slugs are listed in docs/wires.md.")
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldFault]
+    message: Any = Field(description="What clients of the old API read; the detail in newer routes.")
+
+
+def document_api(app: Quart) -> None:
+    """Serve OpenAPI 3.1 at `/openapi.json`; the viewer at `/docs` is one of our pages and needs no network."""
+    QuartSchema(
+        app,
+        openapi_path="/openapi.json",
+        swagger_ui_path=None,
+        redoc_ui_path=None,
+        scalar_ui_path=None,
+        info=Info(
+            title="Pilot Light",
+            version=__version__,
+            description="The REST face of the panel. The sockets (ws /live, Socket.IO) speak the same words: "
+            "see docs/wires.md.",
+        ),
+    )

@@ -1,0 +1,65 @@
+"""How a refusal looks over HTTP: `application/problem+json` (RFC 9457), with the old wires' `message` in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from quart import Quart, Response, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
+from werkzeug.exceptions import NotFound as WerkzeugNotFound
+
+from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooLarge
+
+log = logging.getLogger("pilotlight.routes")
+
+METHOD_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def problem_response(problem: dict[str, Any], message: Any = None) -> Response:
+    """The problem as a response; `message` is what clients of the old wires read, the detail by default."""
+    body = {**problem, "message": message if message is not None else problem["detail"]}
+    return Response(json.dumps(body), status=problem["status"], content_type="application/problem+json")
+
+
+def handle_problems(app: Quart) -> None:
+    """Have every error of the app answered as a problem: the panel's own, routing's, and a fault of ours."""
+
+    @app.errorhandler(PanelError)
+    async def refused(error: PanelError) -> Response:
+        return problem_response(error.problem())
+
+    @app.errorhandler(HTTPException)
+    async def http_error(error: HTTPException) -> Response:
+        return _of_http(error)
+
+    @app.errorhandler(Exception)
+    async def fault(error: Exception) -> Response:
+        log.exception("%s %s failed", request.method, request.path, exc_info=error)
+        return problem_response(InternalError("the panel made a mistake; its log has more").problem())
+
+
+def _of_http(error: HTTPException) -> Response:
+    match error:
+        case WerkzeugMethodNotAllowed():
+            methods = error.valid_methods or []
+            response = problem_response(MethodNotAllowed("The method is not allowed for the requested URL.").problem())
+            response.headers["Allow"] = ", ".join(name for name in METHOD_ORDER if name in methods)
+            return response
+        case WerkzeugNotFound():
+            return problem_response(NotFound(f"there is nothing at {request.path}").problem())
+        case RequestEntityTooLarge():
+            limit = request.max_content_length
+            return problem_response(TooLarge(f"the body is over {limit} bytes, the setting max_body").problem())
+    status = error.code or 500
+    return problem_response(
+        {
+            "type": f"{PROBLEM_TYPE}http-{status}",
+            "title": error.name,
+            "status": status,
+            "detail": error.description or error.name,
+            "errors": [],
+        }
+    )

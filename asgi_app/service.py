@@ -1,0 +1,316 @@
+"""The only door: `Panel.ask` for commands, `Panel.session` for what happens.
+
+The panel keeps the state, asks `core` what a command would do, has the hardware do it, and only then
+commits: so the state never says what the pin did not take. Commands on one light go in order of arrival;
+those that arrive while the pin is being written are decided together and share the next write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Protocol
+
+from asgi_app import core
+from asgi_app.core import Decision, Drive
+from asgi_app.errors import InternalError, PanelError, Restarting
+from asgi_app.hub import GOING_AWAY, Channel, Closed, Message, Outbox
+from asgi_app.models import (
+    Actor,
+    Event,
+    GetState,
+    Hardware,
+    Light,
+    LightSpec,
+    Look,
+    Ping,
+    Reply,
+    SetLight,
+    Snapshot,
+    State,
+    UndoLight,
+)
+
+log = logging.getLogger("pilotlight.service")
+
+HISTORY = 1024  # events kept for those who come back; older than that they get a snapshot
+
+AnyCommand = SetLight | UndoLight | GetState | Ping
+
+
+class Driver(Protocol):
+    """What the panel needs of the hardware."""
+
+    async def drive(self, light: str, drive: Drive) -> None:
+        """Have the pin do this; returns once the hardware took it. Raises `LightOffline`, nothing changed."""
+
+
+class _Asked:
+    """A command on its way through a lane."""
+
+    __slots__ = ("actor", "command", "decision", "reply")
+
+    def __init__(self, actor: Actor, command: SetLight | UndoLight, reply: asyncio.Future[Reply]) -> None:
+        self.actor = actor
+        self.command = command
+        self.reply = reply
+        self.decision = Decision()
+
+    def answer(self, reply: Reply) -> None:
+        if not self.reply.done():  # the asker may have gone
+            self.reply.set_result(reply)
+
+
+class Panel:
+    """One panel: its state, its lights, and everybody who watches.
+
+    `save(light, look)` is called after each change, to keep it for the next start; it must not block.
+    """
+
+    def __init__(
+        self,
+        specs: Mapping[str, LightSpec],
+        hardware: Hardware,
+        *,
+        stored: Mapping[str, Look] | None = None,
+        save: Callable[[str, Look], None] = lambda light, look: None,
+        clock: Callable[[], float] = time.time,
+        outbox_limit: int = 256,
+    ) -> None:
+        stored = stored or {}
+        now = clock()
+        lights = {id: core.first_light(id, spec, stored.get(id), now) for id, spec in specs.items()}
+        self.epoch = uuid.uuid4().hex
+        self.rev = 0
+        self.state = State(lights=lights, hardware=hardware)
+        self.channel = Channel()
+        self._driver: Driver | None = None
+        self._save = save
+        self._clock = clock
+        self._outbox_limit = outbox_limit
+        self._history: deque[Message] = deque(maxlen=HISTORY)
+        self._lanes: dict[str, list[_Asked]] = {}
+        self._lane_tasks: set[asyncio.Task[None]] = set()
+        self._sessions: set[Session] = set()
+        self._snapshot: Message | None = None
+        self._closing = False
+
+    def attach(self, driver: Driver) -> None:
+        """Join the hardware to the panel; before that every light is offline."""
+        self._driver = driver
+
+    # --- commands ------------------------------------------------------------------------------------------
+
+    async def ask(self, actor: Actor, command: AnyCommand) -> Reply:
+        """Do the command. Never raises a `PanelError`: a refusal is a reply with a problem in it."""
+        try:
+            if self._closing:
+                raise Restarting("the panel is restarting; nothing was changed, ask again in a moment")
+            match command:
+                case GetState():
+                    return Reply(ok=True, rev=self.rev, snapshot=self.snapshot(actor))
+                case Ping():
+                    return Reply(ok=True, rev=self.rev)
+                case _:
+                    return await self._through_lane(actor, command)
+        except PanelError as error:
+            return self.refused(error)
+
+    def refused(self, error: PanelError) -> Reply:
+        """The reply to a command that was refused, or never was one."""
+        return Reply(ok=False, rev=self.rev, problem=error.problem())
+
+    def light(self, id: str) -> Light:
+        """The light as it is now. Raises `UnknownLight`."""
+        return core.light_of(self.state, id)
+
+    async def _through_lane(self, actor: Actor, command: SetLight | UndoLight) -> Reply:
+        core.light_of(self.state, command.light)
+        asked = _Asked(actor, command, asyncio.get_running_loop().create_future())
+        lane = self._lanes.get(command.light)
+        if lane is None:
+            self._lanes[command.light] = [asked]
+            task = asyncio.create_task(self._run_lane(command.light), name=f"lane {command.light}")
+            self._lane_tasks.add(task)
+            task.add_done_callback(self._lane_tasks.discard)
+        else:
+            lane.append(asked)
+        return await asked.reply
+
+    async def _run_lane(self, light: str) -> None:
+        while batch := self._lanes[light]:
+            self._lanes[light] = []
+            try:
+                await self._do(light, batch)
+            except PanelError as error:
+                for asked in batch:
+                    asked.answer(self.refused(error))
+            except Exception:
+                log.exception("the lane of light %s failed; its commands were refused", light)
+                for asked in batch:
+                    asked.answer(self.refused(InternalError("the panel made a mistake; its log has more")))
+        del self._lanes[light]
+
+    async def _do(self, light: str, batch: Iterable[_Asked]) -> None:
+        """Decide the batch in order on the state so far, write the pin once, then commit."""
+        state, at = self.state, self._clock()
+        drive: Drive | None = None
+        accepted = []
+        for asked in batch:
+            try:
+                asked.decision = core.decide(state, asked.command, asked.actor, at)
+            except PanelError as error:
+                asked.answer(self.refused(error))
+                continue
+            accepted.append(asked)
+            drive = asked.decision.drive or drive
+            for event in asked.decision.events:
+                state = core.apply(state, event)
+        if drive is not None:
+            if self._driver is None:
+                raise Restarting("the panel is starting")
+            await self._driver.drive(light, drive)
+        for asked in accepted:
+            for event in asked.decision.events:
+                self._commit(core.rebased(event, self.state.lights[light]))
+            asked.answer(Reply(ok=True, rev=self.rev, light=self.state.lights[light]))
+        self._save(light, core.look_of(self.state.lights[light]))
+
+    # --- events --------------------------------------------------------------------------------------------
+
+    def _commit(self, event: Event) -> None:
+        self.state = core.apply(self.state, event)
+        self.rev += 1
+        self._snapshot = None
+        message = Message({"rev": self.rev, **event.model_dump(mode="json")}, rev=self.rev, key=event.key)
+        self._history.append(message)
+        self.channel.publish(message)
+
+    def snapshot(self, actor: Actor) -> Snapshot:
+        """Everything the actor may see, now."""
+        return Snapshot(epoch=self.epoch, rev=self.rev, state=core.view(self.state, actor))
+
+    def session(self, actor: Actor, *, resume: tuple[str, int] | None = None, outbox: Outbox | None = None) -> Session:
+        """A live subscription of this actor: what it starts from, then every event.
+
+        `resume` is the epoch and rev of the last thing a returning client had: it starts with exactly what it
+        missed where that is still known, else with a snapshot.
+        """
+        return Session(
+            self,
+            actor,
+            resume,
+            outbox or Outbox(lambda: self.snapshot_message(actor), limit=self._outbox_limit),
+        )
+
+    def opening(self, actor: Actor, resume: tuple[str, int] | None) -> Message:
+        """What a session starts with: the events missed, or a snapshot."""
+        if resume is not None and (missed := self._missed(*resume)) is not None:
+            return Message(
+                {"epoch": self.epoch, "rev": self.rev, "events": [message.data for message in missed]},
+                rev=self.rev,
+            )
+        return self.snapshot_message(actor)
+
+    def snapshot_message(self, actor: Actor) -> Message:
+        """The snapshot as a message; the same one for everybody as long as nothing happens."""
+        if self._snapshot is None:
+            self._snapshot = Message(self.snapshot(actor).model_dump(mode="json"), rev=self.rev)
+        return self._snapshot
+
+    def _missed(self, epoch: str, rev: int) -> list[Message] | None:
+        oldest = self._history[0].rev if self._history else self.rev + 1
+        if epoch != self.epoch or not oldest - 1 <= rev <= self.rev:
+            return None
+        return [message for message in self._history if message.rev > rev]
+
+    # --- what the hardware says ----------------------------------------------------------------------------
+
+    def light_moved(self, id: str, actual: float) -> None:
+        """The pin shows another level (percent), on its way in a fade or an effect."""
+        self._commit(core.moved(self.state.lights[id], actual, self._clock()))
+
+    def light_settled(self, id: str) -> None:
+        """The fade has ended at its target."""
+        light = self.state.lights[id]
+        if light.transition is not None:
+            self._commit(core.settled(light, self._clock()))
+        elif light.actual != light.target:
+            self._commit(core.moved(light, light.target, self._clock()))
+
+    def light_set_outside(self, id: str, level: float) -> None:
+        """Somebody else set the pin to this level (percent)."""
+        event = core.set_outside(self.state.lights[id], level, self._clock())
+        self._commit(event)
+        self._save(id, core.look_of(self.state.lights[id]))
+
+    def light_offline(self, id: str, reason: str) -> None:
+        """The pin cannot be driven."""
+        light = self.state.lights[id]
+        if light.online or light.reason != reason:
+            self._commit(core.went_offline(light, reason, self._clock()))
+
+    def light_online(self, id: str) -> None:
+        """The pin is driven again and shows its target."""
+        self._commit(core.came_online(self.state.lights[id], self._clock()))
+
+    # --- the end -------------------------------------------------------------------------------------------
+
+    def stop_asking(self) -> None:
+        """From now on every command is refused: the panel is going down."""
+        self._closing = True
+
+    def end_sessions(self) -> None:
+        """Close every session with a code that says "restarting"."""
+        for session in list(self._sessions):
+            session.outbox.close(GOING_AWAY, "restarting")
+
+    # `Session` is the only one who calls these two.
+    def _enter(self, session: Session) -> None:
+        self._sessions.add(session)
+        self.channel.join(session.outbox)
+        if self._closing:
+            session.outbox.close(GOING_AWAY, "restarting")
+
+    def _leave(self, session: Session) -> None:
+        self._sessions.discard(session)
+        self.channel.leave(session.outbox)
+
+
+class Session:
+    """What one connection sees. A context manager: subscribed inside, gone outside.
+
+    with panel.session(actor) as session:
+        async for messages in session:   # the opening first, then batches of events
+            ...
+    """
+
+    def __init__(self, panel: Panel, actor: Actor, resume: tuple[str, int] | None, outbox: Outbox) -> None:
+        self.actor = actor
+        self.outbox = outbox
+        self.opening = Message({})
+        self._panel = panel
+        self._resume = resume
+
+    def __enter__(self) -> Session:
+        self.opening = self._panel.opening(self.actor, self._resume)
+        self._panel._enter(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._panel._leave(self)
+
+    async def __aiter__(self) -> AsyncIterator[list[Message]]:
+        yield [self.opening]
+        while True:
+            try:
+                yield await self.outbox.take()
+            except Closed:
+                return

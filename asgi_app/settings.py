@@ -1,0 +1,152 @@
+"""Every setting of the panel, in one class.
+
+A value comes from a `--flag`, else the environment (`PILOTLIGHT_PORT`), else the TOML file, else the default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from asgi_app.errors import SetupError
+from asgi_app.models import LightId, LightSpec
+
+PREFIX = "PILOTLIGHT_"
+MIB = 1024 * 1024
+
+
+def default_data() -> Path:
+    """The user's data directory for the panel."""
+    return Path(platformdirs.user_data_dir("pilotlight"))
+
+
+def default_config() -> Path:
+    """The settings file that is read where none is named."""
+    return Path(platformdirs.user_config_dir("pilotlight")) / "pilotlight.toml"
+
+
+class Settings(BaseSettings):
+    """The settings, checked. `read_settings` builds one and turns what is wrong into a sentence."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=False, env_ignore_empty=True
+    )
+    toml: ClassVar[Path | None] = None
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every network this machine is in.")
+    port: int = Field(5000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    server: Literal["uvicorn", "hypercorn"] = Field("uvicorn", description="The ASGI server that runs the panel.")
+    pins: Literal["auto", "pigpio", "lgpio", "mock"] = Field("auto", description="How the pins are driven.")
+    pigpio_host: str = Field(
+        default_factory=lambda: os.environ.get("PIGPIO_ADDR", "localhost"),
+        description="Where pigpiod runs; PIGPIO_ADDR, where set, is the default.",
+    )
+    pigpio_port: int = Field(
+        default_factory=lambda: int(os.environ.get("PIGPIO_PORT", "8888")),
+        ge=1,
+        le=65535,
+        description="Its port; PIGPIO_PORT, where set, is the default.",
+    )
+    data: Path = Field(default_factory=default_data, description="Directory of what the panel remembers.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the log says.")
+    cors_origins: list[str] = Field(
+        default_factory=list,
+        description="Origins whose pages may use this panel, such as https://my.page; * for every one. "
+        "REST, WebSocket and Socket.IO alike; empty: the panel's own pages only.",
+    )
+    max_body: int = Field(MIB, ge=1024, description="Bytes of an HTTP body, at most.")
+    max_frame: int = Field(MIB, ge=1024, description="Bytes of a WebSocket message; a larger one is closed with 1009.")
+    slow_reader: float = Field(
+        30.0, gt=0, le=3600, description="Seconds after which a connection that reads nothing is cut."
+    )
+    outbox: int = Field(
+        256, ge=8, le=65536, description="Events a connection may be behind before it gets a snapshot instead."
+    )
+    lights: dict[LightId, LightSpec] = Field(
+        default_factory=lambda: {"led": LightSpec(pin=21, name="Light")},
+        description="The lights, each a table [lights.<id>].",
+    )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if origin != "*" and ("://" not in origin or origin.count("/") > 2):
+                raise ValueError(f"{origin!r} is no origin; write it like https://my.page or http://192.168.0.9:8080")
+        return origins
+
+    @field_validator("lights")
+    @classmethod
+    def _one_light_a_pin(cls, lights: dict[str, LightSpec]) -> dict[str, LightSpec]:
+        if not lights:
+            raise ValueError("at least one light is needed")
+        twice = [pin for pin, count in Counter(spec.pin for spec in lights.values()).items() if count > 1]
+        if twice:
+            raise ValueError(f"two lights are on pin {twice[0]}; each needs its own")
+        return lights
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        sources = (init_settings, env_settings)
+        return (*sources, TomlConfigSettingsSource(settings_cls, cls.toml)) if cls.toml else sources
+
+
+def read_settings(config: Path | None = None, **flags: Any) -> Settings:
+    """The settings from flags, environment and file.
+
+    Raises `SetupError`: one line that names each setting that is wrong, where it came from, and what would do.
+    """
+    file = config or _config_from_environment()
+    if file is not None:
+        _readable(file)
+    given = {name: value for name, value in flags.items() if value is not None}
+    configured: type[Settings] = type("Settings", (Settings,), {"toml": file, "__module__": __name__})
+    try:
+        return configured(**given)
+    except ValidationError as error:
+        raise SetupError("; ".join(_fault(fault, given, file) for fault in error.errors())) from error
+    except ValueError as error:  # pydantic-settings: a list or a table in the environment that is not JSON
+        raise SetupError(f"{error}; lists and tables in {PREFIX}* are written as JSON") from error
+
+
+def _config_from_environment() -> Path | None:
+    if named := os.environ.get(PREFIX + "CONFIG"):
+        return Path(named)
+    return default_config() if default_config().is_file() else None
+
+
+def _readable(file: Path) -> None:
+    try:
+        tomllib.loads(file.read_text())
+    except OSError as error:
+        raise SetupError(f"cannot read the settings file {file}: {error.strerror}") from error
+    except ValueError as error:
+        raise SetupError(f"the settings file {file} is not TOML: {error}") from error
+
+
+def _fault(fault: Any, given: dict[str, Any], file: Path | None) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    top = str(fault["loc"][0]) if fault["loc"] else ""
+    if top in given:
+        source = f"--{top.replace('_', '-')}"
+    elif PREFIX + top.upper() in os.environ:
+        source = PREFIX + top.upper()
+    else:
+        source = str(file) if file else "the defaults"
+    message = fault["msg"].removeprefix("Value error, ")
+    value = "" if fault["type"] in ("missing", "extra_forbidden") else f" (got {fault['input']!r})"
+    return f"setting {name}, from {source}: {message}{value}"

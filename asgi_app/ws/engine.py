@@ -1,0 +1,189 @@
+"""Engine.IO under our rules: a bounded, conflating queue a connection, and a WebSocket that does not wait for ever.
+
+Stock python-engineio keeps an unbounded queue for each client and waits without limit for a reader that
+takes nothing. The seams used here are its own: `create_queue`, and the WebSocket class of `_async`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import engineio
+from engineio.async_drivers import asgi
+from engineio.packet import CLOSE, MESSAGE, Packet
+from engineio.payload import Payload
+
+from asgi_app.hub import GOING_AWAY, TOO_SLOW
+
+log = logging.getLogger("pilotlight.engineio")
+
+CONFLATE_FROM = 8  # packets waiting: fewer are a connection that keeps up, and it gets every one
+CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
+LEAVE_SECONDS = 0.4  # for all connections to be gone when the server stops
+
+# Packets a client may buffer in one POST (stock: 16, and all but one of the rest are lost). The body's size
+# is bounded by `max_http_buffer_size`, and the smallest packet is two bytes with its separator.
+Payload.max_decode_packets = 10_000
+
+Refill = Callable[[], list[Packet]]
+
+
+class EngineOutbox:
+    """What one Engine.IO connection has not sent yet, behind the face of an `asyncio.Queue`.
+
+    Answers and protocol packets (`put`) keep their order and are never dropped; a handler that makes more
+    than `limit` of them waits, so nothing more is read from a client that does not read. Events (`offer`)
+    have a key: under backpressure a new one replaces its unsent predecessor, and past `limit` all events are
+    dropped and each namespace's `refill` (a snapshot) takes their place when the client reads again.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._waiting: dict[object, Packet | None] = {}
+        self._events = 0
+        self._stale = False
+        self._refills: dict[str, Refill] = {}
+        self._ready = asyncio.Event()
+        self._taken = asyncio.Event()
+        self.resyncs = 0
+
+    # --- events --------------------------------------------------------------------------------------------
+
+    def join(self) -> Any:
+        """Wait until everything was taken, as `asyncio.Queue.join` does."""
+        return self._join()
+
+    def refill_with(self, namespace: str, refill: Refill | None) -> None:
+        """What to send of this namespace after an overflow; None when the client left it."""
+        if refill is None:
+            self._refills.pop(namespace, None)
+        else:
+            self._refills[namespace] = refill
+
+    def offer(self, key: object, packet: Packet) -> None:
+        """Take an event. Never blocks."""
+        if self._stale:
+            return  # the refill that is due will have it
+        mark: object = ("event", key) if len(self._waiting) >= CONFLATE_FROM else ("event", key, object())
+        if self._waiting.pop(mark, None) is None:
+            self._events += 1
+        self._waiting[mark] = packet
+        if self._events > self._limit:
+            self._waiting = {mark: kept for mark, kept in self._waiting.items() if not isinstance(mark, tuple)}
+            self._events = 0
+            self._stale = True
+            self.resyncs += 1
+        self._ready.set()
+
+    # --- the queue that python-engineio sees ---------------------------------------------------------------
+
+    async def put(self, packet: Packet | None) -> None:
+        """Take an answer or a protocol packet; an answer waits while too many are unsent."""
+        if packet is not None and packet.packet_type == MESSAGE:
+            while len(self._waiting) - self._events >= self._limit:
+                self._taken.clear()
+                await self._taken.wait()
+        self.put_nowait(packet)
+
+    def put_nowait(self, packet: Packet | None) -> None:
+        """As `put`, without waiting. None ends the writer."""
+        self._waiting[object()] = packet
+        self._ready.set()
+
+    async def get(self) -> Packet | None:
+        """The next packet, as soon as there is one."""
+        while True:
+            with contextlib.suppress(asyncio.QueueEmpty):
+                return self.get_nowait()
+            self._ready.clear()
+            await self._ready.wait()
+
+    def get_nowait(self) -> Packet | None:
+        """The next packet; raises `asyncio.QueueEmpty`."""
+        if self._stale:
+            self._stale = False
+            for refill in self._refills.values():
+                for packet in refill():
+                    self._waiting["event", object()] = packet
+                    self._events += 1
+        if not self._waiting:
+            raise asyncio.QueueEmpty
+        mark = next(iter(self._waiting))
+        if isinstance(mark, tuple):
+            self._events -= 1
+        self._taken.set()
+        return self._waiting.pop(mark)
+
+    def task_done(self) -> None:
+        """Nothing to count: `join` waits for the queue to be empty."""
+
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting and not self._stale
+
+    async def _join(self) -> None:
+        while self._waiting:
+            self._taken.clear()
+            await self._taken.wait()
+
+
+class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio has no type hints
+    """python-engineio's ASGI WebSocket, which is cut when its reader takes nothing for `slow_reader` seconds."""
+
+    def __init__(self, handler: Any, server: EngineServer) -> None:
+        super().__init__(handler, server)
+        self._server = server
+        self._task: asyncio.Task[Any] | None = None
+        self._code = 1000
+
+    async def __call__(self, environ: dict[str, Any]) -> Any:
+        self._task = asyncio.current_task()
+        return await super().__call__(environ)
+
+    async def send(self, message: str | bytes) -> None:
+        try:
+            async with asyncio.timeout(self._server.slow_reader):
+                await super().send(message)
+        except TimeoutError:
+            self._code = TOO_SLOW
+            log.warning("cut a Socket.IO client: it read nothing for %g s", self._server.slow_reader)
+            if self._task is not None:
+                self._task.cancel()  # which python-engineio takes for the end of the connection
+            raise
+
+    async def close(self) -> None:
+        code = GOING_AWAY if self._server.leaving else self._code
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.asgi_send({"type": "websocket.close", "code": code})
+
+
+class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
+    """python-engineio's server with our queue and our WebSocket."""
+
+    def __init__(self, *args: Any, slow_reader: float = 30.0, outbox: int = 256, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._async: dict[str, Any] = {**self._async, "websocket": EngineWebSocket}
+        self.slow_reader = slow_reader
+        self.outbox = outbox
+        self.leaving = False
+
+    def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
+        return EngineOutbox(self.outbox)
+
+    async def leave(self) -> None:
+        """End every connection so that the clients come back by themselves: WebSockets with 1012, polls with CLOSE."""
+        self.leaving = True
+        for connection in list(self.sockets.values()):
+            connection.queue.put_nowait(Packet(CLOSE))
+            connection.queue.put_nowait(None)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                while any(not connection.closed for connection in self.sockets.values()):
+                    await asyncio.sleep(0.01)
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self.shutdown(), LEAVE_SECONDS)

@@ -1,0 +1,138 @@
+"""`ws /live`: the panel's own wire over a plain WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+import pydantic_core
+from quart import Blueprint, Websocket, abort, websocket
+from quart_cors import cors_exempt
+
+from asgi_app.errors import MalformedJSON
+from asgi_app.hub import TOO_SLOW, Closed, Message
+from asgi_app.models import Actor, actor_name, parse_json
+from asgi_app.origins import Origins
+from asgi_app.service import Panel, Session
+from asgi_app.ws.native import answer, frame, resume_from
+
+log = logging.getLogger("pilotlight.live")
+
+CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
+
+
+def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
+    """The route of `/live`; a connection that takes nothing for `slow_reader` seconds is cut."""
+    routes = Blueprint("live", __name__)
+
+    def lone_frame(message: Message) -> str:
+        """An event in a frame of its own: one codec for all connections, so it is made once an event."""
+        return _dumps(frame(panel, [message]))
+
+    @routes.websocket("/live")
+    @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
+    async def live_socket() -> None:
+        if not origins.allows(
+            websocket.headers.get("Origin"), scheme=websocket.scheme, host=websocket.headers.get("Host")
+        ):
+            abort(403)
+        arguments = websocket.args
+        actor = Actor(name=actor_name(arguments.get("name"), websocket.headers.get("User-Agent")), via="live")
+        resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
+        socket = websocket._get_current_object()  # type: ignore[attr-defined]
+        await socket.accept()
+        with panel.session(actor, resume=resume) as session:
+            await _Connection(panel, session, socket, slow_reader, lone_frame).serve()
+
+    return routes
+
+
+class _Connection:
+    """One client: a task that reads and answers, and a task that writes what the session has."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        session: Session,
+        socket: Websocket,
+        slow_reader: float,
+        lone_frame: Callable[[Message], str],
+    ) -> None:
+        self._panel = panel
+        self._session = session
+        self._socket = socket
+        self._slow_reader = slow_reader
+        self._lone_frame = lone_frame
+
+    async def serve(self) -> None:
+        """Until either side ends it."""
+        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self) -> None:
+        while True:
+            data = await self._socket.receive()
+            try:
+                asked = parse_json(data)
+            except MalformedJSON as error:
+                reply = self._panel.refused(error).on_wire(None)
+            else:
+                reply = await answer(self._panel, self._session.actor, asked)
+            await self._session.outbox.answer(Message(reply))
+
+    async def _write(self) -> None:
+        try:
+            await self._send(_json(self._session.opening))
+            while True:
+                for text in self._frames(await self._session.outbox.take()):
+                    await self._send(text)
+        except Closed as closed:
+            await self._close(closed.code, closed.reason)
+        except TimeoutError:
+            log.warning("cut %s: it read nothing for %g s", self._session.actor.name, self._slow_reader)
+            await self._close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
+
+    def _frames(self, messages: list[Message]) -> list[str]:
+        """The texts to send: answers and snapshots alone, events that stand together in one frame."""
+        texts: list[str] = []
+        events: list[Message] = []
+        for message in messages:
+            if "event" in message.data:
+                events.append(message)
+                continue
+            if events:
+                texts.append(self._joined(events))
+                events = []
+            texts.append(message.encoded(_json))
+        if events:
+            texts.append(self._joined(events))
+        return texts
+
+    def _joined(self, events: list[Message]) -> str:
+        if len(events) == 1:
+            return events[0].encoded(self._lone_frame)
+        return _dumps(frame(self._panel, events))
+
+    async def _send(self, text: str) -> None:
+        async with asyncio.timeout(self._slow_reader):
+            await self._socket.send(text)
+
+    async def _close(self, code: int, reason: str) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._socket.close(code, reason)
+
+
+def _dumps(value: object) -> str:
+    return pydantic_core.to_json(value).decode()
+
+
+def _json(message: Message) -> str:
+    return _dumps(message.data)

@@ -1,0 +1,39 @@
+"""The panel's own words on a socket: `{"do": …}` in, `{"reply": …}` and `{"epoch", "rev", "events"}` out.
+
+The same on `ws /live` and on the Socket.IO namespace `/panel`; only the envelope differs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgi_app.errors import BadCommand, PanelError
+from asgi_app.hub import Message
+from asgi_app.models import Actor, parse_command
+from asgi_app.service import Panel
+
+
+async def answer(panel: Panel, actor: Actor, asked: Any) -> dict[str, Any]:
+    """The reply to what a client asked, whatever it is; never raises a `PanelError`."""
+    id = asked.get("id") if isinstance(asked, dict) else None
+    try:
+        if not isinstance(id, (str, int, float, type(None))):
+            id = None
+            raise BadCommand("id is a number or a string; it comes back in the reply", field="id")
+        command = parse_command(asked)
+    except PanelError as error:
+        return panel.refused(error).on_wire(id)
+    return (await panel.ask(actor, command)).on_wire(id)
+
+
+def frame(panel: Panel, messages: list[Message]) -> dict[str, Any]:
+    """Events in one frame: `{"epoch", "rev", "events"}`, where `rev` is the last event's."""
+    return {"epoch": panel.epoch, "rev": messages[-1].rev, "events": [message.data for message in messages]}
+
+
+def resume_from(epoch: Any, rev: Any) -> tuple[str, int] | None:
+    """Where a returning client was, from what it says; None where it says nothing that can be used."""
+    try:
+        return (epoch, int(rev)) if isinstance(epoch, str) and epoch else None
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,146 @@
+"""The Socket.IO server: python-socketio with every event answered, in order, whatever a client sends.
+
+Stock python-socketio runs one task an event (a drag of 0..100 ended at 97), lets clients call the handlers
+of `connect` and `disconnect`, never acknowledges an event whose handler raised, and sends what a connect
+handler emits before the CONNECT packet. Here: one event after the other, reserved names refused, every
+refusal a problem in the ack, and `connected` called once the client knows that it is connected.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import socketio
+from engineio.packet import MESSAGE
+from engineio.packet import Packet as EnginePacket
+from socketio.packet import EVENT, Packet
+
+from asgi_app.errors import BadCommand, InternalError, PanelError
+from asgi_app.models import Actor, actor_name, as_json
+from asgi_app.origins import Origins
+from asgi_app.ws.engine import EngineOutbox, EngineServer, Refill
+
+log = logging.getLogger("pilotlight.socketio")
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
+    """A class-based namespace whose events are a table: `events[name]` is awaited with the sid and the arguments.
+
+    What a handler returns is its ack; None acks with no arguments.
+    """
+
+    via = "socketio"
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(namespace)
+        self.events: dict[str, Handler] = {}
+        self.actors: dict[str, Actor] = {}
+
+    async def trigger_event(self, event: str, *args: Any) -> Any:
+        if event == "connect":
+            sid, environ, *auth = args
+            self.actors[sid] = self.actor(environ, auth[0] if auth else None)
+            return True
+        if event == "disconnect":
+            sid = args[0]
+            self.actors.pop(sid, None)
+            return self.gone(sid)
+        return await self.events[event](*args)
+
+    def actor(self, environ: dict[str, Any], auth: Any) -> Actor:
+        """Who connects: the name in `auth.name`, else what the User-Agent says."""
+        given = auth.get("name") if isinstance(auth, dict) else None
+        return Actor(
+            name=actor_name(given if isinstance(given, str) else None, environ.get("HTTP_USER_AGENT")), via=self.via
+        )
+
+    def connected(self, sid: str, auth: Any) -> None:
+        """The client has got its CONNECT packet; what is sent from now on arrives after it."""
+
+    def gone(self, sid: str) -> None:
+        """The client left the namespace."""
+
+    def outbox(self, sid: str) -> EngineOutbox:
+        """The connection's queue; raises `KeyError` when it is gone."""
+        server: PanelServer = self.server
+        connection = server.eio.sockets[server.manager.eio_sid_from_sid(sid, self.namespace)]
+        queue: EngineOutbox = connection.queue
+        return queue
+
+    def packet(self, event: str, *arguments: Any) -> EnginePacket:
+        """An event of this namespace, ready to be queued; it is encoded once, however many queues it is in."""
+        encoded = Packet(EVENT, namespace=self.namespace, data=[event, *arguments]).encode()
+        return EnginePacket(MESSAGE, encoded)
+
+    def refill_with(self, sid: str, refill: Refill | None) -> None:
+        """What the client gets of this namespace after it was too slow for everything."""
+        with contextlib.suppress(KeyError):  # it has gone, and its queue with it
+            self.outbox(sid).refill_with(self.namespace, refill)
+
+
+class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
+    """python-socketio's server, which answers everything and starts a namespace after its CONNECT packet."""
+
+    def __init__(self, origins: Origins, *, max_frame: int, slow_reader: float, outbox: int) -> None:
+        def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
+            scheme = environ.get("asgi.scope", {}).get("scheme", "http")
+            return origins.allows(origin, scheme=scheme, host=environ.get("HTTP_HOST"))
+
+        super().__init__(
+            async_mode="asgi",
+            async_handlers=False,
+            cors_allowed_origins=allowed,
+            cors_credentials=False,
+            max_http_buffer_size=max_frame,
+            slow_reader=slow_reader,
+            outbox=outbox,
+            logger=logging.getLogger("pilotlight.socketio.library"),
+            engineio_logger=logging.getLogger("pilotlight.engineio.library"),
+        )
+
+    def _engineio_server_class(self) -> type[EngineServer]:
+        return EngineServer
+
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        await super()._handle_connect(eio_sid, namespace, data)
+        namespace = namespace or "/"
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        room = self.namespace_handlers.get(namespace)
+        if sid is not None and room is not None and self.manager.is_connected(sid, namespace):
+            room.connected(sid, data)
+
+    async def _handle_event_internal(
+        self, server: Any, sid: str, eio_sid: str, data: list[Any], namespace: str, id: int | None
+    ) -> None:
+        problem: dict[str, Any] | None = None
+        try:
+            self._check_name(data[0], namespace)
+            await super()._handle_event_internal(server, sid, eio_sid, data, namespace, id)
+        except PanelError as error:
+            problem = error.problem()
+        except Exception:
+            log.exception("the handler of %s on %s failed", as_json(data[0]), namespace)
+            problem = InternalError("the panel made a mistake; its log has more").problem()
+        if problem is not None and id is not None:
+            ack = self.packet_class(self._ACK, namespace=namespace, id=id, data=[problem])
+            await self._send_packet(eio_sid, ack)
+
+    _ACK = 3  # Socket.IO protocol 5, packet types
+
+    def _check_name(self, event: Any, namespace: str) -> None:
+        room = self.namespace_handlers.get(namespace)
+        events = room.events if room is not None else {}
+        if not isinstance(event, str) or event not in events:
+            raise BadCommand(f"no event {as_json(event)} on {namespace}; there is {', '.join(events)}", field="event")
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            log.info("dropped a packet that is no Socket.IO: %s", error)
+            self._binary_packet.pop(eio_sid, None)

@@ -1,0 +1,101 @@
+"""Socket.IO, default namespace: the light as the old pages know it. The contract's section E.
+
+`led {"level": N}` both ways: to a newcomer, to everybody after every command, and after every change that
+comes from another wire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from engineio.packet import Packet
+
+from asgi_app.errors import BadLevel, LevelMissing, LevelOutOfRange
+from asgi_app.hub import Channel, Message
+from asgi_app.models import SetLight, text_or_integer
+from asgi_app.service import Panel
+from asgi_app.ws.engine import EngineOutbox
+from asgi_app.ws.sio import Namespace
+
+
+class LedNamespace(Namespace):
+    """The old pages' wire. It is one subscriber of the panel, and hands on what its pages understand."""
+
+    def __init__(self, panel: Panel, light: str) -> None:
+        super().__init__("/")
+        self._panel = panel
+        self._light = light
+        self._shown = panel.light(light).target
+        self._pages = Channel()
+        self._page_of: dict[str, _Page] = {}
+        self.events["led"] = self.led
+        panel.channel.join(self)
+
+    def connected(self, sid: str, auth: Any) -> None:
+        """The newcomer gets the level as it is now."""
+        with contextlib.suppress(KeyError):  # gone already
+            page = _Page(self, self.outbox(sid))
+            self._page_of[sid] = page
+            self.refill_with(sid, lambda: [self.level_packet(self._now())])
+            page.offer(self._now())
+            self._pages.join(page)
+
+    def gone(self, sid: str) -> None:
+        if (page := self._page_of.pop(sid, None)) is not None:
+            self._pages.leave(page)
+            self.refill_with(sid, None)
+
+    async def led(self, sid: str, *arguments: Any) -> dict[str, Any] | None:
+        """Set the level; whatever was sent, pages are told the level that holds afterwards."""
+        try:
+            level = _level(arguments)
+        except BadLevel as error:
+            self._pages.publish(self._now())
+            return error.problem()
+        reply = await self._panel.ask(self.actors[sid], SetLight(light=self._light, level=level))
+        if reply.problem is not None:
+            self._pages.publish(self._now())
+        return reply.problem
+
+    def offer(self, message: Message) -> None:
+        """What happened on the panel, from any wire."""
+        event = message.data
+        if event.get("event") != "light_changed" or event["light"] != self._light:
+            return
+        level = event["state"]["target"]
+        if level != self._shown or event["by"]["via"] == self.via:
+            self._shown = level
+            self._pages.publish(message)
+
+    def level_packet(self, message: Message) -> Packet:
+        """`led {"level": N}` for the light in the message."""
+        return self.packet("led", {"level": message.data["state"]["target"]})
+
+    def _now(self) -> Message:
+        return Message({"state": {"target": self._panel.light(self._light).target}})
+
+
+class _Page:
+    """One old page: a subscriber that puts packets into its connection's queue."""
+
+    def __init__(self, namespace: LedNamespace, outbox: EngineOutbox) -> None:
+        self._codec = namespace.level_packet
+        self._outbox = outbox
+
+    def offer(self, message: Message) -> None:
+        self._outbox.offer("/led", message.encoded(self._codec))
+
+
+def _level(arguments: tuple[Any, ...]) -> int:
+    """The level in an old page's `led` event; over 100 it is 100.
+
+    Raises `BadLevel`.
+    """
+    sent = arguments[0] if arguments else None
+    if not isinstance(sent, dict) or "level" not in sent:
+        raise LevelMissing("send {level: N}, an integer from 0 to 100", field="level")
+    level = min(text_or_integer(sent["level"]), 100)
+    if level < 0:
+        raise LevelOutOfRange(f"Invalid argument: {level}. argument must be within the range 0 - 100", field="level")
+    return level
