@@ -1,0 +1,50 @@
+"""Fixtures: a running panel on each server, and pigpio's daemon, as processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.running import RunningPanel
+from tests.standins.pigpiod import StandIn
+
+SERVERS = ("uvicorn", "hypercorn")
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> str:
+    """Each ASGI server in turn: the tests of the wires run on both."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def panel(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
+    """A panel with simulated pins, shared by the tests of a file; each test sets the level it needs first."""
+    with RunningPanel(tmp_path_factory.mktemp("panel") / "data", server=server) as running:
+        yield running
+
+
+@pytest.fixture
+def start_panel(tmp_path: Path) -> Iterator[Callable[..., RunningPanel]]:
+    """Start panels that this test alone uses: `start_panel(server="uvicorn", pins="pigpio", …)`."""
+    started: list[RunningPanel] = []
+
+    def start(**settings: Any) -> RunningPanel:
+        running = RunningPanel(settings.pop("data", tmp_path / f"data{len(started)}"), **settings)
+        started.append(running)
+        return running.start()
+
+    yield start
+    for running in started:
+        running.kill()
+
+
+@pytest.fixture
+def pigpiod() -> Iterator[StandIn]:
+    """pigpio's daemon, as far as its socket shows it."""
+    with StandIn() as daemon:
+        yield daemon

@@ -1,0 +1,163 @@
+"""A panel as a process of its own, the way a user starts it, and what the tests ask of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 20  # a loaded CI machine; the panel itself needs about one
+ADDRESS = re.compile(r"Pilot Light \S+ is at (http://\S+)/")
+
+
+class RunningPanel:
+    """`pilotlight serve …` on a free port of 127.0.0.1; a context manager.
+
+    `settings` are flags by name (`pins="mock"`, `pigpio_port=8888`), `lights` is the text of the settings file.
+    """
+
+    def __init__(self, data: Path, *, lights: str = "", port: int = 0, **settings: Any) -> None:
+        self.data = data
+        self.port = port
+        self._lights = lights
+        self._settings = {"pins": "mock", "log_level": "info", **settings}
+        self._process: subprocess.Popen[str] | None = None
+        self.output: list[str] = []
+
+    # --- life ----------------------------------------------------------------------------------------------
+
+    def start(self) -> RunningPanel:
+        """Start it, and return once it says its address."""
+        self._process = subprocess.Popen(
+            self.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment()
+        )
+        listening = threading.Event()
+        threading.Thread(target=self._read, args=(self._process, listening), daemon=True).start()
+        if not listening.wait(START_SECONDS) or self._process.poll() is not None:
+            self.kill()
+            raise RuntimeError("the panel did not start:\n" + "".join(self.output))
+        return self
+
+    def command(self) -> list[str]:
+        """The command line."""
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in self._settings.items()]
+        if self._lights:
+            config = self.data.parent / f"{self.data.name}.toml"
+            config.write_text(self._lights)
+            flags.append(f"--config={config}")
+        return [sys.executable, "-m", "asgi_app", "serve", f"--port={self.port}", f"--data={self.data}", *flags]
+
+    def stop(self, number: int = signal.SIGTERM, timeout: float = 10) -> float:
+        """Send the signal and wait for the end; how many seconds it took."""
+        assert self._process is not None
+        began = time.monotonic()
+        self._process.send_signal(number)
+        self._process.wait(timeout)
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """End it, whatever state it is in."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(10)
+
+    def restart(self) -> RunningPanel:
+        """Stop it and start it again on the same port."""
+        self.stop()
+        return self.start()
+
+    @property
+    def returncode(self) -> int | None:
+        assert self._process is not None
+        return self._process.poll()
+
+    @property
+    def process(self) -> psutil.Process:
+        assert self._process is not None
+        return psutil.Process(self._process.pid)
+
+    def _read(self, process: subprocess.Popen[str], listening: threading.Event) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.output.append(line)
+            if found := ADDRESS.search(line):
+                self.port = int(found[1].rsplit(":", 1)[1])
+                listening.set()
+        listening.set()
+
+    def log(self) -> str:
+        """What it printed so far."""
+        return "".join(self.output)
+
+    def __enter__(self) -> RunningPanel:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    # --- addresses -----------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def socket_url(self, path: str) -> str:
+        return f"ws://127.0.0.1:{self.port}{path}"
+
+    # --- REST, for tests whose subject is another wire -----------------------------------------------------
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return httpx.get(self.url + path, timeout=10, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return httpx.post(self.url + path, timeout=10, **options)
+
+    def patch(self, path: str, change: dict[str, Any]) -> httpx.Response:
+        return httpx.patch(self.url + path, json=change, timeout=10)
+
+    def level(self) -> int:
+        """What `GET /led` says."""
+        level: int = self.get("/led").json()["level"]
+        return level
+
+    def light(self, id: str = "led") -> dict[str, Any]:
+        """What `GET /lights/<id>` says."""
+        light: dict[str, Any] = self.get(f"/lights/{id}").json()
+        return light
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment without what would change the panel's settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PILOTLIGHT_", "PIGPIO_"))}
+    return kept | {"PYTHONUNBUFFERED": "1", "XDG_CONFIG_HOME": "/nonexistent"}
+
+
+def run_pilotlight(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a `pilotlight` command to its end."""
+    command: Sequence[str] = [sys.executable, "-m", "asgi_app", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=30, env=_environment() | (env or {}), check=False
+    )
+
+
+def eventually(condition: Any, timeout: float = 5.0, every: float = 0.01) -> Any:
+    """The first true value of `condition()`; fails the test when none comes within `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < end, "this never came true"
+        time.sleep(every)
+    return value
