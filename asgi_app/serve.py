@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -24,6 +25,7 @@ log = logging.getLogger("pilotlight")
 
 GRACE = 1  # seconds for requests under way, once the lights are down and the sockets closed
 BACKLOG = 2048
+SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 
 
 def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] = print) -> None:
@@ -59,10 +61,13 @@ def listen(host: str, port: int, slow_reader: float) -> socket.socket:
     except OSError as error:
         reason = error.strerror or error
         raise SetupError(f"cannot listen on {host} port {port}: {reason}; try another --port") from None
-    # Inherited by each connection: what stays unread by the peer for so long ends the connection (tcp(7)),
-    # which is what ends one whose transport was closed with bytes still in it.
+    # Both are inherited by each connection (tcp(7)). The kernel would grow a send buffer to megabytes, and a
+    # screen that stopped reading would be shown minutes of old levels before anybody noticed.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    # What the peer leaves unread for so long ends the connection, also one that was closed with bytes still in
+    # it. A little later than we do it ourselves, which says why in the log.
     with contextlib.suppress(OSError, AttributeError):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(slow_reader * 1000))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(slow_reader * 1250) + 1000)
     listener.setblocking(False)
     return listener
 
@@ -125,9 +130,18 @@ async def _hypercorn(house: House, listener: socket.socket) -> None:
         await stopping()
 
 
+def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A connection that the network ended is no error of the panel's: hypercorn leaves it to the loop."""
+    if isinstance(context.get("exception"), OSError):
+        log.debug("a connection was lost: %s", context["exception"])
+    else:
+        loop.default_exception_handler(context)
+
+
 def _on_signals(house: House, stop_server: Callable[[], None]) -> Callable[[], Awaitable[None]]:
     """Have SIGTERM and SIGINT stop the house, then the server; returns what waits for that to be done."""
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_on_loop_error)
     tasks: list[asyncio.Task[None]] = []
 
     async def leave() -> None:

@@ -1,0 +1,45 @@
+// Stock Socket.IO JavaScript clients, old and new, driven over a pipe: one command a line on stdin, one report a
+// line on stdout, both JSON. A socket is known by the number its `connect` command gives it.
+//
+//   {"do": "connect", "socket": 1, "url", "version": 3 | 4, "transport", "namespace", "options": {…}}
+//   {"do": "emit", "socket": 1, "event", "args": […], "ack": 7 | null}     {"do": "disconnect", "socket": 1}
+//
+//   {"socket": 1, "is": "connect"}      {"socket": 1, "is": "disconnect" | "connect_error", "args": [reason]}
+//   {"socket": 1, "is": "event", "event", "args": […]}      {"socket": 1, "is": "ack", "ack": 7, "args": […]}
+
+import { createInterface } from "node:readline";
+import { io as io3 } from "socket.io-client-3";
+import { io as io4 } from "socket.io-client-4";
+
+const libraries = { 3: io3, 4: io4 };
+const sockets = new Map();
+
+const report = (socket, is, more = {}) => process.stdout.write(JSON.stringify({ socket, is, ...more }) + "\n");
+
+const commands = {
+  connect({ socket: number, url, version, transport, namespace, options }) {
+    const socket = libraries[version](url + namespace, { transports: [transport], forceNew: true, ...options });
+    sockets.set(number, socket);
+    socket.on("connect", () => report(number, "connect"));
+    socket.on("disconnect", (reason) => report(number, "disconnect", { args: [reason] }));
+    socket.on("connect_error", (error) => report(number, "connect_error", { args: [error.message] }));
+    socket.onAny((event, ...args) => report(number, "event", { event, args }));
+  },
+
+  emit({ socket: number, event, args, ack }) {
+    const answered = (...answer) => report(number, "ack", { ack, args: answer });
+    sockets.get(number).emit(event, ...args, ...(ack === null ? [] : [answered]));
+  },
+
+  disconnect({ socket: number }) {
+    sockets.get(number).disconnect();
+    sockets.delete(number);
+  },
+};
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const command = JSON.parse(line);
+    commands[command.do](command);
+  })
+  .on("close", () => process.exit(0));

@@ -1,0 +1,158 @@
+"""Slow readers and fast writers: the panel's memory stays flat, and whoever reads ends on the right level."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import socket
+
+import pytest
+import socketio
+import websockets
+
+from tests.running import RunningPanel, eventually
+
+DRAGGERS = 20
+DRAG_SECONDS = 10
+MIB = 1024 * 1024
+
+
+def never_reading(port: int, path: str, say: list[str]) -> socket.socket:
+    """A WebSocket client that says something and then reads nothing, with as little buffer as the kernel gives."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(10)
+    connection.connect(("127.0.0.1", port))
+    key = base64.b64encode(os.urandom(16)).decode()
+    connection.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    assert b" 101 " in connection.recv(64)
+    for text in say:
+        connection.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode())
+    return connection
+
+
+async def drag(panel: RunningPanel, number: int, until: float) -> list[str | bytes]:
+    """Set levels at 20 a second over `/live` until the loop's clock says so; the refusals."""
+    loop = asyncio.get_running_loop()
+    refusals: list[str | bytes] = []
+    async with websockets.connect(panel.socket_url(f"/live?name={f'hand{number}-':x<60}"), max_size=None) as connection:
+        await connection.recv()
+        level = number
+        while loop.time() < until:
+            level = (level + 7) % 101
+            await connection.send(json.dumps({"do": "set_light", "id": level, "light": "led", "level": level}))
+            while not (text := await connection.recv()).startswith('{"reply"'):
+                pass
+            if '"ok":true' not in text:
+                refusals.append(text)
+            await asyncio.sleep(0.05)
+    return refusals
+
+
+async def test_dragging_with_readers_that_never_read(start_panel, server):
+    # given screens on every wire, three clients that never read, and 20 hands on the slider
+    panel: RunningPanel = start_panel(server=server, slow_reader=2)
+    idle = [
+        never_reading(panel.port, "/live", []),
+        never_reading(panel.port, "/socket.io/?EIO=4&transport=websocket", ["40"]),
+        never_reading(panel.port, "/socket.io/?EIO=4&transport=websocket", ["40/panel,"]),
+    ]
+    page, shown = socketio.AsyncClient(), []
+    page.on("led", lambda data: shown.append(data["level"]))
+    await page.connect(panel.url, transports=["websocket"])
+    screen = await websockets.connect(panel.socket_url("/live"), max_size=None)
+    seen: dict[str, int] = {}
+
+    async def watch() -> None:
+        async for text in screen:
+            frame = json.loads(text)
+            for event in frame.get("events", []):
+                seen[event["event"]] = event["state"]["target"]
+
+    watching = asyncio.create_task(watch())
+    until = asyncio.get_running_loop().time() + DRAG_SECONDS
+    hands = [asyncio.create_task(drag(panel, number, until)) for number in range(DRAGGERS)]
+    await asyncio.sleep(DRAG_SECONDS / 4)
+    early = panel.process.memory_info().rss
+
+    # when they drag for ten seconds and a last level is set
+    refusals = await asyncio.gather(*hands)
+    late = panel.process.memory_info().rss
+    assert panel.patch("/lights/led", {"level": 42}).status_code == 200
+
+    # then all that read end on it, nothing was refused, memory is flat, and who never read was cut
+    await asyncio.to_thread(eventually, lambda: seen.get("light_changed") == 42 and shown and shown[-1] == 42, 20)
+    assert panel.level() == 42
+    assert refusals == [[]] * DRAGGERS
+    assert late - early < 3 * MIB
+    # (the old page's wire is so terse that ten seconds of it fit into the kernel's buffers)
+    eventually(lambda: panel.log().count("it read nothing for 2 s") >= 2, 20)
+    assert "Traceback" not in panel.log()
+    watching.cancel()
+    await screen.close()
+    await page.disconnect()
+    for connection in idle:
+        connection.close()
+
+
+async def test_a_reader_that_wakes_up_gets_a_snapshot(start_panel, server):
+    # given a client that stops reading while thousands of events pass
+    panel: RunningPanel = start_panel(server=server, outbox=16, lights="[lights.led]\npin = 21\n")
+    sleeper = never_reading(panel.port, "/live", [])
+    async with websockets.connect(panel.socket_url("/live"), max_size=None) as hand:
+        await hand.recv()
+        for step in range(1500):
+            await hand.send(json.dumps({"do": "set_light", "light": "led", "level": step % 101, "flash": None}))
+            while "reply" not in json.loads(await hand.recv()):
+                pass
+        await hand.send(json.dumps({"do": "set_light", "light": "led", "level": 88}))
+        while "reply" not in json.loads(await hand.recv()):
+            pass
+    # when it reads again, then the last thing it is told is the level that holds
+    sleeper.settimeout(1)
+    received = bytearray()
+    with contextlib.suppress(TimeoutError):
+        while part := sleeper.recv(65536):
+            received += part
+    sleeper.close()
+    assert received.rfind(b'"level":88') > received.rfind(b'"level":85') > 0
+
+
+@pytest.mark.parametrize("wire", ["/live", "/panel"])
+async def test_a_flood_is_answered_and_nobody_else_waits(start_panel, server, wire):
+    # given one client that sends as fast as it can, without reading
+    panel: RunningPanel = start_panel(server=server)
+    if wire == "/live":
+        flood = never_reading(panel.port, "/live", [])
+        text = '{"do":"ping","id":1}'
+    else:
+        flood = never_reading(panel.port, "/socket.io/?EIO=4&transport=websocket", ["40/panel,"])
+        text = '42/panel,7["ask",{"do":"ping","id":1}]'
+    frame = bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode()
+    before = panel.process.memory_info().rss
+
+    def send_much() -> int:
+        flood.settimeout(1)
+        sent = 0
+        with contextlib.suppress(TimeoutError, OSError):
+            for _ in range(400):
+                flood.sendall(frame * 500)
+                sent += 500
+        return sent
+
+    # when it sends, then it is stopped by TCP, and another client is served meanwhile
+    sending = asyncio.create_task(asyncio.to_thread(send_much))
+    async with websockets.connect(panel.socket_url("/live")) as other:
+        await other.recv()
+        for id in range(20):
+            await other.send(json.dumps({"do": "ping", "id": id}))
+            assert json.loads(await asyncio.wait_for(other.recv(), 5)) == {"reply": id, "ok": True, "rev": 1}
+    assert await sending < 200_000
+    assert panel.process.memory_info().rss - before < 12 * MIB
+    flood.close()
