@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,15 +22,13 @@ BEFORE = 42  # percent, where the light is before each request
 
 OUT_OF_RANGE = "Set LED brightness level Invalid argument: {}. argument must be within the range 0 - 100"
 NOT_AN_INTEGER = "Set LED brightness level {} is not a valid integer"
-MISSING = (
-    "Set LED brightness level Missing required parameter in the JSON body or the post body or the query string"
-)
+MISSING = "Set LED brightness level Missing required parameter in the JSON body or the post body or the query string"
 
 
 @pytest.fixture(scope="module")
 def http(panel: RunningPanel) -> Iterator[httpx.Client]:
-    """One connection to the panel, kept open: what a refused request leaves behind would show."""
-    with httpx.Client(base_url=panel.url, timeout=10) as client:
+    """A client that connects anew for each request."""
+    with httpx.Client(base_url=panel.url, timeout=10, limits=httpx.Limits(max_keepalive_connections=0)) as client:
         yield client
 
 
@@ -248,6 +248,16 @@ def json_of(size: int) -> bytes:
     return b'{"level": 77}'.ljust(size)
 
 
+class InChunks:
+    """A body whose length is not announced."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self._body[at : at + 65536] for at in range(0, len(self._body), 65536))
+
+
 def test_a_body_of_1_mib_is_taken(http: httpx.Client) -> None:
     assert http.post("/led", content=json_of(MIB), headers=JSON).json() == {"level": 77}
 
@@ -256,20 +266,64 @@ def test_a_body_of_1_mib_is_taken(http: httpx.Client) -> None:
     ("body", "headers"),
     [
         pytest.param(json_of(MIB + 1), JSON, id="JSON"),
-        pytest.param((json_of(MIB + 1)[at : at + 65536] for at in range(0, MIB + 1, 65536)), JSON, id="JSON in chunks"),
+        pytest.param(InChunks(json_of(MIB + 1)), JSON, id="JSON in chunks"),
         pytest.param(b"level=77&colour=".ljust(MIB + 1, b"r"), FORM, id="form"),
         pytest.param(MULTIPART.format("77" + " " * MIB).encode(), BOUNDARY, id="multipart"),
     ],
 )
-def test_a_larger_body_is_too_large(panel: RunningPanel, http: httpx.Client, body: Any, headers: dict[str, str]) -> None:
-    if not isinstance(body, bytes):  # a generator is used up by the first server
-        whole = json_of(MIB + 1)
-        body = (whole[at : at + 65536] for at in range(0, len(whole), 65536))
-
-    answer = panel.post("/led", content=body, headers=headers)
+def test_a_larger_body_is_too_large(http: httpx.Client, body: Any, headers: dict[str, str]) -> None:
+    answer = http.post("/led", content=body, headers=headers)
 
     assert_problem(answer, 413)
     assert http.get("/led").json() == {"level": BEFORE}
+
+
+# --- the connection afterwards -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_line", "content_type"),
+    [
+        ("POST /led", "text/plain"),
+        ("POST /led", "multipart/form-data"),
+        ("POST /led?level=42", "text/plain"),
+        ("PUT /led", "application/json"),
+        ("POST /nothing-here", "application/json"),
+        ("PATCH /lights/led", "text/plain"),
+        ("PATCH /lights/nope", "application/json"),
+        ("GET /led", "application/json"),
+    ],
+)
+async def test_a_body_that_nobody_reads_leaves_the_connection_usable(
+    panel: RunningPanel, request_line: str, content_type: str
+) -> None:
+    """Or the answer says `Connection: close` (RFC 9112, 9.6): a client must know what became of its next request."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", panel.port)
+    body = b'{"level": 5}'
+    head = f"Host: x\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(f"{request_line} HTTP/1.1\r\n{head}".encode())
+    answer = asyncio.create_task(read_answer(reader))
+
+    await asyncio.wait({answer}, timeout=0.1)  # some servers wait for the body before they answer
+    writer.write(body)
+    first = await asyncio.wait_for(answer, 5)
+
+    if "connection: close" not in first.lower():
+        writer.write(b"GET /led HTTP/1.1\r\nHost: x\r\n\r\n")
+        second = await asyncio.wait_for(read_answer(reader), 5)
+        assert second.startswith("HTTP/1.1 200"), f"after {first!r}"
+    writer.close()
+
+
+async def read_answer(reader: asyncio.StreamReader) -> str:
+    """The head of the next response, its body read too; empty when the server closed."""
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    except (asyncio.IncompleteReadError, ConnectionResetError):
+        return ""
+    length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+    await reader.readexactly(int(length[1]) if length else 0)
+    return head
 
 
 def assert_problem(answer: httpx.Response, status: int) -> None:
