@@ -17,6 +17,7 @@ from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, choose
 from asgi_app.models import Look
 from asgi_app.origins import Origins
+from asgi_app.routes.api import api
 from asgi_app.routes.documents import document_api
 from asgi_app.routes.led import led
 from asgi_app.routes.lights import lights
@@ -25,11 +26,13 @@ from asgi_app.routes.problems import handle_problems
 from asgi_app.service import Panel
 from asgi_app.settings import Settings, read_settings
 from asgi_app.store import Store
+from asgi_app.ws.echo import echo
 from asgi_app.ws.live import live
 from asgi_app.ws.quartsocket import BoundedWebsocketConnection
-from asgi_app.ws.sio import PanelServer
-from asgi_app.ws.sio_led import LedNamespace
-from asgi_app.ws.sio_panel import PanelNamespace
+from asgi_app.ws.sio import Namespace, PanelServer
+from asgi_app.ws.sio_led import LedEvents
+from asgi_app.ws.sio_panel import PanelWords
+from asgi_app.ws.sio_rooms import RoomEvents
 
 log = logging.getLogger("pilotlight")
 
@@ -112,6 +115,7 @@ class House:
             template_folder=str(web / "templates"),
         )
         quart.config["MAX_CONTENT_LENGTH"] = self.settings.max_body
+        quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # ask again each time (304): no page of half an upgrade
         quart.asgi_websocket_class = BoundedWebsocketConnection
         light = "led" if "led" in self.settings.lights else next(iter(self.settings.lights))
         origins = Origins(self.settings.cors_origins)
@@ -119,9 +123,11 @@ class House:
         handle_problems(quart)
         for blueprint in (
             pages(),
+            api(),
             led(self.panel, light),
             lights(self.panel),
             live(self.panel, origins, self.settings.slow_reader),
+            echo(origins, self.settings.slow_reader),
         ):
             quart.register_blueprint(blueprint)
         cors(quart, allow_origin=self.settings.cors_origins, send_origin_wildcard=False)
@@ -132,10 +138,18 @@ class House:
             yield
             await self.stop()
 
-        self.sockets.register_namespace(LedNamespace(self.panel, light))
-        self.sockets.register_namespace(PanelNamespace(self.panel))
+        self._register_namespaces(light)
         # No startup or shutdown hook: then the lifespan goes to Quart, and there is one.
         return socketio.ASGIApp(self.sockets, quart)
+
+    def _register_namespaces(self, light: str) -> None:
+        default = Namespace("/", via="socketio")
+        default.add(LedEvents(default, self.panel, light))
+        default.add(RoomEvents(default))
+        panel = Namespace("/panel", via="panel")
+        panel.add(PanelWords(panel, self.panel))
+        for namespace in (default, panel):
+            self.sockets.register_namespace(namespace)
 
 
 def create_app(settings: Settings | None = None) -> socketio.ASGIApp:

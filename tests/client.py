@@ -18,9 +18,11 @@ class Inbox:
         self._arrived: deque[tuple[str, Any]] = deque()
         self._ring = asyncio.Event()
         self._failure: str | None = None
+        self.latest: dict[str, Any] = {}
 
     def put(self, name: str, content: Any) -> None:
         """Something arrived."""
+        self.latest[name] = content
         self._arrived.append((name, content))
         self._ring.set()
 
@@ -79,6 +81,11 @@ class SocketIOClient:
         """The arguments of the next event of this name for which `where(arguments)` holds."""
         args: list[Any] = await self.inbox.next(event, where)
         return args
+
+    def last(self, event: str, default: Any = None) -> Any:
+        """The first argument of the newest event of this name, taken out or not."""
+        args = self.inbox.latest.get(event)
+        return args[0] if args else default
 
     async def caught_up(self) -> None:
         """Wait until everything that the panel sent so far is here: its answer comes after it."""

@@ -24,6 +24,16 @@ class NodeClient(SocketIOClient):
         self._number = number
         self._acks = itertools.count(1)
 
+    @classmethod
+    async def connect(cls, url: str, **options: Any) -> NodeClient:
+        """A connected client with a process of its own, for a test with no other; see `NodeClients.connect`."""
+        clients = await NodeClients().__aenter__()
+        return await clients.connect(url, **options)
+
+    async def close(self) -> None:
+        """End the process, and with it the connection."""
+        await self._clients.__aexit__(None, None, None)
+
     async def emit(self, event: str, *args: Any) -> None:
         self._clients.send(do="emit", socket=self._number, event=event, args=args, ack=None)
 
@@ -60,7 +70,7 @@ class NodeClients:
         self,
         url: str,
         *,
-        version: int = 4,
+        version: int | str = 4,
         transport: str = "websocket",
         namespace: str = "/",
         **options: Any,

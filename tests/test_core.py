@@ -156,6 +156,14 @@ def test_a_light_in_a_fade_is_still_where_it_was() -> None:
     assert (light.target, light.actual, light.transition) == (70, 50.0, Transition(seconds=0.5, since=NOON))
 
 
+def test_flashing_on_the_way_does_not_end_the_fade() -> None:
+    state = after(a_state(), set_light(level=100, transition=10), at=NOON)
+    drive = decide(state, set_light(flash=1), ANN, NOON + 4).drive
+    assert drive is not None
+    assert (drive.level, drive.flash) == (100, 1)
+    assert drive.seconds == pytest.approx(6, abs=1)
+
+
 def test_an_effect_needs_the_light_on() -> None:
     with pytest.raises(BadCommand, match="effect"):
         decide(a_state(), set_light(effect="pulse", on=False), ANN, NOON)

@@ -41,6 +41,10 @@ def json_body(text: str) -> dict[str, Any]:
     return {"content": text.encode(), "headers": JSON}
 
 
+def as_type(content_type: str, text: str) -> dict[str, Any]:
+    return {"content": text.encode(), "headers": {"Content-Type": content_type}}
+
+
 def form_body(text: str) -> dict[str, Any]:
     return {"content": text.encode(), "headers": FORM}
 
@@ -59,8 +63,8 @@ TAKEN = [
     ("JSON exponent", json_body('{"level": 1e2}'), 100),
     ("JSON with other fields", json_body('{"level": 8, "colour": "red"}'), 8),
     ("JSON, key given twice: the last", json_body('{"level": 8, "level": 9}'), 9),
-    ("JSON with a charset", {"content": b'{"level": 11}', "headers": {"Content-Type": "application/json; charset=utf-8"}}, 11),
-    ("JSON by another name", {"content": b'{"level": 12}', "headers": {"Content-Type": "application/merge-patch+json"}}, 12),
+    ("JSON with a charset", as_type("application/json; charset=utf-8", '{"level": 11}'), 11),
+    ("JSON by another name", as_type("application/merge-patch+json", '{"level": 12}'), 12),
     ("form", {"data": {"level": "33"}}, 33),
     ("form with spaces", form_body("level=+6+"), 6),
     ("form with a plus", form_body("level=%2B6"), 6),
@@ -68,13 +72,13 @@ TAKEN = [
     ("multipart", {"files": {"level": (None, "44")}}, 44),
     ("query", {"params": {"level": "34"}}, 34),
     ("query with a plus", {"params": {"level": "+36"}}, 36),
-    ("query and text body", {"params": {"level": "37"}, "content": b"level=1", "headers": {"Content-Type": "text/plain"}}, 37),
+    ("query and text body", {"params": {"level": "37"}, **as_type("text/plain", "level=1")}, 37),
     ("query and JSON: JSON wins", {"params": {"level": "1"}, **json_body('{"level": 61}')}, 61),
     ("query and JSON without a level: query", {"params": {"level": "62"}, **json_body("{}")}, 62),
     ("query and form: query wins", {"params": {"level": "63"}, "data": {"level": "1"}}, 63),
     ("query and multipart: query wins", {"params": {"level": "64"}, "files": {"level": (None, "1")}}, 64),
     ("the same level again", json_body(f'{{"level": {BEFORE}}}'), BEFORE),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("request_", "level"), [row[1:] for row in TAKEN], ids=[row[0] for row in TAKEN])
@@ -148,8 +152,16 @@ REFUSED = [
     ("a list", json_body('{"level": [10]}'), NOT_AN_INTEGER.format("[10]")),
     ("an object", json_body('{"level": {"level": 10}}'), NOT_AN_INTEGER.format('{"level":10}')),
     ("a number too large for a float", json_body('{"level": 1e400}'), NOT_AN_INTEGER.format("Infinity")),
-    ("null, though the query has one", {"params": {"level": "5"}, **json_body('{"level": null}')}, NOT_AN_INTEGER.format("null")),
-    ("empty query, though the form has one", {"params": {"level": ""}, "data": {"level": "5"}}, NOT_AN_INTEGER.format("")),
+    (
+        "null, though the query has one",
+        {"params": {"level": "5"}, **json_body('{"level": null}')},
+        NOT_AN_INTEGER.format("null"),
+    ),
+    (
+        "empty query, though the form has one",
+        {"params": {"level": ""}, "data": {"level": "5"}},
+        NOT_AN_INTEGER.format(""),
+    ),
     ("no body", {}, MISSING),
     ("an empty object", json_body("{}"), MISSING),
     ("another key", json_body('{"Level": 5}'), MISSING),
@@ -160,11 +172,11 @@ REFUSED = [
     ("a form without it", form_body("colour=red"), MISSING),
     ("an empty form", form_body(""), MISSING),
     ("a multipart without an end", {"content": b"xxx", "headers": BOUNDARY}, MISSING),
-    ("a multipart without a boundary", {"content": b"xxx", "headers": {"Content-Type": "multipart/form-data"}}, MISSING),
-    ("text/plain", {"content": b'{"level": 5}', "headers": {"Content-Type": "text/plain"}}, MISSING),
+    ("a multipart without a boundary", as_type("multipart/form-data", "xxx"), MISSING),
+    ("text/plain", as_type("text/plain", '{"level": 5}'), MISSING),
     ("no content type", {"content": b'{"level": 5}'}, MISSING),
-    ("a content type that is none", {"content": b"level=5", "headers": {"Content-Type": ";;="}}, MISSING),
-]  # fmt: skip
+    ("a content type that is none", as_type(";;=", "level=5"), MISSING),
+]
 
 
 @pytest.mark.parametrize(("request_", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])

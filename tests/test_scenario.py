@@ -118,7 +118,7 @@ async def test_every_wire_moves_the_light_and_all_agree(start_panel, server, pig
             await client.emit("led", {"level": str(level) if level % 2 else level})
             await agree(level, wires)
         for level, tab in zip((66, 77), tabs, strict=True):
-            box = tab.locator("[data-light='led'] input[type=number]")
+            box = tab.locator("[data-light='led'] .level-input")
             await box.fill(str(level))
             await box.press("Enter")
             await agree(level, wires)

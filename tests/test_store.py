@@ -139,7 +139,7 @@ def test_a_place_that_cannot_be_written() -> None:
         reopened(Path("/proc/pilotlight"))
 
 
-@pytest.mark.parametrize("spoil", [*PLACES, a_row_that_is_no_look])
+@pytest.mark.parametrize("spoil", [corrupt, under_a_file, a_row_that_is_no_look])
 def test_the_panel_runs_on_without_its_memory(
     tmp_path: Path, start_panel: Callable[..., RunningPanel], spoil: Callable[[Path], None]
 ) -> None:

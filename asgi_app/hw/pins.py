@@ -320,11 +320,13 @@ def choose(wanted: str, address: Address, model: str | None = None) -> tuple[Pin
         silence = pigpio_silence(address)
         fix = _fix_pigpio(address) if silence else None
         return PigpioPins(address), Hardware(
-            pins="pigpio", why=silence or f"asked for; pigpiod answers at {address}", fix=fix
+            pins="pigpio", why=f"asked for; at start {silence or f'pigpiod answered at {address}'}", fix=fix
         )
     if wanted == "lgpio":
         missing, fix = _lgpio_missing()
-        return LgpioPins(), Hardware(pins="lgpio", why=missing or "asked for; the GPIO device is there", fix=fix)
+        return LgpioPins(), Hardware(
+            pins="lgpio", why=f"asked for; at start {missing or 'the GPIO device was there'}", fix=fix
+        )
     return _choose_for(model, address)
 
 
@@ -335,13 +337,15 @@ def _choose_for(model: str | None, address: Address) -> tuple[Pins, Hardware]:
         return LgpioPins(), Hardware(pins="lgpio", why=f"{why}; {missing}" if missing else why, fix=fix)
     silence = pigpio_silence(address)
     if silence is None:
-        return PigpioPins(address), Hardware(pins="pigpio", why=f"pigpiod answers at {address}")
+        return PigpioPins(address), Hardware(pins="pigpio", why=f"pigpiod answered at {address}")
     if model is None:
         why = f"no GPIO here: this is no Raspberry Pi, and {silence}"
         return MockPins(), Hardware(pins="mock", why=why)
     if missing is None:
-        return LgpioPins(), Hardware(pins="lgpio", why=f"{model}: {silence}, so lgpio", fix=_fix_pigpio(address))
-    why = f"{model}: {silence}, and {missing}"
+        return LgpioPins(), Hardware(
+            pins="lgpio", why=f"{model}: at start {silence}, so lgpio", fix=_fix_pigpio(address)
+        )
+    why = f"{model}: at start {silence}, and {missing}"
     return PigpioPins(address), Hardware(pins="pigpio", why=why, fix=_fix_pigpio(address))
 
 

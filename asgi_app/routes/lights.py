@@ -7,7 +7,7 @@ from quart import Blueprint, Response, request
 from quart_schema import document_request, document_response, tag
 
 from asgi_app.errors import UnsupportedMediaType
-from asgi_app.models import Light, LightChange, Reply, SetLight, UndoLight, parse_change, parse_json
+from asgi_app.models import Hardware, Light, LightChange, Reply, SetLight, UndoLight, parse_change, parse_json
 from asgi_app.routes.asker import asker
 from asgi_app.routes.documents import Problem
 from asgi_app.routes.problems import problem_response
@@ -20,6 +20,7 @@ class Lights(BaseModel):
     epoch: str = Field(description="New for each start of the panel.")
     rev: int = Field(description="Rises with every event.")
     lights: dict[str, Light]
+    hardware: Hardware
 
 
 def lights(panel: Panel) -> Blueprint:
@@ -31,7 +32,7 @@ def lights(panel: Panel) -> Blueprint:
     @tag(["Lights"])
     async def get_lights() -> Response:
         """Every light as it is now."""
-        return _json(Lights(epoch=panel.epoch, rev=panel.rev, lights=panel.state.lights))
+        return _json(Lights(epoch=panel.epoch, rev=panel.rev, **dict(panel.state)))
 
     @routes.get("/lights/<light>")
     @document_response(Light)

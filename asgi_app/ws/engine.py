@@ -22,6 +22,7 @@ from asgi_app.hub import GOING_AWAY, TOO_SLOW
 log = logging.getLogger("pilotlight.engineio")
 
 CONFLATE_FROM = 8  # packets waiting: fewer are a connection that keeps up, and it gets every one
+TELL_FACTOR = 8  # times the limit, of events that cannot be conflated, before a connection is given up
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
 LEAVE_SECONDS = 0.4  # for all connections to be gone when the server stops
 
@@ -50,6 +51,7 @@ class EngineOutbox:
         self._ready = asyncio.Event()
         self._taken = asyncio.Event()
         self.resyncs = 0
+        self.overflowed = False
 
     # --- events --------------------------------------------------------------------------------------------
 
@@ -79,14 +81,33 @@ class EngineOutbox:
             self.resyncs += 1
         self._ready.set()
 
+    def tell(self, packets: list[Packet]) -> None:
+        """Take an event that nothing can stand in for, in all its parts. Never blocks.
+
+        Far past `limit` the connection ends, with a code that says so: late is fine, a silent gap is not.
+        """
+        if len(self._waiting) + len(packets) > self._limit * TELL_FACTOR:
+            self.overflowed = True
+            self._waiting.clear()
+            self._events = 0
+            self.put_nowait(None)
+            return
+        for packet in packets:
+            self._waiting[object()] = packet
+        self._ready.set()
+
+    async def answer(self, packets: list[Packet]) -> None:
+        """Take what its own client asked for, in all its parts; waits while too much of that is unsent."""
+        await self._room()
+        for packet in packets:
+            self.put_nowait(packet)
+
     # --- the queue that python-engineio sees ---------------------------------------------------------------
 
     async def put(self, packet: Packet | None) -> None:
         """Take an answer or a protocol packet; an answer waits while too many are unsent."""
         if packet is not None and packet.packet_type == MESSAGE:
-            while len(self._waiting) - self._events >= self._limit:
-                self._taken.clear()
-                await self._taken.wait()
+            await self._room()
         self.put_nowait(packet)
 
     def put_nowait(self, packet: Packet | None) -> None:
@@ -125,6 +146,11 @@ class EngineOutbox:
         """Whether nothing waits."""
         return not self._waiting and not self._stale
 
+    async def _room(self) -> None:
+        while len(self._waiting) - self._events >= self._limit:
+            self._taken.clear()
+            await self._taken.wait()
+
     async def _join(self) -> None:
         while self._waiting:
             self._taken.clear()
@@ -156,7 +182,8 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
             raise
 
     async def close(self) -> None:
-        code = GOING_AWAY if self._server.leaving else self._code
+        overflowed = self.handler.__self__.queue.overflowed  # the handler is a method of the connection
+        code = GOING_AWAY if self._server.leaving else TOO_SLOW if overflowed else self._code
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.asgi_send({"type": "websocket.close", "code": code})

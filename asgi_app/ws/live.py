@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from collections.abc import Callable
 
 import pydantic_core
-from quart import Blueprint, Websocket, abort, websocket
+from quart import Blueprint
 from quart_cors import cors_exempt
 
 from asgi_app.errors import MalformedJSON
-from asgi_app.hub import TOO_SLOW, Closed, Message
+from asgi_app.hub import Closed, Message
 from asgi_app.models import Actor, actor_name, parse_json
 from asgi_app.origins import Origins
 from asgi_app.service import Panel, Session
 from asgi_app.ws.native import answer, frame, resume_from
-
-log = logging.getLogger("pilotlight.live")
-
-CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
+from asgi_app.ws.quartsocket import Socket
 
 
 def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
@@ -34,17 +29,12 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
     @routes.websocket("/live")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def live_socket() -> None:
-        if not origins.allows(
-            websocket.headers.get("Origin"), scheme=websocket.scheme, host=websocket.headers.get("Host")
-        ):
-            abort(403)
-        arguments = websocket.args
-        actor = Actor(name=actor_name(arguments.get("name"), websocket.headers.get("User-Agent")), via="live")
+        socket = await Socket.accept(origins, slow_reader)
+        arguments = socket.arguments
+        actor = Actor(name=actor_name(arguments.get("name"), socket.user_agent), via="live")
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
-        socket = websocket._get_current_object()  # type: ignore[attr-defined]
-        await socket.accept()
         with panel.session(actor, resume=resume) as session:
-            await _Connection(panel, session, socket, slow_reader, lone_frame).serve()
+            await _Connection(panel, session, socket, lone_frame).serve()
 
     return routes
 
@@ -52,18 +42,10 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
 class _Connection:
     """One client: a task that reads and answers, and a task that writes what the session has."""
 
-    def __init__(
-        self,
-        panel: Panel,
-        session: Session,
-        socket: Websocket,
-        slow_reader: float,
-        lone_frame: Callable[[Message], str],
-    ) -> None:
+    def __init__(self, panel: Panel, session: Session, socket: Socket, lone_frame: Callable[[Message], str]) -> None:
         self._panel = panel
         self._session = session
         self._socket = socket
-        self._slow_reader = slow_reader
         self._lone_frame = lone_frame
 
     async def serve(self) -> None:
@@ -88,16 +70,15 @@ class _Connection:
             await self._session.outbox.answer(Message(reply))
 
     async def _write(self) -> None:
+        messages = [self._session.opening]
         try:
-            await self._send(_json(self._session.opening))
             while True:
-                for text in self._frames(await self._session.outbox.take()):
-                    await self._send(text)
+                for text in self._frames(messages):
+                    if not await self._socket.send(text):
+                        return
+                messages = await self._session.outbox.take()
         except Closed as closed:
-            await self._close(closed.code, closed.reason)
-        except TimeoutError:
-            log.warning("cut %s: it read nothing for %g s", self._session.actor.name, self._slow_reader)
-            await self._close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
+            await self._socket.close(closed.code, closed.reason)
 
     def _frames(self, messages: list[Message]) -> list[str]:
         """The texts to send: answers and snapshots alone, events that stand together in one frame."""
@@ -119,15 +100,6 @@ class _Connection:
         if len(events) == 1:
             return events[0].encoded(self._lone_frame)
         return _dumps(frame(self._panel, events))
-
-    async def _send(self, text: str) -> None:
-        async with asyncio.timeout(self._slow_reader):
-            await self._socket.send(text)
-
-    async def _close(self, code: int, reason: str) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._socket.close(code, reason)
 
 
 def _dumps(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Quart's WebSocket connection, with a bound on what it has read and not handled yet.
+"""Quart's WebSocket under our rules: who may connect, how much is read ahead, and when a client is cut.
 
 Quart's own queue is unbounded, so a client that sends faster than it is answered would fill the memory; and
 it raises KeyError at an empty binary frame (`event.get("bytes") or event["text"]`).
@@ -7,14 +7,24 @@ it raises KeyError at an empty binary frame (`event.get("bytes") or event["text"
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from quart import Websocket, abort, websocket
 from quart.asgi import ASGIWebsocketConnection
+
+from asgi_app.hub import TOO_SLOW
+from asgi_app.origins import Origins
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, WebsocketScope
     from quart import Quart
 
+log = logging.getLogger("pilotlight.websocket")
+
+CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
 UNHANDLED = 16  # messages; past that the server stops reading, and TCP stops the sender
 
 
@@ -33,3 +43,41 @@ class BoundedWebsocketConnection(ASGIWebsocketConnection):
                 await self.queue.put(text if text is not None else event.get("bytes") or b"")
             elif event["type"] == "websocket.disconnect":
                 return
+
+
+class Socket:
+    """The WebSocket of the current Quart request: accepted by our Origin rule, and cut when it is not read."""
+
+    def __init__(self, websocket: Websocket, slow_reader: float) -> None:
+        self._websocket = websocket
+        self._slow_reader = slow_reader
+        self.arguments = websocket.args
+        self.user_agent = websocket.headers.get("User-Agent")
+        self.receive: Callable[[], Awaitable[str | bytes]] = websocket.receive
+
+    @classmethod
+    async def accept(cls, origins: Origins, slow_reader: float) -> Socket:
+        """Accept the current request's WebSocket, or refuse its origin with 403."""
+        headers = websocket.headers
+        if not origins.allows(headers.get("Origin"), scheme=websocket.scheme, host=headers.get("Host")):
+            abort(403)
+        current: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
+        await current.accept()
+        return cls(current, slow_reader)
+
+    async def send(self, data: str | bytes) -> bool:
+        """Send it; False when the client took nothing for `slow_reader` seconds, and has been cut."""
+        try:
+            async with asyncio.timeout(self._slow_reader):
+                await self._websocket.send(data)
+        except TimeoutError:
+            log.warning("cut a client of %s: it read nothing for %g s", self._websocket.path, self._slow_reader)
+            await self.close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
+            return False
+        return True
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close with this code, as far as the client still takes it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._websocket.close(code, reason)

@@ -11,35 +11,50 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import socketio
-from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
-from socketio.packet import EVENT, Packet
 
 from asgi_app.errors import BadCommand, InternalError, PanelError
 from asgi_app.models import Actor, actor_name, as_json
 from asgi_app.origins import Origins
 from asgi_app.ws.engine import EngineOutbox, EngineServer, Refill
+from asgi_app.ws.sio_manager import QueueingManager, packets
 
 log = logging.getLogger("pilotlight.socketio")
 
 Handler = Callable[..., Awaitable[Any]]
 
 
-class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
-    """A class-based namespace whose events are a table: `events[name]` is awaited with the sid and the arguments.
+class Part(Protocol):
+    """What a namespace is made of: some events, and what happens when a client comes and goes.
 
-    What a handler returns is its ack; None acks with no arguments.
+    `events[name]` is awaited with the sid and the arguments; what it returns is the ack, and None acks with
+    no arguments. `connected` is called once the client has its CONNECT packet.
     """
 
-    via = "socketio"
+    events: dict[str, Handler]
 
-    def __init__(self, namespace: str) -> None:
+    def connected(self, sid: str, auth: Any) -> None: ...
+    def gone(self, sid: str) -> None: ...
+
+
+class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
+    """A class-based namespace made of parts; `via` is how its clients' doings are signed."""
+
+    def __init__(self, namespace: str, via: str) -> None:
         super().__init__(namespace)
+        self.via = via
         self.events: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
+        self._parts: list[Part] = []
+
+    def add(self, part: Part) -> None:
+        """Make it part of the namespace; its events must be new ones."""
+        assert not self.events.keys() & part.events.keys()
+        self.events.update(part.events)
+        self._parts.append(part)
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
         if event == "connect":
@@ -49,7 +64,9 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         if event == "disconnect":
             sid = args[0]
             self.actors.pop(sid, None)
-            return self.gone(sid)
+            for part in self._parts:
+                part.gone(sid)
+            return None
         return await self.events[event](*args)
 
     def actor(self, environ: dict[str, Any], auth: Any) -> Actor:
@@ -61,9 +78,14 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
 
     def connected(self, sid: str, auth: Any) -> None:
         """The client has got its CONNECT packet; what is sent from now on arrives after it."""
+        for part in self._parts:
+            with contextlib.suppress(KeyError):  # it has gone already
+                part.connected(sid, auth)
 
-    def gone(self, sid: str) -> None:
-        """The client left the namespace."""
+    def environ(self, sid: str) -> dict[str, Any]:
+        """What the client's connection request said, in WSGI's words."""
+        environ: dict[str, Any] = self.server.get_environ(sid, self.namespace)
+        return environ
 
     def outbox(self, sid: str) -> EngineOutbox:
         """The connection's queue; raises `KeyError` when it is gone."""
@@ -73,9 +95,19 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         return queue
 
     def packet(self, event: str, *arguments: Any) -> EnginePacket:
-        """An event of this namespace, ready to be queued; it is encoded once, however many queues it is in."""
-        encoded = Packet(EVENT, namespace=self.namespace, data=[event, *arguments]).encode()
-        return EnginePacket(MESSAGE, encoded)
+        """An event of this namespace with no bytes in it, ready to be queued; encoded once for all queues."""
+        (packet,) = packets(self.namespace, event, *arguments)
+        return packet
+
+    def tell(self, sid: str, event: str, *arguments: Any) -> None:
+        """Send an event to one client; it is no error that it has gone."""
+        with contextlib.suppress(KeyError):
+            self.outbox(sid).tell([self.packet(event, *arguments)])
+
+    async def answer(self, sid: str, event: str, *arguments: Any) -> None:
+        """Send a client what it asked for; waits while it does not read, so that no more is read from it."""
+        with contextlib.suppress(KeyError):
+            await self.outbox(sid).answer(packets(self.namespace, event, *arguments))
 
     def refill_with(self, sid: str, refill: Refill | None) -> None:
         """What the client gets of this namespace after it was too slow for everything."""
@@ -96,6 +128,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             async_handlers=False,
             cors_allowed_origins=allowed,
             cors_credentials=False,
+            client_manager=QueueingManager(),
             max_http_buffer_size=max_frame,
             slow_reader=slow_reader,
             outbox=outbox,

@@ -6,7 +6,6 @@ comes from another wire.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from engineio.packet import Packet
@@ -16,35 +15,33 @@ from asgi_app.hub import Channel, Message
 from asgi_app.models import SetLight, text_or_integer
 from asgi_app.service import Panel
 from asgi_app.ws.engine import EngineOutbox
-from asgi_app.ws.sio import Namespace
+from asgi_app.ws.sio import Handler, Namespace
 
 
-class LedNamespace(Namespace):
-    """The old pages' wire. It is one subscriber of the panel, and hands on what its pages understand."""
+class LedEvents:
+    """The old pages' light. It is one subscriber of the panel, and hands on what its pages understand."""
 
-    def __init__(self, panel: Panel, light: str) -> None:
-        super().__init__("/")
+    def __init__(self, namespace: Namespace, panel: Panel, light: str) -> None:
+        self._namespace = namespace
         self._panel = panel
         self._light = light
         self._shown = panel.light(light).target
         self._pages = Channel()
         self._page_of: dict[str, _Page] = {}
-        self.events["led"] = self.led
+        self.events: dict[str, Handler] = {"led": self.led}
         panel.channel.join(self)
 
     def connected(self, sid: str, auth: Any) -> None:
         """The newcomer gets the level as it is now."""
-        with contextlib.suppress(KeyError):  # gone already
-            page = _Page(self, self.outbox(sid))
-            self._page_of[sid] = page
-            self.refill_with(sid, lambda: [self.level_packet(self._now())])
-            page.offer(self._now())
-            self._pages.join(page)
+        page = self._page_of[sid] = _Page(self, self._namespace.outbox(sid))
+        self._namespace.refill_with(sid, lambda: [self.level_packet(self._now())])
+        page.offer(self._now())
+        self._pages.join(page)
 
     def gone(self, sid: str) -> None:
         if (page := self._page_of.pop(sid, None)) is not None:
             self._pages.leave(page)
-            self.refill_with(sid, None)
+            self._namespace.refill_with(sid, None)
 
     async def led(self, sid: str, *arguments: Any) -> dict[str, Any] | None:
         """Set the level; whatever was sent, pages are told the level that holds afterwards."""
@@ -53,7 +50,7 @@ class LedNamespace(Namespace):
         except BadLevel as error:
             self._pages.publish(self._now())
             return error.problem()
-        reply = await self._panel.ask(self.actors[sid], SetLight(light=self._light, level=level))
+        reply = await self._panel.ask(self._namespace.actors[sid], SetLight(light=self._light, level=level))
         if reply.problem is not None:
             self._pages.publish(self._now())
         return reply.problem
@@ -64,13 +61,13 @@ class LedNamespace(Namespace):
         if event.get("event") != "light_changed" or event["light"] != self._light:
             return
         level = event["state"]["target"]
-        if level != self._shown or event["by"]["via"] == self.via:
+        if level != self._shown or event["by"]["via"] == self._namespace.via:
             self._shown = level
             self._pages.publish(message)
 
     def level_packet(self, message: Message) -> Packet:
         """`led {"level": N}` for the light in the message."""
-        return self.packet("led", {"level": message.data["state"]["target"]})
+        return self._namespace.packet("led", {"level": message.data["state"]["target"]})
 
     def _now(self) -> Message:
         return Message({"state": {"target": self._panel.light(self._light).target}})
@@ -79,8 +76,8 @@ class LedNamespace(Namespace):
 class _Page:
     """One old page: a subscriber that puts packets into its connection's queue."""
 
-    def __init__(self, namespace: LedNamespace, outbox: EngineOutbox) -> None:
-        self._codec = namespace.level_packet
+    def __init__(self, led: LedEvents, outbox: EngineOutbox) -> None:
+        self._codec = led.level_packet
         self._outbox = outbox
 
     def offer(self, message: Message) -> None:

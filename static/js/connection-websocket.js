@@ -1,0 +1,34 @@
+// The native wire: `ws /live`, JSON both ways.
+
+export function openWebSocket({ resume, name, received, closed }) {
+  const url = new URL('/live', location.href);
+  url.protocol = url.protocol.replace('http', 'ws');
+  if (name) url.searchParams.set('name', name);
+  if (resume) {
+    url.searchParams.set('epoch', resume.epoch);
+    url.searchParams.set('rev', resume.rev);
+  }
+  const socket = new WebSocket(url);
+  const waiting = new Map();
+  let lastId = 0;
+
+  socket.onmessage = ({ data }) => {
+    const frame = JSON.parse(data);
+    if (!('reply' in frame)) return received(frame);
+    waiting.get(frame.reply)?.(frame);
+    waiting.delete(frame.reply);
+  };
+  socket.onclose = ({ code }) => closed({ restarting: code === 1012 }); // RFC 6455 registry: service restart
+
+  return {
+    exchange(command) {
+      const id = (lastId += 1);
+      socket.send(JSON.stringify({ ...command, id }));
+      return new Promise((resolve) => waiting.set(id, resolve));
+    },
+    close() {
+      socket.onmessage = socket.onclose = null;
+      socket.close();
+    },
+  };
+}
