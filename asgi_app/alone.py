@@ -24,6 +24,8 @@ class Alone:
         Real pins are held by data directory. Simulated pins may be driven by as many panels as one likes, but
         not by two workers of one server: each would have its own light, and the pages would disagree.
         """
+        if self._held:
+            return
         if multiprocessing.parent_process() is not None:
             self._hold(
                 Path(tempfile.gettempdir(), f"pilotlight-{os.getuid()}-workers-of-{os.getppid()}.lock"),

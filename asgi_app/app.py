@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from typing import Any
 
 import socketio
 from quart import Quart
-from quart_cors import cors
 
 from asgi_app import core
 from asgi_app.alone import Alone
-from asgi_app.errors import SetupError
+from asgi_app.errors import Restarting, SetupError
+from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, choose
 from asgi_app.models import Look
 from asgi_app.origins import Origins
 from asgi_app.routes.api import api
+from asgi_app.routes.cors import share_with
 from asgi_app.routes.documents import document_api
 from asgi_app.routes.led import led
 from asgi_app.routes.lights import lights
@@ -60,8 +63,9 @@ class House:
         first = {id: core.drive_of(light) for id, light in self.panel.state.lights.items()}
         self.driver = LightDriver(pins, settings.lights, first)
         self.panel.attach(self.driver)
+        self.origins = Origins(settings.cors_origins)
         self.sockets = PanelServer(
-            Origins(settings.cors_origins),
+            self.origins,
             max_frame=settings.max_frame,
             slow_reader=settings.slow_reader,
             outbox=settings.outbox,
@@ -69,7 +73,7 @@ class House:
         self.app = self._join()
         self._alone = Alone()
         self._ready = ready
-        self._stopped = False
+        self.stopped = False
 
     async def start(self) -> None:
         """Take the pins and show the first levels. Raises `SetupError`, and keeps it in `failure`."""
@@ -80,8 +84,12 @@ class House:
             raise
         self._ready()
 
-    async def _start(self) -> None:
+    def claim(self) -> None:
+        """Hold the pins for this process; claiming twice is no error. Raises `SetupError`."""
         self._alone.claim(self.settings.data, simulated=self.hardware.pins == "mock")
+
+    async def _start(self) -> None:
+        self.claim()
         log.info("pins: %s (%s)", self.hardware.pins, self.hardware.why)
         if self.hardware.fix:
             log.info("for more: %s", self.hardware.fix)
@@ -89,9 +97,9 @@ class House:
 
     async def stop(self) -> None:
         """Lights to their exit level first, then every socket closed, then the store. Stopping twice is no error."""
-        if self._stopped:
+        if self.stopped:
             return
-        self._stopped = True
+        self.stopped = True
         self.panel.stop_asking()
         await self.driver.close()
         self.panel.end_sessions()
@@ -107,7 +115,7 @@ class House:
             self.store = Store(None)
             return {}
 
-    def _join(self) -> socketio.ASGIApp:
+    def _join(self) -> Door:
         web = web_files()
         quart = Quart(
             "asgi_app",
@@ -118,7 +126,7 @@ class House:
         quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # ask again each time (304): no page of half an upgrade
         quart.asgi_websocket_class = BoundedWebsocketConnection
         light = "led" if "led" in self.settings.lights else next(iter(self.settings.lights))
-        origins = Origins(self.settings.cors_origins)
+        origins = self.origins
         document_api(quart)
         handle_problems(quart)
         for blueprint in (
@@ -130,7 +138,7 @@ class House:
             echo(origins, self.settings.slow_reader),
         ):
             quart.register_blueprint(blueprint)
-        cors(quart, allow_origin=self.settings.cors_origins, send_origin_wildcard=False)
+        share_with(quart, origins)
 
         @quart.while_serving
         async def lifespan() -> AsyncGenerator[None, None]:
@@ -140,7 +148,7 @@ class House:
 
         self._register_namespaces(light)
         # No startup or shutdown hook: then the lifespan goes to Quart, and there is one.
-        return socketio.ASGIApp(self.sockets, quart)
+        return Door(self, socketio.ASGIApp(self.sockets, quart))
 
     def _register_namespaces(self, light: str) -> None:
         default = Namespace("/", via="socketio")
@@ -152,7 +160,36 @@ class House:
             self.sockets.register_namespace(namespace)
 
 
-def create_app(settings: Settings | None = None) -> socketio.ASGIApp:
+class Door:
+    """The ASGI application: everything to its room, and nobody in any more once the panel is going down.
+
+    A client that comes back within milliseconds would else be let in by the process that has just sent it away.
+    """
+
+    def __init__(self, house: House, rooms: socketio.ASGIApp) -> None:
+        self.house = house
+        self.rooms = rooms
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if not self.house.stopped or scope["type"] == "lifespan":
+            await self.rooms(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": GOING_AWAY})
+        else:
+            # Nothing to read for Engine.IO: a body cut off by the end ends python-socketio's coming back for good.
+            problem = Restarting("the panel is restarting; ask again in a moment").problem()
+            body = b"" if scope["path"].startswith("/socket.io") else json.dumps(problem).encode()
+            headers = [
+                (b"content-type", b"application/problem+json"),
+                (b"content-length", str(len(body)).encode()),
+                (b"connection", b"close"),
+                (b"retry-after", b"1"),
+            ]
+            await send({"type": "http.response.start", "status": Restarting.status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+
+def create_app(settings: Settings | None = None) -> Door:
     """The panel as an ASGI application, for any ASGI server: `uvicorn --factory asgi_app.app:create_app`.
 
     Raises `SetupError` where the settings are wrong.

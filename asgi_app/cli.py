@@ -62,8 +62,16 @@ def _start_logging(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
     )
+    logging.getLogger("uvicorn.error").addFilter(_without_traceback)
     for noisy in ("uvicorn", "pilotlight.socketio.library", "pilotlight.engineio.library", "pilotlight.hypercorn"):
         logging.getLogger(noisy).setLevel(level.upper() if level == "debug" else "WARNING")
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """What a client sent wrong is a line of the log, no traceback."""
+    if record.msg == "Invalid UTF-8 sequence received from client.":
+        record.exc_info = None
+    return True
 
 
 @click.group()
@@ -108,7 +116,12 @@ def doctor(config: Path | None, **flags: Any) -> None:
 def main() -> None:
     """Run the command; what is wrong with the setup is one line on stderr, and exit status 2."""
     try:
-        cli(prog_name="pilotlight")
+        sys.exit(cli(prog_name="pilotlight", standalone_mode=False))
     except SetupError as error:
-        click.echo(f"pilotlight: {error.detail}", err=True)
-        sys.exit(2)
+        complaint = error.detail
+    except click.ClickException as error:
+        complaint = error.format_message()
+    except click.Abort:
+        sys.exit(130)
+    click.echo(f"pilotlight: {complaint}", err=True)
+    sys.exit(2)

@@ -128,13 +128,14 @@ def moved(light: Light, actual: float, at: float) -> Event:
 
 def settled(light: Light, at: float) -> Event:
     """The fade has ended where it was going."""
-    return _changed(_with(light, transition=None, actual=float(light.target)), light.by, at)
+    actual = light.actual if light.effect else float(light.target)
+    return _changed(_with(light, transition=None, actual=actual), light.by, at)
 
 
 def set_outside(light: Light, level: float, at: float) -> Event:
     """Somebody else set the pin to this level (percent): the panel follows, and undo takes it back."""
     look = Look(level=round(level), on=True) if level > 0 else Look(level=light.level, on=False)
-    after = _with(_looking(light, look), transition=None, actual=round(level, 1), undo=look_of(light))
+    after = _with(_looking(light, look), transition=None, actual=round(level, 1), undo=look_of(light), gesture=None)
     return _set_by(after, Actor(name="outside", via="pin"), at)
 
 
@@ -187,6 +188,8 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
     look = Look(level=level, on=on, effect=effect)
     only_flash = command.flash is not None and look == look_of(light)
     seconds = command.transition or 0.0
+    if only_flash and light.transition is not None:  # the fade goes on where the flashes end
+        seconds = max(light.transition.since + light.transition.seconds - at, 0.0)
     drive = Drive(level if on else 0, seconds, effect, command.flash or 0)
     flashed = [LightFlashed(light=light.id, by=actor, at=at, times=command.flash)] if command.flash else []
     changed = [] if only_flash else [_look_changed(light, look, seconds, actor, at)]
@@ -197,24 +200,21 @@ def _undo_light(light: Light, actor: Actor, at: float) -> Decision:
     if light.undo is None:
         raise NothingToUndo(f"{light.name} has not been changed since the panel started", field="light")
     look = light.undo
-    event = _look_changed(light, look, 0.0, actor, at, undo=look_of(light))
-    return Decision((event,), Drive(look.level if look.on else 0, 0.0, look.effect))
+    event = _look_changed(light, look, 0.0, actor, at)
+    after = _with(event.state, undo=look_of(light), gesture=None)
+    return Decision((event.model_copy(update={"state": after}),), drive_of(after))
 
 
-def _look_changed(
-    light: Light, look: Look, seconds: float, actor: Actor, at: float, undo: Look | None = None
-) -> LightChanged:
-    before = look_of(light)
-    same_gesture = actor == light.by and at - light.at < SAME_GESTURE and light.undo is not None
-    if undo is None:
-        undo = light.undo if same_gesture or before == look else before
-    after = _with(
-        _looking(light, look),
-        transition=Transition(seconds=seconds, since=at) if seconds else None,
-        undo=undo,
-    )
+def _look_changed(light: Light, look: Look, seconds: float, actor: Actor, at: float) -> LightChanged:
+    """The light looks like this from now on, or is on its way there; what it was is kept for undo."""
+    after = _with(_looking(light, look), transition=Transition(seconds=seconds, since=at) if seconds else None)
     if not seconds and look.effect is None:
         after = _with(after, actual=float(after.target))
+    same_gesture = actor == light.by and light.gesture is not None and at - light.gesture < SAME_GESTURE
+    if look == look_of(light):  # asked for what is there already: nothing to undo
+        after = _with(after, gesture=at if same_gesture else None)
+    else:
+        after = _with(after, gesture=at, undo=light.undo if same_gesture else look_of(light))
     return _set_by(after, actor, at)
 
 

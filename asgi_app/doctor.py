@@ -23,7 +23,7 @@ class Finding:
 
 
 def report(settings: Settings) -> Iterator[Finding]:
-    """Look at the board, the pins, each light and the data directory. Claims the pins, and lets them go."""
+    """Look at the board, the pins, each light and the data directory. Reaches for the pins, and lets them go."""
     yield Finding(True, "version", f"{__version__} on Python {sys.version.split()[0]}")
     yield Finding(True, "board", board_model() or "not a Raspberry Pi")
     pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))

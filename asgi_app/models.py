@@ -17,16 +17,20 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
     computed_field,
+    field_validator,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
 from asgi_app.errors import BadCommand, LevelOutOfRange, MalformedJSON, NotAnInteger, PanelError
 
 # --- levels -----------------------------------------------------------------------------------------------
 
-INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,18}\s*", re.ASCII)
+INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,4000}\s*", re.ASCII)
 
 
 def shown(text: str) -> str:
@@ -36,7 +40,10 @@ def shown(text: str) -> str:
 
 def as_json(value: object) -> str:
     """The value as JSON writes it, short enough for a message."""
-    return shown(pydantic_core.to_json(value, fallback=repr).decode())
+    try:
+        return shown(pydantic_core.to_json(value, fallback=repr).decode())
+    except (ValueError, RecursionError):  # a lone surrogate, or nested out of all reason
+        return f"a {type(value).__name__} that JSON cannot write"
 
 
 def integer(value: object, *, field: str = "level") -> int:
@@ -158,6 +165,15 @@ class LightSpec(BaseModel):
     restore: Literal["last", "off"] | Level = Field("last", description="What it does when the panel starts.")
     active_high: bool = Field(True, description="False when the LED is wired from 3.3 V to the pin.")
 
+    @field_validator("exit", "restore", mode="wrap")
+    @classmethod
+    def _word_or_level(cls, value: object, inner: ValidatorFunctionWrapHandler, info: ValidationInfo) -> object:
+        try:
+            return inner(value)
+        except ValidationError:
+            word = "keep" if info.field_name == "exit" else "last"
+            raise ValueError(f'use "{word}", "off", or a level from 0 to 100') from None
+
     @model_validator(mode="after")
     def _min_below_max(self) -> LightSpec:
         if self.min >= self.max:
@@ -189,7 +205,7 @@ class Transition(Frozen):
 class Look(Frozen):
     """How a light is set: what undo goes back to."""
 
-    level: int
+    level: int = Field(ge=0, le=100)
     on: bool
     effect: Effect | None = None
 
@@ -210,6 +226,8 @@ class Light(Frozen):
     by: Actor = Field(description="Who set it last.")
     at: float = Field(description="When they did, seconds since the Unix epoch.")
     undo: Look | None = Field(None, description="What undo would go back to.")
+    # When `by` last moved it in one go, such as a drag: the core's own memory, on no wire.
+    gesture: SkipJsonSchema[float | None] = Field(None, exclude=True)
 
     @computed_field(description="What the pin is heading for, percent: the level, or 0 while off.")  # type: ignore[prop-decorator]
     @property

@@ -16,6 +16,13 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from hypercorn.protocol import h11
+from hypercorn.protocol.events import StreamClosed
+from hypercorn.protocol.ws_stream import WebsocketBuffer, WSStream
+from wsproto.connection import ConnectionState
+from wsproto.events import Message, TextMessage
 
 from asgi_app.app import House
 from asgi_app.errors import SetupError
@@ -38,6 +45,7 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         house = House(settings, ready=lambda: announce(f"http://{shown}:{port}/"))
+        house.claim()
         server = _uvicorn if settings.server == "uvicorn" else _hypercorn
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server(house, listener))
@@ -45,7 +53,10 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
 
 def refuse_more_workers(workers: int) -> None:
     """Raises `SetupError` for more than one worker process."""
-    wanted = max(workers, int(os.environ.get("WEB_CONCURRENCY") or 1))
+    concurrency = os.environ.get("WEB_CONCURRENCY") or "1"
+    if not concurrency.isdecimal():
+        raise SetupError(f"WEB_CONCURRENCY is {concurrency!r}, which is no number; leave it out")
+    wanted = max(workers, int(concurrency))
     if wanted > 1:
         raise SetupError(
             f"{wanted} worker processes were asked for: two processes cannot own one pin, and one serves "
@@ -57,6 +68,9 @@ def listen(host: str, port: int, slow_reader: float) -> socket.socket:
     """A listening socket. Raises `SetupError` that says what is in the way."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    except OSError as error:
+        raise SetupError(f"there is no address {host} here ({error.strerror or error}); try another --host") from None
+    try:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = error.strerror or error
@@ -109,10 +123,30 @@ async def _uvicorn(house: House, listener: socket.socket) -> None:
         await stopping()
 
 
-async def _hypercorn(house: House, listener: socket.socket) -> None:
-    from hypercorn.asyncio import serve as hypercorn_serve
-    from hypercorn.config import Config
+class _ByteBuffer(WebsocketBuffer):
+    """hypercorn's message buffer, whose limit is in bytes: stock counts a text's characters."""
 
+    def extend(self, event: Message[Any]) -> None:
+        if isinstance(event, TextMessage) and not event.data.isascii():
+            self.length += len(event.data.encode()) - len(event.data)
+        super().extend(event)
+
+
+class _EndingWSStream(WSStream):
+    """hypercorn's WebSocket, which also ends after it has said 1009 (message too big); stock leaves it open."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.buffer = _ByteBuffer(self.buffer.max_length)
+
+    async def _handle_events(self) -> None:
+        await super()._handle_events()
+        too_big = self.buffer.length > self.buffer.max_length
+        if too_big and self.connection.state is ConnectionState.LOCAL_CLOSING:
+            await self.send(StreamClosed(stream_id=self.stream_id))
+
+
+async def _hypercorn(house: House, listener: socket.socket) -> None:
     config = Config()
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
     config.websocket_max_message_size = house.settings.max_frame
@@ -122,6 +156,7 @@ async def _hypercorn(house: House, listener: socket.socket) -> None:
     config.shutdown_timeout = GRACE
     config.accesslog = None
     config.errorlog = logging.getLogger("pilotlight.hypercorn")
+    h11.WSStream = _EndingWSStream  # type: ignore[attr-defined]  # the one place where it is looked up
     stopped = asyncio.Event()
     stopping = _on_signals(house, stopped.set)
     try:

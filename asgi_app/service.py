@@ -69,7 +69,7 @@ class _Asked:
 class Panel:
     """One panel: its state, its lights, and everybody who watches.
 
-    `save(light, look)` is called after each change, to keep it for the next start; it must not block.
+    `save(light, look)` keeps a change for the next start; it must not block, and the reply waits for its future.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Panel:
         hardware: Hardware,
         *,
         stored: Mapping[str, Look] | None = None,
-        save: Callable[[str, Look], None] = lambda light, look: None,
+        save: Callable[[str, Look], asyncio.Future[None] | None] = lambda light, look: None,
         clock: Callable[[], float] = time.time,
         outbox_limit: int = 256,
     ) -> None:
@@ -175,11 +175,17 @@ class Panel:
             if self._driver is None:
                 raise Restarting("the panel is starting")
             await self._driver.drive(light, drive)
+        answers = []
         for asked in accepted:
             for event in asked.decision.events:
                 self._commit(core.rebased(event, self.state.lights[light]))
-            asked.answer(Reply(ok=True, rev=self.rev, light=self.state.lights[light]))
-        self._save(light, core.look_of(self.state.lights[light]))
+            answers.append((asked, Reply(ok=True, rev=self.rev, light=self.state.lights[light])))
+        # Screens have it already; the asker hears it once a crash could not undo it. The lane goes on meanwhile.
+        saved = self._save(light, core.look_of(self.state.lights[light]))
+        if saved is None or saved.done():
+            _answer_all(answers)
+        else:
+            saved.add_done_callback(lambda _: _answer_all(answers))
 
     # --- events --------------------------------------------------------------------------------------------
 
@@ -240,7 +246,7 @@ class Panel:
         light = self.state.lights[id]
         if light.transition is not None:
             self._commit(core.settled(light, self._clock()))
-        elif light.actual != light.target:
+        elif light.effect is None and light.actual != light.target:
             self._commit(core.moved(light, light.target, self._clock()))
 
     def light_set_outside(self, id: str, level: float) -> None:
@@ -280,6 +286,11 @@ class Panel:
     def _leave(self, session: Session) -> None:
         self._sessions.discard(session)
         self.channel.leave(session.outbox)
+
+
+def _answer_all(answers: list[tuple[_Asked, Reply]]) -> None:
+    for asked, reply in answers:
+        asked.answer(reply)
 
 
 class Session:

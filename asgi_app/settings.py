@@ -5,6 +5,7 @@ A value comes from a `--flag`, else the environment (`PILOTLIGHT_PORT`), else th
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections import Counter
@@ -49,7 +50,8 @@ class Settings(BaseSettings):
         description="Where pigpiod runs; PIGPIO_ADDR, where set, is the default.",
     )
     pigpio_port: int = Field(
-        default_factory=lambda: int(os.environ.get("PIGPIO_PORT", "8888")),
+        default_factory=lambda: os.environ.get("PIGPIO_PORT", "8888"),
+        validate_default=True,
         ge=1,
         le=65535,
         description="Its port; PIGPIO_PORT, where set, is the default.",
@@ -123,6 +125,13 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
         raise SetupError(f"{error}; lists and tables in {PREFIX}* are written as JSON") from error
 
 
+def _unknown(location: tuple[Any, ...]) -> str:
+    """What to say of a setting that is none: the nearest that is one."""
+    known = LightSpec.model_fields if location[0] == "lights" else Settings.model_fields
+    near = difflib.get_close_matches(str(location[-1]), known, 1)
+    return f"no such setting; did you mean {near[0]}?" if near else f"no such setting; there is {', '.join(known)}"
+
+
 def _config_from_environment() -> Path | None:
     if named := os.environ.get(PREFIX + "CONFIG"):
         return Path(named)
@@ -141,12 +150,16 @@ def _readable(file: Path) -> None:
 def _fault(fault: Any, given: dict[str, Any], file: Path | None) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     top = str(fault["loc"][0]) if fault["loc"] else ""
-    if top in given:
+    if top == "pigpio_port" and "PIGPIO_PORT" in os.environ and fault["input"] == os.environ["PIGPIO_PORT"]:
+        source = "PIGPIO_PORT"
+    elif top in given:
         source = f"--{top.replace('_', '-')}"
     elif PREFIX + top.upper() in os.environ:
         source = PREFIX + top.upper()
     else:
         source = str(file) if file else "the defaults"
     message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = _unknown(fault["loc"])
     value = "" if fault["type"] in ("missing", "extra_forbidden") else f" (got {fault['input']!r})"
     return f"setting {name}, from {source}: {message}{value}"

@@ -6,15 +6,21 @@ one commit among those that arrive meanwhile. A store that cannot write says so 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import sqlite3
 import threading
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from asgi_app.errors import SetupError
 from asgi_app.models import Look
 
 log = logging.getLogger("pilotlight.store")
+
+Waiter = tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -26,14 +32,15 @@ CREATE TABLE IF NOT EXISTS lights (
 
 
 class Store:
-    """The panel's memory in `directory/pilotlight.db`.
+    """The panel's memory in `directory/pilotlight.db`; `Store(None)` remembers nothing.
 
-    `open` raises `SetupError` where the file cannot be read; `Store(None)` remembers nothing.
+    `open` raises `SetupError` where the file cannot be used.
     """
 
     def __init__(self, directory: Path | None) -> None:
         self.path = directory / "pilotlight.db" if directory else None
         self._dirty: dict[str, Look] = {}
+        self._waiting: list[Waiter] = []
         self._wake = threading.Condition()
         self._stopping = False
         self._complained = False
@@ -47,26 +54,29 @@ class Store:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version > SCHEMA_VERSION:
-                raise SetupError(f"{self.path} is of a newer Pilot Light (schema {version}); update this one")
-            self._database.executescript(SCHEMA)
-            self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            rows = self._database.execute("SELECT id, look FROM lights").fetchall()
+            looks = self._prepare(self._database)
         except (OSError, sqlite3.Error) as error:
             self.close()
             raise SetupError(f"cannot use {self.path}: {error}") from error
+        except SetupError:
+            self.close()
+            raise
         self._thread = threading.Thread(target=self._write_on, name="store", daemon=True)
         self._thread.start()
-        return {id: Look.model_validate_json(look) for id, look in rows}
+        return looks
 
-    def save(self, light: str, look: Look) -> None:
-        """Remember how the light is set; returns at once."""
+    def save(self, light: str, look: Look) -> asyncio.Future[None]:
+        """Remember how the light is set. Returns at once; the future is done once it is written, or cannot be."""
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[None] = loop.create_future()
         with self._wake:
-            self._dirty[light] = look
-            self._wake.notify()
+            if self._thread is None:
+                written.set_result(None)
+            else:
+                self._dirty[light] = look
+                self._waiting.append((loop, written))
+                self._wake.notify()
+        return written
 
     def close(self) -> None:
         """Write what is left and close; closing twice is no error."""
@@ -80,17 +90,42 @@ class Store:
             self._database.close()
             self._database = None
 
+    def _prepare(self, database: sqlite3.Connection) -> dict[str, Look]:
+        """Bring the schema up to date and read the looks; raises `SetupError`, `sqlite3.Error`."""
+        database.execute("PRAGMA journal_mode = WAL")
+        # Survives the death of the process; a power cut may cost the last change, and no flash wear is worth it.
+        database.execute("PRAGMA synchronous = NORMAL")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise SetupError(f"{self.path} is of a newer Pilot Light (schema {version}); update this one")
+        database.executescript(SCHEMA)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        looks = {}
+        for light, text in database.execute("SELECT id, look FROM lights"):
+            try:
+                looks[light] = Look.model_validate_json(text)
+            except ValidationError:
+                log.warning("%s does not say how light %s was set; it starts afresh", self.path, light)
+        return looks
+
     def _write_on(self) -> None:
         while True:
             with self._wake:
-                while not self._dirty and not self._stopping:
+                while not self._waiting and not self._stopping:
                     self._wake.wait()
-                if not self._dirty:
-                    return
                 dirty, self._dirty = self._dirty, {}
-            self._write(dirty)
+                waiting, self._waiting = self._waiting, []
+                stopping = self._stopping
+            if dirty and not self._write(dirty):
+                with self._wake:
+                    self._dirty = dirty | self._dirty  # tried again with the next change
+            for loop, written in waiting:
+                with contextlib.suppress(RuntimeError):  # the loop is gone, and with it the one who waited
+                    loop.call_soon_threadsafe(_done, written)
+            if stopping and not self._waiting:
+                return
 
-    def _write(self, dirty: dict[str, Look]) -> None:
+    def _write(self, dirty: dict[str, Look]) -> bool:
         assert self._database is not None
         try:
             with self._database:
@@ -103,5 +138,11 @@ class Store:
             if not self._complained:
                 log.error("%s cannot be written (%s): levels will not be remembered", self.path, error)
             self._complained = True
-        else:
-            self._complained = False
+            return False
+        self._complained = False
+        return True
+
+
+def _done(written: asyncio.Future[None]) -> None:
+    if not written.done():
+        written.set_result(None)

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import urllib.parse
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,6 +26,7 @@ class LiveClient:
         self.frames: list[dict[str, Any]] = []
         self._ids = itertools.count(1)
         self._read = 0
+        self._unread: deque[dict[str, Any]] = deque()
 
     async def send(self, message: Any) -> None:
         """Send text or bytes as they are, anything else as JSON."""
@@ -58,10 +60,11 @@ class LiveClient:
     async def event(self, name: str, **fields: Any) -> dict[str, Any]:
         """The next event of this name with these fields in it or in its `state`."""
         while True:
-            for event in (await self.next()).get("events", []):
+            while self._unread:
+                event = self._unread.popleft()
                 if event["event"] == name and fields.items() <= (event | event.get("state", {})).items():
-                    found: dict[str, Any] = event
-                    return found
+                    return event
+            self._unread.extend((await self.next()).get("events", []))
 
 
 @asynccontextmanager

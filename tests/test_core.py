@@ -552,7 +552,7 @@ def test_the_integer_in_a_form(sent: Any, level: int) -> None:
     assert text_or_integer(sent) == level
 
 
-@pytest.mark.parametrize("sent", ["", "abc", "50.5", "²", "٣", "1_0", "0x10", "9" * 19, None, True, [10], {}, 50.5])
+@pytest.mark.parametrize("sent", ["", "abc", "50.5", "²", "٣", "1_0", "0x10", "9" * 5000, None, True, [10], {}, 50.5])
 def test_no_integer_in_a_form(sent: Any) -> None:
     with pytest.raises(NotAnInteger, match="is not a valid integer"):
         text_or_integer(sent)

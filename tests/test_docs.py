@@ -77,7 +77,7 @@ def test_every_problem_is_documented_with_its_status(problem: type[errors.PanelE
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
     house = House(Settings(pins="mock", data=tmp_path))
-    quart: Quart = house.app.other_asgi_app
+    quart: Quart = house.app.rooms.other_asgi_app
     house.store.close()
     missing = []
     for rule in quart.url_map.iter_rules():

@@ -181,7 +181,7 @@ async def test_who_asked_is_shown(panel: RunningPanel, query: dict[str, str], ag
     url = str(httpx.URL(panel.socket_url("/live"), params=query))
     async with connect(url, user_agent_header=agent) as socket:
         client = LiveClient(socket, strict_json(await socket.recv()))
-        by = (await client.ask("set_light", light="led", step=0))["light"]["by"]
+        by = (await client.ask("set_light", light="led", step=1))["light"]["by"]
     assert (by["name"].split("/")[0], by["via"]) == (shown, "live")
 
 

@@ -123,7 +123,8 @@ async def test_every_wire_moves_the_light_and_all_agree(start_panel, server, pig
             await box.press("Enter")
             await agree(level, wires)
         pigs = ["pigs", "p", "21", "8800"]
-        subprocess.run(pigs, env={"PIGPIO_PORT": str(pigpiod.port), "PATH": "/usr/bin:/bin"}, check=True)
+        environment = {"PIGPIO_PORT": str(pigpiod.port), "PATH": "/usr/bin:/bin"}
+        await asyncio.to_thread(subprocess.run, pigs, env=environment, check=True)
         await agree(88, wires)
         await browser.close()
 

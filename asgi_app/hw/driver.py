@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from asgi_app.core import Drive
 from asgi_app.errors import LightOffline
@@ -21,6 +21,8 @@ from asgi_app.hw import effects
 from asgi_app.hw.pins import Pin, Pins, PinsError
 from asgi_app.hw.worker import Worker
 from asgi_app.models import LightSpec
+
+T = TypeVar("T")
 
 log = logging.getLogger("pilotlight.hardware")
 
@@ -56,6 +58,8 @@ class Course:
 
     def level(self, now: float) -> float:
         """The level to show now: flashes first, then the fade, then the target or its effect."""
+        if self.drive.effect is None and now >= self.arrives():  # the same comparison as `moves`: it ends exactly
+            return float(self.drive.level)
         elapsed = now - self.began
         flashing = self.drive.flash * effects.FLASH_SECONDS
         if elapsed < flashing:
@@ -66,10 +70,13 @@ class Course:
             end = effects.effect(self.drive.effect, end, elapsed)
         return effects.fade(self.start, end, self.drive.seconds, elapsed)
 
+    def arrives(self) -> float:
+        """When flashing and fading are over, on the loop's clock."""
+        return self.began + self.drive.flash * effects.FLASH_SECONDS + self.drive.seconds
+
     def moves(self, now: float) -> bool:
         """Whether the level still changes."""
-        lasts = self.drive.flash * effects.FLASH_SECONDS + self.drive.seconds
-        return self.drive.effect is not None or now - self.began < lasts
+        return self.drive.effect is not None or now < self.arrives()
 
     def ended(self) -> Course:
         """The same target with no way to go: for a light that comes back."""
@@ -91,6 +98,7 @@ class _Lamp:
     asked: Drive | None = None
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
     unreported: float | None = None
+    arrives: float | None = None  # when its fade or flashing ends, until that is reported
     pushed: float = 0.0  # when the push task reported it last
 
 
@@ -146,13 +154,15 @@ class LightDriver:
         for lamp in self._lamps.values():
             self._refuse(lamp, "the panel is stopping")
         exits = [(lamp.pin, self._exit_duty(lamp)) for lamp in self._lamps.values() if lamp.pin is not None]
+        for lamp in self._lamps.values():
+            lamp.pin = None
         try:
             if exits:
-                await self._worker.call(lambda: _write_all(exits), EXIT_SECONDS)
-        except (PinsError, TimeoutError) as error:
-            log.warning("not every light reached its exit level: %s", error or "the pins do not answer")
-        with contextlib.suppress(TimeoutError):
-            await self._worker.call(self._pins.drop, EXIT_SECONDS)
+                await self._call(lambda: _write_all(exits), EXIT_SECONDS)
+        except PinsError as error:
+            log.warning("not every light reached its exit level: %s", error)
+        with contextlib.suppress(PinsError):
+            await self._call(self._pins.drop, EXIT_SECONDS)
         self._worker.abandon()
 
     def _exit_duty(self, lamp: _Lamp) -> float:
@@ -180,8 +190,8 @@ class LightDriver:
                 await self._connect()
             try:
                 await self._write_due()
-            except (PinsError, TimeoutError) as error:
-                self._lost(self._said(error, "a write"))
+            except PinsError as error:
+                self._lost(str(error))
 
     async def _woken(self, timeout: float | None) -> None:
         """Wait for a command, but no longer than `timeout` seconds."""
@@ -209,7 +219,10 @@ class LightDriver:
         return lamp.spec.duty(lamp.course.level(now)) != lamp.written
 
     async def _write_due(self) -> None:
-        """Write every pin that should show something else, or look at them when there is nothing to write."""
+        """Write every pin that should show something else, or look at them when there is nothing to write.
+
+        Raises `PinsError`; whoever waited for a write has been told then.
+        """
         now = self._now()
         writes: list[tuple[_Lamp, Pin, Course, float, list[asyncio.Future[None]]]] = []
         for lamp in self._lamps.values():
@@ -226,11 +239,10 @@ class LightDriver:
             return
         duties = [(pin, lamp.spec.duty(level)) for lamp, pin, _, level, _ in writes]
         try:
-            await self._worker.call(lambda: _write_all(duties), CALL_SECONDS)
-        except (PinsError, TimeoutError) as error:
-            reason = self._said(error, "a write")
+            await self._call(lambda: _write_all(duties), CALL_SECONDS)
+        except (PinsError, asyncio.CancelledError) as error:
             for lamp, _, _, _, waiters in writes:
-                lamp.reason = reason
+                lamp.reason = str(error) or "the panel is stopping"
                 self._reject(lamp, waiters)
             raise
         for (lamp, _, course, level, waiters), (_, duty) in zip(writes, duties, strict=True):
@@ -238,18 +250,20 @@ class LightDriver:
             lamp.actual = level
             if course is lamp.course:
                 lamp.unreported = level
-                self._pushable.set()
             else:
-                lamp.course, lamp.unreported = course, None
+                lamp.course = course
+                lamp.unreported = level if course.moves(now) and level != course.start else None
+                lamp.arrives = course.arrives() if course.arrives() > now else None
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
+        self._pushable.set()  # after the answers: a change is told before where it has got to
 
     async def _look(self) -> None:
-        """Read back the pins that somebody else may have moved; raises `PinsError`, `TimeoutError`."""
+        """Read back the pins that somebody else may have moved; raises `PinsError`."""
         looked = [(lamp, lamp.pin, lamp.course) for lamp in self._lamps.values() if lamp.pin is not None]
         pins = [pin for _, pin, _ in looked]
-        duties = await self._worker.call(lambda: [pin.read() for pin in pins], CALL_SECONDS)
+        duties = await self._call(lambda: [pin.read() for pin in pins], CALL_SECONDS)
         for (lamp, _, course), duty in zip(looked, duties, strict=True):
             if abs(duty - lamp.seen) <= TOLERANCE or lamp.asked is not None or course is not lamp.course:
                 continue
@@ -268,9 +282,9 @@ class LightDriver:
         missing = [lamp for lamp in self._lamps.values() if lamp.pin is None]
         connected = self._connected
         try:
-            taken = await self._worker.call(lambda: self._take(missing, connected), CONNECT_SECONDS)
-        except (PinsError, TimeoutError) as error:
-            self._lost(self._said(error, "connecting"))
+            taken = await self._call(lambda: self._take(missing, connected), CONNECT_SECONDS)
+        except PinsError as error:
+            self._lost(str(error))
             return
         self._connected = True
         for lamp, pin in zip(missing, taken, strict=True):
@@ -305,6 +319,7 @@ class LightDriver:
         """None of the pins can be driven."""
         self.faults += 1
         self._connected = False
+        self._worker.post(self._pins.drop)  # at once: pigpio's thread spins on the socket of a dead daemon
         for lamp in self._lamps.values():
             self._lost_one(lamp, reason)
 
@@ -312,7 +327,7 @@ class LightDriver:
         if lamp.pin is not None or lamp.reason != reason:
             log.warning("light %s is offline: %s", lamp.id, reason)
         lamp.pin = None
-        lamp.unreported = None
+        lamp.unreported = lamp.arrives = None
         self._refuse(lamp, reason)
         if self._observer is not None:
             self._observer.light_offline(lamp.id, reason)
@@ -330,13 +345,20 @@ class LightDriver:
     def _offline(self, lamp: _Lamp) -> LightOffline:
         return LightOffline(f"the light {lamp.id} is offline: {lamp.reason}", field="light")
 
-    def _said(self, error: Exception, doing: str) -> str:
-        if not isinstance(error, TimeoutError):
-            return str(error)
-        # The thread is stuck in a call that nobody can cancel: leave it behind, it ends when the call does.
-        self._worker.abandon()
-        self._worker = Worker()
-        return f"{self._pins.name} hangs: {doing} took longer than {CALL_SECONDS:g} s"
+    async def _call(self, function: Callable[[], T], seconds: float) -> T:
+        """Run it in the worker. Raises `PinsError`, whatever went wrong."""
+        try:
+            return await self._worker.call(function, seconds)
+        except PinsError:
+            raise
+        except TimeoutError:
+            # The thread is stuck in a call that nobody can cancel: leave it behind, it ends when the call does.
+            self._worker.abandon()
+            self._worker = Worker()
+            raise PinsError(f"{self._pins.name} hangs: no answer for {seconds:g} s") from None
+        except Exception as error:
+            log.exception("driving the pins failed in a way that is new to us")
+            raise PinsError(f"{self._pins.name}: {type(error).__name__}: {error}") from error
 
     # --- the push task -------------------------------------------------------------------------------------
 
@@ -345,25 +367,24 @@ class LightDriver:
         while True:
             await self._pushable.wait()
             now = self._now()
-            due = [lamp for lamp in self._lamps.values() if lamp.unreported is not None]
-            for lamp in due:
-                moves = lamp.course.moves(now)
-                every = EFFECT_PUSH if lamp.course.drive.effect else PUSH
-                if not moves and lamp.unreported == lamp.course.level(now):
-                    self._report_settled(lamp)
-                elif now - lamp.pushed >= every and lamp.unreported is not None:
-                    lamp.pushed, level, lamp.unreported = now, lamp.unreported, None
-                    if self._observer is not None:
-                        self._observer.light_moved(lamp.id, level)
-            if any(lamp.unreported is not None for lamp in self._lamps.values()):
+            for lamp in self._lamps.values():
+                self._report(lamp, now)
+            if any(lamp.unreported is not None or lamp.arrives is not None for lamp in self._lamps.values()):
                 await asyncio.sleep(PUSH)
             else:
                 self._pushable.clear()
 
-    def _report_settled(self, lamp: _Lamp) -> None:
-        lamp.pushed, lamp.unreported = self._now(), None
-        if self._observer is not None:
+    def _report(self, lamp: _Lamp, now: float) -> None:
+        """Tell the panel where the light is by now, and once that its way has ended."""
+        if self._observer is None:
+            return
+        if lamp.arrives is not None and now >= lamp.arrives and (lamp.course.drive.effect or not self._late(lamp, now)):
+            lamp.pushed, lamp.arrives, lamp.unreported = now, None, None
             self._observer.light_settled(lamp.id)
+        every = EFFECT_PUSH if lamp.course.drive.effect else PUSH
+        if lamp.unreported is not None and now - lamp.pushed >= every:
+            lamp.pushed, level, lamp.unreported = now, lamp.unreported, None
+            self._observer.light_moved(lamp.id, level)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import socket
 import struct
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,8 @@ class GpiozeroPin:
     def _on_a_step(self, duty: float) -> float:
         """The middle of the duty step, since gpiozero truncates: 0.57 * 100 is 56.99, and would be step 56."""
         step = round(duty * self._pins.steps)
-        return min((step + 0.5) / self._pins.steps, 1.0) if step else 0.0
+        into_the_step = 0.5 if self._device.active_high else -0.5  # an active-low device inverts before truncating
+        return min((step + into_the_step) / self._pins.steps, 1.0) if step else 0.0
 
 
 class PigpioPin(GpiozeroPin):
@@ -161,8 +163,12 @@ class _GpiozeroPins:
 
         try:
             yield
+        except PinsError:
+            raise
         except (GPIOZeroError, OSError, ValueError, AttributeError, struct.error, *self._own_faults()) as error:
-            raise PinsError(self._blame(error)) from error
+            # A half-made device in a frame of the traceback would keep its pin reserved.
+            traceback.clear_frames(error.__traceback__)
+            raise PinsError(self._blame(error)) from None
 
     def _own_faults(self) -> tuple[type[Exception], ...]:
         return ()
@@ -203,8 +209,10 @@ class LgpioPins(_GpiozeroPins):
         return LGPIOFactory()
 
     def _own_faults(self) -> tuple[type[Exception], ...]:
-        import lgpio
-
+        try:
+            import lgpio
+        except ImportError:
+            return ()
         return (lgpio.error,)
 
 
@@ -251,10 +259,12 @@ class PigpioPins(_GpiozeroPins):
             return
         watcher, connection._notify = connection._notify, None
         if watcher is not None:
-            watcher.go = False
-            _hang_up(watcher.sl.s)
+            watcher.go = False  # with that, its thread closes its socket once it is woken
+            _shut_down(watcher.sl.s)
         command_socket, connection.sl.s = connection.sl.s, None
-        _hang_up(command_socket)
+        if command_socket is not None:
+            _shut_down(command_socket)
+            command_socket.close()
         connection.connected = False
 
     def _blame(self, error: Exception) -> str:
@@ -265,12 +275,10 @@ class PigpioPins(_GpiozeroPins):
         return super()._blame(error)
 
 
-def _hang_up(connection: socket.socket | None) -> None:
-    """End a socket from outside the thread that reads it."""
-    if connection is not None:
-        with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
-        connection.close()
+def _shut_down(connection: socket.socket) -> None:
+    """End a socket's conversation, which wakes the thread that reads it."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def pigpio_silence(address: Address, timeout: float = ANSWER_SECONDS) -> str | None:

@@ -32,7 +32,13 @@ class Worker:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         self._jobs.put((function, result, loop))
-        return await asyncio.wait_for(result, timeout)
+        async with asyncio.timeout(timeout):  # not wait_for: Python 3.11's can swallow a cancellation
+            return await result
+
+    def post(self, function: Callable[[], object]) -> None:
+        """Run the function in the thread, whatever comes of it."""
+        loop = asyncio.get_running_loop()
+        self._jobs.put((function, loop.create_future(), loop))
 
     def abandon(self) -> None:
         """Let the thread end after the call it is in, if it ever returns."""
@@ -50,7 +56,7 @@ class Worker:
             try:
                 loop.call_soon_threadsafe(_settle, result, value, fault)
             except RuntimeError:  # the loop is gone, and with it the one who asked
-                return
+                continue
 
 
 def _settle(result: asyncio.Future[Any], value: Any, fault: BaseException | None) -> None:
@@ -60,3 +66,4 @@ def _settle(result: asyncio.Future[Any], value: Any, fault: BaseException | None
         result.set_result(value)
     else:
         result.set_exception(fault)
+        result.exception()  # it is no error that nobody asks for it

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from pydantic import BaseModel
 from quart import Blueprint, Response, jsonify, request
 from quart_schema import document_response, tag
 
@@ -10,11 +13,18 @@ from asgi_app.models import parse_json
 from asgi_app.routes.documents import Problem
 
 
+class Received(BaseModel):
+    """What every JSON value is answered with."""
+
+    response: Literal["Received data"] = "Received data"
+
+
 def api() -> Blueprint:
     """The route of `/api`."""
     routes = Blueprint("api", __name__)
 
     @routes.post("/api")
+    @document_response(Received)
     @document_response(Problem, 400)
     @document_response(Problem, 413)
     @document_response(Problem, 415)
@@ -24,6 +34,6 @@ def api() -> Blueprint:
         if not request.is_json:
             raise UnsupportedMediaType("send JSON, with Content-Type: application/json")
         parse_json(await request.get_data())
-        return jsonify(response="Received data")
+        return jsonify(Received().model_dump())
 
     return routes

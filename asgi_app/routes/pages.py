@@ -17,7 +17,7 @@ VIEWER_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inl
 
 
 def pages() -> Blueprint:
-    """The pages: the panel, the comparison of the transports, and the API viewer."""
+    """The pages: the panel, the comparison of the transports, the lab, and the API viewer."""
     routes = Blueprint("pages", __name__)
 
     @routes.get("/")
@@ -29,6 +29,11 @@ def pages() -> Blueprint:
     @hide
     async def compare_page() -> Response:
         return await _page("compare.html")
+
+    @routes.get("/lab")
+    @hide
+    async def lab_page() -> Response:
+        return await _page("lab.html")
 
     @routes.get("/docs")
     @hide

@@ -27,6 +27,16 @@ def problem_response(problem: dict[str, Any], message: Any = None) -> Response:
 def handle_problems(app: Quart) -> None:
     """Have every error of the app answered as a problem: the panel's own, routing's, and a fault of ours."""
 
+    @app.after_request
+    async def read_what_was_sent(response: Response) -> Response:
+        """A body that the route did not read is read all the same: hypercorn would end the connection else."""
+        if request.headers.get("Content-Length", "0") != "0":
+            try:
+                await request.get_data()
+            except RequestEntityTooLarge:
+                response.headers["Connection"] = "close"
+        return response
+
     @app.errorhandler(PanelError)
     async def refused(error: PanelError) -> Response:
         return problem_response(error.problem())

@@ -14,7 +14,7 @@ from typing import Any
 
 import engineio
 from engineio.async_drivers import asgi
-from engineio.packet import CLOSE, MESSAGE, Packet
+from engineio.packet import MESSAGE, Packet
 from engineio.payload import Payload
 
 from asgi_app.hub import GOING_AWAY, TOO_SLOW
@@ -22,6 +22,7 @@ from asgi_app.hub import GOING_AWAY, TOO_SLOW
 log = logging.getLogger("pilotlight.engineio")
 
 CONFLATE_FROM = 8  # packets waiting: fewer are a connection that keeps up, and it gets every one
+PACKET_TYPES = tuple("0123456b")  # https://github.com/socketio/engine.io-protocol
 TELL_FACTOR = 8  # times the limit, of events that cannot be conflated, before a connection is given up
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
 LEAVE_SECONDS = 0.4  # for all connections to be gone when the server stops
@@ -52,6 +53,7 @@ class EngineOutbox:
         self._taken = asyncio.Event()
         self.resyncs = 0
         self.overflowed = False
+        self._hung_up = False
 
     # --- events --------------------------------------------------------------------------------------------
 
@@ -115,11 +117,18 @@ class EngineOutbox:
         self._waiting[object()] = packet
         self._ready.set()
 
+    def hang_up(self) -> None:
+        """No more packets: what waits is still sent, then the connection ends as if by a fault."""
+        self._hung_up = True
+        self._ready.set()
+
     async def get(self) -> Packet | None:
-        """The next packet, as soon as there is one."""
+        """The next packet, as soon as there is one. Raises `TimeoutError` once hung up, which ends the connection."""
         while True:
             with contextlib.suppress(asyncio.QueueEmpty):
                 return self.get_nowait()
+            if self._hung_up:
+                raise TimeoutError
             self._ready.clear()
             await self._ready.wait()
 
@@ -152,7 +161,7 @@ class EngineOutbox:
             await self._taken.wait()
 
     async def _join(self) -> None:
-        while self._waiting:
+        while not self.empty():
             self._taken.clear()
             await self._taken.wait()
 
@@ -169,6 +178,14 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
     async def __call__(self, environ: dict[str, Any]) -> Any:
         self._task = asyncio.current_task()
         return await super().__call__(environ)
+
+    async def wait(self) -> str | bytes:
+        """The next message that is an Engine.IO packet; python-engineio would end the connection at another."""
+        while True:
+            message: str | bytes = await super().wait()
+            if isinstance(message, bytes) or message[:1] in PACKET_TYPES:
+                return message
+            log.info("dropped a message that is no Engine.IO packet")
 
     async def send(self, message: str | bytes) -> None:
         try:
@@ -199,15 +216,20 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         self.outbox = outbox
         self.leaving = False
 
+    def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
+        return [*super()._cors_headers(environ), ("Vary", "Origin")]
+
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
         return EngineOutbox(self.outbox)
 
     async def leave(self) -> None:
-        """End every connection so that the clients come back by themselves: WebSockets with 1012, polls with CLOSE."""
+        """End every connection so that its client comes back by itself: WebSockets with 1012, polls with an error.
+
+        Not with Engine.IO's CLOSE: a Python client takes that for a goodbye, and stays away.
+        """
         self.leaving = True
         for connection in list(self.sockets.values()):
-            connection.queue.put_nowait(Packet(CLOSE))
-            connection.queue.put_nowait(None)
+            connection.queue.hang_up()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):
                 while any(not connection.closed for connection in self.sockets.values()):

@@ -5,6 +5,7 @@ The same on `ws /live` and on the Socket.IO namespace `/panel`; only the envelop
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from asgi_app.errors import BadCommand, PanelError
@@ -17,7 +18,7 @@ async def answer(panel: Panel, actor: Actor, asked: Any) -> dict[str, Any]:
     """The reply to what a client asked, whatever it is; never raises a `PanelError`."""
     id = asked.get("id") if isinstance(asked, dict) else None
     try:
-        if not isinstance(id, (str, int, float, type(None))):
+        if not isinstance(id, (str, int, float, type(None))) or (isinstance(id, float) and not math.isfinite(id)):
             id = None
             raise BadCommand("id is a number or a string; it comes back in the reply", field="id")
         command = parse_command(asked)
@@ -35,5 +36,5 @@ def resume_from(epoch: Any, rev: Any) -> tuple[str, int] | None:
     """Where a returning client was, from what it says; None where it says nothing that can be used."""
     try:
         return (epoch, int(rev)) if isinstance(epoch, str) and epoch else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

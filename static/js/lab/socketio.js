@@ -1,0 +1,149 @@
+// The stock Socket.IO client on the default namespace, and everything that passes it.
+//
+// `listen(event)` is told what the connection does (connecting, opened, upgraded, connected, lost, round_trip, left);
+// `log(entry)` what was said on it.
+
+export const CHOICES = { auto: ['polling', 'websocket'], polling: ['polling'], websocket: ['websocket'] };
+
+const PACE = 1000; // ms between two pings
+const PINGS = new Set(['my_ping', 'my_pong']);
+const CLOSING = /^Room (.*) is closing\.$/s;
+
+export class SocketIO {
+  constructor({ listen, log }) {
+    this._listen = listen;
+    this._log = (entry) => log({ wire: 'socketio', via: this._transport(), ...entry });
+    this._socket = null;
+    this._pinged = null; // when the ping that is under way left; 0 where that is not to be told
+    setInterval(() => this._ping(), PACE);
+  }
+
+  get connected() {
+    return Boolean(this._socket?.connected);
+  }
+
+  get sid() {
+    return this._socket?.id;
+  }
+
+  /** Connect over the transports of this choice; what was connected before ends. */
+  connect(choice) {
+    this._socket?.off().offAny();
+    this._socket?.disconnect();
+    this._listen({ event: 'connecting', choice });
+    this._began = performance.now();
+    const socket = window.io('/', {
+      forceNew: true, // the library would share one connection with the last choice
+      transports: CHOICES[choice],
+      reconnectionDelay: 500,
+      reconnectionDelayMax: 4000,
+    });
+    this._socket = socket;
+    this._watchEngine();
+    socket.io.on('reconnect_attempt', () => {
+      this._began = performance.now();
+      queueMicrotask(() => this._watchEngine()); // the library makes the new engine right after this
+    });
+    socket.on('connect', () => this._connected());
+    socket.on('connect_error', (error) => {
+      this._log({ kind: 'life', name: 'connect_error', payload: [error.message], bad: true });
+      this._listen({ event: 'lost', reason: error.message, coming_back: socket.active });
+    });
+    socket.on('disconnect', (reason) => this._lost(reason));
+    socket.onAny((event, ...args) => this._heard(event, args));
+  }
+
+  /** End the connection from this side. */
+  disconnect() {
+    this._socket?.disconnect();
+    if (!this._socket?.active) this._listen({ event: 'lost', reason: 'io client disconnect', coming_back: false });
+  }
+
+  /** Send an event; resolves with what it was acknowledged with, `{args, ms}`. */
+  emit(event, ...args) {
+    const began = performance.now();
+    this._log({ kind: 'event', direction: 'out', name: event, payload: args });
+    return new Promise((resolve) => {
+      this._socket.emit(event, ...args, (...answer) => {
+        const ms = performance.now() - began;
+        const bad = isProblem(answer[0]);
+        this._log({ kind: 'ack', direction: 'in', name: `ack ${event}`, payload: answer, ms, bad });
+        resolve({ args: answer, ms, problem: bad ? answer[0] : null });
+      });
+    });
+  }
+
+  // --- what comes ------------------------------------------------------------------------------------------
+
+  _heard(event, args) {
+    const acknowledge = typeof args.at(-1) === 'function' ? args.pop() : null;
+    const ping = PINGS.has(event);
+    const ms = event === 'my_pong' && this._pinged ? performance.now() - this._pinged : undefined;
+    this._log({ kind: ping ? 'ping' : 'event', direction: 'in', name: event, payload: args, ms });
+    if (event === 'my_pong') this._pinged = null;
+    if (ms !== undefined) this._listen({ event: 'round_trip', ms });
+    const closed = event === 'my_response' && CLOSING.exec(args[0]?.data);
+    if (closed) this._listen({ event: 'left', room: closed[1] });
+    if (acknowledge) {
+      this._log({ kind: 'ack', direction: 'out', name: `ack ${event}`, payload: [] });
+      acknowledge();
+    }
+  }
+
+  _ping() {
+    if (!this.connected || this._pinged !== null) return;
+    this._pinged = performance.now();
+    this._log({ kind: 'ping', direction: 'out', name: 'my_ping', payload: [] });
+    this._socket.emit('my_ping');
+  }
+
+  // --- what the connection does ----------------------------------------------------------------------------
+
+  _connected() {
+    const ms = performance.now() - this._began;
+    this._pinged = null;
+    this._log({ kind: 'life', name: 'connect', payload: [{ sid: this.sid }], ms });
+    this._listen({ event: 'connected', sid: this.sid, ms });
+    this._ping();
+  }
+
+  _lost(reason) {
+    this._pinged = null;
+    this._log({ kind: 'life', name: 'disconnect', payload: [reason] });
+    this._listen({ event: 'lost', reason, coming_back: this._socket.active });
+  }
+
+  /** Follow a new Engine.IO connection: its packets, its first transport, and its change to another. */
+  _watchEngine() {
+    const { engine } = this._socket.io;
+    if (!engine || engine === this._engine) return;
+    this._engine = engine;
+    const packet = (direction) => (packet) =>
+      this._log({ kind: 'packet', direction, via: engine.transport?.name, packet });
+    engine.on('packetCreate', packet('out'));
+    engine.on('packet', packet('in'));
+    engine.on('handshake', () => this._listen({ event: 'opened', transport: engine.transport.name }));
+    engine.on('upgrading', (transport) => {
+      this._log({ kind: 'life', name: 'upgrading', payload: [`${engine.transport.name} → ${transport.name}`] });
+    });
+    engine.on('upgrade', (transport) => {
+      const ms = performance.now() - this._began;
+      this._log({ kind: 'life', name: 'upgrade', via: transport.name, payload: [`now ${transport.name}`], ms });
+      this._listen({ event: 'upgraded', transport: transport.name, ms });
+      if (this._pinged !== null) this._pinged = 0; // half of its way is on the transport before
+      else this._ping();
+    });
+    engine.on('upgradeError', (error) => {
+      this._log({ kind: 'life', name: 'upgradeError', payload: [error.message], bad: true });
+    });
+  }
+
+  _transport() {
+    return this._socket?.io.engine?.transport?.name;
+  }
+}
+
+/** Whether an ack says no: a problem of RFC 9457. */
+function isProblem(answer) {
+  return String(answer?.type).startsWith('urn:pilotlight:problem:');
+}

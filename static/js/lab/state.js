@@ -1,0 +1,55 @@
+// What the lab knows, and how each happening changes it: `apply(state, event)` returns the state after.
+
+export const KEPT = 30; // round trips that the average is of
+
+export const START = {
+  link: {
+    status: 'connecting', // connecting, live, reconnecting, closed
+    choice: 'auto',
+    sid: null,
+    transport: null, // polling or websocket: the one in use
+    first: null, // the one it began with
+    ms: null, // until Socket.IO was connected
+    upgraded: null, // ms until the WebSocket took over, which may be before
+    reason: null, // why it ended, in the library's words
+  },
+  trips: [], // ms, the newest last
+  rooms: [], // those joined, besides one's own
+  raw: { status: 'closed', code: null, reason: '' },
+  outcomes: {}, // the last outcome of each tile: {text, bad}
+};
+
+export function apply(state, event) {
+  const change = changes[event.event];
+  return change ? { ...state, ...change(state, event) } : state;
+}
+
+const changes = {
+  connecting: (state, { choice }) => ({ link: { ...START.link, choice }, trips: [], rooms: [] }),
+
+  opened: ({ link }, { transport }) => ({ link: { ...link, first: transport, transport, upgraded: null } }),
+
+  upgraded: ({ link }, { transport, ms }) => ({ link: { ...link, transport, upgraded: ms }, trips: [] }),
+
+  connected: ({ link }, { sid, ms }) => ({
+    link: { ...link, status: 'live', sid, ms, reason: null },
+    trips: [],
+    rooms: [],
+  }),
+
+  lost: ({ link }, { reason, coming_back }) => ({
+    link: { ...START.link, choice: link.choice, status: coming_back ? 'reconnecting' : 'closed', reason },
+    trips: [],
+    rooms: [],
+  }),
+
+  round_trip: ({ trips }, { ms }) => ({ trips: [...trips, ms].slice(-KEPT) }),
+
+  joined: ({ rooms }, { room }) => ({ rooms: rooms.includes(room) ? rooms : [...rooms, room] }),
+
+  left: ({ rooms }, { room }) => ({ rooms: rooms.filter((other) => other !== room) }),
+
+  raw: (_, { status, code = null, reason = '' }) => ({ raw: { status, code, reason } }),
+
+  outcome: ({ outcomes }, { tile, text, bad = false }) => ({ outcomes: { ...outcomes, [tile]: { text, bad } } }),
+};
