@@ -45,7 +45,7 @@ class Alone:
     def _hold(self, path: Path, refusal: str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = path.open("a+")
+            lock = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600), "r+")
         except OSError:
             return  # nowhere to write: the store says so, and the lights go on
         try:
@@ -55,7 +55,8 @@ class Alone:
             pid = lock.read().strip() or "unknown"
             lock.close()
             raise SetupError(refusal.format(pid=pid)) from None
-        lock.truncate(0)
+        lock.seek(0)
+        lock.truncate()
         lock.write(str(os.getpid()))
         lock.flush()
         self._held.append(lock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, Callable
@@ -82,7 +83,8 @@ class House:
         except SetupError as error:
             self.failure = error.detail
             raise
-        self._ready()
+        if not self.stopped:
+            self._ready()
 
     def claim(self) -> None:
         """Hold the pins for this process; claiming twice is no error. Raises `SetupError`."""
@@ -104,7 +106,7 @@ class House:
         await self.driver.close()
         self.panel.end_sessions()
         await self.sockets.eio.leave()
-        self.store.close()
+        await asyncio.to_thread(self.store.close)
         self._alone.release()
 
     def _open_store(self) -> dict[str, Look]:

@@ -77,6 +77,11 @@ def view(state: State, actor: Actor) -> State:
     return state
 
 
+def audience(actor: Actor) -> str:
+    """Whom `view` shows the same as this actor: on an open panel, everybody."""
+    return "everybody"
+
+
 def light_of(state: State, light: str) -> Light:
     """The light of this id; raises `UnknownLight`, which names the ones there are."""
     try:

@@ -136,6 +136,9 @@ class InternalError(PanelError):
 
     slug, title, status = "internal-error", "The panel made a mistake", 500
 
+    def __init__(self, detail: str = "the panel made a mistake; its log has more") -> None:
+        super().__init__(detail)
+
 
 # --- what is wrong with the house itself, at start --------------------------------------------------------
 

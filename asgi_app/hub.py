@@ -8,10 +8,13 @@ every subscriber; an `Outbox` holds what one connection has not sent yet. Nothin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
 T = TypeVar("T")
+
+log = logging.getLogger("pilotlight.hub")
 
 GOING_AWAY = 1012  # RFC 6455 registry, "service restart": come back
 TOO_SLOW = 4008  # ours, after 408: the reader took nothing for too long; come back
@@ -65,13 +68,12 @@ class Channel:
         self._subscribers.pop(subscriber, None)
 
     def publish(self, message: Message) -> None:
-        """Hand the message to every subscriber."""
+        """Hand the message to every subscriber; one that fails is logged, and costs the others nothing."""
         for subscriber in self._subscribers:
-            subscriber.offer(message)
-
-    def members(self) -> Iterable[Subscriber]:
-        """Who is subscribed now."""
-        return tuple(self._subscribers)
+            try:
+                subscriber.offer(message)
+            except Exception:
+                log.exception("a subscriber failed at %s", message.key)
 
 
 class Closed(Exception):

@@ -136,7 +136,7 @@ DEVICES = (
 
 def actor_name(given: str | None, user_agent: str | None) -> str:
     """The name to show: the one given, else what the User-Agent says ("curl", "Chrome on Android")."""
-    if given and (name := " ".join(given.split())):
+    if given and (name := " ".join(given.encode(errors="replace").decode().split())):
         return name[:64]
     agent = user_agent or ""
     if agent.startswith("Mozilla/"):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 
+from asgi_app.models import shown
+
 log = logging.getLogger("pilotlight.origins")
 
 
@@ -28,6 +30,10 @@ class Origins:
             return True
         self._log_once(origin)
         return False
+
+    def refusal(self, origin: str | None) -> str:
+        """What to tell a page of a refused origin."""
+        return f"pages of {shown(str(origin))} may not use this panel; its setting cors_origins can allow them"
 
     def _log_once(self, origin: str) -> None:
         if origin in self._refused or len(self._refused) >= 1000:  # a script that makes origins up fills no log

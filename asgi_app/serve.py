@@ -25,7 +25,7 @@ from wsproto.connection import ConnectionState
 from wsproto.events import Message, TextMessage
 
 from asgi_app.app import House
-from asgi_app.errors import SetupError
+from asgi_app.errors import PanelError, SetupError
 from asgi_app.settings import Settings
 
 log = logging.getLogger("pilotlight")
@@ -167,7 +167,8 @@ async def _hypercorn(house: House, listener: socket.socket) -> None:
 
 def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """A connection that the network ended is no error of the panel's: hypercorn leaves it to the loop."""
-    if isinstance(context.get("exception"), OSError):
+    error = context.get("exception")
+    if isinstance(error, OSError) and not isinstance(error, PanelError):
         log.debug("a connection was lost: %s", context["exception"])
     else:
         loop.default_exception_handler(context)

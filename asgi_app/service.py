@@ -13,6 +13,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
 
@@ -97,7 +98,7 @@ class Panel:
         self._lanes: dict[str, list[_Asked]] = {}
         self._lane_tasks: set[asyncio.Task[None]] = set()
         self._sessions: set[Session] = set()
-        self._snapshot: Message | None = None
+        self._snapshots: dict[str, Message] = {}
         self._closing = False
 
     def attach(self, driver: Driver) -> None:
@@ -153,7 +154,7 @@ class Panel:
             except Exception:
                 log.exception("the lane of light %s failed; its commands were refused", light)
                 for asked in batch:
-                    asked.answer(self.refused(InternalError("the panel made a mistake; its log has more")))
+                    asked.answer(self.refused(InternalError()))
         del self._lanes[light]
 
     async def _do(self, light: str, batch: Iterable[_Asked]) -> None:
@@ -168,7 +169,7 @@ class Panel:
                 asked.answer(self.refused(error))
                 continue
             accepted.append(asked)
-            drive = asked.decision.drive or drive
+            drive = _merged(drive, asked.decision.drive)
             for event in asked.decision.events:
                 state = core.apply(state, event)
         if drive is not None:
@@ -192,7 +193,7 @@ class Panel:
     def _commit(self, event: Event) -> None:
         self.state = core.apply(self.state, event)
         self.rev += 1
-        self._snapshot = None
+        self._snapshots.clear()
         message = Message({"rev": self.rev, **event.model_dump(mode="json")}, rev=self.rev, key=event.key)
         self._history.append(message)
         self.channel.publish(message)
@@ -224,10 +225,11 @@ class Panel:
         return self.snapshot_message(actor)
 
     def snapshot_message(self, actor: Actor) -> Message:
-        """The snapshot as a message; the same one for everybody as long as nothing happens."""
-        if self._snapshot is None:
-            self._snapshot = Message(self.snapshot(actor).model_dump(mode="json"), rev=self.rev)
-        return self._snapshot
+        """The snapshot as a message; the same one for everybody who sees the same, as long as nothing happens."""
+        audience = core.audience(actor)
+        if audience not in self._snapshots:
+            self._snapshots[audience] = Message(self.snapshot(actor).model_dump(mode="json"), rev=self.rev)
+        return self._snapshots[audience]
 
     def _missed(self, epoch: str, rev: int) -> list[Message] | None:
         oldest = self._history[0].rev if self._history else self.rev + 1
@@ -286,6 +288,13 @@ class Panel:
     def _leave(self, session: Session) -> None:
         self._sessions.discard(session)
         self.channel.leave(session.outbox)
+
+
+def _merged(earlier: Drive | None, later: Drive | None) -> Drive | None:
+    """One drive for both: where the later one goes, and whatever flashes were asked for."""
+    if earlier is None or later is None:
+        return later or earlier
+    return replace(later, flash=later.flash or earlier.flash)
 
 
 def _answer_all(answers: list[tuple[_Asked, Reply]]) -> None:

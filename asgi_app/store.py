@@ -22,6 +22,7 @@ log = logging.getLogger("pilotlight.store")
 
 Waiter = tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]
 
+CLOSE_SECONDS = 0.5  # for what is left to be written
 SCHEMA_VERSION = 1
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS lights (
@@ -84,7 +85,9 @@ class Store:
             self._stopping = True
             self._wake.notify()
         if self._thread is not None:
-            self._thread.join(timeout=2)
+            self._thread.join(timeout=CLOSE_SECONDS)
+            if self._thread.is_alive():  # stuck in a write: the database is its own until the process ends
+                return
             self._thread = None
         if self._database is not None:
             self._database.close()

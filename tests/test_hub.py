@@ -96,7 +96,7 @@ async def test_a_channel_hands_on_to_its_members_only() -> None:
     channel.leave(boxes[1])
     channel.leave(boxes[1])
     channel.publish(event(2))
-    assert set(channel.members()) == {boxes[0], boxes[2]}
+    assert len(channel) == 2
     assert [said(await taken(box)) for box in boxes] == [[1, 2], [1], [1, 2]]
 
 

@@ -483,7 +483,7 @@ async def test_it_fits_the_screen_in_every_look(
 
 async def keep(page: Page, name: str) -> None:
     if SHOTS:
-        await page.screenshot(path=Path(SHOTS) / f"lab-{name}.png")
+        await page.screenshot(path=Path(SHOTS) / f"lab-{name}.png", animations="disabled")
 
 
 # Words of a button or a tab that do not fit into it.

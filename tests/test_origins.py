@@ -268,3 +268,21 @@ def refusals(panel: RunningPanel, origin: str) -> list[str]:
     Page(panel, marker).live()
     eventually(lambda: any(marker in line for line in list(panel.output)))
     return [line for line in list(panel.output) if origin in line and "cors_origins" in line]
+
+
+def test_a_foreign_page_changes_nothing_over_rest(start_panel, server: str) -> None:
+    # given a panel that no other page may use
+    panel: RunningPanel = start_panel(server=server)
+    foreign = {"Origin": "https://evil.page"}
+
+    # when a page of another origin sends what a browser sends without asking, then it is refused, and reads are not
+    for refused in (
+        panel.post("/led", data={"level": "0"}, headers=foreign),
+        panel.post("/led?level=0", headers=foreign),
+        panel.post("/lights/led/undo", headers=foreign),
+    ):
+        assert refused.status_code == 403
+        assert refused.json()["type"] == "urn:pilotlight:problem:foreign-origin"
+        assert "cors_origins" in refused.json()["detail"]
+    assert panel.get("/led", headers=foreign).json() == {"level": 50}
+    assert panel.post("/led", data={"level": "7"}, headers={"Origin": panel.url}).json() == {"level": 7}

@@ -167,7 +167,7 @@ class Card:
         return int(await self.bar.get_attribute("aria-valuenow"))
 
     async def shows(self, level: int) -> None:
-        """Wait until slider and number show this level."""
+        """Wait until slider and number show this level, be it so or only wished for."""
         await expect(self.bar).to_have_attribute("aria-valuenow", str(level))
         await expect(self.number).to_have_value(str(level))
 
@@ -334,7 +334,7 @@ async def test_the_transport_is_chosen_on_the_page_and_kept_in_the_address(
         await expect(tab.mark).to_have_attribute("aria-label", re.compile(f"^Connection: Live, {re.escape(label)}, "))
         await tab.has_a_round_trip()
         await tab.card().type(str(level))
-        await tab.card().shows(level)
+        await expect(tab.card().did).to_have_text(f"You set {level} %")
         assert panel.light("desk")["level"] == level
 
 
@@ -758,7 +758,7 @@ async def test_a_panel_that_freezes_in_the_middle_of_a_drag(
     await tab.is_live()
     await card.is_usable(True)
     await card.type("55")
-    await card.shows(55)
+    await expect(card.did).to_have_text("You set 55 %")
     assert panel.level() == 55
 
 
@@ -862,7 +862,9 @@ async def test_the_comparison_page(panel: RunningPanel, open_tab: OpenTab, devic
         await expect(row.locator("td").last).to_have_text(re.compile(r"^([6-9]|\d\d+)$"))  # samples
         for figure in (await row.locator("td").all())[:-1]:
             await expect(figure).to_have_text(re.compile(r"^\d+(\.\d)? ms$"))
-    assert await tab.page.evaluate(COLORS_OF_THE_PLOT, TRANSPORTS) == list(TRANSPORTS)
+    async with asyncio.timeout(10):  # while they are as fast as each other, one line hides another
+        while await tab.page.evaluate(COLORS_OF_THE_PLOT, TRANSPORTS) != list(TRANSPORTS):
+            await asyncio.sleep(0.25)
     await fits(tab.page)
 
     # a pause holds everything

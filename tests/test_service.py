@@ -425,3 +425,36 @@ async def test_before_the_pins_are_there_the_panel_answers() -> None:
     reply = await panel.ask(ANN, parse_command({"do": "set_light", "light": "led", "level": 1}))
     assert reply.status == 503
     assert (await panel.ask(ANN, parse_command({"do": "ping"}))).ok
+
+
+async def test_a_flash_and_a_level_in_one_batch_are_both_driven(bench: Bench) -> None:
+    # given a pin that is being written
+    bench.pins.hold()
+    first = bench.asking(level=5)
+    await bench.pins.writing.wait()
+    # when a flash and a level arrive meanwhile
+    later = [bench.asking(flash=3), bench.asking(BOB, level=9)]
+    await settle()
+    bench.pins.let_go()
+    await asyncio.gather(first, *later)
+    # then the next write goes to the level, and flashes
+    _, drive = bench.pins.drives[-1]
+    assert (drive.level, drive.flash) == (9, 3)
+
+
+async def test_a_subscriber_that_fails_costs_the_others_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def offer(self, message: Message) -> None:
+            raise RuntimeError("out of order")
+
+    bench.panel.channel.join(Broken())
+    with bench.panel.session(BOB) as session:
+        assert (await bench.ask(level=70)).ok
+        assert levels(await heard(session))[-1][1] == 70
+    assert "a subscriber failed" in caplog.text
+
+
+async def test_who_asks_for_the_level_there_is_has_set_it(bench: Bench) -> None:
+    await bench.ask(ANN, level=40)
+    await bench.ask(BOB, level=40)
+    assert bench.panel.light("led").by == BOB

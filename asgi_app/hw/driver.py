@@ -35,6 +35,7 @@ TOLERANCE = 0.003  # of duty cycle: a read-back closer than this is rounding (1/
 CALL_SECONDS = 1.5  # a write or a read takes under a millisecond; past this the worker is given up
 CONNECT_SECONDS = 4.0
 RETRY_FIRST, RETRY_LAST = 0.25, 2.0  # seconds between attempts to get the pins back
+STOPPING = "the panel is stopping"
 EXIT_SECONDS = 0.3  # for all lights together to reach their exit level
 
 
@@ -113,6 +114,7 @@ class LightDriver:
         self._observer: Observer | None = None
         self._worker = Worker()
         self._connected = False
+        self._closed = False
         self._wake = asyncio.Event()
         self._pushable = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -138,6 +140,9 @@ class LightDriver:
         """Take the pins and show each light's first level; where that fails the light is offline for now."""
         self._observer = observer
         await self._connect()
+        if self._closed:  # told to stop meanwhile
+            await self._let_go()
+            return
         self._tasks = [
             asyncio.create_task(self._write_on(), name="light driver"),
             asyncio.create_task(self._push_on(), name="push task"),
@@ -145,14 +150,19 @@ class LightDriver:
 
     async def close(self) -> None:
         """Bring every light to its exit level, at once, and let go of the pins. Closing twice is no error."""
-        tasks, self._tasks = self._tasks, []
-        if not tasks:
+        if self._closed:
             return
+        self._closed = True
+        tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for lamp in self._lamps.values():
-            self._refuse(lamp, "the panel is stopping")
+            self._refuse(lamp, STOPPING)
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Exit levels, then no pins any more."""
         exits = [(lamp.pin, self._exit_duty(lamp)) for lamp in self._lamps.values() if lamp.pin is not None]
         for lamp in self._lamps.values():
             lamp.pin = None
@@ -192,6 +202,9 @@ class LightDriver:
                 await self._write_due()
             except PinsError as error:
                 self._lost(str(error))
+            except Exception:  # whatever it is, the lights must go on
+                log.exception("the light driver made a mistake")
+                self._lost("the panel made a mistake; its log has more")
 
     async def _woken(self, timeout: float | None) -> None:
         """Wait for a command, but no longer than `timeout` seconds."""
@@ -242,7 +255,7 @@ class LightDriver:
             await self._call(lambda: _write_all(duties), CALL_SECONDS)
         except (PinsError, asyncio.CancelledError) as error:
             for lamp, _, _, _, waiters in writes:
-                lamp.reason = str(error) or "the panel is stopping"
+                lamp.reason = str(error) or STOPPING
                 self._reject(lamp, waiters)
             raise
         for (lamp, _, course, level, waiters), (_, duty) in zip(writes, duties, strict=True):
@@ -368,7 +381,10 @@ class LightDriver:
             await self._pushable.wait()
             now = self._now()
             for lamp in self._lamps.values():
-                self._report(lamp, now)
+                try:
+                    self._report(lamp, now)
+                except Exception:
+                    log.exception("the push task made a mistake")
             if any(lamp.unreported is not None or lamp.arrives is not None for lamp in self._lamps.values()):
                 await asyncio.sleep(PUSH)
             else:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from quart import Quart, request
 from quart_cors import cors
 
+from asgi_app.errors import ForeignOrigin
 from asgi_app.origins import Origins
+
+SAFE = ("GET", "HEAD", "OPTIONS")  # RFC 9110, 9.2.1: they change nothing
 
 
 def share_with(app: Quart, origins: Origins) -> None:
@@ -15,5 +18,8 @@ def share_with(app: Quart, origins: Origins) -> None:
     cors(app, allow_origin=origins.allowed)
 
     @app.before_request
-    async def tell_of_a_foreign_origin() -> None:
-        origins.allows(request.headers.get("Origin"), scheme=request.scheme, host=request.headers.get("Host"))
+    async def refuse_a_foreign_page() -> None:
+        """Its reads it may send, since the browser keeps the answer from it; but it changes nothing here."""
+        origin, host = request.headers.get("Origin"), request.headers.get("Host")
+        if not origins.allows(origin, scheme=request.scheme, host=host) and request.method not in SAFE:
+            raise ForeignOrigin(origins.refusal(origin))

@@ -6,7 +6,7 @@ import json
 import logging
 from typing import Any
 
-from quart import Quart, Response, request
+from quart import Quart, Request, Response, Websocket, has_request_context, request, websocket
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
@@ -47,8 +47,13 @@ def handle_problems(app: Quart) -> None:
 
     @app.errorhandler(Exception)
     async def fault(error: Exception) -> Response:
-        log.exception("%s %s failed", request.method, request.path, exc_info=error)
-        return problem_response(InternalError("the panel made a mistake; its log has more").problem())
+        log.exception("%s failed", _asked().path, exc_info=error)
+        return problem_response(InternalError().problem())
+
+
+def _asked() -> Request | Websocket:
+    """The current request, or the current WebSocket's."""
+    return request if has_request_context() else websocket
 
 
 def _of_http(error: HTTPException) -> Response:
@@ -59,7 +64,7 @@ def _of_http(error: HTTPException) -> Response:
             response.headers["Allow"] = ", ".join(name for name in METHOD_ORDER if name in methods)
             return response
         case WerkzeugNotFound():
-            return problem_response(NotFound(f"there is nothing at {request.path}").problem())
+            return problem_response(NotFound(f"there is nothing at {_asked().path}").problem())
         case RequestEntityTooLarge():
             limit = request.max_content_length
             return problem_response(TooLarge(f"the body is over {limit} bytes, the setting max_body").problem())

@@ -54,6 +54,7 @@ class EngineOutbox:
         self.resyncs = 0
         self.overflowed = False
         self._hung_up = False
+        self._released = False
 
     # --- events --------------------------------------------------------------------------------------------
 
@@ -93,6 +94,7 @@ class EngineOutbox:
             self._waiting.clear()
             self._events = 0
             self.put_nowait(None)
+            self.release()
             return
         for packet in packets:
             self._waiting[object()] = packet
@@ -100,7 +102,7 @@ class EngineOutbox:
 
     async def answer(self, packets: list[Packet]) -> None:
         """Take what its own client asked for, in all its parts; waits while too much of that is unsent."""
-        await self._room()
+        await self._space()
         for packet in packets:
             self.put_nowait(packet)
 
@@ -109,7 +111,7 @@ class EngineOutbox:
     async def put(self, packet: Packet | None) -> None:
         """Take an answer or a protocol packet; an answer waits while too many are unsent."""
         if packet is not None and packet.packet_type == MESSAGE:
-            await self._room()
+            await self._space()
         self.put_nowait(packet)
 
     def put_nowait(self, packet: Packet | None) -> None:
@@ -121,6 +123,12 @@ class EngineOutbox:
         """No more packets: what waits is still sent, then the connection ends as if by a fault."""
         self._hung_up = True
         self._ready.set()
+        self.release()
+
+    def release(self) -> None:
+        """Nobody will take anything any more: whoever waits for that goes on."""
+        self._released = True
+        self._taken.set()
 
     async def get(self) -> Packet | None:
         """The next packet, as soon as there is one. Raises `TimeoutError` once hung up, which ends the connection."""
@@ -155,13 +163,13 @@ class EngineOutbox:
         """Whether nothing waits."""
         return not self._waiting and not self._stale
 
-    async def _room(self) -> None:
-        while len(self._waiting) - self._events >= self._limit:
+    async def _space(self) -> None:
+        while len(self._waiting) - self._events >= self._limit and not self._released:
             self._taken.clear()
             await self._taken.wait()
 
     async def _join(self) -> None:
-        while not self.empty():
+        while not self.empty() and not self._released:
             self._taken.clear()
             await self._taken.wait()
 
@@ -218,6 +226,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
 
     def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
         return [*super()._cors_headers(environ), ("Vary", "Origin")]
+
+    async def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
+        if event == "disconnect" and (gone := self.sockets.get(args[0])) is not None:
+            gone.queue.release()
+        return await super()._trigger_event(event, *args, **kwargs)
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
         return EngineOutbox(self.outbox)

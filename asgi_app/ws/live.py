@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 import pydantic_core
@@ -16,6 +17,8 @@ from asgi_app.origins import Origins
 from asgi_app.service import Panel, Session
 from asgi_app.ws.native import answer, frame, resume_from
 from asgi_app.ws.quartsocket import Socket
+
+log = logging.getLogger("pilotlight.live")
 
 
 def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
@@ -56,7 +59,9 @@ class _Connection:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    log.error("a connection of /live failed", exc_info=result)
 
     async def _read(self) -> None:
         while True:
@@ -99,7 +104,8 @@ class _Connection:
     def _joined(self, events: list[Message]) -> str:
         if len(events) == 1:
             return events[0].encoded(self._lone_frame)
-        return _dumps(frame(self._panel, events))
+        texts = ",".join(event.encoded(_json) for event in events)  # each made once, whatever the batches
+        return f'{{"epoch":"{self._panel.epoch}","rev":{events[-1].rev},"events":[{texts}]}}'
 
 
 def _dumps(value: object) -> str:

@@ -12,9 +12,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from quart import Websocket, abort, websocket
+from quart import Websocket, websocket
 from quart.asgi import ASGIWebsocketConnection
 
+from asgi_app.errors import ForeignOrigin
 from asgi_app.hub import TOO_SLOW
 from asgi_app.origins import Origins
 
@@ -57,10 +58,11 @@ class Socket:
 
     @classmethod
     async def accept(cls, origins: Origins, slow_reader: float) -> Socket:
-        """Accept the current request's WebSocket, or refuse its origin with 403."""
+        """Accept the current request's WebSocket, or refuse its origin (403). Raises `ForeignOrigin`."""
         headers = websocket.headers
-        if not origins.allows(headers.get("Origin"), scheme=websocket.scheme, host=headers.get("Host")):
-            abort(403)
+        origin = headers.get("Origin")
+        if not origins.allows(origin, scheme=websocket.scheme, host=headers.get("Host")):
+            raise ForeignOrigin(origins.refusal(origin))
         current: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
         await current.accept()
         return cls(current, slow_reader)

@@ -15,12 +15,13 @@ from typing import Any, Protocol
 
 import socketio
 from engineio.packet import Packet as EnginePacket
+from socketio.packet import ACK
 
 from asgi_app.errors import BadCommand, InternalError, PanelError
 from asgi_app.models import Actor, actor_name, as_json
 from asgi_app.origins import Origins
 from asgi_app.ws.engine import EngineOutbox, EngineServer, Refill
-from asgi_app.ws.sio_manager import QueueingManager, packets
+from asgi_app.ws.sio_manager import QueueingManager, StrictPacket, packets
 
 log = logging.getLogger("pilotlight.socketio")
 
@@ -129,6 +130,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             cors_allowed_origins=allowed,
             cors_credentials=False,
             client_manager=QueueingManager(),
+            serializer=StrictPacket,
             max_http_buffer_size=max_frame,
             slow_reader=slow_reader,
             outbox=outbox,
@@ -158,12 +160,10 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             problem = error.problem()
         except Exception:
             log.exception("the handler of %s on %s failed", as_json(data[0]), namespace)
-            problem = InternalError("the panel made a mistake; its log has more").problem()
+            problem = InternalError().problem()
         if problem is not None and id is not None:
-            ack = self.packet_class(self._ACK, namespace=namespace, id=id, data=[problem])
+            ack = self.packet_class(ACK, namespace=namespace, id=id, data=[problem])
             await self._send_packet(eio_sid, ack)
-
-    _ACK = 3  # Socket.IO protocol 5, packet types
 
     def _check_name(self, event: Any, namespace: str) -> None:
         room = self.namespace_handlers.get(namespace)

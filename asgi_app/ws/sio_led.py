@@ -10,9 +10,9 @@ from typing import Any
 
 from engineio.packet import Packet
 
-from asgi_app.errors import BadLevel, LevelMissing, LevelOutOfRange
+from asgi_app.errors import BadLevel, LevelMissing
 from asgi_app.hub import Channel, Message
-from asgi_app.models import SetLight, text_or_integer
+from asgi_app.models import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
 from asgi_app.ws.engine import EngineOutbox
 from asgi_app.ws.sio import Handler, Namespace
@@ -92,7 +92,4 @@ def _level(arguments: tuple[Any, ...]) -> int:
     sent = arguments[0] if arguments else None
     if not isinstance(sent, dict) or "level" not in sent:
         raise LevelMissing("send {level: N}, an integer from 0 to 100", field="level")
-    level = min(text_or_integer(sent["level"]), 100)
-    if level < 0:
-        raise LevelOutOfRange(f"Invalid argument: {level}. argument must be within the range 0 - 100", field="level")
-    return level
+    return level_in_range(min(text_or_integer(sent["level"]), 100))

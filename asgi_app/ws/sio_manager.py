@@ -6,6 +6,8 @@ not read would hold up whoever emits to its room.
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import socketio
@@ -14,9 +16,38 @@ from engineio.packet import Packet as EnginePacket
 from socketio.packet import EVENT, Packet
 
 
+class StrictJSON:
+    """JSON as browsers read it (RFC 8259): Python's own would pass NaN on to clients, who end the connection at it."""
+
+    @staticmethod
+    def loads(text: str | bytes) -> Any:
+        """The value, with null for what JSON cannot say (NaN, Infinity, 1e400). Raises `ValueError`."""
+        return json.loads(text, parse_constant=_null, parse_float=_finite)
+
+    @staticmethod
+    def dumps(value: Any, **options: Any) -> str:
+        """Raises `ValueError` for what JSON cannot say."""
+        return json.dumps(value, allow_nan=False, **options)
+
+
+def _null(constant: str) -> None:
+    return None
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+class StrictPacket(Packet):  # type: ignore[misc]
+    """python-socketio's packet, with strict JSON."""
+
+    json = StrictJSON
+
+
 def packets(namespace: str, event: str, *arguments: Any) -> list[EnginePacket]:
     """An event as Engine.IO packets: one, and one more for each of the bytes objects in it."""
-    encoded = Packet(EVENT, namespace=namespace, data=[event, *arguments]).encode()
+    encoded = StrictPacket(EVENT, namespace=namespace, data=[event, *arguments]).encode()
     return [EnginePacket(MESSAGE, part) for part in (encoded if isinstance(encoded, list) else [encoded])]
 
 

@@ -31,8 +31,8 @@ class PanelWords:
         actor = self._namespace.actors[sid]
         outbox = self._namespace.outbox(sid)
         opening = self._panel.opening(actor, self._resume(sid, auth))
-        outbox.put_nowait(self.plain_packet(opening))
-        self._namespace.refill_with(sid, lambda: [self.plain_packet(self._panel.snapshot_message(actor))])
+        outbox.put_nowait(opening.encoded(self.plain_packet))
+        self._namespace.refill_with(sid, lambda: [self._panel.snapshot_message(actor).encoded(self.plain_packet)])
         screen = self._screens[sid] = _Screen(self, outbox)
         self._panel.channel.join(screen)
 

@@ -48,6 +48,7 @@ class RoomEvents:
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
         self._counts: dict[str, int] = {}
+        self._leaving: set[str] = set()
         self._heartbeat: asyncio.Task[None] | None = None
         self.events: dict[str, Handler] = {
             "my_event": self._counted(self._echo, Saying),
@@ -69,6 +70,7 @@ class RoomEvents:
 
     def gone(self, sid: str) -> None:
         self._counts.pop(sid, None)
+        self._leaving.discard(sid)
 
     async def close(self) -> None:
         """End the server's own events; closing twice is no error."""
@@ -123,6 +125,11 @@ class RoomEvents:
             await self._respond(saying.data, count, to=saying.room)
 
     async def _disconnect(self, sid: str, count: int, nothing: None) -> None:
+        if sid in self._leaving:  # waited for already
+            await self._answer(sid, "Disconnected!", count)
+            return
+        self._leaving.add(sid)
+
         async def acknowledged(*arguments: Any) -> None:
             await self._namespace.disconnect(sid)
 
