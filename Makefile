@@ -14,7 +14,7 @@ run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
 
 test: $(VENV)/.dev tests/node/node_modules/.installed
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

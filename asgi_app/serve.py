@@ -19,14 +19,11 @@ import uvloop
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from hypercorn.protocol import h11
-from hypercorn.protocol.events import StreamClosed
-from hypercorn.protocol.ws_stream import WebsocketBuffer, WSStream
-from wsproto.connection import ConnectionState
-from wsproto.events import Message, TextMessage
 
 from asgi_app.app import House
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.settings import Settings
+from asgi_app.ws.endings import HypercornWebSocket, UvicornWebSocket
 
 log = logging.getLogger("pilotlight")
 
@@ -99,7 +96,7 @@ async def _uvicorn(house: House, listener: socket.socket) -> None:
         house.app,
         loop="none",
         http="httptools",
-        ws="websockets-sansio",
+        ws=UvicornWebSocket,
         ws_max_size=house.settings.max_frame,
         ws_per_message_deflate=False,  # doubles a connection's memory, 10 to 15 µs a delivery
         lifespan="on",
@@ -123,29 +120,6 @@ async def _uvicorn(house: House, listener: socket.socket) -> None:
         await stopping()
 
 
-class _ByteBuffer(WebsocketBuffer):
-    """hypercorn's message buffer, whose limit is in bytes: stock counts a text's characters."""
-
-    def extend(self, event: Message[Any]) -> None:
-        if isinstance(event, TextMessage) and not event.data.isascii():
-            self.length += len(event.data.encode()) - len(event.data)
-        super().extend(event)
-
-
-class _EndingWSStream(WSStream):
-    """hypercorn's WebSocket, which also ends after it has said 1009 (message too big); stock leaves it open."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.buffer = _ByteBuffer(self.buffer.max_length)
-
-    async def _handle_events(self) -> None:
-        await super()._handle_events()
-        too_big = self.buffer.length > self.buffer.max_length
-        if too_big and self.connection.state is ConnectionState.LOCAL_CLOSING:
-            await self.send(StreamClosed(stream_id=self.stream_id))
-
-
 async def _hypercorn(house: House, listener: socket.socket) -> None:
     config = Config()
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
@@ -156,7 +130,7 @@ async def _hypercorn(house: House, listener: socket.socket) -> None:
     config.shutdown_timeout = GRACE
     config.accesslog = None
     config.errorlog = logging.getLogger("pilotlight.hypercorn")
-    h11.WSStream = _EndingWSStream  # type: ignore[attr-defined]  # the one place where it is looked up
+    h11.WSStream = HypercornWebSocket  # type: ignore[attr-defined]  # the one place where it is looked up
     stopped = asyncio.Event()
     stopping = _on_signals(house, stopped.set)
     try:
