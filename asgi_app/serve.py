@@ -78,7 +78,7 @@ def listen(host: str, port: int, slow_reader: float) -> socket.socket:
     # What the peer leaves unread for so long ends the connection, also one that was closed with bytes still in
     # it. A little later than we do it ourselves, which says why in the log.
     with contextlib.suppress(OSError, AttributeError):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(slow_reader * 1250) + 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(slow_reader * 2000) + 1000)
     listener.setblocking(False)
     return listener
 

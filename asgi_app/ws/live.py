@@ -60,7 +60,7 @@ class _Connection:
             for task in tasks:
                 task.cancel()
             for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception):
+                if isinstance(result, Exception) and not isinstance(result, OSError):  # OSError: the client has gone
                     log.error("a connection of /live failed", exc_info=result)
 
     async def _read(self) -> None:

@@ -68,7 +68,7 @@ class Socket:
         return cls(current, slow_reader)
 
     async def send(self, data: str | bytes) -> bool:
-        """Send it; False when the client took nothing for `slow_reader` seconds, and has been cut."""
+        """Send it; False when the client has gone, or took nothing for `slow_reader` seconds and has been cut."""
         try:
             async with asyncio.timeout(self._slow_reader):
                 await self._websocket.send(data)
@@ -76,10 +76,12 @@ class Socket:
             log.warning("cut a client of %s: it read nothing for %g s", self._websocket.path, self._slow_reader)
             await self.close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
             return False
+        except (OSError, RuntimeError):  # uvicorn's ways of saying that the connection is closed by now
+            return False
         return True
 
     async def close(self, code: int, reason: str) -> None:
         """Close with this code, as far as the client still takes it."""
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(OSError, RuntimeError):  # closed by now, or no room for the frame (TimeoutError)
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._websocket.close(code, reason)
