@@ -71,6 +71,8 @@ class House:
             slow_reader=settings.slow_reader,
             outbox=settings.outbox,
         )
+        self.default_namespace = Namespace("/", via="socketio")
+        self.room_events = RoomEvents(self.default_namespace)
         self.app = self._join()
         self._alone = Alone()
         self._ready = ready
@@ -105,6 +107,7 @@ class House:
         self.panel.stop_asking()
         await self.driver.close()
         self.panel.end_sessions()
+        self.room_events.close()
         await self.sockets.eio.leave()
         await asyncio.to_thread(self.store.close)
         self._alone.release()
@@ -153,9 +156,9 @@ class House:
         return Door(self, socketio.ASGIApp(self.sockets, quart))
 
     def _register_namespaces(self, light: str) -> None:
-        default = Namespace("/", via="socketio")
+        default = self.default_namespace
         default.add(LedEvents(default, self.panel, light))
-        default.add(RoomEvents(default))
+        default.add(self.room_events)
         panel = Namespace("/panel", via="panel")
         panel.add(PanelWords(panel, self.panel))
         for namespace in (default, panel):

@@ -118,7 +118,6 @@ class LightDriver:
         self._wake = asyncio.Event()
         self._pushable = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self.faults = 0
 
     # --- commands ------------------------------------------------------------------------------------------
 
@@ -330,7 +329,6 @@ class LightDriver:
 
     def _lost(self, reason: str) -> None:
         """None of the pins can be driven."""
-        self.faults += 1
         self._connected = False
         self._worker.post(self._pins.drop)  # at once: pigpio's thread spins on the socket of a dead daemon
         for lamp in self._lamps.values():

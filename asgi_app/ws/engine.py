@@ -58,10 +58,6 @@ class EngineOutbox:
 
     # --- events --------------------------------------------------------------------------------------------
 
-    def join(self) -> Any:
-        """Wait until everything was taken, as `asyncio.Queue.join` does."""
-        return self._join()
-
     def refill_with(self, namespace: str, refill: Refill | None) -> None:
         """What to send of this namespace after an overflow; None when the client left it."""
         if refill is None:
@@ -168,7 +164,8 @@ class EngineOutbox:
             self._taken.clear()
             await self._taken.wait()
 
-    async def _join(self) -> None:
+    async def join(self) -> None:
+        """Wait until everything was taken, as `asyncio.Queue.join` does."""
         while not self.empty() and not self._released:
             self._taken.clear()
             await self._taken.wait()

@@ -72,7 +72,7 @@ class RoomEvents:
         self._counts.pop(sid, None)
         self._leaving.discard(sid)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End the server's own events; closing twice is no error."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
