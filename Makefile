@@ -1,6 +1,7 @@
 # make run    install what the panel needs into .venv and start it (simulated pins where there is no GPIO)
 # make test   install what the tests need, Debian packages included, and run them
 # make lint   ruff, mypy --strict, import-linter
+# make bench  measure the panel beside its peers (25 minutes) and write docs/performance.md
 # make lock   choose the exact versions anew
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGS ?=
 
-.PHONY: run test lint lock clean
+.PHONY: run test lint bench lock clean
 
 run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
@@ -21,6 +22,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench $(BENCH_ARGS)
 
 $(VENV)/.packages: tests/packages.sh
 	bash tests/packages.sh

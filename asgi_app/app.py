@@ -18,18 +18,26 @@ from asgi_app.errors import Restarting, SetupError
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, choose
-from asgi_app.models import Look
+from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
 from asgi_app.routes.api import api
+from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
 from asgi_app.routes.documents import document_api
 from asgi_app.routes.led import led
 from asgi_app.routes.lights import lights
 from asgi_app.routes.pages import pages
 from asgi_app.routes.problems import handle_problems
+from asgi_app.routes.runs import run_routes
+from asgi_app.routes.shows import show_routes
 from asgi_app.service import Panel
+from asgi_app.service.chat import Chat, ChatLimits
+from asgi_app.service.runs import RunLimits, Runs
+from asgi_app.service.shows import Shows
 from asgi_app.settings import Settings, read_settings
-from asgi_app.store import Store
+from asgi_app.shows.score import find_shows
+from asgi_app.store import Retention, Store
+from asgi_app.ws.chat import chat_wire
 from asgi_app.ws.echo import echo
 from asgi_app.ws.live import live
 from asgi_app.ws.quartsocket import BoundedWebsocketConnection
@@ -37,6 +45,7 @@ from asgi_app.ws.sio import Namespace, PanelServer
 from asgi_app.ws.sio_led import LedEvents
 from asgi_app.ws.sio_panel import PanelWords
 from asgi_app.ws.sio_rooms import RoomEvents
+from asgi_app.ws.sio_runs import LoggerEvents, UiaEvents, Workers
 
 log = logging.getLogger("pilotlight")
 
@@ -56,11 +65,27 @@ class House:
     def __init__(self, settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
         self.failure: str | None = None
-        self.store = Store(settings.data)
-        stored = self._open_store()
+        self._retention = Retention(settings.keep_messages, settings.keep_runs, settings.keep_lines)
+        self.store = Store(settings.data, self._retention)
+        stored, storage = self._open_store()
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
-        self.panel = Panel(settings.lights, hardware, stored=stored, save=self.store.save, outbox_limit=settings.outbox)
+        self.panel = Panel(
+            settings.lights,
+            hardware,
+            stored=stored,
+            save=self.store.save,
+            outbox_limit=settings.outbox,
+            storage=storage,
+        )
+        self.chat = Chat(
+            self.panel,
+            self.store,
+            ChatLimits(settings.chat_name, settings.chat_message, settings.chat_rate, settings.chat_rooms),
+        )
+        self.runs = Runs(self.panel, self.store, RunLimits(settings.max_runs, settings.run_silence))
+        own_shows = settings.shows or settings.data / "shows"
+        self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
         first = {id: core.drive_of(light) for id, light in self.panel.state.lights.items()}
         self.driver = LightDriver(pins, settings.lights, first)
         self.panel.attach(self.driver)
@@ -70,6 +95,7 @@ class House:
             max_frame=settings.max_frame,
             slow_reader=settings.slow_reader,
             outbox=settings.outbox,
+            coalescer=self.panel.coalescer,
         )
         self.default_namespace = Namespace("/", via="socketio")
         self.room_events = RoomEvents(self.default_namespace)
@@ -98,27 +124,31 @@ class House:
         if self.hardware.fix:
             log.info("for more: %s", self.hardware.fix)
         await self.driver.start(self.panel)
+        self.runs.start()
 
     async def stop(self) -> None:
         """Lights to their exit level first, then every socket closed, then the store. Stopping twice is no error."""
         if self.stopped:
             return
         self.stopped = True
+        self.shows.stop()
         self.panel.stop_asking()
         await self.driver.close()
+        await self.shows.close()
         self.panel.end_sessions()
         self.room_events.close()
+        self.runs.close()
         await self.sockets.eio.leave()
         await asyncio.to_thread(self.store.close)
         self._alone.release()
 
-    def _open_store(self) -> dict[str, Look]:
+    def _open_store(self) -> tuple[dict[str, Look], Storage]:
         try:
-            return self.store.open()
+            return self.store.open(), Storage(kept=True)
         except SetupError as error:
-            log.error("%s; levels will not be remembered", error.detail)
-            self.store = Store(None)
-            return {}
+            log.error("%s; levels, messages and logs are forgotten when the panel stops", error.detail)
+            self.store = Store(None, self._retention)
+            return self.store.open(), Storage(kept=False, reason=error.detail)
 
     def _join(self) -> Door:
         web = web_files()
@@ -141,8 +171,14 @@ class House:
             lights(self.panel),
             live(self.panel, origins, self.settings.slow_reader),
             echo(origins, self.settings.slow_reader),
+            chat_routes(self.panel, self.chat),
+            run_routes(self.panel, self.runs),
+            show_routes(self.panel, self.shows),
+            chat_wire(self.panel, self.chat, origins, self.settings.slow_reader),
         ):
             quart.register_blueprint(blueprint)
+        first_words = {rule.rule.split("/")[1].lower() for rule in quart.url_map.iter_rules()}
+        self.chat.reserved = frozenset(first_words - {"", "<username>"} | {"server", "socket.io"})
         share_with(quart, origins)
 
         @quart.while_serving
@@ -161,7 +197,12 @@ class House:
         default.add(self.room_events)
         panel = Namespace("/panel", via="panel")
         panel.add(PanelWords(panel, self.panel))
-        for namespace in (default, panel):
+        workers = Workers()
+        logger = Namespace("/running_logger", via="running_logger")
+        logger.add(LoggerEvents(logger, self.panel, self.runs, self.shows, workers))
+        uia = Namespace("/uia", via="uia")
+        uia.add(UiaEvents(uia, self.runs, workers))
+        for namespace in (default, panel, logger, uia):
             self.sockets.register_namespace(namespace)
 
 

@@ -1,35 +1,37 @@
-"""The `pilotlight` command: `serve` runs the panel, `doctor` says what it would drive and what is missing."""
+"""The `pilotlight` command: `serve` runs the panel, `run` shows a command on it, `doctor` says what is missing."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
 from asgi_app import __version__
 from asgi_app.errors import SetupError
-from asgi_app.settings import PREFIX, Settings, read_settings
+
+if TYPE_CHECKING:  # pydantic takes longer to load than most commands that `run` is given take to run
+    from asgi_app.settings import Settings
 
 OWN_FLAG = {"lights"}  # settings that only the file and the environment can say
 
 
-def _flag(name: str, field: Any) -> Callable[[Any], Any]:
+def _flag(prefix: str, name: str, field: Any) -> click.Option:
     """The `--flag` of a setting."""
     kind: Any = str
     if get_origin(field.annotation) is Literal:
         kind = click.Choice(get_args(field.annotation))
     elif field.annotation in (int, float):
         kind = field.annotation
-    return click.option(
-        f"--{name.replace('_', '-')}",
-        name,
+    return click.Option(
+        [f"--{name.replace('_', '-')}", name],
         type=kind,
         multiple=get_origin(field.annotation) is list,
-        help=f"{field.description} [{PREFIX}{name.upper()}; default: {_default(field)}]",
+        help=f"{field.description} [{prefix}{name.upper()}; default: {_default(field)}]",
     )
 
 
@@ -38,16 +40,34 @@ def _default(field: Any) -> str:
     return str(value) if value not in ([], None) else "none"
 
 
-def settings_flags(command: Any) -> Any:
+def settings_flags() -> list[click.Parameter]:
     """Every setting as a flag, and `--config` for the file."""
-    for name, field in reversed(Settings.model_fields.items()):
-        if name not in OWN_FLAG:
-            command = _flag(name, field)(command)
-    config = click.option("--config", type=click.Path(path_type=Path), help=f"Settings file, TOML. [{PREFIX}CONFIG]")
-    return config(command)
+    from asgi_app.settings import PREFIX, Settings
+
+    config = click.Option(["--config"], type=click.Path(path_type=Path), help=f"Settings file, TOML. [{PREFIX}CONFIG]")
+    return [config, *(_flag(PREFIX, *item) for item in Settings.model_fields.items() if item[0] not in OWN_FLAG)]
+
+
+class SettingsCommand(click.Command):
+    """A command whose flags are the settings; they are looked up when somebody asks for them."""
+
+    _flags: list[click.Parameter] | None = None
+    _own: list[click.Parameter]
+
+    @property
+    def params(self) -> list[click.Parameter]:
+        if self._flags is None:
+            self._flags = [*settings_flags(), *self._own]
+        return self._flags
+
+    @params.setter
+    def params(self, own: list[click.Parameter]) -> None:
+        self._own = own
 
 
 def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
+    from asgi_app.settings import read_settings
+
     return read_settings(
         config,
         **{
@@ -80,8 +100,7 @@ def cli() -> None:
     """A live control panel for the lights on a Raspberry Pi."""
 
 
-@cli.command()
-@settings_flags
+@cli.command(cls=SettingsCommand)
 @click.option("--workers", type=int, default=1, hidden=True)
 def serve(config: Path | None, workers: int, **flags: Any) -> None:
     """Run the panel."""
@@ -97,8 +116,7 @@ def serve(config: Path | None, workers: int, **flags: Any) -> None:
     run(settings, workers, announce)
 
 
-@cli.command()
-@settings_flags
+@cli.command(cls=SettingsCommand)
 def doctor(config: Path | None, **flags: Any) -> None:
     """Say which pins would be driven, why, and what is missing."""
     settings = _settings(config, flags)
@@ -111,6 +129,25 @@ def doctor(config: Path | None, **flags: Any) -> None:
         if finding.fix:
             click.echo(f"     try: {finding.fix}")
     sys.exit(0 if healthy else 1)
+
+
+@cli.command("run", context_settings={"allow_interspersed_args": False})
+@click.option("--panel", metavar="URL", help="The panel. [PILOTLIGHT_PANEL; default: http://127.0.0.1:5000]")
+@click.option("--name", help="What the run is called. [default: the command]")
+@click.option("--id", help="What programs call the run; for one command at a time. [default: a new one]")
+@click.option("--quiet", is_flag=True, help="Do not print what the command prints.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> None:
+    """Run a command and show it on the panel: pilotlight run -- make all
+
+    Its output and its exit code are as ever, also where there is no panel.
+    """
+    from asgi_app.runner import DEFAULT_PANEL, run
+
+    url = panel or os.environ.get("PILOTLIGHT_PANEL") or DEFAULT_PANEL
+    code = asyncio.new_event_loop().run_until_complete(run(command, url=url, **options))
+    # A thread that still waits for a name server, or for what the command left behind, must not keep its exit code.
+    os._exit(code)
 
 
 def main() -> None:

@@ -116,6 +116,78 @@ class ForeignOrigin(PanelError, PermissionError):
     slug, title, status = "foreign-origin", "This origin is not allowed", 403
 
 
+class NameNeeded(PanelError, PermissionError):
+    """Chat is between people with names, and this connection gave none."""
+
+    slug, title, status = "name-needed", "Say who you are first", 403
+
+
+class BadName(PanelError, ValueError):
+    """A name of a person or a room that cannot be one."""
+
+    slug, title = "bad-name", "This cannot be a name"
+
+
+class UnknownPerson(PanelError, LookupError):
+    """Nobody of this name was ever here."""
+
+    slug, title, status = "unknown-person", "There is nobody of this name", 404
+
+
+class UnknownRoom(PanelError, LookupError):
+    """No room has this name."""
+
+    slug, title, status = "unknown-room", "There is no such room", 404
+
+
+class UnknownRun(PanelError, LookupError):
+    """No run has this id."""
+
+    slug, title, status = "unknown-run", "There is no such run", 404
+
+
+class RunEnded(PanelError):
+    """The run has ended: nothing can be added to it, and nobody takes signals for it."""
+
+    slug, title, status = "run-ended", "The run has ended", 409
+
+
+class NoProducer(PanelError, LookupError):
+    """Nobody who could take a signal is connected for this run."""
+
+    slug, title, status = "no-producer", "Nobody takes signals for this run", 409
+
+
+class BadShow(PanelError, ValueError):
+    """The text of a show is wrong; `detail` names the step."""
+
+    slug, title = "bad-show", "This is not a show"
+
+
+class UnknownShow(PanelError, LookupError):
+    """No show has this name."""
+
+    slug, title, status = "unknown-show", "There is no such show", 404
+
+
+class ShowRunning(PanelError):
+    """The show is running already; one show runs once at a time."""
+
+    slug, title, status = "show-running", "The show is running already", 409
+
+
+class TooMany(PanelError):
+    """A limit of the panel is reached: rooms, runs, or what one connection may follow."""
+
+    slug, title, status = "too-many", "There are too many", 409
+
+
+class TooFast(PanelError):
+    """More in a short time than one person may send; `detail` says how much that is."""
+
+    slug, title, status = "too-fast", "That was too fast", 429
+
+
 # --- what was asked is right, and cannot be done now ------------------------------------------------------
 
 
@@ -129,6 +201,18 @@ class Restarting(PanelError, ConnectionError):
     """The panel is shutting down; come back in a moment."""
 
     slug, title, status = "restarting", "The panel is restarting", 503
+
+
+class NoAnswer(PanelError, TimeoutError):
+    """The run's producer was asked and did not answer in time."""
+
+    slug, title, status = "no-answer", "The producer did not answer", 504
+
+
+class NotStored(PanelError, OSError):
+    """The panel's file cannot be written: nothing was said; log lines are kept until it can."""
+
+    slug, title, status = "not-stored", "The panel cannot store anything now", 507
 
 
 class InternalError(PanelError):

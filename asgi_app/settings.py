@@ -71,6 +71,18 @@ class Settings(BaseSettings):
     outbox: int = Field(
         256, ge=8, le=65536, description="Events a connection may be behind before it gets a snapshot instead."
     )
+    chat_name: int = Field(64, ge=8, le=64, description="Characters of a person's or a room's name, at most.")
+    chat_message: int = Field(256 * 1024, ge=1024, description="Bytes of a chat message, at most.")
+    chat_rate: float = Field(50, gt=0, description="Messages a second one person may send; ten seconds' worth at once.")
+    chat_rooms: int = Field(100, ge=1, le=10_000, description="Rooms there may be.")
+    max_runs: int = Field(100, ge=1, le=10_000, description="Runs that may go on at the same time.")
+    run_silence: float = Field(
+        3600, ge=0, description="Seconds after which a run whose producer has gone counts as lost; 0 is never."
+    )
+    shows: Path | None = Field(None, description="Directory of your own shows; shows in the data directory by default.")
+    keep_messages: int = Field(10_000, ge=100, description="Messages of each room and private thread that are kept.")
+    keep_runs: int = Field(100, ge=1, description="Runs that have ended, that are kept.")
+    keep_lines: int = Field(1_000_000, ge=1000, description="Lines of each run's log that are kept, the last ones.")
     lights: dict[LightId, LightSpec] = Field(
         default_factory=lambda: {"led": LightSpec(pin=21, name="Light")},
         description="The lights, each a table [lights.<id>].",

@@ -68,10 +68,14 @@ class LiveClient:
 
 
 @asynccontextmanager
-async def live(panel: RunningPanel, **query: Any) -> AsyncIterator[LiveClient]:
-    """A connected client that has got its opening; `query` is `name`, `epoch`, `rev`."""
+async def live(panel: RunningPanel, agent: str | None = None, **query: Any) -> AsyncIterator[LiveClient]:
+    """A connected client that has got its opening; `query` is `name`, `epoch`, `rev`.
+
+    `agent` is its User-Agent: a name to be shown, of nobody who is present in the chat.
+    """
     path = "/live" + ("?" + urllib.parse.urlencode(query) if query else "")
-    async with connect(panel.socket_url(path), max_size=None, compression=None) as socket:
+    agents = {"user_agent_header": agent} if agent else {}
+    async with connect(panel.socket_url(path), max_size=None, compression=None, **agents) as socket:
         yield LiveClient(socket, strict_json(await asyncio.wait_for(socket.recv(), TIMEOUT)))
 
 

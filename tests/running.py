@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -33,8 +34,9 @@ class RunningPanel:
         self.port = port
         self._lights = lights
         self._settings = {"pins": "mock", "log_level": "info", **settings}
-        self._process: subprocess.Popen[str] | None = None
-        self.output: list[str] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._printed = b""
+        self._reading = threading.Lock()
         # No connection outlives its request, since panels are restarted; and a TLS context costs 80 ms.
         self._http = httpx.Client(timeout=10, verify=False, limits=httpx.Limits(max_keepalive_connections=0))
 
@@ -43,13 +45,15 @@ class RunningPanel:
     def start(self) -> RunningPanel:
         """Start it, and return once it says its address."""
         self._process = subprocess.Popen(
-            self.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment()
+            self.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment()
         )
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
         listening = threading.Event()
         threading.Thread(target=self._read, args=(self._process, listening), daemon=True).start()
-        if not listening.wait(START_SECONDS) or self._process.poll() is not None:
+        if not listening.wait(START_SECONDS) or self._process.poll() is not None or not self.port:
             self.kill()
-            raise RuntimeError("the panel did not start:\n" + "".join(self.output))
+            raise RuntimeError("the panel did not start:\n" + self.log())
         return self
 
     def command(self) -> list[str]:
@@ -90,14 +94,31 @@ class RunningPanel:
         assert self._process is not None
         return psutil.Process(self._process.pid)
 
-    def _read(self, process: subprocess.Popen[str], listening: threading.Event) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            self.output.append(line)
-            if found := ADDRESS.search(line):
+    def _read(self, process: subprocess.Popen[bytes], listening: threading.Event) -> None:
+        before = len(self._printed)
+        while self._drain(process):
+            if not listening.is_set() and (found := ADDRESS.search(self._printed[before:].decode(errors="replace"))):
                 self.port = int(found[1].rsplit(":", 1)[1])
                 listening.set()
+            select.select([process.stdout], [], [])
         listening.set()
+
+    def _drain(self, process: subprocess.Popen[bytes]) -> bool:
+        """Take what it has printed; whether there may be more."""
+        assert process.stdout is not None
+        with self._reading:
+            while (chunk := process.stdout.read()) is not None:
+                self._printed += chunk
+                if not chunk:
+                    return False
+        return True
+
+    @property
+    def output(self) -> list[str]:
+        """The lines that it printed until now: also one that it printed just before it answered."""
+        if self._process is not None:
+            self._drain(self._process)
+        return self._printed.decode(errors="replace").splitlines(keepends=True)
 
     def log(self) -> str:
         """What it printed so far."""

@@ -73,7 +73,8 @@ async def test_dragging_with_readers_that_never_read(start_panel, server):
         async for text in screen:
             frame = json.loads(text)
             for event in frame.get("events", []):
-                seen[event["event"]] = event["state"]["target"]
+                if event["event"] == "light_changed":
+                    seen["light_changed"] = event["state"]["target"]
 
     watching = asyncio.create_task(watch())
     until = asyncio.get_running_loop().time() + DRAG_SECONDS

@@ -169,12 +169,6 @@ def test_an_effect_needs_the_light_on() -> None:
         decide(a_state(), set_light(effect="pulse", on=False), ANN, NOON)
 
 
-@pytest.mark.parametrize("command", [{"do": "get_state"}, {"do": "ping"}])
-def test_asking_changes_nothing(command: dict[str, Any]) -> None:
-    decision = decide(a_state(online=False), parse_command(command), ANN, NOON)
-    assert decision == core.Decision()
-
-
 @pytest.mark.parametrize("verbs", [{"level": 1}, {"step": 1}, {"on": False}, {"flash": 1}, {"effect": "pulse"}])
 def test_an_offline_light_is_refused_with_the_reason(verbs: dict[str, Any]) -> None:
     with pytest.raises(LightOffline, match="pigpiod is gone"):

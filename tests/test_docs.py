@@ -14,10 +14,11 @@ from asgi_app import errors, models
 from asgi_app.app import House
 from asgi_app.cli import cli
 from asgi_app.settings import Settings
+from asgi_app.shows import find_shows, score
 from tests.running import ROOT
 
 DOCS = ROOT / "docs"
-WIRES = (DOCS / "wires.md").read_text()
+WIRES = "".join((DOCS / page).read_text() for page in ("wires.md", "chat.md", "runs.md"))
 SETTINGS = (DOCS / "settings.md").read_text()
 DEPENDENCIES = (DOCS / "dependencies.md").read_text()
 
@@ -32,6 +33,11 @@ def problems() -> list[type[errors.PanelError]]:
 def members(union: object) -> list[type[models.BaseModel]]:
     """The models of an annotated union."""
     return list(typing.get_args(typing.get_args(union)[0]))
+
+
+def in_fields_of(kind: type[models.BaseModel]) -> set[str]:
+    """What its fields are called on the wire."""
+    return {info.alias or name for name, info in kind.model_fields.items()}
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -58,6 +64,28 @@ def test_every_setting_is_a_flag_of_serve() -> None:
 @pytest.mark.parametrize("command", members(models.Command), ids=lambda kind: kind.__name__)
 def test_every_command_is_documented(command: type[models.BaseModel]) -> None:
     assert f'"do": "{command.model_fields["do"].default}"' in WIRES
+
+
+@pytest.mark.parametrize("command", members(models.Command), ids=lambda kind: kind.__name__)
+def test_every_field_of_a_command_is_documented(command: type[models.BaseModel]) -> None:
+    for field in in_fields_of(command) - {"do"}:
+        assert f'"{field}"' in WIRES or f"`{field}`" in WIRES, field
+
+
+@pytest.mark.parametrize("event", members(models.Event), ids=lambda kind: kind.__name__)
+def test_every_field_of_an_event_is_documented(event: type[models.BaseModel]) -> None:
+    for field in in_fields_of(event) - {"event"}:
+        assert f'"{field}"' in WIRES or f"`{field}`" in WIRES, field
+
+
+@pytest.mark.parametrize("show", sorted(find_shows(None)))
+def test_every_show_of_the_panel_is_documented(show: str) -> None:
+    assert re.search(rf"^\| `{show}` \|", WIRES, re.M)
+
+
+@pytest.mark.parametrize("step", [*score.Step.model_fields, *score.Show.model_fields])
+def test_every_word_of_a_show_is_documented(step: str) -> None:
+    assert re.search(rf"`{step}`|^{step} = |\[\[{step}\]\]", WIRES, re.M)
 
 
 @pytest.mark.parametrize("verb", models.LightChange.model_fields)
@@ -142,6 +170,6 @@ def test_the_walk_through_the_files_names_files_and_functions_that_exist() -> No
         if dotted[1] in ("py", "js", "duty"):
             continue
         assert re.search(rf"\b{dotted[1]}\b", everything), dotted
-    for name in ("_read", "_do", "_commit", "publish", "encoded", "parse_command", "drive"):
+    for name in ("read", "_do", "commit", "publish", "encoded", "parse_command", "drive"):
         assert name in walk
         assert re.search(rf"def {name}\b", everything), name

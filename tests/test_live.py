@@ -36,7 +36,7 @@ async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bystander(panel: RunningPanel) -> AsyncIterator[LiveClient]:
     """Somebody who watches while the others are tested, and must never be disturbed."""
-    async with live(panel, name="bystander") as client:
+    async with live(panel, agent="bystander") as client:
         yield client
 
 
@@ -45,7 +45,7 @@ async def client(panel: RunningPanel, http: httpx.AsyncClient, bystander: LiveCl
     """A client named Anna; the light is at 42 %."""
     assert (await http.patch("/lights/led", json={"level": BEFORE, "on": True, "effect": "none"})).status_code == 200
     await bystander.caught_up()
-    async with live(panel, name="Anna") as connected:
+    async with live(panel, agent="Anna") as connected:
         yield connected
 
 
@@ -156,14 +156,14 @@ async def test_a_fade_is_told_without_a_gap(http: httpx.AsyncClient, client: Liv
 
 
 async def test_two_clients_see_each_other(panel: RunningPanel, client: LiveClient) -> None:
-    async with live(panel, name="Béla") as other:
+    async with live(panel, agent="Bela") as other:
         await client.ask("set_light", light="led", level=10)
         await other.ask("set_light", light="led", step=5)
         await client.caught_up()
 
         events = [frame for frame in client.frames if "events" in frame]
         assert events == [frame for frame in other.frames if "events" in frame]
-        assert [frame["events"][0]["by"]["name"] for frame in events] == ["Anna", "Béla"]
+        assert [frame["events"][0]["by"]["name"] for frame in events] == ["Anna", "Bela"]
 
 
 @pytest.mark.parametrize(

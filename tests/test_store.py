@@ -13,7 +13,8 @@ import pytest
 
 from asgi_app.errors import SetupError
 from asgi_app.models import Look
-from asgi_app.store import SCHEMA, SCHEMA_VERSION, Store
+from asgi_app.store import SCHEMA_VERSION, Store
+from asgi_app.store.schema import MIGRATIONS
 from tests.running import RunningPanel, eventually
 
 LED = Look(level=30, on=True, effect="candle")
@@ -135,7 +136,7 @@ def another_table(place: Path) -> None:
 def a_row_that_is_no_look(place: Path) -> None:
     place.mkdir()
     with sqlite3.connect(place / "pilotlight.db") as database:
-        database.executescript(SCHEMA)
+        database.executescript(MIGRATIONS[0])
         database.execute("INSERT INTO lights VALUES ('led', '{\"level\": \"bright\"}')")
     database.close()
 

@@ -17,7 +17,7 @@ VIEWER_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inl
 
 
 def pages() -> Blueprint:
-    """The pages: the panel, the comparison of the transports, the lab, and the API viewer."""
+    """The pages: lights, chat, runs, the comparison of the transports, the lab, and the API viewer."""
     routes = Blueprint("pages", __name__)
 
     @routes.get("/")
@@ -34,6 +34,18 @@ def pages() -> Blueprint:
     @hide
     async def lab_page() -> Response:
         return await _page("lab.html")
+
+    @routes.get("/chat")
+    @routes.get("/ws")
+    @hide
+    async def chat_page() -> Response:
+        """`/ws` is the address that the old chat page had."""
+        return await _page("chat.html")
+
+    @routes.get("/watch")
+    @hide
+    async def runs_page() -> Response:
+        return await _page("watch.html")
 
     @routes.get("/docs")
     @hide

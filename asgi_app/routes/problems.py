@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Collection
 from typing import Any
 
-from quart import Quart, Request, Response, Websocket, has_request_context, request, websocket
+from quart import Quart, Request, Response, Websocket, current_app, has_request_context, request, websocket
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
+from werkzeug.routing.exceptions import WebsocketMismatch
 
 from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooLarge
 
@@ -56,15 +58,29 @@ def _asked() -> Request | Websocket:
     return request if has_request_context() else websocket
 
 
+def _methods_at(path: str) -> set[str]:
+    """The methods of exactly this path; werkzeug's own answer has those of `ws /<username>` in it."""
+    rules = [rule for rule in current_app.url_map.iter_rules() if rule.rule == path and not rule.websocket]
+    return {method for rule in rules for method in rule.methods or ()}
+
+
+def _not_allowed(methods: Collection[str]) -> Response:
+    response = problem_response(MethodNotAllowed("The method is not allowed for the requested URL.").problem())
+    response.headers["Allow"] = ", ".join(name for name in METHOD_ORDER if name in methods)
+    return response
+
+
 def _of_http(error: HTTPException) -> Response:
     match error:
         case WerkzeugMethodNotAllowed():
-            methods = error.valid_methods or []
-            response = problem_response(MethodNotAllowed("The method is not allowed for the requested URL.").problem())
-            response.headers["Allow"] = ", ".join(name for name in METHOD_ORDER if name in methods)
-            return response
+            return _not_allowed(_methods_at(request.path) or set(error.valid_methods or ()))
         case WerkzeugNotFound():
             return problem_response(NotFound(f"there is nothing at {_asked().path}").problem())
+        case WebsocketMismatch():  # as it could be somebody's name in ws /<username>, werkzeug says this first
+            if methods := _methods_at(request.path):
+                return _not_allowed(methods)
+            if not any(rule.rule == request.path for rule in current_app.url_map.iter_rules()):
+                return problem_response(NotFound(f"there is nothing at {request.path}").problem())
         case RequestEntityTooLarge():
             limit = request.max_content_length
             return problem_response(TooLarge(f"the body is over {limit} bytes, the setting max_body").problem())

@@ -1,4 +1,4 @@
-"""The ASGI servers' WebSocket protocols, mended where they end a connection without saying why.
+"""The ASGI servers' WebSocket protocols, mended where they end a connection without saying why; uvicorn's has a wire.
 
 A message that is too big is closed with 1009 (RFC 6455, 7.4.1). uvicorn closes its socket with the rest of the
 message unread, at which the kernel resets the connection, and the close frame is lost now and then (3 of 150 at
@@ -12,20 +12,91 @@ from typing import Any
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.ws_stream import WebsocketBuffer, WSStream
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+from websockets.http11 import Request
 from wsproto.connection import ConnectionState
 from wsproto.events import Message, TextMessage
 
+from asgi_app.ws.wire import OFFER, Wire
+
+AHEAD = 16  # messages that wait to be handled; past that nothing more is read
 LINGER_SECONDS = 1.0  # for the client to read the close frame, while what it still sends is read and dropped
 
 
 class UvicornWebSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, which reads on after it has refused a message, so that the client sees the code."""
+    """uvicorn's WebSocket, which reads on after it has refused a message, so that the client sees the code.
+
+    Its transport is offered as a scope extension (`ws/wire.py`): open from the end of the handshake to the first word
+    of a close, whoever says it, and not while the transport's buffer is full.
+    """
+
+    wire: Wire
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.wire = Wire()
+        self.wire.write = transport.write
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:  # the handshake was refused
+            self.scope["extensions"][OFFER] = self.wire  # type: ignore[assignment]
+
+    def start_keepalive(self) -> None:
+        """The handshake is done. Engine.IO has pings of its own."""
+        if not self.scope["path"].startswith("/socket.io"):
+            super().start_keepalive()
+        self.wire.set(self.writable.is_set())
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.wire.set(False)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.wire.set(self.handshake_complete and not (self.close_sent or self.disconnected or self.closing))
+
+    @property
+    def closing(self) -> bool:
+        """Whether the transport takes nothing more."""
+        return self.transport.is_closing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.wire.set(False)
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        self.wire.set(False)
+        super().shutdown()
+
+    def handle_close(self, event: Frame) -> None:
+        self.wire.set(False)
+        super().handle_close(event)
+
+    def keepalive_timeout(self) -> None:
+        self.wire.set(False)
+        super().keepalive_timeout()
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.close":
+            self.wire.set(False)
+        await super().send(message)
 
     def data_received(self, data: bytes) -> None:
         if self.conn.parser_exc is None:
             super().data_received(data)
 
+    def send_receive_event_to_app(self) -> None:
+        """Read on until a few messages wait; uvicorn stops at each one, which costs two system calls a message."""
+        paused, self.read_paused = self.read_paused, True
+        super().send_receive_event_to_app()
+        if not paused and self.queue.qsize() >= AHEAD:
+            self.transport.pause_reading()
+        else:
+            self.read_paused = paused
+
     def handle_parser_exception(self) -> None:
+        self.wire.set(False)
         transport = self.transport
         self.transport = _StaysOpen(transport)  # type: ignore[assignment]
         super().handle_parser_exception()

@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import engineio
+from engineio import async_server, async_socket
 from engineio.async_drivers import asgi
-from engineio.packet import MESSAGE, Packet
+from engineio.exceptions import SocketIsClosedError, UnknownPacketError
+from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from engineio.payload import Payload
 
-from asgi_app.hub import GOING_AWAY, TOO_SLOW
+from asgi_app.hub import GOING_AWAY, TOO_SLOW, Coalescer
+from asgi_app.ws.wire import Wire, frame, wire_of
 
 log = logging.getLogger("pilotlight.engineio")
 
@@ -31,7 +36,22 @@ LEAVE_SECONDS = 0.4  # for all connections to be gone when the server stops
 # is bounded by `max_http_buffer_size`, and the smallest packet is two bytes with its separator.
 Payload.max_decode_packets = 10_000
 
-Refill = Callable[[], list[Packet]]
+Packets = Callable[[], list[Packet]]
+
+
+def framed(packet: Packet) -> bytes:
+    """The packet as a WebSocket frame: made once, whatever the number of connections."""
+    try:
+        made: bytes = packet.frame
+    except AttributeError:
+        made = packet.frame = frame(message_of(packet))
+    return made
+
+
+def message_of(packet: Packet) -> str | bytes:
+    """The packet as a WebSocket message. Bytes not by `encode`: it caches them, and a poll needs them as base64."""
+    message: str | bytes = packet.data if packet.binary else packet.encode()
+    return message
 
 
 class EngineOutbox:
@@ -40,15 +60,22 @@ class EngineOutbox:
     Answers and protocol packets (`put`) keep their order and are never dropped; a handler that makes more
     than `limit` of them waits, so nothing more is read from a client that does not read. Events (`offer`)
     have a key: under backpressure a new one replaces its unsent predecessor, and past `limit` all events are
-    dropped and each namespace's `refill` (a snapshot) takes their place when the client reads again.
+    dropped and each namespace's `refill` (a snapshot) takes their place when the client reads again. Of a feed it holds
+    only that there is more (`due`), and takes the packets when it is taken from itself.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, coalescer: Coalescer | None = None) -> None:
         self._limit = limit
-        self._waiting: dict[object, Packet | None] = {}
+        self._coalescer = coalescer or Coalescer()
+        self._wire: Wire | None = None
+        self.direct: Callable[[bytes], object] | None = None  # set while nothing waits, is being sent, or is in the way
+        self._parked = False
+        self._corked: list[bytes] | None = None
+        self._waiting: dict[object, Packet | Packets | None] = {}
+        self._unfolded: deque[Packet] = deque()
         self._events = 0
         self._stale = False
-        self._refills: dict[str, Refill] = {}
+        self._refills: dict[str, Packets] = {}
         self._ready = asyncio.Event()
         self._taken = asyncio.Event()
         self.resyncs = 0
@@ -58,7 +85,7 @@ class EngineOutbox:
 
     # --- events --------------------------------------------------------------------------------------------
 
-    def refill_with(self, namespace: str, refill: Refill | None) -> None:
+    def refill_with(self, namespace: str, refill: Packets | None) -> None:
         """What to send of this namespace after an overflow; None when the client left it."""
         if refill is None:
             self._refills.pop(namespace, None)
@@ -67,6 +94,11 @@ class EngineOutbox:
 
     def offer(self, key: object, packet: Packet) -> None:
         """Take an event. Never blocks."""
+        if self._coalescer.behind(self._offer_each, (key, packet)):
+            return
+        if (direct := self.direct) is not None:
+            direct(framed(packet))
+            return
         if self._stale:
             return  # the refill that is due will have it
         mark: object = ("event", key) if len(self._waiting) >= CONFLATE_FROM else ("event", key, object())
@@ -80,11 +112,28 @@ class EngineOutbox:
             self.resyncs += 1
         self._ready.set()
 
+    def due(self, source: object, packets: Packets) -> None:
+        """This source has packets, which are taken when the connection can send them. Never blocks."""
+        if self._coalescer.behind(self._due_each, (source, packets)):
+            return
+        if (direct := self.direct) is not None:
+            for packet in packets():
+                direct(framed(packet))
+            return
+        self._waiting.setdefault(source, packets)
+        self._ready.set()
+
     def tell(self, packets: list[Packet]) -> None:
         """Take an event that nothing can stand in for, in all its parts. Never blocks.
 
         Far past `limit` the connection ends, with a code that says so: late is fine, a silent gap is not.
         """
+        if self._coalescer.behind(self._tell_each, packets):
+            return
+        if (direct := self.direct) is not None:
+            for packet in packets:
+                direct(framed(packet))
+            return
         if len(self._waiting) + len(packets) > self._limit * TELL_FACTOR:
             self.overflowed = True
             self._waiting.clear()
@@ -95,6 +144,18 @@ class EngineOutbox:
         for packet in packets:
             self._waiting[object()] = packet
         self._ready.set()
+
+    def _offer_each(self, offers: list[tuple[object, Packet]]) -> None:
+        for key, packet in offers:
+            self.offer(key, packet)
+
+    def _due_each(self, sources: list[tuple[object, Packets]]) -> None:
+        for source, packets in sources:
+            self.due(source, packets)
+
+    def _tell_each(self, told: list[list[Packet]]) -> None:
+        for packets in told:
+            self.tell(packets)
 
     async def answer(self, packets: list[Packet]) -> None:
         """Take what its own client asked for, in all its parts; waits while too much of that is unsent."""
@@ -112,12 +173,68 @@ class EngineOutbox:
 
     def put_nowait(self, packet: Packet | None) -> None:
         """As `put`, without waiting. None ends the writer."""
+        if packet is not None and self._coalescer.behind(self._put_each, packet):
+            return
+        if packet is not None and packet.packet_type != CLOSE and (direct := self.direct) is not None:
+            direct(framed(packet))
+            return
         self._waiting[object()] = packet
         self._ready.set()
+
+    def _put_each(self, packets: list[Packet]) -> None:
+        for packet in packets:
+            self.put_nowait(packet)
+
+    def attach(self, wire: Wire | None) -> None:
+        """Send straight to this wire whenever nothing waits and the writer is waiting for more."""
+        if wire is not None:
+            self._wire = wire
+            wire.watch(self._look)
+
+    def detach(self) -> None:
+        """The WebSocket is over."""
+        if self._wire is not None:
+            self._write_corked()
+            self._wire.watch(None)
+            self._wire = self.direct = None
+
+    def cork(self) -> None:
+        """Gather what is sent straight to the wire until the loop's next turn: an event and its ack are one write."""
+        if self.direct is not None and self._corked is None:
+            self._corked = []
+            self.direct = self._corked.append
+            asyncio.get_running_loop().call_soon(self._uncork)
+
+    def _uncork(self) -> None:
+        if self._corked is not None:
+            self._write_corked()
+            self._look()
+
+    def _write_corked(self) -> None:
+        frames, self._corked = self._corked, None
+        if frames and self._wire is not None:
+            self._wire.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    async def _park(self) -> None:
+        self._parked = True
+        self._look()
+        try:
+            await self._ready.wait()
+        finally:
+            self._parked = False
+            self._write_corked()
+            self.direct = None
+
+    def _look(self) -> None:
+        self._write_corked()
+        free = self._parked and not self._hung_up and self.empty()
+        self.direct = self._wire.write if free and self._wire is not None and self._wire.open else None
 
     def hang_up(self) -> None:
         """No more packets: what waits is still sent, then the connection ends as if by a fault."""
         self._hung_up = True
+        self._write_corked()
+        self.direct = None
         self._ready.set()
         self.release()
 
@@ -134,7 +251,7 @@ class EngineOutbox:
             if self._hung_up:
                 raise TimeoutError
             self._ready.clear()
-            await self._ready.wait()
+            await self._park()
 
     def get_nowait(self) -> Packet | None:
         """The next packet; raises `asyncio.QueueEmpty`."""
@@ -144,20 +261,32 @@ class EngineOutbox:
                 for packet in refill():
                     self._waiting["event", object()] = packet
                     self._events += 1
-        if not self._waiting:
-            raise asyncio.QueueEmpty
-        mark = next(iter(self._waiting))
-        if isinstance(mark, tuple):
-            self._events -= 1
+        while not self._unfolded:
+            if not self._waiting:
+                raise asyncio.QueueEmpty
+            mark = next(iter(self._waiting))
+            if callable(self._waiting[mark]) and self._coalescer.pending:
+                # A feed has its newest already; what was sent before that comes first.
+                source = self._waiting.pop(mark)
+                self._coalescer.flush()
+                self._waiting[mark] = source
+                continue
+            if isinstance(mark, tuple):
+                self._events -= 1
+            self._taken.set()
+            waiting = self._waiting.pop(mark)
+            if not callable(waiting):
+                return waiting
+            self._unfolded.extend(waiting())
         self._taken.set()
-        return self._waiting.pop(mark)
+        return self._unfolded.popleft()
 
     def task_done(self) -> None:
         """Nothing to count: `join` waits for the queue to be empty."""
 
     def empty(self) -> bool:
         """Whether nothing waits."""
-        return not self._waiting and not self._stale
+        return not self._waiting and not self._stale and not self._unfolded
 
     async def _space(self) -> None:
         while len(self._waiting) - self._events >= self._limit and not self._released:
@@ -179,9 +308,11 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
         self._server = server
         self._task: asyncio.Task[Any] | None = None
         self._code = 1000
+        self.wire: Wire | None = None
 
     async def __call__(self, environ: dict[str, Any]) -> Any:
         self._task = asyncio.current_task()
+        self.wire = wire_of(environ["asgi.scope"])
         return await super().__call__(environ)
 
     async def wait(self) -> str | bytes:
@@ -211,14 +342,118 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
                 await self.asgi_send({"type": "websocket.close", "code": code})
 
 
+class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
+    """python-engineio's connection, whose WebSocket needs no task and no timer for a message.
+
+    Stock python-engineio makes a task and a timer to read each message, and a timer to wait for each one to send. Here
+    the connection reads and writes in two tasks of its own; a client that went silent is found by its missing pong.
+    """
+
+    last_ping: float | None
+    connected: bool
+
+    def schedule_ping(self) -> None:
+        """Ping once more after the interval; a timer, where stock has a task that sleeps."""
+        if self.last_ping:
+            self.last_ping = None
+            asyncio.get_running_loop().call_later(self.server.ping_interval, self._ping)
+
+    def _ping(self) -> None:
+        if not self.closing and not self.closed:
+            self.last_ping = time.time()
+            self.queue.put_nowait(Packet(PING))
+
+    async def _websocket_handler(self, ws: EngineWebSocket) -> None:
+        if self.connected:
+            if not await self._upgrade(ws):
+                return
+        else:
+            self.connected = self.upgraded = True
+        writer = asyncio.ensure_future(self._write(ws))
+        try:
+            await self._read(ws)
+        finally:
+            await self.queue.put(None)  # ends the writer
+            await writer
+            await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+
+    async def _upgrade(self, ws: EngineWebSocket) -> bool:
+        """The change from polling: probe, an end to the open poll, then the client says when. Whether it did."""
+        self.upgrading = True  # polls get nothing more
+        try:
+            if await self._next(ws) != (PING, "probe"):
+                return False
+            await ws.send(Packet(PONG, "probe").encode())
+            await self.queue.put(Packet(NOOP))
+            self.upgraded = (await self._next(ws))[0] == UPGRADE
+        except (OSError, ValueError, IndexError, asyncio.CancelledError):
+            return False
+        finally:
+            self.upgrading = False
+        return bool(self.upgraded)
+
+    async def _next(self, ws: EngineWebSocket) -> tuple[int, Any]:
+        packet = Packet(encoded_packet=self._fitting(await ws.wait()))
+        return packet.packet_type, packet.data
+
+    def _fitting(self, data: str | bytes) -> str | bytes:
+        if len(data) > self.server.max_http_buffer_size:
+            raise ValueError("the packet is too large")
+        return data
+
+    async def _read(self, ws: EngineWebSocket) -> None:
+        """Hand on what comes, in order, until the client goes or is given up."""
+        while True:
+            try:
+                packet = Packet(encoded_packet=self._fitting(await ws.wait()))
+            except (OSError, ValueError, asyncio.CancelledError):
+                return
+            self.queue.cork()
+            try:
+                await self.receive(packet)
+            except UnknownPacketError:
+                pass
+            except SocketIsClosedError:
+                return
+            except Exception:
+                log.exception("a packet could not be handled")
+
+    async def _write(self, ws: EngineWebSocket) -> None:
+        """Send what waits; between two of those, fan-out may write to the wire itself."""
+        queue: EngineOutbox = self.queue
+        queue.attach(ws.wire)
+        try:
+            while (packet := await queue.get()) is not None:
+                await ws.send(message_of(packet))
+                if packet.packet_type == CLOSE:
+                    break
+        except (OSError, RuntimeError):  # hung up, cut, or gone
+            pass
+        finally:
+            queue.detach()
+            await ws.close()
+
+
+# The one place where python-engineio looks its class up; nobody else in this process uses it.
+async_server.async_socket.AsyncSocket = EngineSocket
+
+
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     """python-engineio's server with our queue and our WebSocket."""
 
-    def __init__(self, *args: Any, slow_reader: float = 30.0, outbox: int = 256, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        slow_reader: float = 30.0,
+        outbox: int = 256,
+        coalescer: Coalescer | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._async: dict[str, Any] = {**self._async, "websocket": EngineWebSocket}
         self.slow_reader = slow_reader
         self.outbox = outbox
+        self.coalescer = coalescer or Coalescer()
         self.leaving = False
 
     def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
@@ -230,7 +465,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         return await super()._trigger_event(event, *args, **kwargs)
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
-        return EngineOutbox(self.outbox)
+        return EngineOutbox(self.outbox, self.coalescer)
 
     async def leave(self) -> None:
         """End every connection so that its client comes back by itself: WebSockets with 1012, polls with an error.

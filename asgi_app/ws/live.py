@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable
 
 import pydantic_core
@@ -11,14 +9,16 @@ from quart import Blueprint
 from quart_cors import cors_exempt
 
 from asgi_app.errors import MalformedJSON
-from asgi_app.hub import Closed, Message
-from asgi_app.models import Actor, actor_name, parse_json
+from asgi_app.hub import Closed, Message, Outbox
+from asgi_app.models import actor, parse_json
 from asgi_app.origins import Origins
 from asgi_app.service import Panel, Session
-from asgi_app.ws.native import answer, frame, resume_from
+from asgi_app.ws.duplex import both_ways
+from asgi_app.ws.native import answer, frame, latest, resume_from
 from asgi_app.ws.quartsocket import Socket
+from asgi_app.ws.wire import frame as wire_frame
 
-log = logging.getLogger("pilotlight.live")
+FRAME = 256 * 1024  # characters of events that stand in one frame; many clients take no more than 1 MiB
 
 
 def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
@@ -29,41 +29,45 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
         """An event in a frame of its own: one codec for all connections, so it is made once an event."""
         return _dumps(frame(panel, [message]))
 
+    def event_bytes(message: Message) -> bytes:
+        return wire_frame(message.encoded(lone_frame))
+
     @routes.websocket("/live")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def live_socket() -> None:
         socket = await Socket.accept(origins, slow_reader)
         arguments = socket.arguments
-        actor = Actor(name=actor_name(arguments.get("name"), socket.user_agent), via="live")
+        who = actor(arguments.get("name"), socket.user_agent, "live")
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
-        with panel.session(actor, resume=resume) as session:
-            await _Connection(panel, session, socket, lone_frame).serve()
+        outbox = panel.outbox(who)
+        with panel.session(who, resume=resume, outbox=outbox) as session:
+            outbox.attach(socket.wire, event_bytes, _answer_bytes)
+            connection = _Connection(panel, session, outbox, socket, lone_frame)
+            await both_ways("/live", connection.read, connection.write)
+            outbox.detach()
 
     return routes
 
 
 class _Connection:
-    """One client: a task that reads and answers, and a task that writes what the session has."""
+    """One client: what comes is answered, and what the session has is written."""
 
-    def __init__(self, panel: Panel, session: Session, socket: Socket, lone_frame: Callable[[Message], str]) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        session: Session,
+        outbox: Outbox,
+        socket: Socket,
+        lone_frame: Callable[[Message], str],
+    ) -> None:
         self._panel = panel
         self._session = session
+        self._outbox = outbox
         self._socket = socket
         self._lone_frame = lone_frame
 
-    async def serve(self) -> None:
-        """Until either side ends it."""
-        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, OSError):  # OSError: the client has gone
-                    log.error("a connection of /live failed", exc_info=result)
-
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Answer what comes, in order."""
         while True:
             data = await self._socket.receive()
             try:
@@ -71,17 +75,18 @@ class _Connection:
             except MalformedJSON as error:
                 reply = self._panel.refused(error).on_wire(None)
             else:
-                reply = await answer(self._panel, self._session.actor, asked)
-            await self._session.outbox.answer(Message(reply))
+                reply = await answer(self._panel, self._session, asked)
+            await self._outbox.answer(Message(reply))
 
-    async def _write(self) -> None:
+    async def write(self) -> None:
+        """Write the opening, then what happens and what was answered."""
         messages = [self._session.opening]
         try:
             while True:
                 for text in self._frames(messages):
                     if not await self._socket.send(text):
                         return
-                messages = await self._session.outbox.take()
+                messages = await self._outbox.take()
         except Closed as closed:
             await self._socket.close(closed.code, closed.reason)
 
@@ -89,14 +94,17 @@ class _Connection:
         """The texts to send: answers and snapshots alone, events that stand together in one frame."""
         texts: list[str] = []
         events: list[Message] = []
+        size = 0
         for message in messages:
-            if "event" in message.data:
-                events.append(message)
-                continue
-            if events:
+            is_event = "event" in message.data
+            if events and (not is_event or size + len(message.encoded(_json)) > FRAME):
                 texts.append(self._joined(events))
-                events = []
-            texts.append(message.encoded(_json))
+                events, size = [], 0
+            if is_event:
+                events.append(message)
+                size += len(message.encoded(_json))
+            else:
+                texts.append(message.encoded(_json))
         if events:
             texts.append(self._joined(events))
         return texts
@@ -105,7 +113,12 @@ class _Connection:
         if len(events) == 1:
             return events[0].encoded(self._lone_frame)
         texts = ",".join(event.encoded(_json) for event in events)  # each made once, whatever the batches
-        return f'{{"epoch":"{self._panel.epoch}","rev":{events[-1].rev},"events":[{texts}]}}'
+        rev = f'"rev":{latest(events)},' if latest(events) else ""
+        return f'{{"epoch":"{self._panel.epoch}",{rev}"events":[{texts}]}}'
+
+
+def _answer_bytes(message: Message) -> bytes:
+    return wire_frame(message.encoded(_json))
 
 
 def _dumps(value: object) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.hub import Message
-from asgi_app.models import Actor, parse_command
-from asgi_app.service import Panel
+from asgi_app.models import parse_command
+from asgi_app.service import Panel, Session
 
 
-async def answer(panel: Panel, actor: Actor, asked: Any) -> dict[str, Any]:
-    """The reply to what a client asked, whatever it is; never raises a `PanelError`."""
+async def answer(panel: Panel, session: Session, asked: Any) -> dict[str, Any]:
+    """The reply to what a client asked on this session, whatever it is; never raises a `PanelError`."""
     id = asked.get("id") if isinstance(asked, dict) else None
     try:
         if not isinstance(id, (str, int, float, type(None))) or (isinstance(id, float) and not math.isfinite(id)):
@@ -24,12 +24,19 @@ async def answer(panel: Panel, actor: Actor, asked: Any) -> dict[str, Any]:
         command = parse_command(asked)
     except PanelError as error:
         return panel.refused(error).on_wire(id)
-    return (await panel.ask(actor, command)).on_wire(id)
+    return (await panel.ask(session.actor, command, session)).on_wire(id)
 
 
 def frame(panel: Panel, messages: list[Message]) -> dict[str, Any]:
-    """Events in one frame: `{"epoch", "rev", "events"}`, where `rev` is the last event's."""
-    return {"epoch": panel.epoch, "rev": messages[-1].rev, "events": [message.data for message in messages]}
+    """Events in one frame: `{"epoch", "rev", "events"}`, without `rev` where none of them changed the state."""
+    rev = latest(messages)
+    versioned = {"rev": rev} if rev else {}
+    return {"epoch": panel.epoch, **versioned, "events": [message.data for message in messages]}
+
+
+def latest(messages: list[Message]) -> int:
+    """The newest revision among them; 0 where they have none."""
+    return max((message.rev for message in messages), default=0)
 
 
 def resume_from(epoch: Any, rev: Any) -> tuple[str, int] | None:

@@ -18,6 +18,7 @@ from quart.asgi import ASGIWebsocketConnection
 from asgi_app.errors import ForeignOrigin
 from asgi_app.hub import TOO_SLOW
 from asgi_app.origins import Origins
+from asgi_app.ws.wire import wire_of
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, WebsocketScope
@@ -53,6 +54,7 @@ class Socket:
         self._websocket = websocket
         self._slow_reader = slow_reader
         self.arguments = websocket.args
+        self.wire = wire_of(websocket.scope)
         self.user_agent = websocket.headers.get("User-Agent")
         self.receive: Callable[[], Awaitable[str | bytes]] = websocket.receive
 

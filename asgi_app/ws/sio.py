@@ -18,9 +18,10 @@ from engineio.packet import Packet as EnginePacket
 from socketio.packet import ACK
 
 from asgi_app.errors import BadCommand, InternalError, PanelError
-from asgi_app.models import Actor, actor_name, as_json
+from asgi_app.hub import Coalescer
+from asgi_app.models import Actor, actor, as_json
 from asgi_app.origins import Origins
-from asgi_app.ws.engine import EngineOutbox, EngineServer, Refill
+from asgi_app.ws.engine import EngineOutbox, EngineServer, Packets
 from asgi_app.ws.sio_manager import QueueingManager, StrictPacket, packets
 
 log = logging.getLogger("pilotlight.socketio")
@@ -73,9 +74,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
     def actor(self, environ: dict[str, Any], auth: Any) -> Actor:
         """Who connects: the name in `auth.name`, else what the User-Agent says."""
         given = auth.get("name") if isinstance(auth, dict) else None
-        return Actor(
-            name=actor_name(given if isinstance(given, str) else None, environ.get("HTTP_USER_AGENT")), via=self.via
-        )
+        return actor(given, environ.get("HTTP_USER_AGENT"), self.via)
 
     def connected(self, sid: str, auth: Any) -> None:
         """The client has got its CONNECT packet; what is sent from now on arrives after it."""
@@ -110,7 +109,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         with contextlib.suppress(KeyError):
             await self.outbox(sid).answer(packets(self.namespace, event, *arguments))
 
-    def refill_with(self, sid: str, refill: Refill | None) -> None:
+    def refill_with(self, sid: str, refill: Packets | None) -> None:
         """What the client gets of this namespace after it was too slow for everything."""
         with contextlib.suppress(KeyError):  # it has gone, and its queue with it
             self.outbox(sid).refill_with(self.namespace, refill)
@@ -119,7 +118,9 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
 class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
     """python-socketio's server, which answers everything and starts a namespace after its CONNECT packet."""
 
-    def __init__(self, origins: Origins, *, max_frame: int, slow_reader: float, outbox: int) -> None:
+    def __init__(
+        self, origins: Origins, *, max_frame: int, slow_reader: float, outbox: int, coalescer: Coalescer
+    ) -> None:
         def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
             scheme = environ.get("asgi.scope", {}).get("scheme", "http")
             return origins.allows(origin, scheme=scheme, host=environ.get("HTTP_HOST"))
@@ -129,11 +130,12 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             async_handlers=False,
             cors_allowed_origins=allowed,
             cors_credentials=False,
-            client_manager=QueueingManager(),
+            client_manager=QueueingManager(coalescer),
             serializer=StrictPacket,
             max_http_buffer_size=max_frame,
             slow_reader=slow_reader,
             outbox=outbox,
+            coalescer=coalescer,
             logger=logging.getLogger("pilotlight.socketio.library"),
             engineio_logger=logging.getLogger("pilotlight.engineio.library"),
         )

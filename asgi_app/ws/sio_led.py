@@ -11,10 +11,10 @@ from typing import Any
 from engineio.packet import Packet
 
 from asgi_app.errors import BadLevel, LevelMissing
-from asgi_app.hub import Channel, Message
+from asgi_app.hub import Burst, Channel, Message
 from asgi_app.models import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
-from asgi_app.ws.engine import EngineOutbox
+from asgi_app.ws.engine import EngineOutbox, framed
 from asgi_app.ws.sio import Handler, Namespace
 
 
@@ -26,7 +26,7 @@ class LedEvents:
         self._panel = panel
         self._light = light
         self._shown = panel.light(light).target
-        self._pages = Channel()
+        self._pages = Channel(panel.coalescer)
         self._page_of: dict[str, _Page] = {}
         self.events: dict[str, Handler] = {"led": self.led}
         panel.channel.join(self)
@@ -57,17 +57,29 @@ class LedEvents:
 
     def offer(self, message: Message) -> None:
         """What happened on the panel, from any wire."""
+        if self._is_shown(message):
+            self._pages.deliver([message])
+
+    def offer_all(self, burst: Burst) -> None:
+        """As `offer`, for what comes together."""
+        if shown := [message for message in burst.messages if self._is_shown(message)]:
+            self._pages.deliver(shown)
+
+    def _is_shown(self, message: Message) -> bool:
         event = message.data
         if event.get("event") != "light_changed" or event["light"] != self._light:
-            return
-        level = event["state"]["target"]
-        if level != self._shown or event["by"]["via"] == self._namespace.via:
-            self._shown = level
-            self._pages.publish(message)
+            return False
+        level, before = event["state"]["target"], self._shown
+        self._shown = level
+        return bool(level != before or event["by"]["via"] == self._namespace.via)
 
     def level_packet(self, message: Message) -> Packet:
         """`led {"level": N}` for the light in the message."""
         return self._namespace.packet("led", {"level": message.data["state"]["target"]})
+
+    def level_bytes(self, message: Message) -> bytes:
+        """The same as a frame."""
+        return framed(message.encoded(self.level_packet))
 
     def _now(self) -> Message:
         return Message({"state": {"target": self._panel.light(self._light).target}})
@@ -78,10 +90,21 @@ class _Page:
 
     def __init__(self, led: LedEvents, outbox: EngineOutbox) -> None:
         self._codec = led.level_packet
+        self._bytes = led.level_bytes
         self._outbox = outbox
 
     def offer(self, message: Message) -> None:
-        self._outbox.offer("/led", message.encoded(self._codec))
+        if (direct := self._outbox.direct) is not None:
+            direct(message.encoded(self._bytes))
+        else:
+            self._outbox.offer("/led", message.encoded(self._codec))
+
+    def offer_all(self, burst: Burst) -> None:
+        if (direct := self._outbox.direct) is not None:
+            direct(burst.joined(self._bytes))
+        else:
+            for message in burst.messages:
+                self._outbox.offer("/led", message.encoded(self._codec))
 
 
 def _level(arguments: tuple[Any, ...]) -> int:

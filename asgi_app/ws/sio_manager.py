@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import socketio
 from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 from socketio.packet import EVENT, Packet
+
+from asgi_app.hub import Coalescer
+from asgi_app.ws.engine import EngineOutbox, framed
 
 
 class StrictJSON:
@@ -51,8 +56,51 @@ def packets(namespace: str, event: str, *arguments: Any) -> list[EnginePacket]:
     return [EnginePacket(MESSAGE, part) for part in (encoded if isinstance(encoded, list) else [encoded])]
 
 
+class _Room:
+    """The queues of everybody in a room, found anew after somebody came or went."""
+
+    __slots__ = ("_find", "_queues")
+
+    def __init__(self, find: Callable[[], list[EngineOutbox]]) -> None:
+        self._find = find
+        self._queues: list[EngineOutbox] | None = None
+
+    def changed(self) -> None:
+        """Somebody came or went."""
+        self._queues = None
+
+    def deliver(self, events: list[list[EnginePacket]]) -> None:
+        """Put the events, each in all its parts, into every queue: as one write where that is possible."""
+        if self._queues is None:
+            self._queues = self._find()
+        joined = b"".join(framed(packet) for packets in events for packet in packets)
+        for queue in self._queues:
+            if (direct := queue.direct) is not None:
+                direct(joined)
+            else:
+                for packets in events:
+                    queue.tell(packets)
+
+
 class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio has no type hints
     """python-socketio's manager, whose events go straight into the queues of `ws/engine.py`."""
+
+    def __init__(self, coalescer: Coalescer) -> None:
+        super().__init__()
+        self._coalescer = coalescer
+        self._rooms: dict[tuple[str, str | None], _Room] = {}
+
+    def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
+        super().basic_enter_room(sid, namespace, room, eio_sid)
+        if (known := self._rooms.get((namespace, room))) is not None:
+            known.changed()
+
+    def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
+        super().basic_leave_room(sid, namespace, room)
+        if (known := self._rooms.get((namespace, room))) is not None:
+            known.changed()
+            if room not in self.rooms.get(namespace, {}):
+                del self._rooms[namespace, room]
 
     async def emit(
         self,
@@ -68,12 +116,21 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         if callback is not None:  # an ack id of its own for each recipient: python-socketio's way
             await super().emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
             return
-        parts = packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
-        skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
-        sockets = self.server.eio.sockets
-        if namespace not in self.rooms:
+        room = to or room
+        if room not in self.rooms.get(namespace, {}):
             return
-        for sid, eio_sid in self.get_participants(namespace, to or room):
-            connection = sockets.get(eio_sid)
-            if connection is not None and not connection.closed and sid not in skipped:
-                connection.queue.tell(parts)
+        parts = packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
+        if skip_sid:
+            skipped = set(skip_sid if isinstance(skip_sid, list) else [skip_sid])
+            self._coalescer.send(_Room(partial(self._queues, namespace, room, skipped)).deliver, parts)
+            return
+        known = self._rooms.get((namespace, room))
+        if known is None:
+            known = self._rooms[namespace, room] = _Room(partial(self._queues, namespace, room, set()))
+        self._coalescer.send(known.deliver, parts)
+
+    def _queues(self, namespace: str, room: str | None, skipped: set[str]) -> list[EngineOutbox]:
+        sockets = self.server.eio.sockets
+        members = self.rooms.get(namespace, {}).get(room, {})
+        connections = [sockets.get(eio_sid) for sid, eio_sid in members.items() if sid not in skipped]
+        return [connection.queue for connection in connections if connection is not None and not connection.closed]

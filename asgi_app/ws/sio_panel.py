@@ -10,9 +10,9 @@ from typing import Any
 
 from engineio.packet import Packet
 
-from asgi_app.hub import Message
-from asgi_app.service import Panel
-from asgi_app.ws.engine import EngineOutbox
+from asgi_app.hub import Burst, Follower, Message
+from asgi_app.service import Panel, Session
+from asgi_app.ws.engine import EngineOutbox, framed
 from asgi_app.ws.native import answer, frame, resume_from
 from asgi_app.ws.sio import Handler, Namespace
 
@@ -23,31 +23,34 @@ class PanelWords:
     def __init__(self, namespace: Namespace, panel: Panel) -> None:
         self._namespace = namespace
         self._panel = panel
-        self._screens: dict[str, _Screen] = {}
+        self._sessions: dict[str, Session] = {}
         self.events: dict[str, Handler] = {"ask": self.ask}
 
     def connected(self, sid: str, auth: Any) -> None:
         """The newcomer gets what it missed (`auth: {epoch, rev}`, or the query), or a snapshot."""
         actor = self._namespace.actors[sid]
         outbox = self._namespace.outbox(sid)
-        opening = self._panel.opening(actor, self._resume(sid, auth))
-        outbox.put_nowait(opening.encoded(self.plain_packet))
+        session = self._panel.session(actor, resume=self._resume(sid, auth), outbox=_Screen(self, outbox))
+        self._sessions[sid] = session.__enter__()
+        outbox.put_nowait(session.opening.encoded(self.plain_packet))
         self._namespace.refill_with(sid, lambda: [self._panel.snapshot_message(actor).encoded(self.plain_packet)])
-        screen = self._screens[sid] = _Screen(self, outbox)
-        self._panel.channel.join(screen)
 
     def gone(self, sid: str) -> None:
-        if (screen := self._screens.pop(sid, None)) is not None:
-            self._panel.channel.leave(screen)
+        if (session := self._sessions.pop(sid, None)) is not None:
+            session.__exit__()
             self._namespace.refill_with(sid, None)
 
     async def ask(self, sid: str, *arguments: Any) -> dict[str, Any]:
         """A command; the ack is its reply."""
-        return await answer(self._panel, self._namespace.actors[sid], arguments[0] if arguments else None)
+        return await answer(self._panel, self._sessions[sid], arguments[0] if arguments else None)
 
     def events_packet(self, message: Message) -> Packet:
         """An event in a frame of its own."""
         return self._namespace.packet("events", frame(self._panel, [message]))
+
+    def events_bytes(self, message: Message) -> bytes:
+        """The same as a frame."""
+        return framed(message.encoded(self.events_packet))
 
     def plain_packet(self, message: Message) -> Packet:
         """A snapshot, or the events that were missed: a frame already."""
@@ -61,11 +64,29 @@ class PanelWords:
 
 
 class _Screen:
-    """One client of the namespace: a subscriber that puts packets into its connection's queue."""
+    """One client of the namespace: what the panel has for it goes as packets into its connection's queue."""
 
     def __init__(self, words: PanelWords, outbox: EngineOutbox) -> None:
         self._codec = words.events_packet
+        self._bytes = words.events_bytes
         self._outbox = outbox
 
+    def offer_all(self, burst: Burst) -> None:
+        if (direct := self._outbox.direct) is not None:
+            direct(burst.joined(self._bytes))
+        else:
+            for message in burst.messages:
+                self.offer(message)
+
     def offer(self, message: Message) -> None:
-        self._outbox.offer(("/panel", message.key or message.rev), message.encoded(self._codec))
+        packet = message.encoded(self._codec)
+        if message.key is None and not message.rev:  # for this connection, and nothing can stand in for it
+            self._outbox.tell([packet])
+        else:
+            self._outbox.offer(("/panel", message.key or message.rev), packet)
+
+    def due(self, follower: Follower) -> None:
+        self._outbox.due(follower, lambda: [message.encoded(self._codec) for message in follower.messages()])
+
+    def close(self, code: int, reason: str) -> None:
+        """The whole connection is ended by the server, with all its namespaces."""

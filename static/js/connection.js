@@ -30,6 +30,7 @@ export class Connection {
     this._listen = listen;
     this._resume = resume;
     this._name = name;
+    this._seen = null; // epoch and the highest revision of the frames so far
     this._wire = null;
     this._turn = 0;
     this._attempts = 0;
@@ -79,7 +80,7 @@ export class Connection {
     const turn = (this._turn += 1);
     const mine = (act) => (value) => turn === this._turn && act(value);
     this._wire = this._open({
-      resume: this._resume(),
+      resume: this._resumeFrom(this._resume()),
       name: this._name(),
       received: mine((frame) => this._received(frame)),
       closed: mine((why) => this._broke(why)),
@@ -87,7 +88,20 @@ export class Connection {
     this._expect(ANSWER_WITHIN);
   }
 
+  /** From the page's revision or the last frame's, whichever is newer: what was heard is not asked for again. */
+  _resumeFrom(known) {
+    if (!known || known.epoch !== this._seen?.epoch) return known;
+    return { epoch: known.epoch, rev: Math.max(known.rev, this._seen.rev) };
+  }
+
+  /** Messages and log lines have numbers of their own: a frame with nothing else in it has no revision. */
+  _noteRevision({ epoch, rev, state }) {
+    if (state || epoch !== this._seen?.epoch) this._seen = { epoch, rev: rev ?? 0 };
+    else this._seen = { epoch, rev: Math.max(this._seen.rev, rev ?? 0) };
+  }
+
   _received(frame) {
+    this._noteRevision(frame);
     if (frame.state) this._listen({ event: 'snapshot', ...frame });
     else for (const event of frame.events) this._listen(event);
     if (this.live) return;

@@ -5,6 +5,7 @@ import { Connection, LOST } from './connection.js';
 import { remember, remembered } from './remember.js';
 import { EMPTY, apply } from './state.js';
 import { TRANSPORTS, chosenTransport, rememberTransport } from './transports.js';
+import { chatBadge } from './unread.js';
 import { Choice } from './view/choice.js';
 import { LightCard } from './view/light-card.js';
 import { PanelView } from './view/panel.js';
@@ -43,6 +44,7 @@ function draw() {
 // --- connection --------------------------------------------------------------------------------------------
 
 let connection = null;
+const heardOfChat = chatBadge(() => connection);
 
 function connect(transport) {
   connection?.stop();
@@ -68,6 +70,7 @@ function listen(event) {
       if (!state.link.since && status !== 'connecting') event.link.since = Date.now();
     }
   }
+  heardOfChat(event);
   dispatch(event);
 }
 

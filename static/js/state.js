@@ -2,7 +2,8 @@
 //
 // `apply(state, event)` is pure: the same state and event give the same new state. Events are the server's own
 // (`light_changed`, `light_actual`, `light_flashed`, and a `snapshot` for a whole frame) and the page's
-// (`link`, `round_trip`, `held`, `released`, `own`, `refused`, `notice_gone`).
+// (`link`, `round_trip`, `held`, `released`, `own`, `refused`, `notice_gone`). What is said in the chat and what the
+// runs do is for other pages, and leaves this state as it is.
 
 export const EMPTY = {
   epoch: null,

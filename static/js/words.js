@@ -86,7 +86,6 @@ const en = {
   settings: 'Settings',
   close: 'Close',
   device_name: 'Name of this device',
-  device_name_how: 'Others see it beside what you change. Left empty, the panel names the browser.',
   device_name_example: 'Kitchen tablet',
   transport: 'Transport',
   language: 'Language',
@@ -287,7 +286,6 @@ const zh = {
   settings: '设置',
   close: '关闭',
   device_name: '此设备的名称',
-  device_name_how: '别人会在你的更改旁看到它。留空时由面板按浏览器命名。',
   device_name_example: '厨房平板',
   transport: '传输方式',
   language: '语言',
@@ -406,13 +404,16 @@ const zh = {
 
 const TABLES = { en, zh };
 
-export const LANGUAGES = { en: 'English', zh: '中文' };
-
 export const language = chosenLanguage();
 
 function chosenLanguage() {
   const wanted = [remembered('language'), ...navigator.languages].map((tag) => String(tag).slice(0, 2));
   return wanted.find((tag) => tag in TABLES) ?? 'en';
+}
+
+/** A page's own words beside the shared ones: `{ en: {…}, zh: {…} }`. To be called before `translate`. */
+export function addWords(tables) {
+  for (const [tag, words] of Object.entries(tables)) Object.assign(TABLES[tag], words);
 }
 
 export function t(key, values = {}) {

@@ -1,17 +1,19 @@
 // The page around the cards: `render(state)` puts the whole state on it.
 
 import { isLive, shown } from '../state.js';
-import { TRANSPORTS } from '../transports.js';
 import { ago, t } from '../words.js';
 import { renderFix } from './fix.js';
+import { renderMark } from './mark.js';
+import { Notices } from './notices.js';
+
+export { inMilliseconds } from './mark.js';
 
 export class PanelView {
   /** `makeCard(id)` makes a light's card, `dismiss(id)` takes a notice away, `retry()` connects now. */
   constructor({ makeCard, dismiss, retry }) {
     this._makeCard = makeCard;
-    this._dismiss = dismiss;
     this._cards = new Map();
-    this._notices = new Map();
+    this._notices = new Notices(document.getElementById('notices'), dismiss);
     this._status = null;
     const part = (id) => document.getElementById(id);
     this._parts = {
@@ -21,7 +23,6 @@ export class PanelView {
       lights: part('lights'),
       empty: part('empty'),
       hardware: part('hardware'),
-      notices: part('notices'),
       spoken: part('spoken'),
     };
     this._parts.lost.querySelector('button').addEventListener('click', retry);
@@ -29,23 +30,12 @@ export class PanelView {
 
   render(state) {
     document.body.dataset.link = state.link.status;
-    this._renderMark(state.link);
+    renderMark(this._parts.mark, state.link);
     this._renderLost(state);
     this._speak(state.link);
     if (state.lights) this._renderLights(state);
     this._renderHardware(state.hardware);
-    this._renderNotices(state.notices);
-  }
-
-  _renderMark({ status, transport, roundTrip }) {
-    const { mark } = this._parts;
-    const ms = status === 'live' && roundTrip !== null ? inMilliseconds(roundTrip) : null;
-    const label = TRANSPORTS[transport]?.label ?? '';
-    mark.dataset.status = status;
-    write(mark.querySelector('.mark-status'), t(status));
-    write(mark.querySelector('.mark-ms'), ms === null ? '' : t('round_trip', { ms }));
-    mark.setAttribute('aria-label', t('link_label', { status: t(status), transport: label, ms }));
-    mark.title = label;
+    this._notices.render(state.notices);
   }
 
   _renderLost(state) {
@@ -107,34 +97,6 @@ export class PanelView {
     renderFix(box.querySelector('.fix'), hardware.fix);
     box.classList.toggle('needs', Boolean(hardware.fix));
   }
-
-  _renderNotices(notices) {
-    const wanted = new Set(notices.map((notice) => notice.id));
-    for (const [id, element] of this._notices) {
-      if (wanted.has(id)) continue;
-      element.remove();
-      this._notices.delete(id);
-    }
-    for (const { id, problem } of notices) {
-      if (this._notices.has(id)) continue;
-      const element = this._notice(problem, () => this._dismiss(id));
-      this._notices.set(id, element);
-      this._parts.notices.append(element);
-    }
-  }
-
-  _notice({ title, detail }, dismiss) {
-    const make = (tag, more) => Object.assign(document.createElement(tag), more);
-    const element = make('div', { className: 'notice' });
-    const text = make('p', {});
-    text.append(make('strong', { textContent: title }), make('span', { textContent: detail }));
-    const close = make('button', { type: 'button', className: 'round quiet' });
-    close.setAttribute('aria-label', t('dismiss'));
-    close.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#close"/></svg>';
-    close.addEventListener('click', dismiss);
-    element.append(text, close);
-    return element;
-  }
 }
 
 /** "2 of 3 on, 1 offline". */
@@ -146,11 +108,6 @@ function inSummary(state, lights) {
   if (online.length) parts.push(t('lights_on', { on, all: online.length }));
   if (offline) parts.push(t('lights_offline', { offline, all: lights.length }));
   return parts.join(', ');
-}
-
-/** 0.4, 3.2, 48: as many digits as tell something. */
-export function inMilliseconds(ms) {
-  return ms < 10 ? ms.toFixed(1) : Math.round(ms).toString();
 }
 
 function write(element, text) {

@@ -1,11 +1,18 @@
 // The settings sheet: this device's name and the language.
 
 import { remember, remembered } from '../remember.js';
-import { LANGUAGES, language } from '../words.js';
+import { language } from '../words.js';
 import { Choice } from './choice.js';
+
+const LANGUAGES = { en: 'English', zh: '简体中文' }; // each in its own words, for who cannot read the other
 
 export function deviceName() {
   return remembered('name', '');
+}
+
+/** What the panel makes of a name: NFC, and one space where there is white space. */
+export function inOrder(name) {
+  return name.normalize('NFC').trim().replace(/\s+/gu, ' ');
 }
 
 /** Open the sheet from `button`; `renamed()` is called when the name has changed. */
@@ -30,7 +37,7 @@ export function settingsSheet(button, renamed) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     sheet.close();
-    const name = form.elements.name.value.trim();
+    const name = inOrder(form.elements.name.value);
     if (name !== deviceName()) {
       remember('name', name);
       renamed();

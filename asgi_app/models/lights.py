@@ -1,21 +1,19 @@
-"""The words of the panel: lights, commands, events, replies, as pydantic models.
+"""The words for lights: what a light is, how it is changed, what happens to it.
 
-Units everywhere: *level* and *actual* in percent (0..100), *duty cycle* as a fraction (0..1), times in
-seconds, `at` in seconds since the Unix epoch, frequency in Hz.
+Units: *level* and *actual* in percent (0..100), *duty cycle* as a fraction (0..1), times in seconds, `at` in
+seconds since the Unix epoch, frequency in Hz.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import pydantic_core
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
@@ -26,24 +24,12 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from asgi_app.errors import BadCommand, LevelOutOfRange, MalformedJSON, NotAnInteger, PanelError
+from asgi_app.errors import LevelOutOfRange, NotAnInteger
+from asgi_app.models.base import Actor, Frozen, Strict, as_json, shown
 
 # --- levels -----------------------------------------------------------------------------------------------
 
 INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,4000}\s*", re.ASCII)
-
-
-def shown(text: str) -> str:
-    """The text, short enough for a message."""
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def as_json(value: object) -> str:
-    """The value as JSON writes it, short enough for a message."""
-    try:
-        return shown(pydantic_core.to_json(value, fallback=repr).decode())
-    except (ValueError, RecursionError):  # a lone surrogate, or nested out of all reason
-        return f"a {type(value).__name__} that JSON cannot write"
 
 
 def integer(value: object, *, field: str = "level") -> int:
@@ -93,58 +79,6 @@ Step = Annotated[
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 Effect = Literal["pulse", "blink", "candle"]
 LightId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-
-
-class Frozen(BaseModel):
-    """A value: never changed, only replaced."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Strict(BaseModel):
-    """What a client sends: exact types, and no field that nobody reads."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-# --- who ---------------------------------------------------------------------------------------------------
-
-
-class Actor(Frozen):
-    """Who asked, and on which wire: shown beside what they did."""
-
-    name: str = Field(max_length=64, description="A person's or a device's name, as it gave it.")
-    via: str = Field(description="rest, live, panel, socketio; pin for a change made outside the panel; start.")
-
-
-BROWSERS = (
-    ("Edg/", "Edge"),
-    ("OPR/", "Opera"),
-    ("Firefox/", "Firefox"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-DEVICES = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Mac OS X", "Mac"),
-    ("Windows", "Windows"),
-    ("Linux", "Linux"),
-)
-
-
-def actor_name(given: str | None, user_agent: str | None) -> str:
-    """The name to show: the one given, else what the User-Agent says ("curl", "Chrome on Android")."""
-    if given and (name := " ".join(given.encode(errors="replace").decode().split())):
-        return name[:64]
-    agent = user_agent or ""
-    if agent.startswith("Mozilla/"):
-        browser = next((name for mark, name in BROWSERS if mark in agent), "Browser")
-        device = next((name for mark, name in DEVICES if mark in agent), "")
-        return f"{browser} on {device}" if device else browser
-    product = re.match(r"[\w.+-]{1,64}", agent)
-    return product[0] if product else "someone"
 
 
 # --- lights ------------------------------------------------------------------------------------------------
@@ -243,13 +177,6 @@ class Hardware(Frozen):
     fix: str | None = Field(None, description="The command that would give more, where something is missing.")
 
 
-class State(Frozen):
-    """Everything the panel knows that a client may see."""
-
-    lights: dict[str, Light]
-    hardware: Hardware
-
-
 # --- commands ----------------------------------------------------------------------------------------------
 
 
@@ -284,22 +211,6 @@ class UndoLight(Strict):
 
     do: Literal["undo_light"] = "undo_light"
     light: str
-
-
-class GetState(Strict):
-    """Ask for a snapshot."""
-
-    do: Literal["get_state"] = "get_state"
-
-
-class Ping(Strict):
-    """Ask for nothing but the reply: measures the round trip."""
-
-    do: Literal["ping"] = "ping"
-
-
-Command = Annotated[SetLight | UndoLight | GetState | Ping, Field(discriminator="do")]
-COMMAND: TypeAdapter[SetLight | UndoLight | GetState | Ping] = TypeAdapter(Command)
 
 
 # --- events ------------------------------------------------------------------------------------------------
@@ -348,102 +259,3 @@ class LightFlashed(Frozen):
     def key(self) -> str | None:
         """The newest flash is the one to show."""
         return f"flash:{self.light}"
-
-
-Event = Annotated[LightChanged | LightActual | LightFlashed, Field(discriminator="event")]
-
-
-class Snapshot(Frozen):
-    """Everything, at one moment: what a client starts from."""
-
-    epoch: str = Field(description="New for each start of the panel.")
-    rev: int = Field(description="Rises with every event.")
-    state: State
-
-
-# --- replies -----------------------------------------------------------------------------------------------
-
-
-class Reply(Frozen):
-    """The one answer to one command, to its asker: it worked, or why not."""
-
-    ok: bool
-    rev: int = Field(description="The panel's revision when the command was done.")
-    light: Light | None = None
-    snapshot: Snapshot | None = None
-    problem: dict[str, Any] | None = None
-
-    @property
-    def status(self) -> int:
-        """The HTTP status that fits."""
-        return 200 if self.problem is None else int(self.problem["status"])
-
-    def on_wire(self, id: object) -> dict[str, Any]:
-        """The reply as native clients get it: `{"reply": id, "ok": true, …}`."""
-        fields = self.model_dump(mode="json")
-        return {"reply": id, **{name: value for name, value in fields.items() if value is not None}}
-
-
-# --- from the wire -----------------------------------------------------------------------------------------
-
-
-def parse_json(data: str | bytes) -> Any:
-    """The value of a JSON text (RFC 8259: no NaN, no Infinity).
-
-    Raises `MalformedJSON`.
-    """
-    try:
-        return pydantic_core.from_json(data, allow_inf_nan=False)
-    except ValueError as error:
-        raise MalformedJSON(f"Failed to decode JSON object: {error}") from None
-
-
-def refusal(error: ValidationError) -> PanelError:
-    """What pydantic found, as one of the panel's own errors: the first fault is the detail, all are listed."""
-    errors = []
-    first: PanelError | None = None
-    for fault in error.errors(include_url=False):
-        cause = fault.get("ctx", {}).get("error")
-        if first is None and isinstance(cause, PanelError):
-            first = cause
-        field = ".".join(str(part) for part in fault["loc"] if part not in ("set_light", "undo_light")) or None
-        if isinstance(cause, PanelError):
-            message = cause.detail
-        elif fault["type"] == "extra_forbidden":
-            message = "unknown field"
-        elif fault["type"].startswith("union_tag"):
-            field, message = (
-                "do",
-                f"there is {fault['ctx'].get('expected_tags') or 'set_light, undo_light, get_state, ping'}",
-            )
-        else:
-            message = fault["msg"].removeprefix("Value error, ")
-        errors.append({"field": field, "detail": message})
-    if first is not None:
-        return type(first)(first.detail, errors=errors)
-    named = errors[0]
-    return BadCommand(f"{named['field']}: {named['detail']}" if named["field"] else str(named["detail"]), errors=errors)
-
-
-def parse_command(value: object) -> SetLight | UndoLight | GetState | Ping:
-    """The command in a JSON value.
-
-    Raises `BadCommand`, or `BadLevel` for a level.
-    """
-    if not isinstance(value, dict):
-        raise BadCommand(f"a command is a JSON object like {{'do': 'ping'}}, not {as_json(value)}")
-    try:
-        return COMMAND.validate_python({key: item for key, item in value.items() if key != "id"})
-    except ValidationError as error:
-        raise refusal(error) from None
-
-
-def parse_change(value: object, light: str) -> SetLight:
-    """The command that a PATCH body asks of a light; raises as `parse_command`."""
-    if not isinstance(value, dict):
-        raise BadCommand(f"the body is a JSON object like {{'level': 70}}, not {as_json(value)}")
-    if both := {"do", "light", "id"} & set(value):
-        raise BadCommand(f"{sorted(both)[0]} is said by the path, not in the body")
-    command = parse_command({"do": "set_light", "light": light, **value})
-    assert isinstance(command, SetLight)
-    return command

@@ -1,8 +1,4 @@
-"""The rules of the panel: what a command does to the state, and nothing else.
-
-Pure: no I/O, no clock, no await. `decide` says what a command would do, `apply` does it, `view` says what
-an actor may see of it. Whoever calls them brings the time and drives the pins.
-"""
+"""The rules of the lights: what a command does to one, and what happens to it without a command."""
 
 from __future__ import annotations
 
@@ -12,20 +8,19 @@ from asgi_app.errors import BadCommand, LightOffline, NothingToUndo, UnknownLigh
 from asgi_app.models import (
     Actor,
     Effect,
-    Event,
-    GetState,
     Light,
     LightActual,
     LightChanged,
     LightFlashed,
     LightSpec,
     Look,
-    Ping,
     SetLight,
     State,
     Transition,
     UndoLight,
 )
+
+LightEvent = LightChanged | LightActual | LightFlashed
 
 FIRST_LEVEL = 50  # percent, at the very first start
 HARDWARE = Actor(name="hardware", via="pin")
@@ -46,11 +41,11 @@ class Drive:
 class Decision:
     """What a command does: the events to publish once `drive` has been taken by the hardware."""
 
-    events: tuple[Event, ...] = ()
+    events: tuple[LightEvent, ...] = ()
     drive: Drive | None = None
 
 
-def decide(state: State, command: SetLight | UndoLight | GetState | Ping, actor: Actor, at: float) -> Decision:
+def decide(state: State, command: SetLight | UndoLight, actor: Actor, at: float) -> Decision:
     """What the command does to this state when the actor asks it at this time (seconds since the epoch).
 
     Raises `UnknownLight`, `LightOffline`, `NothingToUndo`, `BadCommand`.
@@ -60,26 +55,6 @@ def decide(state: State, command: SetLight | UndoLight | GetState | Ping, actor:
             return _set_light(_reachable(state, command.light), command, actor, at)
         case UndoLight():
             return _undo_light(_reachable(state, command.light), actor, at)
-        case GetState() | Ping():
-            return Decision()
-
-
-def apply(state: State, event: Event) -> State:
-    """The state after the event."""
-    light = event.state if isinstance(event, LightChanged) else state.lights[event.light]
-    if isinstance(event, LightActual):
-        light = light.model_copy(update={"actual": event.actual})
-    return state.model_copy(update={"lights": state.lights | {light.id: light}})
-
-
-def view(state: State, actor: Actor) -> State:
-    """What the actor may see: on an open panel, everything."""
-    return state
-
-
-def audience(actor: Actor) -> str:
-    """Whom `view` shows the same as this actor: on an open panel, everybody."""
-    return "everybody"
 
 
 def light_of(state: State, light: str) -> Light:
@@ -126,35 +101,35 @@ def drive_of(light: Light) -> Drive:
 # --- what happens without a command ------------------------------------------------------------------------
 
 
-def moved(light: Light, actual: float, at: float) -> Event:
+def moved(light: Light, actual: float, at: float) -> LightEvent:
     """The pin shows another level (percent), on its way."""
     return LightActual(light=light.id, by=light.by, at=at, actual=round(actual, 1))
 
 
-def settled(light: Light, at: float) -> Event:
+def settled(light: Light, at: float) -> LightEvent:
     """The fade has ended where it was going."""
     actual = light.actual if light.effect else float(light.target)
     return _changed(_with(light, transition=None, actual=actual), light.by, at)
 
 
-def set_outside(light: Light, level: float, at: float) -> Event:
+def set_outside(light: Light, level: float, at: float) -> LightEvent:
     """Somebody else set the pin to this level (percent): the panel follows, and undo takes it back."""
     look = Look(level=round(level), on=True) if level > 0 else Look(level=light.level, on=False)
     after = _with(_looking(light, look), transition=None, actual=round(level, 1), undo=look_of(light), gesture=None)
     return _set_by(after, Actor(name="outside", via="pin"), at)
 
 
-def went_offline(light: Light, reason: str, at: float) -> Event:
+def went_offline(light: Light, reason: str, at: float) -> LightEvent:
     """The pin cannot be driven any more."""
     return _changed(_with(light, online=False, reason=reason, transition=None), HARDWARE, at)
 
 
-def came_online(light: Light, at: float) -> Event:
+def came_online(light: Light, at: float) -> LightEvent:
     """The pin is driven again, and at its target."""
     return _changed(_with(light, online=True, reason=None, actual=float(light.target)), HARDWARE, at)
 
 
-def rebased(event: Event, light: Light) -> Event:
+def rebased(event: LightEvent, light: Light) -> LightEvent:
     """The event on top of what the pin did while the hardware took it: `light` is the light by now."""
     if not isinstance(event, LightChanged):
         return event

@@ -1,0 +1,86 @@
+"""The rules of runs: how they begin, move on and end, and what a graph is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from asgi_app.errors import BadCommand, RunEnded, TooLarge
+from asgi_app.models import Outcome, Run, RunChange
+
+RECENT = 10  # ended runs that everybody is shown; the store has more
+GRAPH_BYTES = 256 * 1024
+
+
+def recent(runs: Mapping[str, Run]) -> dict[str, Run]:
+    """The runs that go on, and the newest of those that ended."""
+    ended = sorted((run for run in runs.values() if run.ended_at is not None), key=lambda run: run.ended_at or 0)
+    old = {run.id for run in ended[:-RECENT]}
+    return {id: run for id, run in runs.items() if id not in old}
+
+
+def changed(run: Run, change: RunChange) -> Run:
+    """The run after what its producer says. Raises `RunEnded`."""
+    going(run)
+    fields = change.model_dump(include={"name", "progress", "running_edge", "step", "state"}, exclude_none=True)
+    if "running_edge" in fields:
+        fields["running_edge"] = tuple(fields["running_edge"])
+    return run.model_copy(update=fields)
+
+
+def going(run: Run) -> Run:
+    """The run itself. Raises `RunEnded`."""
+    if run.state == "ended":
+        raise RunEnded(f"run {run.id} has ended; start another", field="run")
+    return run
+
+
+def ended(run: Run, exit_code: int | None, outcome: Outcome, at: float) -> Run:
+    """The run at its end."""
+    progress = 100.0 if outcome == "done" and run.progress is not None else run.progress
+    return run.model_copy(
+        update={
+            "state": "ended",
+            "ended_at": at,
+            "exit_code": exit_code,
+            "outcome": outcome,
+            "running_edge": (),
+            "step": None,
+            "progress": progress,
+            "producer": False,
+        }
+    )
+
+
+def outcome_of(exit_code: int | None) -> Outcome:
+    """What an exit code says: 0 and none are done, by a signal (over 128) is stopped, the rest failed."""
+    if not exit_code:
+        return "done"
+    return "stopped" if exit_code in (130, 137, 143) else "failed"
+
+
+def graph_of(value: dict[str, Any]) -> dict[str, Any]:
+    """The graph in what a producer sends: `{"nodes", "edges"}`, or that in `{"graphData": …}`.
+
+    Raises `BadCommand`, `TooLarge`.
+    """
+    graph = value["graphData"] if isinstance(value.get("graphData"), dict) else value
+    for part in ("nodes", "edges"):
+        if not isinstance(graph.get(part), list) or not all(isinstance(item, dict) for item in graph[part]):
+            raise BadCommand(f"a graph is {{nodes: [...], edges: [...]}}; {part} is no list of objects", field="graph")
+    try:
+        size = json_size(graph)
+    except ValueError:
+        raise BadCommand("the graph is nothing that JSON can write", field="graph") from None
+    if size > GRAPH_BYTES:
+        raise TooLarge(f"the graph is {size} bytes; up to {GRAPH_BYTES} are taken", field="graph")
+    return graph
+
+
+def json_size(value: object) -> int:
+    """How many bytes it is as JSON (RFC 8259). Raises `ValueError` for what that cannot say: NaN, half a character."""
+    try:
+        return len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from None

@@ -1,0 +1,269 @@
+"""The words for running processes: runs, their log and graph, signals, shows. Times in seconds, progress in percent."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from asgi_app.models.base import Actor, Frozen, Strict
+
+RUN_ID = r"^[^\s/?#\x00-\x1f\x7f](?:[^/?#\x00-\x1f\x7f]{0,98}[^\s/?#\x00-\x1f\x7f])?$"
+RunId = Annotated[str, Field(pattern=RUN_ID, description="1 to 100 characters, no / ? # and no control characters.")]
+RunName = Annotated[str, Field(min_length=1, max_length=200)]
+Kind = Literal["process", "command", "show"]
+Signal = Literal["start", "step", "continue", "pause", "stop", "get_uia"]
+Outcome = Literal["done", "failed", "stopped", "lost"]
+Progress = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, description="Percent.")]
+Edges = Annotated[list[str | int], Field(max_length=200)]
+
+# --- what there is -----------------------------------------------------------------------------------------
+
+
+class Run(Frozen):
+    """A running process as everybody sees it; its log and its graph are for those who watch."""
+
+    id: str
+    name: str
+    kind: Kind
+    state: Literal["running", "paused", "ended"]
+    progress: float | None = Field(None, description="Percent; null where the producer does not say.")
+    running_edge: tuple[str | int, ...] = Field((), description="Ids of the graph's edges that are being taken now.")
+    step: str | None = Field(None, description="What it does now.")
+    lines: int = Field(0, description="Lines in its log: the offset of the next one.")
+    started_at: float
+    ended_at: float | None = None
+    exit_code: int | None = None
+    outcome: Outcome | None = Field(None, description="lost: the producer went without ending it.")
+    by: Actor
+    producer: bool = Field(description="Whether somebody is there who takes signals.")
+
+
+class LogLine(Frozen):
+    """One line of a log."""
+
+    msg: Any = Field(description="Text, or any JSON.")
+    level: str = "info"
+    time: str | float = Field(description="As the producer says it, else seconds since the Unix epoch.")
+    sign: Any = Field(None, description="It has finished; shown as a notice.")
+
+
+class LogPage(Frozen):
+    """Lines of a log that follow each other."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+    since: int = Field(alias="from", description="Offset of the first of them.")
+    next: int = Field(description="Offset of the one after the last of them.")
+    lines: list[dict[str, Any]]
+
+
+class ShowName(Frozen):
+    """A show that can be started."""
+
+    name: str
+    title: str
+    description: str = ""
+
+
+# --- commands ----------------------------------------------------------------------------------------------
+
+
+class LineSent(Strict):
+    """A line as a producer sends it."""
+
+    msg: Any
+    level: str = Field("info", min_length=1, max_length=16)
+    time: str | float | None = None
+    sign: Any = None
+
+
+class NewRun(Strict):
+    """A run to begin."""
+
+    name: RunName
+    kind: Literal["process", "command"] = "process"
+    graph: dict[str, Any] | None = Field(None, description="LogicFlow: nodes and edges.")
+
+
+class StartRun(NewRun):
+    """Begin a run, or go on as the producer of one that runs; this connection then gets its signals."""
+
+    do: Literal["start_run"] = "start_run"
+    run: RunId | None = Field(None, description="Its id; the panel makes one where none is given.")
+
+
+class RunChange(Strict):
+    """What changes about a run; what is not named stays."""
+
+    name: RunName | None = None
+    progress: Progress | None = None
+    running_edge: Edges | None = None
+    graph: dict[str, Any] | None = None
+    step: str | None = Field(None, max_length=200)
+    state: Literal["running", "paused"] | None = None
+
+
+class UpdateRun(RunChange):
+    """Say how far a run is."""
+
+    do: Literal["update_run"] = "update_run"
+    run: str
+
+
+class Lines(Strict):
+    """Lines to add to a log."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
+
+    since: int | None = Field(
+        None, ge=0, alias="from", description="Offset of the first of them: those that are there are not taken twice."
+    )
+    lines: list[str | LineSent] = Field(max_length=1000)
+
+
+class LogRun(Lines):
+    """Add lines to a run's log; answered once they are stored."""
+
+    do: Literal["log_run"] = "log_run"
+    run: str
+
+
+class Ending(Strict):
+    """How a run ended."""
+
+    exit_code: int | None = Field(None, ge=-(2**31), lt=2**32)
+
+
+class EndRun(Ending):
+    """End a run."""
+
+    do: Literal["end_run"] = "end_run"
+    run: str
+
+
+class AnswerRun(Strict):
+    """A producer's answer to a signal."""
+
+    do: Literal["answer_run"] = "answer_run"
+    signal_id: int
+    answer: Any = None
+
+
+class WatchRun(Strict):
+    """Get a run's log and graph from now on, on this connection, and the lines before."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
+
+    do: Literal["watch_run"] = "watch_run"
+    run: str
+    since: int | None = Field(None, ge=0, alias="from", description="Offset of the next line one needs.")
+    lines: int = Field(500, ge=0, le=1000, description="How many of the last lines, where from is not given.")
+
+
+class UnwatchRun(Strict):
+    """Get them no more."""
+
+    do: Literal["unwatch_run"] = "unwatch_run"
+    run: str
+
+
+class GetLog(Strict):
+    """Ask for a page of a run's log."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
+
+    do: Literal["get_log"] = "get_log"
+    run: str
+    since: int = Field(0, ge=0, alias="from")
+    limit: int = Field(1000, ge=1, le=1000)
+
+
+class GetRuns(Strict):
+    """Ask for every run that is kept, the newest first."""
+
+    do: Literal["get_runs"] = "get_runs"
+
+
+class SignalSent(Strict):
+    """A signal for a run's producer."""
+
+    signal: Signal
+
+
+class SignalRun(SignalSent):
+    """Send a signal to a run's producer, who answers."""
+
+    do: Literal["signal_run"] = "signal_run"
+    run: str
+
+
+class HowToStart(Strict):
+    """How a show begins."""
+
+    step: bool = Field(False, description="Paused before its first step.")
+
+
+class StartShow(HowToStart):
+    """Start a show."""
+
+    do: Literal["start_show"] = "start_show"
+    show: str
+
+
+RUN_COMMANDS = (StartRun | UpdateRun | LogRun | EndRun | AnswerRun) | (
+    WatchRun | UnwatchRun | GetLog | GetRuns | SignalRun | StartShow
+)  # a producer's, a viewer's
+
+# --- events ------------------------------------------------------------------------------------------------
+
+
+class RunChanged(Frozen):
+    """A run began, moved on, or ended: the run as it is now."""
+
+    event: Literal["run_changed"] = "run_changed"
+    run: str
+    state: Run
+
+    @property
+    def key(self) -> str:
+        return f"run:{self.run}"
+
+
+class RunLog(Frozen):
+    """Lines were added to a log, for those who watch; offsets are consecutive."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+    event: Literal["run_log"] = "run_log"
+    run: str
+    since: int = Field(alias="from")
+    lines: list[dict[str, Any]]
+
+
+class RunGraph(Frozen):
+    """The run has another graph, for those who watch."""
+
+    event: Literal["run_graph"] = "run_graph"
+    run: str
+    graph: dict[str, Any]
+
+
+class RunEnd(Frozen):
+    """The run has ended, for those who watch: after its last line."""
+
+    event: Literal["run_ended"] = "run_ended"
+    run: str
+    exit_code: int | None
+    outcome: Outcome
+    lines: int
+
+
+class RunSignal(Frozen):
+    """Somebody sent a signal, for the run's producer: `answer_run` answers it."""
+
+    event: Literal["run_signal"] = "run_signal"
+    run: str
+    signal: Signal
+    signal_id: int
+    by: Actor

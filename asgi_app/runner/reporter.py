@@ -1,0 +1,326 @@
+"""Tells the panel about a run over `ws /live`: starts it, sends lines and progress, takes signals, comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from asgi_app import __version__
+from asgi_app.errors import SetupError
+from asgi_app.runner.backlog import BATCH_LINES, STDERR, Backlog
+from asgi_app.runner.child import Child
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+DEFAULT_PANEL = "http://127.0.0.1:5000"
+
+CONNECT_SECONDS = 5
+REPLY_SECONDS = 10
+BACKOFF = (0.2, 5.0)  # seconds; the first and the longest pause between two attempts
+BATCH_SECONDS = 0.05
+PROGRESS_SECONDS = 0.1
+TOO_BIG = 1009  # the close code for a frame over the panel's limit (RFC 6455, 7.4.1)
+
+
+def socket_url(url: str) -> str:
+    """The address of `/live` on the panel at `url`. Raises `SetupError`."""
+    schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in schemes and parts.hostname and (parts.port or True)
+    except ValueError:
+        usable = None
+    if not usable:
+        raise SetupError(f"--panel {url!r} is no address of a panel, such as {DEFAULT_PANEL}")
+    return f"{schemes[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}/live"
+
+
+def token() -> str:
+    """Six characters that make an id another one."""
+    return os.urandom(3).hex()
+
+
+class _Refused(Exception):
+    """The panel said no; `slug` is its reason."""
+
+    def __init__(self, do: str, problem: dict[str, Any]) -> None:
+        super().__init__(problem.get("detail") or problem.get("title") or "for no reason")
+        self.do = do
+        self.slug = str(problem.get("type", "")).rpartition(":")[2]
+        status = problem.get("status")
+        # What a panel that is busy, restarting or full says, it may not say again.
+        self.passes = self.slug == "too-many" or (isinstance(status, int) and (status == 429 or status >= 500))
+
+
+class _Lost(Exception):
+    """The connection is gone."""
+
+
+LOST: dict[str, Any] = {"ok": False}  # what is answered when no answer will come
+
+
+class _Talk:
+    """One connection to the panel: commands and their replies, and the signals for the run."""
+
+    def __init__(self, socket: ClientConnection, on_signal: Callable[[str], Any], on_lost: Callable[[], None]) -> None:
+        self._socket = socket
+        self._on_signal = on_signal
+        self._on_lost = on_lost
+        self._ids = itertools.count(1)
+        self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self.lost = False
+
+    async def ask(self, do: str, **fields: Any) -> dict[str, Any]:
+        """A command and its reply. Raises `_Refused`, `_Lost`, `TimeoutError`."""
+        id = next(self._ids)
+        self._replies[id] = asyncio.get_running_loop().create_future()
+        try:
+            await self._send({"do": do, "id": id, **fields})
+            reply = await asyncio.wait_for(self._replies[id], REPLY_SECONDS)
+        finally:
+            del self._replies[id]
+        if reply is LOST:
+            raise _Lost
+        if not reply.get("ok"):
+            raise _Refused(do, reply.get("problem") or {})
+        return reply
+
+    async def _send(self, command: dict[str, Any]) -> None:
+        if self.lost:
+            raise _Lost
+        await self._socket.send(json.dumps(command, ensure_ascii=False, separators=(",", ":")))
+
+    async def read(self) -> None:
+        """Read until the connection ends."""
+        try:
+            async for text in self._socket:
+                # The lights of the panel are none of our business: most frames need not be read.
+                if isinstance(text, str) and ('"reply"' in text or '"run_signal"' in text):
+                    await self._on_frame(json.loads(text))
+        finally:
+            self.lost = True
+            for reply in self._replies.values():
+                if not reply.done():
+                    reply.set_result(LOST)
+            self._on_lost()
+
+    async def _on_frame(self, frame: dict[str, Any]) -> None:
+        reply = self._replies.get(frame.get("reply", 0))
+        if reply is not None and not reply.done():
+            reply.set_result(frame)
+        for event in frame.get("events", ()):
+            if event.get("event") == "run_signal":
+                answer = self._on_signal(event["signal"])
+                await self._send({"do": "answer_run", "id": 0, "signal_id": event["signal_id"], "answer": answer})
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the panel knows of the run."""
+
+    progress: float | None = None
+    state: str = "running"
+    at: float = 0.0  # when it was last told, in the time of the loop
+
+
+class Reporter:
+    """Tells the panel about the run, as long as there is one to tell; the command never waits for it."""
+
+    def __init__(self, url: str, run: str, name: str, *, backlog: Backlog, child: Child, wake: asyncio.Event) -> None:
+        self._url = url
+        self._run = run
+        self._name = name
+        self._backlog = backlog
+        self._child = child
+        self._wake = wake
+        self._told = _Told()
+        self._sent_at = -1.0
+        self._was_full = False
+        self._exit_code: int | None = None
+        self._ending = asyncio.Event()
+        self._end_sent = False
+        self._finished = False
+        self._complained = False
+        self._advanced = False  # whether this connection was good for something
+        self.reached = False  # whether there ever was a panel
+
+    async def serve(self) -> None:
+        """Until the panel has everything, or will not have it."""
+        connect = await asyncio.to_thread(_library)  # a twentieth of a second, which the command need not wait for
+        pauses = _backoff()
+        while not self._finished:
+            last = self._ending.is_set()
+            began = time.monotonic()
+            self._advanced = False
+            try:
+                await self._session(connect)
+            except _Refused as error:
+                if error.slug == "run-ended" and error.do != "end_run":  # by somebody else, or it was lost for too long
+                    self._run = f"{self._run}-{token()}"
+                elif error.slug == "too-large":
+                    self._backlog.narrow()
+                elif error.do == "start_run":
+                    self._complain(f"the panel at {self._url} does not take this run: {error}")
+                    if not error.passes:
+                        return
+            except Exception:  # whatever a panel does, or what is no panel: the command goes on
+                if not self.reached:
+                    self._complain(f"no panel at {self._url}; running unseen")
+            if last and not self.reached:
+                return
+            if self._advanced or time.monotonic() - began > BACKOFF[1]:
+                pauses = _backoff()
+            if not self._finished:
+                await self._pause(next(pauses))
+
+    async def _pause(self, seconds: float) -> None:
+        """Before the next attempt; short, once the command has ended."""
+        if self._ending.is_set():
+            await asyncio.sleep(min(seconds, 2 * BACKOFF[0]))
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ending.wait(), seconds)
+
+    def end(self, exit_code: int) -> None:
+        """The command has ended, and all of its output is in the backlog."""
+        self._exit_code = exit_code
+        self._backlog.end()
+        self._ending.set()
+        self._wake.set()
+
+    def _complain(self, text: str) -> None:
+        """At most one line of ours among those of the command."""
+        if not self._complained:
+            self._complained = True
+            with contextlib.suppress(OSError):
+                os.write(STDERR, f"pilotlight: {text}\n".encode(errors="replace"))
+
+    def complain_about_the_end(self) -> None:
+        """The panel was there and did not get everything in time."""
+        self._complain(f"the panel at {self._url} did not get the end of this run")
+
+    # --- one connection
+
+    async def _session(self, connect: Any) -> None:
+        async with connect(
+            socket_url(self._url),
+            open_timeout=CONNECT_SECONDS,
+            close_timeout=0.5,
+            max_size=16 * 1024 * 1024,  # the first frame is all there is on the panel
+            compression=None,
+            proxy=None,
+            user_agent_header=f"pilotlight-run/{__version__}",
+            logger=_silent(),
+        ) as socket:
+            self.reached = True
+            talk = _Talk(socket, self._child.answer, self._wake.set)
+            reading = asyncio.create_task(talk.read())
+            try:
+                await self._begin(talk)
+                while not self._finished:
+                    self._wake.clear()
+                    due = await self._tell(talk)
+                    if not self._finished:
+                        with contextlib.suppress(TimeoutError):
+                            await asyncio.wait_for(self._wake.wait(), due)
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+                if socket.close_code == TOO_BIG:
+                    self._backlog.narrow()
+
+    async def _begin(self, talk: _Talk) -> None:
+        """Be the run's producer, from the line on that the panel does not have."""
+        if self._end_sent:  # whether it arrived is all that is open; to start the run again would be a new one
+            await self._end(talk)
+            return
+        reply = await talk.ask("start_run", run=self._run, name=self._name, kind="command")
+        run = reply["run"]
+        self._backlog.resume(int(run["lines"]))
+        self._told = _Told(progress=run.get("progress"), state=run.get("state", "running"))
+
+    async def _tell(self, talk: _Talk) -> float | None:
+        """Send all there is; returns for how many seconds to wait for more, None: until it comes."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if talk.lost:
+                raise _Lost
+            ending = self._ending.is_set()  # looked at first: what comes after it was set is all there
+            if not ending and not self._was_full and (early := self._sent_at + BATCH_SECONDS - loop.time()) > 0:
+                await asyncio.sleep(early)
+            lines = self._backlog.batch()
+            await self._tell_change(talk, ending and not lines)
+            if not lines:
+                break
+            self._sent_at = loop.time()
+            self._was_full = len(lines) == BATCH_LINES
+            reply = await talk.ask("log_run", run=self._run, **{"from": self._backlog.offset, "lines": lines})
+            self._backlog.acknowledge(int(reply["next"]))
+            self._advanced = True
+        if ending:
+            await self._end(talk)
+        if self._backlog.progress != self._told.progress:
+            return max(0.0, self._told.at + PROGRESS_SECONDS - loop.time())
+        return None
+
+    async def _tell_change(self, talk: _Talk, last: bool) -> None:
+        """Progress at most every `PROGRESS_SECONDS`, and the last one; a pause at once."""
+        now = asyncio.get_running_loop().time()
+        change: dict[str, Any] = {}
+        state = self._child.state
+        if state != self._told.state and state != "ended":
+            change["state"] = state
+        progress = self._backlog.progress
+        if (
+            progress is not None
+            and progress != self._told.progress
+            and (last or change or now - self._told.at >= PROGRESS_SECONDS)
+        ):
+            change["progress"] = progress
+        if not change:
+            return
+        await talk.ask("update_run", run=self._run, **change)
+        self._told.state = change.get("state", self._told.state)
+        self._told.progress = change.get("progress", self._told.progress)
+        self._told.at = now
+
+    async def _end(self, talk: _Talk) -> None:
+        self._end_sent = True
+        try:
+            await talk.ask("end_run", run=self._run, exit_code=self._exit_code)
+        except _Refused as error:
+            if error.passes:
+                raise
+        self._finished = True
+
+
+def _library() -> Any:
+    from websockets.asyncio.client import connect
+
+    return connect
+
+
+def _silent() -> logging.Logger:
+    """The library's log goes nowhere: stderr is the command's."""
+    log = logging.getLogger("pilotlight.run.library")
+    log.propagate = False
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+    return log
+
+
+def _backoff() -> Iterator[float]:
+    pause, longest = BACKOFF
+    while True:
+        yield pause
+        pause = min(2 * pause, longest)

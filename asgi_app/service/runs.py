@@ -1,0 +1,624 @@
+"""Running processes: what producers publish, and what viewers see of it.
+
+A run's log is numbered from 0. Lines that come in a burst are put together: into one event for those who watch and
+one row of the store, at most every 50 ms. Nobody's slowness costs anybody else a line: a viewer that is too slow for
+the feed is told which offsets it missed, and the store has them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import math
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from asgi_app.core import runs as rules
+from asgi_app.errors import BadCommand, NoAnswer, NoProducer, NotStored, PanelError, RunEnded, TooMany, UnknownRun
+from asgi_app.hub import Feed, Message
+from asgi_app.models import (
+    Actor,
+    AnswerRun,
+    EndRun,
+    Gap,
+    GetLog,
+    GetRuns,
+    Kind,
+    Lines,
+    LineSent,
+    LogPage,
+    LogRun,
+    NewRun,
+    Outcome,
+    Run,
+    RunChange,
+    RunChanged,
+    RunEnd,
+    RunGraph,
+    RunLog,
+    RunSignal,
+    Signal,
+    SignalRun,
+    StartRun,
+    UnwatchRun,
+    UpdateRun,
+    WatchRun,
+)
+from asgi_app.service.panel import Answer, Handlers, Panel, Session
+from asgi_app.store import Store
+from asgi_app.store import runs as stored
+
+log = logging.getLogger("pilotlight.runs")
+
+APART = 0.05  # seconds between two events of one run
+BURST = 200  # lines that are not held back for it
+CHUNK = 500  # lines in one event
+CHUNK_BYTES = 64 * 1024
+AT_ONCE = 128 * 1024  # bytes of lines told in one turn of the loop: less than a feed keeps for those who keep up
+UNSTORED = 5000  # lines a producer may be ahead of the store
+LINE = 16 * 1024  # characters of a line; the rest is cut
+WATCHED = 16  # runs one connection may watch
+REPLAY = 1000  # lines a returning viewer gets with its answer
+ANSWER_SECONDS = 10.0
+SWEEP_SECONDS = 60.0
+NEXT_TURN = 0.005  # seconds, for those who keep up to take what was told
+
+
+class RunLimits(NamedTuple):
+    """What runs may do: how many at once; seconds of silence after which one without a producer is lost."""
+
+    runs: int = 100
+    silence: float = 3600.0
+
+
+class Producer(Protocol):
+    """Whoever runs a process: takes signals for it, and answers."""
+
+    async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
+        """Do as the signal says; what it answers. Raises a `PanelError` where it cannot."""
+
+
+class LiveRun:
+    """A run that has not ended, as its producer and its viewers share it."""
+
+    def __init__(self, run: Run, graph: dict[str, Any] | None, instance: str) -> None:
+        self.run = run
+        self.graph = graph
+        self.instance = instance  # its id on the old wire
+        self.producer: Producer | None = None
+        self.feed = Feed(partial(_gap, run.id), next=run.lines, again=self._graph_again)
+        self.pending: list[dict[str, Any]] = []
+        self.dirty = False
+        self.heard = time.monotonic()
+        self.flushed = 0.0
+        self.timer: asyncio.TimerHandle | None = None
+        self.unstored = 0
+        self.writing: set[asyncio.Future[None]] = set()  # writes of its lines that are under way
+        self.unsaved: list[tuple[int, list[dict[str, Any]]]] = []  # offset and lines of those that failed
+
+    def _graph_again(self) -> list[Message]:
+        return [] if self.graph is None else [_of(RunGraph(run=self.run.id, graph=self.graph))]
+
+
+class Runs:
+    """The part of the panel that has the running processes."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        store: Store,
+        limits: RunLimits = RunLimits(),  # noqa: B008 - frozen
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._panel = panel
+        self._store = store
+        self._limits = limits
+        self._clock = clock
+        self._live: dict[str, LiveRun] = {}
+        self._signal_ids = itertools.count(1)
+        self._signals: dict[int, tuple[Session, asyncio.Future[Any]]] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+        self.handlers: Handlers = {
+            StartRun: self._start_run,
+            UpdateRun: self._update_run,
+            LogRun: self._log_run,
+            EndRun: self._end_run,
+            AnswerRun: self._answer_run,
+            WatchRun: self._watch_run,
+            UnwatchRun: self._unwatch_run,
+            GetLog: self._get_log,
+            GetRuns: self._get_runs,
+            SignalRun: self._signal_run,
+        }
+        self._lost: list[Run] = []
+        kept = {run.id: run for run in reversed(store.read(partial(stored.newest, limit=rules.RECENT)))}
+        for run in store.read(stored.unended):
+            orphan = run.model_copy(update={"producer": False, "state": "running"})
+            if run.kind == "show":  # it was the panel's own, and ended with it
+                orphan = rules.ended(orphan, None, "lost", clock())
+                self._lost.append(orphan)
+            else:
+                self._live[run.id] = LiveRun(orphan, store.read(partial(stored.graph, run=run.id)), run.id)
+            kept[run.id] = orphan
+        panel.add(self, runs=rules.recent(kept))
+
+    def start(self) -> None:
+        """Begin to look after what is old: runs that nobody ends, and what the retention forgets."""
+        for run in self._lost:
+            self._store.try_to(partial(stored.keep, run=run))
+        self._sweeper = asyncio.create_task(self._sweep(), name="sweep")
+
+    def close(self) -> None:
+        """What is pending is written; closing twice is no error."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for live in self._live.values():
+            self._flush(live)
+
+    def entered(self, session: Session) -> None:
+        """A connection came: it means nothing here until it asks."""
+
+    def left(self, session: Session) -> None:
+        """A connection is gone; runs of which it was the producer go on without one."""
+        for live in list(self._live.values()):
+            if isinstance(live.producer, _Connection) and live.producer.session is session:
+                self.produced_by(live, None)
+        for owner, answer in list(self._signals.values()):
+            if owner is session and not answer.done():
+                answer.set_exception(NoProducer("the producer has gone"))
+
+    # --- what is there -------------------------------------------------------------------------------------
+
+    def instance(self, id: str) -> LiveRun | None:
+        """The run that goes on under this id on the old wire."""
+        return next((live for live in self._live.values() if id in (live.instance, live.run.id)), None)
+
+    def all_live(self) -> list[LiveRun]:
+        """Every run that has not ended."""
+        return list(self._live.values())
+
+    async def find(self, run: str) -> tuple[Run, dict[str, Any] | None]:
+        """The run of this id and its graph, ended or not. Raises `UnknownRun`."""
+        if run in self._live:
+            return self._live[run].run, self._live[run].graph
+        known, graph = await self._known(run)
+        if known is None:
+            raise UnknownRun(f"no run {run!r}", field="run")
+        return known, graph
+
+    async def _known(self, run: str) -> tuple[Run | None, dict[str, Any] | None]:
+        """What the store has of this run."""
+        return await self._store.do(lambda database: (stored.one(database, run), stored.graph(database, run)))
+
+    async def _going(self, run: str) -> LiveRun:
+        """The run, which goes on. Raises `UnknownRun`, `RunEnded`."""
+        if run not in self._live:
+            known, _ = await self.find(run)
+            raise RunEnded(f"run {known.id} has ended; start another", field="run")
+        return self._live[run]
+
+    async def _produced(self, run: str) -> LiveRun:
+        """The run, for what its producer says. Raises as `_going`, and `BadCommand` for one of the panel's own."""
+        live = await self._going(run)
+        _not_a_show(live)
+        return live
+
+    # --- producers -----------------------------------------------------------------------------------------
+
+    async def begin(
+        self,
+        actor: Actor,
+        new: NewRun,
+        run: str | None = None,
+        *,
+        kind: Kind | None = None,
+        producer: Producer | None = None,
+        instance: str | None = None,
+        reopen: bool = False,
+    ) -> LiveRun:
+        """Begin a run, or go on with the one of this id; answers once it is stored.
+
+        One that has ended goes on where its log ended, with `reopen`; else that raises `RunEnded`. Raises `TooMany`,
+        `TooLarge`, `BadCommand`.
+        """
+        self._panel.still_open()
+        graph = new.graph if new.graph is None or kind == "show" else rules.graph_of(new.graph)
+        live = self._live.get(run) if run is not None else None
+        if live is None:
+            live = await self._begin(actor, new, run, kind or new.kind, graph, instance, reopen)
+        _not_a_show(live, kind)
+        self._set(live, live.run.model_copy(update={"name": new.name}))
+        if graph is not None and graph != live.graph:
+            self._set_graph(live, graph)
+        if producer is not None:
+            self.produced_by(live, producer)
+        return live
+
+    async def _begin(
+        self,
+        actor: Actor,
+        new: NewRun,
+        run: str | None,
+        kind: Kind,
+        graph: dict[str, Any] | None,
+        instance: str | None,
+        reopen: bool,
+    ) -> LiveRun:
+        before, graph_before = (None, None) if run is None else await self._known(run)
+        if run is not None and run in self._live:  # somebody else has begun it meanwhile
+            return self._live[run]
+        if before is not None and not reopen:
+            raise RunEnded(f"run {run} has ended; start another", field="run")
+        if len(self._live) >= self._limits.runs:
+            raise TooMany(f"{self._limits.runs} runs are going on (setting max_runs); end one first")
+        id = run or f"{_slug(new.name)}-{uuid.uuid4().hex[:8]}"
+        begun = Run(
+            id=id,
+            name=new.name,
+            kind=kind,
+            state="running",
+            lines=before.lines if before else 0,
+            started_at=self._clock(),
+            by=actor,
+            producer=False,
+        )
+        live = self._live[id] = LiveRun(begun, graph or graph_before, instance or id)
+        self._panel.commit(RunChanged(run=id, state=live.run))
+        kept = self._store.try_to(partial(stored.keep, run=live.run))
+        if graph is not None:
+            kept = self._store.try_to(partial(stored.keep_graph, run=id, graph=graph))
+        await kept
+        return live
+
+    def produced_by(self, live: LiveRun, producer: Producer | None) -> None:
+        """From now on this one takes the run's signals, or nobody does."""
+        live.producer = producer
+        self._set(live, live.run.model_copy(update={"producer": producer is not None}))
+
+    def change(self, live: LiveRun, change: RunChange) -> None:
+        """What the producer says of its run. Raises `TooLarge`, `BadCommand`."""
+        graph = None if change.graph is None else rules.graph_of(change.graph)
+        self._set(live, rules.changed(live.run, change))
+        if graph is not None and graph != live.graph:
+            self._set_graph(live, graph)
+
+    async def add_lines(self, live: LiveRun, lines: Iterable[str | LineSent], since: int | None = None) -> int:
+        """As `take_lines`, but waits where the store is far behind, so that a producer cannot fill the memory."""
+        self._panel.still_open()
+        next = self.take_lines(live, lines, since)
+        if live.unstored > UNSTORED:
+            await self.until_stored(live)
+        return next
+
+    def take_lines(self, live: LiveRun, lines: Iterable[str | LineSent], since: int | None = None) -> int:
+        """Add lines to its log, from this offset where one is given; the offset of the next line.
+
+        Raises `BadCommand` for an offset past the end, `RunEnded`.
+        """
+        rules.going(live.run)
+        added = [self.line(line) for line in lines]
+        if since is not None:
+            if since > live.run.lines:
+                raise BadCommand(f"the log goes on at {live.run.lines}, not at {since}", field="from")
+            added = added[live.run.lines - since :]
+        live.pending.extend(added)
+        live.unstored += len(added)
+        self._set(live, live.run.model_copy(update={"lines": live.run.lines + len(added)}))
+        return live.run.lines
+
+    async def until_stored(self, live: LiveRun) -> None:
+        """Wait until every line that was added is stored; those that could not be are tried again.
+
+        Raises `NotStored`: the lines are kept, for when the file can be written again.
+        """
+        self._store_again(live)
+        while live.pending:
+            self._flush_lines(live, AT_ONCE)
+            await asyncio.wait(set(live.writing))
+        while live.writing:
+            await asyncio.wait(set(live.writing))
+        if live.unsaved:
+            raise NotStored(f"the panel's file cannot be written; lines of {live.run.id} wait until it can")
+
+    async def end(self, live: LiveRun, exit_code: int | None, outcome: Outcome | None = None) -> Run:
+        """It has ended; answers once that, and every line, is stored. Ending twice is no error."""
+        if live.run.state == "ended":
+            return live.run
+        self._store_again(live)
+        self._flush(live)
+        live.run = rules.ended(live.run, exit_code, outcome or rules.outcome_of(exit_code), self._clock())
+        del self._live[live.run.id]
+        assert live.run.outcome is not None
+        self._panel.commit(RunChanged(run=live.run.id, state=live.run))
+        end = RunEnd(run=live.run.id, exit_code=exit_code, outcome=live.run.outcome, lines=live.run.lines)
+        live.feed.append(_of(end), count=0)
+        await self._store.try_to(partial(stored.keep, run=live.run))
+        return live.run
+
+    def _set(self, live: LiveRun, run: Run) -> None:
+        if run != live.run:
+            live.run = run
+            live.dirty = True
+        self._touch(live)
+
+    def _set_graph(self, live: LiveRun, graph: dict[str, Any]) -> None:
+        live.graph = graph
+        live.dirty = True  # for those who get the graph with how far the run is
+        self._flush(live)
+        live.feed.append(_of(RunGraph(run=live.run.id, graph=graph)), count=0, size=rules.json_size(graph))
+        self._store.try_to(partial(stored.keep_graph, run=live.run.id, graph=graph))
+
+    def line(self, line: str | LineSent) -> dict[str, Any]:
+        """The line as it is kept. Raises `BadCommand` for one that is too large, or nothing that JSON can write."""
+        sent = LineSent(msg=line) if isinstance(line, str) else line
+        msg = sent.msg
+        if isinstance(msg, str) and len(msg) > LINE:
+            msg = f"{msg[:LINE]}… ({len(msg) - LINE} more characters were cut)"
+        time = sent.time if sent.time is not None else round(self._clock(), 3)
+        shown = {"msg": msg, "level": sent.level, "time": time}
+        if sent.sign is not None:
+            shown["sign"] = sent.sign
+        try:
+            size = rules.json_size(shown)
+        except ValueError:
+            raise BadCommand("a line is nothing that JSON can write", field="lines") from None
+        if size > 8 * LINE:
+            raise BadCommand(f"a line is larger than {8 * LINE} bytes", field="lines")
+        return shown
+
+    # --- out: at once, then at most every 50 ms ------------------------------------------------------------
+
+    def _touch(self, live: LiveRun) -> None:
+        live.heard = time.monotonic()
+        if len(live.pending) >= BURST:
+            self._flush_lines(live, AT_ONCE)
+        if live.timer is None:
+            loop = asyncio.get_running_loop()
+            live.timer = loop.call_later(max(live.flushed + APART - loop.time(), 0), self._flush, live, AT_ONCE)
+
+    def _flush(self, live: LiveRun, most: float = math.inf) -> None:
+        """Tell and store what is pending, and the run as it is now."""
+        if live.timer is not None:
+            live.timer.cancel()
+            live.timer = None
+        loop = asyncio.get_running_loop()
+        live.flushed = loop.time()
+        self._flush_lines(live, most)
+        if live.pending:
+            live.timer = loop.call_later(NEXT_TURN, self._flush, live, most)
+        if live.dirty and live.run.state != "ended":
+            live.dirty = False
+            self._panel.commit(RunChanged(run=live.run.id, state=live.run))
+            self._store.try_to(partial(stored.keep, run=live.run))
+
+    def _flush_lines(self, live: LiveRun, most: float = math.inf) -> None:
+        """Tell and store the lines that are pending: at once where somebody waits for that; about so many bytes."""
+        pending, live.pending = live.pending, []
+        told = size = 0
+        for lines in _chunks(pending):
+            if size >= most:
+                live.pending = pending[told:]
+                return
+            first = live.feed.next
+            event = RunLog(run=live.run.id, since=first, lines=lines)
+            size += (bytes_of := rules.json_size(lines))
+            live.feed.append(_of(event), count=len(lines), size=bytes_of)
+            self._store_lines(live, first, lines)
+            told += len(lines)
+
+    def _store_lines(self, live: LiveRun, first: int, lines: list[dict[str, Any]]) -> None:
+        write = self._store.do(partial(stored.add_lines, run=live.run.id, first=first, lines=lines))
+        live.writing.add(write)
+        write.add_done_callback(partial(self._lines_stored, live, first, lines))
+
+    def _lines_stored(self, live: LiveRun, first: int, lines: list[dict[str, Any]], done: asyncio.Future[None]) -> None:
+        live.writing.discard(done)
+        if done.cancelled() or done.exception() is not None:  # whoever waits for them is told; the log has said it
+            live.unsaved.append((first, lines))
+        else:
+            live.unstored -= len(lines)
+
+    def _store_again(self, live: LiveRun) -> None:
+        unsaved, live.unsaved = live.unsaved, []
+        for first, lines in unsaved:
+            self._store_lines(live, first, lines)
+
+    # --- commands of producers -----------------------------------------------------------------------------
+
+    async def _start_run(self, actor: Actor, command: StartRun, session: Session | None) -> Answer:
+        producer = None if session is None else _Connection(self, session)
+        live = await self.begin(actor, command, command.run, producer=producer)
+        self._flush(live)
+        return {"run": live.run}
+
+    async def _update_run(self, actor: Actor, command: UpdateRun, session: Session | None) -> Answer:
+        live = await self._produced(command.run)
+        self.change(live, command)
+        return {"run": live.run}
+
+    async def _log_run(self, actor: Actor, command: LogRun, session: Session | None) -> Answer:
+        return {"next": await self.log(command.run, command)}
+
+    async def log(self, run: str, lines: Lines) -> int:
+        """Add lines to a run's log; the offset of the next one, once they are stored."""
+        live = await self._produced(run)
+        next = await self.add_lines(live, lines.lines, lines.since)
+        await self.until_stored(live)
+        return next
+
+    async def _end_run(self, actor: Actor, command: EndRun, session: Session | None) -> Answer:
+        return {"run": await self.end(await self._produced(command.run), command.exit_code)}
+
+    async def _answer_run(self, actor: Actor, command: AnswerRun, session: Session | None) -> Answer:
+        owner, answer = self._signals.get(command.signal_id, (None, None))
+        if answer is None or owner is not session:
+            raise BadCommand("no signal of this id waits for your answer", field="signal_id")
+        if not answer.done():
+            answer.set_result(command.answer)
+        return {}
+
+    async def signalled(self, session: Session, run: str, signal: Signal, by: Actor) -> Any:
+        """Ask the connection that produces the run; its answer. Raises `NoAnswer`, `NoProducer`."""
+        id = next(self._signal_ids)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._signals[id] = session, answer
+        session.outbox.offer(_of(RunSignal(run=run, signal=signal, signal_id=id, by=by)))
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except TimeoutError:
+            raise NoAnswer(f"the producer of {run} did not answer within {ANSWER_SECONDS:g} s") from None
+        finally:
+            del self._signals[id]
+
+    # --- commands of viewers -------------------------------------------------------------------------------
+
+    async def _watch_run(self, actor: Actor, command: WatchRun, session: Session | None) -> Answer:
+        if session is None:
+            raise BadCommand("a run is watched by a connection that stays: use a WebSocket or Socket.IO")
+        name = f"run:{command.run}"
+        session.unfollow(name)
+        session.leave_behind("run:", lambda run: run not in self._live)
+        if session.following("run:") >= WATCHED:
+            raise TooMany(f"this connection watches {WATCHED} runs; leave one first", field="run")
+        live = self._live.get(command.run)
+        if live is None:
+            run, graph = await self.find(command.run)
+            return {"run": run, "graph": graph, "log": await self._opening(run, command)}
+        self._flush_lines(live)
+        follower = session.follow(name, live.feed, held=True)
+        run, graph = live.run, live.graph
+        try:
+            opening = await self._opening(run, command)
+        except PanelError:
+            session.unfollow(name)
+            raise
+        asyncio.get_running_loop().call_soon(follower.release)  # what came meanwhile comes after the answer
+        return {"run": run, "graph": graph, "log": opening}
+
+    async def _opening(self, run: Run, command: WatchRun) -> LogPage:
+        """The lines that a viewer begins with."""
+        since = max(run.lines - command.lines, 0)
+        if command.since is not None:
+            since = max(min(command.since, run.lines), run.lines - REPLAY)
+        return await self._page(run.id, since, run.lines)
+
+    async def _page(self, run: str, since: int, upto: int) -> LogPage:
+        """The lines of a log from one offset up to another, as far as they are kept."""
+        page = await self._store.do(partial(stored.lines, run=run, since=since, limit=max(upto - since, 0)))
+        return page if page.lines else LogPage(since=upto, next=upto, lines=[])
+
+    async def _unwatch_run(self, actor: Actor, command: UnwatchRun, session: Session | None) -> Answer:
+        if session is not None:
+            session.unfollow(f"run:{command.run}")
+        return {}
+
+    async def _get_log(self, actor: Actor, command: GetLog, session: Session | None) -> Answer:
+        return {"log": await self.lines(command.run, command.since, command.limit)}
+
+    async def lines(self, run: str, since: int, limit: int) -> LogPage:
+        """A page of a run's log. Raises `UnknownRun`."""
+        known, _ = await self.find(run)
+        if run in self._live:
+            self._flush_lines(self._live[run])
+        page = await self._store.do(partial(stored.lines, run=run, since=since, limit=limit))
+        return page if page.lines else LogPage(since=min(since, known.lines), next=min(since, known.lines), lines=[])
+
+    async def _get_runs(self, actor: Actor, command: GetRuns, session: Session | None) -> Answer:
+        return {"runs": await self.newest()}
+
+    async def newest(self) -> list[Run]:
+        """Every run that is kept, the newest first."""
+        found = {run.id: run for run in await self._store.do(partial(stored.newest, limit=1000))}
+        found.update({id: live.run for id, live in self._live.items()})
+        return sorted(found.values(), key=lambda run: run.started_at, reverse=True)
+
+    async def _signal_run(self, actor: Actor, command: SignalRun, session: Session | None) -> Answer:
+        return {"answer": await self.signal(actor, command.run, command.signal)}
+
+    async def signal(self, actor: Actor, run: str, signal: Signal) -> Any:
+        """Hand the signal to the run's producer; its answer.
+
+        Raises `UnknownRun`, `RunEnded`, `NoProducer`, `NoAnswer`, or what the producer refuses it with.
+        """
+        self._panel.still_open()
+        live = await self._going(run)
+        if live.producer is None:
+            raise NoProducer(f"nobody takes signals for {live.run.name}: its producer is not connected", field="run")
+        answer = await live.producer.signal(live.run.id, signal, actor)
+        try:
+            rules.json_size(answer)
+        except ValueError:
+            raise NoAnswer(f"the producer of {run} answered with nothing that JSON can write") from None
+        return answer
+
+    # --- what is old ---------------------------------------------------------------------------------------
+
+    async def _sweep(self) -> None:
+        apart = min(SWEEP_SECONDS, self._limits.silence / 2 or SWEEP_SECONDS)
+        while True:
+            try:
+                while await self._store.prune():
+                    await asyncio.sleep(0.05)
+                for live in list(self._live.values()):
+                    silent = time.monotonic() - live.heard > self._limits.silence
+                    if self._limits.silence and live.producer is None and silent:
+                        await self.end(live, None, "lost")
+            except Exception as error:
+                log.warning("could not look after old runs: %s", error)
+            await asyncio.sleep(max(apart, 0.1))
+
+
+class _Connection:
+    """A producer on the native wire: its session gets the signals."""
+
+    def __init__(self, runs: Runs, session: Session) -> None:
+        self._runs = runs
+        self.session = session
+
+    async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
+        return await self._runs.signalled(self.session, run, signal, by)
+
+
+def _of(event: BaseModel) -> Message:
+    """An event for those who follow: it has no revision."""
+    return Message(event.model_dump(mode="json", exclude_none=isinstance(event, Gap)))
+
+
+def _gap(run: str, since: int, upto: int) -> Message:
+    href = f"/runs/{quote(run, safe='')}/log?from={since}"
+    return _of(Gap(of="run", run=run, since=since, upto=upto, href=href))
+
+
+def _not_a_show(live: LiveRun, kind: Kind | None = None) -> None:
+    """Raises `BadCommand` where somebody else wants to be the producer of one of the panel's own shows."""
+    if live.run.kind == "show" and kind != "show":
+        raise BadCommand(f"{live.run.id} is a show of the panel's own: it takes signals", field="run")
+
+
+def _chunks(lines: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+    """The lines in pieces that are neither too many nor too large for one event."""
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += rules.json_size(line)
+        if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _slug(name: str) -> str:
+    """A name as the beginning of an id."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"

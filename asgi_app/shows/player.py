@@ -1,0 +1,349 @@
+"""Playing one show on asyncio: its clock, its pauses and single steps, and what it says while it runs.
+
+Each strand that runs is a `_Branch`: where it is in the graph, and how far in time. Everything happens on the loop;
+a branch that has to stand still waits for `_news`, which every control sets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NoReturn, Protocol
+
+from asgi_app.errors import PanelError
+from asgi_app.models import SetLight
+from asgi_app.shows.layout import START, edge_id, fork_of, join_of
+from asgi_app.shows.score import (
+    Fade,
+    Parallel,
+    Repeat,
+    Set,
+    Show,
+    ShowEffect,
+    Step,
+    Verb,
+    Wait,
+    check,
+    inner,
+    seconds_of,
+    total,
+)
+
+LONGEST = 3600.0  # seconds of one transition: the light's own limit
+TOO_LATE = 1.0  # seconds; what a slow pin cost beyond that is not made up for by hurrying
+TICK = 0.25  # seconds between two reports of progress, at least
+MANY = 200  # edges, and characters of the step in words: what a run takes, where very many branches run
+
+
+class Stage(Protocol):
+    """What a show plays on."""
+
+    async def act(self, change: SetLight) -> None:
+        """Change a light; raises `PanelError` where that cannot be done, which ends the show."""
+
+    def levels(self) -> Mapping[str, float]:
+        """What each light shows now, in percent."""
+
+    def report(self, *, progress: int, edges: Sequence[str], step: str, paused: bool) -> None:
+        """How far the show is (percent), the edges that lead into the steps being done, and these in words."""
+
+    def log(self, text: str, level: str = "info") -> None:
+        """A line for the show's log."""
+
+
+class _Stopped(Exception):
+    """Unwinds a branch after a stop, or after another branch's failure."""
+
+
+@dataclass(slots=True, eq=False)
+class _Branch:
+    """One strand of a show that runs."""
+
+    due: float  # when its next step begins, on the loop's clock
+    span: float  # what its progress counts up to: seconds, or steps where nothing takes time
+    origin: float = 0.0  # where its progress counts from
+    place: float = 0.0  # how far in the show its last step ended, counted alike
+    passed: float = 0.0  # seconds of the step it is in
+    at: str = START  # the node it is at
+    way: list[str] = field(default_factory=list)  # the edges it took since its last step
+    doing: str = ""
+    held: bool = False  # stands still
+    joined: bool = False  # has come to the end of a parallel step
+
+    def go(self, node: str) -> None:
+        self.way.append(edge_id(self.at, node))
+        self.at = node
+
+    def begins(self) -> float:
+        """When what takes time now has begun: when it was due, so that a long show does not drift."""
+        self.due = max(self.due, _now() - TOO_LATE)
+        return self.due
+
+    @property
+    def share(self) -> float:
+        return (self.place + self.passed - self.origin) / self.span
+
+
+class Player:
+    """Plays one show, once. The controls may come at any time, in any order, and twice; call them on the loop.
+
+    `lights` are those that a step is for where it names none. With `stepping` it stands before its first step.
+    Raises `BadShow` where the show names a light that is not among them.
+    """
+
+    def __init__(self, show: Show, lights: Sequence[str], stage: Stage, *, stepping: bool = False) -> None:
+        check(show, lights)
+        self._show = show
+        self._lights = tuple(lights)
+        self._stage = stage
+        self._timed = seconds_of(show.steps) > 0
+        self._branches: list[_Branch] = []  # from left to right
+        self._news = asyncio.Event()  # set, and replaced, whenever a control was used
+        self._stepping = stepping
+        self._frozen = False  # everything stands still, in the middle of a step too
+        self._turn = 0  # counts the single steps
+        self._stopped = False
+        self._failure: Exception | None = None
+        self._progress = 0
+        self._reported: object = None
+
+    # --- the controls --------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Run freely, from a pause and from single steps too."""
+        self._stepping = self._frozen = False
+        self._tell()
+
+    def pause(self) -> None:
+        """Stand still now: a fade stays where it has got to, a wait keeps its rest."""
+        self._frozen = True
+        self._tell()
+
+    def go_on(self) -> None:
+        """End a pause; while stepping, each branch that stands does one step, or the rest of the one it is in."""
+        self._frozen = False
+        self._turn += 1
+        self._tell()
+
+    def step(self) -> None:
+        """Go step by step from now on: a show that runs stands still at once, one that stands does one step."""
+        self._stepping = True
+        if self._frozen or any(branch.held for branch in self._branches):
+            self.go_on()
+        else:
+            self.pause()
+
+    def stop(self) -> None:
+        """End it now; the lights stay as they are, in the middle of a fade too."""
+        self._stopped = True
+        self._tell()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+        self._report()
+
+    # --- the show ------------------------------------------------------------------------------------------
+
+    async def play(self) -> Literal["done", "stopped"]:
+        """Play the show until it ends or is stopped.
+
+        Raises what the step raised that failed (a `PanelError`), once every branch stands still. Cancelled, it
+        leaves at once: a fade under way then goes on to its end.
+        """
+        root = _Branch(due=_now(), span=self._measure(self._show.steps))
+        self._branches = [root]
+        stopped = False
+        try:
+            await self._steps(root, "steps", self._show.steps)
+        except _Stopped:
+            stopped = True
+        finally:
+            self._branches = []
+        self._stage.report(progress=self._progress if stopped else 100, edges=(), step="", paused=False)
+        if self._failure is not None:
+            raise self._failure
+        return "stopped" if stopped else "done"
+
+    async def _steps(self, branch: _Branch, path: str, steps: tuple[Step, ...]) -> None:
+        for n, step in enumerate(steps):
+            await self._step(branch, f"{path}[{n}]", step)
+
+    async def _step(self, branch: _Branch, path: str, step: Step) -> None:
+        match step.verb:
+            case Repeat(times=times, steps=steps):
+                self._stage.log(step.in_words)
+                for _ in range(times) if times else itertools.count():
+                    if not times:  # nobody knows the end: progress is that of the round
+                        branch.origin, branch.span = branch.place, self._measure(steps)
+                    await self._steps(branch, inner(path, step)[0][0], steps)
+                    branch.go(path)
+            case Parallel():
+                self._stage.log(step.in_words)
+                await self._parallel(branch, path, step)
+            case verb:
+                branch.go(path)
+                branch.doing = step.in_words
+                await self._my_turn(branch)
+                self._stage.log(step.in_words)
+                self._report()
+                try:
+                    await self._do(branch, verb)
+                except PanelError as error:
+                    self._fail(f"{path} ({step.in_words}): {error}", error)
+                branch.place += self._measure((step,))
+                branch.passed = 0.0
+                branch.way.clear()
+
+    async def _parallel(self, branch: _Branch, path: str, step: Step) -> None:
+        branch.go(fork_of(path))
+        lists, place = inner(path, step), branch.place + self._measure((step,))
+        strands = [replace(branch, way=[*branch.way]) for _ in lists]
+        here = self._branches.index(branch)
+        self._branches[here : here + 1] = strands
+        async with asyncio.TaskGroup() as group:
+            for strand, (where, steps) in zip(strands, lists, strict=True):
+                group.create_task(self._strand(strand, where, steps, join_of(path), place))
+        if self._stopped:
+            raise _Stopped
+        here = self._branches.index(strands[0])
+        self._branches[here : here + len(strands)] = [branch]
+        branch.at = join_of(path)
+        branch.way = [edge for strand in strands for edge in strand.way]
+        branch.due = max(strand.due for strand in strands)
+        branch.place = place
+
+    async def _strand(self, strand: _Branch, path: str, steps: tuple[Step, ...], join: str, place: float) -> None:
+        """One branch of a parallel step. A stop does not go through the group, which would cut the others off."""
+        with suppress(_Stopped):
+            await self._steps(strand, path, steps)
+            strand.go(join)
+            strand.place = place  # the others, not this one, are what the show waits for
+        strand.joined = True
+        self._report()
+
+    def _fail(self, text: str, error: PanelError) -> NoReturn:
+        """End the show for this; the other branches stop as they do for a stop."""
+        self._stage.log(text, "error")
+        self._failure = self._failure or error
+        self.stop()
+        raise _Stopped from None
+
+    # --- one step ------------------------------------------------------------------------------------------
+
+    async def _do(self, branch: _Branch, verb: Verb) -> None:
+        match verb:
+            case Set(light=light, level=level, on=on):
+                await self._act(light, level=level, on=on)
+            case ShowEffect(light=light, level=level, effect=effect):
+                await self._act(light, level=level, effect=effect)
+            case Wait(seconds=seconds):
+                while (seconds := await self._pass(branch, seconds)) > 0:
+                    await self._stand(branch, lambda: self._frozen)
+            case Fade():
+                await self._fade(branch, verb)
+
+    async def _act(self, light: str | None, **verbs: Any) -> None:
+        for id in self._named(light):
+            await self._stage.act(SetLight(light=id, **verbs))
+
+    async def _fade(self, branch: _Branch, fade: Fade) -> None:
+        """Fade in pieces that a light can take; after a pause the rest of the way in the rest of the time."""
+        rest = whole = fade.seconds
+        start = dict(self._stage.levels())
+        while True:
+            piece = rest / max(math.ceil(rest / LONGEST), 1)
+            rest -= piece
+            for id in self._named(fade.light):
+                level = _level(fade.level - (fade.level - start[id]) * rest / whole) if rest > 0 else fade.level
+                seconds = min(max(branch.begins() + piece - _now(), 0.0), piece)
+                await self._stage.act(SetLight(light=id, level=level, transition=seconds))
+            left = await self._pass(branch, piece)
+            rest += left
+            if left > 0:
+                await self._freeze(fade.light)
+                await self._stand(branch, lambda: self._frozen)
+                start, whole = dict(self._stage.levels()), rest
+            if rest <= 0:
+                return
+
+    async def _freeze(self, light: str | None) -> None:
+        """Let the light stay where its fade has got to."""
+        try:
+            for id in self._named(light):
+                await self._stage.act(SetLight(light=id, level=_level(self._stage.levels()[id])))
+        except PanelError as error:
+            if not self._stopped:
+                raise
+            self._stage.log(str(error), "warning")  # the show ends anyhow, and for another reason
+
+    def _named(self, light: str | None) -> tuple[str, ...]:
+        return self._lights if light is None else (light,)
+
+    # --- time ----------------------------------------------------------------------------------------------
+
+    async def _pass(self, branch: _Branch, seconds: float) -> float:
+        """Let so many seconds pass; what is left of them where a pause or a stop came in between, else 0."""
+        until, before = branch.begins() + seconds, branch.passed
+        while (left := until - _now()) > 0:
+            branch.passed = before + seconds - left
+            self._report()
+            if self._frozen or self._stopped:
+                branch.due = _now()
+                return left
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, max(branch.span / 100, TICK))):
+                    await self._news.wait()
+        branch.passed = before + seconds
+        branch.due = until
+        return 0.0
+
+    async def _my_turn(self, branch: _Branch) -> None:
+        """Stand before a step while paused, and while stepping until it is let go."""
+        await asyncio.sleep(0)  # a show that takes no time still leaves the others theirs
+        turn = self._turn
+        await self._stand(branch, lambda: self._frozen or (self._stepping and self._turn == turn))
+
+    async def _stand(self, branch: _Branch, still: Callable[[], bool]) -> None:
+        while still() and not self._stopped:
+            branch.held = True
+            self._report()
+            await self._news.wait()
+            branch.due = _now()
+        branch.held = False
+        if self._stopped:
+            raise _Stopped
+
+    # --- how far it is -------------------------------------------------------------------------------------
+
+    def _measure(self, steps: tuple[Step, ...]) -> float:
+        """What the steps add to the progress: their seconds, or their number where nothing in the show takes time."""
+        return seconds_of(steps) if self._timed else total(steps, lambda step: 1.0)
+
+    def _report(self) -> None:
+        """Say how far the show is, where that is news: by the branch that is the furthest behind."""
+        going = [branch for branch in self._branches if not branch.joined]
+        if not going:
+            return
+        share = min(branch.share for branch in self._branches)
+        self._progress = min(math.floor(100 * share + 1e-6), 99)
+        edges = tuple(dict.fromkeys(edge for branch in going for edge in branch.way))[:MANY]
+        doing = ", ".join(dict.fromkeys(branch.doing for branch in going if branch.doing))[:MANY]
+        paused = self._frozen or (self._stepping and all(branch.held for branch in going))
+        report = (self._progress, edges, doing, paused)
+        if report != self._reported:
+            self._reported = report
+            self._stage.report(progress=self._progress, edges=edges, step=doing, paused=paused)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _level(level: float) -> int:
+    """A level as a light takes it, of one that it shows (percent)."""
+    return min(max(round(level), 0), 100)

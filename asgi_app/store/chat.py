@@ -1,0 +1,199 @@
+"""Who was here, what was said, and how far everybody has read: SQL on the store's thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, NamedTuple
+
+import pydantic_core
+
+from asgi_app.models import ChatMessage, Marks, Room, Thread, ThreadState
+
+COLUMNS = "id, thread, n, sender, recipient, msg, at, client_id"
+FAR = 2**62  # over every number, and still an integer of SQLite's
+MARKS_SHOWN = 100  # people whose marks are told of one room
+
+
+class Draft(NamedTuple):
+    """Something to be said, before it has an id and a number."""
+
+    thread: Thread
+    sender: str
+    to: str | None
+    msg: Any
+    at: float
+    client_id: str | None
+
+
+class Waiting(NamedTuple):
+    """The ids of the private messages that nobody has got yet, in order; and the newest id of any message."""
+
+    ids: list[int]
+    newest: int
+
+
+class Said(NamedTuple):
+    """A stored message; not `new` where the sender's retry found it there."""
+
+    message: ChatMessage
+    new: bool
+
+
+def people(database: sqlite3.Connection) -> set[str]:
+    """Everybody who was ever here; also who came while the disk was full, and is known by what was said since."""
+    found = database.execute("SELECT name FROM people UNION SELECT person FROM members UNION SELECT person FROM marks")
+    return {name for (name,) in found}
+
+
+def meet(database: sqlite3.Connection, person: str) -> None:
+    """Remember that there is such a person."""
+    database.execute("INSERT OR IGNORE INTO people VALUES (?)", (person,))
+
+
+def rooms(database: sqlite3.Connection) -> dict[str, Room]:
+    """Every room in which something was said."""
+    found = database.execute("SELECT thread, n, at FROM threads WHERE thread LIKE '#%'")
+    return {thread[1:]: Room(name=thread[1:], n=n, at=at) for thread, n, at in found}
+
+
+def say(database: sqlite3.Connection, draft: Draft) -> Said:
+    """Store a message at the end of its thread; one with a known `client_id` is answered with the one that is there."""
+    if draft.client_id is not None:
+        known = database.execute(
+            f"SELECT {COLUMNS} FROM messages WHERE sender = ? AND client_id = ?", (draft.sender, draft.client_id)
+        ).fetchone()
+        if known is not None:
+            return Said(_message(known), new=False)
+    thread = draft.thread.key
+    ((n,),) = database.execute(
+        "INSERT INTO threads VALUES (?, 1, ?) ON CONFLICT (thread) DO UPDATE SET n = n + 1, at = excluded.at "
+        "RETURNING n",
+        (thread, draft.at),
+    ).fetchall()
+    if draft.thread.pair is not None and n == 1:
+        members = {(person, thread) for person in draft.thread.pair}
+        database.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", members)
+    row = (thread, n, draft.sender, draft.to, pydantic_core.to_json(draft.msg).decode(), draft.at, draft.client_id)
+    cursor = database.execute(
+        "INSERT INTO messages (thread, n, sender, recipient, msg, at, client_id) VALUES (?, ?, ?, ?, ?, ?, ?)", row
+    )
+    mark(database, draft.thread, draft.sender, Marks(delivered=n, read=n))
+    return Said(_message((cursor.lastrowid, *row)), new=True)
+
+
+def mark(database: sqlite3.Connection, thread: Thread, person: str, marks: Marks) -> Marks:
+    """Set how far a person is, which never goes back nor past the end; how far that is now."""
+    known = database.execute("SELECT n FROM threads WHERE thread = ?", (thread.key,)).fetchone()
+    n = known[0] if known else 0
+    before = marks_of(database, thread, person)
+    delivered = max(before.delivered, before.read, min(max(marks.delivered, marks.read), n))
+    after = Marks(delivered=delivered, read=max(before.read, min(marks.read, n)))
+    if after != before:
+        database.execute(
+            "INSERT INTO marks VALUES (?, ?, ?, ?) ON CONFLICT (thread, person) "
+            "DO UPDATE SET delivered = excluded.delivered, read = excluded.read",
+            (thread.key, person, after.delivered, after.read),
+        )
+    return after
+
+
+def marks_of(database: sqlite3.Connection, thread: Thread, person: str) -> Marks:
+    """How far a person is in a thread."""
+    row = database.execute(
+        "SELECT delivered, read FROM marks WHERE thread = ? AND person = ?", (thread.key, person)
+    ).fetchone()
+    return Marks(delivered=row[0], read=row[1]) if row else Marks()
+
+
+def messages(
+    database: sqlite3.Connection, thread: Thread, *, before: int | None, after: int | None, limit: int
+) -> tuple[list[ChatMessage], bool]:
+    """A page of a thread in its order, and whether there is more in that direction."""
+    forward = after is not None
+    low, high = min(after or 0, FAR), min(before or FAR, FAR)
+    found = database.execute(
+        f"SELECT {COLUMNS} FROM messages WHERE thread = ? AND n > ? AND n < ? "
+        f"ORDER BY n {'ASC' if forward else 'DESC'} LIMIT ?",
+        (thread.key, low, high, limit + 1),
+    ).fetchall()
+    page = [_message(row) for row in found[:limit]]
+    return page if forward else page[::-1], len(found) > limit
+
+
+def waiting(database: sqlite3.Connection, person: str) -> Waiting:
+    """Private messages that no device of this person has got yet, the oldest first."""
+    found = database.execute(
+        "SELECT messages.id FROM members JOIN messages ON messages.thread = members.thread "
+        "LEFT JOIN marks ON marks.thread = members.thread AND marks.person = members.person "
+        "WHERE members.person = ? AND messages.recipient = ? AND messages.n > coalesce(marks.delivered, 0) "
+        "ORDER BY messages.id",
+        (person, person),
+    )
+    ((newest,),) = database.execute("SELECT coalesce(max(id), 0) FROM messages").fetchall()
+    return Waiting([id for (id,) in found], newest)
+
+
+def received(database: sqlite3.Connection, person: str, after: int) -> list[int]:
+    """The ids of the private messages for this person that are newer than the message `after`."""
+    found = database.execute("SELECT id FROM messages WHERE id > ? AND recipient = ? ORDER BY id", (after, person))
+    return [id for (id,) in found]
+
+
+def by_id(database: sqlite3.Connection, ids: list[int]) -> list[ChatMessage]:
+    """These messages in their order, as far as they are kept."""
+    marks = ", ".join("?" * len(ids))
+    found = database.execute(f"SELECT {COLUMNS} FROM messages WHERE id IN ({marks}) ORDER BY id", ids)
+    return [_message(row) for row in found]
+
+
+def threads(database: sqlite3.Connection, person: str) -> list[ThreadState]:
+    """Every room in which something was said, and this person's private threads; the newest first."""
+    found = database.execute(
+        "SELECT thread, n FROM threads WHERE thread LIKE '#%' "
+        "OR thread IN (SELECT thread FROM members WHERE person = ?) ORDER BY at DESC",
+        (person,),
+    ).fetchall()
+    return [_state(database, Thread.of(key), n, person) for key, n in found]
+
+
+def prune(database: sqlite3.Connection, keep: int, most: int) -> int:
+    """Forget messages that `keep` newer ones of their thread follow, `most` of them at once; how many that were."""
+    return database.execute(
+        "DELETE FROM messages WHERE id IN (SELECT messages.id FROM messages JOIN threads USING (thread) "
+        "WHERE messages.n <= threads.n - ? LIMIT ?)",
+        (keep, most),
+    ).rowcount
+
+
+def _state(database: sqlite3.Connection, thread: Thread, n: int, person: str) -> ThreadState:
+    last = database.execute(
+        f"SELECT {COLUMNS} FROM messages WHERE thread = ? ORDER BY n DESC LIMIT 1", (thread.key,)
+    ).fetchone()
+    others = database.execute(
+        "SELECT person, delivered, read FROM marks WHERE thread = ? AND person != ? ORDER BY read DESC LIMIT ?",
+        (thread.key, person, MARKS_SHOWN),
+    )
+    read = marks_of(database, thread, person).read
+    return ThreadState(
+        room=thread.room,
+        other=thread.other(person),
+        n=n,
+        read=read,
+        unread=n - read,
+        last=_message(last) if last else None,
+        marks={name: Marks(delivered=delivered, read=read) for name, delivered, read in others},
+    )
+
+
+def _message(row: Any) -> ChatMessage:
+    id, thread, n, sender, recipient, msg, at, client_id = row
+    return ChatMessage(
+        id=id,
+        room=Thread.of(thread).room,
+        to=recipient,
+        n=n,
+        sender=sender,
+        msg=pydantic_core.from_json(msg),
+        at=at,
+        client_id=client_id,
+    )

@@ -1,0 +1,120 @@
+"""Runs, their graphs and their logs: SQL on the store's thread."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from typing import Any
+
+from pydantic import ValidationError
+
+from asgi_app.models import LogPage, Run
+
+log = logging.getLogger("pilotlight.store")
+
+# Two seeks a run: what reads every row of the longest log would keep everybody else waiting.
+ENDS_OF_LOGS = """
+    SELECT id, (SELECT first FROM log WHERE run = id ORDER BY first LIMIT 1),
+        (SELECT first + count FROM log WHERE run = id ORDER BY first DESC LIMIT 1)
+    FROM runs
+"""
+
+
+def keep(database: sqlite3.Connection, run: Run) -> None:
+    """Remember the run as it is."""
+    database.execute(
+        "INSERT INTO runs (id, started, ended, run) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET started = excluded.started, ended = excluded.ended, run = excluded.run",
+        (run.id, run.started_at, run.ended_at, run.model_dump_json()),
+    )
+
+
+def keep_graph(database: sqlite3.Connection, run: str, graph: dict[str, Any]) -> None:
+    """Remember the run's graph; the run is there already."""
+    database.execute("UPDATE runs SET graph = ? WHERE id = ?", (json.dumps(graph), run))
+
+
+def add_lines(database: sqlite3.Connection, run: str, first: int, lines: list[dict[str, Any]]) -> None:
+    """Add lines to the run's log from this offset on."""
+    database.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (run, first, len(lines), json.dumps(lines)))
+
+
+def one(database: sqlite3.Connection, run: str) -> Run | None:
+    """The run of this id."""
+    row = database.execute("SELECT run FROM runs WHERE id = ?", (run,)).fetchone()
+    return _run(row[0]) if row else None
+
+
+def graph(database: sqlite3.Connection, run: str) -> dict[str, Any] | None:
+    """The run's graph."""
+    row = database.execute("SELECT graph FROM runs WHERE id = ?", (run,)).fetchone()
+    found: dict[str, Any] | None = json.loads(row[0]) if row and row[0] else None
+    return found
+
+
+def newest(database: sqlite3.Connection, limit: int) -> list[Run]:
+    """The newest runs, the newest first."""
+    found = database.execute("SELECT run FROM runs ORDER BY started DESC LIMIT ?", (limit,))
+    return [run for (text,) in found if (run := _run(text)) is not None]
+
+
+def unended(database: sqlite3.Connection) -> list[Run]:
+    """The runs that nobody has ended, with the lines that are really there."""
+    found = []
+    for (text,) in database.execute("SELECT run FROM runs WHERE ended IS NULL").fetchall():
+        if (run := _run(text)) is not None:
+            row = database.execute(
+                "SELECT first + count FROM log WHERE run = ? ORDER BY first DESC LIMIT 1", (run.id,)
+            ).fetchone()
+            found.append(run.model_copy(update={"lines": row[0] if row else 0}))
+    return found
+
+
+def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> LogPage:
+    """Lines of a log from this offset on; the page's `since` is later where older ones are not kept."""
+    found: list[dict[str, Any]] = []
+    start = since
+    rows = database.execute(
+        "SELECT first, lines FROM log WHERE run = ? AND first + count > ? ORDER BY first", (run, since)
+    )
+    for first, text in rows:
+        chunk = json.loads(text)
+        if not found:
+            start = max(since, first)
+            chunk = chunk[start - first :]
+        elif first != start + len(found):  # a write that failed: what follows is another page
+            break
+        found.extend(chunk)
+        if len(found) >= limit:
+            break
+    rows.close()
+    found = found[:limit]
+    return LogPage(since=start, next=start + len(found), lines=found)
+
+
+def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int:
+    """Forget ended runs that `runs` newer ones follow, and lines that `lines` newer ones follow; how many rows."""
+    old = [
+        id
+        for (id,) in database.execute(
+            "SELECT id FROM runs WHERE ended IS NOT NULL ORDER BY started DESC LIMIT -1 OFFSET ?", (runs,)
+        )
+    ]
+    gone = 0
+    for id in old[:most]:
+        gone += database.execute("DELETE FROM log WHERE run = ?", (id,)).rowcount
+        gone += database.execute("DELETE FROM runs WHERE id = ?", (id,)).rowcount
+    for id, oldest, end in database.execute(ENDS_OF_LOGS).fetchall():
+        if oldest is not None and end - oldest > lines:
+            forget = "DELETE FROM log WHERE run = ? AND first < ? AND first + count <= ?"
+            gone += database.execute(forget, (id, end - lines, end - lines)).rowcount
+    return gone
+
+
+def _run(text: str) -> Run | None:
+    try:
+        return Run.model_validate_json(text)
+    except ValidationError as error:
+        log.warning("the store has a run that makes no sense, and is left alone: %s", error.errors()[0]["msg"])
+        return None

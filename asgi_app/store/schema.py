@@ -1,0 +1,83 @@
+"""The shape of the file, as the steps that led there: a file of any older version is brought up to date on start."""
+
+from __future__ import annotations
+
+import sqlite3
+
+# One script a version; never changed once released, only followed by another.
+MIGRATIONS = (
+    """
+    CREATE TABLE IF NOT EXISTS lights (
+        id TEXT PRIMARY KEY,
+        look TEXT NOT NULL  -- JSON of models.Look
+    ) WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE people (
+        name TEXT PRIMARY KEY  -- whoever was ever here: can be written to while away
+    ) WITHOUT ROWID;
+
+    CREATE TABLE threads (
+        thread TEXT PRIMARY KEY,  -- models.Thread.key
+        n INTEGER NOT NULL,       -- the number of its last message, also when that is not kept any more
+        at REAL NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE members (  -- of private threads
+        person TEXT NOT NULL,
+        thread TEXT NOT NULL,
+        PRIMARY KEY (person, thread)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        thread TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        recipient TEXT,
+        msg TEXT NOT NULL,  -- JSON
+        at REAL NOT NULL,
+        client_id TEXT
+    );
+    CREATE UNIQUE INDEX messages_in_order ON messages (thread, n);
+    CREATE UNIQUE INDEX messages_once ON messages (sender, client_id) WHERE client_id IS NOT NULL;
+
+    CREATE TABLE marks (
+        thread TEXT NOT NULL,
+        person TEXT NOT NULL,
+        delivered INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        PRIMARY KEY (thread, person)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        started REAL NOT NULL,
+        ended REAL,
+        run TEXT NOT NULL,  -- JSON of models.Run
+        graph TEXT          -- JSON
+    );
+    CREATE INDEX runs_by_start ON runs (started);
+
+    CREATE TABLE log (
+        run TEXT NOT NULL,
+        first INTEGER NOT NULL,  -- offset of the first line
+        count INTEGER NOT NULL,
+        lines TEXT NOT NULL,     -- JSON list
+        PRIMARY KEY (run, first)
+    ) WITHOUT ROWID;
+    """,
+)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def migrate(database: sqlite3.Connection) -> None:
+    """Bring the file up to date, each step whole or not at all. Raises `sqlite3.Error`."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    for number in range(version, SCHEMA_VERSION):
+        try:
+            database.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT")
+        except sqlite3.Error:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise

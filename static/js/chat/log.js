@@ -1,0 +1,258 @@
+// The messages of the open thread: days, groups, own ones with how far they have come, and the place to read on.
+
+import { t } from '../words.js';
+import { arrange, avatar, icon, inText, make, write } from './dom.js';
+import { delivery, isRoom, nameOf } from './state.js';
+import { dayInWords, dayOf, exactTimeOf, timeOf } from './times.js';
+
+const TOGETHER = 300; // seconds between two messages of one person that stand as one group
+const NEAR_TOP = 400; // px from the top where older messages are asked for
+const NEAR_END = 90; // px from the end within which the end is what one is reading
+const LONG = 3000; // characters shown of a message before one asks for the rest
+const SIGNS = {
+  waiting: 'sign-clock',
+  sending: 'sign-clock',
+  stored: 'sign-tick',
+  delivered: 'sign-ticks',
+  read: 'sign-ticks',
+  refused: 'alert',
+};
+
+export class Log {
+  /**
+   * `earlier()` asks for older messages, `read()` says that what is on the screen may have changed,
+   * `retry(client_id)` and `discard(client_id)` are for a message that was refused.
+   */
+  constructor({ earlier, read, retry, discard }) {
+    const part = (id) => document.getElementById(id);
+    this._scroller = part('scroller');
+    this._list = part('log');
+    this._empty = part('log-empty');
+    this._latest = part('to-latest');
+    this._do = { earlier, read, retry, discard };
+    this._rows = new Map();
+    this._key = null;
+    this._drawn = null;
+    this._stick = true; // whether the end is kept in sight
+    this._scroller.addEventListener('scroll', () => this._scrolled(), { passive: true });
+    // The keyboard of a phone, a longer draft, a window made smaller: the last message stays above the composer.
+    new ResizeObserver(() => this._stick && this._toEnd()).observe(this._scroller);
+    this._latest.addEventListener('click', () => {
+      this._toEnd();
+      document.getElementById('say').focus();
+    });
+  }
+
+  get atEnd() {
+    return this._stick;
+  }
+
+  toEnd() {
+    this._stick = true;
+  }
+
+  render(state, thread) {
+    const today = dayOf(Date.now() / 1000);
+    const drawn = [thread, state.me, today];
+    if (this._drawn?.every((part, at) => part === drawn[at])) return;
+    this._drawn = drawn;
+    const switched = this._key !== thread.key;
+    if (switched) this._begin(thread);
+    const first = this._list.querySelector('.message');
+    const stood = bottomOf(first);
+    const items = itemsOf(thread, state.me);
+    const rows = items.map((item) => this._row(item));
+    arrange(this._list, rows);
+    const kept = new Set(items.map(({ key }) => key));
+    for (const key of this._rows.keys()) if (!kept.has(key)) this._rows.delete(key);
+    this._renderEmpty(thread, items);
+
+    if (this._fresh && thread.loaded) {
+      this._fresh = false;
+      const mark = this._list.querySelector('.new-mark');
+      if (mark) this._scroller.scrollTop = Math.max(mark.offsetTop - 80, 0);
+      else this._toEnd();
+    } else if (this._stick) {
+      this._toEnd();
+    } else if (first?.isConnected) {
+      this._scroller.scrollTop += bottomOf(first) - stood; // older ones came above: what one reads stays where it is
+    }
+    this._scrolled();
+  }
+
+  _begin(thread) {
+    this._key = thread.key;
+    this._rows.clear();
+    this._list.replaceChildren();
+    this._stick = true;
+    this._fresh = true; // to be scrolled to where reading goes on, once there is something
+    this._list.setAttribute('aria-label', t('chat_messages_of', { name: nameOf(thread.key) }));
+  }
+
+  _toEnd() {
+    this._scroller.scrollTop = this._scroller.scrollHeight;
+    this._stick = true;
+  }
+
+  _scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this._scroller;
+    this._stick = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    const thread = this._drawn?.[0];
+    if (!thread) return;
+    if (thread.loaded && thread.more && !thread.loading && scrollTop < NEAR_TOP) this._do.earlier();
+    const below = thread.n - thread.read;
+    this._latest.hidden = this._stick;
+    write(this._latest.querySelector('span'), below > 0 ? t('chat_to_new', { n: below }) : t('chat_to_latest'));
+    this._do.read();
+  }
+
+  _renderEmpty(thread, items) {
+    const nothing = thread.loaded && !items.some(({ message, pending }) => message || pending);
+    const name = nameOf(thread.key);
+    this._empty.hidden = !nothing && thread.loaded;
+    this._empty.classList.toggle('waiting', !thread.loaded);
+    this._empty.classList.toggle('bad', Boolean(thread.problem));
+    if (!thread.loaded) return write(this._empty, t('chat_loading'));
+    if (thread.problem) return write(this._empty, thread.problem.detail);
+    write(this._empty, isRoom(thread.key) ? t('chat_empty_room') : t('chat_empty_private', { name }));
+  }
+
+  _row(item) {
+    let row = this._rows.get(item.key);
+    if (!row) {
+      row = item.make(item);
+      this._rows.set(item.key, row);
+    }
+    item.update?.(row, item, this._do);
+    return row;
+  }
+}
+
+/** Where a row ends: at its beginning the name goes away when an older message of the same person comes before it. */
+function bottomOf(row) {
+  return row ? row.offsetTop + row.offsetHeight : 0;
+}
+
+// --- what stands in the log --------------------------------------------------------------------------------
+
+/** One item a row, each with a key that stays its own; an own message keeps its row once it is stored. */
+function itemsOf(thread, me) {
+  const { messages, pending, new_after: read } = thread;
+  const items = [];
+  const all = [
+    ...messages.map((message) => ({ from: message.from, at: message.at, msg: message.msg, message })),
+    ...pending.map((one) => ({ from: me, at: one.at, msg: one.msg, pending: one })),
+  ];
+  const lastOwn = all.findLast(({ from, message }) => message && from === me);
+  if (thread.loaded && !thread.more && messages.length) items.push({ key: 'beginning', make: () => note('chat_beginning') });
+  else items.push({ key: 'above', make: () => make('li', { className: 'above' }) });
+  let before = null;
+  for (const one of all) {
+    const day = dayOf(one.at);
+    const newDay = !before || day !== dayOf(before.at);
+    if (newDay) items.push({ key: `day ${day} ${one.message?.n ?? one.pending.client_id}`, at: one.at, make: dayRow, update: updateDay });
+    const isNew = read !== null && one.message?.n === read + 1 && one.from !== me;
+    if (isNew) items.push({ key: 'new', make: () => make('li', { className: 'new-mark' }, make('span', { textContent: t('chat_new') })) });
+    const goesOn = before && !newDay && !isNew && before.from === one.from && one.at - before.at < TOGETHER;
+    if (goesOn) items.at(-1).last = false;
+    const client = one.pending?.client_id ?? (one.from === me && one.message.client_id);
+    items.push({
+      ...one,
+      key: client ? `own ${client}` : `${one.from === me ? 'own' : 'message'} number ${one.message.n}`,
+      own: one.from === me,
+      first: !goesOn,
+      last: true,
+      showsDelivery: one === lastOwn,
+      delivery: one.from === me && one.message ? delivery(thread, one.message, me) : null,
+      room: isRoom(thread.key),
+      make: messageRow,
+      update: updateMessage,
+    });
+    before = one;
+  }
+  return items;
+}
+
+function note(word) {
+  return make('li', { className: 'note', textContent: t(word) });
+}
+
+function dayRow() {
+  return make('li', { className: 'day' }, make('span'));
+}
+
+function updateDay(row, { at }) {
+  write(row.firstElementChild, dayInWords(at));
+}
+
+function messageRow({ from, msg, own }) {
+  const row = make('li', { className: own ? 'message own' : 'message' });
+  const author = make('p', { className: 'author' }, own ? null : avatar(from), make('strong', { textContent: from }));
+  const meta = make('p', { className: 'meta' }, make('time'), make('span', { className: 'delivery' }));
+  row.append(author, make('div', { className: 'bubble' }, ...body(msg), meta), make('div', { className: 'trouble-row' }));
+  return row;
+}
+
+/** The text of a message, or its JSON as it is; a very long one is opened by hand. */
+function body(msg) {
+  const isText = typeof msg === 'string';
+  const whole = isText ? msg : JSON.stringify(msg, null, 2);
+  const long = whole.length > LONG;
+  const shown = long ? `${whole.slice(0, LONG)}…` : whole;
+  const text = isText ? make('p', { className: 'text', dir: 'auto' }, shown) : make('pre', { className: 'data' }, shown);
+  if (!isText) {
+    text.tabIndex = 0;
+    text.setAttribute('role', 'group');
+    text.setAttribute('aria-label', t('chat_data'));
+  }
+  if (!long) return [text];
+  const all = make('button', { type: 'button', className: 'link', textContent: t('chat_show_all', { n: whole.length }) });
+  all.addEventListener('click', () => {
+    text.textContent = whole;
+    all.remove();
+  });
+  return [text, all];
+}
+
+function updateMessage(row, item, { retry, discard }) {
+  const { own, first, last, at, message, pending, showsDelivery } = item;
+  row.classList.toggle('first', first);
+  row.classList.toggle('last', last);
+  row.classList.toggle('shows-delivery', Boolean(showsDelivery || pending));
+  const [name, by] = !own ? [null, []] : pending ? [pending.state, []] : [item.delivery.state, item.delivery.by];
+  const signature = `${name} ${by.length} ${pending?.problem?.detail ?? ''} ${at}`;
+  if (row.dataset.signature === signature) return;
+  row.dataset.signature = signature;
+  if (message) row.dataset.n = message.n;
+  const time = row.querySelector('time');
+  write(time, timeOf(at));
+  time.dateTime = new Date(at * 1000).toISOString();
+  time.title = exactTimeOf(at);
+  if (!own) return;
+  row.dataset.delivery = name;
+  const words = deliveryInWords(name, by, item.room);
+  const sign = row.querySelector('.delivery');
+  sign.replaceChildren(icon(SIGNS[name]), make('span', { textContent: words }));
+  sign.title = by.length ? `${words}: ${by.join(', ')}` : words;
+  renderTrouble(row.querySelector('.trouble-row'), pending, { retry, discard });
+}
+
+function deliveryInWords(name, by, room) {
+  if (name === 'refused') return t('chat_not_sent');
+  if (name === 'read' && room) return t('chat_read_by', { n: by.length });
+  return t(`chat_${name}`);
+}
+
+function renderTrouble(box, pending, { retry, discard }) {
+  if (pending?.state !== 'refused') return box.replaceChildren();
+  const again = make('button', { type: 'button', className: 'link', textContent: t('chat_retry') });
+  const drop = make('button', { type: 'button', className: 'link', textContent: t('chat_discard') });
+  again.addEventListener('click', () => retry(pending.client_id));
+  drop.addEventListener('click', () => discard(pending.client_id));
+  box.replaceChildren(make('span', { textContent: pending.problem?.detail ?? '' }), again, drop);
+}
+
+/** What a screen reader says of a message that came. */
+export function spoken({ from, msg }) {
+  return t('chat_spoken', { from, text: inText(msg).slice(0, 300) });
+}

@@ -1,0 +1,158 @@
+// The chat page as a whole: `render(state)` puts the state on it.
+
+import { renderMark } from '../view/mark.js';
+import { Notices } from '../view/notices.js';
+import { showUnread } from '../unread.js';
+import { t } from '../words.js';
+import { Composer } from './composer.js';
+import { arrange, avatar, icon, make, write } from './dom.js';
+import { Log, spoken } from './log.js';
+import { Side } from './side.js';
+import { isRoom, nameOf, threadOf, typists, unread } from './state.js';
+
+const BLINK = 1500; // ms without a connection that only the mark tells
+const SPOKEN_KEPT = 5; // lines
+
+export class ChatView {
+  /** `acts` are what people do: say, typing, earlier, read, retry, discard, join, leave, back, name, reconnect, dismiss. */
+  constructor(acts, followed) {
+    const part = (id) => document.getElementById(id);
+    this._acts = acts;
+    this._followed = followed;
+    this._parts = {
+      mark: part('mark'),
+      chat: part('chat'),
+      notKept: part('not-kept'),
+      lost: part('lost'),
+      face: part('talk-face'),
+      name: part('talk-name'),
+      what: part('talk-what'),
+      leave: part('leave'),
+      typing: part('typing'),
+      askName: part('ask-name'),
+      nameForm: part('name-form'),
+      nameProblem: part('name-problem'),
+      newRoom: part('new-room'),
+      roomForm: part('room-form'),
+      roomProblem: part('room-problem'),
+      spoken: part('spoken'),
+    };
+    this.log = new Log(acts);
+    this.composer = new Composer(acts);
+    this._side = new Side();
+    this._notices = new Notices(part('notices'), acts.dismiss);
+    this._open = undefined;
+    this._asking = false; // whether the name is asked for
+    this._nameMistake = '';
+    part('back').addEventListener('click', acts.back);
+    this._parts.leave.addEventListener('click', () => acts.leave());
+    this._parts.lost.querySelector('button').addEventListener('click', acts.reconnect);
+    this._listenToForms();
+  }
+
+  render(state) {
+    document.body.dataset.link = state.link.status;
+    document.body.dataset.view = state.open ? 'thread' : 'list';
+    renderMark(this._parts.mark, state.link);
+    this._notices.render(state.notices);
+    this._renderNotKept(state.storage);
+    this._renderAskName(state);
+    this._side.render(state, this._followed());
+    const threads = Object.values(state.threads);
+    const counted = threads.filter(({ key }) => !isRoom(key) || this._followed().includes(nameOf(key)));
+    showUnread(state.me ? counted.reduce((sum, thread) => sum + unread(thread), 0) : 0);
+    if (state.open) this._renderTalk(state, threadOf(state, state.open));
+    this._open = state.open;
+  }
+
+  /** Have a screen reader say a message that came to the open thread. */
+  speak(message) {
+    const { spoken: box } = this._parts;
+    box.append(make('p', { textContent: spoken(message) }));
+    while (box.children.length > SPOKEN_KEPT) box.firstElementChild.remove();
+  }
+
+  // --- the open thread -----------------------------------------------------------------------------------------
+
+  _renderTalk(state, thread) {
+    const { face, name, what, leave, typing, lost } = this._parts;
+    const called = nameOf(thread.key);
+    if (this._open !== state.open) {
+      arrange(face, [isRoom(thread.key) ? make('span', { className: 'avatar room-sign' }, icon('sign-hash')) : avatar(called)]);
+      write(name, called);
+      leave.setAttribute('aria-label', t('chat_leave_room', { room: called }));
+      document.title = `${called} · Pilot Light`;
+    }
+    leave.hidden = !isRoom(thread.key) || called === 'lobby';
+    write(what, inShort(state, thread));
+    what.classList.toggle('here', !isRoom(thread.key) && called in state.people);
+
+    const names = typists(thread);
+    typing.classList.toggle('some', names.length > 0);
+    write(typing.querySelector('.typing-words'), names.length ? t('chat_typing', { names }) : '');
+
+    const { status, since } = state.link;
+    const down = status === 'reconnecting' || status === 'offline';
+    lost.hidden = !down || (status === 'reconnecting' && Date.now() - since < BLINK);
+    this.composer.render(thread.key);
+    this.log.render(state, thread);
+  }
+
+  // --- what stands around it -----------------------------------------------------------------------------------
+
+  _renderNotKept({ kept, reason }) {
+    const { notKept } = this._parts;
+    notKept.hidden = kept;
+    write(notKept.querySelector('span'), kept ? '' : t('chat_not_kept'));
+    notKept.title = reason ?? '';
+  }
+
+  _renderAskName(state) {
+    const { chat, askName, nameForm, nameProblem } = this._parts;
+    const asking = !state.me || Boolean(state.name_problem);
+    askName.hidden = !asking;
+    chat.classList.toggle('nameless', asking);
+    for (const part of chat.querySelectorAll('.side, .people, .talk')) part.inert = asking;
+    write(nameProblem, state.name_problem?.detail ?? this._nameMistake);
+    if (asking && !this._asking) {
+      nameForm.elements.name.value = state.me;
+      nameForm.elements.name.focus();
+    }
+    this._asking = asking;
+  }
+
+  _listenToForms() {
+    const { nameForm, nameProblem, newRoom, roomForm, roomProblem } = this._parts;
+    nameForm.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this._nameMistake = nameForm.elements.name.value.trim() ? '' : t('chat_name_empty');
+      write(nameProblem, this._nameMistake);
+      if (!this._nameMistake) this._acts.name(nameForm.elements.name.value);
+    });
+
+    const show = (shown) => {
+      roomForm.hidden = !shown;
+      newRoom.setAttribute('aria-expanded', shown);
+      roomForm.reset();
+      write(roomProblem, '');
+      if (shown) roomForm.elements.room.focus();
+      else newRoom.focus();
+    };
+    newRoom.addEventListener('click', () => show(roomForm.hidden));
+    roomForm.addEventListener('keydown', (event) => event.key === 'Escape' && show(false));
+    roomForm.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      const problem = await this._acts.join(roomForm.elements.room.value);
+      if (problem) write(roomProblem, problem.detail);
+      else show(false);
+    });
+  }
+}
+
+function inShort(state, { key, n }) {
+  if (isRoom(key)) return t('chat_room_what', { n });
+  const person = state.people[nameOf(key)];
+  if (!person) return t('chat_away');
+  const many = person.devices.length;
+  return many > 1 ? `${t('chat_here')} · ${t('chat_devices', { n: many })}` : t('chat_here');
+}

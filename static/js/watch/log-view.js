@@ -1,0 +1,466 @@
+// The log on the page: a window of rows that moves over the lines the page has, filter, search, follow.
+//
+// A log may have a hundred thousand lines, the state holds some thousands of them, and the page at most WINDOW.
+
+import { language, t } from '../words.js';
+import { RANKS, look, rank, reading, timeOf } from './lines.js';
+
+const WINDOW = 400; // rows in the page
+const BEFORE = 150; // of them above the one the reader is at
+const NEAR = 700; // px from the end of the rows: time to bring more
+const AT_END = 6; // px
+const LONGEST = 4000; // characters of one line that are shown
+const SEARCH_PAUSE = 120; // ms
+
+const number = new Intl.NumberFormat(language);
+
+export class LogView {
+  /**
+   * `more(direction)` brings "older" or "newer" lines, `fill(gap)` those of a gap, `latest()` the newest;
+   * `follow(is)` says whether the log is followed.
+   */
+  constructor(box, { more, fill, follow, latest }) {
+    const find = (selector) => box.querySelector(selector);
+    this._acts = { more, fill, follow, latest };
+    this._parts = {
+      scroller: find('.log-lines'),
+      rows: find('.rows'),
+      older: find('.older'),
+      newer: find('.newer'),
+      ended: find('.ended'),
+      nothing: find('.nothing'),
+      latest: find('.to-latest'),
+      search: find('.search input'),
+      count: find('.hits'),
+      previous: find('[data-hit="previous"]'),
+      next: find('[data-hit="next"]'),
+      only: find('.only-hits'),
+    };
+    this._rows = new Map(); // of the items on the page, by key
+    this._watch = null;
+    this._from = 0; // offset at which the window begins, while it does not follow
+    this._least = RANKS.all;
+    this._query = '';
+    this._only = false;
+    this._hit = null; // offset of the hit one is at
+    this._still = false; // at a hit: it stays where it is until somebody scrolls
+    this._cache = {};
+    this._listen();
+  }
+
+  render(watch, run) {
+    if (watch.run !== this._watch?.run) this._reset();
+    this._watch = watch;
+    this._run = run;
+    this._draw();
+  }
+
+  /** The least level that is shown: a key of RANKS. */
+  show(level) {
+    this._keepPlace();
+    this._least = RANKS[level];
+    this._draw();
+  }
+
+  _reset() {
+    this._rows.clear();
+    this._parts.rows.replaceChildren();
+    this._hit = null;
+    this._from = 0;
+    this._parts.search.value = '';
+    this._query = '';
+  }
+
+  // --- what is shown ---------------------------------------------------------------------------------------
+
+  /** The items that pass the filters, and the offsets of the hits among them; the same as long as nothing changes. */
+  _passing() {
+    const { items } = this._watch.log;
+    const { _least: least, _query: query, _only: only, _cache: known } = this;
+    if (known.items === items && known.least === least && known.query === query && known.only === only) return known;
+    const hits = [];
+    const wanted = only && query;
+    const all = least === 0 && !query;
+    const shown = all
+      ? items
+      : items.filter((item) => {
+          if (item.upto) return true;
+          if (rank(item.line) < least) return false;
+          const hit = query && reading(item.line).text.toLowerCase().includes(query);
+          if (hit) hits.push(item.n);
+          return !wanted || hit;
+        });
+    this._cache = { items, least, query, only, shown, hits };
+    return this._cache;
+  }
+
+  _slice(shown) {
+    if (this._watch.follow) return { begin: Math.max(shown.length - WINDOW, 0), end: shown.length };
+    const begin = Math.max(Math.min(place(shown, this._from), shown.length - WINDOW), 0);
+    return { begin, end: Math.min(begin + WINDOW, shown.length) };
+  }
+
+  _draw() {
+    const { log, follow } = this._watch;
+    const { shown, hits } = this._passing();
+    const { begin, end } = this._slice(shown);
+    this._span = { begin, end, all: shown.length };
+    const anchor = follow ? null : this._anchor();
+    this._arrange(shown.slice(begin, end));
+    if (!follow && shown[begin]) this._from = shown[begin].n;
+    this._renderEnds(log, shown);
+    this._renderHits(hits);
+    if (follow) this._toEnd();
+    else this._restore(anchor);
+    // Once this is laid out, there may be room for more above.
+    if (!follow && log.known) this._check(false);
+  }
+
+  /** Put these items' rows on the page, with as few changes as it takes. */
+  _arrange(items) {
+    const { rows } = this._parts;
+    const wanted = new Map(items.map((item) => [keyOf(item), item]));
+    for (const [key, { element }] of this._rows) {
+      if (wanted.has(key)) continue;
+      element.remove();
+      this._rows.delete(key);
+    }
+    let before = rows.firstChild;
+    for (const [key, item] of wanted) {
+      let row = this._rows.get(key);
+      if (!row || row.item !== item || row.query !== this._query) {
+        const element = item.upto ? this._gap(item) : makeRow(item, this._query);
+        if (row) {
+          if (row.element === before) before = before.nextSibling;
+          row.element.remove();
+        }
+        row = { element, item, query: this._query };
+        this._rows.set(key, row);
+      }
+      if (row.element === before) before = before.nextSibling;
+      else rows.insertBefore(row.element, before);
+      row.element.classList.toggle('at-hit', item.n === this._hit);
+    }
+  }
+
+  _renderEnds(log, shown) {
+    const { older, newer, ended, nothing, latest } = this._parts;
+    const { begin, end } = this._span;
+    older.hidden = begin > 0 || log.first <= log.oldest || !log.known;
+    if (!older.hidden) write(older, t('watch_older', { n: number.format(log.first) }));
+    newer.hidden = log.tail || end < shown.length;
+    const over = this._run?.state === 'ended' && log.tail && log.next >= this._run.lines && end === shown.length;
+    ended.hidden = !over;
+    if (over) {
+      write(ended.lastElementChild, endInWords(this._run));
+      ended.dataset.outcome = this._run.outcome ?? 'done';
+    }
+    nothing.hidden = shown.some((item) => !item.upto);
+    const running = this._run && this._run.state !== 'ended';
+    const empty = running ? 'watch_no_lines' : 'watch_no_lines_ever';
+    write(nothing, t(!log.known ? 'watch_reading' : log.items.length ? 'watch_no_match' : empty));
+    latest.hidden = this._watch.follow;
+    const behind = log.end - log.next;
+    const more = behind > 0 ? t('watch_latest_more', { n: number.format(behind) }) : t('watch_latest');
+    write(latest.lastElementChild, more);
+  }
+
+  _renderHits(hits) {
+    const { count, previous, next, only } = this._parts;
+    const at = hits.indexOf(this._hit);
+    count.hidden = !this._query;
+    const all = hits.length ? number.format(hits.length) : t('watch_no_hits');
+    write(count, at < 0 ? all : `${number.format(at + 1)} / ${all}`);
+    previous.disabled = next.disabled = !hits.length;
+    only.disabled = !this._query;
+    only.setAttribute('aria-pressed', this._only);
+  }
+
+  _gap({ n, upto, href }) {
+    const element = make('div', 'row gap');
+    element.dataset.n = n;
+    const { run } = this._watch;
+    const text = t('watch_gap', { from: number.format(n), upto: number.format(upto - 1) });
+    const load = Object.assign(make('button', 'button', t('watch_load')), { type: 'button' });
+    load.addEventListener('click', () => this._acts.fill({ n, upto }));
+    const link = Object.assign(make('a', '', t('watch_raw')), {
+      href: href ?? `/runs/${encodeURIComponent(run)}/log?from=${n}`,
+      target: '_blank',
+    });
+    element.append(make('span', '', text), link, load);
+    return element;
+  }
+
+  // --- where the reader is ---------------------------------------------------------------------------------
+
+  _anchor() {
+    const { scroller, rows } = this._parts;
+    const top = scroller.scrollTop;
+    const all = rows.children;
+    let low = 0;
+    let high = all.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (all[middle].offsetTop + all[middle].offsetHeight > top) high = middle;
+      else low = middle + 1;
+    }
+    const element = all[low];
+    return element ? { element, below: element.offsetTop - top } : null;
+  }
+
+  _restore(anchor) {
+    if (!anchor?.element.isConnected) return;
+    const top = anchor.element.offsetTop - anchor.below;
+    if (Math.abs(top - this._parts.scroller.scrollTop) >= 1) this._parts.scroller.scrollTop = top;
+  }
+
+  _toEnd() {
+    const { scroller } = this._parts;
+    if (atEnd(scroller)) return;
+    scroller.scrollTop = scroller.scrollHeight;
+  }
+
+  /** Before the filter changes: the window goes on from the line that is at the top now. */
+  _keepPlace() {
+    const row = this._anchor()?.element;
+    if (row && this._watch && !this._watch.follow) this._goTo(Number(row.dataset.n ?? this._from));
+  }
+
+  _goTo(n) {
+    const { shown } = this._passing();
+    this._from = shown[Math.max(place(shown, n) - BEFORE, 0)]?.n ?? 0;
+  }
+
+  _scrolled() {
+    if (!this._watch?.log.known) return;
+    const { scroller } = this._parts;
+    const { end, all } = this._span;
+    const follow = !this._still && atEnd(scroller) && end === all && this._watch.log.tail;
+    if (follow !== this._watch.follow) {
+      if (!follow) this._from = this._firstOnPage();
+      this._acts.follow(follow);
+    }
+    this._check(true);
+  }
+
+  _firstOnPage() {
+    return Number(this._parts.rows.firstElementChild?.dataset.n ?? 0);
+  }
+
+  /** Near an end of the window: move it on. At an end of what the page has, bring more to who scrolls there. */
+  _check(scrolls) {
+    const { scroller } = this._parts;
+    const { begin, end, all } = this._span;
+    const { log, follow } = this._watch;
+    if (follow || !scroller.clientHeight) return;
+    const top = scroller.scrollTop;
+    const below = scroller.scrollHeight - top - scroller.clientHeight;
+    if (top < NEAR && begin > 0) this._shift();
+    else if (below < NEAR && end < all) this._shift();
+    else if (!scrolls) return;
+    else if (top < NEAR && begin === 0 && log.first > log.oldest) this._acts.more('older');
+    else if (below < NEAR && end === all && !log.tail) this._acts.more('newer');
+  }
+
+  _shift() {
+    const row = this._anchor()?.element;
+    if (!row) return;
+    const before = this._from;
+    this._goTo(Number(row.dataset.n));
+    if (this._from !== before) requestAnimationFrame(() => this._draw());
+  }
+
+  // --- what people do --------------------------------------------------------------------------------------
+
+  _listen() {
+    const { scroller, search, previous, next, only, latest, older, newer } = this._parts;
+    let waiting = false;
+    scroller.addEventListener(
+      'scroll',
+      () => {
+        if (waiting) return;
+        waiting = true;
+        requestAnimationFrame(() => {
+          waiting = false;
+          this._scrolled();
+        });
+      },
+      { passive: true },
+    );
+    for (const touch of ['wheel', 'touchstart', 'pointerdown', 'keydown']) {
+      scroller.addEventListener(touch, () => (this._still = false), { passive: true });
+    }
+    // The first small step upward must win against the lines that come meanwhile.
+    scroller.addEventListener('wheel', ({ deltaY }) => deltaY < 0 && this._letGo(), { passive: true });
+    scroller.addEventListener('touchmove', () => !atEnd(scroller) && this._letGo(), { passive: true });
+    new ResizeObserver(() => this._watch?.follow && this._toEnd()).observe(scroller);
+
+    let pause = null;
+    search.addEventListener('input', () => {
+      clearTimeout(pause);
+      pause = setTimeout(() => this._search(search.value), SEARCH_PAUSE);
+    });
+    search.addEventListener('keydown', (event) => {
+      if (event.isComposing) return;
+      if (event.key === 'Enter') {
+        event.preventDefault();
+        clearTimeout(pause);
+        this._search(search.value);
+        this._hop(event.shiftKey ? 1 : -1);
+      }
+      if (event.key === 'Escape' && search.value) {
+        event.preventDefault();
+        search.value = '';
+        this._search('');
+      }
+    });
+    // A log is read from its end: the next hit is the one before.
+    previous.addEventListener('click', () => this._hop(-1));
+    next.addEventListener('click', () => this._hop(1));
+    only.addEventListener('click', () => {
+      this._keepPlace();
+      this._only = !this._only;
+      this._draw();
+    });
+    latest.addEventListener('click', () => {
+      this._still = false;
+      this._acts.latest();
+    });
+    older.addEventListener('click', () => this._acts.more('older'));
+    newer.addEventListener('click', () => this._acts.more('newer'));
+  }
+
+  _letGo() {
+    const { scroller } = this._parts;
+    if (!this._watch?.follow || scroller.scrollHeight <= scroller.clientHeight) return;
+    this._from = this._firstOnPage();
+    this._acts.follow(false);
+  }
+
+  _search(text) {
+    const query = text.toLowerCase();
+    if (query === this._query || !this._watch) return;
+    this._keepPlace();
+    this._query = query;
+    if (!query) this._hit = null;
+    this._draw();
+  }
+
+  /** To the hit before (-1) or after (1) this one; the first of all is the newest. */
+  _hop(step) {
+    const { hits } = this._passing();
+    if (!hits.length) return;
+    const at = hits.indexOf(this._hit);
+    const to = at < 0 ? hits.length - 1 : (at + step + hits.length) % hits.length;
+    this._hit = hits[to];
+    this._goTo(this._hit);
+    this._still = true;
+    this._acts.follow(false);
+    this._watch = { ...this._watch, follow: false };
+    this._draw();
+    const row = this._rows.get(String(this._hit))?.element;
+    const { scroller } = this._parts;
+    if (row) scroller.scrollTop = row.offsetTop - (scroller.clientHeight - row.offsetHeight) / 2;
+  }
+}
+
+// --- rows --------------------------------------------------------------------------------------------------
+
+function keyOf(item) {
+  return item.upto ? `${item.n}-${item.upto}` : String(item.n);
+}
+
+/** Index of the first item that is at or after this offset. */
+function place(items, n) {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((items[middle].upto ?? items[middle].n + 1) > n) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function makeRow({ n, line }, query) {
+  const row = make('div', 'row');
+  row.dataset.n = n;
+  row.dataset.level = look(line);
+  const { short, full } = timeOf(line);
+  const offset = make('span', 'offset', number.format(n));
+  const time = Object.assign(make('time', 'at', short), { title: full });
+  const said = make('span', 'said');
+  // Colour alone would tell those who see it; a level of another name is called by it.
+  if (look(line) !== line.level) said.append(make('span', 'level-name', String(line.level ?? '')));
+  else if (line.level !== 'info') said.append(make('span', 'unseen', `${t(`watch_level_${line.level}`)}: `));
+  const { text, parts } = reading(line);
+  if (parts && text.length <= LONGEST) {
+    let begin = 0;
+    for (const part of parts) {
+      const piece = make('span', `${part.colour ? `ansi-${part.colour}` : ''}${part.bold ? ' bold' : ''}`);
+      mark(piece, part.text, query, text, begin);
+      begin += part.text.length;
+      said.append(piece);
+    }
+  } else {
+    const shown = text.slice(0, LONGEST);
+    const more = text.length - shown.length;
+    mark(said, shown, query, shown, 0);
+    if (more) said.append(make('span', 'cut', t('watch_cut', { n: number.format(more) })));
+  }
+  if (line.sign !== undefined && line.sign !== null && line.sign !== false) {
+    row.classList.add('sign');
+    said.append(make('span', 'sign-mark', typeof line.sign === 'string' ? line.sign : t('watch_sign')));
+  }
+  row.append(offset, time, said);
+  return row;
+}
+
+/** `piece`, which begins at `begin` of the whole text, with the hits marked; one may reach over several pieces. */
+function mark(element, piece, query, whole, begin) {
+  const lower = query && whole.toLowerCase();
+  if (!query || lower.length !== whole.length) {
+    element.append(piece);
+    return;
+  }
+  let at = begin;
+  const end = begin + piece.length;
+  let hit = lower.indexOf(query, Math.max(begin - query.length + 1, 0));
+  while (hit >= 0 && hit < end) {
+    const from = Math.max(hit, at);
+    const upto = Math.min(hit + query.length, end);
+    if (from > at) element.append(whole.slice(at, from));
+    if (upto > from) element.append(make('mark', '', whole.slice(from, upto)));
+    at = Math.max(at, upto);
+    hit = lower.indexOf(query, hit + query.length);
+  }
+  if (at < end) element.append(whole.slice(at, end));
+}
+
+function endInWords(run) {
+  const seconds = run.ended_at ? run.ended_at - run.started_at : null;
+  const said = [t(`watch_outcome_${run.outcome ?? 'done'}`)];
+  if (run.exit_code !== null && run.exit_code !== undefined) said.push(t('watch_exit', { code: run.exit_code }));
+  if (seconds !== null) said.push(t('watch_took', { time: duration(seconds) }));
+  return said.join(' · ');
+}
+
+/** "3 min 20 s". */
+export function duration(seconds) {
+  const whole = Math.max(Math.round(seconds), 0);
+  if (whole < 60) return t('watch_s', { s: seconds < 9.95 && seconds > 0 ? seconds.toFixed(1) : whole });
+  if (whole < 3600) return t('watch_min', { min: Math.floor(whole / 60), s: whole % 60 });
+  return t('watch_h', { h: Math.floor(whole / 3600), min: Math.floor((whole % 3600) / 60) });
+}
+
+function atEnd({ scrollHeight, scrollTop, clientHeight }) {
+  return scrollHeight - scrollTop - clientHeight < AT_END;
+}
+
+function make(tag, className, textContent = '') {
+  return Object.assign(document.createElement(tag), { className, textContent });
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

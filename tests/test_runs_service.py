@@ -1,0 +1,94 @@
+"""Runs in one process, with a store that fails when a test wants it to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from asgi_app.errors import NotStored, Restarting
+from asgi_app.models import Actor, Hardware, LightSpec, Lines, NewRun, WatchRun
+from asgi_app.service import Panel
+from asgi_app.service.runs import WATCHED, LiveRun, Runs
+from asgi_app.store import Store
+from asgi_app.store import runs as stored
+
+ADA = Actor(name="Ada", via="live")
+
+
+class Bench:
+    """A panel with runs, and a store in memory."""
+
+    def __init__(self) -> None:
+        self.store = Store(None)
+        self.store.open()
+        self.panel = Panel({"led": LightSpec(pin=21)}, Hardware(pins="mock", why="a test"))
+        self.runs = Runs(self.panel, self.store)
+
+    async def begin(self, id: str) -> LiveRun:
+        return await self.runs.begin(ADA, NewRun(name=id), id)
+
+    async def kept(self, id: str) -> list[str]:
+        page = await self.runs.lines(id, 0, 5000)
+        return [line["msg"] for line in page.lines]
+
+
+@pytest.fixture
+async def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the writes of log lines that fail; a test adds to it, and takes out."""
+    fail: list[int] = []
+    count = iter(range(1000))
+    write = stored.add_lines
+
+    def add_lines(database: sqlite3.Connection, run: str, first: int, lines: list[dict[str, object]]) -> None:
+        if next(count) in fail:
+            raise sqlite3.OperationalError("database or disk is full")
+        write(database, run, first, lines)
+
+    monkeypatch.setattr(stored, "add_lines", add_lines)
+    return fail
+
+
+async def test_what_was_not_stored_is_refused_kept_and_stored_by_the_retry(bench: Bench, failing: list[int]) -> None:
+    await bench.begin("build")
+    lines = [f"line {number}" for number in range(1000)]
+    failing.extend([0, 1])  # the first of two pieces, alone and in the transaction of both
+
+    with pytest.raises(NotStored):
+        await bench.runs.log("build", Lines(since=0, lines=lines))
+    failing.clear()
+    next = await bench.runs.log("build", Lines(since=0, lines=lines))
+
+    assert next == 1000
+    assert await bench.kept("build") == lines
+    assert await bench.runs.log("build", Lines(lines=["and on"])) == 1001
+    assert await bench.kept("build") == [*lines, "and on"]
+
+
+async def test_runs_that_have_ended_do_not_count_as_watched(bench: Bench) -> None:
+    with bench.panel.session(ADA) as session:
+        for number in range(WATCHED + 5):
+            live = await bench.begin(f"run{number}")
+            reply = await bench.panel.ask(ADA, WatchRun(run=f"run{number}"), session)
+            assert reply.ok, reply.problem
+            await bench.runs.end(live, 0)
+            await session.outbox.take()  # type: ignore[attr-defined]
+
+
+async def test_a_panel_that_stops_begins_nothing(bench: Bench) -> None:
+    live = await bench.begin("build")
+    bench.panel.stop_asking()
+    with pytest.raises(Restarting):
+        await bench.begin("another")
+    with pytest.raises(Restarting):
+        await bench.runs.add_lines(live, ["late"])
+    with pytest.raises(Restarting):
+        await bench.runs.signal(ADA, "build", "stop")
