@@ -40,7 +40,7 @@ from asgi_app.store import Retention, Store
 from asgi_app.ws.chat import chat_wire
 from asgi_app.ws.echo import echo
 from asgi_app.ws.live import live
-from asgi_app.ws.quartsocket import BoundedWebsocketConnection
+from asgi_app.ws.quartsocket import Connection
 from asgi_app.ws.sio import Namespace, PanelServer
 from asgi_app.ws.sio_led import LedEvents
 from asgi_app.ws.sio_panel import PanelWords
@@ -159,7 +159,7 @@ class House:
         )
         quart.config["MAX_CONTENT_LENGTH"] = self.settings.max_body
         quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # ask again each time (304): no page of half an upgrade
-        quart.asgi_websocket_class = BoundedWebsocketConnection
+        quart.asgi_websocket_class = Connection
         light = "led" if "led" in self.settings.lights else next(iter(self.settings.lights))
         origins = self.origins
         document_api(quart)

@@ -14,7 +14,7 @@ import logging
 import operator
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 T = TypeVar("T")
@@ -314,7 +314,132 @@ class Closed(Exception):
         self.reason = reason
 
 
-class Outbox:
+class Bell:
+    """Wakes whoever waits for it. (`asyncio.Event` remembers that it rang, and takes a kilobyte for that.)"""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] | None = None
+
+    def ring(self) -> None:
+        """Wake all who wait now."""
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            for future in waiting:
+                if not future.done():
+                    future.set_result(None)
+
+    async def wait(self) -> None:
+        """Return once it rings."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._waiting is None:
+            self._waiting = []
+        self._waiting.append(future)
+        await future
+
+
+class Outlet:
+    """The way out of one connection: straight to its wire while nothing waits, else by a task that writes what waits.
+
+    `direct` takes ready-made bytes while that is right: nothing waits, nothing is being written, the wire is open. The
+    task is there only as long as there is something to write, so a connection that keeps up has none.
+    """
+
+    __slots__ = (
+        "_again",
+        "_coalescer",
+        "_corked",
+        "_drain",
+        "_draining",
+        "_ready",
+        "_taken",
+        "_wire",
+        "direct",
+    )
+
+    def __init__(self, coalescer: Coalescer | None) -> None:
+        self.direct: Callable[[bytes], object] | None = None
+        self._coalescer = coalescer or Coalescer()
+        self._wire: Wire | None = None
+        self._drain: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._again = False
+        self._corked: list[bytes] | None = None
+        self._ready = Bell()
+        self._taken = Bell()
+
+    def is_clear(self) -> bool:
+        """Whether nothing waits, and nothing is in the way of what comes next."""
+        raise NotImplementedError
+
+    def attach(self, drain: Callable[[], Coroutine[Any, Any, None]], wire: Wire | None = None) -> None:
+        """From now on have `drain` write what waits, whenever something does; it returns when nothing does.
+
+        The wire, where the server offers one, is what `direct` writes to.
+        """
+        self._drain = drain
+        self._wire = wire
+        if wire is not None:
+            wire.watch(self._look)
+        self._stir()
+
+    async def detach(self) -> None:
+        """The connection is over: nothing more is written."""
+        self._drain = None
+        if self._wire is not None:
+            self._write_corked()
+            self._wire.watch(None)
+            self._wire = self.direct = None
+        if self._draining is not None:
+            self._draining.cancel()
+            await asyncio.wait([self._draining])
+
+    def cork(self) -> None:
+        """Gather what is sent straight to the wire until `uncork`: an event and its ack are one write."""
+        if self.direct is not None and self._corked is None:
+            self._corked = []
+            self.direct = self._corked.append
+
+    def uncork(self) -> None:
+        """Write what was gathered."""
+        if self._corked is not None:
+            self._look()
+
+    def _stir(self) -> None:
+        """Something waits now."""
+        if self.direct is not None:
+            self._write_corked()
+            self.direct = None
+        if self._draining is not None:
+            self._again = True  # it may be at its end already
+        elif self._drain is not None:
+            self._draining = asyncio.ensure_future(self._drain())
+            self._draining.add_done_callback(self._drained)
+        self._ready.ring()
+
+    def _drained(self, task: asyncio.Task[None]) -> None:
+        again, self._again, self._draining = self._again, False, None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a connection failed", exc_info=error)
+        elif again:
+            self._stir()
+        else:
+            self._look()
+
+    def _look(self) -> None:
+        """Whether what comes next may go straight to the wire."""
+        self._write_corked()
+        free = self._wire is not None and self._wire.open and self._draining is None and self.is_clear()
+        self.direct = self._wire.write if free and self._wire is not None else None
+
+    def _write_corked(self) -> None:
+        frames, self._corked = self._corked, None
+        if frames and self._wire is not None:
+            self._wire.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+
+class Outbox(Outlet):
     """What one connection has not sent yet: events, which may be conflated or dropped, and answers.
 
     An event with a key replaces its unsent predecessor and goes to the end, so that revisions stay in order.
@@ -324,26 +449,32 @@ class Outbox:
     holds only that there is more (`due`), and takes the messages when it is taken itself.
     """
 
+    __slots__ = (
+        "_answer_bytes",
+        "_answers",
+        "_closed",
+        "_event_bytes",
+        "_events",
+        "_limit",
+        "_overflowed",
+        "_snapshot",
+        "_waiting",
+        "resyncs",
+    )
+
     def __init__(
         self, snapshot: Callable[[], Message], *, limit: int = 256, coalescer: Coalescer | None = None
     ) -> None:
+        super().__init__(coalescer)
         self._snapshot = snapshot
         self._limit = limit
-        self._coalescer = coalescer or Coalescer()
-        self._wire: Wire | None = None
         self._event_bytes: Callable[[Message], bytes] = _no_bytes
         self._answer_bytes: Callable[[Message], bytes] = _no_bytes
-        self._direct: Callable[[bytes], object] | None = (
-            None  # set while nothing waits, is being sent, or is in the way
-        )
-        self._parked = False
         self._waiting: dict[object, Message | Follower] = {}
         self._events = 0
         self._answers = 0
         self._overflowed = False
         self._closed: Closed | None = None
-        self._ready = asyncio.Event()
-        self._taken = asyncio.Event()
         self.resyncs = 0
 
     def __len__(self) -> int:
@@ -353,7 +484,7 @@ class Outbox:
         """Take an event. Never blocks."""
         if self._coalescer.behind(self._offer_each, message):
             return
-        if (direct := self._direct) is not None:
+        if (direct := self.direct) is not None:
             direct(message.encoded(self._event_bytes))
             return
         if self._closed or (self._overflowed and message.rev):
@@ -364,11 +495,11 @@ class Outbox:
         self._waiting[key] = message
         if self._events > self._limit:
             self._overflow()
-        self._ready.set()
+        self._stir()
 
     def offer_all(self, burst: Burst) -> None:
         """Take events that come together. Never blocks."""
-        if (direct := self._direct) is not None:
+        if (direct := self.direct) is not None:
             direct(burst.joined(self._event_bytes))
         else:
             self._offer_each(burst.messages)
@@ -381,12 +512,12 @@ class Outbox:
         """A feed has more. Never blocks."""
         if self._coalescer.behind(self._due_each, follower):
             return
-        if (direct := self._direct) is not None:
+        if (direct := self.direct) is not None:
             for message in follower.messages():
                 direct(message.encoded(self._event_bytes))
         elif self._closed is None:
             self._waiting.setdefault(follower, follower)
-            self._ready.set()
+            self._stir()
 
     def _due_each(self, followers: list[Follower]) -> None:
         for follower in followers:
@@ -395,27 +526,31 @@ class Outbox:
     async def answer(self, message: Message) -> None:
         """Take an answer; waits while too many of them are unsent."""
         while self._answers >= self._limit and self._closed is None:
-            self._taken.clear()
             await self._taken.wait()
         if not self._coalescer.behind(self._answer_each, message):
             self._answer_each([message])
 
     def _answer_each(self, messages: list[Message]) -> None:
         for message in messages:
-            if (direct := self._direct) is not None:
+            if (direct := self.direct) is not None:
                 direct(message.encoded(self._answer_bytes))
             elif self._closed is None:
                 self._answers += 1
                 self._waiting[message] = message
-                self._ready.set()
+                self._stir()
 
     async def take(self) -> list[Message]:
         """Everything that waits, in order, as soon as there is anything. Raises `Closed` once closed and empty."""
-        while not self._waiting and not self._overflowed:
+        while not (messages := self.take_now()):
+            await self._ready.wait()
+        return messages
+
+    def take_now(self) -> list[Message]:
+        """Everything that waits, in order. Raises `Closed` once closed and empty."""
+        if not self._waiting and not self._overflowed:
             if self._closed is not None:
                 raise self._closed
-            self._ready.clear()
-            await self._park()
+            return []
         if any(isinstance(waiting, Follower) for waiting in self._waiting.values()):
             self._coalescer.flush()  # a feed has its newest already; what was sent before that comes first
         messages: list[Message] = []
@@ -426,43 +561,23 @@ class Outbox:
             self._overflowed = False
         self._waiting.clear()
         self._events = self._answers = 0
-        self._taken.set()
+        self._taken.ring()
         return messages
 
     def close(self, code: int, reason: str) -> None:
         """No more messages; what waits is still taken. Closing twice is no error."""
         if self._closed is None:
             self._closed = Closed(code, reason)
-            self._direct = None
-            self._ready.set()
-            self._taken.set()
+            self._taken.ring()
+            self._stir()
 
-    def attach(
-        self, wire: Wire | None, event_bytes: Callable[[Message], bytes], answer_bytes: Callable[[Message], bytes]
-    ) -> None:
-        """Send straight to this wire whenever nothing waits and whoever takes from here is waiting for more."""
-        if wire is not None:
-            self._wire, self._event_bytes, self._answer_bytes = wire, event_bytes, answer_bytes
-            wire.watch(self._look)
+    def encode_with(self, event_bytes: Callable[[Message], bytes], answer_bytes: Callable[[Message], bytes]) -> None:
+        """How messages become the bytes that go straight to the wire."""
+        self._event_bytes, self._answer_bytes = event_bytes, answer_bytes
 
-    def detach(self) -> None:
-        """The connection is over."""
-        if self._wire is not None:
-            self._wire.watch(None)
-            self._wire = self._direct = None
-
-    async def _park(self) -> None:
-        self._parked = True
-        self._look()
-        try:
-            await self._ready.wait()
-        finally:
-            self._parked = False
-            self._direct = None
-
-    def _look(self) -> None:
-        free = self._parked and not self._waiting and not self._overflowed and self._closed is None
-        self._direct = self._wire.write if free and self._wire is not None and self._wire.open else None
+    def is_clear(self) -> bool:
+        """Whether nothing waits, and nothing is in the way of what comes next."""
+        return not self._waiting and not self._overflowed and self._closed is None
 
     def _overflow(self) -> None:
         self._waiting = {key: waiting for key, waiting in self._waiting.items() if not waiting.rev}

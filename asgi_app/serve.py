@@ -24,7 +24,8 @@ from hypercorn.protocol import h11
 from asgi_app.app import House
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.settings import Settings
-from asgi_app.ws.endings import HypercornWebSocket, UvicornWebSocket
+from asgi_app.ws.on_hypercorn import HypercornWebSocket
+from asgi_app.ws.on_uvicorn import UvicornWebSocket
 
 log = logging.getLogger("pilotlight")
 

@@ -18,9 +18,10 @@ from engineio.packet import MESSAGE, Packet
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from asgi_app.hub import Burst, Channel, Coalescer, Message, Outbox
+from asgi_app.hub import Burst, Channel, Closed, Coalescer, Message, Outbox
 from asgi_app.ws.engine import EngineOutbox
-from asgi_app.ws.wire import Wire, frame
+from asgi_app.ws.frames import frame
+from asgi_app.ws.wire import Arrivals, Wire
 from tests.client import SocketIOClient
 from tests.live_client import LiveClient, live
 from tests.node_client import NodeClient, NodeClients
@@ -50,9 +51,8 @@ class Line:
     """A wire that a test opens, closes and reads."""
 
     def __init__(self) -> None:
-        self.wire = Wire()
         self.written: list[bytes] = []
-        self.wire.write = self.written.append
+        self.wire = Wire(self.written.append, Arrivals(asyncio.get_running_loop(), lambda: None, lambda: None))
         self.wire.set(True)
 
 
@@ -69,18 +69,23 @@ def numbers(line: Line) -> list[int]:
 
 
 class Parked:
-    """An outbox whose connection waits for more, on a line."""
+    """An outbox whose connection has taken all there was, on a line."""
 
     def __init__(self, coalescer: Coalescer) -> None:
         self.line = Line()
         self.outbox = Outbox(lambda: event(-1), coalescer=coalescer)
-        self.outbox.attach(self.line.wire, as_bytes, as_bytes)
+        self.outbox.encode_with(as_bytes, as_bytes)
         self.taken: list[Message] = []
-        self.task = asyncio.create_task(self._take())
+        self.closed: list[int] = []
+        self.outbox.attach(self._drain, self.line.wire)
 
-    async def _take(self) -> None:
-        while True:
-            self.taken.extend(await self.outbox.take())
+    async def _drain(self) -> None:
+        try:
+            while messages := self.outbox.take_now():
+                self.taken.extend(messages)
+                await asyncio.sleep(0)
+        except Closed as closed:
+            self.closed.append(closed.code)
 
 
 @pytest.fixture
@@ -91,9 +96,15 @@ async def coalescer() -> Coalescer:
 @pytest.fixture
 async def parked(coalescer: Coalescer) -> AsyncIterator[Parked]:
     made = Parked(coalescer)
-    await asyncio.sleep(0)
+    await settled()
     yield made
-    made.task.cancel()
+    await made.outbox.detach()
+
+
+async def settled() -> None:
+    """A task that had nothing to do is over."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 async def test_a_connection_that_waits_is_written_to_at_once(parked: Parked) -> None:
@@ -120,7 +131,35 @@ async def test_a_wire_that_takes_no_more_sends_everything_through_the_outbox_and
 async def test_nothing_is_written_after_the_end(parked: Parked) -> None:
     parked.outbox.close(1012, "restarting")
     parked.outbox.offer(event(1))
+    await asyncio.sleep(0.01)
     assert parked.line.written == []
+    assert parked.taken == []
+    assert parked.closed == [1012]
+
+
+async def test_a_close_while_something_is_written_is_told_behind_it(parked: Parked) -> None:
+    parked.line.wire.set(False)
+    parked.outbox.offer(event(1))
+    await asyncio.sleep(0)
+    parked.outbox.close(1012, "restarting")
+    await asyncio.sleep(0.01)
+    assert [message.data["n"] for message in parked.taken] == [1]
+    assert set(parked.closed) == {1012}
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_what_comes_while_the_task_ends_is_neither_lost_nor_overtaken(parked: Parked, turns: int) -> None:
+    parked.line.wire.set(False)
+    parked.outbox.offer(event(1))
+    parked.line.wire.set(True)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    parked.outbox.offer(event(2))
+    await asyncio.sleep(0.01)
+    parked.outbox.offer(event(3))
+    taken = [message.data["n"] for message in parked.taken]
+    assert taken + numbers(parked.line) == [1, 2, 3]
+    assert numbers(parked.line)[-1] == 3
 
 
 # --- bursts -------------------------------------------------------------------------------------------------
@@ -184,9 +223,12 @@ async def test_an_answer_comes_behind_what_waits(coalescer: Coalescer, parked: P
 async def test_an_event_and_its_ack_are_one_write() -> None:
     line = Line()
     queue = EngineOutbox(16)
-    queue.attach(line.wire)
-    taking = asyncio.create_task(queue.get())
-    await asyncio.sleep(0)
+
+    async def drain() -> None:
+        assert queue.next_to_send() is None
+
+    queue.attach(drain, line.wire)
+    await settled()
     queue.cork()
     queue.tell([Packet(MESSAGE, "event")])
     await queue.put(Packet(MESSAGE, "ack"))
@@ -195,7 +237,7 @@ async def test_an_event_and_its_ack_are_one_write() -> None:
     assert line.written == [frame("4event") + frame("4ack")]
     queue.tell([Packet(MESSAGE, "later")])
     assert line.written[1:] == [frame("4later")]
-    taking.cancel()
+    await queue.detach()
 
 
 # --- real clients -------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import json
 import uuid
 from typing import Any
 
-from quart import Blueprint
+from quart import Blueprint, websocket
 from quart_cors import cors_exempt
 
 from asgi_app.errors import BadCommand, NotStored, PanelError, TooFast, UnknownPerson
@@ -44,16 +44,8 @@ def chat_wire(panel: Panel, chat: Chat, origins: Origins, slow_reader: float) ->
             await socket.send(_text(_refusal(error)))
             await socket.close(POLICY, error.title)
             return
-        who = actor(name, socket.user_agent, "chat")
-        outbox = panel.outbox(who)
-        connection = _Connection(panel, chat, who, outbox, socket)
-        try:
-            with panel.session(who, outbox=outbox, everything=False) as session:
-                chat.join(session, LOBBY)
-                await connection.look_for_waiting()
-                await both_ways("/<username>", connection.read, connection.write)
-        finally:
-            await connection.say_the_rest()
+        who = actor(name, websocket.headers.get("User-Agent"), "chat")
+        socket.live(_Connection(panel, chat, who, panel.outbox(who), socket).live)
 
     return routes
 
@@ -74,6 +66,16 @@ class _Connection:
         self._newest: int | None = None  # private message that it has had, or that was there before it came
         self._early: set[int] = set()  # those that were sent from the file, and may still come by the feed
 
+    async def live(self) -> None:
+        """Say what comes, show what is said, and say what was still on its way at the end."""
+        try:
+            with self._panel.session(self._who, outbox=self._outbox, everything=False) as session:
+                self._chat.join(session, LOBBY)
+                await self.look_for_waiting()
+                await both_ways("/<username>", self.read, self.write)
+        finally:
+            await self.say_the_rest()
+
     async def look_for_waiting(self) -> None:
         """What waits for this person, before anything is said: whoever answers a thread has got all of it."""
         with contextlib.suppress(NotStored):  # the log has it; what is said from now on is shown all the same
@@ -91,7 +93,7 @@ class _Connection:
 
     async def say_the_rest(self) -> None:
         """What was sent before the end is said: a script that sends a line and leaves has been heard."""
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(OSError):  # there is no more (`Gone`), or it took too long (`TimeoutError`)
             async with asyncio.timeout(REST_SECONDS):
                 if self._in_hand is not None:  # it has its id: where it was said already, it is not said again
                     with contextlib.suppress(PanelError):

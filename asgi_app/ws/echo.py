@@ -17,7 +17,11 @@ def echo(origins: Origins, slow_reader: float) -> Blueprint:
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def echo_socket() -> None:
         socket = await Socket.accept(origins, slow_reader)
-        while await socket.send(await socket.receive()):
-            pass
+
+        async def life() -> None:
+            while await socket.send(await socket.receive()):
+                pass
+
+        socket.live(life)
 
     return routes

@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import logging
 import time
+import types
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any
 
 import engineio
@@ -21,12 +23,16 @@ from engineio.exceptions import SocketIsClosedError, UnknownPacketError
 from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from engineio.payload import Payload
 
-from asgi_app.hub import GOING_AWAY, TOO_SLOW, Coalescer
-from asgi_app.ws.wire import Wire, frame, wire_of
+from asgi_app.hub import GOING_AWAY, TOO_SLOW, Coalescer, Outlet
+from asgi_app.ws.frames import frame
+from asgi_app.ws.wire import Wire, live_on, wire_of
 
 log = logging.getLogger("pilotlight.engineio")
 
 CONFLATE_FROM = 8  # packets waiting: fewer are a connection that keeps up, and it gets every one
+MESSAGE_TYPE = str(MESSAGE)
+PING_PACKET = Packet(PING)
+BEAT_SECONDS = 0.5  # how exactly pings keep their time
 PACKET_TYPES = tuple("0123456b")  # https://github.com/socketio/engine.io-protocol
 TELL_FACTOR = 8  # times the limit, of events that cannot be conflated, before a connection is given up
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
@@ -41,9 +47,8 @@ Packets = Callable[[], list[Packet]]
 
 def framed(packet: Packet) -> bytes:
     """The packet as a WebSocket frame: made once, whatever the number of connections."""
-    try:
-        made: bytes = packet.frame
-    except AttributeError:
+    made: bytes | None = packet.__dict__.get("frame")
+    if made is None:
         made = packet.frame = frame(message_of(packet))
     return made
 
@@ -54,7 +59,7 @@ def message_of(packet: Packet) -> str | bytes:
     return message
 
 
-class EngineOutbox:
+class EngineOutbox(Outlet):
     """What one Engine.IO connection has not sent yet, behind the face of an `asyncio.Queue`.
 
     Answers and protocol packets (`put`) keep their order and are never dropped; a handler that makes more
@@ -64,22 +69,31 @@ class EngineOutbox:
     only that there is more (`due`), and takes the packets when it is taken from itself.
     """
 
+    __slots__ = (
+        "_events",
+        "_hung_up",
+        "_limit",
+        "_refills",
+        "_released",
+        "_stale",
+        "_unfolded",
+        "_waiting",
+        "is_over",
+        "overflowed",
+        "resyncs",
+    )
+
     def __init__(self, limit: int, coalescer: Coalescer | None = None) -> None:
+        super().__init__(coalescer)
         self._limit = limit
-        self._coalescer = coalescer or Coalescer()
-        self._wire: Wire | None = None
-        self.direct: Callable[[bytes], object] | None = None  # set while nothing waits, is being sent, or is in the way
-        self._parked = False
-        self._corked: list[bytes] | None = None
         self._waiting: dict[object, Packet | Packets | None] = {}
-        self._unfolded: deque[Packet] = deque()
+        self._unfolded: list[Packet] = []  # the next one last
         self._events = 0
         self._stale = False
         self._refills: dict[str, Packets] = {}
-        self._ready = asyncio.Event()
-        self._taken = asyncio.Event()
         self.resyncs = 0
         self.overflowed = False
+        self.is_over = False
         self._hung_up = False
         self._released = False
 
@@ -110,7 +124,7 @@ class EngineOutbox:
             self._events = 0
             self._stale = True
             self.resyncs += 1
-        self._ready.set()
+        self._stir()
 
     def due(self, source: object, packets: Packets) -> None:
         """This source has packets, which are taken when the connection can send them. Never blocks."""
@@ -121,7 +135,7 @@ class EngineOutbox:
                 direct(framed(packet))
             return
         self._waiting.setdefault(source, packets)
-        self._ready.set()
+        self._stir()
 
     def tell(self, packets: list[Packet]) -> None:
         """Take an event that nothing can stand in for, in all its parts. Never blocks.
@@ -143,7 +157,7 @@ class EngineOutbox:
             return
         for packet in packets:
             self._waiting[object()] = packet
-        self._ready.set()
+        self._stir()
 
     def _offer_each(self, offers: list[tuple[object, Packet]]) -> None:
         for key, packet in offers:
@@ -159,6 +173,10 @@ class EngineOutbox:
 
     async def answer(self, packets: list[Packet]) -> None:
         """Take what its own client asked for, in all its parts; waits while too much of that is unsent."""
+        if (direct := self.direct) is not None and not self._coalescer.pending:
+            for packet in packets:
+                direct(frame(message_of(packet)))
+            return
         await self._space()
         for packet in packets:
             self.put_nowait(packet)
@@ -172,76 +190,29 @@ class EngineOutbox:
         self.put_nowait(packet)
 
     def put_nowait(self, packet: Packet | None) -> None:
-        """As `put`, without waiting. None ends the writer."""
+        """As `put`, without waiting. None ends the connection's WebSocket, once what waits is sent."""
         if packet is not None and self._coalescer.behind(self._put_each, packet):
             return
         if packet is not None and packet.packet_type != CLOSE and (direct := self.direct) is not None:
             direct(framed(packet))
             return
         self._waiting[object()] = packet
-        self._ready.set()
+        self._stir()
 
     def _put_each(self, packets: list[Packet]) -> None:
         for packet in packets:
             self.put_nowait(packet)
 
-    def attach(self, wire: Wire | None) -> None:
-        """Send straight to this wire whenever nothing waits and the writer is waiting for more."""
-        if wire is not None:
-            self._wire = wire
-            wire.watch(self._look)
-
-    def detach(self) -> None:
-        """The WebSocket is over."""
-        if self._wire is not None:
-            self._write_corked()
-            self._wire.watch(None)
-            self._wire = self.direct = None
-
-    def cork(self) -> None:
-        """Gather what is sent straight to the wire until the loop's next turn: an event and its ack are one write."""
-        if self.direct is not None and self._corked is None:
-            self._corked = []
-            self.direct = self._corked.append
-            asyncio.get_running_loop().call_soon(self._uncork)
-
-    def _uncork(self) -> None:
-        if self._corked is not None:
-            self._write_corked()
-            self._look()
-
-    def _write_corked(self) -> None:
-        frames, self._corked = self._corked, None
-        if frames and self._wire is not None:
-            self._wire.write(frames[0] if len(frames) == 1 else b"".join(frames))
-
-    async def _park(self) -> None:
-        self._parked = True
-        self._look()
-        try:
-            await self._ready.wait()
-        finally:
-            self._parked = False
-            self._write_corked()
-            self.direct = None
-
-    def _look(self) -> None:
-        self._write_corked()
-        free = self._parked and not self._hung_up and self.empty()
-        self.direct = self._wire.write if free and self._wire is not None and self._wire.open else None
-
     def hang_up(self) -> None:
         """No more packets: what waits is still sent, then the connection ends as if by a fault."""
         self._hung_up = True
-        self._write_corked()
-        self.direct = None
-        self._ready.set()
         self.release()
+        self._stir()
 
     def release(self) -> None:
         """Nobody will take anything any more: whoever waits for that goes on."""
         self._released = True
-        self._taken.set()
+        self._taken.ring()
 
     async def get(self) -> Packet | None:
         """The next packet, as soon as there is one. Raises `TimeoutError` once hung up, which ends the connection."""
@@ -250,8 +221,7 @@ class EngineOutbox:
                 return self.get_nowait()
             if self._hung_up:
                 raise TimeoutError
-            self._ready.clear()
-            await self._park()
+            await self._ready.wait()
 
     def get_nowait(self) -> Packet | None:
         """The next packet; raises `asyncio.QueueEmpty`."""
@@ -265,21 +235,27 @@ class EngineOutbox:
             if not self._waiting:
                 raise asyncio.QueueEmpty
             mark = next(iter(self._waiting))
-            if callable(self._waiting[mark]) and self._coalescer.pending:
-                # A feed has its newest already; what was sent before that comes first.
-                source = self._waiting.pop(mark)
-                self._coalescer.flush()
-                self._waiting[mark] = source
-                continue
+            if callable(self._waiting[mark]):
+                self._coalescer.flush()  # a feed has its newest already; what was sent before that is not far behind
             if isinstance(mark, tuple):
                 self._events -= 1
-            self._taken.set()
+            self._taken.ring()
             waiting = self._waiting.pop(mark)
             if not callable(waiting):
                 return waiting
-            self._unfolded.extend(waiting())
-        self._taken.set()
-        return self._unfolded.popleft()
+            self._unfolded = waiting()[::-1]
+        self._taken.ring()
+        return self._unfolded.pop()
+
+    def next_to_send(self) -> Packet | None:
+        """The next packet; None when nothing waits, or the connection is over."""
+        try:
+            packet = self.get_nowait()
+        except asyncio.QueueEmpty:
+            self.is_over = self._hung_up
+            return None
+        self.is_over = packet is None
+        return packet
 
     def task_done(self) -> None:
         """Nothing to count: `join` waits for the queue to be empty."""
@@ -288,20 +264,25 @@ class EngineOutbox:
         """Whether nothing waits."""
         return not self._waiting and not self._stale and not self._unfolded
 
+    def is_clear(self) -> bool:
+        """Whether nothing waits, and nothing is in the way of what comes next."""
+        return self.empty() and not self._hung_up
+
     async def _space(self) -> None:
         while len(self._waiting) - self._events >= self._limit and not self._released:
-            self._taken.clear()
             await self._taken.wait()
 
     async def join(self) -> None:
         """Wait until everything was taken, as `asyncio.Queue.join` does."""
         while not self.empty() and not self._released:
-            self._taken.clear()
             await self._taken.wait()
 
 
 class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio has no type hints
-    """python-engineio's ASGI WebSocket, which is cut when its reader takes nothing for `slow_reader` seconds."""
+    """python-engineio's ASGI WebSocket, which is cut when its reader takes nothing for `slow_reader` seconds.
+
+    It lives on after the ASGI call has returned, where the server can do that.
+    """
 
     def __init__(self, handler: Any, server: EngineServer) -> None:
         super().__init__(handler, server)
@@ -310,27 +291,40 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
         self._code = 1000
         self.wire: Wire | None = None
 
-    async def __call__(self, environ: dict[str, Any]) -> Any:
-        self._task = asyncio.current_task()
-        self.wire = wire_of(environ["asgi.scope"])
-        return await super().__call__(environ)
+    async def __call__(self, environ: dict[str, Any]) -> str:
+        scope = environ["asgi.scope"]
+        self.asgi_receive, self.asgi_send = environ["asgi.receive"], environ["asgi.send"]
+        await self.asgi_send({"type": "websocket.accept"})
+        self.wire = wire_of(scope)
+        if self.wire is None:
+            self._task = asyncio.current_task()
+        await live_on(scope, self._live)
+        return ""  # the answer to the request: there is none any more
+
+    async def _live(self) -> None:
+        await self.handler(self)
 
     async def wait(self) -> str | bytes:
         """The next message that is an Engine.IO packet; python-engineio would end the connection at another."""
         while True:
-            message: str | bytes = await super().wait()
+            message: str | bytes = await (super().wait() if self.wire is None else self.wire.receive())
             if isinstance(message, bytes) or message[:1] in PACKET_TYPES:
                 return message
             log.info("dropped a message that is no Engine.IO packet")
 
     async def send(self, message: str | bytes) -> None:
+        if self.wire is not None and self.wire.open:
+            self.wire.write(frame(message))
+            return
         try:
             async with asyncio.timeout(self._server.slow_reader):
                 await super().send(message)
         except TimeoutError:
             self._code = TOO_SLOW
             log.warning("cut a Socket.IO client: it read nothing for %g s", self._server.slow_reader)
-            if self._task is not None:
+            if self.wire is not None:
+                self.wire.end()
+            elif self._task is not None:
                 self._task.cancel()  # which python-engineio takes for the end of the connection
             raise
 
@@ -343,25 +337,20 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
 
 
 class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
-    """python-engineio's connection, whose WebSocket needs no task and no timer for a message.
+    """python-engineio's connection, whose WebSocket needs no task and no timer for a message, nor for a ping.
 
     Stock python-engineio makes a task and a timer to read each message, and a timer to wait for each one to send. Here
-    the connection reads and writes in two tasks of its own; a client that went silent is found by its missing pong.
+    the connection reads in the task that it lives in, and writes in one that is there while something waits.
     """
 
     last_ping: float | None
     connected: bool
 
     def schedule_ping(self) -> None:
-        """Ping once more after the interval; a timer, where stock has a task that sleeps."""
+        """The client is there: ping it again after the interval."""
         if self.last_ping:
             self.last_ping = None
-            asyncio.get_running_loop().call_later(self.server.ping_interval, self._ping)
-
-    def _ping(self) -> None:
-        if not self.closing and not self.closed:
-            self.last_ping = time.time()
-            self.queue.put_nowait(Packet(PING))
+            self.server.heart.ping_later(self)
 
     async def _websocket_handler(self, ws: EngineWebSocket) -> None:
         if self.connected:
@@ -369,13 +358,14 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
                 return
         else:
             self.connected = self.upgraded = True
-        writer = asyncio.ensure_future(self._write(ws))
+        self.queue.attach(partial(self._drain, ws), ws.wire)
         try:
             await self._read(ws)
         finally:
-            await self.queue.put(None)  # ends the writer
-            await writer
+            await self.queue.detach()
+            await ws.close()
             await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            self.server.sockets.pop(self.sid, None)
 
     async def _upgrade(self, ws: EngineWebSocket) -> bool:
         """The change from polling: probe, an end to the open poll, then the client says when. Whether it did."""
@@ -393,45 +383,96 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         return bool(self.upgraded)
 
     async def _next(self, ws: EngineWebSocket) -> tuple[int, Any]:
-        packet = Packet(encoded_packet=self._fitting(await ws.wait()))
+        packet = Packet(encoded_packet=await ws.wait())
         return packet.packet_type, packet.data
-
-    def _fitting(self, data: str | bytes) -> str | bytes:
-        if len(data) > self.server.max_http_buffer_size:
-            raise ValueError("the packet is too large")
-        return data
 
     async def _read(self, ws: EngineWebSocket) -> None:
         """Hand on what comes, in order, until the client goes or is given up."""
+        hear = self.server.handlers["message"]
         while True:
             try:
-                packet = Packet(encoded_packet=self._fitting(await ws.wait()))
-            except (OSError, ValueError, asyncio.CancelledError):
+                message = await ws.wait()
+            except (OSError, asyncio.CancelledError):
                 return
-            self.queue.cork()
+            if len(message) > self.server.max_http_buffer_size:
+                return
             try:
-                await self.receive(packet)
-            except UnknownPacketError:
+                if isinstance(message, bytes):
+                    await self._corked(hear(self.sid, message))
+                elif message[0] == MESSAGE_TYPE:
+                    await self._corked(hear(self.sid, message[1:]))
+                else:
+                    await self.receive(Packet(encoded_packet=message))
+            except (UnknownPacketError, ValueError):
                 pass
             except SocketIsClosedError:
                 return
             except Exception:
                 log.exception("a packet could not be handled")
 
-    async def _write(self, ws: EngineWebSocket) -> None:
-        """Send what waits; between two of those, fan-out may write to the wire itself."""
-        queue: EngineOutbox = self.queue
-        queue.attach(ws.wire)
+    @types.coroutine
+    def _corked(self, handling: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
+        """Await it; what it sends before it has to wait for something, or is done, is one write."""
+        self.queue.cork()
         try:
-            while (packet := await queue.get()) is not None:
+            awaited = handling.send(None)
+        except StopIteration:
+            return
+        finally:
+            self.queue.uncork()
+        while True:
+            try:
+                value = yield awaited
+            except BaseException as error:
+                awaited = handling.throw(error)
+            else:
+                awaited = handling.send(value)
+
+    async def _drain(self, ws: EngineWebSocket) -> None:
+        """Send what waits."""
+        try:
+            while (packet := self.queue.next_to_send()) is not None:
                 await ws.send(message_of(packet))
                 if packet.packet_type == CLOSE:
                     break
-        except (OSError, RuntimeError):  # hung up, cut, or gone
+            else:
+                if not self.queue.is_over:
+                    return
+        except (OSError, RuntimeError):  # cut, or gone
             pass
-        finally:
-            queue.detach()
-            await ws.close()
+        await ws.close()
+
+
+class Heart:
+    """Pings every connection in turn, and finds those that have gone silent: one timer for all, where stock
+    python-engineio has a task for each ping and one that goes through all connections all the time.
+    """
+
+    def __init__(self, interval: float, timeout: float) -> None:
+        self._interval = interval
+        self._timeout = timeout
+        self._due: deque[tuple[float, EngineSocket]] = deque()
+        self._expected: deque[tuple[float, EngineSocket, float]] = deque()
+
+    def ping_later(self, connection: EngineSocket) -> None:
+        """Ping it after the interval."""
+        self._due.append((time.monotonic() + self._interval, connection))
+
+    def beat(self) -> list[EngineSocket]:
+        """Ping those whose time has come; those who have not answered the last one in time."""
+        now = time.monotonic()
+        while self._due and self._due[0][0] <= now:
+            _, connection = self._due.popleft()
+            if not connection.closing and not connection.closed:
+                sent = connection.last_ping = time.time()
+                connection.queue.put_nowait(PING_PACKET)
+                self._expected.append((now + self._timeout, connection, sent))
+        silent = []
+        while self._expected and self._expected[0][0] <= now:
+            _, connection, sent = self._expected.popleft()
+            if connection.last_ping == sent and not connection.closed:
+                silent.append(connection)
+        return silent
 
 
 # The one place where python-engineio looks its class up; nobody else in this process uses it.
@@ -454,6 +495,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         self.slow_reader = slow_reader
         self.outbox = outbox
         self.coalescer = coalescer or Coalescer()
+        self.heart = Heart(self.ping_interval, self.ping_timeout)
         self.leaving = False
 
     def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
@@ -463,6 +505,18 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         if event == "disconnect" and (gone := self.sockets.get(args[0])) is not None:
             gone.queue.release()
         return await super()._trigger_event(event, *args, **kwargs)
+
+    async def _service_task(self) -> None:
+        """What stock python-engineio calls its service task; `shutdown` sets the event and waits for the end."""
+        self.service_task_event = asyncio.Event()
+        stopped = asyncio.ensure_future(self.service_task_event.wait())
+        try:
+            while not (await asyncio.wait([stopped], timeout=BEAT_SECONDS))[0]:
+                for connection in self.heart.beat():
+                    await connection.close(wait=False, reason=self.reason.PING_TIMEOUT)
+                    self.sockets.pop(connection.sid, None)
+        finally:
+            stopped.cancel()
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
         return EngineOutbox(self.outbox, self.coalescer)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pydantic_core
-from quart import Blueprint
+from quart import Blueprint, websocket
 from quart_cors import cors_exempt
 
 from asgi_app.errors import MalformedJSON
 from asgi_app.hub import Closed, Message, Outbox
-from asgi_app.models import actor, parse_json
+from asgi_app.models import Actor, actor, parse_json
 from asgi_app.origins import Origins
 from asgi_app.service import Panel, Session
-from asgi_app.ws.duplex import both_ways
-from asgi_app.ws.native import answer, frame, latest, resume_from
+from asgi_app.ws.frames import frame
+from asgi_app.ws.native import answer, latest, resume_from
 from asgi_app.ws.quartsocket import Socket
-from asgi_app.ws.wire import frame as wire_frame
 
 FRAME = 256 * 1024  # characters of events that stand in one frame; many clients take no more than 1 MiB
 
@@ -27,24 +26,21 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
 
     def lone_frame(message: Message) -> str:
         """An event in a frame of its own: one codec for all connections, so it is made once an event."""
-        return _dumps(frame(panel, [message]))
+        return _joined(panel.epoch, [message])
 
     def event_bytes(message: Message) -> bytes:
-        return wire_frame(message.encoded(lone_frame))
+        return frame(message.encoded(lone_frame))
 
     @routes.websocket("/live")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def live_socket() -> None:
         socket = await Socket.accept(origins, slow_reader)
-        arguments = socket.arguments
-        who = actor(arguments.get("name"), socket.user_agent, "live")
+        arguments, headers = websocket.args, websocket.headers
+        who = actor(arguments.get("name"), headers.get("User-Agent"), "live")
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
         outbox = panel.outbox(who)
-        with panel.session(who, resume=resume, outbox=outbox) as session:
-            outbox.attach(socket.wire, event_bytes, _answer_bytes)
-            connection = _Connection(panel, session, outbox, socket, lone_frame)
-            await both_ways("/live", connection.read, connection.write)
-            outbox.detach()
+        outbox.encode_with(event_bytes, _answer_bytes)
+        socket.live(_Connection(panel, who, resume, outbox, socket, lone_frame).live)
 
     return routes
 
@@ -52,41 +48,57 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
 class _Connection:
     """One client: what comes is answered, and what the session has is written."""
 
+    __slots__ = ("_lone_frame", "_opening", "_outbox", "_panel", "_resume", "_socket", "_who")
+
     def __init__(
         self,
         panel: Panel,
-        session: Session,
+        who: Actor,
+        resume: tuple[str, int] | None,
         outbox: Outbox,
         socket: Socket,
         lone_frame: Callable[[Message], str],
     ) -> None:
         self._panel = panel
-        self._session = session
+        self._who = who
+        self._resume = resume
         self._outbox = outbox
         self._socket = socket
         self._lone_frame = lone_frame
+        self._opening: Message | None = None
 
-    async def read(self) -> None:
-        """Answer what comes, in order."""
-        while True:
-            data = await self._socket.receive()
+    async def live(self) -> None:
+        """Answer what comes, in order; what happens is written meanwhile."""
+        with self._panel.session(self._who, resume=self._resume, outbox=self._outbox) as session:
+            self._opening = session.opening
+            self._outbox.attach(self._drain, self._socket.wire)
             try:
-                asked = parse_json(data)
-            except MalformedJSON as error:
-                reply = self._panel.refused(error).on_wire(None)
-            else:
-                reply = await answer(self._panel, self._session, asked)
-            await self._outbox.answer(Message(reply))
+                while True:
+                    await self._answer(session, await self._socket.receive())
+            finally:
+                await self._outbox.detach()
 
-    async def write(self) -> None:
-        """Write the opening, then what happens and what was answered."""
-        messages = [self._session.opening]
+    async def _answer(self, session: Session, data: str | bytes) -> None:
         try:
-            while True:
+            asked = parse_json(data)
+        except MalformedJSON as error:
+            reply = self._panel.refused(error).on_wire(None)
+        else:
+            reply = await answer(self._panel, session, asked)
+        await self._outbox.answer(Message(reply))
+
+    async def _drain(self) -> None:
+        """Write what waits: the opening, then what happens and what was answered."""
+        try:
+            if self._opening is not None:
+                messages, self._opening = [self._opening], None
+            else:
+                messages = self._outbox.take_now()
+            while messages:
                 for text in self._frames(messages):
                     if not await self._socket.send(text):
                         return
-                messages = await self._outbox.take()
+                messages = self._outbox.take_now()
         except Closed as closed:
             await self._socket.close(closed.code, closed.reason)
 
@@ -98,7 +110,7 @@ class _Connection:
         for message in messages:
             is_event = "event" in message.data
             if events and (not is_event or size + len(message.encoded(_json)) > FRAME):
-                texts.append(self._joined(events))
+                texts.append(self._together(events))
                 events, size = [], 0
             if is_event:
                 events.append(message)
@@ -106,24 +118,23 @@ class _Connection:
             else:
                 texts.append(message.encoded(_json))
         if events:
-            texts.append(self._joined(events))
+            texts.append(self._together(events))
         return texts
 
-    def _joined(self, events: list[Message]) -> str:
-        if len(events) == 1:
-            return events[0].encoded(self._lone_frame)
-        texts = ",".join(event.encoded(_json) for event in events)  # each made once, whatever the batches
-        rev = f'"rev":{latest(events)},' if latest(events) else ""
-        return f'{{"epoch":"{self._panel.epoch}",{rev}"events":[{texts}]}}'
+    def _together(self, events: list[Message]) -> str:
+        return events[0].encoded(self._lone_frame) if len(events) == 1 else _joined(self._panel.epoch, events)
+
+
+def _joined(epoch: str, events: list[Message]) -> str:
+    """As `native.frame`, from texts of which each is made once, whatever the frames it stands in."""
+    texts = ",".join(event.encoded(_json) for event in events)
+    rev = f'"rev":{latest(events)},' if latest(events) else ""
+    return f'{{"epoch":"{epoch}",{rev}"events":[{texts}]}}'
 
 
 def _answer_bytes(message: Message) -> bytes:
-    return wire_frame(message.encoded(_json))
-
-
-def _dumps(value: object) -> str:
-    return pydantic_core.to_json(value).decode()
+    return frame(message.encoded(_json))
 
 
 def _json(message: Message) -> str:
-    return _dumps(message.data)
+    return pydantic_core.to_json(message.data).decode()

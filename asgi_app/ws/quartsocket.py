@@ -1,7 +1,9 @@
-"""Quart's WebSocket under our rules: who may connect, how much is read ahead, and when a client is cut.
+"""Quart's WebSocket under our rules: who may connect, what a connection holds, and when a client is cut.
 
-Quart's own queue is unbounded, so a client that sends faster than it is answered would fill the memory; and
-it raises KeyError at an empty binary frame (`event.get("bytes") or event["text"]`).
+Quart reads each connection by a task of its own into a queue without a limit, so a client that sends faster than it is
+answered would fill the memory; and it raises KeyError at an empty binary frame (`event.get("bytes") or event["text"]`).
+Here a message is read when it is asked for. And a route may decide who comes in, and give the connection a life after
+that, for which the request and its contexts are not kept: 40 KB a connection with them, 9 without.
 """
 
 from __future__ import annotations
@@ -9,54 +11,90 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from quart import Websocket, websocket
+from quart import websocket
 from quart.asgi import ASGIWebsocketConnection
 
 from asgi_app.errors import ForeignOrigin
 from asgi_app.hub import TOO_SLOW
 from asgi_app.origins import Origins
-from asgi_app.ws.wire import wire_of
+from asgi_app.ws.frames import FAULT, NORMAL, frame
+from asgi_app.ws.wire import Gone, Life, live_on, wire_of
 
 if TYPE_CHECKING:
-    from hypercorn.typing import ASGIReceiveCallable, WebsocketScope
+    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, WebsocketScope
     from quart import Quart
 
 log = logging.getLogger("pilotlight.websocket")
 
+HERE = "pilotlight.connection"  # in the ASGI scope
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
-UNHANDLED = 16  # messages; past that the server stops reading, and TCP stops the sender
 
 
-class BoundedWebsocketConnection(ASGIWebsocketConnection):
+class Connection(ASGIWebsocketConnection):
     """One WebSocket. The seam is `Quart.asgi_websocket_class`."""
 
     def __init__(self, app: Quart, scope: WebsocketScope) -> None:
         super().__init__(app, scope)
-        self.queue: asyncio.Queue[Any] = asyncio.Queue(UNHANDLED)
+        self.life: Life | None = None
+        self._over = False
 
-    async def handle_messages(self, receive: ASGIReceiveCallable) -> None:
-        while True:
-            event = await receive()
-            if event["type"] == "websocket.receive":
-                text = event.get("text")
-                await self.queue.put(text if text is not None else event.get("bytes") or b"")
-            elif event["type"] == "websocket.disconnect":
-                return
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        self.receive: Any = receive
+        self.asgi_send: Any = send
+        self.queue = _Messages(receive)  # type: ignore[assignment]
+        self.scope[HERE] = self  # type: ignore[literal-required]  # an extension of ours
+        await self.handle_websocket(self._create_websocket_from_scope(self.send), self._send_after_route)
+        if self.life is not None:
+            await live_on(self.scope, self.life)
+
+    async def send(self, event: Any) -> None:
+        """To the server; closing twice is no error."""
+        if self._over:
+            return
+        self._over = event["type"] == "websocket.close"
+        await self.asgi_send(event)
+
+    async def _send_after_route(self, event: Any) -> None:
+        """What Quart has to say when the route is done: a refusal, or that it closes."""
+        if self.life is None:
+            with contextlib.suppress(OSError):  # the client has gone
+                await self.send(event)
+
+
+class _Messages:
+    """What messages are taken from: read when they are asked for."""
+
+    __slots__ = ("_receive",)
+
+    def __init__(self, receive: Any) -> None:
+        self._receive = receive
+
+    async def get(self) -> str | bytes:
+        """The next message. Raises `Gone`."""
+        event = await self._receive()
+        if event["type"] == "websocket.connect":
+            event = await self._receive()
+        if event["type"] != "websocket.receive":
+            raise Gone
+        text = event.get("text")
+        return text if text is not None else event.get("bytes") or b""
 
 
 class Socket:
-    """The WebSocket of the current Quart request: accepted by our Origin rule, and cut when it is not read."""
+    """An accepted WebSocket, which is cut when it is not read. It has nothing of the request that it came with."""
 
-    def __init__(self, websocket: Websocket, slow_reader: float) -> None:
-        self._websocket = websocket
+    __slots__ = ("_ended", "_messages", "_path", "_reading", "_send", "_slow_reader", "wire")
+
+    def __init__(self, connection: Connection, path: str, slow_reader: float) -> None:
+        self._send = connection.send
+        self._messages = _Messages(connection.receive)
+        self._path = path
         self._slow_reader = slow_reader
-        self.arguments = websocket.args
-        self.wire = wire_of(websocket.scope)
-        self.user_agent = websocket.headers.get("User-Agent")
-        self.receive: Callable[[], Awaitable[str | bytes]] = websocket.receive
+        self._reading: asyncio.Task[Any] | None = None
+        self._ended = False
+        self.wire = wire_of(connection.scope)
 
     @classmethod
     async def accept(cls, origins: Origins, slow_reader: float) -> Socket:
@@ -65,17 +103,52 @@ class Socket:
         origin = headers.get("Origin")
         if not origins.allows(origin, scheme=websocket.scheme, host=headers.get("Host")):
             raise ForeignOrigin(origins.refusal(origin))
-        current: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
-        await current.accept()
-        return cls(current, slow_reader)
+        await websocket.accept()
+        return cls(_connection(), websocket.path, slow_reader)
+
+    def live(self, life: Life) -> None:
+        """What the connection does from now on; the route returns after this, and the request ends."""
+
+        async def whole() -> None:
+            code = NORMAL
+            try:
+                await life()
+            except OSError:  # the client has gone
+                pass
+            except Exception:
+                code = FAULT
+                log.exception("a connection of %s failed", self._path)
+            finally:
+                await self.close(code, "")
+
+        _connection().life = whole
+
+    async def receive(self) -> str | bytes:
+        """The next message. Raises `Gone`, also once the connection was closed from here."""
+        if self.wire is not None:
+            return await self.wire.receive()
+        if self._ended:
+            raise Gone
+        self._reading = asyncio.current_task()
+        try:
+            return await self._messages.get()
+        except asyncio.CancelledError:
+            if self._ended:
+                raise Gone from None
+            raise
+        finally:
+            self._reading = None
 
     async def send(self, data: str | bytes) -> bool:
         """Send it; False when the client has gone, or took nothing for `slow_reader` seconds and has been cut."""
+        if self.wire is not None and self.wire.open:
+            self.wire.write(frame(data))
+            return True
         try:
             async with asyncio.timeout(self._slow_reader):
-                await self._websocket.send(data)
+                await self._send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
         except TimeoutError:
-            log.warning("cut a client of %s: it read nothing for %g s", self._websocket.path, self._slow_reader)
+            log.warning("cut a client of %s: it read nothing for %g s", self._path, self._slow_reader)
             await self.close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
             return False
         except (OSError, RuntimeError):  # uvicorn's ways of saying that the connection is closed by now
@@ -83,7 +156,21 @@ class Socket:
         return True
 
     async def close(self, code: int, reason: str) -> None:
-        """Close with this code, as far as the client still takes it."""
+        """Close with this code, as far as the client still takes it; who reads hears of it. Twice is no error."""
+        if self._ended:
+            return
+        self._ended = True
         with contextlib.suppress(OSError, RuntimeError):  # closed by now, or no room for the frame (TimeoutError)
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self._websocket.close(code, reason)
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        if self.wire is not None:
+            self.wire.end()
+        elif self._reading is not None:
+            self._reading.cancel()
+
+
+def _connection() -> Connection:
+    """That of the current Quart request."""
+    scope: Any = websocket.scope
+    connection: Connection = scope[HERE]
+    return connection

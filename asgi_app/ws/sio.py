@@ -15,14 +15,14 @@ from typing import Any, Protocol
 
 import socketio
 from engineio.packet import Packet as EnginePacket
-from socketio.packet import ACK
 
 from asgi_app.errors import BadCommand, InternalError, PanelError
 from asgi_app.hub import Coalescer
 from asgi_app.models import Actor, actor, as_json
 from asgi_app.origins import Origins
 from asgi_app.ws.engine import EngineOutbox, EngineServer, Packets
-from asgi_app.ws.sio_manager import QueueingManager, StrictPacket, packets
+from asgi_app.ws.sio_manager import QueueingManager
+from asgi_app.ws.sio_packets import StrictPacket, ack_packets, event_packets, plain_event
 
 log = logging.getLogger("pilotlight.socketio")
 
@@ -68,8 +68,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             self.actors.pop(sid, None)
             for part in self._parts:
                 part.gone(sid)
-            return None
-        return await self.events[event](*args)
+        return None
 
     def actor(self, environ: dict[str, Any], auth: Any) -> Actor:
         """Who connects: the name in `auth.name`, else what the User-Agent says."""
@@ -96,7 +95,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
 
     def packet(self, event: str, *arguments: Any) -> EnginePacket:
         """An event of this namespace with no bytes in it, ready to be queued; encoded once for all queues."""
-        (packet,) = packets(self.namespace, event, *arguments)
+        (packet,) = event_packets(self.namespace, event, *arguments)
         return packet
 
     def tell(self, sid: str, event: str, *arguments: Any) -> None:
@@ -107,7 +106,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
     async def answer(self, sid: str, event: str, *arguments: Any) -> None:
         """Send a client what it asked for; waits while it does not read, so that no more is read from it."""
         with contextlib.suppress(KeyError):
-            await self.outbox(sid).answer(packets(self.namespace, event, *arguments))
+            await self.outbox(sid).answer(event_packets(self.namespace, event, *arguments))
 
     def refill_with(self, sid: str, refill: Packets | None) -> None:
         """What the client gets of this namespace after it was too slow for everything."""
@@ -151,31 +150,35 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         if sid is not None and room is not None and self.manager.is_connected(sid, namespace):
             room.connected(sid, data)
 
-    async def _handle_event_internal(
-        self, server: Any, sid: str, eio_sid: str, data: list[Any], namespace: str, id: int | None
-    ) -> None:
-        problem: dict[str, Any] | None = None
+    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
+        namespace = namespace or "/"
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        if sid is None or not self.manager.is_connected(sid, namespace):
+            return
         try:
-            self._check_name(data[0], namespace)
-            await super()._handle_event_internal(server, sid, eio_sid, data, namespace, id)
+            answer = await self._handler(namespace, data[0])(sid, *data[1:])
         except PanelError as error:
-            problem = error.problem()
+            answer = error.problem()
         except Exception:
             log.exception("the handler of %s on %s failed", as_json(data[0]), namespace)
-            problem = InternalError().problem()
-        if problem is not None and id is not None:
-            ack = self.packet_class(ACK, namespace=namespace, id=id, data=[problem])
-            await self._send_packet(eio_sid, ack)
+            answer = InternalError().problem()
+        if id is not None and (connection := self.eio.sockets.get(eio_sid)) is not None:
+            await connection.queue.answer(ack_packets(namespace, id, answer))
 
-    def _check_name(self, event: Any, namespace: str) -> None:
-        room = self.namespace_handlers.get(namespace)
-        events = room.events if room is not None else {}
+    def _handler(self, namespace: str, event: Any) -> Handler:
+        """Who handles the event. Raises `BadCommand`, also for names like connect, which clients may send as well."""
+        events: dict[str, Handler] = self.namespace_handlers[namespace].events
         if not isinstance(event, str) or event not in events:
             raise BadCommand(f"no event {as_json(event)} on {namespace}; there is {', '.join(events)}", field="event")
+        return events[event]
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
-            await super()._handle_eio_message(eio_sid, data)
+            plain = isinstance(data, str) and eio_sid not in self._binary_packet
+            if plain and (event := plain_event(data)) is not None:
+                await self._handle_event(eio_sid, event.namespace, event.id, event.data)
+            else:
+                await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             log.info("dropped a packet that is no Socket.IO: %s", error)
             self._binary_packet.pop(eio_sid, None)

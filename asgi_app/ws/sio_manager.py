@@ -6,54 +6,16 @@ not read would hold up whoever emits to its room.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import socketio
-from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
-from socketio.packet import EVENT, Packet
 
 from asgi_app.hub import Coalescer
 from asgi_app.ws.engine import EngineOutbox, framed
-
-
-class StrictJSON:
-    """JSON as browsers read it (RFC 8259): Python's own would pass NaN on to clients, who end the connection at it."""
-
-    @staticmethod
-    def loads(text: str | bytes) -> Any:
-        """The value, with null for what JSON cannot say (NaN, Infinity, 1e400). Raises `ValueError`."""
-        return json.loads(text, parse_constant=_null, parse_float=_finite)
-
-    @staticmethod
-    def dumps(value: Any, **options: Any) -> str:
-        """Raises `ValueError` for what JSON cannot say."""
-        return json.dumps(value, allow_nan=False, **options)
-
-
-def _null(constant: str) -> None:
-    return None
-
-
-def _finite(text: str) -> float | None:
-    value = float(text)
-    return value if math.isfinite(value) else None
-
-
-class StrictPacket(Packet):  # type: ignore[misc]
-    """python-socketio's packet, with strict JSON."""
-
-    json = StrictJSON
-
-
-def packets(namespace: str, event: str, *arguments: Any) -> list[EnginePacket]:
-    """An event as Engine.IO packets: one, and one more for each of the bytes objects in it."""
-    encoded = StrictPacket(EVENT, namespace=namespace, data=[event, *arguments]).encode()
-    return [EnginePacket(MESSAGE, part) for part in (encoded if isinstance(encoded, list) else [encoded])]
+from asgi_app.ws.sio_packets import event_packets
 
 
 class _Room:
@@ -119,7 +81,7 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         room = to or room
         if room not in self.rooms.get(namespace, {}):
             return
-        parts = packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
+        parts = event_packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
         if skip_sid:
             skipped = set(skip_sid if isinstance(skip_sid, list) else [skip_sid])
             self._coalescer.send(_Room(partial(self._queues, namespace, room, skipped)).deliver, parts)

@@ -1,39 +1,94 @@
-"""The frame writer: ready-made WebSocket frames straight to the transport, on servers that offer it.
+"""A WebSocket's wire: ready-made frames straight to the transport, on servers that offer it.
 
-An ASGI `websocket.send` costs a coroutine, a dict, a state machine and a copy for every recipient. A frame that is the
-same for all is made once, and each connection's transport is given those bytes. `UvicornWebSocket` offers this
-as a scope extension; on another server everything goes the ASGI way, only slower.
+An ASGI `websocket.send` costs a coroutine, a dict and a state machine for every recipient, and `websocket.receive` a
+dict and a queue for every message; and the nested calls that an ASGI connection lives in keep its whole request. A
+server that offers its wire as a scope extension (`UvicornWebSocket`) spares all of that: frames are written as
+they are, messages come as they are, and a connection may live on after its ASGI call has returned. On another server
+everything goes the ASGI way, only slower.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 OFFER = "pilotlight.wire"  # the ASGI scope extension
 
-TEXT, BINARY = 0x81, 0x82  # RFC 6455, 5.2: FIN and the opcode; a server's frames are not masked
+Life = Callable[[], Awaitable[None]]
 
 
-def frame(payload: str | bytes) -> bytes:
-    """One whole WebSocket message as it goes over the network: text for str, binary for bytes."""
-    data, head = (payload.encode(), TEXT) if isinstance(payload, str) else (payload, BINARY)
-    size = len(data)
-    if size < 126:
-        return bytes((head, size)) + data
-    if size < 65536:
-        return bytes((head, 126)) + size.to_bytes(2) + data
-    return bytes((head, 127)) + size.to_bytes(8) + data
+class Gone(OSError):
+    """The client has gone, or was sent away. (What is raised at a disconnect is an `OSError` everywhere.)"""
+
+
+class Arrivals:
+    """Messages on their way to the one who reads them, who must not wait for two at once.
+
+    `full` and `free` tell the server to stop reading, and to go on, when `AHEAD` messages wait.
+    """
+
+    __slots__ = ("_free", "_full", "_gone", "_held", "_loop", "_messages", "_reader")
+
+    AHEAD = 16
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, full: Callable[[], object], free: Callable[[], object]) -> None:
+        self._loop = loop  # not asked for each time: Python 3.11 asks the kernel for the process's id to say which
+        self._messages: list[Any] = []
+        self._reader: asyncio.Future[None] | None = None
+        self._gone: Any = None
+        self._held = False
+        self._full = full
+        self._free = free
+
+    def put(self, message: Any) -> None:
+        """One more."""
+        self._messages.append(message)
+        if len(self._messages) >= self.AHEAD and not self._held:
+            self._held = True
+            self._full()
+        self._wake()
+
+    def end(self, gone: Any) -> None:
+        """Nothing more will come; what waits can still be read, and `gone` is kept for whoever asks why."""
+        if self._gone is None:
+            self._gone = gone
+            self._wake()
+
+    def _wake(self) -> None:
+        if (reader := self._reader) is not None:
+            self._reader = None
+            if not reader.done():
+                reader.set_result(None)
+
+    async def next(self) -> Any:
+        """The next message; what `end` was told, once there is none."""
+        while not self._messages:
+            if self._gone is not None:
+                return self._gone
+            self._reader = self._loop.create_future()
+            await self._reader
+        message = self._messages.pop(0)
+        if self._held and not self._messages:
+            self._held = False
+            self._free()
+        return message
 
 
 class Wire:
-    """One connection's transport. `write` may be called while `open`; `watch` tells when that may have changed."""
+    """One connection's transport. `write` may be called while `open`; `watch` tells when that may have changed.
 
-    __slots__ = ("_changed", "open", "write")
+    `receive` gives the client's messages: whoever has the wire reads here, and no more by the ASGI `receive`. A `life`
+    that is set before the ASGI call returns is what the connection lives on with.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_arrivals", "_changed", "life", "open", "write")
+
+    def __init__(self, write: Callable[[bytes], object], arrivals: Arrivals) -> None:
         self.open = False
-        self.write: Callable[[bytes], object] = _nowhere
+        self.write = write
+        self.life: Life | None = None
+        self._arrivals = arrivals
         self._changed: Callable[[], None] | None = None
 
     def watch(self, changed: Callable[[], None] | None) -> None:
@@ -47,6 +102,18 @@ class Wire:
             if self._changed is not None:
                 self._changed()
 
+    def end(self) -> None:
+        """Whoever reads gets what has come, and then `Gone`."""
+        self._arrivals.end({"type": "websocket.disconnect", "code": 1006})
+
+    async def receive(self) -> str | bytes:
+        """The next message. Raises `Gone`."""
+        message = await self._arrivals.next()
+        if isinstance(message, dict):
+            raise Gone
+        received: str | bytes = message
+        return received
+
 
 def wire_of(scope: Mapping[str, Any]) -> Wire | None:
     """What the server offers for this connection."""
@@ -54,5 +121,9 @@ def wire_of(scope: Mapping[str, Any]) -> Wire | None:
     return wire
 
 
-def _nowhere(data: bytes) -> None:
-    raise AssertionError("this wire was never opened")
+async def live_on(scope: Mapping[str, Any], life: Life) -> None:
+    """Go on with `life` after the ASGI call has returned, where the server can; else now."""
+    if (wire := wire_of(scope)) is not None:
+        wire.life = life
+    else:
+        await life()

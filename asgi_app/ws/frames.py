@@ -1,0 +1,156 @@
+"""RFC 6455 frames, sans I/O: ready-made bytes out, whole messages in.
+
+A frame that is the same for all is made once and goes to every connection as it is. Reading is the server's half of
+section 5 only (masked frames, no extensions), for connections whose handshake somebody else has made.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C, where there is that
+
+CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA  # 5.2
+FIN, RESERVED, MASKED = 0x80, 0x70, 0x80
+
+NORMAL, GOING, PROTOCOL_ERROR, NO_CODE, NO_UTF8, TOO_BIG, FAULT = 1000, 1001, 1002, 1005, 1007, 1009, 1011  # 7.4.1
+
+
+class Arrived(NamedTuple):
+    """A whole message (TEXT, BINARY) or a control frame (CLOSE, PING, PONG), unmasked."""
+
+    opcode: int
+    payload: bytes
+
+
+class Breach(Exception):
+    """The client broke the protocol, or a limit: `code` is what the close frame should say."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+def frame(payload: str | bytes, opcode: int | None = None) -> bytes:
+    """One whole frame as it goes over the network, not masked; without `opcode`, text for str and binary for bytes."""
+    if isinstance(payload, str):
+        data, head = payload.encode(), FIN | (TEXT if opcode is None else opcode)
+    else:
+        data, head = payload, FIN | (BINARY if opcode is None else opcode)
+    size = len(data)
+    if size < 126:
+        return bytes((head, size)) + data
+    if size < 65536:
+        return bytes((head, 126)) + size.to_bytes(2) + data
+    return bytes((head, 127)) + size.to_bytes(8) + data
+
+
+def close_frame(code: int, reason: str = "") -> bytes:
+    """A close frame; a reason that is too long for one (5.5: 125 bytes in all) is cut."""
+    if code == NO_CODE:
+        return frame(b"", CLOSE)
+    return frame(code.to_bytes(2) + reason.encode()[:123].decode(errors="ignore").encode(), CLOSE)
+
+
+def close_code(payload: bytes) -> int:
+    """The code in a client's close frame. Raises `Breach` for one that must not be sent (7.4)."""
+    if not payload:
+        return NO_CODE
+    code = int.from_bytes(payload[:2])
+    if len(payload) < 2 or not (code in (*range(1000, 1004), *range(1007, 1015)) or 3000 <= code < 5000):
+        raise Breach(PROTOCOL_ERROR, "no such close code")
+    try:
+        payload[2:].decode()
+    except UnicodeDecodeError:
+        raise Breach(NO_UTF8, "the close reason is no UTF-8") from None
+    return code
+
+
+class FrameReader:
+    """Bytes in, messages out; fragments are put together, and nothing over `max_size` bytes is kept."""
+
+    __slots__ = ("_buffer", "_fragments", "_max_size", "_needed", "_opcode")
+
+    def __init__(self, max_size: int) -> None:
+        self._max_size = max_size
+        self._buffer: bytearray | None = None  # the beginning of a frame
+        self._needed = 0  # bytes of it, before a look is worth it
+        self._fragments: bytearray | None = None  # the beginning of a message
+        self._opcode = TEXT  # what that will be
+
+    def receive_data(self, data: bytes) -> tuple[list[Arrived], Breach | None]:
+        """What has arrived with these bytes, and why nothing more will be read, where that is so."""
+        arrived: list[Arrived] = []
+        if self._buffer is not None:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return arrived, None
+            data, self._buffer = bytes(self._buffer), None
+        start = 0
+        try:
+            while (after := self._frame_at(data, start, arrived)) is not None:
+                start = after
+        except Breach as breach:
+            return arrived, breach
+        if start < len(data):
+            self._needed -= start
+            self._buffer = bytearray(data[start:])
+        return arrived, None
+
+    def _frame_at(self, data: bytes, start: int, arrived: list[Arrived]) -> int | None:
+        """Take the frame that begins there, and return where it ends; None, and what is needed, if it is not whole."""
+        body = start + 6
+        if len(data) < body:
+            if len(data) > start + 1:
+                self._check(data[start], data[start + 1])
+            self._needed = body
+            return None
+        head, size = data[start], data[start + 1]
+        self._check(head, size)
+        size &= 0x7F
+        if size > 125:
+            width = 2 if size == 126 else 8
+            body += width
+            if len(data) < body:
+                self._needed = body
+                return None
+            size = int.from_bytes(data[start + 2 : start + 2 + width])
+        opcode = head & 0x0F
+        if opcode < CLOSE and size + len(self._fragments or b"") > self._max_size:
+            raise Breach(TOO_BIG, f"a message has {self._max_size} bytes at most, the setting max_frame")
+        end = body + size
+        if len(data) < end:
+            self._needed = end
+            return None
+        payload = apply_mask(data[body:end], data[body - 4 : body])
+        if opcode >= CLOSE or (head & FIN and self._fragments is None):
+            arrived.append(Arrived(opcode, payload))
+        else:
+            self._fragment(head, payload, arrived)
+        return end
+
+    def _check(self, head: int, size: int) -> None:
+        """Raises `Breach` for two first bytes that no frame of a client begins with."""
+        opcode = head & 0x0F
+        if head & RESERVED:
+            raise Breach(PROTOCOL_ERROR, "reserved bits must be 0")
+        if not size & MASKED:
+            raise Breach(PROTOCOL_ERROR, "a client's frames are masked")
+        if opcode >= CLOSE:
+            if opcode > PONG:
+                raise Breach(PROTOCOL_ERROR, "no such opcode")
+            if not head & FIN or size & 0x7F > 125:
+                raise Breach(PROTOCOL_ERROR, "a control frame is short, and whole")
+        elif opcode > BINARY:
+            raise Breach(PROTOCOL_ERROR, "no such opcode")
+        elif (opcode == CONT) is (self._fragments is None):
+            raise Breach(PROTOCOL_ERROR, "a fragment that belongs to no message, or a message within one")
+
+    def _fragment(self, head: int, payload: bytes, arrived: list[Arrived]) -> None:
+        if self._fragments is None:
+            self._opcode, self._fragments = head & 0x0F, bytearray()
+        self._fragments += payload
+        if head & FIN:
+            arrived.append(Arrived(self._opcode, bytes(self._fragments)))
+            self._fragments = None
