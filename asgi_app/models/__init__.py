@@ -7,6 +7,7 @@ from asgi_app.models.base import (
     actor,
     actor_name,
     as_json,
+    json_size,
     parse_json,
     shown,
 )
@@ -206,6 +207,7 @@ __all__ = [
     "as_json",
     "device_of",
     "integer",
+    "json_size",
     "level_in_range",
     "parse_body",
     "parse_change",

@@ -51,6 +51,7 @@ from asgi_app.models import (
     UnwatchRun,
     UpdateRun,
     WatchRun,
+    json_size,
 )
 from asgi_app.service.panel import Answer, Handlers, Panel, Session
 from asgi_app.store import Store
@@ -354,7 +355,7 @@ class Runs:
         live.graph = graph
         live.dirty = True  # for those who get the graph with how far the run is
         self._flush(live)
-        live.feed.append(_of(RunGraph(run=live.run.id, graph=graph)), count=0, size=rules.json_size(graph))
+        live.feed.append(_of(RunGraph(run=live.run.id, graph=graph)), count=0, size=json_size(graph))
         self._store.try_to(partial(stored.keep_graph, run=live.run.id, graph=graph))
 
     def line(self, line: str | LineSent) -> dict[str, Any]:
@@ -368,7 +369,7 @@ class Runs:
         if sent.sign is not None:
             shown["sign"] = sent.sign
         try:
-            size = rules.json_size(shown)
+            size = json_size(shown)
         except ValueError:
             raise BadCommand("a line is nothing that JSON can write", field="lines") from None
         if size > 8 * LINE:
@@ -410,7 +411,7 @@ class Runs:
                 return
             first = live.feed.next
             event = RunLog(run=live.run.id, since=first, lines=lines)
-            size += (bytes_of := rules.json_size(lines))
+            size += (bytes_of := json_size(lines))
             live.feed.append(_of(event), count=len(lines), size=bytes_of)
             self._store_lines(live, first, lines)
             told += len(lines)
@@ -556,7 +557,7 @@ class Runs:
             raise NoProducer(f"nobody takes signals for {live.run.name}: its producer is not connected", field="run")
         answer = await live.producer.signal(live.run.id, signal, actor)
         try:
-            rules.json_size(answer)
+            json_size(answer)
         except ValueError:
             raise NoAnswer(f"the producer of {run} answered with nothing that JSON can write") from None
         return answer
@@ -611,7 +612,7 @@ def _chunks(lines: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
     size = 0
     for line in lines:
         chunk.append(line)
-        size += rules.json_size(line)
+        size += json_size(line)
         if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
