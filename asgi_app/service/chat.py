@@ -13,8 +13,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
-
 from asgi_app.core import chat as rules
 from asgi_app.errors import BadCommand, PanelError, TooFast, TooMany, UnknownPerson, UnknownRoom
 from asgi_app.hub import Feed, Follower, Message
@@ -44,7 +42,7 @@ from asgi_app.models import (
     as_json,
     device_of,
 )
-from asgi_app.service.panel import Answer, Handlers, Panel, Session
+from asgi_app.service.panel import Answer, Handlers, Panel, Session, unversioned
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 
@@ -191,7 +189,7 @@ class Chat:
         if done.cancelled() or done.exception() is not None or not done.result().new:
             return
         message = done.result().message
-        event = _of(MessageSaid(message=message))
+        event = unversioned(MessageSaid(message=message))
         if message.room is not None:
             if (topic := self._rooms.get(message.room)) is not None:
                 topic.feed.append(event, size=size)
@@ -233,7 +231,7 @@ class Chat:
         person = self.person(actor)
         thread, to = self._thread(person, command)
         event = TypingChanged(room=thread.room, to=to, person=person, typing=command.typing)
-        message = _of(event, key=event.key)
+        message = unversioned(event, key=event.key)
         for topic in self._topics(thread):
             topic.tell(message, but=session)
         return {}
@@ -252,7 +250,7 @@ class Chat:
         event = MarksChanged(
             room=thread.room, to=thread.other(person), person=person, delivered=after.delivered, read=after.read
         )
-        message = _of(event, key=event.key)
+        message = unversioned(event, key=event.key)
         for topic in self._topics(thread):
             topic.tell(message)
 
@@ -340,11 +338,6 @@ class Chat:
         return await self._store.do(partial(stored.by_id, ids=ids))
 
 
-def _of(event: BaseModel, key: str | None = None) -> Message:
-    """An event that is for some only: it has no revision."""
-    return Message(event.model_dump(mode="json", exclude_none=isinstance(event, Gap)), key=key)
-
-
 def _gap(gap: Gap, since: int, upto: int) -> Message:
     numbers: dict[str, Any] = {} if gap.of == "private" else {"since": since, "upto": upto}
-    return _of(gap.model_copy(update=numbers))
+    return unversioned(gap.model_copy(update=numbers))

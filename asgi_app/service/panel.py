@@ -27,11 +27,13 @@ from asgi_app.hub import GOING_AWAY, Channel, Coalescer, Feed, Follower, Inbox, 
 from asgi_app.models import (
     Actor,
     AnyCommand,
+    Gap,
     GetState,
     Hardware,
     Light,
     LightSpec,
     Look,
+    OtherEvent,
     Ping,
     Reply,
     SetLight,
@@ -362,6 +364,11 @@ def _merged(earlier: Drive | None, later: Drive | None) -> Drive | None:
 def _answer_all(answers: list[tuple[_Asked, Reply]]) -> None:
     for asked, reply in answers:
         asked.answer(reply)
+
+
+def unversioned(event: OtherEvent, key: str | None = None) -> Message:
+    """An event that is for some only: it changes nothing in the state, and has no revision."""
+    return Message(event.model_dump(mode="json", exclude_none=isinstance(event, Gap)), key=key)
 
 
 class Session:

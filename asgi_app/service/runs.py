@@ -19,8 +19,6 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
-from pydantic import BaseModel
-
 from asgi_app.core import runs as rules
 from asgi_app.errors import BadCommand, NoAnswer, NoProducer, NotStored, PanelError, RunEnded, TooMany, UnknownRun
 from asgi_app.hub import Feed, Message
@@ -53,7 +51,7 @@ from asgi_app.models import (
     WatchRun,
     json_size,
 )
-from asgi_app.service.panel import Answer, Handlers, Panel, Session
+from asgi_app.service.panel import Answer, Handlers, Panel, Session, unversioned
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
 
@@ -106,7 +104,7 @@ class LiveRun:
         self.unsaved: list[tuple[int, list[dict[str, Any]]]] = []  # offset and lines of those that failed
 
     def _graph_again(self) -> list[Message]:
-        return [] if self.graph is None else [_of(RunGraph(run=self.run.id, graph=self.graph))]
+        return [] if self.graph is None else [unversioned(RunGraph(run=self.run.id, graph=self.graph))]
 
 
 class Runs:
@@ -341,7 +339,7 @@ class Runs:
         assert live.run.outcome is not None
         self._panel.commit(RunChanged(run=live.run.id, state=live.run))
         end = RunEnd(run=live.run.id, exit_code=exit_code, outcome=live.run.outcome, lines=live.run.lines)
-        live.feed.append(_of(end), count=0)
+        live.feed.append(unversioned(end), count=0)
         await self._store.try_to(partial(stored.keep, run=live.run))
         return live.run
 
@@ -355,7 +353,7 @@ class Runs:
         live.graph = graph
         live.dirty = True  # for those who get the graph with how far the run is
         self._flush(live)
-        live.feed.append(_of(RunGraph(run=live.run.id, graph=graph)), count=0, size=json_size(graph))
+        live.feed.append(unversioned(RunGraph(run=live.run.id, graph=graph)), count=0, size=json_size(graph))
         self._store.try_to(partial(stored.keep_graph, run=live.run.id, graph=graph))
 
     def line(self, line: str | LineSent) -> dict[str, Any]:
@@ -412,7 +410,7 @@ class Runs:
             first = live.feed.next
             event = RunLog(run=live.run.id, since=first, lines=lines)
             size += (bytes_of := json_size(lines))
-            live.feed.append(_of(event), count=len(lines), size=bytes_of)
+            live.feed.append(unversioned(event), count=len(lines), size=bytes_of)
             self._store_lines(live, first, lines)
             told += len(lines)
 
@@ -472,7 +470,7 @@ class Runs:
         id = next(self._signal_ids)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._signals[id] = session, answer
-        session.outbox.offer(_of(RunSignal(run=run, signal=signal, signal_id=id, by=by)))
+        session.outbox.offer(unversioned(RunSignal(run=run, signal=signal, signal_id=id, by=by)))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await answer
@@ -590,14 +588,9 @@ class _Connection:
         return await self._runs.signalled(self.session, run, signal, by)
 
 
-def _of(event: BaseModel) -> Message:
-    """An event for those who follow: it has no revision."""
-    return Message(event.model_dump(mode="json", exclude_none=isinstance(event, Gap)))
-
-
 def _gap(run: str, since: int, upto: int) -> Message:
     href = f"/runs/{quote(run, safe='')}/log?from={since}"
-    return _of(Gap(of="run", run=run, since=since, upto=upto, href=href))
+    return unversioned(Gap(of="run", run=run, since=since, upto=upto, href=href))
 
 
 def _not_a_show(live: LiveRun, kind: Kind | None = None) -> None:
