@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from asgi_app.core import chat as rules
 from asgi_app.errors import BadCommand, PanelError, TooFast, TooMany, UnknownPerson, UnknownRoom
-from asgi_app.hub import Feed, Follower, Message
+from asgi_app.hub import Feed, Message
 from asgi_app.models import (
     LOBBY,
     Actor,
@@ -277,14 +277,14 @@ class Chat:
             self.join(session, name)
         return {"room": self._panel.state.rooms[name]}
 
-    def join(self, session: Session, room: str, *, held: bool = False) -> Follower:
+    def join(self, session: Session, room: str) -> None:
         """Have the session get what is said in the room from now on."""
         topic = self._rooms.get(room)
         if topic is None:
             next = self._panel.state.rooms[room].n + 1
             topic = self._rooms[room] = _Topic(Gap(of="room", room=room), next)
         topic.sessions.add(session)
-        return session.follow(f"room:{room}", topic.feed, held=held)
+        session.follow(f"room:{room}", topic.feed)
 
     async def _leave_room(self, actor: Actor, command: LeaveRoom, session: Session | None) -> Answer:
         self.person(actor)
