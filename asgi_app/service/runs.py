@@ -15,6 +15,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
@@ -168,9 +169,7 @@ class Runs:
 
     def left(self, session: Session) -> None:
         """A connection is gone; runs of which it was the producer go on without one."""
-        for live in list(self._live.values()):
-            if isinstance(live.producer, _Connection) and live.producer.session is session:
-                self.produced_by(live, None)
+        self.producer_gone(_Connection(self, session))
         for owner, answer in list(self._signals.values()):
             if owner is session and not answer.done():
                 answer.set_exception(NoProducer("the producer has gone"))
@@ -282,6 +281,12 @@ class Runs:
         """From now on this one takes the run's signals, or nobody does."""
         live.producer = producer
         self._set(live, live.run.model_copy(update={"producer": producer is not None}))
+
+    def producer_gone(self, producer: Producer) -> None:
+        """A producer is gone: nobody takes signals for its runs, which go on."""
+        for live in self.all_live():
+            if live.producer == producer:
+                self.produced_by(live, None)
 
     def change(self, live: LiveRun, change: RunChange) -> None:
         """What the producer says of its run. Raises `TooLarge`, `BadCommand`."""
@@ -577,15 +582,15 @@ class Runs:
             await asyncio.sleep(max(apart, 0.1))
 
 
+@dataclass(frozen=True, slots=True)
 class _Connection:
     """A producer on the native wire: its session gets the signals."""
 
-    def __init__(self, runs: Runs, session: Session) -> None:
-        self._runs = runs
-        self.session = session
+    runs: Runs
+    session: Session
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
-        return await self._runs.signalled(self.session, run, signal, by)
+        return await self.runs.signalled(self.session, run, signal, by)
 
 
 def _gap(run: str, since: int, upto: int) -> Message:
