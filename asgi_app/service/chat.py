@@ -42,7 +42,8 @@ from asgi_app.models import (
     as_json,
     device_of,
 )
-from asgi_app.service.panel import Answer, Handlers, Panel, Session, unversioned
+from asgi_app.service.panel import Panel, Session, unversioned
+from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 
@@ -75,7 +76,7 @@ class _Topic:
                 session.outbox.offer(message)
 
 
-class Chat:
+class Chat(Part):
     """The part of the panel that has the people. `reserved` are names that nobody can have, in small letters."""
 
     def __init__(

@@ -52,7 +52,8 @@ from asgi_app.models import (
     WatchRun,
     json_size,
 )
-from asgi_app.service.panel import Answer, Handlers, Panel, Session, unversioned
+from asgi_app.service.panel import Panel, Session, unversioned
+from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
 
@@ -108,7 +109,7 @@ class LiveRun:
         return [] if self.graph is None else [unversioned(RunGraph(run=self.run.id, graph=self.graph))]
 
 
-class Runs:
+class Runs(Part):
     """The part of the panel that has the running processes."""
 
     def __init__(
@@ -163,9 +164,6 @@ class Runs:
             self._sweeper.cancel()
         for live in self._live.values():
             self._flush(live)
-
-    def entered(self, session: Session) -> None:
-        """A connection came: it means nothing here until it asks."""
 
     def left(self, session: Session) -> None:
         """A connection is gone; runs of which it was the producer go on without one."""

@@ -20,7 +20,8 @@ from asgi_app.models import (
     Signal,
     StartShow,
 )
-from asgi_app.service.panel import Answer, Handlers, Panel, Session
+from asgi_app.service.panel import Panel, Session
+from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.service.runs import LiveRun, Runs
 from asgi_app.shows.layout import graph_of
 from asgi_app.shows.player import Player
@@ -29,7 +30,7 @@ from asgi_app.shows.score import Show
 log = logging.getLogger("pilotlight.shows")
 
 
-class Shows:
+class Shows(Part):
     """The part of the panel that plays shows; `specs` are the lights they may play on."""
 
     def __init__(self, panel: Panel, runs: Runs, shows: Mapping[str, Show], specs: Mapping[str, LightSpec]) -> None:
@@ -43,12 +44,6 @@ class Shows:
         self.handlers: Handlers = {StartShow: self._start_show}
         names = {id: ShowName(name=id, title=show.title, description=show.description) for id, show in shows.items()}
         panel.add(self, shows=names)
-
-    def entered(self, session: Session) -> None:
-        """A connection came: shows play for nobody in particular."""
-
-    def left(self, session: Session) -> None:
-        """A connection is gone: the show goes on."""
 
     def show(self, name: str) -> Show:
         """The show of this name. Raises `UnknownShow`."""
