@@ -238,6 +238,13 @@ async def test_no_command_at_all_is_answered(clients: Clients) -> None:
         assert_refused(await ask(client), "bad-command")
 
 
+async def test_a_message_with_bytes_in_it_is_refused(clients: Clients) -> None:
+    """Socket.IO can carry bytes, and JSON cannot: the message could be neither stored nor shown on another wire."""
+    refused = await ask(clients["python"], {"do": "say", "room": "lobby", "msg": {"picture": b"\x89PNG"}})
+
+    assert_refused(refused, "bad-command")
+
+
 @pytest.mark.parametrize("event", ["led", "events", "connect", "disconnect", ""])
 async def test_another_event_is_answered(clients: Clients, screen: LiveClient, event: str) -> None:
     [problem] = await clients["python"].ask(event, {"do": "set_light", "light": "led", "level": 5})
