@@ -43,9 +43,11 @@ from asgi_app.ws.live import live
 from asgi_app.ws.quartsocket import Connection
 from asgi_app.ws.sio import Namespace, PanelServer
 from asgi_app.ws.sio_led import LedEvents
+from asgi_app.ws.sio_logger import LoggerEvents
 from asgi_app.ws.sio_panel import PanelWords
+from asgi_app.ws.sio_producers import Workers
 from asgi_app.ws.sio_rooms import RoomEvents
-from asgi_app.ws.sio_runs import LoggerEvents, UiaEvents, Workers
+from asgi_app.ws.sio_uia import UiaEvents
 
 log = logging.getLogger("pilotlight")
 

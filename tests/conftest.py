@@ -1,13 +1,15 @@
-"""Fixtures: a running panel on each server, and pigpio's daemon, as processes of their own."""
+"""Fixtures: a running panel on each server, the JavaScript clients, and pigpio's daemon, as processes of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from tests.node_client import NodeClients
 from tests.running import RunningPanel
 from tests.standins.pigpiod import StandIn
 
@@ -26,6 +28,13 @@ def panel(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
     """A panel with simulated pins, shared by the tests of a file; each test sets the level it needs first."""
     with RunningPanel(tmp_path_factory.mktemp("panel") / "data", server=server) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node() -> AsyncIterator[NodeClients]:
+    """The process of the JavaScript clients."""
+    async with NodeClients() as clients:
+        yield clients
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from engineio.packet import MESSAGE, Packet
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
@@ -244,13 +243,6 @@ async def test_an_event_and_its_ack_are_one_write() -> None:
 
 MESSAGES = 300
 LARGE = "x" * 70_000
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node() -> AsyncIterator[NodeClients]:
-    """The process of the JavaScript clients."""
-    async with NodeClients() as clients:
-        yield clients
 
 
 async def listeners(panel: RunningPanel, node: NodeClients) -> dict[str, SocketIOClient]:

@@ -20,20 +20,11 @@ from tests.client import SocketIOClient
 from tests.node_client import NodeClients
 from tests.python_client import PythonClient
 from tests.running import RunningPanel
+from tests.stock_clients import CLIENTS, Clients
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CLIENTS = ("3 polling", "3 websocket", "4 polling", "4 websocket", "python")
 BEFORE = 42  # percent, where the light is before each test
-
-Clients = dict[str, SocketIOClient]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node() -> AsyncIterator[NodeClients]:
-    """The process of the JavaScript clients."""
-    async with NodeClients() as clients:
-        yield clients
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

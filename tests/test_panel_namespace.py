@@ -18,19 +18,9 @@ from tests.native_words import BEFORE, COMMANDS, LOST, REFUSED, assert_refused, 
 from tests.node_client import NodeClients
 from tests.python_client import PythonClient
 from tests.running import RunningPanel
+from tests.stock_clients import CLIENTS, Clients, join
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-CLIENTS = ("3 polling", "3 websocket", "4 polling", "4 websocket", "python")
-
-Clients = dict[str, SocketIOClient]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node() -> AsyncIterator[NodeClients]:
-    """The process of the JavaScript clients."""
-    async with NodeClients() as clients:
-        yield clients
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -50,7 +40,7 @@ async def screen(panel: RunningPanel) -> AsyncIterator[LiveClient]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def clients(panel: RunningPanel, node: NodeClients) -> AsyncIterator[Clients]:
     """One client of each kind, all of one name."""
-    connected = {name: await join(name, panel, node, {"name": "Anna"}) for name in CLIENTS}
+    connected = {name: await join(name, panel, node, "/panel", auth={"name": "Anna"}) for name in CLIENTS}
     yield connected
     for client in connected.values():
         await client.disconnect()
@@ -64,13 +54,6 @@ async def _everybody_is_at_a_known_level(http: httpx.AsyncClient, clients: Clien
     await screen.caught_up()
     for client in clients.values():
         await client.arrived("events")
-
-
-async def join(name: str, panel: RunningPanel, node: NodeClients, auth: Any = None) -> SocketIOClient:
-    if name == "python":
-        return await PythonClient.connect(panel.url, namespace="/panel", auth=auth)
-    version, transport = name.split()
-    return await node.connect(panel.url, version=version, transport=transport, namespace="/panel", auth=auth or {})
 
 
 async def ask(client: SocketIOClient, *command: Any) -> dict[str, Any]:
@@ -92,7 +75,7 @@ async def snapshot(client: SocketIOClient) -> dict[str, Any]:
 async def test_the_first_event_is_a_snapshot(
     panel: RunningPanel, node: NodeClients, clients: Clients, name: str
 ) -> None:
-    newcomer = await join(name, panel, node)
+    newcomer = await join(name, panel, node, "/panel")
 
     [opening] = await newcomer.next("events")
     async with live(panel) as same:
@@ -181,7 +164,7 @@ async def test_who_comes_back_gets_exactly_what_it_missed(
     events = await screen.caught_up()
     assert len(events) == missed
 
-    again = await join(name, panel, node, {"epoch": here["epoch"], "rev": here["rev"]})
+    again = await join(name, panel, node, "/panel", auth={"epoch": here["epoch"], "rev": here["rev"]})
 
     [opening] = await again.next("events")
     assert opening == {"epoch": here["epoch"], "rev": here["rev"] + missed, "events": events}
@@ -204,7 +187,7 @@ async def test_who_cannot_be_caught_up_gets_a_snapshot(
 ) -> None:
     here = await snapshot(clients["4 websocket"])
 
-    again = await join("4 websocket", panel, node, lost(where, here["epoch"], here["rev"]))
+    again = await join("4 websocket", panel, node, "/panel", auth=lost(where, here["epoch"], here["rev"]))
 
     assert await again.next("events") == [here]
     await again.disconnect()
@@ -218,7 +201,7 @@ async def test_an_auth_of_another_kind_gets_a_snapshot(
     if isinstance(auth, dict) and auth.get("epoch") == "{epoch}":
         auth = {**auth, "epoch": here["epoch"]}
 
-    again = await join("4 polling", panel, node, auth)
+    again = await join("4 polling", panel, node, "/panel", auth=auth)
 
     assert await again.next("events") == [here]
     await again.disconnect()
@@ -253,6 +236,13 @@ async def test_what_is_no_command_is_answered(clients: Clients, screen: LiveClie
 async def test_no_command_at_all_is_answered(clients: Clients) -> None:
     for client in clients.values():
         assert_refused(await ask(client), "bad-command")
+
+
+async def test_a_message_with_bytes_in_it_is_refused(clients: Clients) -> None:
+    """Socket.IO can carry bytes, and JSON cannot: the message could be neither stored nor shown on another wire."""
+    refused = await ask(clients["python"], {"do": "say", "room": "lobby", "msg": {"picture": b"\x89PNG"}})
+
+    assert_refused(refused, "bad-command")
 
 
 @pytest.mark.parametrize("event", ["led", "events", "connect", "disconnect", ""])

@@ -24,20 +24,13 @@ from tests.conftest import SERVERS
 from tests.node_client import DIRECTORY, NodeClients
 from tests.python_client import PythonClient
 from tests.running import RunningPanel
+from tests.stock_clients import CLIENTS, join
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CLIENTS = ("3 polling", "3 websocket", "4 polling", "4 websocket", "python")
 BY_ITSELF = "Server generated event"
 EVERY = 10.0  # seconds between the panel's own events
 PROBLEM = "urn:pilotlight:problem:bad-command"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node() -> AsyncIterator[NodeClients]:
-    """The process of the JavaScript clients."""
-    async with NodeClients() as clients:
-        yield clients
 
 
 class Client:
@@ -74,18 +67,10 @@ class Client:
         return set(rooms) - {self.sid}
 
 
-async def plug_in(name: str, panel: RunningPanel, node: NodeClients) -> SocketIOClient:
-    """A connected client of this kind."""
-    if name == "python":
-        return await PythonClient.connect(panel.url)
-    version, transport = name.split()
-    return await node.connect(panel.url, version=int(version), transport=transport)
-
-
 @pytest_asyncio.fixture(loop_scope="module", params=CLIENTS)
 async def sender(request: pytest.FixtureRequest, panel: RunningPanel, node: NodeClients) -> AsyncIterator[Client]:
     """A new connection of each kind in turn; the test is about what it sends."""
-    client = await Client(await plug_in(request.param, panel, node)).begin()
+    client = await Client(await join(request.param, panel, node)).begin()
     yield client
     await client.socket.disconnect()
 
@@ -93,7 +78,7 @@ async def sender(request: pytest.FixtureRequest, panel: RunningPanel, node: Node
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def _others(panel: RunningPanel, node: NodeClients) -> AsyncIterator[list[Client]]:
     kinds = ("4 websocket", "3 polling")
-    clients = [await Client(await plug_in(kind, panel, node)).begin() for kind in kinds]
+    clients = [await Client(await join(kind, panel, node)).begin() for kind in kinds]
     yield clients
     for client in clients:
         await client.socket.disconnect()
@@ -184,7 +169,7 @@ async def observers(server: str, panel: RunningPanel) -> AsyncIterator[list[Obse
 async def test_a_newcomer_alone_is_told_that_it_is_connected(
     panel: RunningPanel, node: NodeClients, others: list[Client], name: str
 ) -> None:
-    newcomer = Client(await plug_in(name, panel, node))
+    newcomer = Client(await join(name, panel, node))
 
     assert await newcomer.told() == [{"data": "Connected", "count": 0}]
     assert await all_told(others) == [[], []]
@@ -214,7 +199,7 @@ async def test_every_event_is_counted_from_1_a_refused_one_too_and_a_ping_not(
     panel: RunningPanel, node: NodeClients, name: str
 ) -> None:
     for _ in range(2):  # it restarts on reconnect
-        client = Client(await plug_in(name, panel, node))
+        client = Client(await join(name, panel, node))
         for number, (event, args) in enumerate(COUNTED, 1):
             await client.socket.ask(event, *args)
             await client.socket.ask("my_ping")
@@ -414,7 +399,7 @@ async def test_who_leaves_the_panel_leaves_its_rooms(
     panel: RunningPanel, node: NodeClients, others: list[Client], name: str
 ) -> None:
     room = next(ROOMS)
-    guest = await Client(await plug_in(name, panel, node)).begin()
+    guest = await Client(await join(name, panel, node)).begin()
     await guest.send("join", {"room": room})
     await others[0].send("join", {"room": room})
     await others[0].told()
@@ -423,7 +408,7 @@ async def test_who_leaves_the_panel_leaves_its_rooms(
     await others[1].send("my_room_event", {"room": room, "data": "who is left?"})
 
     assert await all_told(others) == [[{"data": "who is left?", "count": others[1].count}], []]
-    again = await Client(await plug_in(name, panel, node)).begin()
+    again = await Client(await join(name, panel, node)).begin()
     assert again.sid != guest.sid
     assert await again.rooms() == set()
     await again.socket.disconnect()
@@ -578,7 +563,7 @@ async def test_python_s_client_answers_and_is_disconnected(panel: RunningPanel, 
 
 async def test_a_client_that_asks_and_never_answers_stays(panel: RunningPanel, node: NodeClients) -> None:
     """The tests' JavaScript clients answer no ack."""
-    client = await Client(await plug_in("4 websocket", panel, node)).begin()
+    client = await Client(await join("4 websocket", panel, node)).begin()
     for _ in range(2):
         assert await client.send("disconnect_request") == []
         assert await client.told() == [{"data": "Disconnected!", "count": client.count}]
@@ -663,7 +648,7 @@ async def in_javascript(panel: RunningPanel, version: int, transport: str, scrip
 @pytest.mark.parametrize("name", CLIENTS)
 async def test_300_events_at_once_are_all_answered_in_order(panel: RunningPanel, node: NodeClients, name: str) -> None:
     """What a polling client buffers goes out in one request."""
-    client = Client(await plug_in(name, panel, node))
+    client = Client(await join(name, panel, node))
     await client.told()
 
     acks = await asyncio.gather(*(client.send("my_event", {"data": number}) for number in range(300)))

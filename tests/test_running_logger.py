@@ -23,12 +23,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.client import TIMEOUT, SocketIOClient
 from tests.live_client import live
 from tests.node_client import NodeClients
-from tests.python_client import PythonClient
 from tests.running import RunningPanel
+from tests.stock_clients import CLIENTS, Clients, join
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CLIENTS = ("3 polling", "3 websocket", "4 polling", "4 websocket", "python")
 TAIL = 200  # lines of a run that a newcomer gets
 PROBLEM = "urn:pilotlight:problem:"
 NODES = [
@@ -47,8 +46,6 @@ EDGE = {
 GRAPH = {"nodes": NODES, "edges": [EDGE]}
 NO_GRAPH: dict[str, Any] = {"nodes": [], "edges": []}
 IDS = (f"process-{number}" for number in itertools.count(1))
-
-Clients = dict[str, SocketIOClient]
 
 
 def progress(id: str, percent: float, edges: list[Any], graph: dict[str, Any]) -> dict[str, Any]:
@@ -98,13 +95,6 @@ def refused(ack: list[Any], slug: str) -> bool:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node() -> AsyncIterator[NodeClients]:
-    """The process of the JavaScript clients."""
-    async with NodeClients() as clients:
-        yield clients
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
     """The panel's REST face."""
     async with httpx.AsyncClient(base_url=panel.url, timeout=10) as client:
@@ -114,7 +104,7 @@ async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pages(panel: RunningPanel, node: NodeClients) -> AsyncIterator[Clients]:
     """The five, connected."""
-    connected = {name: await join(name, panel, node) for name in CLIENTS}
+    connected = {name: await join(name, panel, node, "/running_logger") for name in CLIENTS}
     yield connected
     for client in connected.values():
         await client.disconnect()
@@ -123,7 +113,7 @@ async def pages(panel: RunningPanel, node: NodeClients) -> AsyncIterator[Clients
 @pytest_asyncio.fixture(loop_scope="module", params=CLIENTS)
 async def producer(request: pytest.FixtureRequest, panel: RunningPanel, node: NodeClients) -> AsyncIterator[Any]:
     """A new connection of each kind in turn, which runs a process."""
-    client = await join(request.param, panel, node)
+    client = await join(request.param, panel, node, "/running_logger")
     yield client
     await client.disconnect()
 
@@ -131,17 +121,9 @@ async def producer(request: pytest.FixtureRequest, panel: RunningPanel, node: No
 @pytest_asyncio.fixture(loop_scope="module")
 async def worker(panel: RunningPanel, node: NodeClients) -> AsyncIterator[SocketIOClient]:
     """A new connection that runs a process."""
-    client = await join("4 websocket", panel, node)
+    client = await join("4 websocket", panel, node, "/running_logger")
     yield client
     await client.disconnect()
-
-
-async def join(name: str, panel: RunningPanel, node: NodeClients, namespace: str = "/running_logger") -> SocketIOClient:
-    """A connected client of this kind."""
-    if name == "python":
-        return await PythonClient.connect(panel.url, namespace=namespace)
-    version, transport = name.split()
-    return await node.connect(panel.url, version=int(version), transport=transport, namespace=namespace)
 
 
 class Answering:
@@ -308,7 +290,7 @@ async def test_a_late_page_gets_the_end_of_the_log_and_then_every_line_once(
                 await source.ask("log_run", run=id, lines=[str(number)])
 
         going = asyncio.create_task(go_on())
-        page = await join(name, panel, node)
+        page = await join(name, panel, node, "/running_logger")
 
         # then it gets how far it is, the end of the log, and all that follows: no line twice, none left out
         heard = await told(page, id, lambda payload: payload["message"].get("msg") == str(count - 1))
@@ -332,7 +314,7 @@ async def test_a_late_page_gets_the_end_of_every_log_however_many(
         await http.post("/runs", json={"id": id, "name": id})
         await http.post(f"/runs/{id}/log", content=text, headers={"Content-Type": "text/plain"})
 
-    page = await join(name, panel, node)
+    page = await join(name, panel, node, "/running_logger")
 
     for id in ids:
         heard = await told(page, id, lambda payload: payload["message"].get("msg") == "299")
@@ -533,7 +515,8 @@ async def test_a_producer_that_does_not_acknowledge_has_got_it_all_the_same(
 async def test_of_those_who_take_what_nobody_runs_one_gets_it(
     panel: RunningPanel, node: NodeClients, pages: Clients
 ) -> None:
-    one, two, own = [await join(kind, panel, node) for kind in ("3 polling", "4 websocket", "python")]
+    kinds = ("3 polling", "4 websocket", "python")
+    one, two, own = [await join(kind, panel, node, "/running_logger") for kind in kinds]
     id = next(IDS)
     asked = {"topic": "running_logger", "msg": "process start", "process_instance_id": id}
 
@@ -599,7 +582,7 @@ async def test_a_producer_that_leaves_is_no_producer_and_its_run_goes_on(
 ) -> None:
     id = next(IDS)
     async with live(panel) as viewer:
-        first = await join("3 websocket", panel, node)
+        first = await join("3 websocket", panel, node, "/running_logger")
         await first.ask("running_logger", progress(id, 30, [], NO_GRAPH))
         await viewer.event("run_changed", run=id, producer=True)
         await first.disconnect()
@@ -684,7 +667,7 @@ MALFORMED_UIA: list[tuple[str, list[Any]]] = [
 async def test_what_is_no_event_of_this_wire_is_refused_and_changes_nothing(
     panel: RunningPanel, node: NodeClients, http: httpx.AsyncClient, pages: Clients, name: str
 ) -> None:
-    logger, uia = await join(name, panel, node), await join(name, panel, node, "/uia")
+    logger, uia = await join(name, panel, node, "/running_logger"), await join(name, panel, node, "/uia")
     for page in pages.values():
         await page.arrived("running_logger")
     before = (await http.get("/runs")).json()

@@ -18,9 +18,9 @@ from tests.client import SocketIOClient
 from tests.live_client import LiveClient, live
 from tests.native_words import assert_refused
 from tests.node_client import NodeClients
-from tests.python_client import PythonClient
 from tests.running import RunningPanel, eventually
 from tests.standins.pigpiod import HOST, StandIn
+from tests.stock_clients import join
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -89,13 +89,6 @@ async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
     """The panel's REST face."""
     async with httpx.AsyncClient(base_url=panel.url, timeout=10) as client:
         yield client
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node() -> AsyncIterator[NodeClients]:
-    """The process of the JavaScript clients."""
-    async with NodeClients() as clients:
-        yield clients
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -242,17 +235,10 @@ async def wire(
     request: pytest.FixtureRequest, panel: RunningPanel, node: NodeClients, http: httpx.AsyncClient
 ) -> AsyncIterator[Wire]:
     """Each wire in turn."""
-
-    async def join(kind: str, namespace: str) -> SocketIOClient:
-        if kind == "python":
-            return await PythonClient.connect(panel.url, namespace=namespace)
-        version, transport = kind.split()
-        return await node.connect(panel.url, version=version, transport=transport, namespace=namespace)
-
     made: Wire
     name: str = request.param
     if name.startswith("old "):
-        made = OldWire(await join(name[4:], "/running_logger"), await join(name[4:], "/uia"))
+        made = OldWire(await join(name[4:], panel, node, "/running_logger"), await join(name[4:], panel, node, "/uia"))
     elif name == "/live":
         context = live(panel, agent="wire")
         client = await context.__aenter__()
@@ -262,7 +248,7 @@ async def wire(
 
         made = Native(ask_live, lambda: context.__aexit__(None, None, None))
     elif name == "/panel python":
-        python = await join("python", "/panel")
+        python = await join("python", panel, node, "/panel")
         ids = itertools.count(1)
 
         async def ask_panel(command: dict[str, Any]) -> Any:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from typing import Any
 
 from asgi_app.errors import BadCommand, BadName, NameNeeded, TooLarge
-from asgi_app.models import Actor, as_json
+from asgi_app.models import Actor, as_json, json_size
 
 # Control characters, surrogates, private use, line breaks; and format characters, which are not seen (zero width,
 # soft hyphen, those that turn the writing round) and make one name look like another.
@@ -52,9 +51,9 @@ def size_of(msg: Any, most: int) -> int:
 
     Raises `TooLarge`, or `BadCommand` for what JSON cannot write.
     """
-    try:  # not pydantic's writer, which writes Infinity: 1e400 can be read, and no browser could read it back
-        size = len(json.dumps(msg, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode())
-    except (ValueError, RecursionError):
+    try:
+        size = json_size(msg)
+    except ValueError:
         raise BadCommand("msg is nothing that JSON can write", field="msg") from None
     if size > most:
         raise TooLarge(f"the message is {size} bytes; up to {most} are taken (setting chat_message)", field="msg")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from asgi_app.errors import BadCommand, RunEnded, TooLarge
-from asgi_app.models import Outcome, Run, RunChange
+from asgi_app.models import Outcome, Run, RunChange, json_size
 
 RECENT = 10  # ended runs that everybody is shown; the store has more
 GRAPH_BYTES = 256 * 1024
@@ -76,11 +75,3 @@ def graph_of(value: dict[str, Any]) -> dict[str, Any]:
     if size > GRAPH_BYTES:
         raise TooLarge(f"the graph is {size} bytes; up to {GRAPH_BYTES} are taken", field="graph")
     return graph
-
-
-def json_size(value: object) -> int:
-    """How many bytes it is as JSON (RFC 8259). Raises `ValueError` for what that cannot say: NaN, half a character."""
-    try:
-        return len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
-    except (TypeError, RecursionError) as error:
-        raise ValueError(str(error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -23,6 +24,14 @@ def as_json(value: object) -> str:
         return shown(pydantic_core.to_json(value, fallback=repr).decode())
     except (ValueError, RecursionError):  # a lone surrogate, or nested out of all reason
         return f"a {type(value).__name__} that JSON cannot write"
+
+
+def json_size(value: object) -> int:
+    """How many bytes it is as JSON (RFC 8259). Raises `ValueError` for what that cannot say: NaN, half a character."""
+    try:  # not pydantic's writer, which writes Infinity: 1e400 can be read, and no browser could read it back
+        return len(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode())
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
 
 
 class Frozen(BaseModel):

@@ -164,13 +164,18 @@ class LeaveRoom(Strict):
     room: str
 
 
-class GetMessages(Where):
-    """Ask for a page of a thread: the newest ones, or those before or after a number."""
+class PageQuery(Strict):
+    """Which messages of a thread: the newest ones, or those before or after a number."""
 
-    do: Literal["get_messages"] = "get_messages"
     before: int | None = Field(None, ge=1, description="Only messages under this number.")
     after: int | None = Field(None, ge=0, description="Only messages over this number, the next ones first.")
     limit: int = Field(50, ge=1, le=200)
+
+
+class GetMessages(PageQuery, Where):
+    """Ask for a page of a thread."""
+
+    do: Literal["get_messages"] = "get_messages"
 
 
 class GetThreads(Strict):

@@ -168,15 +168,20 @@ class UnwatchRun(Strict):
     run: str
 
 
-class GetLog(Strict):
-    """Ask for a page of a run's log."""
+class LogQuery(Strict):
+    """Which lines of a log."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
 
-    do: Literal["get_log"] = "get_log"
-    run: str
     since: int = Field(0, ge=0, alias="from")
     limit: int = Field(1000, ge=1, le=1000)
+
+
+class GetLog(LogQuery):
+    """Ask for a page of a run's log."""
+
+    do: Literal["get_log"] = "get_log"
+    run: str
 
 
 class GetRuns(Strict):

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 from quart import Blueprint, Response, request
 from quart_schema import document_querystring, document_request, document_response, tag
 
-from asgi_app.models import ChatMessage, GetMessages, Person, Room, Say, Saying, Thread, parse_body
+from asgi_app.models import ChatMessage, GetMessages, PageQuery, Person, Room, Say, Saying, Thread, parse_body
 from asgi_app.routes.answers import json_answer, json_body, query
 from asgi_app.routes.asker import asker
 from asgi_app.routes.documents import Problem
@@ -21,14 +21,6 @@ class Rooms(BaseModel):
 
     rooms: list[Room]
     people: list[Person]
-
-
-class PageQuery(BaseModel):
-    """Which messages of a room: the newest ones, or those before or after a number."""
-
-    before: int | None = Field(None, ge=1)
-    after: int | None = Field(None, ge=0)
-    limit: int = Field(50, ge=1, le=200)
 
 
 class Page(BaseModel):

@@ -8,6 +8,7 @@ from quart_schema import document_request, document_response, tag
 
 from asgi_app.errors import UnsupportedMediaType
 from asgi_app.models import Hardware, Light, LightChange, Reply, SetLight, UndoLight, parse_change, parse_json
+from asgi_app.routes.answers import json_answer
 from asgi_app.routes.asker import asker
 from asgi_app.routes.documents import Problem
 from asgi_app.routes.problems import problem_response
@@ -32,7 +33,7 @@ def lights(panel: Panel) -> Blueprint:
     @tag(["Lights"])
     async def get_lights() -> Response:
         """Every light as it is now."""
-        return _json(Lights(epoch=panel.epoch, rev=panel.rev, **dict(panel.state)))
+        return json_answer(Lights(epoch=panel.epoch, rev=panel.rev, **dict(panel.state)))
 
     @routes.get("/lights/<light>")
     @document_response(Light)
@@ -40,7 +41,7 @@ def lights(panel: Panel) -> Blueprint:
     @tag(["Lights"])
     async def get_light(light: str) -> Response:
         """One light as it is now."""
-        return _json(panel.light(light))
+        return json_answer(panel.light(light))
 
     @routes.patch("/lights/<light>")
     @document_request(LightChange)
@@ -75,8 +76,4 @@ def _answer(reply: Reply) -> Response:
     if reply.problem is not None:
         return problem_response(reply.problem)
     assert reply.light is not None
-    return _json(reply.light)
-
-
-def _json(model: BaseModel) -> Response:
-    return Response(model.model_dump_json(), content_type="application/json")
+    return json_answer(reply.light)

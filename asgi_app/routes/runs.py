@@ -17,6 +17,7 @@ from asgi_app.models import (
     Lines,
     LineSent,
     LogLine,
+    LogQuery,
     LogRun,
     NewRun,
     Run,
@@ -58,14 +59,6 @@ class Next(BaseModel):
     """Where a log goes on."""
 
     next: int = Field(description="Offset of the next line.")
-
-
-class LogQuery(BaseModel):
-    """Which lines."""
-
-    model_config = ConfigDict(populate_by_name=True)
-    since: int = Field(0, ge=0, alias="from")
-    limit: int = Field(PAGE, ge=1, le=PAGE)
 
 
 class Log(BaseModel):

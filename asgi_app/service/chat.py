@@ -13,11 +13,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
-
 from asgi_app.core import chat as rules
 from asgi_app.errors import BadCommand, PanelError, TooFast, TooMany, UnknownPerson, UnknownRoom
-from asgi_app.hub import Feed, Follower, Message
+from asgi_app.hub import Feed, Message
 from asgi_app.models import (
     LOBBY,
     Actor,
@@ -44,7 +42,8 @@ from asgi_app.models import (
     as_json,
     device_of,
 )
-from asgi_app.service.panel import Answer, Handlers, Panel, Session
+from asgi_app.service.panel import Panel, Session, unversioned
+from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 
@@ -77,7 +76,7 @@ class _Topic:
                 session.outbox.offer(message)
 
 
-class Chat:
+class Chat(Part):
     """The part of the panel that has the people. `reserved` are names that nobody can have, in small letters."""
 
     def __init__(
@@ -191,7 +190,7 @@ class Chat:
         if done.cancelled() or done.exception() is not None or not done.result().new:
             return
         message = done.result().message
-        event = _of(MessageSaid(message=message))
+        event = unversioned(MessageSaid(message=message))
         if message.room is not None:
             if (topic := self._rooms.get(message.room)) is not None:
                 topic.feed.append(event, size=size)
@@ -233,7 +232,7 @@ class Chat:
         person = self.person(actor)
         thread, to = self._thread(person, command)
         event = TypingChanged(room=thread.room, to=to, person=person, typing=command.typing)
-        message = _of(event, key=event.key)
+        message = unversioned(event, key=event.key)
         for topic in self._topics(thread):
             topic.tell(message, but=session)
         return {}
@@ -252,7 +251,7 @@ class Chat:
         event = MarksChanged(
             room=thread.room, to=thread.other(person), person=person, delivered=after.delivered, read=after.read
         )
-        message = _of(event, key=event.key)
+        message = unversioned(event, key=event.key)
         for topic in self._topics(thread):
             topic.tell(message)
 
@@ -279,14 +278,14 @@ class Chat:
             self.join(session, name)
         return {"room": self._panel.state.rooms[name]}
 
-    def join(self, session: Session, room: str, *, held: bool = False) -> Follower:
+    def join(self, session: Session, room: str) -> None:
         """Have the session get what is said in the room from now on."""
         topic = self._rooms.get(room)
         if topic is None:
             next = self._panel.state.rooms[room].n + 1
             topic = self._rooms[room] = _Topic(Gap(of="room", room=room), next)
         topic.sessions.add(session)
-        return session.follow(f"room:{room}", topic.feed, held=held)
+        session.follow(f"room:{room}", topic.feed)
 
     async def _leave_room(self, actor: Actor, command: LeaveRoom, session: Session | None) -> Answer:
         self.person(actor)
@@ -340,11 +339,6 @@ class Chat:
         return await self._store.do(partial(stored.by_id, ids=ids))
 
 
-def _of(event: BaseModel, key: str | None = None) -> Message:
-    """An event that is for some only: it has no revision."""
-    return Message(event.model_dump(mode="json", exclude_none=isinstance(event, Gap)), key=key)
-
-
 def _gap(gap: Gap, since: int, upto: int) -> Message:
     numbers: dict[str, Any] = {} if gap.of == "private" else {"since": since, "upto": upto}
-    return _of(gap.model_copy(update=numbers))
+    return unversioned(gap.model_copy(update=numbers))

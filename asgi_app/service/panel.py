@@ -1,99 +1,48 @@
-"""`Panel.ask` for commands, `Panel.session` for what happens; the state, and the lights in it.
+"""`Panel.ask` for commands, `Panel.session` for what happens; the state, and everybody who watches it.
 
-The panel keeps the state, asks `core` what a command would do, has the hardware do it, and only then
-commits: so the state never says what the pin did not take. Commands on one light go in order of arrival;
-those that arrive while the pin is being written are decided together and share the next write. The commands of other
-nouns go to the parts that were added for them, which `commit` what changes the state.
+The panel keeps the state. Commands go to the part of their noun, which `commit`s what changes the state. The lights
+are the part that every panel has; the others are added.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel
 
 from asgi_app import core
-from asgi_app.core import Decision, Drive
-from asgi_app.errors import InternalError, PanelError, Restarting
+from asgi_app.errors import PanelError, Restarting
 from asgi_app.hub import GOING_AWAY, Channel, Coalescer, Feed, Follower, Inbox, Message, Outbox
 from asgi_app.models import (
     Actor,
     AnyCommand,
+    Gap,
     GetState,
     Hardware,
     Light,
     LightSpec,
     Look,
+    OtherEvent,
     Ping,
     Reply,
-    SetLight,
     Snapshot,
     State,
     StateEvent,
     Storage,
-    UndoLight,
 )
-
-log = logging.getLogger("pilotlight.service")
+from asgi_app.service.lights import Driver, Lights, Save
+from asgi_app.service.part import Answer, Part
 
 HISTORY = 1024  # events kept for those who come back; older than that they get a snapshot
 
-Answer = Mapping[str, Any]  # fields of the reply
-
-
-class Driver(Protocol):
-    """What the panel needs of the hardware."""
-
-    async def drive(self, light: str, drive: Drive) -> None:
-        """Have the pin do this; returns once the hardware took it. Raises `LightOffline`, nothing changed."""
-
-
-Handlers = Mapping[type[BaseModel], Callable[[Actor, Any, "Session | None"], Awaitable[Answer]]]
-
-
-class Part(Protocol):
-    """What the panel has beside its lights: the commands of a noun, and what its comings and goings mean there.
-
-    `handlers[kind]` is awaited with the actor, the command and the session (None over REST), answers fields of the
-    reply, and raises a `PanelError` for a refusal.
-    """
-
-    handlers: Handlers
-
-    def entered(self, session: Session) -> None: ...
-    def left(self, session: Session) -> None: ...
-
-
-class _Asked:
-    """A command on its way through a lane."""
-
-    __slots__ = ("actor", "command", "decision", "reply")
-
-    def __init__(self, actor: Actor, command: SetLight | UndoLight, reply: asyncio.Future[Reply]) -> None:
-        self.actor = actor
-        self.command = command
-        self.reply = reply
-        self.decision = Decision()
-
-    def answer(self, reply: Reply) -> None:
-        if not self.reply.done():  # the asker may have gone
-            self.reply.set_result(reply)
-
-    def refuse(self, error: PanelError) -> None:
-        if not self.reply.done():
-            self.reply.set_exception(error)
-
 
 class Panel:
-    """One panel: its state, its lights, and everybody who watches.
+    """One panel: its door, its state, its parts, and everybody who watches.
 
     `save(light, look)` keeps a change for the next start; it must not block, and the reply waits for its future.
     """
@@ -104,31 +53,24 @@ class Panel:
         hardware: Hardware,
         *,
         stored: Mapping[str, Look] | None = None,
-        save: Callable[[str, Look], asyncio.Future[None] | None] = lambda light, look: None,
+        save: Save = lambda light, look: None,
         clock: Callable[[], float] = time.time,
         outbox_limit: int = 256,
         storage: Storage = Storage(kept=True),  # noqa: B008 - frozen
     ) -> None:
-        stored = stored or {}
-        now = clock()
-        lights = {id: core.first_light(id, spec, stored.get(id), now) for id, spec in specs.items()}
         self.epoch = uuid.uuid4().hex
         self.rev = 0
-        self.state = State(lights=lights, hardware=hardware, storage=storage)
+        self.state = State(lights={}, hardware=hardware, storage=storage)
         self.coalescer = Coalescer()
         self.channel = Channel(self.coalescer)
-        self._driver: Driver | None = None
-        self._save = save
-        self._clock = clock
         self._outbox_limit = outbox_limit
         self._history: deque[Message] = deque(maxlen=HISTORY)
-        self._lanes: dict[str, list[_Asked]] = {}
-        self._lane_tasks: set[asyncio.Task[None]] = set()
         self._sessions: set[Session] = set()
         self._snapshots: dict[str, Message] = {}
         self._closing = False
         self._parts: list[Part] = []
         self._handlers: dict[type[BaseModel], Callable[[Actor, Any, Session | None], Awaitable[Answer]]] = {}
+        self._lights = Lights(self, specs, stored=stored or {}, save=save, clock=clock)
 
     def add(self, part: Part, **state: Any) -> None:
         """Make it part of the panel, before anybody asks; `state` are the fields of the state it begins with."""
@@ -138,7 +80,7 @@ class Panel:
 
     def attach(self, driver: Driver) -> None:
         """Join the hardware to the panel; before that every light is offline."""
-        self._driver = driver
+        self._lights.attach(driver)
 
     # --- commands ------------------------------------------------------------------------------------------
 
@@ -156,15 +98,13 @@ class Panel:
         """As `ask`, but a refusal is raised."""
         self.still_open()
         match command:
-            case SetLight() | UndoLight():
-                return await self._through_lane(actor, command)
             case GetState():
                 return Reply(ok=True, rev=self.rev, snapshot=self.snapshot(actor))
             case Ping():
                 return Reply(ok=True, rev=self.rev)
             case _:
                 answer = await self._handlers[type(command)](actor, command, session)
-                return Reply(ok=True, rev=self.rev, **answer)
+                return Reply(**{"ok": True, "rev": self.rev, **answer})
 
     def still_open(self) -> None:
         """Raises `Restarting` once the panel is going down; every way in asks this first."""
@@ -178,64 +118,6 @@ class Panel:
     def light(self, id: str) -> Light:
         """The light as it is now. Raises `UnknownLight`."""
         return core.light_of(self.state, id)
-
-    async def _through_lane(self, actor: Actor, command: SetLight | UndoLight) -> Reply:
-        core.light_of(self.state, command.light)
-        asked = _Asked(actor, command, asyncio.get_running_loop().create_future())
-        lane = self._lanes.get(command.light)
-        if lane is None:
-            self._lanes[command.light] = [asked]
-            task = asyncio.create_task(self._run_lane(command.light), name=f"lane {command.light}")
-            self._lane_tasks.add(task)
-            task.add_done_callback(self._lane_tasks.discard)
-        else:
-            lane.append(asked)
-        return await asked.reply
-
-    async def _run_lane(self, light: str) -> None:
-        while batch := self._lanes[light]:
-            self._lanes[light] = []
-            try:
-                await self._do(light, batch)
-            except PanelError as error:
-                for asked in batch:
-                    asked.refuse(error)
-            except Exception:
-                log.exception("the lane of light %s failed; its commands were refused", light)
-                for asked in batch:
-                    asked.refuse(InternalError())
-        del self._lanes[light]
-
-    async def _do(self, light: str, batch: Iterable[_Asked]) -> None:
-        """Decide the batch in order on the state so far, write the pin once, then commit."""
-        state, at = self.state, self._clock()
-        drive: Drive | None = None
-        accepted = []
-        for asked in batch:
-            try:
-                asked.decision = core.decide(state, asked.command, asked.actor, at)
-            except PanelError as error:
-                asked.refuse(error)
-                continue
-            accepted.append(asked)
-            drive = _merged(drive, asked.decision.drive)
-            for event in asked.decision.events:
-                state = core.apply(state, event)
-        if drive is not None:
-            if self._driver is None:
-                raise Restarting("the panel is starting")
-            await self._driver.drive(light, drive)
-        answers = []
-        for asked in accepted:
-            for event in asked.decision.events:
-                self.commit(core.rebased(event, self.state.lights[light]))
-            answers.append((asked, Reply(ok=True, rev=self.rev, light=self.state.lights[light])))
-        # Screens have it already; the asker hears it once a crash could not undo it. The lane goes on meanwhile.
-        saved = self._save(light, core.look_of(self.state.lights[light]))
-        if saved is None or saved.done():
-            _answer_all(answers)
-        else:
-            saved.add_done_callback(lambda _: _answer_all(answers))
 
     # --- events --------------------------------------------------------------------------------------------
 
@@ -293,35 +175,27 @@ class Panel:
             return None
         return [message for message in self._history if message.rev > rev]
 
-    # --- what the hardware says ----------------------------------------------------------------------------
+    # --- what the hardware says, by the same door ------------------------------------------------------------
 
     def light_moved(self, id: str, actual: float) -> None:
         """The pin shows another level (percent), on its way in a fade or an effect."""
-        self.commit(core.moved(self.state.lights[id], actual, self._clock()))
+        self._lights.moved(id, actual)
 
     def light_settled(self, id: str) -> None:
         """The fade has ended at its target."""
-        light = self.state.lights[id]
-        if light.transition is not None:
-            self.commit(core.settled(light, self._clock()))
-        elif light.effect is None and light.actual != light.target:
-            self.commit(core.moved(light, light.target, self._clock()))
+        self._lights.settled(id)
 
     def light_set_outside(self, id: str, level: float) -> None:
         """Somebody else set the pin to this level (percent)."""
-        event = core.set_outside(self.state.lights[id], level, self._clock())
-        self.commit(event)
-        self._save(id, core.look_of(self.state.lights[id]))
+        self._lights.set_outside(id, level)
 
     def light_offline(self, id: str, reason: str) -> None:
         """The pin cannot be driven."""
-        light = self.state.lights[id]
-        if light.online or light.reason != reason:
-            self.commit(core.went_offline(light, reason, self._clock()))
+        self._lights.went_offline(id, reason)
 
     def light_online(self, id: str) -> None:
         """The pin is driven again and shows its target."""
-        self.commit(core.came_online(self.state.lights[id], self._clock()))
+        self._lights.came_online(id)
 
     # --- the end -------------------------------------------------------------------------------------------
 
@@ -352,16 +226,9 @@ class Panel:
             part.left(session)
 
 
-def _merged(earlier: Drive | None, later: Drive | None) -> Drive | None:
-    """One drive for both: where the later one goes, and whatever flashes were asked for."""
-    if earlier is None or later is None:
-        return later or earlier
-    return replace(later, flash=later.flash or earlier.flash)
-
-
-def _answer_all(answers: list[tuple[_Asked, Reply]]) -> None:
-    for asked, reply in answers:
-        asked.answer(reply)
+def unversioned(event: OtherEvent, key: str | None = None) -> Message:
+    """An event that is for some only: it changes nothing in the state, and has no revision."""
+    return Message(event.model_dump(mode="json", exclude_none=isinstance(event, Gap)), key=key)
 
 
 class Session:

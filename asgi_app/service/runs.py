@@ -15,11 +15,10 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
-
-from pydantic import BaseModel
 
 from asgi_app.core import runs as rules
 from asgi_app.errors import BadCommand, NoAnswer, NoProducer, NotStored, PanelError, RunEnded, TooMany, UnknownRun
@@ -51,8 +50,10 @@ from asgi_app.models import (
     UnwatchRun,
     UpdateRun,
     WatchRun,
+    json_size,
 )
-from asgi_app.service.panel import Answer, Handlers, Panel, Session
+from asgi_app.service.panel import Panel, Session, unversioned
+from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
 
@@ -105,10 +106,10 @@ class LiveRun:
         self.unsaved: list[tuple[int, list[dict[str, Any]]]] = []  # offset and lines of those that failed
 
     def _graph_again(self) -> list[Message]:
-        return [] if self.graph is None else [_of(RunGraph(run=self.run.id, graph=self.graph))]
+        return [] if self.graph is None else [unversioned(RunGraph(run=self.run.id, graph=self.graph))]
 
 
-class Runs:
+class Runs(Part):
     """The part of the panel that has the running processes."""
 
     def __init__(
@@ -164,14 +165,9 @@ class Runs:
         for live in self._live.values():
             self._flush(live)
 
-    def entered(self, session: Session) -> None:
-        """A connection came: it means nothing here until it asks."""
-
     def left(self, session: Session) -> None:
         """A connection is gone; runs of which it was the producer go on without one."""
-        for live in list(self._live.values()):
-            if isinstance(live.producer, _Connection) and live.producer.session is session:
-                self.produced_by(live, None)
+        self.producer_gone(_Connection(self, session))
         for owner, answer in list(self._signals.values()):
             if owner is session and not answer.done():
                 answer.set_exception(NoProducer("the producer has gone"))
@@ -284,6 +280,12 @@ class Runs:
         live.producer = producer
         self._set(live, live.run.model_copy(update={"producer": producer is not None}))
 
+    def producer_gone(self, producer: Producer) -> None:
+        """A producer is gone: nobody takes signals for its runs, which go on."""
+        for live in self.all_live():
+            if live.producer == producer:
+                self.produced_by(live, None)
+
     def change(self, live: LiveRun, change: RunChange) -> None:
         """What the producer says of its run. Raises `TooLarge`, `BadCommand`."""
         graph = None if change.graph is None else rules.graph_of(change.graph)
@@ -340,7 +342,7 @@ class Runs:
         assert live.run.outcome is not None
         self._panel.commit(RunChanged(run=live.run.id, state=live.run))
         end = RunEnd(run=live.run.id, exit_code=exit_code, outcome=live.run.outcome, lines=live.run.lines)
-        live.feed.append(_of(end), count=0)
+        live.feed.append(unversioned(end), count=0)
         await self._store.try_to(partial(stored.keep, run=live.run))
         return live.run
 
@@ -354,7 +356,7 @@ class Runs:
         live.graph = graph
         live.dirty = True  # for those who get the graph with how far the run is
         self._flush(live)
-        live.feed.append(_of(RunGraph(run=live.run.id, graph=graph)), count=0, size=rules.json_size(graph))
+        live.feed.append(unversioned(RunGraph(run=live.run.id, graph=graph)), count=0, size=json_size(graph))
         self._store.try_to(partial(stored.keep_graph, run=live.run.id, graph=graph))
 
     def line(self, line: str | LineSent) -> dict[str, Any]:
@@ -368,7 +370,7 @@ class Runs:
         if sent.sign is not None:
             shown["sign"] = sent.sign
         try:
-            size = rules.json_size(shown)
+            size = json_size(shown)
         except ValueError:
             raise BadCommand("a line is nothing that JSON can write", field="lines") from None
         if size > 8 * LINE:
@@ -410,8 +412,8 @@ class Runs:
                 return
             first = live.feed.next
             event = RunLog(run=live.run.id, since=first, lines=lines)
-            size += (bytes_of := rules.json_size(lines))
-            live.feed.append(_of(event), count=len(lines), size=bytes_of)
+            size += (bytes_of := json_size(lines))
+            live.feed.append(unversioned(event), count=len(lines), size=bytes_of)
             self._store_lines(live, first, lines)
             told += len(lines)
 
@@ -471,7 +473,7 @@ class Runs:
         id = next(self._signal_ids)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._signals[id] = session, answer
-        session.outbox.offer(_of(RunSignal(run=run, signal=signal, signal_id=id, by=by)))
+        session.outbox.offer(unversioned(RunSignal(run=run, signal=signal, signal_id=id, by=by)))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await answer
@@ -556,7 +558,7 @@ class Runs:
             raise NoProducer(f"nobody takes signals for {live.run.name}: its producer is not connected", field="run")
         answer = await live.producer.signal(live.run.id, signal, actor)
         try:
-            rules.json_size(answer)
+            json_size(answer)
         except ValueError:
             raise NoAnswer(f"the producer of {run} answered with nothing that JSON can write") from None
         return answer
@@ -578,25 +580,20 @@ class Runs:
             await asyncio.sleep(max(apart, 0.1))
 
 
+@dataclass(frozen=True, slots=True)
 class _Connection:
     """A producer on the native wire: its session gets the signals."""
 
-    def __init__(self, runs: Runs, session: Session) -> None:
-        self._runs = runs
-        self.session = session
+    runs: Runs
+    session: Session
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
-        return await self._runs.signalled(self.session, run, signal, by)
-
-
-def _of(event: BaseModel) -> Message:
-    """An event for those who follow: it has no revision."""
-    return Message(event.model_dump(mode="json", exclude_none=isinstance(event, Gap)))
+        return await self.runs.signalled(self.session, run, signal, by)
 
 
 def _gap(run: str, since: int, upto: int) -> Message:
     href = f"/runs/{quote(run, safe='')}/log?from={since}"
-    return _of(Gap(of="run", run=run, since=since, upto=upto, href=href))
+    return unversioned(Gap(of="run", run=run, since=since, upto=upto, href=href))
 
 
 def _not_a_show(live: LiveRun, kind: Kind | None = None) -> None:
@@ -611,7 +608,7 @@ def _chunks(lines: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
     size = 0
     for line in lines:
         chunk.append(line)
-        size += rules.json_size(line)
+        size += json_size(line)
         if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0

@@ -20,16 +20,17 @@ from asgi_app.models import (
     Signal,
     StartShow,
 )
-from asgi_app.service.panel import Answer, Handlers, Panel, Session
+from asgi_app.service.panel import Panel, Session
+from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.service.runs import LiveRun, Runs
 from asgi_app.shows.layout import graph_of
 from asgi_app.shows.player import Player
-from asgi_app.shows.score import Show, check
+from asgi_app.shows.score import Show
 
 log = logging.getLogger("pilotlight.shows")
 
 
-class Shows:
+class Shows(Part):
     """The part of the panel that plays shows; `specs` are the lights they may play on."""
 
     def __init__(self, panel: Panel, runs: Runs, shows: Mapping[str, Show], specs: Mapping[str, LightSpec]) -> None:
@@ -43,12 +44,6 @@ class Shows:
         self.handlers: Handlers = {StartShow: self._start_show}
         names = {id: ShowName(name=id, title=show.title, description=show.description) for id, show in shows.items()}
         panel.add(self, shows=names)
-
-    def entered(self, session: Session) -> None:
-        """A connection came: shows play for nobody in particular."""
-
-    def left(self, session: Session) -> None:
-        """A connection is gone: the show goes on."""
 
     def show(self, name: str) -> Show:
         """The show of this name. Raises `UnknownShow`."""
@@ -64,11 +59,12 @@ class Shows:
         """
         self._panel.still_open()
         show = self.show(name)
-        check(show, self._specs)
+        stage = _Stage(self._panel, self._runs, show, self._specs)
+        playing = _Playing(show, Player(show, list(self._specs), stage, stepping=step), stage)
         if name in self._playing:
             raise ShowRunning(f"{show.title} is running already; stop it first, or send it a signal", field="show")
         begun: asyncio.Future[LiveRun] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._play(actor, name, show, step, instance or name, begun), name=f"show {name}")
+        task = asyncio.create_task(self._play(actor, name, playing, step, instance or name, begun), name=f"show {name}")
         self._playing.add(name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -90,15 +86,12 @@ class Shows:
         return {"run": (await self.start(actor, command.show, step=command.step)).run}
 
     async def _play(
-        self, actor: Actor, name: str, show: Show, step: bool, instance: str, begun: asyncio.Future[LiveRun]
+        self, actor: Actor, name: str, playing: _Playing, step: bool, instance: str, begun: asyncio.Future[LiveRun]
     ) -> None:
-        stage = _Stage(self._panel, self._runs, show, self._specs)
-        player = Player(show, list(self._specs), stage, stepping=step)
+        show, stage = playing.show, playing.stage
         try:
             new = NewRun(name=show.title, graph=graph_of(show))
-            stage.live = await self._runs.begin(
-                actor, new, kind="show", producer=_Playing(player, stage), instance=instance
-            )
+            stage.live = await self._runs.begin(actor, new, kind="show", producer=playing, instance=instance)
         except Exception as error:
             self._playing.discard(name)
             begun.set_exception(error)
@@ -111,7 +104,7 @@ class Shows:
         exit_code: int | None = None
         outcome: Outcome = "stopped"
         try:
-            outcome = await player.play()
+            outcome = await playing.player.play()
             exit_code = 0 if outcome == "done" else None
         except PanelError:  # the player has logged which step
             exit_code, outcome = 1, "failed"
@@ -173,23 +166,24 @@ class _Stage:
 class _Playing:
     """A show that runs, as the producer that takes its signals."""
 
-    def __init__(self, player: Player, stage: _Stage) -> None:
-        self._player = player
-        self._stage = stage
+    def __init__(self, show: Show, player: Player, stage: _Stage) -> None:
+        self.show = show
+        self.player = player
+        self.stage = stage
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
         """Do it; what changes is seen in the run."""
         if signal == "get_uia":
-            return {"pins": self._stage.pins()}
+            return {"pins": self.stage.pins()}
         act = {
-            "start": self._player.start,
-            "pause": self._player.pause,
-            "continue": self._player.go_on,
-            "step": self._player.step,
-            "stop": self._player.stop,
+            "start": self.player.start,
+            "pause": self.player.pause,
+            "continue": self.player.go_on,
+            "step": self.player.step,
+            "stop": self.player.stop,
         }.get(signal)
         if act is None:
             raise BadCommand(f"a show does not know {signal!r}", field="signal")
-        self._stage.log(f"{signal}, by {by.name}", "debug")
+        self.stage.log(f"{signal}, by {by.name}", "debug")
         act()
         return {"signal": signal}
