@@ -28,6 +28,7 @@ from asgi_app.routes.led import led
 from asgi_app.routes.lights import lights
 from asgi_app.routes.pages import pages
 from asgi_app.routes.problems import handle_problems
+from asgi_app.routes.quick import QuickLed
 from asgi_app.routes.runs import run_routes
 from asgi_app.routes.shows import show_routes
 from asgi_app.service import Panel
@@ -191,7 +192,7 @@ class House:
 
         self._register_namespaces(light)
         # No startup or shutdown hook: then the lifespan goes to Quart, and there is one.
-        return Door(self, socketio.ASGIApp(self.sockets, quart))
+        return Door(self, QuickLed(self.panel, light, socketio.ASGIApp(self.sockets, quart)))
 
     def _register_namespaces(self, light: str) -> None:
         default = self.default_namespace
@@ -214,7 +215,7 @@ class Door:
     A client that comes back within milliseconds would else be let in by the process that has just sent it away.
     """
 
-    def __init__(self, house: House, rooms: socketio.ASGIApp) -> None:
+    def __init__(self, house: House, rooms: QuickLed) -> None:
         self.house = house
         self.rooms = rooms
 

@@ -133,9 +133,12 @@ def rebased(event: LightEvent, light: Light) -> LightEvent:
     """The event on top of what the pin did while the hardware took it: `light` is the light by now."""
     if not isinstance(event, LightChanged):
         return event
-    after = _with(event.state, online=light.online, reason=light.reason)
-    if after.transition is not None or after.effect is not None:
-        after = _with(after, actual=light.actual)
+    after = event.state
+    moves = after.transition is not None or after.effect is not None
+    actual = light.actual if moves else after.actual
+    if (after.online, after.reason, after.actual) == (light.online, light.reason, actual):
+        return event
+    after = _with(after, online=light.online, reason=light.reason, actual=actual)
     return event.model_copy(update={"state": after})
 
 
@@ -187,15 +190,28 @@ def _undo_light(light: Light, actor: Actor, at: float) -> Decision:
 
 def _look_changed(light: Light, look: Look, seconds: float, actor: Actor, at: float) -> LightChanged:
     """The light looks like this from now on, or is on its way there; what it was is kept for undo."""
-    after = _with(_looking(light, look), transition=Transition(seconds=seconds, since=at) if seconds else None)
-    if not seconds and look.effect is None:
-        after = _with(after, actual=float(after.target))
-    same_gesture = actor == light.by and light.gesture is not None and at - light.gesture < SAME_GESTURE
-    if look == look_of(light):  # asked for what is there already: nothing to undo
-        after = _with(after, gesture=at if same_gesture else None)
+    before = look_of(light)
+    same_gesture = light.gesture is not None and at - light.gesture < SAME_GESTURE and actor == light.by
+    if look == before:  # asked for what is there already: nothing to undo
+        undo, gesture = light.undo, at if same_gesture else None
     else:
-        after = _with(after, gesture=at, undo=light.undo if same_gesture else look_of(light))
-    return _set_by(after, actor, at)
+        undo, gesture = light.undo if same_gesture else before, at
+    transition, actual = Transition(seconds=seconds, since=at) if seconds else None, light.actual
+    if not seconds and look.effect is None:
+        actual = float(look.level if look.on else 0)
+    after = _with(
+        light,
+        level=look.level,
+        on=look.on,
+        effect=look.effect,
+        transition=transition,
+        actual=actual,
+        undo=undo,
+        gesture=gesture,
+        by=actor,
+        at=at,
+    )
+    return _changed(after, actor, at)
 
 
 # --- building events ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import functools
 import re
 from typing import Any
 
@@ -81,6 +82,7 @@ DEVICES = (
 )
 
 
+@functools.lru_cache(1024)
 def actor_name(given: str | None, user_agent: str | None) -> str:
     """The name to show: the one given, else what the User-Agent says ("curl", "Chrome on Android")."""
     if given and (name := " ".join(given.encode(errors="replace").decode().split())):

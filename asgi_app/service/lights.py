@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -109,12 +109,12 @@ class Lights(Part):
                     asked.refuse(InternalError())
         del self._lanes[light]
 
-    async def _do(self, light: str, batch: Iterable[_Asked]) -> None:
+    async def _do(self, light: str, batch: Sequence[_Asked]) -> None:
         """Decide the batch in order on the state so far, write the pin once, then commit."""
         state, at = self._panel.state, self._clock()
         drive: Drive | None = None
         accepted = []
-        for asked in batch:
+        for number, asked in enumerate(batch, 1):
             try:
                 asked.decision = core.decide(state, asked.command, asked.actor, at)
             except PanelError as error:
@@ -122,7 +122,7 @@ class Lights(Part):
                 continue
             accepted.append(asked)
             drive = _merged(drive, asked.decision.drive)
-            for event in asked.decision.events:
+            for event in asked.decision.events if number < len(batch) else ():  # what the next one finds
                 state = core.apply(state, event)
         if drive is not None:
             if self._driver is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import queue
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -56,9 +57,9 @@ class Store:
         self.path = directory / "pilotlight.db" if directory else None
         self._retention = retention
         self._dirty: dict[str, Look] = {}
-        self._jobs: list[_Job] = []
-        self._wake = threading.Condition()
-        self._stopping = False
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # None: that was all
+        self._open = False
+        self._closing = threading.Lock()
         self._complained = False
         self._durable: bool | None = None
         self._thread: threading.Thread | None = None
@@ -79,6 +80,7 @@ class Store:
         except SetupError:
             self.close()
             raise
+        self._open = True
         self._thread = threading.Thread(target=self._work_on, name="store", daemon=True)
         self._thread.start()
         return looks
@@ -103,10 +105,9 @@ class Store:
     def _hand_over(self, work: Work, *, durable: bool, best_effort: bool) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Any] = loop.create_future()
-        with self._wake:
-            if self._thread is not None and not self._stopping:
-                self._jobs.append(_Job(work, durable, best_effort, loop, done))
-                self._wake.notify()
+        with self._closing:
+            if self._open:
+                self._jobs.put(_Job(work, durable, best_effort, loop, done))
             elif best_effort:
                 done.set_result(None)
             else:
@@ -130,9 +131,10 @@ class Store:
 
     def close(self) -> None:
         """Write what is left and close; closing twice is no error."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
+        with self._closing:
+            if self._open:
+                self._jobs.put(None)
+            self._open = False
         if self._thread is not None:
             self._thread.join(timeout=CLOSE_SECONDS)
             if self._thread.is_alive():  # stuck in a write: the database is its own until the process ends
@@ -159,13 +161,12 @@ class Store:
 
     def _work_on(self) -> None:
         while True:
-            with self._wake:
-                while not self._jobs and not self._stopping:
-                    self._wake.wait()
-                jobs, self._jobs = self._jobs[:BATCH], self._jobs[BATCH:]
-                stopping = self._stopping and not self._jobs
-            self._do_all(jobs)
-            if stopping:
+            jobs = [self._jobs.get()]
+            with contextlib.suppress(queue.Empty):
+                while jobs[-1] is not None and len(jobs) < BATCH:
+                    jobs.append(self._jobs.get_nowait())
+            self._do_all([job for job in jobs if job is not None])
+            if jobs[-1] is None:
                 self._recovered()  # a last try
                 return
 

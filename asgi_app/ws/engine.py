@@ -414,19 +414,18 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     def _corked(self, handling: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
         """Await it; what it sends before it has to wait for something, or is done, is one write."""
         self.queue.cork()
-        try:
-            awaited = handling.send(None)
-        except StopIteration:
-            return
-        finally:
-            self.queue.uncork()
+        step = partial(handling.send, None)
         while True:
             try:
-                value = yield awaited
+                awaited = step()
+            except StopIteration:
+                return
+            finally:
+                self.queue.uncork()
+            try:
+                step = partial(handling.send, (yield awaited))
             except BaseException as error:
-                awaited = handling.throw(error)
-            else:
-                awaited = handling.send(value)
+                step = partial(handling.throw, error)
 
     async def _drain(self, ws: EngineWebSocket) -> None:
         """Send what waits."""

@@ -1,0 +1,91 @@
+"""`GET /led` and `POST /led` as scripts send them, answered before Quart: a tenth of the time that Quart takes for it.
+
+The same rules and the same bytes as `routes/led.py`, which has every case. Here are the two plain ones: no query, no
+page of a browser (it has an Origin), and for `POST` a small JSON body with a good level. The others go on to Quart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgi_app.errors import BadLevel, MalformedJSON
+from asgi_app.models import SetLight, level_in_range, parse_json, text_or_integer
+from asgi_app.routes.asker import asker_of
+from asgi_app.service import Panel
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+BODY = 1024  # bytes of a plain JSON body, at most
+NOT_PLAIN = {b"origin", b"transfer-encoding", b"expect", b"content-encoding"}
+
+
+class QuickLed:
+    """An ASGI application in front of another: the plain requests for the light are answered, the others handed on."""
+
+    def __init__(self, panel: Panel, light: str, app: App) -> None:
+        self._panel = panel
+        self._light = light
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != "/led" or scope["query_string"]:
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        plain = NOT_PLAIN.isdisjoint(headers)
+        if plain and scope["method"] == "GET" and b"content-length" not in headers:
+            await _answer(send, self._panel.light(self._light).target)
+        elif plain and scope["method"] == "POST" and _is_small_json(headers):
+            await self._post(scope, headers, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _post(self, scope: Any, headers: dict[bytes, bytes], receive: Any, send: Any) -> None:
+        event = await receive()
+        if (level := _level(event)) is not None:
+            reply = await self._panel.ask(asker_of(headers), SetLight(light=self._light, level=level))
+            if reply.problem is None:
+                await _answer(send, level)
+            else:
+                await _refuse(send, reply.problem)
+            return
+
+        async def again() -> Any:
+            nonlocal event
+            read, event = event, None
+            return read or await receive()
+
+        await self._app(scope, again, send)
+
+
+def _is_small_json(headers: dict[bytes, bytes]) -> bool:
+    size = headers.get(b"content-length", b"")
+    return size.isdigit() and 0 < int(size[:9]) <= BODY and headers.get(b"content-type") == b"application/json"
+
+
+def _level(event: Any) -> int | None:
+    """The level in a whole body; None where there is no good one."""
+    if event["type"] != "http.request" or event.get("more_body"):
+        return None
+    try:
+        sent = parse_json(event["body"])
+        return level_in_range(text_or_integer(sent["level"])) if isinstance(sent, dict) and "level" in sent else None
+    except (BadLevel, MalformedJSON):
+        return None
+
+
+async def _answer(send: Any, level: int) -> None:
+    await _send(send, 200, b"application/json", b'{"level":%d}\n' % level)
+
+
+async def _refuse(send: Any, problem: dict[str, Any]) -> None:
+    body = json.dumps({**problem, "message": problem["detail"]}).encode()
+    await _send(send, problem["status"], b"application/problem+json", body)
+
+
+async def _send(send: Any, status: int, content_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
