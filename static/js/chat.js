@@ -18,6 +18,7 @@ import {
 import { ChatView } from './chat/view.js';
 import { learnClock, panelNow } from './clock.js';
 import { Connection, LOST } from './connection.js';
+import { onceAFrame } from './frames.js';
 import { remember } from './remember.js';
 import { TRANSPORTS, chosenTransport, rememberTransport } from './transports.js';
 import { followedRooms } from './unread.js';
@@ -37,7 +38,7 @@ translate(document);
 // --- state -------------------------------------------------------------------------------------------------
 
 let state = EMPTY;
-let drawing = false;
+const draw = onceAFrame(() => view.render(state));
 
 function dispatch(event) {
   const before = state;
@@ -46,16 +47,6 @@ function dispatch(event) {
   if (state.me && state.threads !== before.threads) keepPending(state.me, before.threads, state.threads);
   settle();
   draw();
-}
-
-/** Once a frame, however many events came; a hidden page has no frames, and nobody who looks. */
-function draw() {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    view.render(state);
-  });
 }
 
 function become(name) {

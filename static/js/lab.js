@@ -1,5 +1,6 @@
 // The lab: the place to see what the sockets say. State in the middle, the wires on one side, the view on the other.
 
+import { onceAFrame } from './frames.js';
 import { Log } from './lab/log.js';
 import { RawEcho } from './lab/echo.js';
 import { sizeText } from './lab/payload.js';
@@ -22,17 +23,12 @@ const part = (id) => document.getElementById(id);
 // --- state -------------------------------------------------------------------------------------------------
 
 let state = START;
-let drawing = false;
+const draw = onceAFrame(() => view.render(state));
 
 function dispatch(event) {
   if (event.event === 'echoed') return dispatch(echoed(event));
   state = apply(state, event);
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    view.render(state);
-  });
+  draw();
 }
 
 const outcome = (tile, text, bad) => dispatch({ event: 'outcome', tile, text, bad });

@@ -2,6 +2,7 @@
 
 import { learnClock } from './clock.js';
 import { Connection, LOST } from './connection.js';
+import { onceAFrame } from './frames.js';
 import { remember, remembered } from './remember.js';
 import { EMPTY, apply } from './state.js';
 import { TRANSPORTS, chosenTransport, rememberTransport } from './transports.js';
@@ -22,23 +23,13 @@ translate(document);
 
 // A reload is still the same person: the marks of what this tab did outlive it.
 let state = { ...EMPTY, own: remembered('own', {}, 'sessionStorage') };
-let drawing = false;
+const draw = onceAFrame(() => view.render(state));
 
 function dispatch(event) {
   const before = state;
   state = apply(state, event);
   if (state.own !== before.own) remember('own', state.own, 'sessionStorage');
   draw();
-}
-
-/** Once a frame, however many events came. */
-function draw() {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    view.render(state);
-  });
 }
 
 // --- connection --------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import { learnClock } from './clock.js';
 import { Connection, LOST } from './connection.js';
+import { onceAFrame } from './frames.js';
 import { TRANSPORTS, chosenTransport } from './transports.js';
 import { chatBadge } from './unread.js';
 import { deviceName, settingsSheet } from './view/settings.js';
@@ -27,7 +28,14 @@ document.getElementById('curl').textContent =
 // --- state -------------------------------------------------------------------------------------------------
 
 let state = EMPTY;
-let drawing = false;
+const draw = onceAFrame(() => {
+  frame.render(state);
+  document.getElementById('watch').dataset.open = Boolean(state.watch);
+  list.render(state);
+  run.render(state);
+  drives.render(state.answer);
+  document.title = title();
+});
 
 function dispatch(event) {
   const before = state;
@@ -36,21 +44,6 @@ function dispatch(event) {
   if (state === before) return;
   draw();
   fillHole();
-}
-
-/** Once a frame, however many events came. */
-function draw() {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    frame.render(state);
-    document.getElementById('watch').dataset.open = Boolean(state.watch);
-    list.render(state);
-    run.render(state);
-    drives.render(state.answer);
-    document.title = title();
-  });
 }
 
 function title() {

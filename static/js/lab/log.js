@@ -1,5 +1,6 @@
 // The log: what went out and what came in, the newest last, at most `KEPT` entries.
 
+import { onceAFrame } from '../frames.js';
 import { inMilliseconds } from '../view/panel.js';
 import { t } from '../words.js';
 import { packetText, payloadText, sizeText } from './payload.js';
@@ -23,7 +24,7 @@ export class Log {
     };
     this._rows = []; // {kind, wire, direction, element, line, text}
     this._waiting = []; // rows not drawn yet
-    this._drawing = false;
+    this._draw = onceAFrame(() => this._paused || this._take());
     this._paused = false;
     this._hidden = new Set(['pings', 'packets']);
     this._wanted = '';
@@ -70,15 +71,6 @@ export class Log {
   toEnd() {
     this._list.scrollTop = this._list.scrollHeight;
     this._offerLatest();
-  }
-
-  _draw() {
-    if (this._drawing) return;
-    this._drawing = true;
-    requestAnimationFrame(() => {
-      this._drawing = false;
-      if (!this._paused) this._take();
-    });
   }
 
   _take() {

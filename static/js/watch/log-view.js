@@ -2,6 +2,7 @@
 //
 // A log may have a hundred thousand lines, the state holds some thousands of them, and the page at most WINDOW.
 
+import { onceAFrame } from '../frames.js';
 import { language, t } from '../words.js';
 import { RANKS, look, rank, reading, timeOf } from './lines.js';
 
@@ -274,19 +275,7 @@ export class LogView {
 
   _listen() {
     const { scroller, search, previous, next, only, latest, older, newer } = this._parts;
-    let waiting = false;
-    scroller.addEventListener(
-      'scroll',
-      () => {
-        if (waiting) return;
-        waiting = true;
-        requestAnimationFrame(() => {
-          waiting = false;
-          this._scrolled();
-        });
-      },
-      { passive: true },
-    );
+    scroller.addEventListener('scroll', onceAFrame(() => this._scrolled()), { passive: true });
     for (const touch of ['wheel', 'touchstart', 'pointerdown', 'keydown']) {
       scroller.addEventListener(touch, () => (this._still = false), { passive: true });
     }
