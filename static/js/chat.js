@@ -20,7 +20,7 @@ import { learnClock, panelNow } from './clock.js';
 import { Connection, LOST } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { remember } from './remember.js';
-import { TRANSPORTS, chosenTransport, rememberTransport } from './transports.js';
+import { SOCKETS, TRANSPORTS, chosenSocket, rememberTransport } from './transports.js';
 import { followedRooms } from './unread.js';
 import { Choice } from './view/choice.js';
 import { deviceName, inOrder, settingsSheet } from './view/settings.js';
@@ -61,12 +61,6 @@ function become(name) {
 // --- connection --------------------------------------------------------------------------------------------
 
 let connection = null;
-
-/** The chat needs events: who chose REST for the lights gets a WebSocket here. */
-function wantedTransport() {
-  const chosen = chosenTransport();
-  return chosen === 'rest' ? 'websocket' : chosen;
-}
 
 function connect(transport) {
   connection?.stop();
@@ -324,7 +318,7 @@ const view = new ChatView(
 
 const transports = new Choice(
   document.getElementById('transports'),
-  ['websocket', 'socketio'].map((value) => ({ value, label: TRANSPORTS[value].label })),
+  SOCKETS.map((value) => ({ value, label: TRANSPORTS[value].label })),
   (transport) => {
     rememberTransport(transport);
     connect(transport);
@@ -345,7 +339,7 @@ setInterval(() => {
   if (!document.hidden) draw(); // the banner of a lost connection comes by itself
 }, 1000);
 
-transports.render(wantedTransport());
+transports.render(chosenSocket());
 become(inOrder(deviceName()));
 route();
-connect(wantedTransport());
+connect(chosenSocket());

@@ -3,7 +3,7 @@
 import { learnClock } from './clock.js';
 import { Connection, LOST } from './connection.js';
 import { onceAFrame } from './frames.js';
-import { TRANSPORTS, chosenTransport } from './transports.js';
+import { TRANSPORTS, chosenSocket } from './transports.js';
 import { chatBadge } from './unread.js';
 import { deviceName, settingsSheet } from './view/settings.js';
 import { DrivesView } from './watch/drives-view.js';
@@ -66,8 +66,7 @@ const heardOfChat = chatBadge(() => connection);
 
 function connect() {
   connection?.stop();
-  // REST has no log that comes by itself.
-  const transport = chosenTransport() === 'rest' ? 'websocket' : chosenTransport();
+  const transport = chosenSocket();
   connection = new Connection({
     transport,
     open: TRANSPORTS[transport].open,
