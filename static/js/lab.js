@@ -8,7 +8,7 @@ import { CHOICES, SocketIO } from './lab/socketio.js';
 import { START, apply } from './lab/state.js';
 import { LabView } from './lab/view.js';
 import { Choice } from './view/choice.js';
-import { inMilliseconds } from './view/panel.js';
+import { inMilliseconds } from './view/mark.js';
 import { language, t, translate } from './words.js';
 
 const MIB = 2 ** 20;

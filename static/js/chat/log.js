@@ -1,7 +1,8 @@
 // The messages of the open thread: days, groups, own ones with how far they have come, and the place to read on.
 
+import { icon, make, write } from '../view/dom.js';
 import { t } from '../words.js';
-import { arrange, avatar, icon, inText, make, write } from './dom.js';
+import { arrange, avatar, inText } from './dom.js';
 import { delivery, isRoom, nameOf } from './state.js';
 import { dayInWords, dayOf, exactTimeOf, timeOf } from './times.js';
 

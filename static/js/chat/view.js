@@ -1,11 +1,12 @@
 // The chat page as a whole: `render(state)` puts the state on it.
 
+import { icon, make, write } from '../view/dom.js';
 import { renderMark } from '../view/mark.js';
 import { Notices } from '../view/notices.js';
 import { showUnread } from '../unread.js';
 import { t } from '../words.js';
 import { Composer } from './composer.js';
-import { arrange, avatar, icon, make, write } from './dom.js';
+import { arrange, avatar } from './dom.js';
 import { Log, spoken } from './log.js';
 import { Side } from './side.js';
 import { isRoom, nameOf, threadOf, typists, unread } from './state.js';

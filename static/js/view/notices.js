@@ -1,6 +1,7 @@
 // Notices at the foot of the page: what was refused, and why.
 
 import { t } from '../words.js';
+import { crossButton, make } from './dom.js';
 
 export class Notices {
   /** `dismiss(id)` takes a notice away. */
@@ -27,14 +28,6 @@ export class Notices {
 }
 
 function noticeOf({ title, detail }, dismiss) {
-  const make = (tag, more) => Object.assign(document.createElement(tag), more);
-  const element = make('div', { className: 'notice' });
-  const text = make('p', {});
-  text.append(make('strong', { textContent: title }), make('span', { textContent: detail }));
-  const close = make('button', { type: 'button', className: 'round quiet' });
-  close.setAttribute('aria-label', t('dismiss'));
-  close.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#close"/></svg>';
-  close.addEventListener('click', dismiss);
-  element.append(text, close);
-  return element;
+  const text = make('p', {}, make('strong', {}, title), make('span', {}, detail));
+  return make('div', { className: 'notice' }, text, crossButton(t('dismiss'), dismiss));
 }

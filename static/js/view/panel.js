@@ -2,11 +2,10 @@
 
 import { isLive, shown } from '../state.js';
 import { ago, t } from '../words.js';
+import { write } from './dom.js';
 import { renderFix } from './fix.js';
 import { renderMark } from './mark.js';
 import { Notices } from './notices.js';
-
-export { inMilliseconds } from './mark.js';
 
 export class PanelView {
   /** `makeCard(id)` makes a light's card, `dismiss(id)` takes a notice away, `retry()` connects now. */
@@ -108,8 +107,4 @@ function inSummary(state, lights) {
   if (online.length) parts.push(t('lights_on', { on, all: online.length }));
   if (offline) parts.push(t('lights_offline', { offline, all: lights.length }));
   return parts.join(', ');
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

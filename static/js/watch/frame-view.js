@@ -1,6 +1,7 @@
 // What stands around the runs: the connection mark, the banner when there is none, the notices.
 
 import { t, ago } from '../words.js';
+import { crossButton, make, write } from '../view/dom.js';
 import { renderMark } from '../view/mark.js';
 import { rank, reading } from './lines.js';
 import { everyRun } from './state.js';
@@ -68,22 +69,18 @@ export class FrameView {
   }
 
   _notice({ id, problem, run, line }, state) {
-    const element = make('div', 'notice');
+    const element = make('div', { className: 'notice' });
     const text = make('p');
     if (line) {
       element.dataset.look = rank(line) >= 2 ? 'bad' : 'good';
       const name = everyRun(state)[run]?.name ?? run;
       const sign = typeof line.sign === 'string' ? line.sign : t('watch_sign');
       const said = reading(line).text;
-      text.append(make('strong', '', `${name}: ${sign}`), make('span', '', said === sign ? '' : said.slice(0, 300)));
+      text.append(make('strong', {}, `${name}: ${sign}`), make('span', {}, said === sign ? '' : said.slice(0, 300)));
     } else {
-      text.append(make('strong', '', problem?.title ?? t('refused')), make('span', '', problem?.detail ?? ''));
+      text.append(make('strong', {}, problem?.title ?? t('refused')), make('span', {}, problem?.detail ?? ''));
     }
-    const close = Object.assign(make('button', 'round quiet'), { type: 'button' });
-    close.setAttribute('aria-label', t('dismiss'));
-    close.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#close"/></svg>';
-    close.addEventListener('click', () => this._dismiss(id));
-    element.append(text, close);
+    element.append(text, crossButton(t('dismiss'), () => this._dismiss(id)));
     return element;
   }
 
@@ -103,12 +100,4 @@ export class FrameView {
     }
     this._ends.set(run.id, run.state === 'ended' ? 'over' : 'going');
   }
-}
-
-function make(tag, className = '', textContent = '') {
-  return Object.assign(document.createElement(tag), { className, textContent });
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -2,6 +2,7 @@
 
 import { panelNow } from '../clock.js';
 import { inOrder, isLive } from './state.js';
+import { write } from '../view/dom.js';
 import { ago, t } from '../words.js';
 
 const ENDED = 5; // ended runs that are shown at first, so that the shows are not out of sight
@@ -134,8 +135,4 @@ export function renderProgress(bar, run) {
   if (known) bar.setAttribute('aria-valuenow', Math.floor(run.progress));
   else bar.removeAttribute('aria-valuenow');
   bar.style.setProperty('--share', known ? run.progress / 100 : run.state === 'ended' ? 1 : 0);
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -3,6 +3,7 @@
 import { panelNow } from '../clock.js';
 import { ago, t } from '../words.js';
 import { Choice } from '../view/choice.js';
+import { write } from '../view/dom.js';
 import { GraphView } from './graph-view.js';
 import { RANKS } from './lines.js';
 import { LogView, duration } from './log-view.js';
@@ -155,8 +156,4 @@ function howItEnded(run) {
   if (run.exit_code !== null && run.exit_code !== undefined) said.push(t('watch_exit', { code: run.exit_code }));
   if (run.ended_at) said.push(ago(run.ended_at, panelNow()));
   return said.join(' · ');
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
