@@ -17,7 +17,7 @@ import {
 } from './chat/state.js';
 import { ChatView } from './chat/view.js';
 import { learnClock, panelNow } from './clock.js';
-import { Connection, LOST } from './connection.js';
+import { Connection, LOST, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { remember } from './remember.js';
 import { SOCKETS, TRANSPORTS, chosenSocket, rememberTransport } from './transports.js';
@@ -26,7 +26,6 @@ import { Choice } from './view/choice.js';
 import { deviceName, inOrder, settingsSheet } from './view/settings.js';
 import { t, translate } from './words.js';
 
-const NOTICE_SHOWN = 7000; // ms
 const SETTLED = 250; // ms; a message may overtake the number that announces it, and a burst is marked once
 const AGAIN = 3000; // ms until what failed is asked for again
 const PAGE = 50; // messages
@@ -85,13 +84,10 @@ function listen(event) {
 }
 
 function linked(link) {
-  if (link.status === 'live') {
-    link.since = 0;
-    learnClock().then(draw);
-    queueMicrotask(greet);
-  } else if (!state.link.since && link.status !== 'connecting') {
-    link.since = Date.now();
-  }
+  link.since = lostSince(state.link.since, link.status);
+  if (link.status !== 'live') return;
+  learnClock().then(draw);
+  queueMicrotask(greet);
 }
 
 async function ask(command) {
@@ -262,12 +258,10 @@ function goBack() {
 
 const outbox = new Outbox({ ask, dispatch, pendingOf: (key) => threadOf(state, key).pending });
 
-let notices = 0;
+let refusals = 0;
 
 function refuse(problem) {
-  const id = (notices += 1);
-  dispatch({ event: 'refused', id, problem });
-  setTimeout(() => dispatch({ event: 'notice_gone', id }), NOTICE_SHOWN);
+  dispatch({ event: 'refused', id: (refusals += 1), problem });
 }
 
 const view = new ChatView(

@@ -1,7 +1,7 @@
 // The panel page: state in the middle, the connection on one side, the view on the other.
 
 import { learnClock } from './clock.js';
-import { Connection, LOST } from './connection.js';
+import { Connection, LOST, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { remember, remembered } from './remember.js';
 import { EMPTY, apply } from './state.js';
@@ -13,8 +13,6 @@ import { PanelView } from './view/panel.js';
 import { deviceName, settingsSheet } from './view/settings.js';
 import { Wishes } from './wishes.js';
 import { language, t, translate } from './words.js';
-
-const NOTICE_SHOWN = 7000; // ms
 
 document.documentElement.lang = language;
 translate(document);
@@ -53,13 +51,9 @@ function connect(transport) {
 function listen(event) {
   if (event.event === 'link') {
     const { status } = event.link;
-    if (status === 'live') {
-      event.link.since = 0;
-      learnClock().then(draw);
-    } else {
-      for (const wishes of everyWish.values()) wishes.forget();
-      if (!state.link.since && status !== 'connecting') event.link.since = Date.now();
-    }
+    event.link.since = lostSince(state.link.since, status);
+    if (status === 'live') learnClock().then(draw);
+    else for (const wishes of everyWish.values()) wishes.forget();
   }
   heardOfChat(event);
   dispatch(event);
@@ -78,12 +72,10 @@ async function act(command) {
   else if (command.do === 'undo_light') dispatch({ event: 'own', light: reply.light, rev: reply.rev });
 }
 
-let notices = 0;
+let refusals = 0;
 
 function refuse(problem) {
-  const id = (notices += 1);
-  dispatch({ event: 'refused', id, problem });
-  setTimeout(() => dispatch({ event: 'notice_gone', id }), NOTICE_SHOWN);
+  dispatch({ event: 'refused', id: (refusals += 1), problem });
 }
 
 // --- view --------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // The Runs page: state in the middle, the connection on one side, the list, the run and its log on the other.
 
 import { learnClock } from './clock.js';
-import { Connection, LOST } from './connection.js';
+import { Connection, LOST, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { TRANSPORTS, chosenSocket } from './transports.js';
 import { chatBadge } from './unread.js';
@@ -15,7 +15,6 @@ import { EMPTY, apply, hole, needed, runOnShow } from './watch/state.js';
 import './watch/words.js';
 import { language, t, translate } from './words.js';
 
-const NOTICE_SHOWN = 7000; // ms
 const PAGE = 1000; // lines, what the panel gives at once
 const TAIL = 500;
 
@@ -40,7 +39,6 @@ const draw = onceAFrame(() => {
 function dispatch(event) {
   const before = state;
   state = apply(state, event);
-  if (state.notices !== before.notices) forget(before.notices);
   if (state === before) return;
   draw();
   fillHole();
@@ -52,11 +50,6 @@ function title() {
   const percent = shown.progress === null ? '' : `${Math.floor(shown.progress)} %`;
   const far = shown.state === 'ended' ? t(`watch_is_${shown.outcome ?? 'done'}`) : percent;
   return [far, shown.name, 'Pilot Light'].filter(Boolean).join(' · ');
-}
-
-function forget(before) {
-  const fresh = state.notices.filter(({ id }) => !before.some((notice) => notice.id === id));
-  for (const { id } of fresh) setTimeout(() => dispatch({ event: 'notice_gone', id }), NOTICE_SHOWN);
 }
 
 // --- connection --------------------------------------------------------------------------------------------
@@ -85,14 +78,13 @@ function listen(event) {
     return;
   }
   const { status } = event.link;
+  event.link.since = lostSince(state.link.since, status);
   if (status === 'live') {
-    event.link.since = 0;
     dispatch(event);
     learnClock().then(draw);
     if (state.watch) watch();
     return;
   }
-  if (!state.link.since && status !== 'connecting') event.link.since = Date.now();
   loading = null;
   dispatch({ event: 'asking', signal: null });
   dispatch(event);

@@ -1,6 +1,7 @@
 // The chat page as a whole: `render(state)` puts the state on it.
 
 import { icon, make, write } from '../view/dom.js';
+import { isLost } from '../view/link.js';
 import { renderMark } from '../view/mark.js';
 import { Notices } from '../view/notices.js';
 import { showUnread } from '../unread.js';
@@ -11,7 +12,6 @@ import { Log, spoken } from './log.js';
 import { Side } from './side.js';
 import { isRoom, nameOf, threadOf, typists, unread } from './state.js';
 
-const BLINK = 1500; // ms without a connection that only the mark tells
 const SPOKEN_KEPT = 5; // lines
 
 export class ChatView {
@@ -41,7 +41,7 @@ export class ChatView {
     this.log = new Log(acts);
     this.composer = new Composer(acts);
     this._side = new Side();
-    this._notices = new Notices(part('notices'), acts.dismiss);
+    this._notices = new Notices(acts.dismiss);
     this._open = undefined;
     this._asking = false; // whether the name is asked for
     this._nameMistake = '';
@@ -92,9 +92,7 @@ export class ChatView {
     typing.classList.toggle('some', names.length > 0);
     write(typing.querySelector('.typing-words'), names.length ? t('chat_typing', { names }) : '');
 
-    const { status, since } = state.link;
-    const down = status === 'reconnecting' || status === 'offline';
-    lost.hidden = !down || (status === 'reconnecting' && Date.now() - since < BLINK);
+    lost.hidden = !isLost(state.link);
     this.composer.render(thread.key);
     this.log.render(state, thread);
   }

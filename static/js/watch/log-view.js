@@ -5,7 +5,7 @@
 import { onceAFrame } from '../frames.js';
 import { make, write } from '../view/dom.js';
 import { language, t } from '../words.js';
-import { RANKS, look, rank, reading, timeOf } from './lines.js';
+import { RANKS, look, rank, reading, signOf, timeOf } from './lines.js';
 
 const WINDOW = 400; // rows in the page
 const BEFORE = 150; // of them above the one the reader is at
@@ -397,9 +397,10 @@ function makeRow({ n, line }, query) {
     mark(said, shown, query, shown, 0);
     if (more) said.append(make('span', { className: 'cut' }, t('watch_cut', { n: number.format(more) })));
   }
-  if (line.sign !== undefined && line.sign !== null && line.sign !== false) {
+  const sign = signOf(line);
+  if (sign !== null) {
     row.classList.add('sign');
-    said.append(make('span', { className: 'sign-mark' }, typeof line.sign === 'string' ? line.sign : t('watch_sign')));
+    said.append(make('span', { className: 'sign-mark' }, sign));
   }
   row.append(offset, time, said);
   return row;
