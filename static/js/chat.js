@@ -20,10 +20,10 @@ import { learnClock, panelNow } from './clock.js';
 import { Connection, LOST, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { remember } from './remember.js';
-import { SOCKETS, TRANSPORTS, chosenSocket, rememberTransport } from './transports.js';
+import { SOCKETS, TRANSPORTS, chosenSocket } from './transports.js';
 import { followedRooms } from './unread.js';
-import { Choice } from './view/choice.js';
 import { deviceName, inOrder, settingsSheet } from './view/settings.js';
+import { transportChoice } from './view/transport-choice.js';
 import { t, translate } from './words.js';
 
 const SETTLED = 250; // ms; a message may overtake the number that announces it, and a burst is marked once
@@ -310,15 +310,6 @@ const view = new ChatView(
   followedRooms,
 );
 
-const transports = new Choice(
-  document.getElementById('transports'),
-  SOCKETS.map((value) => ({ value, label: TRANSPORTS[value].label })),
-  (transport) => {
-    rememberTransport(transport);
-    connect(transport);
-  },
-);
-
 settingsSheet(document.getElementById('mark'), () => connect(connection.transport));
 
 // iOS lays its keyboard over the page; elsewhere the page is made smaller, and this is nothing.
@@ -333,7 +324,7 @@ setInterval(() => {
   if (!document.hidden) draw(); // the banner of a lost connection comes by itself
 }, 1000);
 
-transports.render(chosenSocket());
+transportChoice(SOCKETS, connect).render(chosenSocket());
 become(inOrder(deviceName()));
 route();
 connect(chosenSocket());

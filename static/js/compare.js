@@ -6,13 +6,12 @@ import { TRANSPORTS } from './transports.js';
 import { make } from './view/dom.js';
 import { inMilliseconds } from './view/mark.js';
 import { deviceName } from './view/settings.js';
-import { language, t, translate } from './words.js';
+import { t, translate } from './words.js';
 
 const PACE = 250; // ms between two pings of one transport
 const WINDOW = 60; // seconds shown
 const REDRAW = 250; // ms
 
-document.documentElement.lang = language;
 translate(document);
 
 const runs = Object.entries(TRANSPORTS).map(([transport, { label, open }]) => {

@@ -5,16 +5,15 @@ import { Connection, LOST, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { remember, remembered } from './remember.js';
 import { EMPTY, apply } from './state.js';
-import { TRANSPORTS, chosenTransport, rememberTransport } from './transports.js';
+import { TRANSPORTS, chosenTransport } from './transports.js';
 import { chatBadge } from './unread.js';
-import { Choice } from './view/choice.js';
 import { LightCard } from './view/light-card.js';
 import { PanelView } from './view/panel.js';
 import { deviceName, settingsSheet } from './view/settings.js';
+import { transportChoice } from './view/transport-choice.js';
 import { Wishes } from './wishes.js';
-import { language, t, translate } from './words.js';
+import { t, translate } from './words.js';
 
-document.documentElement.lang = language;
 translate(document);
 
 // --- state -------------------------------------------------------------------------------------------------
@@ -94,17 +93,8 @@ const view = new PanelView({
   retry: () => connection.retry(),
 });
 
-const transports = new Choice(
-  document.getElementById('transports'),
-  Object.entries(TRANSPORTS).map(([value, { label }]) => ({ value, label })),
-  (transport) => {
-    rememberTransport(transport);
-    connect(transport);
-  },
-);
-
 settingsSheet(document.getElementById('mark'), () => connect(connection.transport));
 setInterval(draw, 1000); // "5 s ago" grows older by itself
 
-transports.render(chosenTransport());
+transportChoice(Object.keys(TRANSPORTS), connect).render(chosenTransport());
 connect(chosenTransport());

@@ -40,7 +40,7 @@ export function chatBadge(getConnection) {
 }
 
 /** A room nobody here follows is no reason to look. */
-export function unreadIn(threads, rooms) {
+function unreadIn(threads, rooms) {
   const mine = threads.filter(({ room }) => room === null || rooms.includes(room));
   return mine.reduce((sum, { unread }) => sum + unread, 0);
 }

@@ -11,14 +11,14 @@ import { FrameView } from './watch/frame-view.js';
 import { textOf } from './watch/lines.js';
 import { ListView } from './watch/list-view.js';
 import { RunView } from './watch/run-view.js';
+import { lookOf, percentOf } from './watch/run-words.js';
 import { EMPTY, apply, hole, needed, runOnShow } from './watch/state.js';
 import './watch/words.js';
-import { language, t, translate } from './words.js';
+import { t, translate } from './words.js';
 
 const PAGE = 1000; // lines, what the panel gives at once
 const TAIL = 500;
 
-document.documentElement.lang = language;
 translate(document);
 document.getElementById('elsewhere').textContent = t('watch_none_panel', { origin: location.origin });
 document.getElementById('curl').textContent =
@@ -47,8 +47,7 @@ function dispatch(event) {
 function title() {
   const shown = runOnShow(state);
   if (!shown) return `${t('runs')} · Pilot Light`;
-  const percent = shown.progress === null ? '' : `${Math.floor(shown.progress)} %`;
-  const far = shown.state === 'ended' ? t(`watch_is_${shown.outcome ?? 'done'}`) : percent;
+  const far = shown.state === 'ended' ? t(`watch_is_${lookOf(shown)}`) : percentOf(shown);
   return [far, shown.name, 'Pilot Light'].filter(Boolean).join(' · ');
 }
 

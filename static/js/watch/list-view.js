@@ -1,6 +1,7 @@
 // The list: every run this page knows, and the shows that can be started.
 
 import { panelNow } from '../clock.js';
+import { lookOf, percentOf } from './run-words.js';
 import { inOrder, isLive } from './state.js';
 import { write } from '../view/dom.js';
 import { ago, t } from '../words.js';
@@ -111,12 +112,7 @@ function renderCard(card, run, chosen) {
   const ended = run.state === 'ended';
   const when = ago(ended ? run.ended_at ?? run.started_at : run.started_at, panelNow());
   write(find('.run-who'), t(ended ? 'watch_by_ended' : 'watch_by', { who: run.by?.name ?? '', when }));
-  write(find('.run-percent'), ended || run.progress === null ? '' : `${Math.floor(run.progress)} %`);
-}
-
-/** One of: running, paused, done, failed, stopped, lost. */
-export function lookOf(run) {
-  return run.state === 'ended' ? run.outcome ?? 'done' : run.state;
+  write(find('.run-percent'), ended ? '' : percentOf(run));
 }
 
 export function renderState(pill, run) {

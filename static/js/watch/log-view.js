@@ -6,6 +6,7 @@ import { onceAFrame } from '../frames.js';
 import { make, write } from '../view/dom.js';
 import { language, t } from '../words.js';
 import { RANKS, look, rank, reading, signOf, timeOf } from './lines.js';
+import { endOf, tookOf } from './run-words.js';
 
 const WINDOW = 400; // rows in the page
 const BEFORE = 150; // of them above the one the reader is at
@@ -428,19 +429,7 @@ function mark(element, piece, query, whole, begin) {
 }
 
 function endInWords(run) {
-  const seconds = run.ended_at ? run.ended_at - run.started_at : null;
-  const said = [t(`watch_outcome_${run.outcome ?? 'done'}`)];
-  if (run.exit_code !== null && run.exit_code !== undefined) said.push(t('watch_exit', { code: run.exit_code }));
-  if (seconds !== null) said.push(t('watch_took', { time: duration(seconds) }));
-  return said.join(' · ');
-}
-
-/** "3 min 20 s". */
-export function duration(seconds) {
-  const whole = Math.max(Math.round(seconds), 0);
-  if (whole < 60) return t('watch_s', { s: seconds < 9.95 && seconds > 0 ? seconds.toFixed(1) : whole });
-  if (whole < 3600) return t('watch_min', { min: Math.floor(whole / 60), s: whole % 60 });
-  return t('watch_h', { h: Math.floor(whole / 3600), min: Math.floor((whole % 3600) / 60) });
+  return [...endOf(run), ...(run.ended_at ? [tookOf(run)] : [])].join(' · ');
 }
 
 function atEnd({ scrollHeight, scrollTop, clientHeight }) {

@@ -6,8 +6,9 @@ import { Choice } from '../view/choice.js';
 import { write } from '../view/dom.js';
 import { GraphView } from './graph-view.js';
 import { RANKS } from './lines.js';
-import { LogView, duration } from './log-view.js';
-import { lookOf, renderProgress, renderState } from './list-view.js';
+import { LogView } from './log-view.js';
+import { renderProgress, renderState } from './list-view.js';
+import { endOf, lookOf, percentOf, tookOf } from './run-words.js';
 import { isLive, runOnShow } from './state.js';
 
 const KEEP_BELOW = 16; // px between the run and the end of the window
@@ -82,7 +83,7 @@ export class RunView {
     write(find('#run-name'), run.name);
     renderState(find('.run-head .pill'), run);
     renderProgress(find('.run-head .progress'), run);
-    const percent = run.progress === null ? '' : `${Math.floor(run.progress)} %`;
+    const percent = percentOf(run);
     write(find('.run-head .percent'), percent);
     write(find('.step-now'), run.state === 'ended' ? howItEnded(run) : run.step ?? '');
     const ended = run.state === 'ended';
@@ -90,7 +91,7 @@ export class RunView {
     const facts = [
       t(`watch_kind_${run.kind}`),
       t('watch_by', { who: run.by?.name ?? '', when: ago(run.started_at, panelNow()) }),
-      ended && run.ended_at ? t('watch_took', { time: duration(run.ended_at - run.started_at) }) : '',
+      ended && run.ended_at ? tookOf(run) : '',
       t('watch_lines', { n: Math.max(run.lines, state.watch.log.end) }),
     ];
     write(find('.run-facts'), facts.filter(Boolean).join(' · '));
@@ -152,8 +153,5 @@ export class RunView {
 }
 
 function howItEnded(run) {
-  const said = [t(`watch_outcome_${run.outcome ?? 'done'}`)];
-  if (run.exit_code !== null && run.exit_code !== undefined) said.push(t('watch_exit', { code: run.exit_code }));
-  if (run.ended_at) said.push(ago(run.ended_at, panelNow()));
-  return said.join(' · ');
+  return [...endOf(run), ...(run.ended_at ? [ago(run.ended_at, panelNow())] : [])].join(' · ');
 }
