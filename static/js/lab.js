@@ -1,21 +1,22 @@
 // The lab: the place to see what the sockets say. State in the middle, the wires on one side, the view on the other.
 
+import './lab/words.js';
+
 import { onceAFrame } from './frames.js';
-import { Log } from './lab/log.js';
 import { RawEcho } from './lab/echo.js';
+import { Log } from './lab/log.js';
 import { sizeText } from './lab/payload.js';
 import { CHOICES, SocketIO } from './lab/socketio.js';
 import { START, apply } from './lab/state.js';
 import { LabView } from './lab/view.js';
 import { Choice } from './view/choice.js';
 import { inMilliseconds } from './view/mark.js';
-import { language, t, translate } from './words.js';
+import { t, translate } from './words.js';
 
 const MIB = 2 ** 20;
 const SIZES = [0, 1024, 65536, MIB, MIB + 1]; // bytes; the last is one more than the panel takes, as it is set up
 const TYPES = ['application/json', 'text/plain'];
 
-document.documentElement.lang = language;
 translate(document);
 
 const part = (id) => document.getElementById(id);
