@@ -24,7 +24,7 @@ import { SOCKETS, TRANSPORTS, chosenSocket } from './transports.js';
 import { followedRooms } from './unread.js';
 import { deviceName, inOrder, settingsSheet } from './view/settings.js';
 import { transportChoice } from './view/transport-choice.js';
-import { t, translate } from './words.js';
+import { translate } from './words.js';
 
 const SETTLED = 250; // ms; a message may overtake the number that announces it, and a burst is marked once
 const AGAIN = 3000; // ms until what failed is asked for again
@@ -286,10 +286,10 @@ const view = new ChatView(
     async join(name) {
       const room = inOrder(name);
       const reply = await ask({ do: 'join_room', room });
-      if (!reply.ok) return reply.problem ?? { detail: t('lost_answer') };
+      if (!reply.ok) return reply;
       dispatch({ event: 'room_changed', room: reply.room.name, state: reply.room });
       open(roomKey(reply.room.name));
-      return null;
+      return reply;
     },
     leave() {
       const room = nameOf(state.open);

@@ -11,6 +11,7 @@ import { START, apply } from './lab/state.js';
 import { LabView } from './lab/view.js';
 import { Choice } from './view/choice.js';
 import { inMilliseconds } from './view/mark.js';
+import { lineOf } from './view/problem.js';
 import { t, translate } from './words.js';
 
 const MIB = 2 ** 20;
@@ -79,7 +80,7 @@ function asData(text) {
 async function send(tile, event, ...args) {
   if (!socketio.connected) return false;
   const { ms, problem } = await socketio.emit(event, ...args);
-  if (problem) outcome(tile, t('lab_refused', { event, detail: problem.detail }), true);
+  if (problem) outcome(tile, t('lab_refused', { event, detail: lineOf(problem) }), true);
   else outcome(tile, t('lab_acked', { event, ms: inMilliseconds(ms) }));
   return !problem;
 }
@@ -184,7 +185,7 @@ onSubmit(part('api'), async (form) => {
       ms,
       bad: !response.ok,
     });
-    const said = response.ok ? answer.response : answer.detail;
+    const said = response.ok ? answer.response : lineOf(answer);
     outcome('api', `${response.status} · ${said} · ${inMilliseconds(ms)} ms`, !response.ok);
   } catch (error) {
     log.add({ wire: 'http', kind: 'response', name: 'error', payload: [error.message], bad: true });

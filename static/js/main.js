@@ -1,7 +1,7 @@
 // The panel page: state in the middle, the connection on one side, the view on the other.
 
 import { learnClock } from './clock.js';
-import { Connection, LOST, lostSince } from './connection.js';
+import { Connection, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { remember, remembered } from './remember.js';
 import { EMPTY, apply } from './state.js';
@@ -12,7 +12,7 @@ import { PanelView } from './view/panel.js';
 import { deviceName, settingsSheet } from './view/settings.js';
 import { transportChoice } from './view/transport-choice.js';
 import { Wishes } from './wishes.js';
-import { t, translate } from './words.js';
+import { translate } from './words.js';
 
 translate(document);
 
@@ -58,11 +58,7 @@ function listen(event) {
   dispatch(event);
 }
 
-async function ask(command) {
-  const reply = await connection.ask(command);
-  if (reply === LOST) return { ok: false, problem: { title: t('unanswered'), detail: t('lost_answer') } };
-  return reply;
-}
+const ask = (command) => connection.ask(command);
 
 /** Ask for something that is not a wish, and say how it went. */
 async function act(command) {

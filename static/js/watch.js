@@ -89,11 +89,7 @@ function listen(event) {
   dispatch(event);
 }
 
-async function ask(command) {
-  const reply = await connection.ask(command);
-  if (reply === LOST) return { ok: false, lost: true, problem: { title: t('unanswered'), detail: t('lost_answer') } };
-  return reply;
-}
+const ask = (command) => connection.ask(command);
 
 let refusals = 0;
 
@@ -138,7 +134,7 @@ async function watch() {
   const from = needed(wanted);
   const again = from !== undefined;
   const reply = await ask({ do: 'watch_run', run: wanted.run, ...(again ? { from } : { lines: TAIL }) });
-  if (reply.lost || state.watch?.run !== wanted.run) return; // it is asked for again once there is a connection
+  if (reply === LOST || state.watch?.run !== wanted.run) return; // it is asked for again once there is a connection
   if (!reply.ok) return dispatch({ event: 'missing', run: wanted.run, problem: reply.problem });
   const other = reply.run.started_at !== wanted.started && state.storage?.kept === false;
   if (again && (other || reply.run.lines < from)) {
@@ -158,7 +154,7 @@ async function load(what, from, { limit = PAGE, fresh = false } = {}) {
   if (loading !== mine) return; // the page has gone on to something else
   loading = null;
   if (!reply.ok) {
-    if (!reply.lost) refuse(reply.problem);
+    if (reply !== LOST) refuse(reply.problem);
     return;
   }
   dispatch({ event: 'loaded', run: id, asked: from, log: reply.log, fresh });

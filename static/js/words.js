@@ -213,6 +213,40 @@ const zh = {
   round_trip_ago: ({ n }) => `${n} 秒`,
   last_minute: '最近 60 秒的往返时间,毫秒',
   clipped: '个别尖峰超出图框;表中有它们的数值。',
+
+  // By the type of the problem. In English the panel's own title is shown.
+  problem_refused: '面板拒绝了',
+  'problem_malformed-json': '这不是 JSON',
+  'problem_bad-command': '面板不认识这条命令',
+  'problem_bad-level': '这不是亮度',
+  'problem_level-missing': '没有给出亮度',
+  'problem_level-not-an-integer': '亮度不是整数',
+  'problem_level-out-of-range': '亮度超出范围',
+  'problem_unknown-light': '没有这盏灯',
+  'problem_nothing-to-undo': '没有可以撤销的更改',
+  'problem_light-offline': '这盏灯离线',
+  'problem_too-large': '内容太大',
+  'problem_too-many': '数量太多',
+  'problem_too-fast': '太快了',
+  'problem_not-found': '这里什么也没有',
+  'problem_method-not-allowed': '这里不能用这个方法',
+  'problem_unsupported-media-type': '这里不接受这种内容类型',
+  'problem_foreign-origin': '不允许来自这个网站的请求',
+  'problem_name-needed': '请先说明你是谁',
+  'problem_bad-name': '这不能用作名字',
+  'problem_unknown-person': '没有叫这个名字的人',
+  'problem_unknown-room': '没有这个房间',
+  'problem_unknown-run': '没有这个运行',
+  'problem_run-ended': '这个运行已经结束',
+  'problem_no-producer': '没有人接收这个运行的控制信号',
+  'problem_no-answer': '执行方没有答复',
+  'problem_bad-show': '这不是灯光秀',
+  'problem_unknown-show': '没有这个灯光秀',
+  'problem_show-running': '这个灯光秀已经在运行',
+  'problem_not-stored': '面板现在无法保存',
+  problem_restarting: '面板正在重新启动',
+  'problem_internal-error': '面板出错了',
+  problem_setup: '面板无法启动',
 };
 
 const TABLES = { en, zh };
@@ -227,6 +261,11 @@ function chosenLanguage() {
 /** A page's own words beside the shared ones: `{ en: {…}, zh: {…} }`. To be called before `translate`. */
 export function addWords(tables) {
   for (const [tag, words] of Object.entries(tables)) Object.assign(TABLES[tag], words);
+}
+
+/** Whether the page's language has a word of its own for it. */
+export function hasWord(key) {
+  return key in TABLES[language];
 }
 
 export function t(key, values = {}) {

@@ -4,6 +4,7 @@ import { icon, make, write } from '../view/dom.js';
 import { isLost } from '../view/link.js';
 import { renderMark } from '../view/mark.js';
 import { Notices } from '../view/notices.js';
+import { renderProblem } from '../view/problem.js';
 import { showUnread } from '../unread.js';
 import { t } from '../words.js';
 import { Composer } from './composer.js';
@@ -112,7 +113,8 @@ export class ChatView {
     askName.hidden = !asking;
     chat.classList.toggle('nameless', asking);
     for (const part of chat.querySelectorAll('.side, .people, .talk')) part.inert = asking;
-    write(nameProblem, state.name_problem?.detail ?? this._nameMistake);
+    if (state.name_problem) renderProblem(nameProblem, state.name_problem);
+    else write(nameProblem, this._nameMistake);
     if (asking && !this._asking) {
       nameForm.elements.name.value = state.me;
       nameForm.elements.name.focus();
@@ -141,9 +143,9 @@ export class ChatView {
     roomForm.addEventListener('keydown', (event) => event.key === 'Escape' && show(false));
     roomForm.addEventListener('submit', async (event) => {
       event.preventDefault();
-      const problem = await this._acts.join(roomForm.elements.room.value);
-      if (problem) write(roomProblem, problem.detail);
-      else show(false);
+      const reply = await this._acts.join(roomForm.elements.room.value);
+      if (reply.ok) show(false);
+      else renderProblem(roomProblem, reply.problem);
     });
   }
 }

@@ -2,6 +2,7 @@
 
 import { t } from '../words.js';
 import { crossButton, make } from './dom.js';
+import { inWords } from './problem.js';
 
 const SHOWN = 7000; // ms
 
@@ -13,8 +14,8 @@ export class Notices {
     this._shown = new Map();
   }
 
-  /** `inWords(notice)` is `{title, detail, look}` of one; without it, that of its problem. */
-  render(notices, inWords = ({ problem }) => problem) {
+  /** `wordsOf(notice)` is `{title, detail, foreign, look}` of one; without it, that of its problem. */
+  render(notices, wordsOf = ({ problem }) => inWords(problem)) {
     const wanted = new Set(notices.map((notice) => notice.id));
     for (const [id, element] of this._shown) {
       if (wanted.has(id)) continue;
@@ -24,7 +25,7 @@ export class Notices {
     for (const notice of notices) {
       const { id } = notice;
       if (this._shown.has(id)) continue;
-      const element = noticeOf(inWords(notice), () => this._dismiss(id));
+      const element = noticeOf(wordsOf(notice), () => this._dismiss(id));
       this._shown.set(id, element);
       this._box.append(element);
       setTimeout(() => this._dismiss(id), SHOWN);
@@ -32,8 +33,9 @@ export class Notices {
   }
 }
 
-function noticeOf({ title, detail = '', look = '' }, dismiss) {
-  const text = make('p', {}, make('strong', {}, title), make('span', {}, detail));
+function noticeOf({ title, detail, foreign = false, look = '' }, dismiss) {
+  const said = foreign ? make('small', { lang: 'en' }, detail) : make('span', {}, detail);
+  const text = make('p', {}, make('strong', {}, title), said);
   const element = make('div', { className: 'notice' }, text, crossButton(t('dismiss'), dismiss));
   if (look) element.dataset.look = look;
   return element;

@@ -3,6 +3,7 @@
 import { write } from '../view/dom.js';
 import { LinkView } from '../view/link.js';
 import { Notices } from '../view/notices.js';
+import { inWords } from '../view/problem.js';
 import { t } from '../words.js';
 import { RANKS, rank, reading, signOf } from './lines.js';
 import { everyRun } from './state.js';
@@ -22,7 +23,7 @@ export class FrameView {
   render(state) {
     this._link.render(state.link, Boolean(state.runs));
     this._renderStorage(state.storage);
-    this._notices.render(state.notices, (notice) => (notice.line ? signInWords(notice, state) : notice.problem));
+    this._notices.render(state.notices, (notice) => (notice.line ? signInWords(notice, state) : inWords(notice.problem)));
     this._speak(state);
   }
 

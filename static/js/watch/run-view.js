@@ -4,6 +4,7 @@ import { panelNow } from '../clock.js';
 import { ago, t } from '../words.js';
 import { Choice } from '../view/choice.js';
 import { write } from '../view/dom.js';
+import { inWords } from '../view/problem.js';
 import { GraphView } from './graph-view.js';
 import { RANKS } from './lines.js';
 import { LogView } from './log-view.js';
@@ -65,8 +66,10 @@ export class RunView {
     this._find('.run-body').hidden = !there;
     this._find('.run-missing').hidden = watch.status !== 'missing';
     if (watch.status === 'missing') {
-      write(this._find('.run-missing h2'), watch.problem?.title ?? '');
-      write(this._find('.run-missing p'), watch.problem?.detail ?? '');
+      const { title, detail, foreign } = inWords(watch.problem);
+      write(this._find('.run-missing h2'), title);
+      write(this._find('.run-missing p'), detail);
+      this._find('.run-missing p').lang = foreign ? 'en' : '';
     }
     if (!there) return;
     this._kind = run.kind;
