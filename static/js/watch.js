@@ -11,7 +11,7 @@ import { FrameView } from './watch/frame-view.js';
 import { textOf } from './watch/lines.js';
 import { ListView } from './watch/list-view.js';
 import { RunView } from './watch/run-view.js';
-import { lookOf, percentOf } from './watch/run-words.js';
+import { lookOf, nameOf, percentOf } from './watch/run-words.js';
 import { EMPTY, apply, hole, needed, runOnShow } from './watch/state.js';
 import './watch/words.js';
 import { t, translate } from './words.js';
@@ -48,7 +48,7 @@ function title() {
   const shown = runOnShow(state);
   if (!shown) return `${t('runs')} · Pilot Light`;
   const far = shown.state === 'ended' ? t(`watch_is_${lookOf(shown)}`) : percentOf(shown);
-  return [far, shown.name, 'Pilot Light'].filter(Boolean).join(' · ');
+  return [far, nameOf(shown, state.shows), 'Pilot Light'].filter(Boolean).join(' · ');
 }
 
 // --- connection --------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import { Notices } from '../view/notices.js';
 import { inWords } from '../view/problem.js';
 import { t } from '../words.js';
 import { RANKS, rank, reading, signOf } from './lines.js';
+import { nameOf } from './run-words.js';
 import { everyRun } from './state.js';
 
 const LONGEST = 300; // characters of a line that are shown in a notice
@@ -38,18 +39,19 @@ export class FrameView {
     const run = state.watch && everyRun(state)[state.watch.run];
     if (!run) return;
     if (run.state === 'ended' && this._ends.get(run.id) === 'going') {
-      write(this._spoken, `${run.name}: ${t(`watch_outcome_${run.outcome ?? 'done'}`)}`);
+      write(this._spoken, `${nameOf(run, state.shows)}: ${t(`watch_outcome_${run.outcome ?? 'done'}`)}`);
     }
     this._ends.set(run.id, run.state === 'ended' ? 'over' : 'going');
   }
 }
 
 /** The notice of a line that says that something has finished. */
-function signInWords({ run, line }, state) {
+function signInWords({ run: id, line }, state) {
+  const run = everyRun(state)[id];
   const sign = signOf(line);
   const said = reading(line).text;
   return {
-    title: `${everyRun(state)[run]?.name ?? run}: ${sign}`,
+    title: `${run ? nameOf(run, state.shows) : id}: ${sign}`,
     detail: said === sign ? '' : said.slice(0, LONGEST),
     look: rank(line) >= RANKS.warning ? 'bad' : 'good',
   };

@@ -9,7 +9,7 @@ import { GraphView } from './graph-view.js';
 import { RANKS } from './lines.js';
 import { LogView } from './log-view.js';
 import { renderProgress, renderState } from './list-view.js';
-import { endOf, lookOf, percentOf, tookOf } from './run-words.js';
+import { endOf, lookOf, nameOf, percentOf, tookOf } from './run-words.js';
 import { isLive, runOnShow } from './state.js';
 
 const KEEP_BELOW = 16; // px between the run and the end of the window
@@ -83,9 +83,10 @@ export class RunView {
   _renderHead(state, run) {
     const find = this._find;
     this._root.dataset.look = lookOf(run);
-    write(find('#run-name'), run.name);
+    const name = nameOf(run, state.shows);
+    write(find('#run-name'), name);
     renderState(find('.run-head .pill'), run);
-    renderProgress(find('.run-head .progress'), run);
+    renderProgress(find('.run-head .progress'), run, name);
     const percent = percentOf(run);
     write(find('.run-head .percent'), percent);
     write(find('.step-now'), run.state === 'ended' ? howItEnded(run) : run.step ?? '');

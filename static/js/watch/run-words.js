@@ -1,6 +1,18 @@
-// A run in words: how it is, how far, how it ended, how long it took.
+// A run in words: what it is called, how it is, how far, how it ended, how long it took; and the shows.
 
-import { t } from '../words.js';
+import { language, t } from '../words.js';
+
+/** `{title, description}` of a show, in the page's language where its file has that. */
+export function showInWords({ name, title, description, translations }) {
+  const own = translations?.[language] ?? {};
+  return { title: own.title || title || name, description: own.description || description || '' };
+}
+
+/** What a run is called: one of a show, which has the show's title, as the show is called on this page. */
+export function nameOf(run, shows) {
+  const show = run.kind === 'show' && Object.values(shows).find(({ title }) => title === run.name);
+  return show ? showInWords(show).title : run.name;
+}
 
 /** One of: running, paused, done, failed, stopped, lost. */
 export function lookOf(run) {
