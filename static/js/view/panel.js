@@ -1,6 +1,6 @@
 // The page around the cards: `render(state)` puts the whole state on it.
 
-import { isLive, shown } from '../state.js';
+import { shown } from '../state.js';
 import { t } from '../words.js';
 import { write } from './dom.js';
 import { renderFix } from './fix.js';
