@@ -68,6 +68,7 @@ TALK = [
 SHOW = """
 title = "Good night"
 description = "Everything down to a glow, then the hall goes dark."
+translations.zh = { title = "晚安", description = "全部暗到微光，然后走廊熄灯。" }
 steps = [
   { label = "Lower and lower", fade = { level = 30, seconds = 40 } },
   { parallel = { branches = [

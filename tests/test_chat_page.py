@@ -443,3 +443,9 @@ async def test_a_chinese_browser_gets_chinese_words(open_chat: OpenChat) -> None
     words = await ada.page.evaluate("[...document.querySelectorAll('[data-word]')].map((element) => element.innerText)")
     assert [word for word in words if word and not re.search("[\u4e00-\u9fff]", word)] == ["API"]
     await fits(ada.page)
+
+    nobody = await open_chat("", device=PHONE, locale="zh-CN")
+    await nobody.page.locator("#name-form input").fill("server")
+    await nobody.page.locator("#name-form button").click()
+    await expect(nobody.page.locator("#name-problem")).to_contain_text("这不能用作名字")
+    await expect(nobody.page.locator("#name-problem small[lang=en]")).to_contain_text("server")

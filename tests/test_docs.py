@@ -20,6 +20,7 @@ from tests.running import ROOT
 DOCS = ROOT / "docs"
 WIRES = "".join((DOCS / page).read_text() for page in ("wires.md", "chat.md", "runs.md"))
 SETTINGS = (DOCS / "settings.md").read_text()
+PAGE_WORDS = (ROOT / "static" / "js" / "words.js").read_text()
 DEPENDENCIES = (DOCS / "dependencies.md").read_text()
 
 
@@ -101,6 +102,11 @@ def test_every_event_is_documented(event: type[models.BaseModel]) -> None:
 @pytest.mark.parametrize("problem", problems(), ids=lambda kind: kind.slug)
 def test_every_problem_is_documented_with_its_status(problem: type[errors.PanelError]) -> None:
     assert re.search(rf"^\| `{problem.slug}` \| {problem.status} \|", WIRES, re.M)
+
+
+@pytest.mark.parametrize("problem", problems(), ids=lambda kind: kind.slug)
+def test_every_problem_has_a_title_in_chinese(problem: type[errors.PanelError]) -> None:
+    assert re.search(rf"^  '?problem_{problem.slug}'?: '.*[\u4e00-\u9fff]", PAGE_WORDS, re.M)
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:

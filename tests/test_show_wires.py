@@ -40,6 +40,7 @@ steps = [
 """
 QUICK: dict[str, Any] = {
     "title": "Quick",
+    "translations": {"zh": {"title": "很快"}},
     "steps": [
         {"set": {"level": 0}},
         {"fade": {"light": "desk", "level": 80, "seconds": 0.3}},
@@ -359,6 +360,7 @@ async def test_the_shows_there_are(panel: RunningPanel, http: httpx.AsyncClient,
     assert viewer.opening["state"]["shows"] == {show["name"]: show for show in shows}
     one = (await http.get("/shows/quick")).json()
     assert (one["title"], one["steps"]) == ("Quick", QUICK["steps"])
+    assert one["translations"] == {"zh": {"title": "很快", "description": ""}}
     logged = panel.log().splitlines()
     for name in ("broken.toml", "wrong.json"):
         assert len([text for text in logged if name in text]) == 1, name

@@ -161,6 +161,13 @@ def test_what_is_wrong_is_named_with_what_would_do(steps: Any, detail: str) -> N
         ('title="A"\nspeed=1', "toml", "a", "steps: missing; give a list of one step or more"),
         ('title="A"\nstep=[]', "toml", "a", "steps: missing"),
         ("", "toml", "Sun rise", '"Sun rise" is no name for a show; a to z, digits, _ and - would do, 32 at most'),
+        ('title="A"\ntranslations=5', "toml", "a", "translations: 5; give a table of at most 32 languages, such as zh"),
+        ('title="A"\ntranslations.zh="B"', "toml", "a", 'translations.zh: "B"; give a table of title, description'),
+        ('title="A"\ntranslations.zh={}', "toml", "a", "translations.zh.title: missing; give one line of 1 to 64"),
+        ('title="A"\ntranslations.zh.titel="B"', "toml", "a", "translations.zh.title: missing"),
+        ('title="A"\ntranslations.zh={title="B",name="C"}', "toml", "a", "translations.zh.name: unknown word; there"),
+        ('title="A"\ntranslations.zh.title=""', "toml", "a", 'translations.zh.title: ""; give one line of 1 to 64'),
+        ('title="A"\ntranslations.zh-CN.title="B"', "toml", "a", 'translations.zh-CN: "zh-CN"; give a language in two'),
         ('title="A"\nsteps=[{wait={seconds=nan}}]', "toml", "a", "steps[0].wait.seconds: "),
         ('title="A"\nsteps=' + "[{repeat={times=1,steps=" * 70 + "[]" + "}}]" * 70, "toml", "a", "steps"),
     ],
@@ -169,6 +176,14 @@ def test_texts_that_are_no_show(text: str, kind: Literal["toml", "json"], name: 
     with pytest.raises(BadShow) as caught:
         parse_show(text, kind, name)
     assert caught.value.detail.startswith(detail)
+
+
+def test_a_show_may_have_other_languages() -> None:
+    show = a_show(wait(), translations={"zh": {"title": "一场秀", "description": "说明"}, "yue": {"title": "一場騷"}})
+    assert {tag: (words.title, words.description) for tag, words in show.translations.items()} == {
+        "zh": ("一场秀", "说明"),
+        "yue": ("一場騷", ""),
+    }
 
 
 def test_all_that_is_wrong_is_listed() -> None:

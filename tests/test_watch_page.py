@@ -587,11 +587,18 @@ async def test_in_chinese(watch: Watch):
     await expect(watch.pill).to_have_text("运行中")
     await expect(watch.page.locator(".levels")).to_have_text("全部信息警告错误")
     await expect(watch.page.locator("[data-show=sunrise] .start")).to_have_text("开始")
+    await expect(watch.page.locator("[data-show=sunrise] h3")).to_have_text("日出")
+    await expect(watch.page.locator("[data-show=sunrise] p")).to_contain_text("30 分钟")
     left = await watch.page.evaluate(
         "() => [...document.querySelectorAll('main [data-word]')].map((e) => e.textContent)"
         ".filter((text) => /[a-z]{3}/.test(text))"
     )
     assert left == []
+    await watch.page.locator("[data-show=sunrise] .stepped").click()  # its run is called as the show is
+    await expect(watch.page.locator("#run-name")).to_have_text("日出")
+    await expect(watch.page.locator("#run-list .run-name").first).to_have_text("日出")
+    await watch.button("stop").click()
+    await expect(watch.pill).to_have_text("已停止")
 
 
 @pytest.mark.parametrize("context", [PHONE], indirect=True)

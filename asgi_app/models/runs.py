@@ -58,12 +58,20 @@ class LogPage(Frozen):
     lines: list[dict[str, Any]]
 
 
-class ShowName(Frozen):
+class ShowWords(Frozen):
+    """What a show is called."""
+
+    title: str
+    description: str = ""
+
+
+class ShowName(ShowWords):
     """A show that can be started."""
 
     name: str
-    title: str
-    description: str = ""
+    translations: dict[str, ShowWords] = Field(
+        default_factory=dict, description="Title and description by language, such as zh, where its file has them."
+    )
 
 
 # --- commands ----------------------------------------------------------------------------------------------

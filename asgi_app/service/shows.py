@@ -42,7 +42,7 @@ class Shows(Part):
         self._stopped = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.handlers: Handlers = {StartShow: self._start_show}
-        names = {id: ShowName(name=id, title=show.title, description=show.description) for id, show in shows.items()}
+        names = {id: ShowName(**show.model_dump(include=set(ShowName.model_fields))) for id, show in shows.items()}
         panel.add(self, shows=names)
 
     def show(self, name: str) -> Show:

@@ -10,7 +10,7 @@ import difflib
 import logging
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, get_args
 
@@ -27,12 +27,15 @@ KINDS: dict[str, Literal["toml", "json"]] = {".toml": "toml", ".json": "json"}
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 MAX_BYTES = 256 * 1024  # of a file: 500 steps are a tenth of it
 MAX_DEPTH = 8
+MAX_LANGUAGES = 32  # of the title; each is in what every page gets first
 MAX_STEPS = 500
 MAX_SECONDS = 86_400  # a day
 LEAST_ROUND = 0.1  # seconds; an endless repeat that is quicker would only keep the processor busy
 
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 Line = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]  # one line in a log
+Description = Annotated[str, Field(max_length=500)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]  # the first part of a tag of RFC 5646
 Steps = Annotated[tuple["Step", ...], Field(min_length=1, strict=False)]  # a list in the file, a tuple in a value
 
 
@@ -157,12 +160,20 @@ VERBS: dict[str, type[Strict]] = {
 }
 
 
+class Translation(Strict):
+    """What the show is called in another language."""
+
+    title: Line
+    description: Description = ""
+
+
 class Show(Strict):
     """A show; `name` is that of its file."""
 
     name: str = Field(pattern=f"^{NAME.pattern}$")
     title: Line
-    description: str = Field("", max_length=500)
+    description: Description = ""
+    translations: dict[Language, Translation] = Field(default_factory=dict, max_length=MAX_LANGUAGES)
     steps: Steps
 
     @model_validator(mode="after")
@@ -314,6 +325,8 @@ WOULD_DO = {
     "title": "one line of 1 to 64 characters",
     "label": "one line of 1 to 64 characters",
     "description": "a text of at most 500 characters",
+    "translations": f"a table of at most {MAX_LANGUAGES} languages, such as zh, each with title and description",
+    "[key]": "a language in two or three small letters, such as zh",
     "steps": "a list of one step or more",
     "branches": "a list of 2 to 8 branches, each a list of steps",
     "level": "a whole number from 0 to 100 (percent)",
@@ -345,14 +358,15 @@ def _counts_only_right_ones(fault: ErrorDetails) -> bool:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
+    named = (part for part in loc if part != "[key]")  # pydantic's word for a key rather than its value
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named).removeprefix(".")
 
 
 def _fault(fault: ErrorDetails) -> str:
     """What is wrong at one place, and what would do there."""
     *outer, last = fault["loc"]
     if fault["type"] == "extra_forbidden":
-        known = _words_of(outer[-1] if outer else "show")
+        known = _words_of(outer)
         if meant := difflib.get_close_matches(str(last), known, 1):
             return f"unknown word; did you mean {meant[0]}?"
         return f"unknown word; there is {', '.join(known)}"
@@ -362,15 +376,21 @@ def _fault(fault: ErrorDetails) -> str:
     if isinstance(last, int):
         would_do = "a list of steps" if outer[-1] == "branches" else f"a step: one of {', '.join(VERBS)}"
     elif fault["type"] == "model_type":
-        would_do = f"a table of {', '.join(_words_of(last))}"
+        would_do = f"a table of {', '.join(_words_of(fault['loc']))}"
     else:
         would_do = WOULD_DO[str(last)]
     return f"missing; give {would_do}" if fault["type"] == "missing" else f"{as_json(fault['input'])}; give {would_do}"
 
 
-def _words_of(table: int | str) -> list[str]:
-    """The words that a table may have: of a verb, of the show, else of a step."""
-    model = Show if table == "show" else VERBS.get(str(table), Step)
+def _words_of(place: Sequence[int | str]) -> list[str]:
+    """The words that the table at this place may have: the show's own, a translation's, a verb's, else a step's."""
+    match place:
+        case ():
+            model: type[Strict] = Show
+        case ("translations", _):
+            model = Translation
+        case (*_, table):
+            model = VERBS.get(str(table), Step)
     return [name for name in model.model_fields if (model, name) != (Show, "name")]
 
 

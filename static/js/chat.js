@@ -17,15 +17,15 @@ import {
 } from './chat/state.js';
 import { ChatView } from './chat/view.js';
 import { learnClock, panelNow } from './clock.js';
-import { Connection, LOST } from './connection.js';
+import { Connection, LOST, lostSince } from './connection.js';
+import { onceAFrame } from './frames.js';
 import { remember } from './remember.js';
-import { TRANSPORTS, chosenTransport, rememberTransport } from './transports.js';
+import { SOCKETS, TRANSPORTS, chosenSocket } from './transports.js';
 import { followedRooms } from './unread.js';
-import { Choice } from './view/choice.js';
 import { deviceName, inOrder, settingsSheet } from './view/settings.js';
-import { t, translate } from './words.js';
+import { transportChoice } from './view/transport-choice.js';
+import { translate } from './words.js';
 
-const NOTICE_SHOWN = 7000; // ms
 const SETTLED = 250; // ms; a message may overtake the number that announces it, and a burst is marked once
 const AGAIN = 3000; // ms until what failed is asked for again
 const PAGE = 50; // messages
@@ -37,7 +37,7 @@ translate(document);
 // --- state -------------------------------------------------------------------------------------------------
 
 let state = EMPTY;
-let drawing = false;
+const draw = onceAFrame(() => view.render(state));
 
 function dispatch(event) {
   const before = state;
@@ -46,16 +46,6 @@ function dispatch(event) {
   if (state.me && state.threads !== before.threads) keepPending(state.me, before.threads, state.threads);
   settle();
   draw();
-}
-
-/** Once a frame, however many events came; a hidden page has no frames, and nobody who looks. */
-function draw() {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    view.render(state);
-  });
 }
 
 function become(name) {
@@ -70,12 +60,6 @@ function become(name) {
 // --- connection --------------------------------------------------------------------------------------------
 
 let connection = null;
-
-/** The chat needs events: who chose REST for the lights gets a WebSocket here. */
-function wantedTransport() {
-  const chosen = chosenTransport();
-  return chosen === 'rest' ? 'websocket' : chosen;
-}
 
 function connect(transport) {
   connection?.stop();
@@ -100,13 +84,10 @@ function listen(event) {
 }
 
 function linked(link) {
-  if (link.status === 'live') {
-    link.since = 0;
-    learnClock().then(draw);
-    queueMicrotask(greet);
-  } else if (!state.link.since && link.status !== 'connecting') {
-    link.since = Date.now();
-  }
+  link.since = lostSince(state.link.since, link.status);
+  if (link.status !== 'live') return;
+  learnClock().then(draw);
+  queueMicrotask(greet);
 }
 
 async function ask(command) {
@@ -277,12 +258,10 @@ function goBack() {
 
 const outbox = new Outbox({ ask, dispatch, pendingOf: (key) => threadOf(state, key).pending });
 
-let notices = 0;
+let refusals = 0;
 
 function refuse(problem) {
-  const id = (notices += 1);
-  dispatch({ event: 'refused', id, problem });
-  setTimeout(() => dispatch({ event: 'notice_gone', id }), NOTICE_SHOWN);
+  dispatch({ event: 'refused', id: (refusals += 1), problem });
 }
 
 const view = new ChatView(
@@ -307,10 +286,10 @@ const view = new ChatView(
     async join(name) {
       const room = inOrder(name);
       const reply = await ask({ do: 'join_room', room });
-      if (!reply.ok) return reply.problem ?? { detail: t('lost_answer') };
+      if (!reply.ok) return reply;
       dispatch({ event: 'room_changed', room: reply.room.name, state: reply.room });
       open(roomKey(reply.room.name));
-      return null;
+      return reply;
     },
     leave() {
       const room = nameOf(state.open);
@@ -331,15 +310,6 @@ const view = new ChatView(
   followedRooms,
 );
 
-const transports = new Choice(
-  document.getElementById('transports'),
-  ['websocket', 'socketio'].map((value) => ({ value, label: TRANSPORTS[value].label })),
-  (transport) => {
-    rememberTransport(transport);
-    connect(transport);
-  },
-);
-
 settingsSheet(document.getElementById('mark'), () => connect(connection.transport));
 
 // iOS lays its keyboard over the page; elsewhere the page is made smaller, and this is nothing.
@@ -354,7 +324,7 @@ setInterval(() => {
   if (!document.hidden) draw(); // the banner of a lost connection comes by itself
 }, 1000);
 
-transports.render(wantedTransport());
+transportChoice(SOCKETS, connect).render(chosenSocket());
 become(inOrder(deviceName()));
 route();
-connect(wantedTransport());
+connect(chosenSocket());

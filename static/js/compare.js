@@ -3,15 +3,15 @@
 import uPlot from '../vendor/uplot/uPlot.esm.js';
 import { Connection } from './connection.js';
 import { TRANSPORTS } from './transports.js';
+import { make } from './view/dom.js';
+import { inMilliseconds } from './view/mark.js';
 import { deviceName } from './view/settings.js';
-import { inMilliseconds } from './view/panel.js';
-import { language, t, translate } from './words.js';
+import { t, translate } from './words.js';
 
 const PACE = 250; // ms between two pings of one transport
 const WINDOW = 60; // seconds shown
 const REDRAW = 250; // ms
 
-document.documentElement.lang = language;
 translate(document);
 
 const runs = Object.entries(TRANSPORTS).map(([transport, { label, open }]) => {
@@ -42,19 +42,13 @@ function heard(run, event) {
 const rows = document.getElementById('rows');
 const legend = document.getElementById('legend');
 for (const run of runs) {
-  const item = document.createElement('li');
+  const item = make('li', {}, make('span', { className: 'key' }), run.label);
   item.dataset.transport = run.transport;
-  item.innerHTML = '<span class="key"></span>';
-  item.append(run.label);
   legend.append(item);
 
   run.row = rows.insertRow();
   run.row.dataset.transport = run.transport;
-  const head = document.createElement('th');
-  head.scope = 'row';
-  head.innerHTML = '<span class="key"></span>';
-  head.append(run.label);
-  run.row.append(head);
+  run.row.append(make('th', { scope: 'row' }, make('span', { className: 'key' }), run.label));
   for (const name of ['median', 'p95', 'worst', 'last', 'samples']) {
     const cell = run.row.insertCell();
     cell.dataset.label = t(name);

@@ -17,6 +17,12 @@ const OFFLINE_AFTER = 4; // attempts that failed in a row before "reconnecting" 
 /** The reply to what the connection broke under: done or not, nobody knows. */
 export const LOST = { ok: false, problem: null };
 
+/** Since when there is no connection, in ms since the Unix epoch, or 0; `since` is what it was before this status. */
+export function lostSince(since, status) {
+  if (status === 'live') return 0;
+  return since || (status === 'connecting' ? 0 : Date.now());
+}
+
 export class Connection {
   /**
    * `listen(event)` gets events for the reducer; `resume()` says `{epoch, rev}` of the last thing seen, or null;

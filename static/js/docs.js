@@ -1,8 +1,7 @@
 // The API viewer: Swagger UI over this panel's own OpenAPI document, with nothing from the network.
 
-import { language, translate } from './words.js';
+import { translate } from './words.js';
 
-document.documentElement.lang = language;
 translate(document);
 
 // Its stylesheet has a dark look of its own, which waits for this class.

@@ -1,20 +1,23 @@
 // The lab: the place to see what the sockets say. State in the middle, the wires on one side, the view on the other.
 
-import { Log } from './lab/log.js';
+import './lab/words.js';
+
+import { onceAFrame } from './frames.js';
 import { RawEcho } from './lab/echo.js';
+import { Log } from './lab/log.js';
 import { sizeText } from './lab/payload.js';
 import { CHOICES, SocketIO } from './lab/socketio.js';
 import { START, apply } from './lab/state.js';
 import { LabView } from './lab/view.js';
 import { Choice } from './view/choice.js';
-import { inMilliseconds } from './view/panel.js';
-import { language, t, translate } from './words.js';
+import { inMilliseconds } from './view/mark.js';
+import { lineOf } from './view/problem.js';
+import { t, translate } from './words.js';
 
 const MIB = 2 ** 20;
 const SIZES = [0, 1024, 65536, MIB, MIB + 1]; // bytes; the last is one more than the panel takes, as it is set up
 const TYPES = ['application/json', 'text/plain'];
 
-document.documentElement.lang = language;
 translate(document);
 
 const part = (id) => document.getElementById(id);
@@ -22,17 +25,12 @@ const part = (id) => document.getElementById(id);
 // --- state -------------------------------------------------------------------------------------------------
 
 let state = START;
-let drawing = false;
+const draw = onceAFrame(() => view.render(state));
 
 function dispatch(event) {
   if (event.event === 'echoed') return dispatch(echoed(event));
   state = apply(state, event);
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    view.render(state);
-  });
+  draw();
 }
 
 const outcome = (tile, text, bad) => dispatch({ event: 'outcome', tile, text, bad });
@@ -82,7 +80,7 @@ function asData(text) {
 async function send(tile, event, ...args) {
   if (!socketio.connected) return false;
   const { ms, problem } = await socketio.emit(event, ...args);
-  if (problem) outcome(tile, t('lab_refused', { event, detail: problem.detail }), true);
+  if (problem) outcome(tile, t('lab_refused', { event, detail: lineOf(problem) }), true);
   else outcome(tile, t('lab_acked', { event, ms: inMilliseconds(ms) }));
   return !problem;
 }
@@ -187,7 +185,7 @@ onSubmit(part('api'), async (form) => {
       ms,
       bad: !response.ok,
     });
-    const said = response.ok ? answer.response : answer.detail;
+    const said = response.ok ? answer.response : lineOf(answer);
     outcome('api', `${response.status} · ${said} · ${inMilliseconds(ms)} ms`, !response.ok);
   } catch (error) {
     log.add({ wire: 'http', kind: 'response', name: 'error', payload: [error.message], bad: true });

@@ -4,6 +4,8 @@
 // (`touch-action: pan-y`), a touch starts to count only after THRESHOLD px sideways, from there it moves the
 // level by as much as the finger moves, and a tap does nothing. A mouse or a pen sets the level where it points.
 
+import { setAttributes } from './view/dom.js';
+
 const THRESHOLD = 8; // px
 const PAGE = 10; // percent
 
@@ -125,11 +127,5 @@ export class Slider {
 
   _pointedAt(event) {
     return ((event.clientX - this._bar.getBoundingClientRect().left - this._inset() / 2) / this._travel()) * 100;
-  }
-}
-
-export function setAttributes(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
   }
 }

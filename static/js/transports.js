@@ -10,9 +10,18 @@ export const TRANSPORTS = {
   rest: { label: 'REST', open: openREST },
 };
 
+/** Those that bring what others do by themselves, messages and log lines too. */
+export const SOCKETS = ['websocket', 'socketio'];
+
 export function chosenTransport() {
   const wanted = new URLSearchParams(location.search).get('transport');
   return wanted in TRANSPORTS ? wanted : 'websocket';
+}
+
+/** For a page that needs a socket: who chose REST for the lights gets a WebSocket there. */
+export function chosenSocket() {
+  const chosen = chosenTransport();
+  return SOCKETS.includes(chosen) ? chosen : 'websocket';
 }
 
 /** Keep the choice in the address, so that a bookmark or a reload has it. */

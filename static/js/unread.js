@@ -4,6 +4,7 @@
 //   heardOfChat(event);                                // in the `listen(event)` of the page's Connection
 
 import { remembered } from './remember.js';
+import { SOCKETS } from './transports.js';
 import { deviceName } from './view/settings.js';
 import { t } from './words.js';
 
@@ -26,7 +27,7 @@ export function chatBadge(getConnection) {
     timer = null;
     const connection = getConnection();
     // REST has no words for the chat, and without a name there is nobody to wait for.
-    if (document.hidden || !connection?.live || connection.transport === 'rest' || !deviceName()) return;
+    if (document.hidden || !connection?.live || !SOCKETS.includes(connection.transport) || !deviceName()) return;
     const reply = await connection.ask({ do: 'get_threads' });
     if (reply.ok) showUnread(unreadIn(reply.threads, followedRooms()));
   }
@@ -39,7 +40,7 @@ export function chatBadge(getConnection) {
 }
 
 /** A room nobody here follows is no reason to look. */
-export function unreadIn(threads, rooms) {
+function unreadIn(threads, rooms) {
   const mine = threads.filter(({ room }) => room === null || rooms.includes(room));
   return mine.reduce((sum, { unread }) => sum + unread, 0);
 }

@@ -1,8 +1,9 @@
 // The Runs page: state in the middle, the connection on one side, the list, the run and its log on the other.
 
 import { learnClock } from './clock.js';
-import { Connection, LOST } from './connection.js';
-import { TRANSPORTS, chosenTransport } from './transports.js';
+import { Connection, LOST, lostSince } from './connection.js';
+import { onceAFrame } from './frames.js';
+import { TRANSPORTS, chosenSocket } from './transports.js';
 import { chatBadge } from './unread.js';
 import { deviceName, settingsSheet } from './view/settings.js';
 import { DrivesView } from './watch/drives-view.js';
@@ -10,15 +11,14 @@ import { FrameView } from './watch/frame-view.js';
 import { textOf } from './watch/lines.js';
 import { ListView } from './watch/list-view.js';
 import { RunView } from './watch/run-view.js';
+import { lookOf, nameOf, percentOf } from './watch/run-words.js';
 import { EMPTY, apply, hole, needed, runOnShow } from './watch/state.js';
 import './watch/words.js';
-import { language, t, translate } from './words.js';
+import { t, translate } from './words.js';
 
-const NOTICE_SHOWN = 7000; // ms
 const PAGE = 1000; // lines, what the panel gives at once
 const TAIL = 500;
 
-document.documentElement.lang = language;
 translate(document);
 document.getElementById('elsewhere').textContent = t('watch_none_panel', { origin: location.origin });
 document.getElementById('curl').textContent =
@@ -27,43 +27,28 @@ document.getElementById('curl').textContent =
 // --- state -------------------------------------------------------------------------------------------------
 
 let state = EMPTY;
-let drawing = false;
+const draw = onceAFrame(() => {
+  frame.render(state);
+  document.getElementById('watch').dataset.open = Boolean(state.watch);
+  list.render(state);
+  run.render(state);
+  drives.render(state.answer);
+  document.title = title();
+});
 
 function dispatch(event) {
   const before = state;
   state = apply(state, event);
-  if (state.notices !== before.notices) forget(before.notices);
   if (state === before) return;
   draw();
   fillHole();
 }
 
-/** Once a frame, however many events came. */
-function draw() {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    frame.render(state);
-    document.getElementById('watch').dataset.open = Boolean(state.watch);
-    list.render(state);
-    run.render(state);
-    drives.render(state.answer);
-    document.title = title();
-  });
-}
-
 function title() {
   const shown = runOnShow(state);
   if (!shown) return `${t('runs')} · Pilot Light`;
-  const percent = shown.progress === null ? '' : `${Math.floor(shown.progress)} %`;
-  const far = shown.state === 'ended' ? t(`watch_is_${shown.outcome ?? 'done'}`) : percent;
-  return [far, shown.name, 'Pilot Light'].filter(Boolean).join(' · ');
-}
-
-function forget(before) {
-  const fresh = state.notices.filter(({ id }) => !before.some((notice) => notice.id === id));
-  for (const { id } of fresh) setTimeout(() => dispatch({ event: 'notice_gone', id }), NOTICE_SHOWN);
+  const far = shown.state === 'ended' ? t(`watch_is_${lookOf(shown)}`) : percentOf(shown);
+  return [far, nameOf(shown, state.shows), 'Pilot Light'].filter(Boolean).join(' · ');
 }
 
 // --- connection --------------------------------------------------------------------------------------------
@@ -73,8 +58,7 @@ const heardOfChat = chatBadge(() => connection);
 
 function connect() {
   connection?.stop();
-  // REST has no log that comes by itself.
-  const transport = chosenTransport() === 'rest' ? 'websocket' : chosenTransport();
+  const transport = chosenSocket();
   connection = new Connection({
     transport,
     open: TRANSPORTS[transport].open,
@@ -93,24 +77,19 @@ function listen(event) {
     return;
   }
   const { status } = event.link;
+  event.link.since = lostSince(state.link.since, status);
   if (status === 'live') {
-    event.link.since = 0;
     dispatch(event);
     learnClock().then(draw);
     if (state.watch) watch();
     return;
   }
-  if (!state.link.since && status !== 'connecting') event.link.since = Date.now();
   loading = null;
   dispatch({ event: 'asking', signal: null });
   dispatch(event);
 }
 
-async function ask(command) {
-  const reply = await connection.ask(command);
-  if (reply === LOST) return { ok: false, lost: true, problem: { title: t('unanswered'), detail: t('lost_answer') } };
-  return reply;
-}
+const ask = (command) => connection.ask(command);
 
 let refusals = 0;
 
@@ -155,7 +134,7 @@ async function watch() {
   const from = needed(wanted);
   const again = from !== undefined;
   const reply = await ask({ do: 'watch_run', run: wanted.run, ...(again ? { from } : { lines: TAIL }) });
-  if (reply.lost || state.watch?.run !== wanted.run) return; // it is asked for again once there is a connection
+  if (reply === LOST || state.watch?.run !== wanted.run) return; // it is asked for again once there is a connection
   if (!reply.ok) return dispatch({ event: 'missing', run: wanted.run, problem: reply.problem });
   const other = reply.run.started_at !== wanted.started && state.storage?.kept === false;
   if (again && (other || reply.run.lines < from)) {
@@ -175,7 +154,7 @@ async function load(what, from, { limit = PAGE, fresh = false } = {}) {
   if (loading !== mine) return; // the page has gone on to something else
   loading = null;
   if (!reply.ok) {
-    if (!reply.lost) refuse(reply.problem);
+    if (reply !== LOST) refuse(reply.problem);
     return;
   }
   dispatch({ event: 'loaded', run: id, asked: from, log: reply.log, fresh });

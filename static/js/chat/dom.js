@@ -1,25 +1,6 @@
-// Elements made and changed without a word of HTML: what people say can never become markup.
+// What the chat's parts are drawn with, beside what all pages have.
 
-/** `make('p', { className: 'text' }, 'words', child)` */
-export function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
-
-export function icon(name) {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  svg.setAttribute('class', 'icon');
-  svg.setAttribute('aria-hidden', 'true');
-  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
-  use.setAttribute('href', `#${name}`);
-  svg.append(use);
-  return svg;
-}
-
-export function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
+import { make } from '../view/dom.js';
 
 /** Put these children in this order, and move none that is in its place: a moved element loses focus. */
 export function arrange(parent, children) {

@@ -1,7 +1,9 @@
 // The messages of the open thread: days, groups, own ones with how far they have come, and the place to read on.
 
+import { icon, make, write } from '../view/dom.js';
+import { renderProblem } from '../view/problem.js';
 import { t } from '../words.js';
-import { arrange, avatar, icon, inText, make, write } from './dom.js';
+import { arrange, avatar, inText } from './dom.js';
 import { delivery, isRoom, nameOf } from './state.js';
 import { dayInWords, dayOf, exactTimeOf, timeOf } from './times.js';
 
@@ -113,7 +115,7 @@ export class Log {
     this._empty.classList.toggle('waiting', !thread.loaded);
     this._empty.classList.toggle('bad', Boolean(thread.problem));
     if (!thread.loaded) return write(this._empty, t('chat_loading'));
-    if (thread.problem) return write(this._empty, thread.problem.detail);
+    if (thread.problem) return renderProblem(this._empty, thread.problem);
     write(this._empty, isRoom(thread.key) ? t('chat_empty_room') : t('chat_empty_private', { name }));
   }
 
@@ -249,7 +251,9 @@ function renderTrouble(box, pending, { retry, discard }) {
   const drop = make('button', { type: 'button', className: 'link', textContent: t('chat_discard') });
   again.addEventListener('click', () => retry(pending.client_id));
   drop.addEventListener('click', () => discard(pending.client_id));
-  box.replaceChildren(make('span', { textContent: pending.problem?.detail ?? '' }), again, drop);
+  const why = make('span');
+  renderProblem(why, pending.problem);
+  box.replaceChildren(why, again, drop);
 }
 
 /** What a screen reader says of a message that came. */

@@ -1,8 +1,9 @@
 // The lists beside the messages: rooms, private threads, and who is here.
 
 import { inBadge } from '../unread.js';
+import { icon, make, write } from '../view/dom.js';
 import { t } from '../words.js';
-import { arrange, avatar, icon, inText, make, write } from './dom.js';
+import { arrange, avatar, inText } from './dom.js';
 import { isRoom, nameOf, personKey, typists, unread } from './state.js';
 import { briefly } from './times.js';
 

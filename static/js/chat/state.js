@@ -6,7 +6,7 @@
 //
 // A thread is a room or a private talk with one person. Its key is `room:<name>` or `to:<name>`.
 
-export const TYPING_LASTS = 6000; // ms after which somebody who said nothing more has stopped
+const TYPING_LASTS = 6000; // ms after which somebody who said nothing more has stopped
 
 export const EMPTY = {
   me: '',

@@ -1,16 +1,18 @@
 // The chat page as a whole: `render(state)` puts the state on it.
 
+import { icon, make, write } from '../view/dom.js';
+import { isLost } from '../view/link.js';
 import { renderMark } from '../view/mark.js';
 import { Notices } from '../view/notices.js';
+import { renderProblem } from '../view/problem.js';
 import { showUnread } from '../unread.js';
 import { t } from '../words.js';
 import { Composer } from './composer.js';
-import { arrange, avatar, icon, make, write } from './dom.js';
+import { arrange, avatar } from './dom.js';
 import { Log, spoken } from './log.js';
 import { Side } from './side.js';
 import { isRoom, nameOf, threadOf, typists, unread } from './state.js';
 
-const BLINK = 1500; // ms without a connection that only the mark tells
 const SPOKEN_KEPT = 5; // lines
 
 export class ChatView {
@@ -40,7 +42,7 @@ export class ChatView {
     this.log = new Log(acts);
     this.composer = new Composer(acts);
     this._side = new Side();
-    this._notices = new Notices(part('notices'), acts.dismiss);
+    this._notices = new Notices(acts.dismiss);
     this._open = undefined;
     this._asking = false; // whether the name is asked for
     this._nameMistake = '';
@@ -91,9 +93,7 @@ export class ChatView {
     typing.classList.toggle('some', names.length > 0);
     write(typing.querySelector('.typing-words'), names.length ? t('chat_typing', { names }) : '');
 
-    const { status, since } = state.link;
-    const down = status === 'reconnecting' || status === 'offline';
-    lost.hidden = !down || (status === 'reconnecting' && Date.now() - since < BLINK);
+    lost.hidden = !isLost(state.link);
     this.composer.render(thread.key);
     this.log.render(state, thread);
   }
@@ -113,7 +113,8 @@ export class ChatView {
     askName.hidden = !asking;
     chat.classList.toggle('nameless', asking);
     for (const part of chat.querySelectorAll('.side, .people, .talk')) part.inert = asking;
-    write(nameProblem, state.name_problem?.detail ?? this._nameMistake);
+    if (state.name_problem) renderProblem(nameProblem, state.name_problem);
+    else write(nameProblem, this._nameMistake);
     if (asking && !this._asking) {
       nameForm.elements.name.value = state.me;
       nameForm.elements.name.focus();
@@ -142,9 +143,9 @@ export class ChatView {
     roomForm.addEventListener('keydown', (event) => event.key === 'Escape' && show(false));
     roomForm.addEventListener('submit', async (event) => {
       event.preventDefault();
-      const problem = await this._acts.join(roomForm.elements.room.value);
-      if (problem) write(roomProblem, problem.detail);
-      else show(false);
+      const reply = await this._acts.join(roomForm.elements.room.value);
+      if (reply.ok) show(false);
+      else renderProblem(roomProblem, reply.problem);
     });
   }
 }

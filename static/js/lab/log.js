@@ -1,6 +1,8 @@
 // The log: what went out and what came in, the newest last, at most `KEPT` entries.
 
-import { inMilliseconds } from '../view/panel.js';
+import { onceAFrame } from '../frames.js';
+import { make } from '../view/dom.js';
+import { inMilliseconds } from '../view/mark.js';
 import { t } from '../words.js';
 import { packetText, payloadText, sizeText } from './payload.js';
 
@@ -23,7 +25,7 @@ export class Log {
     };
     this._rows = []; // {kind, wire, direction, element, line, text}
     this._waiting = []; // rows not drawn yet
-    this._drawing = false;
+    this._draw = onceAFrame(() => this._paused || this._take());
     this._paused = false;
     this._hidden = new Set(['pings', 'packets']);
     this._wanted = '';
@@ -72,15 +74,6 @@ export class Log {
     this._offerLatest();
   }
 
-  _draw() {
-    if (this._drawing) return;
-    this._drawing = true;
-    requestAnimationFrame(() => {
-      this._drawing = false;
-      if (!this._paused) this._take();
-    });
-  }
-
   _take() {
     const following = this._follows();
     const rows = this._waiting.splice(0);
@@ -96,8 +89,7 @@ export class Log {
   }
 
   _showLatest({ direction, line }) {
-    const arrow = Object.assign(document.createElement('span'), { textContent: ARROWS[direction] ?? '·' });
-    arrow.className = 'arrow';
+    const arrow = make('span', { className: 'arrow' }, ARROWS[direction] ?? '·');
     this._parts.latest.dataset.direction = direction ?? 'none';
     this._parts.latest.replaceChildren(arrow, ` ${line}`);
   }
@@ -158,28 +150,24 @@ function makeRow(entry, at) {
   if (entry.bytes !== undefined) figures.push(sizeText(entry.bytes));
   if (entry.ms !== undefined) figures.push(t('round_trip', { ms: inMilliseconds(entry.ms) }));
 
-  const element = make('li', 'entry');
+  const element = make('li', { className: 'entry' });
   element.dataset.direction = entry.direction ?? 'none';
   element.dataset.wire = entry.wire;
   element.dataset.kind = entry.kind;
   if (entry.bad) element.dataset.bad = '';
-  const arrow = make('span', 'arrow', ARROWS[entry.direction] ?? '·');
+  const arrow = make('span', { className: 'arrow' }, ARROWS[entry.direction] ?? '·');
   arrow.role = 'img';
   arrow.ariaLabel = t(`lab_went_${entry.direction ?? 'none'}`);
   element.append(
     arrow,
-    make('time', 'at', clock(at)),
-    make('span', 'wire', wire),
-    make('span', 'figures', figures.join(' · ')),
-    make('code', 'name', name),
+    make('time', { className: 'at' }, clock(at)),
+    make('span', { className: 'wire' }, wire),
+    make('span', { className: 'figures' }, figures.join(' · ')),
+    make('code', { className: 'name' }, name),
   );
-  if (payload) element.append(make('pre', 'payload', payload));
+  if (payload) element.append(make('pre', { className: 'payload' }, payload));
   const line = `${name} ${payload}`.slice(0, 200);
   return { kind: entry.kind, wire: entry.wire, direction: entry.direction, element, line, text: `${wire} ${name} ${payload}`.toLowerCase() };
-}
-
-function make(tag, className, textContent = '') {
-  return Object.assign(document.createElement(tag), { className, textContent });
 }
 
 /** 14:03:59.042 */

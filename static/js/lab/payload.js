@@ -18,7 +18,7 @@ export function packetText({ type, data }) {
 const ENGINE_TYPES = ['open', 'close', 'ping', 'pong', 'message', 'upgrade', 'noop'];
 
 /** "<3 bytes: 00 01 ff>" */
-export function bytesText(data) {
+function bytesText(data) {
   const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const shown = [...bytes.slice(0, BYTES)].map((byte) => byte.toString(16).padStart(2, '0'));
   if (bytes.length > BYTES) shown.push('…');

@@ -1,6 +1,7 @@
 // The tiles of the lab: `render(state)` puts the whole state on them.
 
-import { inMilliseconds } from '../view/panel.js';
+import { crossButton, make, write } from '../view/dom.js';
+import { inMilliseconds } from '../view/mark.js';
 import { t } from '../words.js';
 import { Plot } from './plot.js';
 
@@ -75,21 +76,14 @@ export class LabView {
     this._rooms = rooms;
     this._sid = link.sid;
     const chips = rooms.map((room) => {
-      const chip = make('li', 'room');
-      const leave = make('button', 'round quiet');
-      leave.type = 'button';
-      leave.setAttribute('aria-label', t('lab_leave_room', { room }));
-      leave.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#close"/></svg>';
-      leave.addEventListener('click', () => this._leave(room));
-      chip.append(make('span', 'room-name', room), leave);
-      return chip;
+      const leave = crossButton(t('lab_leave_room', { room }), () => this._leave(room));
+      return make('li', { className: 'room' }, make('span', { className: 'room-name' }, room), leave);
     });
     if (link.sid) {
-      const own = make('li', 'room own');
-      own.append(make('code', 'room-name', link.sid), make('span', 'caption', t('lab_own_room')));
-      chips.unshift(own);
+      const sid = make('code', { className: 'room-name' }, link.sid);
+      chips.unshift(make('li', { className: 'room own' }, sid, make('span', { className: 'caption' }, t('lab_own_room'))));
     } else {
-      chips.unshift(make('li', 'room none', t('lab_no_rooms')));
+      chips.unshift(make('li', { className: 'room none' }, t('lab_no_rooms')));
     }
     this._part('rooms').replaceChildren(...chips);
   }
@@ -117,12 +111,4 @@ const REASONS = {
 function why(reason) {
   if (!reason) return '';
   return reason in REASONS ? t(REASONS[reason]) : t('lab_why', { reason });
-}
-
-function make(tag, className, textContent = '') {
-  return Object.assign(document.createElement(tag), { className, textContent });
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

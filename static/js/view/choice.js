@@ -1,5 +1,7 @@
 // A row of chips of which one is chosen: native radio buttons, so keys and screen readers know them.
 
+import { make } from './dom.js';
+
 let rows = 0;
 
 export class Choice {
@@ -7,12 +9,9 @@ export class Choice {
     this._inputs = new Map();
     rows += 1;
     for (const { value, label } of options) {
-      const input = Object.assign(document.createElement('input'), { type: 'radio', name: `choice-${rows}`, value });
-      const text = Object.assign(document.createElement('span'), { textContent: label });
-      const chip = Object.assign(document.createElement('label'), { className: 'chip' });
-      chip.append(input, text);
+      const input = make('input', { type: 'radio', name: `choice-${rows}`, value });
       input.addEventListener('change', () => choose(value));
-      row.append(chip);
+      row.append(make('label', { className: 'chip' }, input, make('span', {}, label)));
       this._inputs.set(value, input);
     }
   }

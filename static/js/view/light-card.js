@@ -2,10 +2,11 @@
 
 import { panelNow } from '../clock.js';
 import { remember, remembered } from '../remember.js';
-import { Slider, setAttributes } from '../slider.js';
+import { Slider } from '../slider.js';
 import { isLive, isOwn, shown } from '../state.js';
 import { ago, t, translate } from '../words.js';
 import { Choice } from './choice.js';
+import { setAttributes, write } from './dom.js';
 import { renderFix } from './fix.js';
 
 const FADES = [0, 0.5, 2, 10, 60]; // seconds
@@ -231,8 +232,4 @@ function whoDidWhat(light, own) {
 function lookInWords({ level, on, effect }) {
   if (!on) return t('look_off');
   return effect ? t('look_effect', { effect: t(`effect_${effect}`), level }) : t('look_level', { level });
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

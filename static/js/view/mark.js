@@ -2,6 +2,7 @@
 
 import { TRANSPORTS } from '../transports.js';
 import { t } from '../words.js';
+import { write } from './dom.js';
 
 export function renderMark(mark, { status, transport, roundTrip }) {
   const ms = status === 'live' && roundTrip !== null ? inMilliseconds(roundTrip) : null;
@@ -16,8 +17,4 @@ export function renderMark(mark, { status, transport, roundTrip }) {
 /** 0.4, 3.2, 48: as many digits as tell something. */
 export function inMilliseconds(ms) {
   return ms < 10 ? ms.toFixed(1) : Math.round(ms).toString();
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

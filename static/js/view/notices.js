@@ -1,40 +1,42 @@
-// Notices at the foot of the page: what was refused, and why.
+// Notices at the foot of the page: what was refused, and why. Each goes by itself.
 
 import { t } from '../words.js';
+import { crossButton, make } from './dom.js';
+import { inWords } from './problem.js';
+
+const SHOWN = 7000; // ms
 
 export class Notices {
   /** `dismiss(id)` takes a notice away. */
-  constructor(box, dismiss) {
-    this._box = box;
+  constructor(dismiss) {
+    this._box = document.getElementById('notices');
     this._dismiss = dismiss;
     this._shown = new Map();
   }
 
-  render(notices) {
+  /** `wordsOf(notice)` is `{title, detail, foreign, look}` of one; without it, that of its problem. */
+  render(notices, wordsOf = ({ problem }) => inWords(problem)) {
     const wanted = new Set(notices.map((notice) => notice.id));
     for (const [id, element] of this._shown) {
       if (wanted.has(id)) continue;
       element.remove();
       this._shown.delete(id);
     }
-    for (const { id, problem } of notices) {
+    for (const notice of notices) {
+      const { id } = notice;
       if (this._shown.has(id)) continue;
-      const element = noticeOf(problem, () => this._dismiss(id));
+      const element = noticeOf(wordsOf(notice), () => this._dismiss(id));
       this._shown.set(id, element);
       this._box.append(element);
+      setTimeout(() => this._dismiss(id), SHOWN);
     }
   }
 }
 
-function noticeOf({ title, detail }, dismiss) {
-  const make = (tag, more) => Object.assign(document.createElement(tag), more);
-  const element = make('div', { className: 'notice' });
-  const text = make('p', {});
-  text.append(make('strong', { textContent: title }), make('span', { textContent: detail }));
-  const close = make('button', { type: 'button', className: 'round quiet' });
-  close.setAttribute('aria-label', t('dismiss'));
-  close.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#close"/></svg>';
-  close.addEventListener('click', dismiss);
-  element.append(text, close);
+function noticeOf({ title, detail, foreign = false, look = '' }, dismiss) {
+  const said = foreign ? make('small', { lang: 'en' }, detail) : make('span', {}, detail);
+  const text = make('p', {}, make('strong', {}, title), said);
+  const element = make('div', { className: 'notice' }, text, crossButton(t('dismiss'), dismiss));
+  if (look) element.dataset.look = look;
   return element;
 }

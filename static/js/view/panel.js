@@ -1,65 +1,33 @@
 // The page around the cards: `render(state)` puts the whole state on it.
 
-import { isLive, shown } from '../state.js';
-import { ago, t } from '../words.js';
+import { shown } from '../state.js';
+import { t } from '../words.js';
+import { write } from './dom.js';
 import { renderFix } from './fix.js';
-import { renderMark } from './mark.js';
+import { LinkView } from './link.js';
 import { Notices } from './notices.js';
-
-export { inMilliseconds } from './mark.js';
 
 export class PanelView {
   /** `makeCard(id)` makes a light's card, `dismiss(id)` takes a notice away, `retry()` connects now. */
   constructor({ makeCard, dismiss, retry }) {
     this._makeCard = makeCard;
     this._cards = new Map();
-    this._notices = new Notices(document.getElementById('notices'), dismiss);
-    this._status = null;
+    this._link = new LinkView(retry);
+    this._notices = new Notices(dismiss);
     const part = (id) => document.getElementById(id);
     this._parts = {
-      mark: part('mark'),
-      lost: part('lost'),
       summary: part('summary'),
       lights: part('lights'),
       empty: part('empty'),
       hardware: part('hardware'),
-      spoken: part('spoken'),
     };
-    this._parts.lost.querySelector('button').addEventListener('click', retry);
   }
 
   render(state) {
-    document.body.dataset.link = state.link.status;
-    renderMark(this._parts.mark, state.link);
-    this._renderLost(state);
-    this._speak(state.link);
+    this._link.render(state.link, Boolean(state.lights));
     if (state.lights) this._renderLights(state);
     this._renderHardware(state.hardware);
     this._notices.render(state.notices);
-  }
-
-  _renderLost(state) {
-    const { status, restarting, retryAt, since } = state.link;
-    const { lost } = this._parts;
-    const down = status === 'reconnecting' || status === 'offline';
-    // A blink of the network is told by the mark alone; the banner is for what lasts.
-    lost.hidden = !down || (status === 'reconnecting' && Date.now() - since < 1500);
-    if (lost.hidden) return;
-    const seconds = retryAt ? Math.max(Math.ceil((retryAt - Date.now()) / 1000), 0) : 0;
-    const said = [t('lost_retry', { seconds })];
-    if (!navigator.onLine) said.unshift(t('lost_network'));
-    if (state.lights && since) said.unshift(t('lost_since', { age: ago(since / 1000, Date.now() / 1000) }));
-    write(lost.querySelector('.banner-title'), t(restarting ? 'lost_restarting' : 'lost_title'));
-    write(lost.querySelector('.banner-text'), said.join(' '));
-  }
-
-  /** Tell a screen reader when the connection goes and comes, not each attempt. */
-  _speak({ status }) {
-    if (status === this._status) return;
-    const back = status === 'live' && this._status !== 'connecting';
-    const key = { reconnecting: 'link_lost', offline: 'link_offline', live: back && 'link_live' }[status];
-    if (key) write(this._parts.spoken, t(key));
-    this._status = status;
   }
 
   _renderLights(state) {
@@ -108,8 +76,4 @@ function inSummary(state, lights) {
   if (online.length) parts.push(t('lights_on', { on, all: online.length }));
   if (offline) parts.push(t('lights_offline', { offline, all: lights.length }));
   return parts.join(', ');
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -1,5 +1,6 @@
 // What a run drives, as it answers `get_uia`: the pins of a show as a table, anything else as JSON.
 
+import { make } from '../view/dom.js';
 import { t } from '../words.js';
 
 export class DrivesView {
@@ -24,19 +25,19 @@ export class DrivesView {
   }
 
   _pins(pins) {
-    if (!pins.length) return make('p', 'hint-text', t('watch_no_pins'));
-    const list = make('ul', 'pins');
+    if (!pins.length) return make('p', { className: 'hint-text' }, t('watch_no_pins'));
+    const list = make('ul', { className: 'pins' });
     for (const { light, pin, factory, frequency, duty } of pins) {
-      const row = make('li', 'pin');
+      const row = make('li', { className: 'pin' });
       const share = Number.isFinite(duty) ? Math.min(Math.max(duty, 0), 1) : 0;
       row.style.setProperty('--share', share);
       const facts = [t('pin', { pin }), factory, Number.isFinite(frequency) ? t('watch_hz', { n: frequency }) : null];
       row.append(
-        make('span', 'bulb-now'),
-        make('strong', '', String(light ?? '')),
-        make('span', 'duty', Number.isFinite(duty) ? `${Math.round(duty * 1000) / 10} %` : '–'),
-        make('span', 'pin-facts', facts.filter(Boolean).join(' · ')),
-        make('span', 'duty-bar'),
+        make('span', { className: 'bulb-now' }),
+        make('strong', {}, String(light ?? '')),
+        make('span', { className: 'duty' }, Number.isFinite(duty) ? `${Math.round(duty * 1000) / 10} %` : '–'),
+        make('span', { className: 'pin-facts' }, facts.filter(Boolean).join(' · ')),
+        make('span', { className: 'duty-bar' }),
       );
       list.append(row);
     }
@@ -45,12 +46,8 @@ export class DrivesView {
 
   _json(value) {
     const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2) ?? '';
-    const box = make('pre', 'answer', text.slice(0, 100_000));
+    const box = make('pre', { className: 'answer' }, text.slice(0, 100_000));
     box.tabIndex = 0;
     return box;
   }
-}
-
-function make(tag, className, textContent = '') {
-  return Object.assign(document.createElement(tag), { className, textContent });
 }

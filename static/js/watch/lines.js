@@ -1,6 +1,6 @@
 // How a line of a log reads: its text without terminal codes, its colours, its level, its time.
 
-import { language } from '../words.js';
+import { language, t } from '../words.js';
 
 const LEVELS = {
   trace: 0,
@@ -39,6 +39,12 @@ export function textOf(value) {
 
 export function rank({ level }) {
   return LEVELS[String(level ?? '').toLowerCase()] ?? ORDINARY;
+}
+
+/** What it says has finished, in a line that has a sign; else null. */
+export function signOf({ sign }) {
+  if (sign === undefined || sign === null || sign === false) return null;
+  return typeof sign === 'string' ? sign : t('watch_sign');
 }
 
 /** "info", "error", …: the four looks of a level. */

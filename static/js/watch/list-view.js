@@ -1,7 +1,9 @@
 // The list: every run this page knows, and the shows that can be started.
 
 import { panelNow } from '../clock.js';
+import { lookOf, nameOf, percentOf, showInWords } from './run-words.js';
 import { inOrder, isLive } from './state.js';
+import { write } from '../view/dom.js';
 import { ago, t } from '../words.js';
 
 const ENDED = 5; // ended runs that are shown at first, so that the shows are not out of sight
@@ -39,11 +41,11 @@ export class ListView {
     const shown = order.filter((run, at) => state.everyOne || at < going + ENDED || run.id === chosen);
     all.hidden = state.everyOne || order.length - going <= ENDED;
     all.disabled = !isLive(state);
-    this._renderRuns(shown, chosen);
+    this._renderRuns(shown, chosen, state.shows);
     this._renderShows(state);
   }
 
-  _renderRuns(order, chosen) {
+  _renderRuns(order, chosen, shows) {
     const { list } = this._parts;
     for (const [id, card] of this._cards) {
       if (order.some((run) => run.id === id)) continue;
@@ -57,7 +59,7 @@ export class ListView {
         card = document.getElementById('run-card').content.firstElementChild.cloneNode(true);
         this._cards.set(run.id, card);
       }
-      renderCard(card, run, run.id === chosen);
+      renderCard(card, run, { name: nameOf(run, shows), chosen: run.id === chosen });
       if (card === before) before = before.nextElementSibling;
       else list.insertBefore(card, before);
     }
@@ -74,25 +76,27 @@ export class ListView {
     for (const button of showList.querySelectorAll('button')) button.disabled = !isLive(state);
   }
 
-  _show({ name, title, description }) {
+  _show(show) {
+    const { name } = show;
+    const { title, description } = showInWords(show);
     const card = document.getElementById('show-card').content.firstElementChild.cloneNode(true);
     card.dataset.show = name;
-    card.querySelector('h3').textContent = title || name;
-    card.querySelector('p').textContent = description ?? '';
+    card.querySelector('h3').textContent = title;
+    card.querySelector('p').textContent = description;
     for (const [selector, key, step] of [
       ['.start', 'watch_start', false],
       ['.stepped', 'watch_step_through', true],
     ]) {
       const button = card.querySelector(selector);
       button.querySelector('span').textContent = t(key);
-      button.setAttribute('aria-label', t(`${key}_of`, { name: title || name }));
+      button.setAttribute('aria-label', t(`${key}_of`, { name: title }));
       button.addEventListener('click', () => this._start(name, step));
     }
     return card;
   }
 }
 
-function renderCard(card, run, chosen) {
+function renderCard(card, run, { name, chosen }) {
   const find = (selector) => card.querySelector(selector);
   const link = find('a');
   card.dataset.run = run.id;
@@ -100,22 +104,17 @@ function renderCard(card, run, chosen) {
   if (chosen) link.setAttribute('aria-current', 'true');
   else link.removeAttribute('aria-current');
   card.dataset.look = lookOf(run);
-  write(find('.run-name'), run.name);
+  write(find('.run-name'), name);
   find('use').setAttribute('href', `#${ICONS[run.kind] ?? 'w-nodes'}`);
   find('.kind').setAttribute('title', t(`watch_kind_${run.kind}`));
   renderState(find('.pill'), run);
-  renderProgress(find('.progress'), run);
+  renderProgress(find('.progress'), run, name);
   find('.progress').hidden = run.state === 'ended';
   write(find('.run-step'), run.state === 'ended' ? '' : run.step ?? '');
   const ended = run.state === 'ended';
   const when = ago(ended ? run.ended_at ?? run.started_at : run.started_at, panelNow());
   write(find('.run-who'), t(ended ? 'watch_by_ended' : 'watch_by', { who: run.by?.name ?? '', when }));
-  write(find('.run-percent'), ended || run.progress === null ? '' : `${Math.floor(run.progress)} %`);
-}
-
-/** One of: running, paused, done, failed, stopped, lost. */
-export function lookOf(run) {
-  return run.state === 'ended' ? run.outcome ?? 'done' : run.state;
+  write(find('.run-percent'), ended ? '' : percentOf(run));
 }
 
 export function renderState(pill, run) {
@@ -126,16 +125,12 @@ export function renderState(pill, run) {
 }
 
 /** A bar that says how far it is, or only that it moves. */
-export function renderProgress(bar, run) {
+export function renderProgress(bar, run, name) {
   const known = run.progress !== null && run.progress !== undefined;
   bar.dataset.look = lookOf(run);
   bar.toggleAttribute('data-unknown', !known && run.state !== 'ended');
-  bar.setAttribute('aria-label', t('watch_progress_of', { name: run.name }));
+  bar.setAttribute('aria-label', t('watch_progress_of', { name }));
   if (known) bar.setAttribute('aria-valuenow', Math.floor(run.progress));
   else bar.removeAttribute('aria-valuenow');
   bar.style.setProperty('--share', known ? run.progress / 100 : run.state === 'ended' ? 1 : 0);
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

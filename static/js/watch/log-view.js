@@ -2,8 +2,11 @@
 //
 // A log may have a hundred thousand lines, the state holds some thousands of them, and the page at most WINDOW.
 
+import { onceAFrame } from '../frames.js';
+import { make, write } from '../view/dom.js';
 import { language, t } from '../words.js';
-import { RANKS, look, rank, reading, timeOf } from './lines.js';
+import { RANKS, look, rank, reading, signOf, timeOf } from './lines.js';
+import { endOf, tookOf } from './run-words.js';
 
 const WINDOW = 400; // rows in the page
 const BEFORE = 150; // of them above the one the reader is at
@@ -177,17 +180,15 @@ export class LogView {
   }
 
   _gap({ n, upto, href }) {
-    const element = make('div', 'row gap');
+    const element = make('div', { className: 'row gap' });
     element.dataset.n = n;
     const { run } = this._watch;
     const text = t('watch_gap', { from: number.format(n), upto: number.format(upto - 1) });
-    const load = Object.assign(make('button', 'button', t('watch_load')), { type: 'button' });
+    const load = make('button', { type: 'button', className: 'button' }, t('watch_load'));
     load.addEventListener('click', () => this._acts.fill({ n, upto }));
-    const link = Object.assign(make('a', '', t('watch_raw')), {
-      href: href ?? `/runs/${encodeURIComponent(run)}/log?from=${n}`,
-      target: '_blank',
-    });
-    element.append(make('span', '', text), link, load);
+    const where = href ?? `/runs/${encodeURIComponent(run)}/log?from=${n}`;
+    const link = make('a', { href: where, target: '_blank' }, t('watch_raw'));
+    element.append(make('span', {}, text), link, load);
     return element;
   }
 
@@ -274,19 +275,7 @@ export class LogView {
 
   _listen() {
     const { scroller, search, previous, next, only, latest, older, newer } = this._parts;
-    let waiting = false;
-    scroller.addEventListener(
-      'scroll',
-      () => {
-        if (waiting) return;
-        waiting = true;
-        requestAnimationFrame(() => {
-          waiting = false;
-          this._scrolled();
-        });
-      },
-      { passive: true },
-    );
+    scroller.addEventListener('scroll', onceAFrame(() => this._scrolled()), { passive: true });
     for (const touch of ['wheel', 'touchstart', 'pointerdown', 'keydown']) {
       scroller.addEventListener(touch, () => (this._still = false), { passive: true });
     }
@@ -383,21 +372,22 @@ function place(items, n) {
 }
 
 function makeRow({ n, line }, query) {
-  const row = make('div', 'row');
+  const row = make('div', { className: 'row' });
   row.dataset.n = n;
   row.dataset.level = look(line);
   const { short, full } = timeOf(line);
-  const offset = make('span', 'offset', number.format(n));
-  const time = Object.assign(make('time', 'at', short), { title: full });
-  const said = make('span', 'said');
+  const offset = make('span', { className: 'offset' }, number.format(n));
+  const time = make('time', { className: 'at', title: full }, short);
+  const said = make('span', { className: 'said' });
   // Colour alone would tell those who see it; a level of another name is called by it.
-  if (look(line) !== line.level) said.append(make('span', 'level-name', String(line.level ?? '')));
-  else if (line.level !== 'info') said.append(make('span', 'unseen', `${t(`watch_level_${line.level}`)}: `));
+  if (look(line) !== line.level) said.append(make('span', { className: 'level-name' }, String(line.level ?? '')));
+  else if (line.level !== 'info') said.append(make('span', { className: 'unseen' }, `${t(`watch_level_${line.level}`)}: `));
   const { text, parts } = reading(line);
   if (parts && text.length <= LONGEST) {
     let begin = 0;
     for (const part of parts) {
-      const piece = make('span', `${part.colour ? `ansi-${part.colour}` : ''}${part.bold ? ' bold' : ''}`);
+      const className = `${part.colour ? `ansi-${part.colour}` : ''}${part.bold ? ' bold' : ''}`;
+      const piece = make('span', { className });
       mark(piece, part.text, query, text, begin);
       begin += part.text.length;
       said.append(piece);
@@ -406,11 +396,12 @@ function makeRow({ n, line }, query) {
     const shown = text.slice(0, LONGEST);
     const more = text.length - shown.length;
     mark(said, shown, query, shown, 0);
-    if (more) said.append(make('span', 'cut', t('watch_cut', { n: number.format(more) })));
+    if (more) said.append(make('span', { className: 'cut' }, t('watch_cut', { n: number.format(more) })));
   }
-  if (line.sign !== undefined && line.sign !== null && line.sign !== false) {
+  const sign = signOf(line);
+  if (sign !== null) {
     row.classList.add('sign');
-    said.append(make('span', 'sign-mark', typeof line.sign === 'string' ? line.sign : t('watch_sign')));
+    said.append(make('span', { className: 'sign-mark' }, sign));
   }
   row.append(offset, time, said);
   return row;
@@ -430,7 +421,7 @@ function mark(element, piece, query, whole, begin) {
     const from = Math.max(hit, at);
     const upto = Math.min(hit + query.length, end);
     if (from > at) element.append(whole.slice(at, from));
-    if (upto > from) element.append(make('mark', '', whole.slice(from, upto)));
+    if (upto > from) element.append(make('mark', {}, whole.slice(from, upto)));
     at = Math.max(at, upto);
     hit = lower.indexOf(query, hit + query.length);
   }
@@ -438,29 +429,9 @@ function mark(element, piece, query, whole, begin) {
 }
 
 function endInWords(run) {
-  const seconds = run.ended_at ? run.ended_at - run.started_at : null;
-  const said = [t(`watch_outcome_${run.outcome ?? 'done'}`)];
-  if (run.exit_code !== null && run.exit_code !== undefined) said.push(t('watch_exit', { code: run.exit_code }));
-  if (seconds !== null) said.push(t('watch_took', { time: duration(seconds) }));
-  return said.join(' · ');
-}
-
-/** "3 min 20 s". */
-export function duration(seconds) {
-  const whole = Math.max(Math.round(seconds), 0);
-  if (whole < 60) return t('watch_s', { s: seconds < 9.95 && seconds > 0 ? seconds.toFixed(1) : whole });
-  if (whole < 3600) return t('watch_min', { min: Math.floor(whole / 60), s: whole % 60 });
-  return t('watch_h', { h: Math.floor(whole / 3600), min: Math.floor((whole % 3600) / 60) });
+  return [...endOf(run), ...(run.ended_at ? [tookOf(run)] : [])].join(' · ');
 }
 
 function atEnd({ scrollHeight, scrollTop, clientHeight }) {
   return scrollHeight - scrollTop - clientHeight < AT_END;
-}
-
-function make(tag, className, textContent = '') {
-  return Object.assign(document.createElement(tag), { className, textContent });
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

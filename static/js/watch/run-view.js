@@ -3,10 +3,13 @@
 import { panelNow } from '../clock.js';
 import { ago, t } from '../words.js';
 import { Choice } from '../view/choice.js';
+import { write } from '../view/dom.js';
+import { inWords } from '../view/problem.js';
 import { GraphView } from './graph-view.js';
 import { RANKS } from './lines.js';
-import { LogView, duration } from './log-view.js';
-import { lookOf, renderProgress, renderState } from './list-view.js';
+import { LogView } from './log-view.js';
+import { renderProgress, renderState } from './list-view.js';
+import { endOf, lookOf, nameOf, percentOf, tookOf } from './run-words.js';
 import { isLive, runOnShow } from './state.js';
 
 const KEEP_BELOW = 16; // px between the run and the end of the window
@@ -63,8 +66,10 @@ export class RunView {
     this._find('.run-body').hidden = !there;
     this._find('.run-missing').hidden = watch.status !== 'missing';
     if (watch.status === 'missing') {
-      write(this._find('.run-missing h2'), watch.problem?.title ?? '');
-      write(this._find('.run-missing p'), watch.problem?.detail ?? '');
+      const { title, detail, foreign } = inWords(watch.problem);
+      write(this._find('.run-missing h2'), title);
+      write(this._find('.run-missing p'), detail);
+      this._find('.run-missing p').lang = foreign ? 'en' : '';
     }
     if (!there) return;
     this._kind = run.kind;
@@ -78,10 +83,11 @@ export class RunView {
   _renderHead(state, run) {
     const find = this._find;
     this._root.dataset.look = lookOf(run);
-    write(find('#run-name'), run.name);
+    const name = nameOf(run, state.shows);
+    write(find('#run-name'), name);
     renderState(find('.run-head .pill'), run);
-    renderProgress(find('.run-head .progress'), run);
-    const percent = run.progress === null ? '' : `${Math.floor(run.progress)} %`;
+    renderProgress(find('.run-head .progress'), run, name);
+    const percent = percentOf(run);
     write(find('.run-head .percent'), percent);
     write(find('.step-now'), run.state === 'ended' ? howItEnded(run) : run.step ?? '');
     const ended = run.state === 'ended';
@@ -89,7 +95,7 @@ export class RunView {
     const facts = [
       t(`watch_kind_${run.kind}`),
       t('watch_by', { who: run.by?.name ?? '', when: ago(run.started_at, panelNow()) }),
-      ended && run.ended_at ? t('watch_took', { time: duration(run.ended_at - run.started_at) }) : '',
+      ended && run.ended_at ? tookOf(run) : '',
       t('watch_lines', { n: Math.max(run.lines, state.watch.log.end) }),
     ];
     write(find('.run-facts'), facts.filter(Boolean).join(' · '));
@@ -151,12 +157,5 @@ export class RunView {
 }
 
 function howItEnded(run) {
-  const said = [t(`watch_outcome_${run.outcome ?? 'done'}`)];
-  if (run.exit_code !== null && run.exit_code !== undefined) said.push(t('watch_exit', { code: run.exit_code }));
-  if (run.ended_at) said.push(ago(run.ended_at, panelNow()));
-  return said.join(' · ');
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  return [...endOf(run), ...(run.ended_at ? [ago(run.ended_at, panelNow())] : [])].join(' · ');
 }

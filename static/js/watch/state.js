@@ -5,13 +5,13 @@
 // (`link`, `round_trip`, `opened`, `watched`, `missing`, `loaded`, `listed`, `follow`, `asking`, `answered`, `refused`,
 // `notice_gone`).
 
-export const KEPT = 5000; // lines in the page while it follows the log
-export const HELD = 2 * KEPT; // while somebody reads older ones
+const KEPT = 5000; // lines in the page while it follows the log
+const HELD = 2 * KEPT; // while somebody reads older ones
 const SLACK = 250; // lines over KEPT before any are dropped: not each line moves five thousand
 const NOTICES = 3;
 
 // The part of a log that is in the page. `items` are `{n, line}`, and `{n, upto}` where lines n..upto-1 are missing.
-export const NO_LOG = {
+const NO_LOG = {
   items: [],
   known: false, // whether the panel has said yet what there is
   first: 0, // offset of the first item

@@ -3,7 +3,6 @@
 import { addWords } from '../words.js';
 
 const en = {
-  runs: 'Runs',
   watch_runs_of: 'All runs',
   watch_going: ({ n }) => (n === 0 ? 'Nothing is running' : `${n} running`),
   watch_none: 'No runs yet',
@@ -97,7 +96,6 @@ const en = {
 };
 
 const zh = {
-  runs: '运行',
   watch_runs_of: '所有运行',
   watch_going: ({ n }) => (n === 0 ? '没有正在运行的任务' : `${n} 个正在运行`),
   watch_none: '还没有运行记录',

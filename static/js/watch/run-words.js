@@ -1,0 +1,44 @@
+// A run in words: what it is called, how it is, how far, how it ended, how long it took; and the shows.
+
+import { language, t } from '../words.js';
+
+/** `{title, description}` of a show, in the page's language where its file has that. */
+export function showInWords({ name, title, description, translations }) {
+  const own = translations?.[language] ?? {};
+  return { title: own.title || title || name, description: own.description || description || '' };
+}
+
+/** What a run is called: one of a show, which has the show's title, as the show is called on this page. */
+export function nameOf(run, shows) {
+  const show = run.kind === 'show' && Object.values(shows).find(({ title }) => title === run.name);
+  return show ? showInWords(show).title : run.name;
+}
+
+/** One of: running, paused, done, failed, stopped, lost. */
+export function lookOf(run) {
+  return run.state === 'ended' ? (run.outcome ?? 'done') : run.state;
+}
+
+/** "38 %", or '' where the producer does not say. */
+export function percentOf({ progress }) {
+  return progress === null || progress === undefined ? '' : `${Math.floor(progress)} %`;
+}
+
+/** "It failed", "exit code 2": what is known of its end. */
+export function endOf({ outcome, exit_code }) {
+  const said = [t(`watch_outcome_${outcome ?? 'done'}`)];
+  if (exit_code !== null && exit_code !== undefined) said.push(t('watch_exit', { code: exit_code }));
+  return said;
+}
+
+/** "took 3 min 20 s", of a run that has ended. */
+export function tookOf({ started_at, ended_at }) {
+  return t('watch_took', { time: duration(ended_at - started_at) });
+}
+
+function duration(seconds) {
+  const whole = Math.max(Math.round(seconds), 0);
+  if (whole < 60) return t('watch_s', { s: seconds < 9.95 && seconds > 0 ? seconds.toFixed(1) : whole });
+  if (whole < 3600) return t('watch_min', { min: Math.floor(whole / 60), s: whole % 60 });
+  return t('watch_h', { h: Math.floor(whole / 3600), min: Math.floor((whole % 3600) / 60) });
+}
