@@ -155,7 +155,7 @@ class House:
 
     def _join(self) -> Door:
         web = web_files()
-        quart = Quart(
+        quart = self.quart = Quart(
             "asgi_app",
             static_folder=str(web / "static"),
             template_folder=str(web / "templates"),

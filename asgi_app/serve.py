@@ -25,7 +25,7 @@ from asgi_app.app import House
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.settings import Settings
 from asgi_app.ws.on_hypercorn import HypercornWebSocket
-from asgi_app.ws.on_uvicorn import UvicornWebSocket
+from asgi_app.ws.on_uvicorn import PlainUvicornWebSocket, UvicornWebSocket
 
 log = logging.getLogger("pilotlight")
 
@@ -114,7 +114,7 @@ async def _uvicorn(house: House, listener: socket.socket) -> None:
         house.app,
         loop="none",
         http="httptools",
-        ws=UvicornWebSocket,
+        ws=UvicornWebSocket if house.settings.fast_path else PlainUvicornWebSocket,
         ws_max_size=house.settings.max_frame,
         ws_per_message_deflate=False,  # doubles a connection's memory, 10 to 15 µs a delivery
         lifespan="on",

@@ -71,6 +71,10 @@ class Settings(BaseSettings):
     outbox: int = Field(
         256, ge=8, le=65536, description="Events a connection may be behind before it gets a snapshot instead."
     )
+    fast_path: bool = Field(
+        True,
+        description="Write frames straight to uvicorn's transport; off, everything goes the ASGI way, only slower.",
+    )
     chat_name: int = Field(64, ge=8, le=64, description="Characters of a person's or a room's name, at most.")
     chat_message: int = Field(256 * 1024, ge=1024, description="Bytes of a chat message, at most.")
     chat_rate: float = Field(50, gt=0, description="Messages a second one person may send; ten seconds' worth at once.")

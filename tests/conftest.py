@@ -10,15 +10,25 @@ import pytest
 import pytest_asyncio
 
 from tests.node_client import NodeClients
-from tests.running import RunningPanel
+from tests.running import PLAIN, RunningPanel
 from tests.standins.pigpiod import StandIn
 
 SERVERS = ("uvicorn", "hypercorn")
+FAST_AND_PLAIN = {"test_echo", "test_fanout", "test_led_socketio", "test_rooms"}  # where frames are what matters
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each ASGI server in turn: the tests of the wires run on both, and some without the fast path, too."""
+    if "server" in metafunc.fixturenames and not any(
+        "server" in str(mark.args[:1]) for mark in metafunc.definition.iter_markers("parametrize")
+    ):
+        ways = (*SERVERS, PLAIN) if metafunc.module.__name__.removeprefix("tests.") in FAST_AND_PLAIN else SERVERS
+        metafunc.parametrize("server", ways, scope="module", indirect=True)
+
+
+@pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest) -> str:
-    """Each ASGI server in turn: the tests of the wires run on both."""
+    """An ASGI server by its name."""
     name: str = request.param
     return name
 

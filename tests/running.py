@@ -19,6 +19,7 @@ import httpx
 import psutil
 
 ROOT = Path(__file__).parent.parent
+PLAIN = "uvicorn without its fast path"
 START_SECONDS = 20  # a loaded CI machine; the panel itself needs about one
 ADDRESS = re.compile(r"Pilot Light \S+ is at (http://\S+)/")
 
@@ -33,6 +34,8 @@ class RunningPanel:
         self.data = data
         self.port = port
         self._lights = lights
+        if settings.get("server") == PLAIN:
+            settings |= {"server": "uvicorn", "fast_path": False}
         self._settings = {"pins": "mock", "log_level": "info", **settings}
         self._process: subprocess.Popen[bytes] | None = None
         self._printed = b""

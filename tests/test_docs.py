@@ -111,7 +111,7 @@ def test_every_problem_has_a_title_in_chinese(problem: type[errors.PanelError]) 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
     house = House(Settings(pins="mock", data=tmp_path))
-    quart: Quart = house.app.rooms.other_asgi_app
+    quart: Quart = house.quart
     house.store.close()
     missing = []
     for rule in quart.url_map.iter_rules():

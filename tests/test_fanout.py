@@ -232,7 +232,7 @@ async def test_an_event_and_its_ack_are_one_write() -> None:
     queue.tell([Packet(MESSAGE, "event")])
     await queue.put(Packet(MESSAGE, "ack"))
     assert line.written == []
-    await asyncio.sleep(0.01)
+    queue.uncork()
     assert line.written == [frame("4event") + frame("4ack")]
     queue.tell([Packet(MESSAGE, "later")])
     assert line.written[1:] == [frame("4later")]
