@@ -46,12 +46,16 @@ def test_a_frame_is_what_the_rfc_says(size: int, kind: type) -> None:
     assert not reader.buffer
 
 
+async def nothing(event: Any) -> None:
+    """What goes the ASGI way."""
+
+
 class Line:
     """A wire that a test opens, closes and reads."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
-        self.wire = Wire(self.written.append, Arrivals(asyncio.get_running_loop(), lambda: None, lambda: None))
+        self.wire = Wire(self.written.append, Arrivals(asyncio.get_running_loop(), lambda: None, lambda: None), nothing)
         self.wire.set(True)
 
 

@@ -35,6 +35,7 @@ PING_PACKET = Packet(PING)
 BEAT_SECONDS = 0.5  # how exactly pings keep their time
 PACKET_TYPES = tuple("0123456b")  # https://github.com/socketio/engine.io-protocol
 TELL_FACTOR = 8  # times the limit, of events that cannot be conflated, before a connection is given up
+TELL_BYTES = 1024 * 1024  # of such events, at most: each is kept as text and as a frame
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
 LEAVE_SECONDS = 0.4  # for all connections to be gone when the server stops
 
@@ -59,6 +60,15 @@ def message_of(packet: Packet) -> str | bytes:
     return message
 
 
+class _Told:
+    """Marks an event that nothing can stand in for."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
 class EngineOutbox(Outlet):
     """What one Engine.IO connection has not sent yet, behind the face of an `asyncio.Queue`.
 
@@ -70,6 +80,7 @@ class EngineOutbox(Outlet):
     """
 
     __slots__ = (
+        "_bytes",
         "_events",
         "_hung_up",
         "_limit",
@@ -89,6 +100,7 @@ class EngineOutbox(Outlet):
         self._waiting: dict[object, Packet | Packets | None] = {}
         self._unfolded: list[Packet] = []  # the next one last
         self._events = 0
+        self._bytes = 0  # of what was told
         self._stale = False
         self._refills: dict[str, Packets] = {}
         self.resyncs = 0
@@ -140,7 +152,7 @@ class EngineOutbox(Outlet):
     def tell(self, packets: list[Packet]) -> None:
         """Take an event that nothing can stand in for, in all its parts. Never blocks.
 
-        Far past `limit` the connection ends, with a code that says so: late is fine, a silent gap is not.
+        Far past `limit`, or 1 MiB, the connection ends, with a code that says so: late is fine, a silent gap is not.
         """
         if self._coalescer.behind(self._tell_each, packets):
             return
@@ -148,15 +160,17 @@ class EngineOutbox(Outlet):
             for packet in packets:
                 direct(framed(packet))
             return
-        if len(self._waiting) + len(packets) > self._limit * TELL_FACTOR:
+        size = sum(len(packet.data) for packet in packets)
+        if len(self._waiting) + len(packets) > self._limit * TELL_FACTOR or self._bytes > TELL_BYTES:
             self.overflowed = True
             self._waiting.clear()
-            self._events = 0
+            self._events = self._bytes = 0
             self.put_nowait(None)
             self.release()
             return
+        self._bytes += size
         for packet in packets:
-            self._waiting[object()] = packet
+            self._waiting[_Told(len(packet.data))] = packet
         self._stir()
 
     def _offer_each(self, offers: list[tuple[object, Packet]]) -> None:
@@ -239,6 +253,8 @@ class EngineOutbox(Outlet):
                 self._coalescer.flush()  # a feed has its newest already; what was sent before that is not far behind
             if isinstance(mark, tuple):
                 self._events -= 1
+            elif isinstance(mark, _Told):
+                self._bytes -= mark.size
             self._taken.ring()
             waiting = self._waiting.pop(mark)
             if not callable(waiting):
@@ -293,11 +309,13 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
 
     async def __call__(self, environ: dict[str, Any]) -> str:
         scope = environ["asgi.scope"]
-        self.asgi_receive, self.asgi_send = environ["asgi.receive"], environ["asgi.send"]
-        await self.asgi_send({"type": "websocket.accept"})
+        await environ["asgi.send"]({"type": "websocket.accept"})
         self.wire = wire_of(scope)
         if self.wire is None:
             self._task = asyncio.current_task()
+            self.asgi_receive, self.asgi_send = environ["asgi.receive"], environ["asgi.send"]
+        else:
+            self.asgi_send = self.wire.send
         await live_on(scope, self._live)
         return ""  # the answer to the request: there is none any more
 

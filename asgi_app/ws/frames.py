@@ -13,7 +13,8 @@ from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C, 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA  # 5.2
 FIN, RESERVED, MASKED = 0x80, 0x70, 0x80
 
-NORMAL, GOING, PROTOCOL_ERROR, NO_CODE, NO_UTF8, TOO_BIG, FAULT = 1000, 1001, 1002, 1005, 1007, 1009, 1011  # 7.4.1
+NORMAL, GOING, PROTOCOL_ERROR, NO_CODE, LOST, NO_UTF8, TOO_BIG, FAULT = 1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011
+RESTART = 1012  # RFC 6455 registry, "service restart"; the others are in 7.4.1
 
 
 class Arrived(NamedTuple):

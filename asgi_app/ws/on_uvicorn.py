@@ -1,29 +1,33 @@
-"""uvicorn's WebSocket: its handshake, our frames, and a wire for those who want it.
+"""uvicorn's WebSocket: its handshake, then a connection of ours with frames of ours, and a wire for those who want it.
 
 Stock uvicorn parses and makes each frame by websockets' general machinery and hands messages over one by one; a
-connection holds 18 KB before it has done anything, most of it for the handshake. Here everything that only the
-handshake needs is let go of when it is done. And a message that is refused (too big, no UTF-8) is closed with its code:
-a socket that is closed with unread bytes in it resets the connection, and the close frame is lost now and then (stock:
-3 of 150 at 1 MiB + 1, 47 of 150 at 2 MiB), so what still comes is read and dropped.
+connection holds 18 KB before it has done anything, most of it for the handshake. Here all of that is let go of when
+the handshake is done. And a message that is refused (too big, no UTF-8) is closed with its code: a socket that is
+closed with unread bytes in it resets the connection, and the close frame is lost now and then (stock: 3 of 150 at
+1 MiB + 1, 47 of 150 at 2 MiB), so what still comes is read and dropped.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import logging
 import random
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
 from asgi_app.ws.frames import (
     BINARY,
     FAULT,
     GOING,
+    LOST,
     NO_UTF8,
     NORMAL,
     PING,
     PONG,
+    RESTART,
     TEXT,
     Arrived,
     Breach,
@@ -34,62 +38,161 @@ from asgi_app.ws.frames import (
 )
 from asgi_app.ws.wire import OFFER, Arrivals, Wire
 
+log = logging.getLogger("pilotlight.websocket")
+
 LINGER_SECONDS = 1.0  # for the client to read why, while what it still sends is read and dropped
-RESTART = 1012  # RFC 6455 registry, "service restart"
+CLOSE_SECONDS = 10.0  # for the client's close frame
+NO_CONTEXT = contextvars.Context()  # for timers: the one they are started in has the whole request in it
 
 
 class UvicornWebSocket(WebSocketsSansIOProtocol):
-    """One WebSocket on uvicorn. Its wire is open from the end of the handshake to the first word of a close, whoever
-    says it, and not while the transport's buffer is full.
-    """
+    """The handshake, and ASGI's `receive` and `send` for whoever does without the wire."""
 
     offers_wire = True
 
-    wire: Wire
-    reader: FrameReader | None = None  # once the handshake is done
-    lingering = False
+    after: Frames | None = None  # once the handshake is done
+    early = b""  # what came before that
 
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self.arrivals = Arrivals(self.loop, transport.pause_reading, transport.resume_reading)
-        self.wire = Wire(transport.write, self.arrivals)
-        self.early = b""
-
-    # --- the handshake: uvicorn's ------------------------------------------------------------------------------
-
-    def handle_connect(self, event: Request) -> None:
-        super().handle_connect(event)
-        if not self.close_sent and self.offers_wire:  # else the handshake was refused
-            self.scope["extensions"][OFFER] = self.wire  # type: ignore[assignment]
+    def data_received(self, data: bytes) -> None:
+        if self.handshake_initiated:
+            self.early += data
+        else:
+            super().data_received(data)
 
     def start_keepalive(self) -> None:
-        """The handshake is done: only frames from now on. Engine.IO has pings of its own."""
-        self.reader = FrameReader(self.config.ws_max_size)
-        del self.conn, self.request, self.response, self.queue
-        if not self.scope["path"].startswith("/socket.io"):
-            super().start_keepalive()
-        self.wire.set(self.writable.is_set())
+        """The handshake is done."""
+        pings = not self.scope["path"].startswith("/socket.io")  # Engine.IO has its own
+        self.after = Frames(
+            self.loop,
+            self.transport,
+            max_size=self.config.ws_max_size,
+            ping_interval=(self.ping_interval or None) if pings else None,
+            ping_timeout=self.ping_timeout,
+            connections=self.connections,
+        )
+        if not self.writable.is_set():
+            self.after.pause_writing()
+        self.transport.set_protocol(self.after)
+        self.connections.discard(self)
+        if self.offers_wire:
+            self.scope["extensions"][OFFER] = self.after.wire  # type: ignore[assignment]
         if self.early:
-            early, self.early = self.early, b""
-            self.data_received(early)
+            self.after.data_received(self.early)
 
     async def run_asgi(self) -> None:
-        if self.reader is None:
-            self.app = _Living(self)
+        """The application's call; what the connection lives on with is a task of its own, without any of this."""
+        self.app = _Call(self, self.app)
         await super().run_asgi()
+
+    async def receive(self) -> Any:
+        return await (super().receive() if self.after is None else self.after.receive())
+
+    async def send(self, message: Any) -> None:
+        await (super().send(message) if self.after is None else self.after.send(message))
+
+
+class PlainUvicornWebSocket(UvicornWebSocket):
+    """The same without its wire: everything goes the ASGI way."""
+
+    offers_wire = False
+
+
+class _Call:
+    """The application's call, whose end is not that of a connection that lives on."""
+
+    def __init__(self, handshake: UvicornWebSocket, app: Any) -> None:
+        self._handshake = handshake
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        handshake = self._handshake
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if (after := handshake.after) is not None:
+                handshake.transport = _Handed()  # type: ignore[assignment]
+                task = NO_CONTEXT.copy().run(handshake.loop.create_task, after.live())
+                handshake.tasks.add(task)  # uvicorn waits for them when it stops
+                task.add_done_callback(handshake.tasks.discard)
+
+
+class _Handed:
+    """The handshake's transport, once the connection has it."""
+
+    def close(self) -> None:
+        """Not by the handshake's end."""
+
+
+class Frames(asyncio.Protocol):
+    """A connection after its handshake.
+
+    Its wire is open until the first word of a close, whoever says it, and not while the transport's buffer is full.
+    """
+
+    __slots__ = (
+        "_arrivals",
+        "_close_sent",
+        "_closing",
+        "_connections",
+        "_lingering",
+        "_loop",
+        "_lost",
+        "_paused",
+        "_ping_interval",
+        "_ping_timeout",
+        "_pinged",
+        "_reader",
+        "_timer",
+        "_transport",
+        "_writable",
+        "wire",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        transport: Any,
+        *,
+        max_size: int,
+        ping_interval: float | None,
+        ping_timeout: float | None,
+        connections: set[Any],
+    ) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._reader = FrameReader(max_size)
+        self._arrivals = Arrivals(loop, transport.pause_reading, transport.resume_reading)
+        self._connections = connections
+        self._ping_interval = ping_interval
+        self._ping_timeout = ping_timeout
+        self._pinged: bytes | None = None
+        self._timer: asyncio.TimerHandle | None = None  # for the next ping, or its answer
+        self._closing: asyncio.TimerHandle | None = None
+        self._close_sent = self._lingering = self._lost = self._paused = False
+        self._writable: asyncio.Future[None] | None = None
+        self.wire = Wire(transport.write, self._arrivals, self.send)
+        self.wire.set(True)
+        connections.add(self)
+        self._ping_later()
+
+    async def live(self) -> None:
+        """What the connection does from now on; it ends with that."""
+        try:
+            if self.wire.life is not None:
+                await self.wire.life()
+        except ClientDisconnected:
+            pass
+        except Exception:
+            log.exception("a connection failed")
+        if self._closing is None:
+            self._transport.close()
 
     # --- what comes --------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self.reader is None:
-            if self.handshake_initiated:
-                self.early += data  # sent before the answer
-            else:
-                super().data_received(data)
+        if self._lingering:
             return
-        if self.lingering:
-            return
-        arrived, breach = self.reader.receive_data(data)
+        arrived, breach = self._reader.receive_data(data)
         for what in arrived:
             if what.opcode == TEXT:
                 try:
@@ -97,11 +200,11 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
                 except UnicodeDecodeError:
                     breach = Breach(NO_UTF8, "the text is no UTF-8")
                     break
-                if not self.close_sent:
-                    self.arrivals.put(text)
+                if not self._close_sent:
+                    self._arrivals.put(text)
             elif what.opcode == BINARY:
-                if not self.close_sent:
-                    self.arrivals.put(what.payload)
+                if not self._close_sent:
+                    self._arrivals.put(what.payload)
             else:
                 breach = self._control(what) or breach
         if breach is not None:
@@ -109,11 +212,12 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
 
     def _control(self, what: Arrived) -> Breach | None:
         if what.opcode == PING:
-            if not self.close_sent:
-                self.transport.write(frame(what.payload, PONG))
+            if not self._close_sent:
+                self._transport.write(frame(what.payload, PONG))
         elif what.opcode == PONG:
-            if what.payload == self.pending_ping_payload:
-                self._answered()
+            if what.payload == self._pinged:
+                self._pinged = None
+                self._ping_later()
         else:
             try:
                 self._closed(close_code(what.payload))
@@ -124,32 +228,30 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
     def _closed(self, code: int) -> None:
         """The client's close frame."""
         self.wire.set(False)
-        if not self.close_sent:
-            self.close_sent = True
-            self.arrivals.end({"type": "websocket.disconnect", "code": code})
-            self.transport.write(close_frame(code))
-        self.stop_close_timer()
-        self.transport.close()
+        self._arrivals.end({"type": "websocket.disconnect", "code": code})
+        if not self._close_sent:
+            self._close_sent = True
+            self._transport.write(close_frame(code))
+        self._stop_waiting()
+        self._transport.close()
 
     def _refuse(self, breach: Breach) -> None:
         """Say why, and read on for a moment, so that the client can read it."""
-        self.lingering = True
+        self._lingering = True
         self.wire.set(False)
-        self.arrivals.end({"type": "websocket.disconnect", "code": breach.code})
-        if not self.close_sent:
-            self.close_sent = True
-            self.transport.write(close_frame(breach.code, breach.reason))
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.transport.resume_reading()
-        self.stop_close_timer()
-        self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self._arrivals.end({"type": "websocket.disconnect", "code": breach.code})
+        if not self._close_sent:
+            self._close_sent = True
+            self._transport.write(close_frame(breach.code, breach.reason))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._transport.resume_reading()
+        self._stop_waiting()
+        self._closing = self._loop.call_later(LINGER_SECONDS, self._transport.close, context=NO_CONTEXT)
 
     async def receive(self) -> Any:
         """ASGI's `receive`."""
-        if self.reader is None:
-            return await super().receive()
-        message = await self.arrivals.next()
+        message = await self._arrivals.next()
         if isinstance(message, dict):
             return message
         return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
@@ -157,121 +259,99 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
     # --- what goes ---------------------------------------------------------------------------------------------
 
     async def send(self, message: Any) -> None:
-        """ASGI's `send`."""
-        if self.reader is None:
-            await super().send(message)
-            return
-        if not self.writable.is_set():
-            await self.writable.wait()
-        if self.disconnected or self.lingering or (self.close_sent and self.transport.is_closing()):
+        """ASGI's `send`; waits while the transport's buffer is full."""
+        while self._paused and not self._lost:
+            if self._writable is None:
+                self._writable = self._loop.create_future()
+            await asyncio.shield(self._writable)
+        if self._lost or self._lingering or (self._close_sent and self._transport.is_closing()):
             raise ClientDisconnected
-        if self.close_sent:
+        if self._close_sent:
             raise RuntimeError(f"{message['type']} after websocket.close")
         if message["type"] == "websocket.send":
             text = message.get("text")
-            self.transport.write(frame(message["bytes"] if text is None else text))
+            self._transport.write(frame(message["bytes"] if text is None else text))
         elif message["type"] == "websocket.close":
             self._close(message.get("code", NORMAL), message.get("reason") or "")
         else:
             raise RuntimeError(f"{message['type']} after the handshake")
 
     def _close(self, code: int, reason: str = "") -> None:
-        if self.transport.is_closing():
+        if self._transport.is_closing():
             return
         self.wire.set(False)
-        self.close_sent = True
-        self.arrivals.end({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.transport.write(close_frame(code, reason))
-        self.transport.resume_reading()  # for the client's close frame
-        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        self._close_sent = True
+        self._arrivals.end({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self._transport.write(close_frame(code, reason))
+        self._transport.resume_reading()  # for the client's close frame
+        self._closing = self._loop.call_later(CLOSE_SECONDS, self._transport.close, context=NO_CONTEXT)
 
     def pause_writing(self) -> None:
-        super().pause_writing()
+        self._paused = True
         self.wire.set(False)
 
     def resume_writing(self) -> None:
-        super().resume_writing()
-        self.wire.set(
-            self.reader is not None and not (self.close_sent or self.disconnected or self.transport.is_closing())
-        )
+        self._paused = False
+        self._go_on()
+        self.wire.set(not (self._close_sent or self._lost or self._transport.is_closing()))
+
+    def _go_on(self) -> None:
+        if self._writable is not None:
+            self._writable.set_result(None)
+            self._writable = None
 
     # --- pings -------------------------------------------------------------------------------------------------
 
-    def send_keepalive_ping(self) -> None:
-        self.ping_timer = None
-        if self.close_sent or self.transport.is_closing():
+    def _ping_later(self) -> None:
+        self._stop_pinging()
+        if self._ping_interval is not None:
+            self._timer = self._loop.call_later(self._ping_interval, self._ping, context=NO_CONTEXT)
+
+    def _ping(self) -> None:
+        self._timer = None
+        if self._close_sent or self._transport.is_closing():
             return
-        self.pending_ping_payload = random.randbytes(4)
-        self.ping_sent_at = self.loop.time()
-        self.transport.write(frame(self.pending_ping_payload, PING))
-        if self.ping_timeout is not None:
-            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+        self._pinged = random.randbytes(4)
+        self._transport.write(frame(self._pinged, PING))
+        if self._ping_timeout is not None:
+            self._timer = self._loop.call_later(self._ping_timeout, self._went_silent, context=NO_CONTEXT)
         else:
-            self.schedule_ping()
+            self._ping_later()
 
-    def _answered(self) -> None:
-        self.last_ping_rtt = self.loop.time() - self.ping_sent_at
-        self.pending_ping_payload = None
-        if self.pong_timer is not None:
-            self.pong_timer.cancel()
-            self.pong_timer = None
-            self.schedule_ping()
-
-    def keepalive_timeout(self) -> None:
-        self.pong_timer = None
-        if not self.close_sent and not self.transport.is_closing():
+    def _went_silent(self) -> None:
+        self._timer = None
+        if not self._close_sent and not self._transport.is_closing():
             self._close(FAULT, "no answer to a ping")
-            self.stop_close_timer()
-            self.transport.close()
+            self._stop_waiting()
+            self._transport.close()
+
+    def _stop_pinging(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     # --- the end -----------------------------------------------------------------------------------------------
 
-    def stop_close_timer(self) -> None:
-        """Nothing more to wait for."""
-        if self.close_timer is not None:
-            self.close_timer.cancel()
-            self.close_timer = None
+    def _stop_waiting(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
 
     def shutdown(self) -> None:
-        if self.reader is None:
-            super().shutdown()
-            return
-        self.stop_keepalive()
-        if not self.close_sent:
+        """uvicorn stops."""
+        if not self._close_sent:
             self._close(RESTART)
-        self.stop_close_timer()
-        self.transport.close()
+        self._stop_waiting()
+        self._transport.close()
+
+    def eof_received(self) -> None:
+        """The client sends no more: the transport closes."""
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
         self.wire.set(False)
-        self.arrivals.end({"type": "websocket.disconnect", "code": GOING if exc is None else 1006})
-        if self.reader is not None:
-            self.queue = _Nowhere()  # type: ignore[assignment]
-        super().connection_lost(exc)
-
-
-class PlainUvicornWebSocket(UvicornWebSocket):
-    """The same without its wire: everything goes the ASGI way."""
-
-    offers_wire = False
-
-
-class _Living:
-    """The application, and then what the connection lives on with: the request is not kept for that."""
-
-    def __init__(self, connection: UvicornWebSocket) -> None:
-        self._connection = connection
-        self._app = connection.app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._app(scope, receive, send)
-        if (life := self._connection.wire.life) is not None:
-            del scope, receive, send, self._connection.scope
-            await life()
-
-
-class _Nowhere:
-    """uvicorn's queue, after the handshake."""
-
-    def put_nowait(self, event: Any) -> None:
-        """Nobody reads there."""
+        self._arrivals.end({"type": "websocket.disconnect", "code": GOING if exc is None else LOST})
+        self._connections.discard(self)
+        self._stop_pinging()
+        self._stop_waiting()
+        self._go_on()

@@ -88,13 +88,13 @@ class Socket:
     __slots__ = ("_ended", "_messages", "_path", "_reading", "_send", "_slow_reader", "wire")
 
     def __init__(self, connection: Connection, path: str, slow_reader: float) -> None:
-        self._send = connection.send
-        self._messages = _Messages(connection.receive)
+        self.wire = wire_of(connection.scope)
+        self._send = connection.asgi_send if self.wire is None else self.wire.send
+        self._messages = _Messages(connection.receive) if self.wire is None else None
         self._path = path
         self._slow_reader = slow_reader
         self._reading: asyncio.Task[Any] | None = None
         self._ended = False
-        self.wire = wire_of(connection.scope)
 
     @classmethod
     async def accept(cls, origins: Origins, slow_reader: float) -> Socket:
@@ -129,6 +129,7 @@ class Socket:
             return await self.wire.receive()
         if self._ended:
             raise Gone
+        assert self._messages is not None
         self._reading = asyncio.current_task()
         try:
             return await self._messages.get()

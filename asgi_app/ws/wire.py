@@ -82,11 +82,14 @@ class Wire:
     that is set before the ASGI call returns is what the connection lives on with.
     """
 
-    __slots__ = ("_arrivals", "_changed", "life", "open", "write")
+    __slots__ = ("_arrivals", "_changed", "life", "open", "send", "write")
 
-    def __init__(self, write: Callable[[bytes], object], arrivals: Arrivals) -> None:
+    def __init__(
+        self, write: Callable[[bytes], object], arrivals: Arrivals, send: Callable[[Any], Awaitable[None]]
+    ) -> None:
         self.open = False
         self.write = write
+        self.send = send  # ASGI's, which waits while the wire is not open
         self.life: Life | None = None
         self._arrivals = arrivals
         self._changed: Callable[[], None] | None = None
