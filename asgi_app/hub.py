@@ -55,20 +55,33 @@ class Message:
 
 
 class Burst:
-    """Messages that go to the same subscribers at the same time: their bytes are joined once a wire format."""
+    """Messages that go to the same subscribers at the same time: their bytes are made once a wire format."""
 
-    __slots__ = ("_joined", "messages")
+    __slots__ = ("_made", "messages")
 
     def __init__(self, messages: list[Message]) -> None:
         self.messages = messages
-        self._joined: dict[Any, bytes] = {}
+        self._made: dict[Any, bytes] = {}
 
     def joined(self, codec: Callable[[Message], bytes]) -> bytes:
         """All of them as `codec` makes them, one after the other."""
         try:
-            return self._joined[codec]
+            return self._made[codec]
         except KeyError:
-            made = self._joined[codec] = b"".join(message.encoded(codec) for message in self.messages)
+            made = self._made[codec] = b"".join(message.encoded(codec) for message in self.messages)
+            return made
+
+    def newest(self, codec: Callable[[list[Message]], bytes]) -> bytes:
+        """Those of them that no later one replaces, as `codec` makes them together."""
+        try:
+            return self._made[codec]
+        except KeyError:
+            newest: dict[object, Message] = {}
+            for message in self.messages:
+                key: object = message if message.key is None else message.key
+                newest.pop(key, None)
+                newest[key] = message
+            made = self._made[codec] = codec(list(newest.values()))
             return made
 
 
@@ -452,6 +465,7 @@ class Outbox(Outlet):
     __slots__ = (
         "_answer_bytes",
         "_answers",
+        "_burst_bytes",
         "_closed",
         "_event_bytes",
         "_events",
@@ -469,6 +483,7 @@ class Outbox(Outlet):
         self._snapshot = snapshot
         self._limit = limit
         self._event_bytes: Callable[[Message], bytes] = _no_bytes
+        self._burst_bytes: Callable[[list[Message]], bytes] = _no_bytes
         self._answer_bytes: Callable[[Message], bytes] = _no_bytes
         self._waiting: dict[object, Message | Follower] = {}
         self._events = 0
@@ -500,7 +515,7 @@ class Outbox(Outlet):
     def offer_all(self, burst: Burst) -> None:
         """Take events that come together. Never blocks."""
         if (direct := self.direct) is not None:
-            direct(burst.joined(self._event_bytes))
+            direct(burst.newest(self._burst_bytes))
         else:
             self._offer_each(burst.messages)
 
@@ -571,9 +586,14 @@ class Outbox(Outlet):
             self._taken.ring()
             self._stir()
 
-    def encode_with(self, event_bytes: Callable[[Message], bytes], answer_bytes: Callable[[Message], bytes]) -> None:
-        """How messages become the bytes that go straight to the wire."""
-        self._event_bytes, self._answer_bytes = event_bytes, answer_bytes
+    def encode_with(
+        self,
+        event_bytes: Callable[[Message], bytes],
+        burst_bytes: Callable[[list[Message]], bytes],
+        answer_bytes: Callable[[Message], bytes],
+    ) -> None:
+        """How an event, events that come together, and an answer become the bytes that go straight to the wire."""
+        self._event_bytes, self._burst_bytes, self._answer_bytes = event_bytes, burst_bytes, answer_bytes
 
     def is_clear(self) -> bool:
         """Whether nothing waits, and nothing is in the way of what comes next."""
@@ -586,5 +606,5 @@ class Outbox(Outlet):
         self.resyncs += 1
 
 
-def _no_bytes(message: Message) -> bytes:
+def _no_bytes(message: object) -> bytes:
     raise AssertionError("no wire is attached")

@@ -63,6 +63,10 @@ def as_bytes(message: Message) -> bytes:
     return json.dumps(message.data).encode() + b"\n"
 
 
+def burst_as_bytes(messages: list[Message]) -> bytes:
+    return b"".join(map(as_bytes, messages))
+
+
 def event(number: int, key: str | None = None) -> Message:
     return Message({"event": "counted", "n": number}, rev=number + 1, key=key)
 
@@ -77,7 +81,7 @@ class Parked:
     def __init__(self, coalescer: Coalescer) -> None:
         self.line = Line()
         self.outbox = Outbox(lambda: event(-1), coalescer=coalescer)
-        self.outbox.encode_with(as_bytes, as_bytes)
+        self.outbox.encode_with(as_bytes, burst_as_bytes, as_bytes)
         self.taken: list[Message] = []
         self.closed: list[int] = []
         self.outbox.attach(self._drain, self.line.wire)
@@ -199,6 +203,16 @@ async def test_a_lone_message_goes_at_once_and_a_burst_together(coalescer: Coale
     assert slow.got == [[0], list(range(1, 10))]
     channel.publish(event(10))
     assert slow.got[-1] == [10]
+
+
+async def test_of_a_burst_a_screen_gets_what_no_later_event_replaces(coalescer: Coalescer, parked: Parked) -> None:
+    channel = Channel(coalescer)
+    channel.join(Slow(0.002))
+    channel.join(parked.outbox)
+    for number, key in enumerate(["a", "a", "b", "a", None, "b", None]):
+        channel.publish(event(number, key))
+    await asyncio.sleep(0.05)
+    assert numbers(parked.line) == [0, 3, 4, 5, 6]
 
 
 async def test_a_quick_fan_out_makes_nobody_wait(coalescer: Coalescer) -> None:

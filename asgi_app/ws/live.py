@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pydantic_core
 from quart import Blueprint, websocket
 from quart_cors import cors_exempt
@@ -24,12 +22,7 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
     """The route of `/live`; a connection that takes nothing for `slow_reader` seconds is cut."""
     routes = Blueprint("live", __name__)
 
-    def lone_frame(message: Message) -> str:
-        """An event in a frame of its own: one codec for all connections, so it is made once an event."""
-        return _joined(panel.epoch, [message])
-
-    def event_bytes(message: Message) -> bytes:
-        return frame(message.encoded(lone_frame))
+    framing = _Framing(panel.epoch)
 
     @routes.websocket("/live")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
@@ -39,8 +32,8 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
         who = actor(arguments.get("name"), headers.get("User-Agent"), "live")
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
         outbox = panel.outbox(who)
-        outbox.encode_with(event_bytes, _answer_bytes)
-        socket.live(_Connection(panel, who, resume, outbox, socket, lone_frame).live)
+        outbox.encode_with(framing.event_bytes, framing.burst_bytes, framing.answer_bytes)
+        socket.live(_Connection(panel, who, resume, outbox, socket, framing).live)
 
     return routes
 
@@ -48,7 +41,7 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
 class _Connection:
     """One client: what comes is answered, and what the session has is written."""
 
-    __slots__ = ("_lone_frame", "_opening", "_outbox", "_panel", "_resume", "_socket", "_who")
+    __slots__ = ("_framing", "_opening", "_outbox", "_panel", "_resume", "_socket", "_who")
 
     def __init__(
         self,
@@ -57,14 +50,14 @@ class _Connection:
         resume: tuple[str, int] | None,
         outbox: Outbox,
         socket: Socket,
-        lone_frame: Callable[[Message], str],
+        framing: _Framing,
     ) -> None:
         self._panel = panel
         self._who = who
         self._resume = resume
         self._outbox = outbox
         self._socket = socket
-        self._lone_frame = lone_frame
+        self._framing = framing
         self._opening: Message | None = None
 
     async def live(self) -> None:
@@ -95,15 +88,25 @@ class _Connection:
             else:
                 messages = self._outbox.take_now()
             while messages:
-                for text in self._frames(messages):
+                for text in self._framing.texts(messages):
                     if not await self._socket.send(text):
                         return
                 messages = self._outbox.take_now()
         except Closed as closed:
             await self._socket.close(closed.code, closed.reason)
 
-    def _frames(self, messages: list[Message]) -> list[str]:
-        """The texts to send: answers and snapshots alone, events that stand together in one frame."""
+
+class _Framing:
+    """How messages stand in frames: answers and snapshots alone, events that come together in one.
+
+    One for all connections: what is the same for all is made once.
+    """
+
+    def __init__(self, epoch: str) -> None:
+        self._epoch = epoch
+
+    def texts(self, messages: list[Message]) -> list[str]:
+        """The frames' texts."""
         texts: list[str] = []
         events: list[Message] = []
         size = 0
@@ -121,19 +124,29 @@ class _Connection:
             texts.append(self._together(events))
         return texts
 
+    def event_bytes(self, message: Message) -> bytes:
+        """An event in a frame of its own."""
+        return frame(message.encoded(self._alone))
+
+    def burst_bytes(self, messages: list[Message]) -> bytes:
+        """Events, in as few frames as they fit in."""
+        return b"".join(map(frame, self.texts(messages)))
+
+    def answer_bytes(self, message: Message) -> bytes:
+        """An answer as a frame."""
+        return frame(message.encoded(_json))
+
     def _together(self, events: list[Message]) -> str:
-        return events[0].encoded(self._lone_frame) if len(events) == 1 else _joined(self._panel.epoch, events)
+        return events[0].encoded(self._alone) if len(events) == 1 else self._joined(events)
 
+    def _alone(self, message: Message) -> str:
+        return self._joined([message])
 
-def _joined(epoch: str, events: list[Message]) -> str:
-    """As `native.frame`, from texts of which each is made once, whatever the frames it stands in."""
-    texts = ",".join(event.encoded(_json) for event in events)
-    rev = f'"rev":{latest(events)},' if latest(events) else ""
-    return f'{{"epoch":"{epoch}",{rev}"events":[{texts}]}}'
-
-
-def _answer_bytes(message: Message) -> bytes:
-    return frame(message.encoded(_json))
+    def _joined(self, events: list[Message]) -> str:
+        """As `native.frame`, from texts of which each is made once, whatever the frames it stands in."""
+        texts = ",".join(event.encoded(_json) for event in events)
+        rev = f'"rev":{latest(events)},' if latest(events) else ""
+        return f'{{"epoch":"{self._epoch}",{rev}"events":[{texts}]}}'
 
 
 def _json(message: Message) -> str:

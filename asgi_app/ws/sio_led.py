@@ -11,11 +11,13 @@ from typing import Any
 from engineio.packet import Packet
 
 from asgi_app.errors import BadLevel, LevelMissing
-from asgi_app.hub import Burst, Channel, Message
+from asgi_app.hub import Burst, Message
 from asgi_app.models import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
 from asgi_app.ws.engine import EngineOutbox, framed
 from asgi_app.ws.sio import Handler, Namespace
+
+PAGE = "/led"  # what an unsent level is replaced by
 
 
 class LedEvents:
@@ -26,21 +28,19 @@ class LedEvents:
         self._panel = panel
         self._light = light
         self._shown = panel.light(light).target
-        self._pages = Channel(panel.coalescer)
-        self._page_of: dict[str, _Page] = {}
+        self._pages: dict[str, EngineOutbox] = {}
         self.events: dict[str, Handler] = {"led": self.led}
         panel.channel.join(self)
 
     def connected(self, sid: str, auth: Any) -> None:
         """The newcomer gets the level as it is now."""
-        page = self._page_of[sid] = _Page(self, self._namespace.outbox(sid))
-        self._namespace.refill_with(sid, lambda: [self.level_packet(self._now())])
-        page.offer(self._now())
-        self._pages.join(page)
+        page = self._namespace.outbox(sid)
+        self._namespace.refill_with(sid, lambda: [self._packet(self._now())])
+        page.offer(PAGE, self._packet(self._now()))
+        self._pages[sid] = page
 
     def gone(self, sid: str) -> None:
-        if (page := self._page_of.pop(sid, None)) is not None:
-            self._pages.leave(page)
+        if self._pages.pop(sid, None) is not None:
             self._namespace.refill_with(sid, None)
 
     async def led(self, sid: str, *arguments: Any) -> dict[str, Any] | None:
@@ -48,22 +48,22 @@ class LedEvents:
         try:
             level = _level(arguments)
         except BadLevel as error:
-            self._pages.publish(self._now())
+            self._panel.coalescer.send(self._deliver, self._now())
             return error.problem()
         reply = await self._panel.ask(self._namespace.actors[sid], SetLight(light=self._light, level=level))
         if reply.problem is not None:
-            self._pages.publish(self._now())
+            self._panel.coalescer.send(self._deliver, self._now())
         return reply.problem
 
     def offer(self, message: Message) -> None:
         """What happened on the panel, from any wire."""
         if self._is_shown(message):
-            self._pages.deliver([message])
+            self._deliver([message])
 
     def offer_all(self, burst: Burst) -> None:
         """As `offer`, for what comes together."""
         if shown := [message for message in burst.messages if self._is_shown(message)]:
-            self._pages.deliver(shown)
+            self._deliver(shown)
 
     def _is_shown(self, message: Message) -> bool:
         event = message.data
@@ -73,38 +73,23 @@ class LedEvents:
         self._shown = level
         return bool(level != before or event["by"]["via"] == self._namespace.via)
 
-    def level_packet(self, message: Message) -> Packet:
+    def _deliver(self, messages: list[Message]) -> None:
+        """To every page, each of them: an old page shows every step, as long as it keeps up."""
+        packets = [self._packet(message) for message in messages]
+        joined = b"".join(map(framed, packets))
+        for page in self._pages.values():
+            if (direct := page.direct) is not None:
+                direct(joined)
+            else:
+                for packet in packets:
+                    page.offer(PAGE, packet)
+
+    def _packet(self, message: Message) -> Packet:
         """`led {"level": N}` for the light in the message."""
         return self._namespace.packet("led", {"level": message.data["state"]["target"]})
 
-    def level_bytes(self, message: Message) -> bytes:
-        """The same as a frame."""
-        return framed(message.encoded(self.level_packet))
-
     def _now(self) -> Message:
         return Message({"state": {"target": self._panel.light(self._light).target}})
-
-
-class _Page:
-    """One old page: a subscriber that puts packets into its connection's queue."""
-
-    def __init__(self, led: LedEvents, outbox: EngineOutbox) -> None:
-        self._codec = led.level_packet
-        self._bytes = led.level_bytes
-        self._outbox = outbox
-
-    def offer(self, message: Message) -> None:
-        if (direct := self._outbox.direct) is not None:
-            direct(message.encoded(self._bytes))
-        else:
-            self._outbox.offer("/led", message.encoded(self._codec))
-
-    def offer_all(self, burst: Burst) -> None:
-        if (direct := self._outbox.direct) is not None:
-            direct(burst.joined(self._bytes))
-        else:
-            for message in burst.messages:
-                self._outbox.offer("/led", message.encoded(self._codec))
 
 
 def _level(arguments: tuple[Any, ...]) -> int:

@@ -48,9 +48,9 @@ class PanelWords:
         """An event in a frame of its own."""
         return self._namespace.packet("events", frame(self._panel, [message]))
 
-    def events_bytes(self, message: Message) -> bytes:
-        """The same as a frame."""
-        return framed(message.encoded(self.events_packet))
+    def burst_bytes(self, messages: list[Message]) -> bytes:
+        """Events that come together, in one frame."""
+        return framed(self._namespace.packet("events", frame(self._panel, messages)))
 
     def plain_packet(self, message: Message) -> Packet:
         """A snapshot, or the events that were missed: a frame already."""
@@ -68,12 +68,12 @@ class _Screen:
 
     def __init__(self, words: PanelWords, outbox: EngineOutbox) -> None:
         self._codec = words.events_packet
-        self._bytes = words.events_bytes
+        self._bytes = words.burst_bytes
         self._outbox = outbox
 
     def offer_all(self, burst: Burst) -> None:
         if (direct := self._outbox.direct) is not None:
-            direct(burst.joined(self._bytes))
+            direct(burst.newest(self._bytes))
         else:
             for message in burst.messages:
                 self.offer(message)
