@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, pigpio's `pigs`.
+# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, pigpio's `pigs`, Redis.
 set -euo pipefail
 
 missing=()
@@ -8,6 +8,7 @@ command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 command -v pigs >/dev/null || missing+=(pigpio-tools)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+command -v redis-server >/dev/null || missing+=(redis-server)
 command -v curl >/dev/null || missing+=(curl)
 [ ${#missing[@]} -eq 0 ] && exit 0
 

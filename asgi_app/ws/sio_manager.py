@@ -45,11 +45,14 @@ class _Room:
 
 
 class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio has no type hints
-    """python-socketio's manager, whose events go straight into the queues of `ws/engine.py`."""
+    """python-socketio's manager, whose events go straight into the queues of `ws/engine.py`.
 
-    def __init__(self, coalescer: Coalescer) -> None:
+    Also behind a manager that shares events among processes: `class Shared(AsyncRedisManager, QueueingManager)`.
+    """
+
+    def __init__(self, coalescer: Coalescer | None = None) -> None:
         super().__init__()
-        self._coalescer = coalescer
+        self._coalescer = coalescer or Coalescer()
         self._rooms: dict[tuple[str, str | None], _Room] = {}
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
