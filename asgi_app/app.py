@@ -15,17 +15,21 @@ from quart import Quart
 from asgi_app import core
 from asgi_app.alone import Alone
 from asgi_app.errors import Restarting, SetupError
+from asgi_app.heartbeat import Heartbeat
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, choose
+from asgi_app.hw.throttling import throttling
 from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
 from asgi_app.routes.api import api
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
 from asgi_app.routes.documents import document_api
+from asgi_app.routes.health import health_routes
 from asgi_app.routes.led import led
 from asgi_app.routes.lights import lights
+from asgi_app.routes.metrics import Measured, Meters, metric_routes
 from asgi_app.routes.pages import pages
 from asgi_app.routes.problems import handle_problems
 from asgi_app.routes.runs import run_routes
@@ -37,10 +41,11 @@ from asgi_app.service.shows import Shows
 from asgi_app.settings import Settings, read_settings
 from asgi_app.shows.score import find_shows
 from asgi_app.store import Retention, Store
+from asgi_app.tally import Tallies
 from asgi_app.ws.chat import chat_wire
 from asgi_app.ws.echo import echo
 from asgi_app.ws.live import live
-from asgi_app.ws.quartsocket import BoundedWebsocketConnection
+from asgi_app.ws.quartsocket import BoundedWebsocketConnection, SocketRules
 from asgi_app.ws.sio import Namespace, PanelServer
 from asgi_app.ws.sio_led import LedEvents
 from asgi_app.ws.sio_panel import PanelWords
@@ -48,6 +53,8 @@ from asgi_app.ws.sio_rooms import RoomEvents
 from asgi_app.ws.sio_runs import LoggerEvents, UiaEvents, Workers
 
 log = logging.getLogger("pilotlight")
+
+HEALTH = "/health/"  # is answered to the very end
 
 
 def web_files() -> Path:
@@ -67,6 +74,7 @@ class House:
         self.failure: str | None = None
         self._retention = Retention(settings.keep_messages, settings.keep_runs, settings.keep_lines)
         self.store = Store(settings.data, self._retention)
+        self.tallies = Tallies()
         stored, storage = self._open_store()
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
@@ -77,6 +85,7 @@ class House:
             save=self.store.save,
             outbox_limit=settings.outbox,
             storage=storage,
+            tallies=self.tallies,
         )
         self.chat = Chat(
             self.panel,
@@ -96,13 +105,15 @@ class House:
             slow_reader=settings.slow_reader,
             outbox=settings.outbox,
             coalescer=self.panel.coalescer,
+            tally=self.tallies.of("socketio"),
         )
         self.default_namespace = Namespace("/", via="socketio")
         self.room_events = RoomEvents(self.default_namespace)
-        self.app = self._join()
         self._alone = Alone()
         self._ready = ready
         self.stopped = False
+        self.heartbeat = Heartbeat()
+        self.app = self._join()
 
     async def start(self) -> None:
         """Take the pins and show the first levels. Raises `SetupError`, and keeps it in `failure`."""
@@ -125,6 +136,7 @@ class House:
             log.info("for more: %s", self.hardware.fix)
         await self.driver.start(self.panel)
         self.runs.start()
+        self.heartbeat.start()
 
     async def stop(self) -> None:
         """Lights to their exit level first, then every socket closed, then the store. Stopping twice is no error."""
@@ -135,12 +147,36 @@ class House:
         self.panel.stop_asking()
         await self.driver.close()
         await self.shows.close()
+        self.heartbeat.stop()
         self.panel.end_sessions()
         self.room_events.close()
         self.runs.close()
         await self.sockets.eio.leave()
         await asyncio.to_thread(self.store.close)
         self._alone.release()
+
+    async def not_ready(self) -> dict[str, str]:
+        """What is not ready, and why: `lights`, `store`, `panel`. Empty where everything works."""
+        missing = {}
+        offline = [light for light in self.panel.state.lights.values() if not light.online]
+        if offline:
+            missing["lights"] = "; ".join(f"{light.id} is offline: {light.reason}" for light in offline)
+        kept = self.panel.state.storage
+        if trouble := (await self.store.trouble() if kept.kept else kept.reason):
+            missing["store"] = trouble
+        if self.stopped:
+            missing["panel"] = "the panel is stopping"
+        return missing
+
+    def _measured(self) -> Measured:
+        return Measured(
+            panel=self.panel,
+            store=self.store,
+            lag=self.heartbeat.lag,
+            socketio_clients=self.sockets.eio.by_transport,
+            hardware_faults=lambda: self.driver.faults,
+            throttling=throttling,
+        )
 
     def _open_store(self) -> tuple[dict[str, Look], Storage]:
         try:
@@ -161,7 +197,7 @@ class House:
         quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # ask again each time (304): no page of half an upgrade
         quart.asgi_websocket_class = BoundedWebsocketConnection
         light = "led" if "led" in self.settings.lights else next(iter(self.settings.lights))
-        origins = self.origins
+        rules = SocketRules(self.origins, self.settings.slow_reader, self.tallies)
         document_api(quart)
         handle_problems(quart)
         for blueprint in (
@@ -169,17 +205,19 @@ class House:
             api(),
             led(self.panel, light),
             lights(self.panel),
-            live(self.panel, origins, self.settings.slow_reader),
-            echo(origins, self.settings.slow_reader),
+            live(self.panel, rules),
+            echo(rules),
             chat_routes(self.panel, self.chat),
             run_routes(self.panel, self.runs),
             show_routes(self.panel, self.shows),
-            chat_wire(self.panel, self.chat, origins, self.settings.slow_reader),
+            chat_wire(self.panel, self.chat, rules),
+            health_routes(self.not_ready),
+            metric_routes(Meters(self._measured())),
         ):
             quart.register_blueprint(blueprint)
         first_words = {rule.rule.split("/")[1].lower() for rule in quart.url_map.iter_rules()}
         self.chat.reserved = frozenset(first_words - {"", "<username>"} | {"server", "socket.io"})
-        share_with(quart, origins)
+        share_with(quart, self.origins)
 
         @quart.while_serving
         async def lifespan() -> AsyncGenerator[None, None]:
@@ -215,9 +253,13 @@ class Door:
     def __init__(self, house: House, rooms: socketio.ASGIApp) -> None:
         self.house = house
         self.rooms = rooms
+        self._rest = house.tallies.of("rest")
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if not self.house.stopped or scope["type"] == "lifespan":
+        if scope["type"] == "http" and not scope["path"].startswith("/socket.io"):
+            self._rest.received += 1
+            self._rest.sent += 1
+        if not self.house.stopped or scope["type"] == "lifespan" or scope["path"].startswith(HEALTH):
             await self.rooms(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": GOING_AWAY})

@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
+from asgi_app.tally import Histogram, Tally
+
 T = TypeVar("T")
 
 log = logging.getLogger("pilotlight.hub")
@@ -82,6 +84,8 @@ class Coalescer:
 
     def __init__(self) -> None:
         self.pending: list[tuple[Deliver, Any]] = []
+        self.joined = 0  # messages that waited for others
+        self.fanouts = Histogram()
         self._free_at = 0.0
 
     def send(self, deliver: Deliver, item: Any) -> None:
@@ -110,11 +114,13 @@ class Coalescer:
             return
         began = time.perf_counter()
         pending, self.pending = self.pending, []
+        self.joined += len(pending)
         for deliver, run in itertools.groupby(pending, operator.itemgetter(0)):
             deliver([item for _, item in run])
         self._took(time.perf_counter() - began)
 
     def _took(self, seconds: float) -> None:
+        self.fanouts.note(seconds)
         if seconds > LONG_FANOUT:
             self._free_at = time.perf_counter() + max(LEAST_PAUSE, seconds / 4)
 
@@ -325,9 +331,15 @@ class Outbox:
     """
 
     def __init__(
-        self, snapshot: Callable[[], Message], *, limit: int = 256, coalescer: Coalescer | None = None
+        self,
+        snapshot: Callable[[], Message],
+        *,
+        limit: int = 256,
+        coalescer: Coalescer | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._snapshot = snapshot
+        self._tally = tally or Tally()
         self._limit = limit
         self._coalescer = coalescer or Coalescer()
         self._wire: Wire | None = None
@@ -354,6 +366,7 @@ class Outbox:
         if self._coalescer.behind(self._offer_each, message):
             return
         if (direct := self._direct) is not None:
+            self._tally.sent += 1
             direct(message.encoded(self._event_bytes))
             return
         if self._closed or (self._overflowed and message.rev):
@@ -361,6 +374,8 @@ class Outbox:
         key: object = message.key if message.key is not None else message
         if self._waiting.pop(key, None) is None:
             self._events += 1
+        else:
+            self._tally.conflated += 1
         self._waiting[key] = message
         if self._events > self._limit:
             self._overflow()
@@ -369,6 +384,7 @@ class Outbox:
     def offer_all(self, burst: Burst) -> None:
         """Take events that come together. Never blocks."""
         if (direct := self._direct) is not None:
+            self._tally.sent += len(burst.messages)
             direct(burst.joined(self._event_bytes))
         else:
             self._offer_each(burst.messages)
@@ -383,6 +399,7 @@ class Outbox:
             return
         if (direct := self._direct) is not None:
             for message in follower.messages():
+                self._tally.sent += 1
                 direct(message.encoded(self._event_bytes))
         elif self._closed is None:
             self._waiting.setdefault(follower, follower)
@@ -403,6 +420,7 @@ class Outbox:
     def _answer_each(self, messages: list[Message]) -> None:
         for message in messages:
             if (direct := self._direct) is not None:
+                self._tally.sent += 1
                 direct(message.encoded(self._answer_bytes))
             elif self._closed is None:
                 self._answers += 1
@@ -427,6 +445,7 @@ class Outbox:
         self._waiting.clear()
         self._events = self._answers = 0
         self._taken.set()
+        self._tally.sent += len(messages)
         return messages
 
     def close(self, code: int, reason: str) -> None:
@@ -469,6 +488,7 @@ class Outbox:
         self._events = 0
         self._overflowed = True
         self.resyncs += 1
+        self._tally.resyncs += 1
 
 
 def _no_bytes(message: Message) -> bytes:

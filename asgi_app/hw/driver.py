@@ -118,6 +118,7 @@ class LightDriver:
         self._wake = asyncio.Event()
         self._pushable = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self.faults = 0  # times that a light went offline
 
     # --- commands ------------------------------------------------------------------------------------------
 
@@ -337,6 +338,7 @@ class LightDriver:
     def _lost_one(self, lamp: _Lamp, reason: str) -> None:
         if lamp.pin is not None or lamp.reason != reason:
             log.warning("light %s is offline: %s", lamp.id, reason)
+            self.faults += 1
         lamp.pin = None
         lamp.unreported = lamp.arrives = None
         self._refuse(lamp, reason)

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -41,6 +41,7 @@ from asgi_app.models import (
     Storage,
     UndoLight,
 )
+from asgi_app.tally import Tallies
 
 log = logging.getLogger("pilotlight.service")
 
@@ -108,6 +109,7 @@ class Panel:
         clock: Callable[[], float] = time.time,
         outbox_limit: int = 256,
         storage: Storage = Storage(kept=True),  # noqa: B008 - frozen
+        tallies: Tallies | None = None,
     ) -> None:
         stored = stored or {}
         now = clock()
@@ -116,6 +118,7 @@ class Panel:
         self.rev = 0
         self.state = State(lights=lights, hardware=hardware, storage=storage)
         self.coalescer = Coalescer()
+        self.tallies = tallies or Tallies()
         self.channel = Channel(self.coalescer)
         self._driver: Driver | None = None
         self._save = save
@@ -269,7 +272,12 @@ class Panel:
 
     def outbox(self, actor: Actor) -> Outbox:
         """What a connection of this actor has not sent yet."""
-        return Outbox(lambda: self.snapshot_message(actor), limit=self._outbox_limit, coalescer=self.coalescer)
+        return Outbox(
+            lambda: self.snapshot_message(actor),
+            limit=self._outbox_limit,
+            coalescer=self.coalescer,
+            tally=self.tallies.of(actor.via),
+        )
 
     def opening(self, actor: Actor, resume: tuple[str, int] | None) -> Message:
         """What a session starts with: the events missed, or a snapshot."""
@@ -322,6 +330,10 @@ class Panel:
     def light_online(self, id: str) -> None:
         """The pin is driven again and shows its target."""
         self.commit(core.came_online(self.state.lights[id], self._clock()))
+
+    def sessions_by_wire(self) -> Counter[str]:
+        """How many connections follow the panel, by the wire they came on."""
+        return Counter(session.actor.via for session in self._sessions)
 
     # --- the end -------------------------------------------------------------------------------------------
 

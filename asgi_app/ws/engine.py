@@ -22,6 +22,7 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from engineio.payload import Payload
 
 from asgi_app.hub import GOING_AWAY, TOO_SLOW, Coalescer
+from asgi_app.tally import Tally
 from asgi_app.ws.wire import Wire, frame, wire_of
 
 log = logging.getLogger("pilotlight.engineio")
@@ -64,8 +65,9 @@ class EngineOutbox:
     only that there is more (`due`), and takes the packets when it is taken from itself.
     """
 
-    def __init__(self, limit: int, coalescer: Coalescer | None = None) -> None:
+    def __init__(self, limit: int, coalescer: Coalescer | None = None, tally: Tally | None = None) -> None:
         self._limit = limit
+        self.tally = tally or Tally()
         self._coalescer = coalescer or Coalescer()
         self._wire: Wire | None = None
         self.direct: Callable[[bytes], object] | None = None  # set while nothing waits, is being sent, or is in the way
@@ -97,6 +99,7 @@ class EngineOutbox:
         if self._coalescer.behind(self._offer_each, (key, packet)):
             return
         if (direct := self.direct) is not None:
+            self.tally.sent += 1
             direct(framed(packet))
             return
         if self._stale:
@@ -104,12 +107,15 @@ class EngineOutbox:
         mark: object = ("event", key) if len(self._waiting) >= CONFLATE_FROM else ("event", key, object())
         if self._waiting.pop(mark, None) is None:
             self._events += 1
+        else:
+            self.tally.conflated += 1
         self._waiting[mark] = packet
         if self._events > self._limit:
             self._waiting = {mark: kept for mark, kept in self._waiting.items() if not isinstance(mark, tuple)}
             self._events = 0
             self._stale = True
             self.resyncs += 1
+            self.tally.resyncs += 1
         self._ready.set()
 
     def due(self, source: object, packets: Packets) -> None:
@@ -118,6 +124,7 @@ class EngineOutbox:
             return
         if (direct := self.direct) is not None:
             for packet in packets():
+                self.tally.sent += 1
                 direct(framed(packet))
             return
         self._waiting.setdefault(source, packets)
@@ -131,11 +138,13 @@ class EngineOutbox:
         if self._coalescer.behind(self._tell_each, packets):
             return
         if (direct := self.direct) is not None:
+            self.tally.sent += 1
             for packet in packets:
                 direct(framed(packet))
             return
         if len(self._waiting) + len(packets) > self._limit * TELL_FACTOR:
             self.overflowed = True
+            self.tally.cut += 1
             self._waiting.clear()
             self._events = 0
             self.put_nowait(None)
@@ -176,6 +185,7 @@ class EngineOutbox:
         if packet is not None and self._coalescer.behind(self._put_each, packet):
             return
         if packet is not None and packet.packet_type != CLOSE and (direct := self.direct) is not None:
+            self.tally.sent += 1
             direct(framed(packet))
             return
         self._waiting[object()] = packet
@@ -276,9 +286,11 @@ class EngineOutbox:
             self._taken.set()
             waiting = self._waiting.pop(mark)
             if not callable(waiting):
+                self.tally.sent += 1
                 return waiting
             self._unfolded.extend(waiting())
         self._taken.set()
+        self.tally.sent += 1
         return self._unfolded.popleft()
 
     def task_done(self) -> None:
@@ -329,6 +341,7 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
                 await super().send(message)
         except TimeoutError:
             self._code = TOO_SLOW
+            self._server.tally.cut += 1
             log.warning("cut a Socket.IO client: it read nothing for %g s", self._server.slow_reader)
             if self._task is not None:
                 self._task.cancel()  # which python-engineio takes for the end of the connection
@@ -447,6 +460,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         slow_reader: float = 30.0,
         outbox: int = 256,
         coalescer: Coalescer | None = None,
+        tally: Tally | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -454,6 +468,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         self.slow_reader = slow_reader
         self.outbox = outbox
         self.coalescer = coalescer or Coalescer()
+        self.tally = tally or Tally()
         self.leaving = False
 
     def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
@@ -465,7 +480,12 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         return await super()._trigger_event(event, *args, **kwargs)
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
-        return EngineOutbox(self.outbox, self.coalescer)
+        return EngineOutbox(self.outbox, self.coalescer, self.tally)
+
+    def by_transport(self) -> dict[str, int]:
+        """How many clients are connected, by the transport that they use now."""
+        upgraded = sum(bool(connection.upgraded) for connection in self.sockets.values())
+        return {"polling": len(self.sockets) - upgraded, "websocket": upgraded}
 
     async def leave(self) -> None:
         """End every connection so that its client comes back by itself: WebSockets with 1012, polls with an error.

@@ -11,18 +11,17 @@ from quart_cors import cors_exempt
 from asgi_app.errors import MalformedJSON
 from asgi_app.hub import Closed, Message, Outbox
 from asgi_app.models import actor, parse_json
-from asgi_app.origins import Origins
 from asgi_app.service import Panel, Session
 from asgi_app.ws.duplex import both_ways
 from asgi_app.ws.native import answer, frame, latest, resume_from
-from asgi_app.ws.quartsocket import Socket
+from asgi_app.ws.quartsocket import Socket, SocketRules
 from asgi_app.ws.wire import frame as wire_frame
 
 FRAME = 256 * 1024  # characters of events that stand in one frame; many clients take no more than 1 MiB
 
 
-def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
-    """The route of `/live`; a connection that takes nothing for `slow_reader` seconds is cut."""
+def live(panel: Panel, rules: SocketRules) -> Blueprint:
+    """The route of `/live`."""
     routes = Blueprint("live", __name__)
 
     def lone_frame(message: Message) -> str:
@@ -35,7 +34,7 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
     @routes.websocket("/live")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def live_socket() -> None:
-        socket = await Socket.accept(origins, slow_reader)
+        socket = await Socket.accept(rules, "live")
         arguments = socket.arguments
         who = actor(arguments.get("name"), socket.user_agent, "live")
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))

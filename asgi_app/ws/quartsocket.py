@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quart import Websocket, websocket
@@ -18,6 +18,7 @@ from quart.asgi import ASGIWebsocketConnection
 from asgi_app.errors import ForeignOrigin
 from asgi_app.hub import TOO_SLOW
 from asgi_app.origins import Origins
+from asgi_app.tally import Tallies, Tally
 from asgi_app.ws.wire import wire_of
 
 if TYPE_CHECKING:
@@ -47,27 +48,42 @@ class BoundedWebsocketConnection(ASGIWebsocketConnection):
                 return
 
 
+@dataclass(frozen=True)
+class SocketRules:
+    """What holds for every WebSocket: whose pages may connect, and after how many seconds a slow reader is cut."""
+
+    origins: Origins
+    slow_reader: float
+    tallies: Tallies
+
+
 class Socket:
     """The WebSocket of the current Quart request: accepted by our Origin rule, and cut when it is not read."""
 
-    def __init__(self, websocket: Websocket, slow_reader: float) -> None:
+    def __init__(self, websocket: Websocket, slow_reader: float, tally: Tally) -> None:
         self._websocket = websocket
         self._slow_reader = slow_reader
+        self._tally = tally
         self.arguments = websocket.args
         self.wire = wire_of(websocket.scope)
         self.user_agent = websocket.headers.get("User-Agent")
-        self.receive: Callable[[], Awaitable[str | bytes]] = websocket.receive
 
     @classmethod
-    async def accept(cls, origins: Origins, slow_reader: float) -> Socket:
+    async def accept(cls, rules: SocketRules, wire: str) -> Socket:
         """Accept the current request's WebSocket, or refuse its origin (403). Raises `ForeignOrigin`."""
         headers = websocket.headers
         origin = headers.get("Origin")
-        if not origins.allows(origin, scheme=websocket.scheme, host=headers.get("Host")):
-            raise ForeignOrigin(origins.refusal(origin))
+        if not rules.origins.allows(origin, scheme=websocket.scheme, host=headers.get("Host")):
+            raise ForeignOrigin(rules.origins.refusal(origin))
         current: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
         await current.accept()
-        return cls(current, slow_reader)
+        return cls(current, rules.slow_reader, rules.tallies.of(wire))
+
+    async def receive(self) -> str | bytes:
+        """The next message."""
+        data: str | bytes = await self._websocket.receive()
+        self._tally.received += 1
+        return data
 
     async def send(self, data: str | bytes) -> bool:
         """Send it; False when the client has gone, or took nothing for `slow_reader` seconds and has been cut."""
@@ -75,6 +91,7 @@ class Socket:
             async with asyncio.timeout(self._slow_reader):
                 await self._websocket.send(data)
         except TimeoutError:
+            self._tally.cut += 1
             log.warning("cut a client of %s: it read nothing for %g s", self._websocket.path, self._slow_reader)
             await self.close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
             return False

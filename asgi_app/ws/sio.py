@@ -21,6 +21,7 @@ from asgi_app.errors import BadCommand, InternalError, PanelError
 from asgi_app.hub import Coalescer
 from asgi_app.models import Actor, actor, as_json
 from asgi_app.origins import Origins
+from asgi_app.tally import Tally
 from asgi_app.ws.engine import EngineOutbox, EngineServer, Packets
 from asgi_app.ws.sio_manager import QueueingManager, StrictPacket, packets
 
@@ -119,7 +120,14 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
     """python-socketio's server, which answers everything and starts a namespace after its CONNECT packet."""
 
     def __init__(
-        self, origins: Origins, *, max_frame: int, slow_reader: float, outbox: int, coalescer: Coalescer
+        self,
+        origins: Origins,
+        *,
+        max_frame: int,
+        slow_reader: float,
+        outbox: int,
+        coalescer: Coalescer,
+        tally: Tally,
     ) -> None:
         def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
             scheme = environ.get("asgi.scope", {}).get("scheme", "http")
@@ -136,6 +144,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             slow_reader=slow_reader,
             outbox=outbox,
             coalescer=coalescer,
+            tally=tally,
             logger=logging.getLogger("pilotlight.socketio.library"),
             engineio_logger=logging.getLogger("pilotlight.engineio.library"),
         )
@@ -155,6 +164,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         self, server: Any, sid: str, eio_sid: str, data: list[Any], namespace: str, id: int | None
     ) -> None:
         problem: dict[str, Any] | None = None
+        self.eio.tally.received += 1
         try:
             self._check_name(data[0], namespace)
             await super()._handle_event_internal(server, sid, eio_sid, data, namespace, id)

@@ -95,12 +95,14 @@ class _Page:
 
     def offer(self, message: Message) -> None:
         if (direct := self._outbox.direct) is not None:
+            self._outbox.tally.sent += 1
             direct(message.encoded(self._bytes))
         else:
             self._outbox.offer("/led", message.encoded(self._codec))
 
     def offer_all(self, burst: Burst) -> None:
         if (direct := self._outbox.direct) is not None:
+            self._outbox.tally.sent += len(burst.messages)
             direct(burst.joined(self._bytes))
         else:
             for message in burst.messages:

@@ -76,6 +76,7 @@ class _Room:
         joined = b"".join(framed(packet) for packets in events for packet in packets)
         for queue in self._queues:
             if (direct := queue.direct) is not None:
+                queue.tally.sent += len(events)
                 direct(joined)
             else:
                 for packets in events:
