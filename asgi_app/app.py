@@ -20,8 +20,10 @@ from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, choose
 from asgi_app.hw.throttling import throttling
+from asgi_app.journal import event
 from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
+from asgi_app.proxies import Proxies
 from asgi_app.routes.api import api
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
@@ -131,7 +133,8 @@ class House:
 
     async def _start(self) -> None:
         self.claim()
-        log.info("pins: %s (%s)", self.hardware.pins, self.hardware.why)
+        pins, why = self.hardware.pins, self.hardware.why
+        log.info("pins: %s (%s)", pins, why, extra=event("pins", pins=pins, why=why))
         if self.hardware.fix:
             log.info("for more: %s", self.hardware.fix)
         await self.driver.start(self.panel)
@@ -182,7 +185,11 @@ class House:
         try:
             return self.store.open(), Storage(kept=True)
         except SetupError as error:
-            log.error("%s; levels, messages and logs are forgotten when the panel stops", error.detail)
+            log.error(
+                "%s; levels, messages and logs are forgotten when the panel stops",
+                error.detail,
+                extra=event("store_unusable", reason=error.detail),
+            )
             self.store = Store(None, self._retention)
             return self.store.open(), Storage(kept=False, reason=error.detail)
 
@@ -254,12 +261,17 @@ class Door:
         self.house = house
         self.rooms = rooms
         self._rest = house.tallies.of("rest")
+        self._proxies = Proxies(house.settings.trusted_proxies)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self.rooms(scope, receive, send)
+            return
+        scope = self._proxies.seen_through(scope)
         if scope["type"] == "http" and not scope["path"].startswith("/socket.io"):
             self._rest.received += 1
             self._rest.sent += 1
-        if not self.house.stopped or scope["type"] == "lifespan" or scope["path"].startswith(HEALTH):
+        if not self.house.stopped or scope["path"].startswith(HEALTH):
             await self.rooms(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": GOING_AWAY})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from asgi_app import __version__
 from asgi_app.errors import SetupError
+from asgi_app.journal import start_logging
 
 if TYPE_CHECKING:  # pydantic takes longer to load than most commands that `run` is given take to run
     from asgi_app.settings import Settings
@@ -78,22 +78,6 @@ def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
     )
 
 
-def _start_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("uvicorn.error").addFilter(_without_traceback)
-    for noisy in ("uvicorn", "pilotlight.socketio.library", "pilotlight.engineio.library", "pilotlight.hypercorn"):
-        logging.getLogger(noisy).setLevel(level.upper() if level == "debug" else "WARNING")
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """What a client sent wrong is a line of the log, no traceback."""
-    if record.msg == "Invalid UTF-8 sequence received from client.":
-        record.exc_info = None
-    return True
-
-
 @click.group()
 @click.version_option(__version__, prog_name="pilotlight")
 def cli() -> None:
@@ -105,7 +89,7 @@ def cli() -> None:
 def serve(config: Path | None, workers: int, **flags: Any) -> None:
     """Run the panel."""
     settings = _settings(config, flags)
-    _start_logging(settings.log_level)
+    start_logging(settings.log_level, settings.log_format)
     from asgi_app.serve import serve as run
 
     def announce(address: str) -> None:

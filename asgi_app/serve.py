@@ -21,8 +21,10 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from hypercorn.protocol import h11
 
+from asgi_app import __version__
 from asgi_app.app import House
 from asgi_app.errors import PanelError, SetupError
+from asgi_app.journal import event
 from asgi_app.settings import Settings
 from asgi_app.ws.endings import HypercornWebSocket, UvicornWebSocket
 
@@ -45,13 +47,21 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
 
         def ready() -> None:
             settle()
-            announce(f"http://{shown}:{port}/")
+            address = f"http://{shown}:{port}/"
+            announce(address)
+            log.info(
+                "Pilot Light %s serves %s",
+                __version__,
+                address,
+                extra=event("started", version=__version__, address=address, server=settings.server, pid=os.getpid()),
+            )
 
         house = House(settings, ready=ready)
         house.claim()
         server = _uvicorn if settings.server == "uvicorn" else _hypercorn
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server(house, listener))
+        log.info("stopped", extra=event("stopped"))
 
 
 def settle() -> None:
@@ -179,7 +189,7 @@ def _on_signals(house: House, stop_server: Callable[[], None]) -> Callable[[], A
 
     def on_signal() -> None:
         if not tasks:
-            log.info("stopping")
+            log.info("stopping", extra=event("stopping"))
             tasks.append(loop.create_task(leave(), name="stop"))
 
     for number in (signal.SIGTERM, signal.SIGINT):

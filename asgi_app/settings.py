@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from asgi_app.errors import SetupError
 from asgi_app.models import LightId, LightSpec
+from asgi_app.proxies import networks
 
 PREFIX = "PILOTLIGHT_"
 MIB = 1024 * 1024
@@ -58,10 +59,16 @@ class Settings(BaseSettings):
     )
     data: Path = Field(default_factory=default_data, description="Directory of what the panel remembers.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the log says.")
+    log_format: Literal["text", "json"] = Field("text", description="Lines for people, or a JSON object a line.")
     cors_origins: list[str] = Field(
         default_factory=list,
         description="Origins whose pages may use this panel, such as https://my.page; * for every one. "
         "REST, WebSocket and Socket.IO alike; empty: the panel's own pages only.",
+    )
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses and networks of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed, "
+        "such as 127.0.0.1; empty: nobody's.",
     )
     max_body: int = Field(MIB, ge=1024, description="Bytes of an HTTP body, at most.")
     max_frame: int = Field(MIB, ge=1024, description="Bytes of a WebSocket message; a larger one is closed with 1009.")
@@ -95,6 +102,12 @@ class Settings(BaseSettings):
             if origin != "*" and ("://" not in origin or origin.count("/") > 2):
                 raise ValueError(f"{origin!r} is no origin; write it like https://my.page or http://192.168.0.9:8080")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, names: list[str]) -> list[str]:
+        networks(names)
+        return names
 
     @field_validator("lights")
     @classmethod

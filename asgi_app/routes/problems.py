@@ -14,6 +14,7 @@ from werkzeug.exceptions import NotFound as WerkzeugNotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooLarge
+from asgi_app.journal import event
 
 log = logging.getLogger("pilotlight.routes")
 
@@ -49,7 +50,7 @@ def handle_problems(app: Quart) -> None:
 
     @app.errorhandler(Exception)
     async def fault(error: Exception) -> Response:
-        log.exception("%s failed", _asked().path, exc_info=error)
+        log.exception("%s failed", _asked().path, exc_info=error, extra=event("fault", path=_asked().path))
         return problem_response(InternalError().problem())
 
 

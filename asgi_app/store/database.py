@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from asgi_app.errors import InternalError, NotStored, PanelError, SetupError
+from asgi_app.journal import event
 from asgi_app.models import Look
 from asgi_app.store import chat, lights, runs
 from asgi_app.store.schema import SCHEMA_VERSION, migrate
@@ -223,6 +224,7 @@ class Store:
         if self._complained and self._database is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._keep_looks(self._database)
+                log.warning("%s can be written again", self.path, extra=event("store_again", file=self.path))
         self._complained = False
 
     def _sync_for(self, durable: bool) -> None:
@@ -240,7 +242,10 @@ class Store:
             return InternalError()
         if not self._complained:
             log.error(
-                "%s cannot be written (%s): messages are refused, levels will not be remembered", self.path, error
+                "%s cannot be written (%s): messages are refused, levels will not be remembered",
+                self.path,
+                error,
+                extra=event("store_failed", file=self.path, reason=error),
             )
         self._complained = True
         self.failures += 1

@@ -22,6 +22,8 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from engineio.payload import Payload
 
 from asgi_app.hub import GOING_AWAY, TOO_SLOW, Coalescer
+from asgi_app.journal import event
+from asgi_app.proxies import address_of
 from asgi_app.tally import Tally
 from asgi_app.ws.wire import Wire, frame, wire_of
 
@@ -320,11 +322,13 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
         self._server = server
         self._task: asyncio.Task[Any] | None = None
         self._code = 1000
+        self._client = ""
         self.wire: Wire | None = None
 
     async def __call__(self, environ: dict[str, Any]) -> Any:
         self._task = asyncio.current_task()
         self.wire = wire_of(environ["asgi.scope"])
+        self._client = address_of(environ["asgi.scope"])
         return await super().__call__(environ)
 
     async def wait(self) -> str | bytes:
@@ -333,7 +337,7 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
             message: str | bytes = await super().wait()
             if isinstance(message, bytes) or message[:1] in PACKET_TYPES:
                 return message
-            log.info("dropped a message that is no Engine.IO packet")
+            log.debug("dropped a message that is no Engine.IO packet")
 
     async def send(self, message: str | bytes) -> None:
         try:
@@ -342,7 +346,11 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
         except TimeoutError:
             self._code = TOO_SLOW
             self._server.tally.cut += 1
-            log.warning("cut a Socket.IO client: it read nothing for %g s", self._server.slow_reader)
+            log.warning(
+                "cut a Socket.IO client: it read nothing for %g s",
+                self._server.slow_reader,
+                extra=event("client_cut", wire="socketio", client=self._client, reason="slow_reader"),
+            )
             if self._task is not None:
                 self._task.cancel()  # which python-engineio takes for the end of the connection
             raise
@@ -477,6 +485,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     async def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
         if event == "disconnect" and (gone := self.sockets.get(args[0])) is not None:
             gone.queue.release()
+            if not (gone.upgraded or self.leaving):
+                gone.queue.put_nowait(None)  # ends its open poll, which would stay for 45 s
         return await super()._trigger_event(event, *args, **kwargs)
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:

@@ -17,8 +17,10 @@ from quart.asgi import ASGIWebsocketConnection
 
 from asgi_app.errors import ForeignOrigin
 from asgi_app.hub import TOO_SLOW
+from asgi_app.journal import event
 from asgi_app.origins import Origins
-from asgi_app.tally import Tallies, Tally
+from asgi_app.proxies import address_of
+from asgi_app.tally import Tallies
 from asgi_app.ws.wire import wire_of
 
 if TYPE_CHECKING:
@@ -60,10 +62,12 @@ class SocketRules:
 class Socket:
     """The WebSocket of the current Quart request: accepted by our Origin rule, and cut when it is not read."""
 
-    def __init__(self, websocket: Websocket, slow_reader: float, tally: Tally) -> None:
+    def __init__(self, websocket: Websocket, wire: str, rules: SocketRules) -> None:
         self._websocket = websocket
-        self._slow_reader = slow_reader
-        self._tally = tally
+        self._wire = wire
+        self._slow_reader = rules.slow_reader
+        self._tally = rules.tallies.of(wire)
+        self.client = address_of(websocket.scope)
         self.arguments = websocket.args
         self.wire = wire_of(websocket.scope)
         self.user_agent = websocket.headers.get("User-Agent")
@@ -77,7 +81,7 @@ class Socket:
             raise ForeignOrigin(rules.origins.refusal(origin))
         current: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
         await current.accept()
-        return cls(current, rules.slow_reader, rules.tallies.of(wire))
+        return cls(current, wire, rules)
 
     async def receive(self) -> str | bytes:
         """The next message."""
@@ -92,7 +96,12 @@ class Socket:
                 await self._websocket.send(data)
         except TimeoutError:
             self._tally.cut += 1
-            log.warning("cut a client of %s: it read nothing for %g s", self._websocket.path, self._slow_reader)
+            log.warning(
+                "cut a client of %s: it read nothing for %g s",
+                self._websocket.path,
+                self._slow_reader,
+                extra=event("client_cut", wire=self._wire, client=self.client, reason="slow_reader"),
+            )
             await self.close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
             return False
         except (OSError, RuntimeError):  # uvicorn's ways of saying that the connection is closed by now

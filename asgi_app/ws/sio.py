@@ -187,5 +187,5 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         try:
             await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-            log.info("dropped a packet that is no Socket.IO: %s", error)
+            log.debug("dropped a packet that is no Socket.IO: %s", error)
             self._binary_packet.pop(eio_sid, None)
