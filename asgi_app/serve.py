@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ from asgi_app.app import House
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.journal import event
 from asgi_app.settings import Settings
+from asgi_app.tls import read_certificate, server_context
 from asgi_app.ws.endings import HypercornWebSocket, UvicornWebSocket
 
 log = logging.getLogger("pilotlight")
@@ -41,13 +43,14 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
     Raises `SetupError`.
     """
     refuse_more_workers(workers)
+    tls = server_context(settings.cert, settings.key) if settings.cert else None
     with contextlib.closing(listen(settings.host, settings.port, settings.slow_reader)) as listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
 
         def ready() -> None:
             settle()
-            address = f"http://{shown}:{port}/"
+            address = f"{'https' if tls else 'http'}://{shown}:{port}/"
             announce(address)
             log.info(
                 "Pilot Light %s serves %s",
@@ -60,7 +63,7 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
         house.claim()
         server = _uvicorn if settings.server == "uvicorn" else _hypercorn
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(server(house, listener))
+            runner.run(server(house, listener, tls))
         log.info("stopped", extra=event("stopped"))
 
 
@@ -118,7 +121,7 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def _uvicorn(house: House, listener: socket.socket) -> None:
+async def _uvicorn(house: House, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     config = uvicorn.Config(
         house.app,
         loop="none",
@@ -132,13 +135,14 @@ async def _uvicorn(house: House, listener: socket.socket) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
+        ssl_context_factory=(lambda config, default: tls) if tls else None,
     )
     server = _Uvicorn(config)
 
     def stop() -> None:
         server.should_exit = True
 
-    stopping = _on_signals(house, stop)
+    stopping = _on_signals(house, stop, tls)
     try:
         await server.serve(sockets=[listener])
     except SystemExit:
@@ -147,8 +151,23 @@ async def _uvicorn(house: House, listener: socket.socket) -> None:
         await stopping()
 
 
-async def _hypercorn(house: House, listener: socket.socket) -> None:
-    config = Config()
+class _Hypercorn(Config):
+    """hypercorn's configuration with a TLS context that is there already."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        super().__init__()
+        self._tls = tls
+
+    @property
+    def ssl_enabled(self) -> bool:
+        return self._tls is not None
+
+    def create_ssl_context(self) -> ssl.SSLContext | None:
+        return self._tls
+
+
+async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+    config = _Hypercorn(tls)
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
     config.websocket_max_message_size = house.settings.max_frame
     config.h11_max_incomplete_size = 64 * 1024
@@ -159,11 +178,22 @@ async def _hypercorn(house: House, listener: socket.socket) -> None:
     config.errorlog = logging.getLogger("pilotlight.hypercorn")
     h11.WSStream = HypercornWebSocket  # type: ignore[attr-defined]  # the one place where it is looked up
     stopped = asyncio.Event()
-    stopping = _on_signals(house, stopped.set)
+    stopping = _on_signals(house, stopped.set, tls)
     try:
         await hypercorn_serve(house.app, config, shutdown_trigger=stopped.wait)
     finally:
         await stopping()
+
+
+def _read_again(tls: ssl.SSLContext, settings: Settings) -> None:
+    """Take the renewed certificate; one that is no good changes nothing."""
+    assert settings.cert is not None
+    try:
+        read_certificate(tls, settings.cert, settings.key)
+    except SetupError as error:
+        log.error("%s; the certificate stays", error.detail, extra=event("certificate_refused", reason=error.detail))
+    else:
+        log.info("the certificate was read again", extra=event("certificate", file=settings.cert))
 
 
 def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -175,8 +205,13 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
         loop.default_exception_handler(context)
 
 
-def _on_signals(house: House, stop_server: Callable[[], None]) -> Callable[[], Awaitable[None]]:
-    """Have SIGTERM and SIGINT stop the house, then the server; returns what waits for that to be done."""
+def _on_signals(
+    house: House, stop_server: Callable[[], None], tls: ssl.SSLContext | None
+) -> Callable[[], Awaitable[None]]:
+    """Have SIGTERM and SIGINT stop the house, then the server; returns what waits for that to be done.
+
+    SIGHUP has the certificate read again, for new connections.
+    """
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_loop_error)
     tasks: list[asyncio.Task[None]] = []
@@ -194,6 +229,8 @@ def _on_signals(house: House, stop_server: Callable[[], None]) -> Callable[[], A
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    if tls is not None:
+        loop.add_signal_handler(signal.SIGHUP, _read_again, tls, house.settings)
 
     async def done() -> None:
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,10 +10,10 @@ import os
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from asgi_app.errors import SetupError
@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every network this machine is in.")
     port: int = Field(5000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     server: Literal["uvicorn", "hypercorn"] = Field("uvicorn", description="The ASGI server that runs the panel.")
+    cert: Path | None = Field(None, description="Certificate for https and wss, PEM, with its chain.")
+    key: Path | None = Field(None, description="Its private key, PEM; in the certificate's file by default.")
     pins: Literal["auto", "pigpio", "lgpio", "mock"] = Field("auto", description="How the pins are driven.")
     pigpio_host: str = Field(
         default_factory=lambda: os.environ.get("PIGPIO_ADDR", "localhost"),
@@ -102,6 +104,12 @@ class Settings(BaseSettings):
             if origin != "*" and ("://" not in origin or origin.count("/") > 2):
                 raise ValueError(f"{origin!r} is no origin; write it like https://my.page or http://192.168.0.9:8080")
         return origins
+
+    @model_validator(mode="after")
+    def _key_of_a_certificate(self) -> Self:
+        if self.key is not None and self.cert is None:
+            raise ValueError("there is a key and no cert: name the certificate with --cert")
+        return self
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -184,6 +192,8 @@ def _fault(fault: Any, given: dict[str, Any], file: Path | None) -> str:
     else:
         source = str(file) if file else "the defaults"
     message = fault["msg"].removeprefix("Value error, ")
+    if not name:  # two settings that do not go together
+        return f"settings: {message}"
     if fault["type"] == "extra_forbidden":
         message = _unknown(fault["loc"])
     value = "" if fault["type"] in ("missing", "extra_forbidden") else f" (got {fault['input']!r})"
