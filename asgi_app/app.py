@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,19 @@ from quart import Quart
 
 from asgi_app import core
 from asgi_app.alone import Alone
-from asgi_app.errors import Restarting, SetupError
+from asgi_app.doors import Doorkeeper
+from asgi_app.entrance import ENGINE, refuse, whole_body, with_headers
+from asgi_app.errors import Full, PanelError, RequestTimeout, Restarting, SetupError, TooLarge, TooManyConnections
 from asgi_app.heartbeat import Heartbeat
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, choose
 from asgi_app.hw.throttling import throttling
 from asgi_app.journal import event
+from asgi_app.limits import Addresses, Complaints, Places
 from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
-from asgi_app.proxies import Proxies
+from asgi_app.proxies import FORWARDED, Proxies, address_of
 from asgi_app.routes.api import api
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
@@ -31,6 +34,7 @@ from asgi_app.routes.documents import document_api
 from asgi_app.routes.health import health_routes
 from asgi_app.routes.led import led
 from asgi_app.routes.lights import lights
+from asgi_app.routes.limits import limit_commands
 from asgi_app.routes.metrics import Measured, Meters, metric_routes
 from asgi_app.routes.pages import pages
 from asgi_app.routes.problems import handle_problems
@@ -68,15 +72,30 @@ def web_files() -> Path:
 class House:
     """One panel with all its rooms. `app` is the ASGI application; `start` and `stop` are its lifespan.
 
-    `ready` is called once the lights are up and requests are answered.
+    `ready` is called once the lights are up and requests are answered, `alive` twice a second from then on.
     """
 
-    def __init__(self, settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ready: Callable[[], None] = lambda: None,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         self.settings = settings
         self.failure: str | None = None
         self._retention = Retention(settings.keep_messages, settings.keep_runs, settings.keep_lines)
         self.store = Store(settings.data, self._retention)
         self.tallies = Tallies()
+        self.proxies = Proxies(settings.trusted_proxies)
+        self.complaints = Complaints()
+        self.keeper = Doorkeeper(
+            Places(settings.max_connections, settings.connections_per_address),
+            self.proxies,
+            settings.request_timeout,
+            self.tallies.of("connection"),
+            self.complaints,
+        )
         stored, storage = self._open_store()
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
@@ -92,9 +111,15 @@ class House:
         self.chat = Chat(
             self.panel,
             self.store,
-            ChatLimits(settings.chat_name, settings.chat_message, settings.chat_rate, settings.chat_rooms),
+            ChatLimits(
+                settings.chat_name,
+                settings.chat_message,
+                settings.chat_rate,
+                settings.chat_rooms,
+                settings.chat_people,
+            ),
         )
-        self.runs = Runs(self.panel, self.store, RunLimits(settings.max_runs, settings.run_silence))
+        self.runs = Runs(self.panel, self.store, RunLimits(settings.max_runs, settings.run_silence, settings.run_rate))
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
         first = {id: core.drive_of(light) for id, light in self.panel.state.lights.items()}
@@ -108,13 +133,17 @@ class House:
             outbox=settings.outbox,
             coalescer=self.panel.coalescer,
             tally=self.tallies.of("socketio"),
+            sessions=Places(settings.max_connections, settings.connections_per_address),
+            command_rate=settings.command_rate,
+            line_rate=settings.run_rate,
+            complaints=self.complaints,
         )
         self.default_namespace = Namespace("/", via="socketio")
-        self.room_events = RoomEvents(self.default_namespace)
+        self.room_events = RoomEvents(self.default_namespace, settings.socket_rooms)
         self._alone = Alone()
         self._ready = ready
         self.stopped = False
-        self.heartbeat = Heartbeat()
+        self.heartbeat = Heartbeat(alive)
         self.app = self._join()
 
     async def start(self) -> None:
@@ -204,7 +233,9 @@ class House:
         quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # ask again each time (304): no page of half an upgrade
         quart.asgi_websocket_class = BoundedWebsocketConnection
         light = "led" if "led" in self.settings.lights else next(iter(self.settings.lights))
-        rules = SocketRules(self.origins, self.settings.slow_reader, self.tallies)
+        rules = SocketRules(
+            self.origins, self.settings.slow_reader, self.settings.command_rate, self.tallies, self.complaints
+        )
         document_api(quart)
         handle_problems(quart)
         for blueprint in (
@@ -225,6 +256,7 @@ class House:
         first_words = {rule.rule.split("/")[1].lower() for rule in quart.url_map.iter_rules()}
         self.chat.reserved = frozenset(first_words - {"", "<username>"} | {"server", "socket.io"})
         share_with(quart, self.origins)
+        limit_commands(quart, Addresses(self.settings.rest_rate), self.tallies.of("rest"), self.complaints)
 
         @quart.while_serving
         async def lifespan() -> AsyncGenerator[None, None]:
@@ -243,9 +275,9 @@ class House:
         panel = Namespace("/panel", via="panel")
         panel.add(PanelWords(panel, self.panel))
         workers = Workers()
-        logger = Namespace("/running_logger", via="running_logger")
+        logger = Namespace("/running_logger", via="running_logger", every_line_counts=True)
         logger.add(LoggerEvents(logger, self.panel, self.runs, self.shows, workers))
-        uia = Namespace("/uia", via="uia")
+        uia = Namespace("/uia", via="uia", every_line_counts=True)
         uia.add(UiaEvents(uia, self.runs, workers))
         for namespace in (default, panel, logger, uia):
             self.sockets.register_namespace(namespace)
@@ -261,32 +293,52 @@ class Door:
         self.house = house
         self.rooms = rooms
         self._rest = house.tallies.of("rest")
-        self._proxies = Proxies(house.settings.trusted_proxies)
+        self._proxies = house.proxies
+        self._forwarded = Places(house.settings.max_connections, house.settings.connections_per_address)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self.rooms(scope, receive, send)
             return
-        scope = self._proxies.seen_through(scope)
-        if scope["type"] == "http" and not scope["path"].startswith("/socket.io"):
+        scope, send = self._proxies.seen_through(scope), with_headers(send)
+        engine = scope["path"].startswith(ENGINE)
+        if scope["type"] == "http" and not engine:
             self._rest.received += 1
             self._rest.sent += 1
-        if not self.house.stopped or scope["path"].startswith(HEALTH):
-            await self.rooms(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": GOING_AWAY})
-        else:
+        if self.house.stopped and not scope["path"].startswith(HEALTH):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": GOING_AWAY})
+                return
             # Nothing to read for Engine.IO: a body cut off by the end ends python-socketio's coming back for good.
-            problem = Restarting("the panel is restarting; ask again in a moment").problem()
-            body = b"" if scope["path"].startswith("/socket.io") else json.dumps(problem).encode()
-            headers = [
-                (b"content-type", b"application/problem+json"),
-                (b"content-length", str(len(body)).encode()),
-                (b"connection", b"close"),
-                (b"retry-after", b"1"),
-            ]
-            await send({"type": "http.response.start", "status": Restarting.status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            restarting = Restarting("the panel is restarting; ask again in a moment")
+            await refuse(scope, send, restarting, silent=engine)
+            return
+        try:
+            with self._place(scope):
+                if engine and scope["type"] == "http" and scope["method"] == "POST":
+                    settings = self.house.settings
+                    receive = await whole_body(receive, settings.max_frame, settings.request_timeout)
+                await self.rooms(scope, receive, send)
+        except (Full, RequestTimeout, TooLarge, TooManyConnections) as error:
+            await refuse(scope, send, error)
+
+    @contextlib.contextmanager
+    def _place(self, scope: Any) -> Iterator[None]:
+        """A place for whoever comes by way of a proxy: of them the server sees the proxy's connections only."""
+        if FORWARDED not in scope:
+            yield
+            return
+        address = address_of(scope)
+        try:
+            self._forwarded.enter(address)
+        except PanelError as error:
+            self._rest.refused += 1
+            self.house.complaints.tell("proxy", address, error)
+            raise
+        try:
+            yield
+        finally:
+            self._forwarded.leave(address)
 
 
 def create_app(settings: Settings | None = None) -> Door:

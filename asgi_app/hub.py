@@ -29,6 +29,7 @@ LONG_FANOUT = 0.0002  # seconds; a shorter one is no reason for the next message
 LEAST_PAUSE = 0.0005  # seconds
 
 GOING_AWAY = 1012  # RFC 6455 registry, "service restart": come back
+TOO_FAST = 4029  # ours, after 429: far more commands than are taken; come back, slower
 TOO_SLOW = 4008  # ours, after 408: the reader took nothing for too long; come back
 
 

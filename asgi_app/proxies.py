@@ -18,6 +18,7 @@ from asgi_app.journal import event
 log = logging.getLogger("pilotlight.proxies")
 
 PROXIED = "pilotlight.proxied"
+FORWARDED = "pilotlight.forwarded"  # by a named proxy, that says for whom
 # What proxies add. `Forwarded` (RFC 7239) and the rest are signs that there is one; believed are the first three.
 FOR, PROTO, HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
 SIGNS = frozenset({FOR, PROTO, HOST, b"x-real-ip", b"forwarded", b"via"})
@@ -74,6 +75,7 @@ class Proxies:
             scope[PROXIED] = True
         else:
             scope["client"] = (str(client), 0)
+            scope[FORWARDED] = True
         if (scheme := _last(signs.get(PROTO))) in ("http", "https"):
             sockets = scope["type"] == "websocket"
             scope["scheme"] = scheme.replace("http", "ws", 1) if sockets else scheme

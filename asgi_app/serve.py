@@ -9,23 +9,28 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import os
 import signal
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import uvicorn
 import uvloop
+from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from hypercorn.protocol import h11
 
 from asgi_app import __version__
 from asgi_app.app import House
+from asgi_app.doors import HypercornConnection, UvicornConnection, more_files
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.journal import event
+from asgi_app.notify import ServiceManager
 from asgi_app.settings import Settings
 from asgi_app.tls import read_certificate, server_context
 from asgi_app.ws.endings import HypercornWebSocket, UvicornWebSocket
@@ -45,6 +50,7 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
     refuse_more_workers(workers)
     tls = server_context(settings.cert, settings.key) if settings.cert else None
     with contextlib.closing(listen(settings.host, settings.port, settings.slow_reader)) as listener:
+        manager = ServiceManager()
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
 
@@ -52,6 +58,7 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
             settle()
             address = f"{'https' if tls else 'http'}://{shown}:{port}/"
             announce(address)
+            manager.tell("READY=1", f"STATUS=serves {address}")
             log.info(
                 "Pilot Light %s serves %s",
                 __version__,
@@ -59,10 +66,11 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
                 extra=event("started", version=__version__, address=address, server=settings.server, pid=os.getpid()),
             )
 
-        house = House(settings, ready=ready)
+        house = House(settings, ready=ready, alive=manager.alive)
         house.claim()
+        more_files(settings.max_connections)
         server = _uvicorn if settings.server == "uvicorn" else _hypercorn
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout)) as runner:
             runner.run(server(house, listener, tls))
         log.info("stopped", extra=event("stopped"))
 
@@ -113,6 +121,19 @@ def listen(host: str, port: int, slow_reader: float) -> socket.socket:
     return listener
 
 
+class _Loop(uvloop.Loop):
+    """uvloop, which waits no longer for a TLS handshake than for a request; uvicorn leaves it at a minute."""
+
+    def __init__(self, handshake_seconds: float) -> None:
+        super().__init__()
+        self._handshake_seconds = handshake_seconds
+
+    async def create_server(self, *args: Any, **options: Any) -> Any:
+        if options.get("ssl"):
+            options.setdefault("ssl_handshake_timeout", self._handshake_seconds)
+        return await super().create_server(*args, **options)
+
+
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server, whose signals we handle."""
 
@@ -125,9 +146,12 @@ async def _uvicorn(house: House, listener: socket.socket, tls: ssl.SSLContext | 
     config = uvicorn.Config(
         house.app,
         loop="none",
-        http="httptools",
+        http=partial(UvicornConnection, keeper=house.keeper),  # type: ignore[arg-type]  # it is only ever called
         ws=UvicornWebSocket,
         ws_max_size=house.settings.max_frame,
+        ws_ping_interval=house.settings.ping_interval,
+        ws_ping_timeout=house.settings.ping_interval,
+        timeout_keep_alive=math.ceil(house.settings.request_timeout),
         ws_per_message_deflate=False,  # doubles a connection's memory, 10 to 15 µs a delivery
         lifespan="on",
         access_log=False,
@@ -174,8 +198,12 @@ async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext 
     config.include_server_header = False
     config.graceful_timeout = GRACE
     config.shutdown_timeout = GRACE
+    config.keep_alive_timeout = house.settings.request_timeout
+    config.websocket_ping_interval = house.settings.ping_interval
+    config.ssl_handshake_timeout = house.settings.request_timeout
     config.accesslog = None
     config.errorlog = logging.getLogger("pilotlight.hypercorn")
+    hypercorn_run.TCPServer = partial(HypercornConnection, house.keeper)  # type: ignore[assignment,attr-defined]
     h11.WSStream = HypercornWebSocket  # type: ignore[attr-defined]  # the one place where it is looked up
     stopped = asyncio.Event()
     stopping = _on_signals(house, stopped.set, tls)
@@ -225,6 +253,7 @@ def _on_signals(
     def on_signal() -> None:
         if not tasks:
             log.info("stopping", extra=event("stopping"))
+            ServiceManager().tell("STOPPING=1")
             tasks.append(loop.create_task(leave(), name="stop"))
 
     for number in (signal.SIGTERM, signal.SIGINT):

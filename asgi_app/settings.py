@@ -74,6 +74,23 @@ class Settings(BaseSettings):
     )
     max_body: int = Field(MIB, ge=1024, description="Bytes of an HTTP body, at most.")
     max_frame: int = Field(MIB, ge=1024, description="Bytes of a WebSocket message; a larger one is closed with 1009.")
+    max_connections: int = Field(10_000, ge=8, description="Connections there may be, on all wires together.")
+    connections_per_address: int = Field(
+        256, ge=4, description="Connections one address may have; this machine's own may have any number."
+    )
+    command_rate: float = Field(
+        200, ge=1, description="Commands a second one connection may send; two seconds' worth at once."
+    )
+    rest_rate: float = Field(
+        100, ge=1, description="REST commands a second from one address, other than this machine's; two seconds' worth."
+    )
+    request_timeout: float = Field(
+        10.0, ge=0.1, le=3600, description="Seconds a connection may be open without a whole request."
+    )
+    ping_interval: float = Field(
+        20.0, ge=0.1, le=3600, description="Seconds between pings of a WebSocket; one that answers none is cut."
+    )
+    socket_rooms: int = Field(100, ge=1, le=10_000, description="Rooms of Socket.IO one connection may be in.")
     slow_reader: float = Field(
         30.0, gt=0, le=3600, description="Seconds after which a connection that reads nothing is cut."
     )
@@ -84,9 +101,13 @@ class Settings(BaseSettings):
     chat_message: int = Field(256 * 1024, ge=1024, description="Bytes of a chat message, at most.")
     chat_rate: float = Field(50, gt=0, description="Messages a second one person may send; ten seconds' worth at once.")
     chat_rooms: int = Field(100, ge=1, le=10_000, description="Rooms there may be.")
+    chat_people: int = Field(10_000, ge=1, description="Names the panel remembers.")
     max_runs: int = Field(100, ge=1, le=10_000, description="Runs that may go on at the same time.")
     run_silence: float = Field(
         3600, ge=0, description="Seconds after which a run whose producer has gone counts as lost; 0 is never."
+    )
+    run_rate: float = Field(
+        20_000, ge=1, description="Log lines a second of one run; past that its producer is slowed down."
     )
     shows: Path | None = Field(None, description="Directory of your own shows; shows in the data directory by default.")
     keep_messages: int = Field(10_000, ge=100, description="Messages of each room and private thread that are kept.")

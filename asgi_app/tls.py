@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
+import time
 from pathlib import Path
 
 from asgi_app.errors import SetupError
@@ -39,6 +41,26 @@ def read_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> N
             raise SetupError(f"the key in {name} does not belong to the certificate in {cert}") from None
         raise SetupError(f"cannot use {cert} and {name}: {error.reason or error}") from None
     context.load_cert_chain(cert, key)
+
+
+def days_left(cert: Path, key: Path | None) -> float:
+    """How many days the certificate still holds, as a client would see it who trusts this one.
+
+    Raises `ssl.SSLCertVerificationError` where it holds no more, or not yet.
+    """
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    server.load_cert_chain(cert, key)
+    client.check_hostname = False
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    client.load_verify_locations(cert)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(to_client, to_server)
+    theirs = server.wrap_bio(to_server, to_client, server_side=True)
+    for side in (ours, theirs, ours):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    ends = (ours.getpeercert() or {}).get("notAfter")
+    return (ssl.cert_time_to_seconds(str(ends)) - time.time()) / 86_400
 
 
 def _try(cert: Path, key: Path | None) -> None:

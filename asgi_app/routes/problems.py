@@ -13,7 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
-from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooLarge
+from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooFast, TooLarge
 from asgi_app.journal import event
 
 log = logging.getLogger("pilotlight.routes")
@@ -42,7 +42,10 @@ def handle_problems(app: Quart) -> None:
 
     @app.errorhandler(PanelError)
     async def refused(error: PanelError) -> Response:
-        return problem_response(error.problem())
+        response = problem_response(error.problem())
+        if isinstance(error, TooFast):
+            response.headers["Retry-After"] = "1"
+        return response
 
     @app.errorhandler(HTTPException)
     async def http_error(error: HTTPException) -> Response:

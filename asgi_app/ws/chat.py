@@ -83,6 +83,7 @@ class _Connection:
         """Say what comes in; what cannot be said is told as a line that old pages show."""
         while True:
             data = await self._socket.receive()
+            await self._socket.allowance.spend_slowly()
             try:
                 await self._say(_said(parse_json(data)))
             except PanelError as error:

@@ -7,15 +7,16 @@ message unread, at which the kernel resets the connection, and the close frame i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from hypercorn.protocol.events import StreamClosed
+from hypercorn.protocol.events import Data, Event, StreamClosed
 from hypercorn.protocol.ws_stream import WebsocketBuffer, WSStream
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
 from wsproto.connection import ConnectionState
-from wsproto.events import Message, TextMessage
+from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from asgi_app.ws.wire import OFFER, Wire
 
@@ -31,6 +32,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
     """
 
     wire: Wire
+    leave: Callable[[], None] | None = None  # gives back the place that the connection has
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -63,6 +65,8 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.wire.set(False)
+        if self.leave is not None:
+            self.leave()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -130,11 +134,31 @@ class _ByteBuffer(WebsocketBuffer):
 
 
 class HypercornWebSocket(WSStream):
-    """hypercorn's WebSocket, which ends after it has said 1009."""
+    """hypercorn's WebSocket, which ends after it has said 1009, and when nobody answers its pings."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.buffer = _ByteBuffer(self.buffer.max_length)
+        self._heard = True
+
+    async def handle(self, event: Event) -> None:
+        if isinstance(event, Data):
+            self._heard = True
+        await super().handle(event)
+
+    async def _send_pings(self) -> None:
+        """As uvicorn does: whoever sends nothing, not even a pong, until the next ping is due, has gone."""
+        if self.scope["path"].startswith("/socket.io"):
+            return
+        interval = self.config.websocket_ping_interval or 0
+        while not self.closed:
+            await self.context.sleep(interval)
+            self._heard = False
+            await self._send_wsproto_event(Ping())
+            await self.context.sleep(interval)
+            if not self._heard and not self.closed:
+                await self._send_wsproto_event(CloseConnection(code=1011, reason="keepalive ping timeout"))
+                await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def _handle_events(self) -> None:
         await super()._handle_events()

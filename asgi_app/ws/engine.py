@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections import deque
@@ -21,8 +22,10 @@ from engineio.exceptions import SocketIsClosedError, UnknownPacketError
 from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from engineio.payload import Payload
 
-from asgi_app.hub import GOING_AWAY, TOO_SLOW, Coalescer
+from asgi_app.errors import PanelError
+from asgi_app.hub import GOING_AWAY, TOO_FAST, TOO_SLOW, Coalescer
 from asgi_app.journal import event
+from asgi_app.limits import Allowance, Complaints, Places
 from asgi_app.proxies import address_of
 from asgi_app.tally import Tally
 from asgi_app.ws.wire import Wire, frame, wire_of
@@ -84,6 +87,7 @@ class EngineOutbox:
         self._taken = asyncio.Event()
         self.resyncs = 0
         self.overflowed = False
+        self.too_fast = False
         self._hung_up = False
         self._released = False
 
@@ -356,8 +360,9 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
             raise
 
     async def close(self) -> None:
-        overflowed = self.handler.__self__.queue.overflowed  # the handler is a method of the connection
-        code = GOING_AWAY if self._server.leaving else TOO_SLOW if overflowed else self._code
+        queue = self.handler.__self__.queue  # the handler is a method of the connection
+        code = GOING_AWAY if self._server.leaving else TOO_SLOW if queue.overflowed else self._code
+        code = TOO_FAST if queue.too_fast else code
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.asgi_send({"type": "websocket.close", "code": code})
@@ -372,6 +377,20 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     last_ping: float | None
     connected: bool
+    client: str  # its address
+    allowance: Allowance  # of commands
+    lines: Allowance  # of what producers of runs publish
+
+    def cut_off(self) -> None:
+        """End it: it asked far too much. What waits is still sent."""
+        if not self.queue.too_fast:
+            self.queue.too_fast = True
+            self.server.tally.cut += 1
+            log.warning(
+                "cut a Socket.IO client: it went on sending far more commands than are taken",
+                extra=event("client_cut", wire="socketio", client=self.client, reason="too_fast"),
+            )
+            self.queue.hang_up()
 
     def schedule_ping(self) -> None:
         """Ping once more after the interval; a timer, where stock has a task that sleeps."""
@@ -469,9 +488,17 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         outbox: int = 256,
         coalescer: Coalescer | None = None,
         tally: Tally | None = None,
+        sessions: Places,
+        command_rate: float,
+        line_rate: float,
+        complaints: Complaints,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self._sessions = sessions
+        self._command_rate = command_rate
+        self._line_rate = line_rate
+        self.complaints = complaints
         self._async: dict[str, Any] = {**self._async, "websocket": EngineWebSocket}
         self.slow_reader = slow_reader
         self.outbox = outbox
@@ -482,8 +509,28 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
         return [*super()._cors_headers(environ), ("Vary", "Origin")]
 
+    async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
+        """A session has to have a place; one that polls has no connection of its own that would be counted."""
+        address = address_of(environ["asgi.scope"])
+        try:
+            self._sessions.check(address)
+        except PanelError as error:
+            self.tally.refused += 1
+            self.complaints.tell("socketio", address, error)
+            headers = [("Content-Type", "application/problem+json"), ("Retry-After", "5")]
+            body = json.dumps(error.problem()).encode()
+            return {"status": f"{error.status} REFUSED", "headers": headers, "response": body}
+        return await super()._handle_connect(environ, transport, jsonp_index)
+
     async def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
+        if event == "connect":
+            come = self.sockets[args[0]]
+            come.client = address_of(args[1]["asgi.scope"])
+            come.allowance = Allowance(self._command_rate)
+            come.lines = Allowance(self._line_rate)
+            self._sessions.enter(come.client)
         if event == "disconnect" and (gone := self.sockets.get(args[0])) is not None:
+            self._sessions.leave(gone.client)
             gone.queue.release()
             if not (gone.upgraded or self.leaving):
                 gone.queue.put_nowait(None)  # ends its open poll, which would stay for 45 s

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from typing import Any
 
 import pydantic_core
 from quart import Blueprint
 from quart_cors import cors_exempt
 
-from asgi_app.errors import MalformedJSON
-from asgi_app.hub import Closed, Message, Outbox
+from asgi_app.errors import MalformedJSON, TooFast
+from asgi_app.hub import TOO_FAST, Closed, Message, Outbox
 from asgi_app.models import actor, parse_json
 from asgi_app.service import Panel, Session
 from asgi_app.ws.duplex import both_ways
@@ -66,16 +68,22 @@ class _Connection:
         self._lone_frame = lone_frame
 
     async def read(self) -> None:
-        """Answer what comes, in order."""
-        while True:
-            data = await self._socket.receive()
-            try:
-                asked = parse_json(data)
-            except MalformedJSON as error:
-                reply = self._panel.refused(error).on_wire(None)
-            else:
-                reply = await answer(self._panel, self._session, asked)
-            await self._outbox.answer(Message(reply))
+        """Answer what comes, in order, to a client that keeps its measure."""
+        while not self._socket.allowance.used_up:
+            await self._outbox.answer(Message(await self._reply(await self._socket.receive())))
+        self._socket.note_cut()
+        self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
+        while True:  # until that is written
+            await self._socket.receive()
+
+    async def _reply(self, data: str | bytes) -> dict[str, Any]:
+        try:
+            asked = parse_json(data)
+        except MalformedJSON as error:
+            with contextlib.suppress(TooFast):
+                self._socket.spend()
+            return self._panel.refused(error).on_wire(None)
+        return await answer(self._panel, self._session, asked, spend=self._socket.spend)
 
     async def write(self) -> None:
         """Write the opening, then what happens and what was answered."""

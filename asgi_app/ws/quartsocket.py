@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from quart import Websocket, websocket
 from quart.asgi import ASGIWebsocketConnection
 
-from asgi_app.errors import ForeignOrigin
+from asgi_app.errors import ForeignOrigin, TooFast
 from asgi_app.hub import TOO_SLOW
 from asgi_app.journal import event
+from asgi_app.limits import Allowance, Complaints
 from asgi_app.origins import Origins
 from asgi_app.proxies import address_of
 from asgi_app.tally import Tallies
@@ -52,11 +53,13 @@ class BoundedWebsocketConnection(ASGIWebsocketConnection):
 
 @dataclass(frozen=True)
 class SocketRules:
-    """What holds for every WebSocket: whose pages may connect, and after how many seconds a slow reader is cut."""
+    """What holds for every WebSocket: whose pages may connect, when a slow reader is cut, how many commands it has."""
 
     origins: Origins
-    slow_reader: float
+    slow_reader: float  # seconds
+    command_rate: float  # commands a second
     tallies: Tallies
+    complaints: Complaints
 
 
 class Socket:
@@ -67,6 +70,8 @@ class Socket:
         self._wire = wire
         self._slow_reader = rules.slow_reader
         self._tally = rules.tallies.of(wire)
+        self._complaints = rules.complaints
+        self.allowance = Allowance(rules.command_rate)
         self.client = address_of(websocket.scope)
         self.arguments = websocket.args
         self.wire = wire_of(websocket.scope)
@@ -88,6 +93,24 @@ class Socket:
         data: str | bytes = await self._websocket.receive()
         self._tally.received += 1
         return data
+
+    def spend(self) -> None:
+        """One command of this connection's. Raises `TooFast`."""
+        try:
+            self.allowance.spend()
+        except TooFast as error:
+            self._tally.refused += 1
+            self._complaints.tell(self._wire, self.client, error)
+            raise
+
+    def note_cut(self) -> None:
+        """The connection is being ended: it asked far too much."""
+        self._tally.cut += 1
+        log.warning(
+            "cut a client of %s: it went on sending far more commands than are taken",
+            self._websocket.path,
+            extra=event("client_cut", wire=self._wire, client=self.client, reason="too_fast"),
+        )
 
     async def send(self, data: str | bytes) -> bool:
         """Send it; False when the client has gone, or took nothing for `slow_reader` seconds and has been cut."""

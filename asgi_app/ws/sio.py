@@ -17,8 +17,9 @@ import socketio
 from engineio.packet import Packet as EnginePacket
 from socketio.packet import ACK
 
-from asgi_app.errors import BadCommand, InternalError, PanelError
+from asgi_app.errors import BadCommand, InternalError, PanelError, TooFast
 from asgi_app.hub import Coalescer
+from asgi_app.limits import Complaints, Places
 from asgi_app.models import Actor, actor, as_json
 from asgi_app.origins import Origins
 from asgi_app.tally import Tally
@@ -44,11 +45,15 @@ class Part(Protocol):
 
 
 class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
-    """A class-based namespace made of parts; `via` is how its clients' doings are signed."""
+    """A class-based namespace made of parts; `via` is how its clients' doings are signed.
 
-    def __init__(self, namespace: str, via: str) -> None:
+    Where `every_line_counts`, a client that is too fast is read more slowly, and nothing is refused for it.
+    """
+
+    def __init__(self, namespace: str, via: str, *, every_line_counts: bool = False) -> None:
         super().__init__(namespace)
         self.via = via
+        self.every_line_counts = every_line_counts
         self.events: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
         self._parts: list[Part] = []
@@ -128,6 +133,10 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         outbox: int,
         coalescer: Coalescer,
         tally: Tally,
+        sessions: Places,
+        command_rate: float,
+        line_rate: float,
+        complaints: Complaints,
     ) -> None:
         def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
             scheme = environ.get("asgi.scope", {}).get("scheme", "http")
@@ -145,6 +154,10 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             outbox=outbox,
             coalescer=coalescer,
             tally=tally,
+            sessions=sessions,
+            command_rate=command_rate,
+            line_rate=line_rate,
+            complaints=complaints,
             logger=logging.getLogger("pilotlight.socketio.library"),
             engineio_logger=logging.getLogger("pilotlight.engineio.library"),
         )
@@ -166,6 +179,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         problem: dict[str, Any] | None = None
         self.eio.tally.received += 1
         try:
+            await self._spend(eio_sid, namespace)
             self._check_name(data[0], namespace)
             await super()._handle_event_internal(server, sid, eio_sid, data, namespace, id)
         except PanelError as error:
@@ -176,6 +190,23 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         if problem is not None and id is not None:
             ack = self.packet_class(ACK, namespace=namespace, id=id, data=[problem])
             await self._send_packet(eio_sid, ack)
+
+    async def _spend(self, eio_sid: str, namespace: str) -> None:
+        """One command of the connection's, on whichever namespace. Raises `TooFast`."""
+        if (connection := self.eio.sockets.get(eio_sid)) is None:
+            return
+        room = self.namespace_handlers.get(namespace)
+        if room is not None and room.every_line_counts:
+            await connection.lines.spend_slowly()
+            return
+        try:
+            connection.allowance.spend()
+        except TooFast as error:
+            self.eio.tally.refused += 1
+            self.eio.complaints.tell("socketio", connection.client, error)
+            if connection.allowance.used_up:
+                connection.cut_off()
+            raise
 
     def _check_name(self, event: Any, namespace: str) -> None:
         room = self.namespace_handlers.get(namespace)
