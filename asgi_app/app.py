@@ -205,6 +205,7 @@ class House:
             panel=self.panel,
             store=self.store,
             lag=self.heartbeat.lag,
+            connections=lambda: self.keeper.places.taken,
             socketio_clients=self.sockets.eio.by_transport,
             hardware_faults=lambda: self.driver.faults,
             throttling=throttling,

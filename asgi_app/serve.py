@@ -199,12 +199,13 @@ async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext 
     config.graceful_timeout = GRACE
     config.shutdown_timeout = GRACE
     config.keep_alive_timeout = house.settings.request_timeout
-    config.websocket_ping_interval = house.settings.ping_interval
     config.ssl_handshake_timeout = house.settings.request_timeout
     config.accesslog = None
     config.errorlog = logging.getLogger("pilotlight.hypercorn")
+    # The one place where each is looked up.
     hypercorn_run.TCPServer = partial(HypercornConnection, house.keeper)  # type: ignore[assignment,attr-defined]
-    h11.WSStream = HypercornWebSocket  # type: ignore[attr-defined]  # the one place where it is looked up
+    sockets = partial(HypercornWebSocket, ping_seconds=house.settings.ping_interval)
+    h11.WSStream = sockets  # type: ignore[assignment,attr-defined]
     stopped = asyncio.Event()
     stopping = _on_signals(house, stopped.set, tls)
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.asyncio.client import connect
 
 from asgi_app.hw.throttling import throttling
 from tests.live_client import live
@@ -118,3 +120,12 @@ def test_what_a_raspberry_pi_says_of_its_power(tmp_path: Path, text: str, true: 
 
 def test_another_board_says_nothing_of_its_power(tmp_path: Path) -> None:
     assert throttling(tmp_path / "absent") is None
+
+
+async def test_a_connection_is_counted_until_it_is_closed(panel: RunningPanel) -> None:
+    before = metrics(panel)["pilotlight_connections", ""]
+    async with live(panel), live(panel), connect(panel.socket_url("/echo")):
+        assert metrics(panel)["pilotlight_connections", ""] == before + 3
+    began = time.monotonic()
+    eventually(lambda: metrics(panel)["pilotlight_connections", ""] == before)
+    assert time.monotonic() - began < 2

@@ -35,6 +35,7 @@ class Measured:
     panel: Panel
     store: Store
     lag: Histogram
+    connections: Callable[[], int]
     socketio_clients: Callable[[], Mapping[str, int]]
     hardware_faults: Callable[[], int]
     throttling: Callable[[], dict[tuple[str, str], bool] | None]
@@ -54,6 +55,7 @@ class Meters(Collector):
         measured = self._measured
         yield _gauge("info", "The panel's version.", ["version"], {(__version__,): 1})
         yield from self._clients()
+        yield _gauge("connections", "TCP connections that are open.", [], measured.connections())
         for field, name, text in BY_WIRE:
             counts = {(wire,): getattr(tally, field) for wire, tally in measured.panel.tallies}
             yield _counter(name, text, ["wire"], counts)
@@ -95,9 +97,9 @@ def metric_routes(meters: Meters) -> Blueprint:
     return routes
 
 
-def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float]) -> Metric:
+def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
     family = GaugeMetricFamily(f"pilotlight_{name}", text, labels=labels)
-    for of, value in values.items():
+    for of, value in (values if isinstance(values, Mapping) else {(): values}).items():
         family.add_metric(of, value)
     return family
 

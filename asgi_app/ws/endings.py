@@ -7,11 +7,12 @@ message unread, at which the kernel resets the connection, and the close frame i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from hypercorn.protocol.events import Data, Event, StreamClosed
-from hypercorn.protocol.ws_stream import WebsocketBuffer, WSStream
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WebsocketBuffer, WSStream
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -136,29 +137,44 @@ class _ByteBuffer(WebsocketBuffer):
 class HypercornWebSocket(WSStream):
     """hypercorn's WebSocket, which ends after it has said 1009, and when nobody answers its pings."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, ping_seconds: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.ping_seconds = ping_seconds
         self.buffer = _ByteBuffer(self.buffer.max_length)
         self._heard = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._pinging: asyncio.Task[None] | None = None
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, Data):
             self._heard = True
         await super().handle(event)
+        if self.closed and self._timer is not None:
+            self._timer.cancel()
 
-    async def _send_pings(self) -> None:
-        """As uvicorn does: whoever sends nothing, not even a pong, until the next ping is due, has gone."""
-        if self.scope["path"].startswith("/socket.io"):
+    async def _accept(self, message: Any) -> None:
+        """The handshake is done. Engine.IO has pings of its own."""
+        await super()._accept(message)
+        if not self.scope["path"].startswith("/socket.io"):
+            self._ping_later()
+
+    def _ping_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self.ping_seconds, self._ping)
+
+    def _ping(self) -> None:
+        """By a timer: hypercorn's own pings are a task that keeps a connection for as long as one sleeps."""
+        self._pinging = asyncio.ensure_future(self._ping_or_end())
+
+    async def _ping_or_end(self) -> None:
+        if self.closed or self.state is not ASGIWebsocketState.CONNECTED:
             return
-        interval = self.config.websocket_ping_interval or 0
-        while not self.closed:
-            await self.context.sleep(interval)
+        if self._heard:  # something, at least the pong, since the last ping
             self._heard = False
             await self._send_wsproto_event(Ping())
-            await self.context.sleep(interval)
-            if not self._heard and not self.closed:
-                await self._send_wsproto_event(CloseConnection(code=1011, reason="keepalive ping timeout"))
-                await self.send(StreamClosed(stream_id=self.stream_id))
+            self._ping_later()
+            return
+        await self._send_wsproto_event(CloseConnection(code=1011, reason="keepalive ping timeout"))
+        await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def _handle_events(self) -> None:
         await super()._handle_events()
