@@ -301,7 +301,9 @@ class Door:
         if scope["type"] == "lifespan":
             await self.rooms(scope, receive, send)
             return
-        scope, send = self._proxies.seen_through(scope), with_headers(send)
+        scope = self._proxies.seen_through(scope)
+        if scope["type"] == "http":  # a WebSocket would pay for it with every message
+            send = with_headers(send)
         engine = scope["path"].startswith(ENGINE)
         if scope["type"] == "http" and not engine:
             self._rest.received += 1

@@ -27,7 +27,7 @@ def with_headers(send: Send) -> Send:
     """`send`, with the headers that keep other people's code out, where the answer has not its own."""
 
     async def send_secure(message: Any) -> None:
-        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+        if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
             there = {name.lower() for name, _ in headers}
             message = {**message, "headers": headers + [header for header in HEADERS if header[0] not in there]}

@@ -125,6 +125,7 @@ class Unit(NamedTuple):
             *(f"SupplementaryGroups={name}" for name in groups),
             "StateDirectory=pilotlight",
             "StateDirectoryMode=0700",
+            "WorkingDirectory=%S/pilotlight",  # lgpio makes a pipe there: in / it may not
             f"CapabilityBoundingSet={bind}",
             f"AmbientCapabilities={bind}",
             "ProtectHome=tmpfs" if code else "ProtectHome=yes",

@@ -121,6 +121,7 @@ def test_what_the_systems_unit_says() -> None:
     unit = settings_of(printed("--system", "--host=0.0.0.0"))
     assert unit["Type"] == ["notify"]
     assert unit["DynamicUser"] == ["yes"]
+    assert unit["WorkingDirectory"] == ["%S/pilotlight"]
     assert unit["ProtectSystem"] == ["strict"]
     assert unit["CapabilityBoundingSet"] == [""]
     assert unit["ExecStart"][0].endswith("-m asgi_app serve --host=0.0.0.0 --data=%S/pilotlight")

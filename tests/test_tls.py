@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import httpx
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from asgi_app.errors import SetupError
 from asgi_app.tls import server_context
@@ -79,26 +80,26 @@ async def test_fan_out_over_wss_is_every_step_once_and_in_order(secure: RunningP
         await connect(secure.socket_url("/live"), ssl=trusting(), compression=None, max_size=None) for _ in range(20)
     ]
     asker = await connect(secure.socket_url("/live"), ssl=trusting())
-    for socket in (*screens, asker):
-        assert "state" in json.loads(await socket.recv())
+    for screen in (*screens, asker):
+        assert "state" in json.loads(await screen.recv())
     levels = [level % 101 for level in range(1, 151)]
     for id, level in enumerate(levels):
         await asker.send(json.dumps({"do": "set_light", "id": id, "light": "led", "level": level}))
         while f'"reply":{id},' not in str(await asker.recv()):
             pass
 
-    async def shown(socket: object) -> list[int]:
+    async def shown(screen: ClientConnection) -> list[int]:
         seen: list[tuple[int, int]] = []
         while not seen or seen[-1][1] != levels[-1] or len(seen) < len(levels):
-            frame = json.loads(await asyncio.wait_for(socket.recv(), 10))  # type: ignore[attr-defined]
+            frame = json.loads(await asyncio.wait_for(screen.recv(), 10))
             seen += [(event["rev"], event["state"]["level"]) for event in frame["events"] if "state" in event]
         assert [rev for rev, _ in seen] == sorted({rev for rev, _ in seen})
         return [level for _, level in seen]
 
-    for seen in await asyncio.gather(*(shown(socket) for socket in screens)):
+    for seen in await asyncio.gather(*(shown(screen) for screen in screens)):
         assert seen == levels
-    for socket in (*screens, asker):
-        await socket.close()
+    for screen in (*screens, asker):
+        await screen.close()
 
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
@@ -110,10 +111,10 @@ async def test_a_stock_socketio_page_over_tls(secure: RunningPanel, transport: s
 
 
 async def test_echo_of_a_large_message(secure: RunningPanel) -> None:
-    async with connect(secure.socket_url("/echo"), ssl=trusting(), max_size=None) as socket:
+    async with connect(secure.socket_url("/echo"), ssl=trusting(), max_size=None) as echo:
         sent = "x" * 700_000
-        await socket.send(sent)
-        assert await socket.recv() == sent
+        await echo.send(sent)
+        assert await echo.recv() == sent
 
 
 def test_a_renewed_certificate_is_taken_at_sighup(
@@ -184,3 +185,12 @@ def test_a_key_without_a_certificate_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "--cert" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_tls_handshake_that_does_not_come_is_given_up(
+    start_panel: Callable[..., RunningPanel], tmp_path: Path, server: str
+) -> None:
+    cert, key = issue(tmp_path)
+    panel = start_panel(server=server, cert=cert, key=key, request_timeout=0.5)
+    with socket.create_connection(("127.0.0.1", panel.port), 10) as silent:
+        assert silent.recv(100) == b""
