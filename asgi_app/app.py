@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,28 @@ from quart import Quart
 
 from asgi_app import core
 from asgi_app.alone import Alone
-from asgi_app.errors import Restarting, SetupError
+from asgi_app.doors import Doorkeeper
+from asgi_app.entrance import ENGINE, refuse, whole_body, with_headers
+from asgi_app.errors import Full, PanelError, RequestTimeout, Restarting, SetupError, TooLarge, TooManyConnections
+from asgi_app.heartbeat import Heartbeat
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, choose
+from asgi_app.hw.throttling import throttling
+from asgi_app.journal import event
+from asgi_app.limits import Addresses, Complaints, Places
 from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
+from asgi_app.proxies import FORWARDED, Proxies, address_of
 from asgi_app.routes.api import api
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
 from asgi_app.routes.documents import document_api
+from asgi_app.routes.health import health_routes
 from asgi_app.routes.led import led
 from asgi_app.routes.lights import lights
+from asgi_app.routes.limits import CommandLimit, limit_commands
+from asgi_app.routes.metrics import Measured, Meters, metric_routes
 from asgi_app.routes.pages import pages
 from asgi_app.routes.problems import handle_problems
 from asgi_app.routes.quick import QuickLed
@@ -38,10 +48,11 @@ from asgi_app.service.shows import Shows
 from asgi_app.settings import Settings, read_settings
 from asgi_app.shows.score import find_shows
 from asgi_app.store import Retention, Store
+from asgi_app.tally import Tallies
 from asgi_app.ws.chat import chat_wire
 from asgi_app.ws.echo import echo
 from asgi_app.ws.live import live
-from asgi_app.ws.quartsocket import Connection
+from asgi_app.ws.quartsocket import Connection, SocketRules
 from asgi_app.ws.sio import Namespace, PanelServer
 from asgi_app.ws.sio_led import LedEvents
 from asgi_app.ws.sio_logger import LoggerEvents
@@ -49,8 +60,11 @@ from asgi_app.ws.sio_panel import PanelWords
 from asgi_app.ws.sio_producers import Workers
 from asgi_app.ws.sio_rooms import RoomEvents
 from asgi_app.ws.sio_uia import UiaEvents
+from asgi_app.ws.wire import wire_of
 
 log = logging.getLogger("pilotlight")
+
+HEALTH = "/health/"  # is answered to the very end
 
 
 def web_files() -> Path:
@@ -62,14 +76,30 @@ def web_files() -> Path:
 class House:
     """One panel with all its rooms. `app` is the ASGI application; `start` and `stop` are its lifespan.
 
-    `ready` is called once the lights are up and requests are answered.
+    `ready` is called once the lights are up and requests are answered, `alive` twice a second from then on.
     """
 
-    def __init__(self, settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ready: Callable[[], None] = lambda: None,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         self.settings = settings
         self.failure: str | None = None
         self._retention = Retention(settings.keep_messages, settings.keep_runs, settings.keep_lines)
         self.store = Store(settings.data, self._retention)
+        self.tallies = Tallies()
+        self.proxies = Proxies(settings.trusted_proxies)
+        self.complaints = Complaints()
+        self.keeper = Doorkeeper(
+            Places(settings.max_connections, settings.connections_per_address),
+            self.proxies,
+            settings.request_timeout,
+            self.tallies.of("connection"),
+            self.complaints,
+        )
         stored, storage = self._open_store()
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
@@ -80,13 +110,20 @@ class House:
             save=self.store.save,
             outbox_limit=settings.outbox,
             storage=storage,
+            tallies=self.tallies,
         )
         self.chat = Chat(
             self.panel,
             self.store,
-            ChatLimits(settings.chat_name, settings.chat_message, settings.chat_rate, settings.chat_rooms),
+            ChatLimits(
+                settings.chat_name,
+                settings.chat_message,
+                settings.chat_rate,
+                settings.chat_rooms,
+                settings.chat_people,
+            ),
         )
-        self.runs = Runs(self.panel, self.store, RunLimits(settings.max_runs, settings.run_silence))
+        self.runs = Runs(self.panel, self.store, RunLimits(settings.max_runs, settings.run_silence, settings.run_rate))
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
         first = {id: core.drive_of(light) for id, light in self.panel.state.lights.items()}
@@ -99,13 +136,19 @@ class House:
             slow_reader=settings.slow_reader,
             outbox=settings.outbox,
             coalescer=self.panel.coalescer,
+            tally=self.tallies.of("socketio"),
+            sessions=Places(settings.max_connections, settings.connections_per_address),
+            command_rate=settings.command_rate,
+            line_rate=settings.run_rate,
+            complaints=self.complaints,
         )
         self.default_namespace = Namespace("/", via="socketio")
-        self.room_events = RoomEvents(self.default_namespace)
-        self.app = self._join()
+        self.room_events = RoomEvents(self.default_namespace, settings.socket_rooms)
         self._alone = Alone()
         self._ready = ready
         self.stopped = False
+        self.heartbeat = Heartbeat(alive)
+        self.app = self._join()
 
     async def start(self) -> None:
         """Take the pins and show the first levels. Raises `SetupError`, and keeps it in `failure`."""
@@ -123,11 +166,13 @@ class House:
 
     async def _start(self) -> None:
         self.claim()
-        log.info("pins: %s (%s)", self.hardware.pins, self.hardware.why)
+        pins, why = self.hardware.pins, self.hardware.why
+        log.info("pins: %s (%s)", pins, why, extra=event("pins", pins=pins, why=why))
         if self.hardware.fix:
             log.info("for more: %s", self.hardware.fix)
         await self.driver.start(self.panel)
         self.runs.start()
+        self.heartbeat.start()
 
     async def stop(self) -> None:
         """Lights to their exit level first, then every socket closed, then the store. Stopping twice is no error."""
@@ -138,6 +183,7 @@ class House:
         self.panel.stop_asking()
         await self.driver.close()
         await self.shows.close()
+        self.heartbeat.stop()
         self.panel.end_sessions()
         self.room_events.close()
         self.runs.close()
@@ -145,11 +191,39 @@ class House:
         await asyncio.to_thread(self.store.close)
         self._alone.release()
 
+    async def not_ready(self) -> dict[str, str]:
+        """What is not ready, and why: `lights`, `store`, `panel`. Empty where everything works."""
+        missing = {}
+        offline = [light for light in self.panel.state.lights.values() if not light.online]
+        if offline:
+            missing["lights"] = "; ".join(f"{light.id} is offline: {light.reason}" for light in offline)
+        kept = self.panel.state.storage
+        if trouble := (await self.store.trouble() if kept.kept else kept.reason):
+            missing["store"] = trouble
+        if self.stopped:
+            missing["panel"] = "the panel is stopping"
+        return missing
+
+    def _measured(self) -> Measured:
+        return Measured(
+            panel=self.panel,
+            store=self.store,
+            lag=self.heartbeat.lag,
+            connections=lambda: self.keeper.places.taken,
+            socketio_clients=self.sockets.eio.by_transport,
+            hardware_faults=lambda: self.driver.faults,
+            throttling=throttling,
+        )
+
     def _open_store(self) -> tuple[dict[str, Look], Storage]:
         try:
             return self.store.open(), Storage(kept=True)
         except SetupError as error:
-            log.error("%s; levels, messages and logs are forgotten when the panel stops", error.detail)
+            log.error(
+                "%s; levels, messages and logs are forgotten when the panel stops",
+                error.detail,
+                extra=event("store_unusable", reason=error.detail),
+            )
             self.store = Store(None, self._retention)
             return self.store.open(), Storage(kept=False, reason=error.detail)
 
@@ -164,7 +238,9 @@ class House:
         quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # ask again each time (304): no page of half an upgrade
         quart.asgi_websocket_class = Connection
         light = "led" if "led" in self.settings.lights else next(iter(self.settings.lights))
-        origins = self.origins
+        rules = SocketRules(
+            self.origins, self.settings.slow_reader, self.settings.command_rate, self.tallies, self.complaints
+        )
         document_api(quart)
         handle_problems(quart)
         for blueprint in (
@@ -172,17 +248,21 @@ class House:
             api(),
             led(self.panel, light),
             lights(self.panel),
-            live(self.panel, origins, self.settings.slow_reader),
-            echo(origins, self.settings.slow_reader),
+            live(self.panel, rules),
+            echo(rules),
             chat_routes(self.panel, self.chat),
             run_routes(self.panel, self.runs),
             show_routes(self.panel, self.shows),
-            chat_wire(self.panel, self.chat, origins, self.settings.slow_reader),
+            chat_wire(self.panel, self.chat, rules),
+            health_routes(self.not_ready),
+            metric_routes(Meters(self._measured())),
         ):
             quart.register_blueprint(blueprint)
         first_words = {rule.rule.split("/")[1].lower() for rule in quart.url_map.iter_rules()}
         self.chat.reserved = frozenset(first_words - {"", "<username>"} | {"server", "socket.io"})
-        share_with(quart, origins)
+        share_with(quart, self.origins)
+        limit = CommandLimit(Addresses(self.settings.rest_rate), self.tallies.of("rest"), self.complaints)
+        limit_commands(quart, limit)
 
         @quart.while_serving
         async def lifespan() -> AsyncGenerator[None, None]:
@@ -192,7 +272,7 @@ class House:
 
         self._register_namespaces(light)
         # No startup or shutdown hook: then the lifespan goes to Quart, and there is one.
-        return Door(self, QuickLed(self.panel, light, socketio.ASGIApp(self.sockets, quart)))
+        return Door(self, QuickLed(self.panel, light, limit, socketio.ASGIApp(self.sockets, quart)))
 
     def _register_namespaces(self, light: str) -> None:
         default = self.default_namespace
@@ -201,9 +281,9 @@ class House:
         panel = Namespace("/panel", via="panel")
         panel.add(PanelWords(panel, self.panel))
         workers = Workers()
-        logger = Namespace("/running_logger", via="running_logger")
+        logger = Namespace("/running_logger", via="running_logger", every_line_counts=True)
         logger.add(LoggerEvents(logger, self.panel, self.runs, self.shows, workers))
-        uia = Namespace("/uia", via="uia")
+        uia = Namespace("/uia", via="uia", every_line_counts=True)
         uia.add(UiaEvents(uia, self.runs, workers))
         for namespace in (default, panel, logger, uia):
             self.sockets.register_namespace(namespace)
@@ -218,24 +298,61 @@ class Door:
     def __init__(self, house: House, rooms: QuickLed) -> None:
         self.house = house
         self.rooms = rooms
+        self._rest = house.tallies.of("rest")
+        self._proxies = house.proxies
+        self._forwarded = Places(house.settings.max_connections, house.settings.connections_per_address)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if not self.house.stopped or scope["type"] == "lifespan":
+        if scope["type"] == "lifespan":
             await self.rooms(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": GOING_AWAY})
-        else:
+            return
+        scope = self._proxies.seen_through(scope)
+        if scope["type"] == "http":  # a WebSocket would pay for it with every message
+            send = with_headers(send)
+        engine = scope["path"].startswith(ENGINE)
+        if scope["type"] == "http" and not engine:
+            self._rest.received += 1
+            self._rest.sent += 1
+        if self.house.stopped and not scope["path"].startswith(HEALTH):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": GOING_AWAY})
+                return
             # Nothing to read for Engine.IO: a body cut off by the end ends python-socketio's coming back for good.
-            problem = Restarting("the panel is restarting; ask again in a moment").problem()
-            body = b"" if scope["path"].startswith("/socket.io") else json.dumps(problem).encode()
-            headers = [
-                (b"content-type", b"application/problem+json"),
-                (b"content-length", str(len(body)).encode()),
-                (b"connection", b"close"),
-                (b"retry-after", b"1"),
-            ]
-            await send({"type": "http.response.start", "status": Restarting.status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            restarting = Restarting("the panel is restarting; ask again in a moment")
+            await refuse(scope, send, restarting, silent=engine)
+            return
+        try:
+            leave = self._enter(scope)
+        except (Full, TooManyConnections) as error:
+            await refuse(scope, send, error)
+            return
+        try:
+            if engine and scope["type"] == "http" and scope["method"] == "POST":
+                settings = self.house.settings
+                receive = await whole_body(receive, settings.max_frame, settings.request_timeout)
+            await self.rooms(scope, receive, send)
+        except (RequestTimeout, TooLarge) as error:
+            await refuse(scope, send, error)
+        finally:
+            if leave is not None:
+                wire = wire_of(scope)
+                if wire is not None and wire.life is not None:  # it lives on
+                    wire.at_end(leave)
+                else:
+                    leave()
+
+    def _enter(self, scope: Any) -> Callable[[], None] | None:
+        """A place for whoever comes by way of a proxy: of them the server sees the proxy's connections only."""
+        if FORWARDED not in scope:
+            return None
+        address = address_of(scope)
+        try:
+            self._forwarded.enter(address)
+        except PanelError as error:
+            self._rest.refused += 1
+            self.house.complaints.tell("proxy", address, error)
+            raise
+        return partial(self._forwarded.leave, address)
 
 
 def create_app(settings: Settings | None = None) -> Door:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from pathlib import Path
@@ -13,9 +12,11 @@ import click
 
 from asgi_app import __version__
 from asgi_app.errors import SetupError
+from asgi_app.journal import start_logging
 
 if TYPE_CHECKING:  # pydantic takes longer to load than most commands that `run` is given take to run
     from asgi_app.settings import Settings
+    from asgi_app.units import Unit
 
 OWN_FLAG = {"lights"}  # settings that only the file and the environment can say
 
@@ -78,22 +79,6 @@ def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
     )
 
 
-def _start_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("uvicorn.error").addFilter(_without_traceback)
-    for noisy in ("uvicorn", "pilotlight.socketio.library", "pilotlight.engineio.library", "pilotlight.hypercorn"):
-        logging.getLogger(noisy).setLevel(level.upper() if level == "debug" else "WARNING")
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """What a client sent wrong is a line of the log, no traceback."""
-    if record.msg == "Invalid UTF-8 sequence received from client.":
-        record.exc_info = None
-    return True
-
-
 @click.group()
 @click.version_option(__version__, prog_name="pilotlight")
 def cli() -> None:
@@ -105,7 +90,7 @@ def cli() -> None:
 def serve(config: Path | None, workers: int, **flags: Any) -> None:
     """Run the panel."""
     settings = _settings(config, flags)
-    _start_logging(settings.log_level)
+    start_logging(settings.log_level, settings.log_format)
     from asgi_app.serve import serve as run
 
     def announce(address: str) -> None:
@@ -129,6 +114,64 @@ def doctor(config: Path | None, **flags: Any) -> None:
         if finding.fix:
             click.echo(f"     try: {finding.fix}")
     sys.exit(0 if healthy else 1)
+
+
+@cli.command("exit-levels", cls=SettingsCommand)
+def exit_levels(config: Path | None, **flags: Any) -> None:
+    """Bring the lights to their exit levels, after a panel that was killed."""
+    settings = _settings(config, flags)
+    from asgi_app.exit_levels import set_exit_levels
+
+    for line in set_exit_levels(settings):
+        click.echo(line)
+
+
+@cli.group()
+def service() -> None:
+    """Run the panel for good, as a service of systemd."""
+
+
+def _unit(system: bool, config: Path | None = None, flags: dict[str, Any] | None = None) -> Unit:
+    from asgi_app.units import Unit
+
+    given = {name: value for name, value in (flags or {}).items() if value not in (None, ())}
+    settings = _settings(config, given)
+    words = [f"--config={config.resolve()}"] if config else []
+    for name, value in given.items():
+        if system and name in ("cert", "key", "data"):  # those come to it by systemd
+            continue
+        setting = getattr(settings, name)
+        said = setting.resolve() if isinstance(setting, Path) else value  # the service is started somewhere else
+        words += [f"--{name.replace('_', '-')}={one}" for one in (said if isinstance(said, tuple) else [said])]
+    return Unit(system, words, settings.port, settings.max_connections, settings.cert, settings.key)
+
+
+WHOSE = click.option("--system/--user", default=False, help="The whole machine's, or yours. [default: yours]")
+
+
+@service.command("install", cls=SettingsCommand)
+@WHOSE
+@click.option("--print", "only_print", is_flag=True, help="Show the unit; write nothing.")
+def install_service(config: Path | None, system: bool, only_print: bool, **flags: Any) -> None:
+    """Write the unit; settings that are given here are those it runs with."""
+    from asgi_app.units import install
+
+    unit = _unit(system, config, flags)
+    if only_print:
+        click.echo(unit.text(), nl=False)
+        return
+    for line in install(unit):
+        click.echo(line)
+
+
+@service.command("uninstall")
+@WHOSE
+def uninstall_service(system: bool) -> None:
+    """Stop the service and take its unit away."""
+    from asgi_app.units import Unit, uninstall
+
+    for line in uninstall(Unit(system, [], 0, 0)):
+        click.echo(line)
 
 
 @cli.command("run", context_settings={"allow_interspersed_args": False})

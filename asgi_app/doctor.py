@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import http.client
 import os
+import shutil
+import socket
+import ssl
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from asgi_app import __version__
+from asgi_app.errors import SetupError
 from asgi_app.hw.pins import Address, PinsError, board_model, choose
-from asgi_app.settings import Settings
+from asgi_app.hw.throttling import throttling
+from asgi_app.settings import MIB, Settings
+from asgi_app.tls import days_left, server_context
+
+SCARCE = 50  # MiB of disk
+RENEW_DAYS = 14
+DAY = 86_400  # seconds
 
 
 @dataclass(frozen=True)
@@ -23,7 +37,7 @@ class Finding:
 
 
 def report(settings: Settings) -> Iterator[Finding]:
-    """Look at the board, the pins, each light and the data directory. Reaches for the pins, and lets them go."""
+    """Look at the board, the pins and lights, and what the settings name. Reaches for the pins, and lets them go."""
     yield Finding(True, "version", f"{__version__} on Python {sys.version.split()[0]}")
     yield Finding(True, "board", board_model() or "not a Raspberry Pi")
     pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
@@ -37,14 +51,107 @@ def report(settings: Settings) -> Iterator[Finding]:
             yield Finding(True, "light", "simulated: no LED will shine, everything else works")
     finally:
         pins.drop()
+    yield from _power()
     for id, spec in settings.lights.items():
         yield Finding(True, f"light {id}", f"GPIO {spec.pin}, {spec.frequency} Hz, gamma {spec.gamma:g}")
-    folder = settings.data
+    yield _data(settings.data)
+    yield _port(settings)
+    if settings.cert is not None:
+        yield _certificate(settings.cert, settings.key)
+    yield from _proxies(settings)
+    yield _clock()
+
+
+def _data(data: Path) -> Finding:
+    folder = data
     while not folder.exists():
         folder = folder.parent
-    if os.access(folder, os.W_OK):
-        yield Finding(True, "data", str(settings.data))
-    else:
-        yield Finding(
-            False, "data", f"{folder} cannot be written", f"--data with a directory of yours, or chown {folder}"
+    if not os.access(folder, os.W_OK):
+        fix = f"--data with a directory of yours, or chown {folder}"
+        return Finding(False, "data", f"{folder} cannot be written", fix)
+    free = shutil.disk_usage(folder).free // MIB
+    if free < SCARCE:
+        return Finding(
+            False,
+            "data",
+            f"{data}: {free} MiB are free",
+            "make room; keep_lines and keep_messages say how much is kept",
         )
+    return Finding(True, "data", f"{data} ({free} MiB free)")
+
+
+def _port(settings: Settings) -> Finding:
+    where = f"{settings.host} port {settings.port}"
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and _is_a_panel(settings):
+            return Finding(True, "port", f"{where}: a panel is running there")
+        return Finding(False, "port", f"{where}: {error.strerror or error}", "another --port or --host")
+    return Finding(True, "port", where)
+
+
+def _is_a_panel(settings: Settings) -> bool:
+    """Whether what listens there answers as a panel does."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
+    connection = http.client.HTTPConnection(host, settings.port, timeout=2)
+    if settings.cert is not None:
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE  # it is only asked whether it is one
+        connection = http.client.HTTPSConnection(host, settings.port, timeout=2, context=trusting)
+    try:
+        connection.request("GET", "/health/live")
+        return b'"ok":true' in connection.getresponse().read(1000)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _certificate(cert: Path, key: Path | None) -> Finding:
+    try:
+        server_context(cert, key)
+        days = days_left(cert, key)
+    except SetupError as error:
+        return Finding(False, "certificate", error.detail)
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", "") or error.reason
+        return Finding(False, "certificate", f"{cert}: {reason}", "a new certificate")
+    if days < RENEW_DAYS:
+        return Finding(False, "certificate", f"{cert} ends in {days:.0f} days", "renew it, then send the panel SIGHUP")
+    return Finding(True, "certificate", f"{cert}, {days:.0f} days left")
+
+
+def _proxies(settings: Settings) -> Iterator[Finding]:
+    everybody = [name for name in settings.trusted_proxies if name.endswith("/0")]
+    if everybody:
+        says = f"{everybody[0]} is everybody: anyone can say to be anyone"
+        yield Finding(False, "proxies", says, "name the proxy's own address in trusted_proxies")
+    elif settings.trusted_proxies:
+        yield Finding(True, "proxies", f"X-Forwarded-* is believed of {', '.join(settings.trusted_proxies)}")
+
+
+def _power() -> Iterator[Finding]:
+    conditions = throttling()
+    if conditions is None:
+        return
+    now = [name for (name, when), holds in conditions.items() if holds and when == "now"]
+    before = [name for (name, when), holds in conditions.items() if holds and when == "since_boot" and name not in now]
+    fix = "a stronger power supply" if "under-voltage" in now + before else "cooling"
+    if now:
+        yield Finding(False, "power", f"now: {', '.join(now)}", fix)
+    elif before:
+        yield Finding(True, "power", f"well now; since the start there was {', '.join(before)}", fix)
+    else:
+        yield Finding(True, "power", "well")
+
+
+def _clock() -> Finding:
+    """A Raspberry Pi has no clock of its own: until the network tells it, it may be weeks behind."""
+    built = Path(__file__).stat().st_mtime
+    if time.time() < built - DAY:
+        return Finding(
+            False, "clock", f"{time.ctime()} is before this program was installed", "timedatectl set-ntp true"
+        )
+    return Finding(True, "clock", time.ctime())

@@ -92,6 +92,12 @@ class TooLarge(PanelError, ValueError):
     slug, title, status = "too-large", "This is too large", 413
 
 
+class RequestTimeout(PanelError, TimeoutError):
+    """The rest of a request did not come in time."""
+
+    slug, title, status = "request-timeout", "The request did not come in time", 408
+
+
 class NotFound(PanelError, LookupError):
     """No such path."""
 
@@ -188,6 +194,12 @@ class TooFast(PanelError):
     slug, title, status = "too-fast", "That was too fast", 429
 
 
+class TooManyConnections(PanelError, ConnectionError):
+    """One address has as many connections as it may have."""
+
+    slug, title, status = "too-many-connections", "There are too many connections from your address", 429
+
+
 # --- what was asked is right, and cannot be done now ------------------------------------------------------
 
 
@@ -195,6 +207,12 @@ class LightOffline(PanelError, ConnectionError):
     """The pin cannot be driven now; nothing was changed. `detail` says why."""
 
     slug, title, status = "light-offline", "The light is offline", 503
+
+
+class Full(PanelError, ConnectionError):
+    """The panel has as many connections as it may have."""
+
+    slug, title, status = "full", "The panel is full", 503
 
 
 class Restarting(PanelError, ConnectionError):

@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
+from asgi_app.tally import Histogram, Tally
+
 T = TypeVar("T")
 
 log = logging.getLogger("pilotlight.hub")
@@ -25,8 +27,10 @@ Deliver = Callable[[list[Any]], None]  # hands on items that come together, in o
 
 LONG_FANOUT = 0.0002  # seconds; a shorter one is no reason for the next message to wait
 LEAST_PAUSE = 0.0005  # seconds
+LEAVE_SECONDS = 0.3  # for what is being written when a connection ends
 
 GOING_AWAY = 1012  # RFC 6455 registry, "service restart": come back
+TOO_FAST = 4029  # ours, after 429: far more commands than are taken; come back, slower
 TOO_SLOW = 4008  # ours, after 408: the reader took nothing for too long; come back
 
 
@@ -95,6 +99,8 @@ class Coalescer:
 
     def __init__(self) -> None:
         self.pending: list[tuple[Deliver, Any]] = []
+        self.joined = 0  # messages that waited for others
+        self.fanouts = Histogram()
         self._free_at = 0.0
 
     def send(self, deliver: Deliver, item: Any) -> None:
@@ -123,11 +129,13 @@ class Coalescer:
             return
         began = time.perf_counter()
         pending, self.pending = self.pending, []
+        self.joined += len(pending)
         for deliver, run in itertools.groupby(pending, operator.itemgetter(0)):
             deliver([item for _, item in run])
         self._took(time.perf_counter() - began)
 
     def _took(self, seconds: float) -> None:
+        self.fanouts.note(seconds)
         if seconds > LONG_FANOUT:
             self._free_at = time.perf_counter() + max(LEAST_PAUSE, seconds / 4)
 
@@ -404,9 +412,11 @@ class Outlet:
             self._write_corked()
             self._wire.watch(None)
             self._wire = self.direct = None
-        if self._draining is not None:
-            self._draining.cancel()
-            await asyncio.wait([self._draining])
+        if self._draining is not None:  # it may be saying why the connection ends
+            _, pending = await asyncio.wait([self._draining], timeout=LEAVE_SECONDS)
+            for draining in pending:
+                draining.cancel()
+                await asyncio.wait([draining])
 
     def cork(self) -> None:
         """Gather what is sent straight to the wire until `uncork`: an event and its ack are one write."""
@@ -472,15 +482,22 @@ class Outbox(Outlet):
         "_limit",
         "_overflowed",
         "_snapshot",
+        "_tally",
         "_waiting",
         "resyncs",
     )
 
     def __init__(
-        self, snapshot: Callable[[], Message], *, limit: int = 256, coalescer: Coalescer | None = None
+        self,
+        snapshot: Callable[[], Message],
+        *,
+        limit: int = 256,
+        coalescer: Coalescer | None = None,
+        tally: Tally | None = None,
     ) -> None:
         super().__init__(coalescer)
         self._snapshot = snapshot
+        self._tally = tally or Tally()
         self._limit = limit
         self._event_bytes: Callable[[Message], bytes] = _no_bytes
         self._burst_bytes: Callable[[list[Message]], bytes] = _no_bytes
@@ -500,6 +517,7 @@ class Outbox(Outlet):
         if self._coalescer.behind(self._offer_each, message):
             return
         if (direct := self.direct) is not None:
+            self._tally.sent += 1
             direct(message.encoded(self._event_bytes))
             return
         if self._closed or (self._overflowed and message.rev):
@@ -507,6 +525,8 @@ class Outbox(Outlet):
         key: object = message.key if message.key is not None else message
         if self._waiting.pop(key, None) is None:
             self._events += 1
+        else:
+            self._tally.conflated += 1
         self._waiting[key] = message
         if self._events > self._limit:
             self._overflow()
@@ -515,6 +535,7 @@ class Outbox(Outlet):
     def offer_all(self, burst: Burst) -> None:
         """Take events that come together. Never blocks."""
         if (direct := self.direct) is not None:
+            self._tally.sent += len(burst.messages)
             direct(burst.newest(self._burst_bytes))
         else:
             self._offer_each(burst.messages)
@@ -529,6 +550,7 @@ class Outbox(Outlet):
             return
         if (direct := self.direct) is not None:
             for message in follower.messages():
+                self._tally.sent += 1
                 direct(message.encoded(self._event_bytes))
         elif self._closed is None:
             self._waiting.setdefault(follower, follower)
@@ -548,6 +570,7 @@ class Outbox(Outlet):
     def _answer_each(self, messages: list[Message]) -> None:
         for message in messages:
             if (direct := self.direct) is not None:
+                self._tally.sent += 1
                 direct(message.encoded(self._answer_bytes))
             elif self._closed is None:
                 self._answers += 1
@@ -577,6 +600,7 @@ class Outbox(Outlet):
         self._waiting.clear()
         self._events = self._answers = 0
         self._taken.ring()
+        self._tally.sent += len(messages)
         return messages
 
     def close(self, code: int, reason: str) -> None:
@@ -604,6 +628,7 @@ class Outbox(Outlet):
         self._events = 0
         self._overflowed = True
         self.resyncs += 1
+        self._tally.resyncs += 1
 
 
 def _no_bytes(message: object) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from asgi_app.journal import event
 from asgi_app.models import shown
 
 log = logging.getLogger("pilotlight.origins")
@@ -40,4 +41,9 @@ class Origins:
             return
         self._refused.add(origin)
         names = sorted(self.allowed | {origin})
-        log.warning("refused a page of origin %s; the setting cors_origins = %s would allow it", origin, names)
+        log.warning(
+            "refused a page of origin %s; the setting cors_origins = %s would allow it",
+            origin,
+            names,
+            extra=event("origin_refused", origin=origin, setting="cors_origins"),
+        )

@@ -9,21 +9,30 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import uvicorn
 import uvloop
+from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from hypercorn.protocol import h11
 
+from asgi_app import __version__
 from asgi_app.app import House
+from asgi_app.doors import HypercornConnection, UvicornConnection, more_files
 from asgi_app.errors import PanelError, SetupError
+from asgi_app.journal import event
+from asgi_app.notify import ServiceManager
 from asgi_app.settings import Settings
+from asgi_app.tls import read_certificate, server_context
 from asgi_app.ws.on_hypercorn import HypercornWebSocket
 from asgi_app.ws.on_uvicorn import PlainUvicornWebSocket, UvicornWebSocket
 
@@ -40,19 +49,31 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
     Raises `SetupError`.
     """
     refuse_more_workers(workers)
+    tls = server_context(settings.cert, settings.key) if settings.cert else None
     with contextlib.closing(listen(settings.host, settings.port, settings.slow_reader)) as listener:
+        manager = ServiceManager()
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
 
         def ready() -> None:
             settle()
-            announce(f"http://{shown}:{port}/")
+            address = f"{'https' if tls else 'http'}://{shown}:{port}/"
+            announce(address)
+            manager.tell("READY=1", f"STATUS=serves {address}")
+            log.info(
+                "Pilot Light %s serves %s",
+                __version__,
+                address,
+                extra=event("started", version=__version__, address=address, server=settings.server, pid=os.getpid()),
+            )
 
-        house = House(settings, ready=ready)
+        house = House(settings, ready=ready, alive=manager.alive)
         house.claim()
+        more_files(settings.max_connections)
         server = _uvicorn if settings.server == "uvicorn" else _hypercorn
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(server(house, listener))
+        with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout)) as runner:
+            runner.run(server(house, listener, tls))
+        log.info("stopped", extra=event("stopped"))
 
 
 def settle() -> None:
@@ -101,6 +122,19 @@ def listen(host: str, port: int, slow_reader: float) -> socket.socket:
     return listener
 
 
+class _Loop(uvloop.Loop):
+    """uvloop, which waits no longer for a TLS handshake than for a request; uvicorn leaves it at a minute."""
+
+    def __init__(self, handshake_seconds: float) -> None:
+        super().__init__()
+        self._handshake_seconds = handshake_seconds
+
+    async def create_server(self, *args: Any, **options: Any) -> Any:
+        if options.get("ssl"):
+            options.setdefault("ssl_handshake_timeout", self._handshake_seconds)
+        return await super().create_server(*args, **options)
+
+
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server, whose signals we handle."""
 
@@ -109,13 +143,16 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def _uvicorn(house: House, listener: socket.socket) -> None:
+async def _uvicorn(house: House, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     config = uvicorn.Config(
         house.app,
         loop="none",
-        http="httptools",
+        http=partial(UvicornConnection, keeper=house.keeper),  # type: ignore[arg-type]  # it is only ever called
         ws=UvicornWebSocket if house.settings.fast_path else PlainUvicornWebSocket,
         ws_max_size=house.settings.max_frame,
+        ws_ping_interval=house.settings.ping_interval,
+        ws_ping_timeout=house.settings.ping_interval,
+        timeout_keep_alive=math.ceil(house.settings.request_timeout),
         ws_per_message_deflate=False,  # doubles a connection's memory, 10 to 15 µs a delivery
         lifespan="on",
         access_log=False,
@@ -123,13 +160,14 @@ async def _uvicorn(house: House, listener: socket.socket) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
+        ssl_context_factory=(lambda config, default: tls) if tls else None,
     )
     server = _Uvicorn(config)
 
     def stop() -> None:
         server.should_exit = True
 
-    stopping = _on_signals(house, stop)
+    stopping = _on_signals(house, stop, tls)
     try:
         await server.serve(sockets=[listener])
     except SystemExit:
@@ -138,23 +176,54 @@ async def _uvicorn(house: House, listener: socket.socket) -> None:
         await stopping()
 
 
-async def _hypercorn(house: House, listener: socket.socket) -> None:
-    config = Config()
+class _Hypercorn(Config):
+    """hypercorn's configuration with a TLS context that is there already."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        super().__init__()
+        self._tls = tls
+
+    @property
+    def ssl_enabled(self) -> bool:
+        return self._tls is not None
+
+    def create_ssl_context(self) -> ssl.SSLContext | None:
+        return self._tls
+
+
+async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+    config = _Hypercorn(tls)
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
     config.websocket_max_message_size = house.settings.max_frame
     config.h11_max_incomplete_size = 64 * 1024
     config.include_server_header = False
     config.graceful_timeout = GRACE
     config.shutdown_timeout = GRACE
+    config.keep_alive_timeout = house.settings.request_timeout
+    config.ssl_handshake_timeout = house.settings.request_timeout
     config.accesslog = None
     config.errorlog = logging.getLogger("pilotlight.hypercorn")
-    h11.WSStream = HypercornWebSocket  # type: ignore[attr-defined]  # the one place where it is looked up
+    # The one place where each is looked up.
+    hypercorn_run.TCPServer = partial(HypercornConnection, house.keeper)  # type: ignore[assignment,attr-defined]
+    sockets = partial(HypercornWebSocket, ping_seconds=house.settings.ping_interval)
+    h11.WSStream = sockets  # type: ignore[assignment,attr-defined]
     stopped = asyncio.Event()
-    stopping = _on_signals(house, stopped.set)
+    stopping = _on_signals(house, stopped.set, tls)
     try:
         await hypercorn_serve(house.app, config, shutdown_trigger=stopped.wait)
     finally:
         await stopping()
+
+
+def _read_again(tls: ssl.SSLContext, settings: Settings) -> None:
+    """Take the renewed certificate; one that is no good changes nothing."""
+    assert settings.cert is not None
+    try:
+        read_certificate(tls, settings.cert, settings.key)
+    except SetupError as error:
+        log.error("%s; the certificate stays", error.detail, extra=event("certificate_refused", reason=error.detail))
+    else:
+        log.info("the certificate was read again", extra=event("certificate", file=settings.cert))
 
 
 def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -166,8 +235,13 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
         loop.default_exception_handler(context)
 
 
-def _on_signals(house: House, stop_server: Callable[[], None]) -> Callable[[], Awaitable[None]]:
-    """Have SIGTERM and SIGINT stop the house, then the server; returns what waits for that to be done."""
+def _on_signals(
+    house: House, stop_server: Callable[[], None], tls: ssl.SSLContext | None
+) -> Callable[[], Awaitable[None]]:
+    """Have SIGTERM and SIGINT stop the house, then the server; returns what waits for that to be done.
+
+    SIGHUP has the certificate read again, for new connections.
+    """
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_loop_error)
     tasks: list[asyncio.Task[None]] = []
@@ -180,11 +254,14 @@ def _on_signals(house: House, stop_server: Callable[[], None]) -> Callable[[], A
 
     def on_signal() -> None:
         if not tasks:
-            log.info("stopping")
+            log.info("stopping", extra=event("stopping"))
+            ServiceManager().tell("STOPPING=1")
             tasks.append(loop.create_task(leave(), name="stop"))
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    if tls is not None:
+        loop.add_signal_handler(signal.SIGHUP, _read_again, tls, house.settings)
 
     async def done() -> None:
         await asyncio.gather(*tasks, return_exceptions=True)

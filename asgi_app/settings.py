@@ -10,14 +10,15 @@ import os
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from asgi_app.errors import SetupError
 from asgi_app.models import LightId, LightSpec
+from asgi_app.proxies import networks
 
 PREFIX = "PILOTLIGHT_"
 MIB = 1024 * 1024
@@ -44,6 +45,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every network this machine is in.")
     port: int = Field(5000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     server: Literal["uvicorn", "hypercorn"] = Field("uvicorn", description="The ASGI server that runs the panel.")
+    cert: Path | None = Field(None, description="Certificate for https and wss, PEM, with its chain.")
+    key: Path | None = Field(None, description="Its private key, PEM; in the certificate's file by default.")
     pins: Literal["auto", "pigpio", "lgpio", "mock"] = Field("auto", description="How the pins are driven.")
     pigpio_host: str = Field(
         default_factory=lambda: os.environ.get("PIGPIO_ADDR", "localhost"),
@@ -58,13 +61,36 @@ class Settings(BaseSettings):
     )
     data: Path = Field(default_factory=default_data, description="Directory of what the panel remembers.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the log says.")
+    log_format: Literal["text", "json"] = Field("text", description="Lines for people, or a JSON object a line.")
     cors_origins: list[str] = Field(
         default_factory=list,
         description="Origins whose pages may use this panel, such as https://my.page; * for every one. "
         "REST, WebSocket and Socket.IO alike; empty: the panel's own pages only.",
     )
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses and networks of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed, "
+        "such as 127.0.0.1; empty: nobody's.",
+    )
     max_body: int = Field(MIB, ge=1024, description="Bytes of an HTTP body, at most.")
     max_frame: int = Field(MIB, ge=1024, description="Bytes of a WebSocket message; a larger one is closed with 1009.")
+    max_connections: int = Field(10_000, ge=8, description="Connections there may be, on all wires together.")
+    connections_per_address: int = Field(
+        256, ge=4, description="Connections one address may have; this machine's own may have any number."
+    )
+    command_rate: float = Field(
+        200, ge=1, description="Commands a second one connection may send; two seconds' worth at once."
+    )
+    rest_rate: float = Field(
+        100, ge=1, description="REST commands a second from one address, other than this machine's; two seconds' worth."
+    )
+    request_timeout: float = Field(
+        10.0, ge=0.1, le=3600, description="Seconds a connection may be open without a whole request."
+    )
+    ping_interval: float = Field(
+        20.0, ge=0.1, le=3600, description="Seconds between pings of a WebSocket; one that answers none is cut."
+    )
+    socket_rooms: int = Field(100, ge=1, le=10_000, description="Rooms of Socket.IO one connection may be in.")
     slow_reader: float = Field(
         30.0, gt=0, le=3600, description="Seconds after which a connection that reads nothing is cut."
     )
@@ -79,9 +105,13 @@ class Settings(BaseSettings):
     chat_message: int = Field(256 * 1024, ge=1024, description="Bytes of a chat message, at most.")
     chat_rate: float = Field(50, gt=0, description="Messages a second one person may send; ten seconds' worth at once.")
     chat_rooms: int = Field(100, ge=1, le=10_000, description="Rooms there may be.")
+    chat_people: int = Field(10_000, ge=1, description="Names the panel remembers.")
     max_runs: int = Field(100, ge=1, le=10_000, description="Runs that may go on at the same time.")
     run_silence: float = Field(
         3600, ge=0, description="Seconds after which a run whose producer has gone counts as lost; 0 is never."
+    )
+    run_rate: float = Field(
+        20_000, ge=1, description="Log lines a second of one run; past that its producer is slowed down."
     )
     shows: Path | None = Field(None, description="Directory of your own shows; shows in the data directory by default.")
     keep_messages: int = Field(10_000, ge=100, description="Messages of each room and private thread that are kept.")
@@ -99,6 +129,18 @@ class Settings(BaseSettings):
             if origin != "*" and ("://" not in origin or origin.count("/") > 2):
                 raise ValueError(f"{origin!r} is no origin; write it like https://my.page or http://192.168.0.9:8080")
         return origins
+
+    @model_validator(mode="after")
+    def _key_of_a_certificate(self) -> Self:
+        if self.key is not None and self.cert is None:
+            raise ValueError("there is a key and no cert: name the certificate with --cert")
+        return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, names: list[str]) -> list[str]:
+        networks(names)
+        return names
 
     @field_validator("lights")
     @classmethod
@@ -175,6 +217,8 @@ def _fault(fault: Any, given: dict[str, Any], file: Path | None) -> str:
     else:
         source = str(file) if file else "the defaults"
     message = fault["msg"].removeprefix("Value error, ")
+    if not name:  # two settings that do not go together
+        return f"settings: {message}"
     if fault["type"] == "extra_forbidden":
         message = _unknown(fault["loc"])
     value = "" if fault["type"] in ("missing", "extra_forbidden") else f" (got {fault['input']!r})"

@@ -47,6 +47,7 @@ class Kind:
 
 def _panel(port: int, data: Path) -> list[str]:
     flags = ["--pins", "mock", "--port", str(port), "--data", str(data), "--log-level", "warning"]
+    flags += ["--command-rate", "1000000"]  # how fast it is, not how fast it lets one client be
     return [sys.executable, "-m", "asgi_app", "serve", *flags]
 
 

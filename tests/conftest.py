@@ -36,7 +36,8 @@ def server(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def panel(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
     """A panel with simulated pins, shared by the tests of a file; each test sets the level it needs first."""
-    with RunningPanel(tmp_path_factory.mktemp("panel") / "data", server=server) as running:
+    # The tests ask faster than any hand; tests/test_limits.py has what happens to that.
+    with RunningPanel(tmp_path_factory.mktemp("panel") / "data", server=server, command_rate=1e6) as running:
         yield running
 
 

@@ -21,7 +21,7 @@ import psutil
 ROOT = Path(__file__).parent.parent
 PLAIN = "uvicorn without its fast path"
 START_SECONDS = 20  # a loaded CI machine; the panel itself needs about one
-ADDRESS = re.compile(r"Pilot Light \S+ is at (http://\S+)/")
+ADDRESS = re.compile(r"Pilot Light \S+ is at (https?://\S+)/")
 
 
 class RunningPanel:
@@ -139,10 +139,10 @@ class RunningPanel:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if 'cert' in self._settings else 'http'}://127.0.0.1:{self.port}"
 
     def socket_url(self, path: str) -> str:
-        return f"ws://127.0.0.1:{self.port}{path}"
+        return f"{self.url.replace('http', 'ws', 1)}{path}"
 
     # --- REST, for tests whose subject is another wire -----------------------------------------------------
 

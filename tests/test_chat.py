@@ -616,12 +616,11 @@ async def test_too_many_rooms(start_panel: StartPanel) -> None:
         assert len((await ada.ask("get_state"))["snapshot"]["state"]["rooms"]) == 60
 
 
-async def test_who_finds_the_panel_full_of_people_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_finds_the_panel_full_of_people_leaves_nothing_behind() -> None:
     # given a panel that knows as many people as it can
-    monkeypatch.setattr(service, "PEOPLE", 1)
     panel, store = Panel({"led": LightSpec(pin=21)}, Hardware(pins="mock", why="a test")), Store(None)
     store.open()
-    service.Chat(panel, store)
+    service.Chat(panel, store, service.ChatLimits(people=1))
 
     async def ask(session: Session, do: str, **fields: Any) -> Reply:
         return await panel.ask(session.actor, parse_command({"do": do, **fields}), session)
@@ -789,3 +788,28 @@ async def test_who_leaves_a_wire_abruptly_is_gone_from_its_rooms(panel: RunningP
 async def test_nothing_of_this_left_a_traceback(panel: RunningPanel) -> None:
     assert "Traceback" not in panel.log()
     assert [line for line in panel.output if " ERROR " in line] == []
+
+
+async def test_names_that_meant_nothing_to_anybody_make_room_for_others() -> None:
+    # given a panel that is full of names: of some who wrote to each other in private, and of many who were just there
+    panel, store = Panel({"led": LightSpec(pin=21)}, Hardware(pins="mock", why="a test")), Store(None)
+    store.open()
+    service.Chat(panel, store, service.ChatLimits(people=6))
+
+    async def say(name: str, **fields: Any) -> Reply:
+        with panel.session(Actor(name=name, via="live", given=name)) as session:
+            return await panel.ask(session.actor, parse_command({"do": "say", "msg": "hi", **fields}), session)
+
+    for number in range(4):
+        assert (await say(f"stranger {number}", room="lobby")).ok
+    assert (await say("Ada", room="lobby")).ok
+    assert (await say("Bob", to="Ada")).ok
+    # when one more comes, then there is no room at first, and then there is
+    assert (await say("Cyd", room="lobby")).status == 409
+    await store.do(lambda database: None)  # what it did about that is done
+    assert (await say("Cyd", room="lobby")).ok
+    # and the strangers are forgotten, but not those who have something to lose
+    assert (await say("Cyd", to="Ada")).ok
+    assert (await say("Cyd", to="Bob")).ok
+    assert (await say("Cyd", to="stranger 1")).status == 404
+    store.close()

@@ -16,9 +16,10 @@ import psutil
 import pytest
 
 from asgi_app.errors import InternalError, NotStored
-from asgi_app.models import ChatMessage, Look, Marks, Thread
-from asgi_app.store import SCHEMA_VERSION, Retention, Store
+from asgi_app.models import Actor, ChatMessage, Look, Marks, Run, Thread
+from asgi_app.store import SCHEMA_VERSION, Retention, Store, database
 from asgi_app.store import chat as stored
+from asgi_app.store import runs as stored_runs
 from asgi_app.store.schema import MIGRATIONS
 from tests.chat_client import Person, old, person, said
 from tests.native_words import assert_refused
@@ -154,6 +155,29 @@ async def test_old_messages_are_forgotten_and_numbers_go_on(store: Store) -> Non
     assert (await store.do(stored.rooms))["lobby"].n == 251
     [thread] = [one for one in await store.do(partial(stored.threads, person="Cleo")) if one.room]
     assert (thread.n, thread.unread) == (251, 251)
+
+
+async def test_a_long_log_is_forgotten_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given two runs that have ended, of which one is kept, with logs of 25 rows
+    monkeypatch.setattr(database, "PRUNE_ROWS", 10)
+    store = Store(tmp_path, Retention(runs=1, lines=1000))
+    store.open()
+    by = Actor(name="Ada", via="rest")
+    for at, id in enumerate(("old", "new")):
+        run = Run(id=id, name=id, kind="process", state="ended", started_at=at, ended_at=at, by=by, producer=False)
+        await store.do(partial(stored_runs.keep, run=run))
+        for first in range(0, 2500, 100):
+            await store.do(partial(stored_runs.add_lines, run=id, first=first, lines=[{"msg": "x"}] * 100))
+    # when the old ones are forgotten, then never many rows at once
+    gone = []
+    while some := await store.prune():
+        gone.append(some)
+    assert max(gone) == 10
+    assert sum(gone) == 25 + 1 + 15  # the old run and its log; of the new one, what 1000 lines follow
+    # and what is kept is the end
+    assert await store.do(partial(stored_runs.one, run="old")) is None
+    assert (await store.do(partial(stored_runs.lines, run="new", since=0, limit=1))).since == 1500
+    store.close()
 
 
 async def test_what_waits_is_told_by_its_ids(store: Store) -> None:

@@ -141,7 +141,7 @@ def test_pins_that_are_missing_a_library_are_said_and_the_panel_runs_on(start_pa
 
 
 def test_doctor_with_simulated_pins(tmp_path: Path) -> None:
-    done = run_pilotlight("doctor", "--pins=mock", f"--data={tmp_path / 'not there yet'}")
+    done = run_pilotlight("doctor", "--pins=mock", "--port=0", f"--data={tmp_path / 'not there yet'}")
     assert (done.returncode, done.stderr) == (0, "")
     for words in (__version__, "board", "mock", "simulated", "GPIO 21", "100 Hz", str(tmp_path)):
         assert words in done.stdout
@@ -155,7 +155,13 @@ def test_doctor_on_this_machine(tmp_path: Path) -> None:
 
 
 def test_doctor_with_pigpiod(pigpiod: StandIn, tmp_path: Path) -> None:
-    flags = ("--pins=pigpio", f"--pigpio-host={HOST}", f"--pigpio-port={pigpiod.port}", f"--data={tmp_path}")
+    flags = (
+        "--pins=pigpio",
+        f"--pigpio-host={HOST}",
+        f"--pigpio-port={pigpiod.port}",
+        f"--data={tmp_path}",
+        "--port=0",
+    )
     done = run_pilotlight("doctor", *flags)
     assert done.returncode == 0
     assert f"{HOST}:{pigpiod.port}" in done.stdout

@@ -14,6 +14,7 @@ import redis
 import socketio
 import uvicorn
 
+from asgi_app.limits import Complaints, Places
 from asgi_app.ws.engine import EngineServer
 from asgi_app.ws.on_uvicorn import UvicornWebSocket
 from asgi_app.ws.sio_manager import QueueingManager
@@ -36,7 +37,15 @@ class Process:
     """One of several: a server with a port of its own."""
 
     def __init__(self, broker: str) -> None:
-        self.sockets = Server(async_mode="asgi", async_handlers=False, client_manager=Shared(broker))
+        self.sockets = Server(
+            async_mode="asgi",
+            async_handlers=False,
+            client_manager=Shared(broker),
+            sessions=Places(10, 10),
+            command_rate=1e6,
+            line_rate=1e6,
+            complaints=Complaints(),
+        )
         self.sockets.on("say", self.say)
         self.sockets.on("join", self.join)
         config = uvicorn.Config(

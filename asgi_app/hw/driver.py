@@ -20,6 +20,7 @@ from asgi_app.errors import LightOffline
 from asgi_app.hw import effects
 from asgi_app.hw.pins import Pin, Pins, PinsError
 from asgi_app.hw.worker import Worker
+from asgi_app.journal import event
 from asgi_app.models import LightSpec
 
 T = TypeVar("T")
@@ -118,6 +119,7 @@ class LightDriver:
         self._wake = asyncio.Event()
         self._pushable = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self.faults = 0  # times that a light went offline
 
     # --- commands ------------------------------------------------------------------------------------------
 
@@ -283,7 +285,12 @@ class LightDriver:
             lamp.course = Course(Drive(round(level)), level, self._now())
             lamp.actual, lamp.seen = level, duty
             lamp.written = lamp.spec.duty(lamp.course.drive.level)
-            log.info("light %s was set to %.1f %% outside the panel", lamp.id, level)
+            log.info(
+                "light %s was set to %.1f %% outside the panel",
+                lamp.id,
+                level,
+                extra=event("light_outside", light=lamp.id, level=round(level, 1)),
+            )
             if self._observer is not None:
                 self._observer.light_set_outside(lamp.id, level)
 
@@ -307,7 +314,13 @@ class LightDriver:
             lamp.course = lamp.course.ended()
             lamp.actual = float(lamp.course.drive.level)
             lamp.written = lamp.seen = lamp.spec.duty(lamp.actual)
-            log.info("light %s is on GPIO %d (%s)", lamp.id, lamp.spec.pin, self._pins.name)
+            log.info(
+                "light %s is on GPIO %d (%s)",
+                lamp.id,
+                lamp.spec.pin,
+                self._pins.name,
+                extra=event("light_online", light=lamp.id, pin=lamp.spec.pin, pins=self._pins.name),
+            )
             if self._observer is not None:
                 self._observer.light_online(lamp.id)
 
@@ -336,7 +349,10 @@ class LightDriver:
 
     def _lost_one(self, lamp: _Lamp, reason: str) -> None:
         if lamp.pin is not None or lamp.reason != reason:
-            log.warning("light %s is offline: %s", lamp.id, reason)
+            log.warning(
+                "light %s is offline: %s", lamp.id, reason, extra=event("light_offline", light=lamp.id, reason=reason)
+            )
+            self.faults += 1
         lamp.pin = None
         lamp.unreported = lamp.arrives = None
         self._refuse(lamp, reason)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from asgi_app.models.base import Actor, Frozen, Strict
 
 RUN_ID = r"^[^\s/?#\x00-\x1f\x7f](?:[^/?#\x00-\x1f\x7f]{0,98}[^\s/?#\x00-\x1f\x7f])?$"
-RunId = Annotated[str, Field(pattern=RUN_ID, description="1 to 100 characters, no / ? # and no control characters.")]
+
+
+def _can_be_in_a_path(id: str) -> str:
+    if id in (".", ".."):  # clients take them out of an address (RFC 3986, 5.2.4)
+        raise ValueError("a run cannot be called . or ..")
+    return id
+
+
+RunId = Annotated[
+    str,
+    Field(pattern=RUN_ID, description="1 to 100 characters, no / ? # and no control characters; not . or ..."),
+    AfterValidator(_can_be_in_a_path),
+]
 RunName = Annotated[str, Field(min_length=1, max_length=200)]
 Kind = Literal["process", "command", "show"]
 Signal = Literal["start", "step", "continue", "pause", "stop", "get_uia"]

@@ -1,4 +1,4 @@
-"""The pages and the files they need, and the headers that keep other people's code out of them."""
+"""The pages and the files they need, and the policy that keeps other people's code out of them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,5 @@ def pages() -> Blueprint:
 async def _page(template: str, policy: str = POLICY) -> Response:
     response = Response(await render_template(template, version=__version__), content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = policy
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-cache"
     return response

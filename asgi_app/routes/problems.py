@@ -13,7 +13,8 @@ from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
-from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooLarge
+from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooFast, TooLarge
+from asgi_app.journal import event
 
 log = logging.getLogger("pilotlight.routes")
 
@@ -41,16 +42,24 @@ def handle_problems(app: Quart) -> None:
 
     @app.errorhandler(PanelError)
     async def refused(error: PanelError) -> Response:
-        return problem_response(error.problem())
+        response = problem_response(error.problem())
+        if isinstance(error, TooFast):
+            response.headers["Retry-After"] = "1"
+        return response
 
     @app.errorhandler(HTTPException)
     async def http_error(error: HTTPException) -> Response:
         return _of_http(error)
 
     @app.errorhandler(Exception)
-    async def fault(error: Exception) -> Response:
-        log.exception("%s failed", _asked().path, exc_info=error)
-        return problem_response(InternalError().problem())
+    async def failed(error: Exception) -> Response:
+        return problem_response(fault(_asked().path, error))
+
+
+def fault(path: str, error: Exception) -> dict[str, Any]:
+    """A mistake of the panel's: the log has it all, and the client the problem that says so."""
+    log.exception("%s failed", path, exc_info=error, extra=event("fault", path=path))
+    return InternalError().problem()
 
 
 def _asked() -> Request | Websocket:

@@ -10,9 +10,11 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgi_app.errors import BadLevel, MalformedJSON
+from asgi_app.errors import BadLevel, MalformedJSON, TooFast
 from asgi_app.models import SetLight, level_in_range, parse_json, text_or_integer
 from asgi_app.routes.asker import asker_of
+from asgi_app.routes.limits import CommandLimit
+from asgi_app.routes.problems import fault
 from asgi_app.service import Panel
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -24,9 +26,10 @@ NOT_PLAIN = {b"origin", b"transfer-encoding", b"expect", b"content-encoding"}
 class QuickLed:
     """An ASGI application in front of another: the plain requests for the light are answered, the others handed on."""
 
-    def __init__(self, panel: Panel, light: str, app: App) -> None:
+    def __init__(self, panel: Panel, light: str, limit: CommandLimit, app: App) -> None:
         self._panel = panel
         self._light = light
+        self._limit = limit
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -44,20 +47,32 @@ class QuickLed:
 
     async def _post(self, scope: Any, headers: dict[bytes, bytes], receive: Any, send: Any) -> None:
         event = await receive()
-        if (level := _level(event)) is not None:
-            reply = await self._panel.ask(asker_of(headers), SetLight(light=self._light, level=level))
-            if reply.problem is None:
-                await _answer(send, level)
-            else:
-                await _refuse(send, reply.problem)
+        if (level := _level(event)) is None or not self._may(scope):
+
+            async def again() -> Any:
+                nonlocal event
+                read, event = event, None
+                return read or await receive()
+
+            await self._app(scope, again, send)
             return
+        try:
+            reply = await self._panel.ask(asker_of(headers), SetLight(light=self._light, level=level))
+        except Exception as error:
+            await _refuse(send, fault("/led", error))
+            return
+        if reply.problem is None:
+            await _answer(send, level)
+        else:
+            await _refuse(send, reply.problem)
 
-        async def again() -> Any:
-            nonlocal event
-            read, event = event, None
-            return read or await receive()
-
-        await self._app(scope, again, send)
+    def _may(self, scope: Any) -> bool:
+        """Whether this command is not one too many."""
+        try:
+            self._limit.spend(scope)
+        except TooFast:
+            return False
+        return True
 
 
 def _is_small_json(headers: dict[bytes, bytes]) -> bool:

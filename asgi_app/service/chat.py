@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from asgi_app.core import chat as rules
 from asgi_app.errors import BadCommand, PanelError, TooFast, TooMany, UnknownPerson, UnknownRoom
 from asgi_app.hub import Feed, Message
+from asgi_app.limits import Bucket
 from asgi_app.models import (
     LOBBY,
     Actor,
@@ -47,19 +48,19 @@ from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 
-PEOPLE = 10_000  # names the panel remembers
 JOINED = 50  # rooms one connection may be in
 DEVICES_SHOWN = 20  # of one person
 BURST = 10.0  # seconds' worth of messages that may come at once
 
 
 class ChatLimits(NamedTuple):
-    """What people may do: characters of a name, bytes of a message, messages a second, rooms."""
+    """What people may do: characters of a name, bytes of a message, messages a second, rooms, names."""
 
     name: int = 64
     message: int = 256 * 1024
     rate: float = 50.0
     rooms: int = 100
+    people: int = 10_000
 
 
 class _Topic:
@@ -96,7 +97,8 @@ class Chat(Part):
         self._rooms: dict[str, _Topic] = {}
         self._people: dict[str, _Topic] = {}
         self._devices: dict[Session, Device] = {}
-        self._allowance: dict[str, tuple[float, float]] = {}
+        self._allowance: dict[str, Bucket] = {}
+        self._forgetting = False
         self.handlers: Handlers = {
             Say: self._say,
             Typing: self._typing,
@@ -156,10 +158,24 @@ class Chat(Part):
     def _meet(self, person: str) -> None:
         if person in self._known:
             return
-        if len(self._known) >= PEOPLE:
-            raise TooMany(f"the panel knows {PEOPLE} people, and no more fit in", field="name")
+        if len(self._known) >= self._limits.people:
+            self._forget_strangers()
+            most = self._limits.people
+            raise TooMany(f"the panel knows {most} people (setting chat_people), and no more fit in", field="name")
         self._known.add(person)
         self._store.try_to(lambda database: stored.meet(database, person))
+
+    def _forget_strangers(self) -> None:
+        """Make room: who is not here, and neither wrote nor was written to in private, is nobody's loss."""
+        if not self._forgetting:
+            self._forgetting = True
+            work = partial(stored.forget_strangers, present=frozenset(self._people))
+            self._store.do(work).add_done_callback(self._forgot)
+
+    def _forgot(self, done: asyncio.Future[set[str]]) -> None:
+        self._forgetting = False
+        if not done.cancelled() and done.exception() is None:
+            self._known -= done.result() - self._people.keys()
 
     def _tell_devices(self, person: str) -> None:
         devices = [self._devices[session] for session in self._people[person].sessions if session in self._devices]
@@ -216,15 +232,12 @@ class Chat(Part):
     def _spend(self, person: str) -> None:
         """One message of the person's allowance (a token bucket). Raises `TooFast`."""
         rate = self._limits.rate
-        most = max(rate * BURST, 1.0)
-        now = time.monotonic()
-        left, at = self._allowance.get(person, (most, now))
-        left = min(left + (now - at) * rate, most)
-        if left < 1:
+        if person not in self._allowance:
+            if len(self._allowance) > self._limits.people:
+                self._allowance.clear()
+            self._allowance[person] = Bucket(rate, rate * BURST)
+        if not self._allowance[person].take():
             raise TooFast(f"that is more than {rate:g} messages a second (setting chat_rate); wait a moment")
-        if len(self._allowance) > PEOPLE:
-            self._allowance.clear()
-        self._allowance[person] = (left - 1, now)
 
     # --- what passes ---------------------------------------------------------------------------------------
 

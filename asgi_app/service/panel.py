@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any
@@ -37,6 +37,7 @@ from asgi_app.models import (
 )
 from asgi_app.service.lights import Driver, Lights, Save
 from asgi_app.service.part import Answer, Part
+from asgi_app.tally import Tallies
 
 HISTORY = 1024  # events kept for those who come back; older than that they get a snapshot
 
@@ -57,11 +58,13 @@ class Panel:
         clock: Callable[[], float] = time.time,
         outbox_limit: int = 256,
         storage: Storage = Storage(kept=True),  # noqa: B008 - frozen
+        tallies: Tallies | None = None,
     ) -> None:
         self.epoch = uuid.uuid4().hex
         self.rev = 0
         self.state = State(lights={}, hardware=hardware, storage=storage)
         self.coalescer = Coalescer()
+        self.tallies = tallies or Tallies()
         self.channel = Channel(self.coalescer)
         self._outbox_limit = outbox_limit
         self._history: deque[Message] = deque(maxlen=HISTORY)
@@ -151,7 +154,12 @@ class Panel:
 
     def outbox(self, actor: Actor) -> Outbox:
         """What a connection of this actor has not sent yet."""
-        return Outbox(lambda: self.snapshot_message(actor), limit=self._outbox_limit, coalescer=self.coalescer)
+        return Outbox(
+            lambda: self.snapshot_message(actor),
+            limit=self._outbox_limit,
+            coalescer=self.coalescer,
+            tally=self.tallies.of(actor.via),
+        )
 
     def opening(self, actor: Actor, resume: tuple[str, int] | None) -> Message:
         """What a session starts with: the events missed, or a snapshot."""
@@ -196,6 +204,10 @@ class Panel:
     def light_online(self, id: str) -> None:
         """The pin is driven again and shows its target."""
         self._lights.came_online(id)
+
+    def sessions_by_wire(self) -> Counter[str]:
+        """How many connections follow the panel, by the wire they came on."""
+        return Counter(session.actor.via for session in self._sessions)
 
     # --- the end -------------------------------------------------------------------------------------------
 

@@ -21,8 +21,19 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from asgi_app.core import runs as rules
-from asgi_app.errors import BadCommand, NoAnswer, NoProducer, NotStored, PanelError, RunEnded, TooMany, UnknownRun
+from asgi_app.errors import (
+    BadCommand,
+    NoAnswer,
+    NoProducer,
+    NotStored,
+    PanelError,
+    RunEnded,
+    TooFast,
+    TooMany,
+    UnknownRun,
+)
 from asgi_app.hub import Feed, Message
+from asgi_app.limits import Bucket
 from asgi_app.models import (
     Actor,
     AnswerRun,
@@ -64,6 +75,8 @@ BURST = 200  # lines that are not held back for it
 CHUNK = 500  # lines in one event
 CHUNK_BYTES = 64 * 1024
 AT_ONCE = 128 * 1024  # bytes of lines told in one turn of the loop: less than a feed keeps for those who keep up
+LINES_AT_ONCE = 10.0  # seconds' worth of lines that may come at once
+MOST_OWED = 10.0  # seconds a producer may have to wait before it is refused
 UNSTORED = 5000  # lines a producer may be ahead of the store
 LINE = 16 * 1024  # characters of a line; the rest is cut
 WATCHED = 16  # runs one connection may watch
@@ -74,10 +87,11 @@ NEXT_TURN = 0.005  # seconds, for those who keep up to take what was told
 
 
 class RunLimits(NamedTuple):
-    """What runs may do: how many at once; seconds of silence after which one without a producer is lost."""
+    """What runs may do: how many at once; seconds until one without a producer is lost; log lines a second of each."""
 
     runs: int = 100
     silence: float = 3600.0
+    rate: float = 20_000.0
 
 
 class Producer(Protocol):
@@ -90,8 +104,9 @@ class Producer(Protocol):
 class LiveRun:
     """A run that has not ended, as its producer and its viewers share it."""
 
-    def __init__(self, run: Run, graph: dict[str, Any] | None, instance: str) -> None:
+    def __init__(self, run: Run, graph: dict[str, Any] | None, instance: str, rate: float) -> None:
         self.run = run
+        self.pace = Bucket(rate, rate * LINES_AT_ONCE)
         self.graph = graph
         self.instance = instance  # its id on the old wire
         self.producer: Producer | None = None
@@ -148,7 +163,7 @@ class Runs(Part):
                 orphan = rules.ended(orphan, None, "lost", clock())
                 self._lost.append(orphan)
             else:
-                self._live[run.id] = LiveRun(orphan, store.read(partial(stored.graph, run=run.id)), run.id)
+                self._live[run.id] = LiveRun(orphan, store.read(partial(stored.graph, run=run.id)), run.id, limits.rate)
             kept[run.id] = orphan
         panel.add(self, runs=rules.recent(kept))
 
@@ -267,7 +282,7 @@ class Runs(Part):
             by=actor,
             producer=False,
         )
-        live = self._live[id] = LiveRun(begun, graph or graph_before, instance or id)
+        live = self._live[id] = LiveRun(begun, graph or graph_before, instance or id, self._limits.rate)
         self._panel.commit(RunChanged(run=id, state=live.run))
         kept = self._store.try_to(partial(stored.keep, run=live.run))
         if graph is not None:
@@ -297,6 +312,8 @@ class Runs(Part):
         """As `take_lines`, but waits where the store is far behind, so that a producer cannot fill the memory."""
         self._panel.still_open()
         next = self.take_lines(live, lines, since)
+        if (wait := live.pace.wait()) > 0:
+            await asyncio.sleep(wait)
         if live.unstored > UNSTORED:
             await self.until_stored(live)
         return next
@@ -304,14 +321,18 @@ class Runs(Part):
     def take_lines(self, live: LiveRun, lines: Iterable[str | LineSent], since: int | None = None) -> int:
         """Add lines to its log, from this offset where one is given; the offset of the next line.
 
-        Raises `BadCommand` for an offset past the end, `RunEnded`.
+        Raises `BadCommand` for an offset past the end, `RunEnded`, `TooFast` for a producer that does not wait.
         """
         rules.going(live.run)
+        if live.pace.wait() > MOST_OWED:
+            rate = self._limits.rate
+            raise TooFast(f"that is far more than {rate:g} lines a second of one run (setting run_rate); wait")
         added = [self.line(line) for line in lines]
         if since is not None:
             if since > live.run.lines:
                 raise BadCommand(f"the log goes on at {live.run.lines}, not at {since}", field="from")
             added = added[live.run.lines - since :]
+        live.pace.owe(len(added))
         live.pending.extend(added)
         live.unstored += len(added)
         self._set(live, live.run.model_copy(update={"lines": live.run.lines + len(added)}))

@@ -50,6 +50,14 @@ def meet(database: sqlite3.Connection, person: str) -> None:
     database.execute("INSERT OR IGNORE INTO people VALUES (?)", (person,))
 
 
+def forget_strangers(database: sqlite3.Connection, present: frozenset[str]) -> set[str]:
+    """Forget who is not present and is in no private thread; who that was. What they said in rooms stays."""
+    gone = people(database) - present - {name for (name,) in database.execute("SELECT person FROM members")}
+    for table, column in (("people", "name"), ("marks", "person")):
+        database.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(name,) for name in gone])
+    return gone
+
+
 def rooms(database: sqlite3.Connection) -> dict[str, Room]:
     """Every room in which something was said."""
     found = database.execute("SELECT thread, n, at FROM threads WHERE thread LIKE '#%'")

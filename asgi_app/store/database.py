@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import queue
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from asgi_app.errors import InternalError, NotStored, PanelError, SetupError
+from asgi_app.journal import event
 from asgi_app.models import Look
 from asgi_app.store import chat, lights, runs
 from asgi_app.store.schema import SCHEMA_VERSION, migrate
@@ -28,6 +30,7 @@ Work = Callable[[sqlite3.Connection], Any]
 
 CLOSE_SECONDS = 1.0  # for what is left to be written
 BATCH = 256  # pieces of work in one transaction: bounds how long one waits for the others
+ROOM = 1024 * 1024  # bytes of disk; with less, the next write may fail
 PRUNE_ROWS = 2000  # at once, so that nobody waits for the retention
 
 
@@ -61,6 +64,8 @@ class Store:
         self._open = False
         self._closing = threading.Lock()
         self._complained = False
+        self.commits = 0  # transactions that changed something
+        self.failures = 0  # pieces of work that could not be written
         self._durable: bool | None = None
         self._thread: threading.Thread | None = None
         self._database: sqlite3.Connection | None = None
@@ -118,6 +123,19 @@ class Store:
         """Remember how the light is set. Returns at once; the future is done once it is written, or cannot be."""
         self._dirty[light] = look
         return self.try_to(self._keep_looks)
+
+    async def trouble(self) -> str | None:
+        """Why nothing can be stored now; None where the last write worked, there is room, and the thread answers."""
+        if self._complained:
+            return "the file could not be written"
+        if self.path is not None and shutil.disk_usage(self.path.parent).free < ROOM:
+            return f"less than {ROOM // 1024} KiB are free on the disk"
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.do(lambda database: database.execute("SELECT 1").fetchone())
+        except (NotStored, TimeoutError):
+            return "the thread that writes does not answer"
+        return None
 
     def prune(self) -> asyncio.Future[int]:
         """Forget what is older than the retention says, some of it at once; how many rows that were."""
@@ -199,6 +217,7 @@ class Store:
             raise
         if self._database.total_changes != written:  # what only read says nothing of whether it can be written
             self._recovered()
+            self.commits += 1
         return results
 
     def _recovered(self) -> None:
@@ -206,6 +225,7 @@ class Store:
         if self._complained and self._database is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._keep_looks(self._database)
+                log.warning("%s can be written again", self.path, extra=event("store_again", file=self.path))
         self._complained = False
 
     def _sync_for(self, durable: bool) -> None:
@@ -223,9 +243,13 @@ class Store:
             return InternalError()
         if not self._complained:
             log.error(
-                "%s cannot be written (%s): messages are refused, levels will not be remembered", self.path, error
+                "%s cannot be written (%s): messages are refused, levels will not be remembered",
+                self.path,
+                error,
+                extra=event("store_failed", file=self.path, reason=error),
             )
         self._complained = True
+        self.failures += 1
         return NotStored(f"the panel's file cannot be written ({error}); nothing was stored")
 
     def _answer(self, jobs: list[_Job], results: list[Any]) -> None:

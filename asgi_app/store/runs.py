@@ -13,6 +13,7 @@ from asgi_app.models import LogPage, Run
 
 log = logging.getLogger("pilotlight.store")
 
+FAR = 2**62  # over every offset, and still an integer of SQLite's
 # Two seeks a run: what reads every row of the longest log would keep everybody else waiting.
 ENDS_OF_LOGS = """
     SELECT id, (SELECT first FROM log WHERE run = id ORDER BY first LIMIT 1),
@@ -94,7 +95,10 @@ def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> Log
 
 
 def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int:
-    """Forget ended runs that `runs` newer ones follow, and lines that `lines` newer ones follow; how many rows."""
+    """Forget ended runs that `runs` newer ones follow, and lines that `lines` newer ones follow.
+
+    About `most` rows at once; how many it were.
+    """
     old = [
         id
         for (id,) in database.execute(
@@ -102,14 +106,22 @@ def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int
         )
     ]
     gone = 0
-    for id in old[:most]:
-        gone += database.execute("DELETE FROM log WHERE run = ?", (id,)).rowcount
+    for id in old:
+        gone += _forget_lines(database, id, FAR, most - gone)
+        if gone >= most:
+            return gone
         gone += database.execute("DELETE FROM runs WHERE id = ?", (id,)).rowcount
     for id, oldest, end in database.execute(ENDS_OF_LOGS).fetchall():
-        if oldest is not None and end - oldest > lines:
-            forget = "DELETE FROM log WHERE run = ? AND first < ? AND first + count <= ?"
-            gone += database.execute(forget, (id, end - lines, end - lines)).rowcount
+        if oldest is not None and end - oldest > lines and gone < most:
+            gone += _forget_lines(database, id, end - lines, most - gone)
     return gone
+
+
+def _forget_lines(database: sqlite3.Connection, run: str, before: int, most: int) -> int:
+    """Delete the rows whose lines are all before this offset, the oldest first, so many at once; how many."""
+    oldest = "SELECT first FROM log WHERE run = ? AND first + count <= ? ORDER BY first LIMIT ?"
+    forget = f"DELETE FROM log WHERE run = ? AND first IN ({oldest})"
+    return database.execute(forget, (run, run, before, most)).rowcount
 
 
 def _run(text: str) -> Run | None:

@@ -18,11 +18,10 @@ from quart_cors import cors_exempt
 from asgi_app.errors import BadCommand, NotStored, PanelError, TooFast, UnknownPerson
 from asgi_app.hub import Closed, Message, Outbox
 from asgi_app.models import LOBBY, Actor, ChatMessage, Marks, Say, Thread, actor, as_json, parse_json
-from asgi_app.origins import Origins
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
 from asgi_app.ws.duplex import both_ways
-from asgi_app.ws.quartsocket import Socket
+from asgi_app.ws.quartsocket import Socket, SocketRules
 
 POLICY = 1008  # RFC 6455, 7.4.1: this name will not do
 WAIT = 0.1  # seconds; an old client cannot retry, so one that is too fast is read more slowly
@@ -30,14 +29,14 @@ PAGE = 20  # stored messages that are loaded at once: at 256 KiB each, 5 MiB
 REST_SECONDS = 2.0  # to say what somebody had sent before leaving
 
 
-def chat_wire(panel: Panel, chat: Chat, origins: Origins, slow_reader: float) -> Blueprint:
+def chat_wire(panel: Panel, chat: Chat, rules: SocketRules) -> Blueprint:
     """The route of `/<username>`."""
     routes = Blueprint("chat_wire", __name__)
 
     @routes.websocket("/<username>")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def chat_socket(username: str) -> None:
-        socket = await Socket.accept(origins, slow_reader)
+        socket = await Socket.accept(rules, "chat")
         try:
             name = chat.check_name(username)
         except PanelError as error:
@@ -86,6 +85,7 @@ class _Connection:
         """Say what comes in; what cannot be said is told as a line that old pages show."""
         while True:
             data = await self._socket.receive()
+            await self._socket.allowance.spend_slowly()
             try:
                 await self._say(_said(parse_json(data)))
             except PanelError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 import types
@@ -23,7 +24,12 @@ from engineio.exceptions import SocketIsClosedError, UnknownPacketError
 from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from engineio.payload import Payload
 
-from asgi_app.hub import GOING_AWAY, TOO_SLOW, Coalescer, Outlet
+from asgi_app.errors import PanelError
+from asgi_app.hub import GOING_AWAY, TOO_FAST, TOO_SLOW, Coalescer, Outlet
+from asgi_app.journal import event
+from asgi_app.limits import Allowance, Complaints, Places
+from asgi_app.proxies import address_of
+from asgi_app.tally import Tally
 from asgi_app.ws.frames import frame
 from asgi_app.ws.wire import Wire, live_on, wire_of
 
@@ -92,11 +98,14 @@ class EngineOutbox(Outlet):
         "is_over",
         "overflowed",
         "resyncs",
+        "tally",
+        "too_fast",
     )
 
-    def __init__(self, limit: int, coalescer: Coalescer | None = None) -> None:
+    def __init__(self, limit: int, coalescer: Coalescer | None = None, tally: Tally | None = None) -> None:
         super().__init__(coalescer)
         self._limit = limit
+        self.tally = tally or Tally()
         self._waiting: dict[object, Packet | Packets | None] = {}
         self._unfolded: list[Packet] = []  # the next one last
         self._events = 0
@@ -106,6 +115,7 @@ class EngineOutbox(Outlet):
         self.resyncs = 0
         self.overflowed = False
         self.is_over = False
+        self.too_fast = False
         self._hung_up = False
         self._released = False
 
@@ -123,6 +133,7 @@ class EngineOutbox(Outlet):
         if self._coalescer.behind(self._offer_each, (key, packet)):
             return
         if (direct := self.direct) is not None:
+            self.tally.sent += 1
             direct(framed(packet))
             return
         if self._stale:
@@ -130,12 +141,15 @@ class EngineOutbox(Outlet):
         mark: object = ("event", key) if len(self._waiting) >= CONFLATE_FROM else ("event", key, object())
         if self._waiting.pop(mark, None) is None:
             self._events += 1
+        else:
+            self.tally.conflated += 1
         self._waiting[mark] = packet
         if self._events > self._limit:
             self._waiting = {mark: kept for mark, kept in self._waiting.items() if not isinstance(mark, tuple)}
             self._events = 0
             self._stale = True
             self.resyncs += 1
+            self.tally.resyncs += 1
         self._stir()
 
     def due(self, source: object, packets: Packets) -> None:
@@ -144,6 +158,7 @@ class EngineOutbox(Outlet):
             return
         if (direct := self.direct) is not None:
             for packet in packets():
+                self.tally.sent += 1
                 direct(framed(packet))
             return
         self._waiting.setdefault(source, packets)
@@ -157,12 +172,14 @@ class EngineOutbox(Outlet):
         if self._coalescer.behind(self._tell_each, packets):
             return
         if (direct := self.direct) is not None:
+            self.tally.sent += 1
             for packet in packets:
                 direct(framed(packet))
             return
         size = sum(len(packet.data) for packet in packets)
         if len(self._waiting) + len(packets) > self._limit * TELL_FACTOR or self._bytes > TELL_BYTES:
             self.overflowed = True
+            self.tally.cut += 1
             self._waiting.clear()
             self._events = self._bytes = 0
             self.put_nowait(None)
@@ -208,6 +225,7 @@ class EngineOutbox(Outlet):
         if packet is not None and self._coalescer.behind(self._put_each, packet):
             return
         if packet is not None and packet.packet_type != CLOSE and (direct := self.direct) is not None:
+            self.tally.sent += 1
             direct(framed(packet))
             return
         self._waiting[object()] = packet
@@ -258,9 +276,11 @@ class EngineOutbox(Outlet):
             self._taken.ring()
             waiting = self._waiting.pop(mark)
             if not callable(waiting):
+                self.tally.sent += 1
                 return waiting
             self._unfolded = waiting()[::-1]
         self._taken.ring()
+        self.tally.sent += 1
         return self._unfolded.pop()
 
     def next_to_send(self) -> Packet | None:
@@ -328,7 +348,7 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
             message: str | bytes = await (super().wait() if self.wire is None else self.wire.receive())
             if isinstance(message, bytes) or message[:1] in PACKET_TYPES:
                 return message
-            log.info("dropped a message that is no Engine.IO packet")
+            log.debug("dropped a message that is no Engine.IO packet")
 
     async def send(self, message: str | bytes) -> None:
         if self.wire is not None and self.wire.open:
@@ -339,7 +359,13 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
                 await super().send(message)
         except TimeoutError:
             self._code = TOO_SLOW
-            log.warning("cut a Socket.IO client: it read nothing for %g s", self._server.slow_reader)
+            self._server.tally.cut += 1
+            connection: EngineSocket = self.handler.__self__  # the handler is a method of the connection
+            log.warning(
+                "cut a Socket.IO client: it read nothing for %g s",
+                self._server.slow_reader,
+                extra=event("client_cut", wire="socketio", client=connection.client, reason="slow_reader"),
+            )
             if self.wire is not None:
                 self.wire.end()
             elif self._task is not None:
@@ -347,8 +373,9 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
             raise
 
     async def close(self) -> None:
-        overflowed = self.handler.__self__.queue.overflowed  # the handler is a method of the connection
-        code = GOING_AWAY if self._server.leaving else TOO_SLOW if overflowed else self._code
+        queue = self.handler.__self__.queue  # the handler is a method of the connection
+        code = GOING_AWAY if self._server.leaving else TOO_SLOW if queue.overflowed else self._code
+        code = TOO_FAST if queue.too_fast else code
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.asgi_send({"type": "websocket.close", "code": code})
@@ -363,6 +390,20 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     last_ping: float | None
     connected: bool
+    client: str  # its address
+    allowance: Allowance  # of commands
+    lines: Allowance  # of what producers of runs publish
+
+    def cut_off(self) -> None:
+        """End it: it asked far too much. What waits is still sent."""
+        if not self.queue.too_fast:
+            self.queue.too_fast = True
+            self.server.tally.cut += 1
+            log.warning(
+                "cut a Socket.IO client: it went on sending far more commands than are taken",
+                extra=event("client_cut", wire="socketio", client=self.client, reason="too_fast"),
+            )
+            self.queue.hang_up()
 
     def schedule_ping(self) -> None:
         """The client is there: ping it again after the interval."""
@@ -505,22 +546,54 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         slow_reader: float = 30.0,
         outbox: int = 256,
         coalescer: Coalescer | None = None,
+        tally: Tally | None = None,
+        sessions: Places,
+        command_rate: float,
+        line_rate: float,
+        complaints: Complaints,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self._sessions = sessions
+        self._command_rate = command_rate
+        self._line_rate = line_rate
+        self.complaints = complaints
         self._async: dict[str, Any] = {**self._async, "websocket": EngineWebSocket}
         self.slow_reader = slow_reader
         self.outbox = outbox
         self.coalescer = coalescer or Coalescer()
         self.heart = Heart(self.ping_interval, self.ping_timeout)
+        self.tally = tally or Tally()
         self.leaving = False
 
     def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
         return [*super()._cors_headers(environ), ("Vary", "Origin")]
 
+    async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
+        """A session has to have a place; one that polls has no connection of its own that would be counted."""
+        address = address_of(environ["asgi.scope"])
+        try:
+            self._sessions.check(address)
+        except PanelError as error:
+            self.tally.refused += 1
+            self.complaints.tell("socketio", address, error)
+            headers = [("Content-Type", "application/problem+json"), ("Retry-After", "5")]
+            body = json.dumps(error.problem()).encode()
+            return {"status": f"{error.status} REFUSED", "headers": headers, "response": body}
+        return await super()._handle_connect(environ, transport, jsonp_index)
+
     async def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
+        if event == "connect":
+            come = self.sockets[args[0]]
+            come.client = address_of(args[1]["asgi.scope"])
+            come.allowance = Allowance(self._command_rate)
+            come.lines = Allowance(self._line_rate)
+            self._sessions.enter(come.client)
         if event == "disconnect" and (gone := self.sockets.get(args[0])) is not None:
+            self._sessions.leave(gone.client)
             gone.queue.release()
+            if not (gone.upgraded or self.leaving):
+                gone.queue.put_nowait(None)  # ends its open poll, which would stay for 45 s
         return await super()._trigger_event(event, *args, **kwargs)
 
     async def _service_task(self) -> None:
@@ -536,7 +609,12 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             stopped.cancel()
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
-        return EngineOutbox(self.outbox, self.coalescer)
+        return EngineOutbox(self.outbox, self.coalescer, self.tally)
+
+    def by_transport(self) -> dict[str, int]:
+        """How many clients are connected, by the transport that they use now."""
+        upgraded = sum(bool(connection.upgraded) for connection in self.sockets.values())
+        return {"polling": len(self.sockets) - upgraded, "websocket": upgraded}
 
     async def leave(self) -> None:
         """End every connection so that its client comes back by itself: WebSockets with 1012, polls with an error.

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 import pydantic_core
 from quart import Blueprint, websocket
 from quart_cors import cors_exempt
 
-from asgi_app.errors import MalformedJSON
-from asgi_app.hub import Closed, Message, Outbox
+from asgi_app.errors import MalformedJSON, TooFast
+from asgi_app.hub import TOO_FAST, Closed, Message, Outbox
 from asgi_app.models import Actor, actor, parse_json
-from asgi_app.origins import Origins
 from asgi_app.service import Panel, Session
 from asgi_app.ws.frames import frame
 from asgi_app.ws.native import answer, latest, resume_from
-from asgi_app.ws.quartsocket import Socket
+from asgi_app.ws.quartsocket import Socket, SocketRules
 
 FRAME = 256 * 1024  # characters of events that stand in one frame; many clients take no more than 1 MiB
 
 
-def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
-    """The route of `/live`; a connection that takes nothing for `slow_reader` seconds is cut."""
+def live(panel: Panel, rules: SocketRules) -> Blueprint:
+    """The route of `/live`."""
     routes = Blueprint("live", __name__)
 
     framing = _Framing(panel.epoch)
@@ -27,7 +29,7 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
     @routes.websocket("/live")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def live_socket() -> None:
-        socket = await Socket.accept(origins, slow_reader)
+        socket = await Socket.accept(rules, "live")
         arguments, headers = websocket.args, websocket.headers
         who = actor(arguments.get("name"), headers.get("User-Agent"), "live")
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
@@ -61,24 +63,29 @@ class _Connection:
         self._opening: Message | None = None
 
     async def live(self) -> None:
-        """Answer what comes, in order; what happens is written meanwhile."""
+        """Answer what comes, in order, to a client that keeps its measure; what happens is written meanwhile."""
         with self._panel.session(self._who, resume=self._resume, outbox=self._outbox) as session:
             self._opening = session.opening
             self._outbox.attach(self._drain, self._socket.wire)
             try:
-                while True:
-                    await self._answer(session, await self._socket.receive())
+                while not self._socket.allowance.used_up:
+                    reply = await self._reply(session, await self._socket.receive())
+                    await self._outbox.answer(Message(reply))
+                self._socket.note_cut()
+                self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
+                while True:  # until that is written
+                    await self._socket.receive()
             finally:
                 await self._outbox.detach()
 
-    async def _answer(self, session: Session, data: str | bytes) -> None:
+    async def _reply(self, session: Session, data: str | bytes) -> dict[str, Any]:
         try:
             asked = parse_json(data)
         except MalformedJSON as error:
-            reply = self._panel.refused(error).on_wire(None)
-        else:
-            reply = await answer(self._panel, session, asked)
-        await self._outbox.answer(Message(reply))
+            with contextlib.suppress(TooFast):
+                self._socket.spend()
+            return self._panel.refused(error).on_wire(None)
+        return await answer(self._panel, session, asked, spend=self._socket.spend)
 
     async def _drain(self) -> None:
         """Write what waits: the opening, then what happens and what was answered."""

@@ -6,6 +6,7 @@ The same on `ws /live` and on the Socket.IO namespace `/panel`; only the envelop
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from asgi_app.errors import BadCommand, PanelError
@@ -14,13 +15,19 @@ from asgi_app.models import parse_command
 from asgi_app.service import Panel, Session
 
 
-async def answer(panel: Panel, session: Session, asked: Any) -> dict[str, Any]:
-    """The reply to what a client asked on this session, whatever it is; never raises a `PanelError`."""
+async def answer(
+    panel: Panel, session: Session, asked: Any, *, spend: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """The reply to what a client asked on this session, whatever it is; never raises a `PanelError`.
+
+    `spend` raises `TooFast` where this is one command too many.
+    """
     id = asked.get("id") if isinstance(asked, dict) else None
     try:
         if not isinstance(id, (str, int, float, type(None))) or (isinstance(id, float) and not math.isfinite(id)):
             id = None
             raise BadCommand("id is a number or a string; it comes back in the reply", field="id")
+        spend()
         command = parse_command(asked)
     except PanelError as error:
         return panel.refused(error).on_wire(id)

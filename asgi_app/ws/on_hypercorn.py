@@ -1,16 +1,18 @@
 """hypercorn's WebSocket, mended where it does not end a connection.
 
 A message that is too big is closed with 1009 (RFC 6455, 7.4.1); hypercorn says so, and then leaves the connection open.
+And its pings are a task a connection, which keeps a closed one until it has slept.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from hypercorn.protocol.events import StreamClosed
-from hypercorn.protocol.ws_stream import WebsocketBuffer, WSStream
+from hypercorn.protocol.events import Data, Event, StreamClosed
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WebsocketBuffer, WSStream
 from wsproto.connection import ConnectionState
-from wsproto.events import Message, TextMessage
+from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 
 class _ByteBuffer(WebsocketBuffer):
@@ -23,11 +25,46 @@ class _ByteBuffer(WebsocketBuffer):
 
 
 class HypercornWebSocket(WSStream):
-    """hypercorn's WebSocket, which ends after it has said 1009."""
+    """hypercorn's WebSocket, which ends after it has said 1009, and when nobody answers its pings."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, ping_seconds: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.ping_seconds = ping_seconds
         self.buffer = _ByteBuffer(self.buffer.max_length)
+        self._heard = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._pinging: asyncio.Task[None] | None = None
+
+    async def handle(self, event: Event) -> None:
+        if isinstance(event, Data):
+            self._heard = True
+        await super().handle(event)
+        if self.closed and self._timer is not None:
+            self._timer.cancel()
+
+    async def _accept(self, message: Any) -> None:
+        """The handshake is done. Engine.IO has pings of its own."""
+        await super()._accept(message)
+        if not self.scope["path"].startswith("/socket.io"):
+            self._ping_later()
+
+    def _ping_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self.ping_seconds, self._ping)
+
+    def _ping(self) -> None:
+        """By a timer: hypercorn's own pings are a task that keeps a connection for as long as one sleeps."""
+        self._pinging = asyncio.ensure_future(self._ping_or_end())
+
+    async def _ping_or_end(self) -> None:
+        if self.closed or self.state is not ASGIWebsocketState.CONNECTED:
+            return
+        if self._heard:  # something, at least the pong, since the last ping
+            self._heard = False
+            await self._send_wsproto_event(Ping())
+            self._ping_later()
+            return
+        await self._send_wsproto_event(CloseConnection(code=1011, reason="keepalive ping timeout"))
+        await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def _handle_events(self) -> None:
         await super()._handle_events()

@@ -13,6 +13,7 @@ import asyncio
 import contextvars
 import logging
 import random
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -52,6 +53,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
 
     after: Frames | None = None  # once the handshake is done
     early = b""  # what came before that
+    leave: Callable[[], None] | None = None  # gives back the place that the connection has
 
     def data_received(self, data: bytes) -> None:
         if self.handshake_initiated:
@@ -72,12 +74,20 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         )
         if not self.writable.is_set():
             self.after.pause_writing()
+        if self.leave is not None:
+            self.after.wire.at_end(self.leave)
         self.transport.set_protocol(self.after)
         self.connections.discard(self)
         if self.offers_wire:
             self.scope["extensions"][OFFER] = self.after.wire  # type: ignore[assignment]
         if self.early:
             self.after.data_received(self.early)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """There was no handshake."""
+        super().connection_lost(exc)
+        if self.leave is not None:
+            self.leave()
 
     async def run_asgi(self) -> None:
         """The application's call; what the connection lives on with is a task of its own, without any of this."""
@@ -355,3 +365,4 @@ class Frames(asyncio.Protocol):
         self._stop_pinging()
         self._stop_waiting()
         self._go_on()
+        self.wire.lost()

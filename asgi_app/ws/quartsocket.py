@@ -11,14 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quart import websocket
 from quart.asgi import ASGIWebsocketConnection
 
-from asgi_app.errors import ForeignOrigin
+from asgi_app.errors import ForeignOrigin, TooFast
 from asgi_app.hub import TOO_SLOW
+from asgi_app.journal import event
+from asgi_app.limits import Allowance, Complaints
 from asgi_app.origins import Origins
+from asgi_app.proxies import address_of
+from asgi_app.tally import Tallies
 from asgi_app.ws.frames import FAULT, NORMAL, frame
 from asgi_app.ws.wire import Gone, Life, live_on, wire_of
 
@@ -82,29 +87,58 @@ class _Messages:
         return text if text is not None else event.get("bytes") or b""
 
 
+@dataclass(frozen=True)
+class SocketRules:
+    """What holds for every WebSocket: whose pages may connect, when a slow reader is cut, how many commands it has."""
+
+    origins: Origins
+    slow_reader: float  # seconds
+    command_rate: float  # commands a second
+    tallies: Tallies
+    complaints: Complaints
+
+
 class Socket:
     """An accepted WebSocket, which is cut when it is not read. It has nothing of the request that it came with."""
 
-    __slots__ = ("_ended", "_messages", "_path", "_reading", "_send", "_slow_reader", "wire")
+    __slots__ = (
+        "_complaints",
+        "_ended",
+        "_messages",
+        "_name",
+        "_path",
+        "_reading",
+        "_send",
+        "_slow_reader",
+        "_tally",
+        "allowance",
+        "client",
+        "wire",
+    )
 
-    def __init__(self, connection: Connection, path: str, slow_reader: float) -> None:
+    def __init__(self, connection: Connection, path: str, wire: str, rules: SocketRules) -> None:
         self.wire = wire_of(connection.scope)
         self._send = connection.asgi_send if self.wire is None else self.wire.send
         self._messages = _Messages(connection.receive) if self.wire is None else None
         self._path = path
-        self._slow_reader = slow_reader
+        self._name = wire
+        self._slow_reader = rules.slow_reader
+        self._tally = rules.tallies.of(wire)
+        self._complaints = rules.complaints
+        self.allowance = Allowance(rules.command_rate)
+        self.client = address_of(connection.scope)
         self._reading: asyncio.Task[Any] | None = None
         self._ended = False
 
     @classmethod
-    async def accept(cls, origins: Origins, slow_reader: float) -> Socket:
+    async def accept(cls, rules: SocketRules, wire: str) -> Socket:
         """Accept the current request's WebSocket, or refuse its origin (403). Raises `ForeignOrigin`."""
         headers = websocket.headers
         origin = headers.get("Origin")
-        if not origins.allows(origin, scheme=websocket.scheme, host=headers.get("Host")):
-            raise ForeignOrigin(origins.refusal(origin))
+        if not rules.origins.allows(origin, scheme=websocket.scheme, host=headers.get("Host")):
+            raise ForeignOrigin(rules.origins.refusal(origin))
         await websocket.accept()
-        return cls(_connection(), websocket.path, slow_reader)
+        return cls(_connection(), websocket.path, wire, rules)
 
     def live(self, life: Life) -> None:
         """What the connection does from now on; the route returns after this, and the request ends."""
@@ -125,8 +159,11 @@ class Socket:
 
     async def receive(self) -> str | bytes:
         """The next message. Raises `Gone`, also once the connection was closed from here."""
-        if self.wire is not None:
-            return await self.wire.receive()
+        data = await (self._next() if self.wire is None else self.wire.receive())
+        self._tally.received += 1
+        return data
+
+    async def _next(self) -> str | bytes:
         if self._ended:
             raise Gone
         assert self._messages is not None
@@ -140,6 +177,24 @@ class Socket:
         finally:
             self._reading = None
 
+    def spend(self) -> None:
+        """One command of this connection's. Raises `TooFast`."""
+        try:
+            self.allowance.spend()
+        except TooFast as error:
+            self._tally.refused += 1
+            self._complaints.tell(self._name, self.client, error)
+            raise
+
+    def note_cut(self) -> None:
+        """The connection is being ended: it asked far too much."""
+        self._tally.cut += 1
+        log.warning(
+            "cut a client of %s: it went on sending far more commands than are taken",
+            self._path,
+            extra=event("client_cut", wire=self._name, client=self.client, reason="too_fast"),
+        )
+
     async def send(self, data: str | bytes) -> bool:
         """Send it; False when the client has gone, or took nothing for `slow_reader` seconds and has been cut."""
         if self.wire is not None and self.wire.open:
@@ -149,7 +204,13 @@ class Socket:
             async with asyncio.timeout(self._slow_reader):
                 await self._send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
         except TimeoutError:
-            log.warning("cut a client of %s: it read nothing for %g s", self._path, self._slow_reader)
+            self._tally.cut += 1
+            log.warning(
+                "cut a client of %s: it read nothing for %g s",
+                self._path,
+                self._slow_reader,
+                extra=event("client_cut", wire=self._name, client=self.client, reason="slow_reader"),
+            )
             await self.close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
             return False
         except (OSError, RuntimeError):  # uvicorn's ways of saying that the connection is closed by now

@@ -16,11 +16,13 @@ from typing import Any, Protocol
 import socketio
 from engineio.packet import Packet as EnginePacket
 
-from asgi_app.errors import BadCommand, InternalError, PanelError
+from asgi_app.errors import BadCommand, InternalError, PanelError, TooFast
 from asgi_app.hub import Coalescer
+from asgi_app.limits import Complaints, Places
 from asgi_app.models import Actor, actor, as_json
 from asgi_app.origins import Origins
-from asgi_app.ws.engine import EngineOutbox, EngineServer, Packets
+from asgi_app.tally import Tally
+from asgi_app.ws.engine import EngineOutbox, EngineServer, EngineSocket, Packets
 from asgi_app.ws.sio_manager import QueueingManager
 from asgi_app.ws.sio_packets import StrictPacket, ack_packets, event_packets, plain_event
 
@@ -45,11 +47,15 @@ class Part(Protocol):
 
 
 class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
-    """A class-based namespace made of parts; `via` is how its clients' doings are signed."""
+    """A class-based namespace made of parts; `via` is how its clients' doings are signed.
 
-    def __init__(self, namespace: str, via: str) -> None:
+    Where `every_line_counts`, a client that is too fast is read more slowly, and nothing is refused for it.
+    """
+
+    def __init__(self, namespace: str, via: str, *, every_line_counts: bool = False) -> None:
         super().__init__(namespace)
         self.via = via
+        self.every_line_counts = every_line_counts
         self.events: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
         self._parts: list[Part] = []
@@ -120,7 +126,18 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
     """python-socketio's server, which answers everything and starts a namespace after its CONNECT packet."""
 
     def __init__(
-        self, origins: Origins, *, max_frame: int, slow_reader: float, outbox: int, coalescer: Coalescer
+        self,
+        origins: Origins,
+        *,
+        max_frame: int,
+        slow_reader: float,
+        outbox: int,
+        coalescer: Coalescer,
+        tally: Tally,
+        sessions: Places,
+        command_rate: float,
+        line_rate: float,
+        complaints: Complaints,
     ) -> None:
         def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
             scheme = environ.get("asgi.scope", {}).get("scheme", "http")
@@ -137,6 +154,11 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             slow_reader=slow_reader,
             outbox=outbox,
             coalescer=coalescer,
+            tally=tally,
+            sessions=sessions,
+            command_rate=command_rate,
+            line_rate=line_rate,
+            complaints=complaints,
             logger=logging.getLogger("pilotlight.socketio.library"),
             engineio_logger=logging.getLogger("pilotlight.engineio.library"),
         )
@@ -161,21 +183,41 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         if sid is None or not self.manager.is_connected(sid, namespace):
             return
+        connection: EngineSocket = self.eio.sockets[eio_sid]
+        room: Namespace = self.namespace_handlers[namespace]
+        self.eio.tally.received += 1
         try:
-            answer = await self._handler(namespace, data[0])(sid, *data[1:])
+            if room.every_line_counts:
+                await connection.lines.spend_slowly()
+            else:
+                self._spend(connection)
+            answer = await self._handler(room, data[0])(sid, *data[1:])
         except PanelError as error:
             answer = error.problem()
         except Exception:
             log.exception("the handler of %s on %s failed", as_json(data[0]), namespace)
             answer = InternalError().problem()
-        if id is not None and (connection := self.eio.sockets.get(eio_sid)) is not None:
+        if id is not None:
             await connection.queue.answer(ack_packets(namespace, id, answer))
 
-    def _handler(self, namespace: str, event: Any) -> Handler:
+    def _spend(self, connection: EngineSocket) -> None:
+        """One command of the connection's, on whichever namespace. Raises `TooFast`."""
+        try:
+            connection.allowance.spend()
+        except TooFast as error:
+            self.eio.tally.refused += 1
+            self.eio.complaints.tell("socketio", connection.client, error)
+            if connection.allowance.used_up:
+                connection.cut_off()
+            raise
+
+    def _handler(self, room: Namespace, event: Any) -> Handler:
         """Who handles the event. Raises `BadCommand`, also for names like connect, which clients may send as well."""
-        events: dict[str, Handler] = self.namespace_handlers[namespace].events
+        events = room.events
         if not isinstance(event, str) or event not in events:
-            raise BadCommand(f"no event {as_json(event)} on {namespace}; there is {', '.join(events)}", field="event")
+            raise BadCommand(
+                f"no event {as_json(event)} on {room.namespace}; there is {', '.join(events)}", field="event"
+            )
         return events[event]
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
@@ -186,5 +228,5 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             else:
                 await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-            log.info("dropped a packet that is no Socket.IO: %s", error)
+            log.debug("dropped a packet that is no Socket.IO: %s", error)
             self._binary_packet.pop(eio_sid, None)

@@ -77,12 +77,16 @@ class LedEvents:
         """To every page, each of them: an old page shows every step, as long as it keeps up."""
         packets = [self._packet(message) for message in messages]
         joined = b"".join(map(framed, packets))
+        straight = 0
         for page in self._pages.values():
             if (direct := page.direct) is not None:
                 direct(joined)
+                straight += 1
             else:
                 for packet in packets:
                     page.offer(PAGE, packet)
+        if straight:
+            page.tally.sent += straight * len(packets)  # one tally for all of them
 
     def _packet(self, message: Message) -> Packet:
         """`led {"level": N}` for the light in the message."""

@@ -36,12 +36,16 @@ class _Room:
         if self._queues is None:
             self._queues = self._find()
         joined = b"".join(framed(packet) for packets in events for packet in packets)
+        straight = 0
         for queue in self._queues:
             if (direct := queue.direct) is not None:
                 direct(joined)
+                straight += 1
             else:
                 for packets in events:
                     queue.tell(packets)
+        if straight:
+            self._queues[0].tally.sent += straight * len(events)  # one tally for all of them
 
 
 class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio has no type hints

@@ -17,7 +17,6 @@ from asgi_app.models import as_json, refusal
 from asgi_app.ws.sio import Handler, Namespace
 
 SERVER_EVENT_SECONDS = 10.0
-ROOMS = 100  # that one connection may be in
 Act = Callable[[str, int, Any], Awaitable[None]]
 
 
@@ -45,8 +44,9 @@ class RoomSaying(BaseModel):
 class RoomEvents:
     """The events of the lab, on a namespace."""
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace, most_rooms: int) -> None:
         self._namespace = namespace
+        self._most_rooms = most_rooms
         self._counts: dict[str, int] = {}
         self._leaving: set[str] = set()
         self._heartbeat: asyncio.Task[None] | None = None
@@ -101,8 +101,10 @@ class RoomEvents:
     async def _join(self, sid: str, count: int, name: RoomName) -> None:
         if name.room != sid and self._is_own_room(name.room):
             raise BadCommand(f"{name.room} is another client's own room; send to it instead", field="room")
-        if len(self._namespace.rooms(sid)) > ROOMS:
-            raise BadCommand(f"you are in {ROOMS} rooms; leave one first", field="room")
+        if len(self._namespace.rooms(sid)) > self._most_rooms:
+            raise BadCommand(
+                f"you are in {self._most_rooms} rooms (setting socket_rooms); leave one first", field="room"
+            )
         await self._namespace.enter_room(sid, name.room)
         await self._tell_rooms(sid, count)
 

@@ -82,7 +82,7 @@ class Wire:
     that is set before the ASGI call returns is what the connection lives on with.
     """
 
-    __slots__ = ("_arrivals", "_changed", "life", "open", "send", "write")
+    __slots__ = ("_arrivals", "_changed", "_ends", "life", "open", "send", "write")
 
     def __init__(
         self, write: Callable[[bytes], object], arrivals: Arrivals, send: Callable[[Any], Awaitable[None]]
@@ -93,6 +93,16 @@ class Wire:
         self.life: Life | None = None
         self._arrivals = arrivals
         self._changed: Callable[[], None] | None = None
+        self._ends: list[Callable[[], None]] = []
+
+    def at_end(self, done: Callable[[], None]) -> None:
+        """Call this once the connection is lost."""
+        self._ends.append(done)
+
+    def lost(self) -> None:
+        """For the server's protocol: the connection is."""
+        while self._ends:
+            self._ends.pop()()
 
     def watch(self, changed: Callable[[], None] | None) -> None:
         """Call this after every change of `open`."""

@@ -1,0 +1,157 @@
+"""The servers' connections: counted, refused where there are too many, and ended where no request comes.
+
+A connection that has its place holds it until it is closed, also when it has become a WebSocket. One that is refused is
+told so in HTTP, as the answer to its request, which may be an upgrade.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hypercorn.asyncio.tcp_server import TCPServer
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from asgi_app.errors import PanelError
+from asgi_app.limits import Complaints, Places
+from asgi_app.proxies import Proxies, address_of
+from asgi_app.tally import Tally
+from asgi_app.ws.on_uvicorn import UvicornWebSocket
+
+REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: what is unread would reset it
+
+
+@dataclass(frozen=True)
+class Doorkeeper:
+    """Who gets in: the places, and how many seconds a request may take to come."""
+
+    places: Places
+    proxies: Proxies
+    seconds: float
+    tally: Tally
+    complaints: Complaints
+
+    def admit(self, address: str) -> Callable[[], None]:
+        """A place for a connection from this address; what gives it back. Raises as `Places.check`."""
+        try:
+            self.places.enter(address, many=self.proxies.trusts(address))
+        except PanelError as error:
+            self.tally.refused += 1
+            self.complaints.tell("connection", address, error)
+            raise
+        return lambda: self.places.leave(address)
+
+
+def refusal(error: PanelError) -> bytes:
+    """The refusal as a whole HTTP/1.1 response, which ends the connection."""
+    body = json.dumps(error.problem()).encode()
+    head = (
+        f"HTTP/1.1 {error.status} Refused\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\nretry-after: 5\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class UvicornConnection(HttpToolsProtocol):
+    """uvicorn's connection, which has to have a place, and to send a whole request within some seconds."""
+
+    def __init__(self, *args: Any, keeper: Doorkeeper, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._keeper = keeper
+        self._leave: Callable[[], None] | None = None
+        self._refused: PanelError | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        try:
+            self._leave = self._keeper.admit(address_of({"client": self.client}))
+        except PanelError as error:
+            self._refused = error
+        self._hurry(self._keeper.seconds if self._refused is None else REFUSED_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused is None:
+            super().data_received(data)
+        elif not self.transport.is_closing():
+            self.transport.write(refusal(self._refused))
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._hurry(self._keeper.seconds)
+
+    def on_headers_complete(self) -> None:
+        self._no_hurry()
+        super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        upgraded = self.transport.get_protocol()
+        if isinstance(upgraded, UvicornWebSocket) and self._leave is not None:
+            upgraded.leave, self._leave = self._leave, None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._no_hurry()
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
+        super().connection_lost(exc)
+
+    def _hurry(self, seconds: float) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(seconds, self.transport.close)
+
+    def _no_hurry(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class HypercornConnection(TCPServer):
+    """hypercorn's connection, which has to have a place; hypercorn itself ends one that sends no whole request."""
+
+    def __init__(self, keeper: Doorkeeper, *args: Any) -> None:
+        super().__init__(*args)
+        self._keeper = keeper
+
+    async def run(self) -> None:
+        """Serve the connection to its end, where it has a place."""
+        peer = self.writer.get_extra_info("peername")
+        try:
+            leave = self._keeper.admit(address_of({"client": peer}))
+        except PanelError as error:
+            await self._refuse(error)
+            return
+        try:
+            await super().run()
+        finally:
+            leave()
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()  # nobody is there any more: it would hold the place until its time is over
+
+    async def _refuse(self, error: PanelError) -> None:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(REFUSED_SECONDS):
+                if await self.reader.read(2**16):
+                    self.writer.write(refusal(error))
+                    await self.writer.drain()
+        self.writer.close()
+
+
+def more_files(connections: int) -> None:
+    """Let the process have a file for each connection, and some for itself, as far as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 256
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # a sandbox that allows no change of it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,48 @@
+"""`/health/live` and `/health/ready`: what a service manager or a load balancer asks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from pydantic import BaseModel, Field
+from quart import Blueprint, Response
+from quart_schema import document_response, tag
+
+from asgi_app.routes.answers import json_answer
+
+HEALTH = ["Health"]
+
+
+class Health(BaseModel):
+    """Whether it is well, and what is not."""
+
+    ok: bool
+    not_ready: dict[str, str] = Field({}, description="What is not ready (lights, store, panel), and why.")
+
+
+def health_routes(not_ready: Callable[[], Awaitable[dict[str, str]]]) -> Blueprint:
+    """The routes of `/health`; `not_ready` says what is not, and why."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/health/live")
+    @document_response(Health)
+    @tag(HEALTH)
+    async def get_live() -> Response:
+        """Whether the process answers at all."""
+        return _fresh(json_answer(Health(ok=True)))
+
+    @routes.get("/health/ready")
+    @document_response(Health)
+    @document_response(Health, 503)
+    @tag(HEALTH)
+    async def get_ready() -> Response:
+        """Whether everything works: the lights are taken, the store can be written, the panel is not stopping."""
+        missing = await not_ready()
+        return _fresh(json_answer(Health(ok=not missing, not_ready=missing), 503 if missing else 200))
+
+    return routes
+
+
+def _fresh(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,122 @@
+"""`/metrics`: what the panel counts, in Prometheus' text format. It is put together when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from quart import Blueprint, Response
+from quart_schema import hide
+
+from asgi_app import __version__
+from asgi_app.service import Panel
+from asgi_app.store import Store
+from asgi_app.tally import Histogram
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BY_WIRE = (
+    ("received", "messages_received", "Messages from clients."),
+    ("sent", "messages_sent", "Messages to clients, each recipient counted."),
+    ("conflated", "events_conflated", "Unsent events that a newer one replaced."),
+    ("resyncs", "resyncs", "Clients that were too far behind and got one snapshot instead."),
+    ("cut", "connections_cut", "Connections that the panel ended: they read nothing, or asked far too much."),
+    ("refused", "refused", "Commands and connections over a limit."),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Where the numbers come from."""
+
+    panel: Panel
+    store: Store
+    lag: Histogram
+    connections: Callable[[], int]
+    socketio_clients: Callable[[], Mapping[str, int]]
+    hardware_faults: Callable[[], int]
+    throttling: Callable[[], dict[tuple[str, str], bool] | None]
+
+
+class Meters(Collector):
+    """Reads the panel's plain counts as Prometheus' metrics, at the moment of a scrape."""
+
+    def __init__(self, measured: Measured) -> None:
+        self._measured = measured
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+        ProcessCollector(registry=self.registry)
+
+    def collect(self) -> Iterable[Metric]:
+        """Every metric, as it is now."""
+        measured = self._measured
+        yield _gauge("info", "The panel's version.", ["version"], {(__version__,): 1})
+        yield from self._clients()
+        yield _gauge("connections", "TCP connections that are open.", [], measured.connections())
+        for field, name, text in BY_WIRE:
+            counts = {(wire,): getattr(tally, field) for wire, tally in measured.panel.tallies}
+            yield _counter(name, text, ["wire"], counts)
+        coalescer = measured.panel.coalescer
+        yield _counter("messages_coalesced", "Messages that waited for others, to be one write.", [], coalescer.joined)
+        yield _histogram("fanout_seconds", "Handing one change to all who get it.", coalescer.fanouts)
+        yield _histogram("loop_lag_seconds", "How late the event loop is.", measured.lag)
+        yield from self._hardware()
+        yield _counter("store_commits", "Transactions that changed the file.", [], measured.store.commits)
+        yield _counter("store_failures", "Writes that failed.", [], measured.store.failures)
+
+    def _clients(self) -> Iterable[Metric]:
+        measured = self._measured
+        sessions = measured.panel.sessions_by_wire()
+        clients = {(wire,): sessions[wire] for wire in ("live", "panel", "chat")}
+        clients |= {(f"socketio_{transport}",): count for transport, count in measured.socketio_clients().items()}
+        yield _gauge("clients", "Clients that are connected.", ["transport"], clients)
+
+    def _hardware(self) -> Iterable[Metric]:
+        measured = self._measured
+        online = {(id,): light.online for id, light in measured.panel.state.lights.items()}
+        yield _gauge("light_online", "Whether the pin can be driven.", ["light"], online)
+        yield _counter("hardware_faults", "Times that a light went offline.", [], measured.hardware_faults())
+        if (conditions := measured.throttling()) is not None:
+            yield _gauge("throttled", "What slows this Raspberry Pi down.", ["condition", "when"], conditions)
+
+
+def metric_routes(meters: Meters) -> Blueprint:
+    """The route of `/metrics`."""
+    routes = Blueprint("metrics", __name__)
+
+    @routes.get("/metrics")
+    @hide
+    async def get_metrics() -> Response:
+        response = Response(generate_latest(meters.registry), content_type=CONTENT_TYPE)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return routes
+
+
+def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
+    family = GaugeMetricFamily(f"pilotlight_{name}", text, labels=labels)
+    for of, value in (values if isinstance(values, Mapping) else {(): values}).items():
+        family.add_metric(of, value)
+    return family
+
+
+def _counter(name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
+    family = CounterMetricFamily(f"pilotlight_{name}", text, labels=labels)
+    for of, value in (values if isinstance(values, Mapping) else {(): values}).items():
+        family.add_metric(of, value)
+    return family
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    family = HistogramMetricFamily(f"pilotlight_{name}", text)
+    buckets: list[tuple[str, float]] = []
+    below = 0
+    for bound, count in zip([*map(str, histogram.bounds), "+Inf"], histogram.counts, strict=True):
+        below += count
+        buckets.append((bound, below))
+    family.add_metric([], buckets, histogram.total)
+    return family

@@ -1,0 +1,75 @@
+"""TLS: the certificate and the key that two settings name, and what is wrong with them in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import time
+from pathlib import Path
+
+from asgi_app.errors import SetupError
+
+
+def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
+    """A context for the panel's listener: TLS 1.2 and newer, HTTP/1.1. The key may be in the certificate's file.
+
+    Raises `SetupError` that names the file and what is wrong with it.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    read_certificate(context, cert, key)
+    return context
+
+
+def read_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> None:
+    """Have new connections use what is in the files now. Raises `SetupError`; then the context is as it was."""
+    certificate = _text(cert, "cert")
+    if "-----BEGIN CERTIFICATE-----" not in certificate:
+        raise SetupError(f"{cert} (setting cert) has no certificate in it: a PEM file is needed")
+    name, setting = (cert, "cert") if key is None else (key, "key")
+    private = certificate if key is None else _text(key, "key")
+    if "PRIVATE KEY-----" not in private:
+        wanted = "name the file that has it with --key" if key is None else "a PEM file is needed"
+        raise SetupError(f"{name} (setting {setting}) has no private key in it: {wanted}")
+    if "ENCRYPTED" in private:
+        raise SetupError(f"{name} (setting {setting}) is encrypted, and nobody is there to type its password")
+    try:
+        _try(cert, key)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise SetupError(f"the key in {name} does not belong to the certificate in {cert}") from None
+        raise SetupError(f"cannot use {cert} and {name}: {error.reason or error}") from None
+    context.load_cert_chain(cert, key)
+
+
+def days_left(cert: Path, key: Path | None) -> float:
+    """How many days the certificate still holds, as a client would see it who trusts this one.
+
+    Raises `ssl.SSLCertVerificationError` where it holds no more, or not yet.
+    """
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    server.load_cert_chain(cert, key)
+    client.check_hostname = False
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    client.load_verify_locations(cert)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(to_client, to_server)
+    theirs = server.wrap_bio(to_server, to_client, server_side=True)
+    for side in (ours, theirs, ours):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    ends = (ours.getpeercert() or {}).get("notAfter")
+    return (ssl.cert_time_to_seconds(str(ends)) - time.time()) / 86_400
+
+
+def _try(cert: Path, key: Path | None) -> None:
+    """Raises `ssl.SSLError` where the two do not fit; in a context of its own, since half of it would stay."""
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+
+
+def _text(file: Path, setting: str) -> str:
+    try:
+        return file.read_text(errors="replace")
+    except OSError as error:
+        raise SetupError(f"cannot read {file} (setting {setting}): {error.strerror}") from None
