@@ -13,14 +13,17 @@ import socketio
 from quart import Quart
 
 from asgi_app import core
+from asgi_app.access import SCOPE, Access, Audit, Hosts, Keys
 from asgi_app.alone import Alone
-from asgi_app.errors import Restarting, SetupError
+from asgi_app.errors import PanelError, Restarting, SetupError, WrongHost
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, choose
 from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
+from asgi_app.routes.access import access_routes
 from asgi_app.routes.api import api
+from asgi_app.routes.asker import admit
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
 from asgi_app.routes.documents import document_api
@@ -65,9 +68,14 @@ class House:
     def __init__(self, settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
         self.failure: str | None = None
-        self._retention = Retention(settings.keep_messages, settings.keep_runs, settings.keep_lines)
+        self._retention = Retention(
+            settings.keep_messages, settings.keep_runs, settings.keep_lines, settings.keep_audit
+        )
         self.store = Store(settings.data, self._retention)
         stored, storage = self._open_store()
+        self.origins = Origins(settings.cors_origins)
+        self.hosts = Hosts(settings.hosts)
+        self.access = Access(settings, self._open_keys(), self.origins, Audit(self.store))
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
         self.panel = Panel(
@@ -77,6 +85,7 @@ class House:
             save=self.store.save,
             outbox_limit=settings.outbox,
             storage=storage,
+            gate=self.access,
         )
         self.chat = Chat(
             self.panel,
@@ -84,12 +93,12 @@ class House:
             ChatLimits(settings.chat_name, settings.chat_message, settings.chat_rate, settings.chat_rooms),
         )
         self.runs = Runs(self.panel, self.store, RunLimits(settings.max_runs, settings.run_silence))
+        self.access.check_name = self.chat.check_name
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
         first = {id: core.drive_of(light) for id, light in self.panel.state.lights.items()}
         self.driver = LightDriver(pins, settings.lights, first)
         self.panel.attach(self.driver)
-        self.origins = Origins(settings.cors_origins)
         self.sockets = PanelServer(
             self.origins,
             max_frame=settings.max_frame,
@@ -125,6 +134,7 @@ class House:
             log.info("for more: %s", self.hardware.fix)
         await self.driver.start(self.panel)
         self.runs.start()
+        self.access.start()
 
     async def stop(self) -> None:
         """Lights to their exit level first, then every socket closed, then the store. Stopping twice is no error."""
@@ -139,6 +149,7 @@ class House:
         self.room_events.close()
         self.runs.close()
         await self.sockets.eio.leave()
+        self.access.close()
         await asyncio.to_thread(self.store.close)
         self._alone.release()
 
@@ -149,6 +160,15 @@ class House:
             log.error("%s; levels, messages and logs are forgotten when the panel stops", error.detail)
             self.store = Store(None, self._retention)
             return self.store.open(), Storage(kept=False, reason=error.detail)
+
+    def _open_keys(self) -> Keys:
+        keys = Keys(self.settings.data)
+        try:
+            keys.open()
+        except SetupError as error:
+            log.warning("%s; this start has a PIN of its own, and forgets tokens and names at its end", error.detail)
+            keys = Keys(None)
+        return keys
 
     def _join(self) -> Door:
         web = web_files()
@@ -166,6 +186,7 @@ class House:
         handle_problems(quart)
         for blueprint in (
             pages(),
+            access_routes(self.access),
             api(),
             led(self.panel, light),
             lights(self.panel),
@@ -180,6 +201,7 @@ class House:
         first_words = {rule.rule.split("/")[1].lower() for rule in quart.url_map.iter_rules()}
         self.chat.reserved = frozenset(first_words - {"", "<username>"} | {"server", "socket.io"})
         share_with(quart, origins)
+        admit(quart)
 
         @quart.while_serving
         async def lifespan() -> AsyncGenerator[None, None]:
@@ -217,22 +239,42 @@ class Door:
         self.rooms = rooms
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if not self.house.stopped or scope["type"] == "lifespan":
+        if scope["type"] == "lifespan":
+            await self.rooms(scope, receive, send)
+            return
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+        if not self.house.hosts.allows(host):
+            await _refuse(WrongHost(self.house.hosts.refusal(host)), scope, send)
+        elif not self.house.stopped:
+            scope[SCOPE] = self.house.access
             await self.rooms(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": GOING_AWAY})
         else:
             # Nothing to read for Engine.IO: a body cut off by the end ends python-socketio's coming back for good.
-            problem = Restarting("the panel is restarting; ask again in a moment").problem()
-            body = b"" if scope["path"].startswith("/socket.io") else json.dumps(problem).encode()
-            headers = [
-                (b"content-type", b"application/problem+json"),
-                (b"content-length", str(len(body)).encode()),
-                (b"connection", b"close"),
-                (b"retry-after", b"1"),
-            ]
-            await send({"type": "http.response.start", "status": Restarting.status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            error = Restarting("the panel is restarting; ask again in a moment")
+            await _refuse(error, scope, send, [(b"retry-after", b"1")], silent=scope["path"].startswith("/socket.io"))
+
+
+async def _refuse(
+    error: PanelError, scope: Any, send: Any, more: list[tuple[bytes, bytes]] | None = None, *, silent: bool = False
+) -> None:
+    """Answer before anything else has seen the request."""
+    body = b"" if silent else json.dumps(error.problem()).encode()
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+        *(more or []),
+    ]
+    kind = "http.response"
+    if scope["type"] == "websocket":
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        kind = "websocket.http.response"
+    await send({"type": f"{kind}.start", "status": error.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})
 
 
 def create_app(settings: Settings | None = None) -> Door:

@@ -33,8 +33,8 @@ BACKLOG = 2048
 SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 
 
-def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] = print) -> None:
-    """Run the panel until SIGTERM or SIGINT; `announce` is told its address once it listens.
+def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], None] = lambda url, pin: None) -> None:
+    """Run the panel until SIGTERM or SIGINT; `announce` is told its address and its PIN once it listens.
 
     Raises `SetupError`.
     """
@@ -45,7 +45,7 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
 
         def ready() -> None:
             settle()
-            announce(f"http://{shown}:{port}/")
+            announce(f"http://{shown}:{port}/", house.access.keys.secrets.pin)
 
         house = House(settings, ready=ready)
         house.claim()

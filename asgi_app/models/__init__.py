@@ -1,5 +1,6 @@
 """The words of the panel: lights, people, runs, commands, events, replies, as pydantic models; one file a noun."""
 
+from asgi_app.models.access import PANEL, STRANGER, Identity, Proof, Role, RoleName
 from asgi_app.models.base import (
     Actor,
     Frozen,
@@ -115,6 +116,8 @@ from asgi_app.models.wire import (
 __all__ = [
     "COMMAND",
     "LOBBY",
+    "PANEL",
+    "STRANGER",
     "Actor",
     "AnswerRun",
     "AnyCommand",
@@ -135,6 +138,7 @@ __all__ = [
     "GetThreads",
     "Hardware",
     "HowToStart",
+    "Identity",
     "JoinRoom",
     "Kind",
     "LeaveRoom",
@@ -163,7 +167,10 @@ __all__ = [
     "PersonChanged",
     "Ping",
     "Progress",
+    "Proof",
     "Reply",
+    "Role",
+    "RoleName",
     "Room",
     "RoomChanged",
     "Run",

@@ -56,6 +56,26 @@ class Driver(Protocol):
         """Have the pin do this; returns once the hardware took it. Raises `LightOffline`, nothing changed."""
 
 
+class Gate(Protocol):
+    """Who may do what."""
+
+    def check(self, actor: Actor, command: AnyCommand) -> None:
+        """Raises a `PanelError` where the actor may not do this."""
+
+    def done(self, actor: Actor, command: AnyCommand) -> None:
+        """The command was done."""
+
+
+class OpenGate:
+    """Everybody may do everything."""
+
+    def check(self, actor: Actor, command: AnyCommand) -> None:
+        pass
+
+    def done(self, actor: Actor, command: AnyCommand) -> None:
+        pass
+
+
 Handlers = Mapping[type[BaseModel], Callable[[Actor, Any, "Session | None"], Awaitable[Answer]]]
 
 
@@ -93,7 +113,7 @@ class _Asked:
 
 
 class Panel:
-    """One panel: its state, its lights, and everybody who watches.
+    """One panel: its state, its lights, and everybody who watches. `gate` says who may do what.
 
     `save(light, look)` keeps a change for the next start; it must not block, and the reply waits for its future.
     """
@@ -108,6 +128,7 @@ class Panel:
         clock: Callable[[], float] = time.time,
         outbox_limit: int = 256,
         storage: Storage = Storage(kept=True),  # noqa: B008 - frozen
+        gate: Gate = OpenGate(),  # noqa: B008 - it knows nothing
     ) -> None:
         stored = stored or {}
         now = clock()
@@ -117,6 +138,7 @@ class Panel:
         self.state = State(lights=lights, hardware=hardware, storage=storage)
         self.coalescer = Coalescer()
         self.channel = Channel(self.coalescer)
+        self._gate = gate
         self._driver: Driver | None = None
         self._save = save
         self._clock = clock
@@ -155,6 +177,12 @@ class Panel:
     async def perform(self, actor: Actor, command: AnyCommand, session: Session | None = None) -> Reply:
         """As `ask`, but a refusal is raised."""
         self.still_open()
+        self._gate.check(actor, command)
+        reply = await self._perform(actor, command, session)
+        self._gate.done(actor, command)
+        return reply
+
+    async def _perform(self, actor: Actor, command: AnyCommand, session: Session | None) -> Reply:
         match command:
             case SetLight() | UndoLight():
                 return await self._through_lane(actor, command)

@@ -15,16 +15,16 @@ from typing import Any
 from quart import Blueprint
 from quart_cors import cors_exempt
 
+from asgi_app.access import visitor_of
 from asgi_app.errors import BadCommand, NotStored, PanelError, TooFast, UnknownPerson
 from asgi_app.hub import Closed, Message, Outbox
-from asgi_app.models import LOBBY, Actor, ChatMessage, Marks, Say, Thread, actor, as_json, parse_json
+from asgi_app.models import LOBBY, Actor, ChatMessage, Marks, Say, Thread, as_json, parse_json
 from asgi_app.origins import Origins
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
 from asgi_app.ws.duplex import both_ways
-from asgi_app.ws.quartsocket import Socket
+from asgi_app.ws.quartsocket import Socket, code_of
 
-POLICY = 1008  # RFC 6455, 7.4.1: this name will not do
 WAIT = 0.1  # seconds; an old client cannot retry, so one that is too fast is read more slowly
 PAGE = 20  # stored messages that are loaded at once: at 256 KiB each, 5 MiB
 REST_SECONDS = 2.0  # to say what somebody had sent before leaving
@@ -34,6 +34,9 @@ def chat_wire(panel: Panel, chat: Chat, origins: Origins, slow_reader: float) ->
     """The route of `/<username>`."""
     routes = Blueprint("chat_wire", __name__)
 
+    def refusal(error: PanelError) -> str:
+        return _text(_refusal(error))
+
     @routes.websocket("/<username>")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def chat_socket(username: str) -> None:
@@ -41,14 +44,18 @@ def chat_wire(panel: Panel, chat: Chat, origins: Origins, slow_reader: float) ->
         try:
             name = chat.check_name(username)
         except PanelError as error:
-            await socket.send(_text(_refusal(error)))
-            await socket.close(POLICY, error.title)
+            await socket.refuse(error, refusal)
             return
-        who = actor(name, socket.user_agent, "chat")
+        who = await socket.enter("chat", name, refusal)
+        if who is None:
+            return
         outbox = panel.outbox(who)
         connection = _Connection(panel, chat, who, outbox, socket)
         try:
-            with panel.session(who, outbox=outbox, everything=False) as session:
+            with (
+                panel.session(who, outbox=outbox, everything=False) as session,
+                visitor_of(socket.scope).staying(who, lambda error: outbox.close(code_of(error), error.title)),
+            ):
                 chat.join(session, LOBBY)
                 await connection.look_for_waiting()
                 await both_ways("/<username>", connection.read, connection.write)

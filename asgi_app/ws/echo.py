@@ -17,6 +17,8 @@ def echo(origins: Origins, slow_reader: float) -> Blueprint:
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def echo_socket() -> None:
         socket = await Socket.accept(origins, slow_reader)
+        if await socket.enter("echo", None) is None:
+            return
         while await socket.send(await socket.receive()):
             pass
 

@@ -8,14 +8,15 @@ import pydantic_core
 from quart import Blueprint
 from quart_cors import cors_exempt
 
-from asgi_app.errors import MalformedJSON
+from asgi_app.access import visitor_of
+from asgi_app.errors import MalformedJSON, PanelError
 from asgi_app.hub import Closed, Message, Outbox
-from asgi_app.models import actor, parse_json
+from asgi_app.models import parse_json
 from asgi_app.origins import Origins
 from asgi_app.service import Panel, Session
 from asgi_app.ws.duplex import both_ways
 from asgi_app.ws.native import answer, frame, latest, resume_from
-from asgi_app.ws.quartsocket import Socket
+from asgi_app.ws.quartsocket import Socket, code_of
 from asgi_app.ws.wire import frame as wire_frame
 
 FRAME = 256 * 1024  # characters of events that stand in one frame; many clients take no more than 1 MiB
@@ -32,15 +33,23 @@ def live(panel: Panel, origins: Origins, slow_reader: float) -> Blueprint:
     def event_bytes(message: Message) -> bytes:
         return wire_frame(message.encoded(lone_frame))
 
+    def refusal(error: PanelError) -> str:
+        return _dumps(panel.refused(error).on_wire(None))
+
     @routes.websocket("/live")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def live_socket() -> None:
         socket = await Socket.accept(origins, slow_reader)
         arguments = socket.arguments
-        who = actor(arguments.get("name"), socket.user_agent, "live")
+        who = await socket.enter("live", arguments.get("name"), refusal)
+        if who is None:
+            return
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
         outbox = panel.outbox(who)
-        with panel.session(who, resume=resume, outbox=outbox) as session:
+        with (
+            panel.session(who, resume=resume, outbox=outbox) as session,
+            visitor_of(socket.scope).staying(who, lambda error: outbox.close(code_of(error), error.title)),
+        ):
             outbox.attach(socket.wire, event_bytes, _answer_bytes)
             connection = _Connection(panel, session, outbox, socket, lone_frame)
             await both_ways("/live", connection.read, connection.write)

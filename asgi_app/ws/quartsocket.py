@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from quart import Websocket, websocket
 from quart.asgi import ASGIWebsocketConnection
 
-from asgi_app.errors import ForeignOrigin
+from asgi_app.access import rules, visitor_of
+from asgi_app.errors import BadName, ForeignOrigin, NameTaken, PanelError
 from asgi_app.hub import TOO_SLOW
+from asgi_app.models import Actor
 from asgi_app.origins import Origins
 from asgi_app.ws.wire import wire_of
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pilotlight.websocket")
 
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
+POLICY = 1008  # RFC 6455, 7.4.1: this name will not do
 UNHANDLED = 16  # messages; past that the server stops reading, and TCP stops the sender
 
 
@@ -54,6 +57,7 @@ class Socket:
         self._websocket = websocket
         self._slow_reader = slow_reader
         self.arguments = websocket.args
+        self.scope = websocket.scope
         self.wire = wire_of(websocket.scope)
         self.user_agent = websocket.headers.get("User-Agent")
         self.receive: Callable[[], Awaitable[str | bytes]] = websocket.receive
@@ -68,6 +72,29 @@ class Socket:
         current: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]
         await current.accept()
         return cls(current, slow_reader)
+
+    async def enter(
+        self, via: str, name: str | None, refusal: Callable[[PanelError], str] | None = None
+    ) -> Actor | None:
+        """Who connects, under which name; None where it may not, which it has been told.
+
+        Told after the handshake, since a browser shows a page nothing of a refused one: by the wire's own words where
+        it has `refusal`, and by the close code.
+        """
+        visitor = visitor_of(self._websocket.scope)
+        route = self._websocket.url_rule.rule if self._websocket.url_rule is not None else ""
+        try:
+            visitor.require(rules.SOCKETS.get(route, rules.CLOSED.role), f"ws {route}")
+            return visitor.actor(name, self.user_agent, via)
+        except PanelError as error:
+            await self.refuse(error, refusal)
+            return None
+
+    async def refuse(self, error: PanelError, refusal: Callable[[PanelError], str] | None = None) -> None:
+        """Close it with what is wrong."""
+        if refusal is not None:
+            await self.send(refusal(error))
+        await self.close(code_of(error), error.title)
 
     async def send(self, data: str | bytes) -> bool:
         """Send it; False when the client has gone, or took nothing for `slow_reader` seconds and has been cut."""
@@ -87,3 +114,8 @@ class Socket:
         with contextlib.suppress(OSError, RuntimeError):  # closed by now, or no room for the frame (TimeoutError)
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._websocket.close(code, reason)
+
+
+def code_of(error: PanelError) -> int:
+    """The close code of a refusal: its HTTP status after 4000, but for a name."""
+    return POLICY if isinstance(error, BadName | NameTaken) else 4000 + error.status

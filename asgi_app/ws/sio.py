@@ -8,6 +8,7 @@ refusal a problem in the ack, and `connected` called once the client knows that 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
@@ -17,9 +18,10 @@ import socketio
 from engineio.packet import Packet as EnginePacket
 from socketio.packet import ACK
 
+from asgi_app.access import Access, visitor_of
 from asgi_app.errors import BadCommand, InternalError, PanelError
 from asgi_app.hub import Coalescer
-from asgi_app.models import Actor, actor, as_json
+from asgi_app.models import Actor, Role, as_json
 from asgi_app.origins import Origins
 from asgi_app.ws.engine import EngineOutbox, EngineServer, Packets
 from asgi_app.ws.sio_manager import QueueingManager, StrictPacket, packets
@@ -33,13 +35,15 @@ class Part(Protocol):
     """What a namespace is made of: some events, and what happens when a client comes and goes.
 
     `events[name]` is awaited with the sid and the arguments; what it returns is the ack, and None acks with
-    no arguments. `connected` is called once the client has its CONNECT packet.
+    no arguments. `connected` is called once the client has its CONNECT packet, `refused` when a client's role is too
+    small for an event of the part: old pages do not look at acks.
     """
 
     events: dict[str, Handler]
 
     def connected(self, sid: str, auth: Any) -> None: ...
     def gone(self, sid: str) -> None: ...
+    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None: ...
 
 
 class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
@@ -50,6 +54,9 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         self.via = via
         self.events: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
+        self._access: Access | None = None
+        self._leaving: dict[str, Callable[[], None]] = {}
+        self._ending: set[asyncio.Future[Any]] = set()
         self._parts: list[Part] = []
 
     def add(self, part: Part) -> None:
@@ -61,20 +68,48 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
     async def trigger_event(self, event: str, *args: Any) -> Any:
         if event == "connect":
             sid, environ, *auth = args
-            self.actors[sid] = self.actor(environ, auth[0] if auth else None)
+            self._let_in(sid, environ, auth[0] if auth else None)
             return True
         if event == "disconnect":
             sid = args[0]
+            self._leaving.pop(sid, lambda: None)()
             self.actors.pop(sid, None)
             for part in self._parts:
                 part.gone(sid)
             return None
+        self._check(event, *args)
         return await self.events[event](*args)
 
-    def actor(self, environ: dict[str, Any], auth: Any) -> Actor:
-        """Who connects: the name in `auth.name`, else what the User-Agent says."""
+    def _let_in(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+        """Who connects: by the handshake and `auth`. Raises `ConnectionRefusedError` with the problem."""
+        visitor = visitor_of(environ["asgi.scope"])
         given = auth.get("name") if isinstance(auth, dict) else None
-        return actor(given, environ.get("HTTP_USER_AGENT"), self.via)
+        try:
+            visitor = visitor.shows(auth)
+            visitor.require(Role.VIEWER, f"Socket.IO {self.namespace}")
+            actor = visitor.actor(given, environ.get("HTTP_USER_AGENT"), self.via)
+        except PanelError as error:
+            raise socketio.exceptions.ConnectionRefusedError(error.title, error.problem()) from None
+        self.actors[sid] = actor
+        self._access = visitor.access
+
+        def end(error: PanelError) -> None:
+            task = asyncio.ensure_future(self.disconnect(sid))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+        self._leaving[sid] = visitor.access.connected(actor, end)
+
+    def _check(self, event: str, sid: str, *arguments: Any) -> None:
+        """Raises, and tells the event's own part, where the client's role is too small for it."""
+        assert self._access is not None
+        try:
+            self._access.check_event(self.actors[sid], self.namespace, event, arguments)
+        except PanelError as error:
+            for part in self._parts:
+                if event in part.events:
+                    part.refused(sid, event, arguments, error)
+            raise
 
     def connected(self, sid: str, auth: Any) -> None:
         """The client has got its CONNECT packet; what is sent from now on arrives after it."""

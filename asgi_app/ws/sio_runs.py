@@ -151,6 +151,11 @@ class LoggerEvents:
             if isinstance(live.producer, OldProducer) and live.producer.sid == sid:
                 self._runs.produced_by(live, None)
 
+    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
+        """The page shows it as a line."""
+        sent = arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+        self._tell(sid, str(sent.get("process_instance_id", "")), error.detail)
+
     def offer(self, message: Message) -> None:
         """What happened on the panel, from any wire."""
         if message.data.get("event") != "run_changed":
@@ -386,6 +391,11 @@ class UiaEvents:
 
     def gone(self, sid: str) -> None:
         self._workers.remove(sid)
+
+    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
+        """As an answer with an error in it."""
+        sent = arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+        self._tell(sid, str(sent.get("process_id", "")), {"error": error.detail})
 
     async def uia(self, sid: str, *arguments: Any) -> None:
         """`get_uia` from a page, or what a producer has to say."""
