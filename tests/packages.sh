@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, pigpio's `pigs`.
+# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, pigpio's `pigs`, iproute2's `ip`.
 set -euo pipefail
 
 missing=()
@@ -9,6 +9,7 @@ command -v npm >/dev/null || missing+=(npm)
 command -v pigs >/dev/null || missing+=(pigpio-tools)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
 command -v curl >/dev/null || missing+=(curl)
+command -v ip >/dev/null || missing+=(iproute2)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then

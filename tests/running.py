@@ -27,11 +27,23 @@ class RunningPanel:
     """`pilotlight serve …` on a free port of 127.0.0.1; a context manager.
 
     `settings` are flags by name (`pins="mock"`, `pigpio_port=8888`), `lights` is the text of the settings file.
+    `within` is a command that runs it somewhere else, where it is reached at `address`.
     """
 
-    def __init__(self, data: Path, *, lights: str = "", port: int = 0, **settings: Any) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        lights: str = "",
+        port: int = 0,
+        within: Sequence[str] = (),
+        address: str = "127.0.0.1",
+        **settings: Any,
+    ) -> None:
         self.data = data
         self.port = port
+        self.address = address
+        self._within = within
         self._lights = lights
         self._settings = {"pins": "mock", "log_level": "info", **settings}
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,7 +75,8 @@ class RunningPanel:
             config = self.data.parent / f"{self.data.name}.toml"
             config.write_text(self._lights)
             flags.append(f"--config={config}")
-        return [sys.executable, "-m", "asgi_app", "serve", f"--port={self.port}", f"--data={self.data}", *flags]
+        serve = [sys.executable, "-m", "asgi_app", "serve", f"--port={self.port}", f"--data={self.data}", *flags]
+        return [*self._within, *serve]
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 10) -> float:
         """Send the signal and wait for the end; how many seconds it took."""
@@ -136,10 +149,10 @@ class RunningPanel:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     def socket_url(self, path: str) -> str:
-        return f"ws://127.0.0.1:{self.port}{path}"
+        return f"ws://{self.address}:{self.port}{path}"
 
     # --- REST, for tests whose subject is another wire -----------------------------------------------------
 
