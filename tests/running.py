@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -50,7 +51,11 @@ class RunningPanel:
         self._printed = b""
         self._reading = threading.Lock()
         # No connection outlives its request, since panels are restarted; and a TLS context costs 80 ms.
-        self._http = httpx.Client(timeout=10, verify=False, limits=httpx.Limits(max_keepalive_connections=0))
+        # Nor is a cookie kept: who is signed in, a test says itself.
+        nothing_kept = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._http = httpx.Client(
+            timeout=10, verify=False, limits=httpx.Limits(max_keepalive_connections=0), cookies=nothing_kept
+        )
 
     # --- life ----------------------------------------------------------------------------------------------
 

@@ -112,19 +112,22 @@ class Access:
         return self._identity(identity.address, identity.place, Proof())
 
     def _identity(self, address: str, place: str, proof: Proof) -> Identity:
-        """What the proof is worth now."""
+        """What the proof is worth now; of it is left what is worth anything."""
         known = self.keys.secrets
         role, how, name = self._roles[place], place, None
-        if proof.name is not None and (claim := known.names.get(name_key(proof.name[0]))) is not None:
-            name = claim.name if claim.generation == proof.name[1] else None
-        if proof.token is not None:
-            token = known.tokens.get(proof.token)
-            if token is None:  # it was revoked
-                return Identity(Role.NOBODY, how, address, place)
+        if proof.name is not None:
+            claim = known.names.get(name_key(proof.name[0]))
+            if claim is not None and claim.generation == proof.name[1]:
+                name = claim.name
+            else:
+                proof = proof._replace(name=None)
+        if proof.token is not None and (token := known.tokens.get(proof.token)) is not None:
             role, how = Role.of(token.role), f"token {token.label}"
             name = name or _name_of_token(token, known)
         elif proof.pin == known.pin_generation:
-            role, how = max(role, self._roles["pin"]), "pin"
+            role, how, proof = max(role, self._roles["pin"]), "pin", proof._replace(token=None)
+        else:
+            proof = proof._replace(token=None, pin=None)
         return Identity(role, how, address, place, name, proof)
 
     def _shown(self, address: str, token: Any = None, ticket: Any = None) -> Proof:
@@ -379,7 +382,7 @@ class Access:
             was = who.identity
             now = self.now(was)
             error: PanelError | None = None
-            if (now.role, now.name) != (was.role, was.name):
+            if (now.role, now.name, now.proof) != (was.role, was.name, was.proof):
                 error = SignInNeeded("what you signed in with has changed or was taken back; sign in again at /access")
             elif who.given is not None and self._owner(who.given) not in (None, now.name):
                 error = NameTaken(
