@@ -2,6 +2,7 @@
 
 import { learnClock } from './clock.js';
 import { Connection, LOST } from './connection.js';
+import { learnMe } from './me.js';
 import { remember, remembered } from './remember.js';
 import { EMPTY, apply } from './state.js';
 import { TRANSPORTS, chosenTransport, rememberTransport } from './transports.js';
@@ -65,6 +66,7 @@ function listen(event) {
     if (status === 'live') {
       event.link.since = 0;
       learnClock().then(draw);
+      learnMe().then((me) => dispatch({ event: 'me', me }));
     } else {
       for (const wishes of everyWish.values()) wishes.forget();
       if (!state.link.since && status !== 'connecting') event.link.since = Date.now();

@@ -91,9 +91,9 @@ export class ChatView {
     typing.classList.toggle('some', names.length > 0);
     write(typing.querySelector('.typing-words'), names.length ? t('chat_typing', { names }) : '');
 
-    const { status, since } = state.link;
+    const { status, refused, since } = state.link;
     const down = status === 'reconnecting' || status === 'offline';
-    lost.hidden = !down || (status === 'reconnecting' && Date.now() - since < BLINK);
+    lost.hidden = !down || refused || (status === 'reconnecting' && Date.now() - since < BLINK);
     this.composer.render(thread.key);
     this.log.render(state, thread);
   }

@@ -39,11 +39,11 @@ export class PanelView {
   }
 
   _renderLost(state) {
-    const { status, restarting, retryAt, since } = state.link;
+    const { status, restarting, refused, retryAt, since } = state.link;
     const { lost } = this._parts;
     const down = status === 'reconnecting' || status === 'offline';
     // A blink of the network is told by the mark alone; the banner is for what lasts.
-    lost.hidden = !down || (status === 'reconnecting' && Date.now() - since < 1500);
+    lost.hidden = !down || refused || (status === 'reconnecting' && Date.now() - since < 1500);
     if (lost.hidden) return;
     const seconds = retryAt ? Math.max(Math.ceil((retryAt - Date.now()) / 1000), 0) : 0;
     const said = [t('lost_retry', { seconds })];

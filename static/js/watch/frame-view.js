@@ -34,10 +34,10 @@ export class FrameView {
     this._speak(state);
   }
 
-  _renderLost({ link: { status, restarting, retryAt, since }, runs }) {
+  _renderLost({ link: { status, restarting, refused, retryAt, since }, runs }) {
     const { lost } = this._parts;
     const down = status === 'reconnecting' || status === 'offline';
-    lost.hidden = !down || (status === 'reconnecting' && Date.now() - since < BLINK);
+    lost.hidden = !down || refused || (status === 'reconnecting' && Date.now() - since < BLINK);
     if (lost.hidden) return;
     const said = [t('lost_retry', { seconds: retryAt ? Math.max(Math.ceil((retryAt - Date.now()) / 1000), 0) : 0 })];
     if (!navigator.onLine) said.unshift(t('lost_network'));
