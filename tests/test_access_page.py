@@ -19,6 +19,8 @@ from tests.running import RunningPanel
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all of them
 
+expect.set_options(timeout=10_000)  # ms; on an idle machine nothing takes a tenth of it
+
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 
@@ -142,6 +144,7 @@ async def test_an_admin_makes_and_revokes_tokens_and_reads_the_trail(
         await page.get_by_label("What it is for").fill("<img src=x>")
         await page.locator("#token-role").get_by_role("radio", name="Look").check()
         await page.get_by_role("button", name="Make a token").click()
+        await expect(page.locator("#made code")).to_contain_text("plt_")
         token = await page.locator("#made code").text_content()
         assert panel.get("/access/me", headers={"Authorization": f"Bearer {token}"}).json()["role"] == "viewer"
         await expect(page.locator("#tokens li")).to_contain_text("<img src=x>")
