@@ -128,6 +128,8 @@ def _invitation(address: str, pin: str, settings: Settings) -> str:
     from asgi_app.announce import address_for_others, qr_code
 
     found = address_for_others(address)
+    if not sys.stdout.isatty():  # a journal or a file, which others may read
+        return f"In your network it is at {found} (pilotlight pin shows the PIN)\n"
     return (
         f"In your network it is at {found}\n{qr_code(found)}"
         f"PIN: {pin}\n"

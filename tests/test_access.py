@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
 import re
+import select
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +26,7 @@ from tests.live_client import live, strict_json
 from tests.network import Network, NoRight
 from tests.node_client import NodeClients
 from tests.python_client import PythonClient
-from tests.running import RunningPanel, eventually, run_pilotlight
+from tests.running import ROOT, RunningPanel, eventually, run_pilotlight
 
 PASSWORD = "correct horse"
 Start = Callable[..., RunningPanel]
@@ -211,10 +215,29 @@ async def test_another_pin_ends_what_the_old_one_opened(home: RunningPanel) -> N
     assert sign_in(home, pin=before).status_code == 401
 
 
-def test_the_pin_is_printed_where_others_can_come_from(home: RunningPanel, panel: RunningPanel) -> None:
-    assert re.search(r"^PIN: \d{8}$", home.log(), re.M)
-    assert f"http://{home.address}" in home.log() or "In your network it is at http://" in home.log()
-    assert "█" in home.log()
+def test_the_pin_is_printed_on_a_terminal_that_others_can_come_to(network: Network, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    panel = RunningPanel(tmp_path / "data", host="0.0.0.0", within=network.within)
+    process = subprocess.Popen(panel.command(), cwd=ROOT, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    try:
+        printed = b""
+        while not re.search(rb"^PIN: \d{8}\r?$", printed, re.M):
+            assert select.select([ours], [], [], TIMEOUT)[0], printed
+            printed += os.read(ours, 65536)
+        assert pin_of(panel).encode() in printed
+        # The namespace has no way out, so the panel knows no address to tell but its name.
+        assert re.search(rb"In your network it is at http://[\w-]+\.local:\d+/", printed)
+        assert "█".encode() in printed
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def test_the_pin_is_printed_nowhere_else(home: RunningPanel, panel: RunningPanel) -> None:
+    assert "In your network it is at http://" in home.log()
+    assert pin_of(home) not in home.log()
     assert "PIN" not in panel.log()
 
 

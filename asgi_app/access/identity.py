@@ -144,6 +144,7 @@ class Access:
             if proof is not None and time.monotonic() < until:
                 return proof
         self._throttle.wrong(address, subject)
+        self.audit.note(Identity(address=address), "sign_in", outcome="refused", detail={"wrong": subject})
         raise SignInFailed(f"this {subject} is none of the panel's, or no longer; make another")
 
     def _of_cookie(self, cookie: str) -> Proof:

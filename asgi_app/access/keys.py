@@ -231,6 +231,7 @@ class Keys:
         with contextlib.suppress(FileNotFoundError):
             new.unlink()
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._give_to_owner(descriptor)
         with open(descriptor, "w") as file:
             json.dump(secrets.model_dump(), file, indent=1)
             file.flush()
@@ -242,10 +243,18 @@ class Keys:
         assert self.path is not None
         lock = os.open(self.path.with_name("access.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            self._give_to_owner(lock)
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
             os.close(lock)
+
+    def _give_to_owner(self, descriptor: int) -> None:
+        """What root makes is for whoever has the directory: the panel still reads it after `sudo pilotlight pin`."""
+        assert self.path is not None
+        if os.geteuid() == 0:
+            directory = os.stat(self.path.parent)
+            os.fchown(descriptor, directory.st_uid, directory.st_gid)
 
     def _stamp_of_file(self) -> tuple[int, int, int] | None:
         assert self.path is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from quart import Blueprint, Response, request
@@ -55,7 +55,7 @@ class NewToken(Sent):
     """A token to make."""
 
     label: str = Field(min_length=1, max_length=64, description="What it is for.")
-    role: RoleName
+    role: Literal["viewer", "operator", "admin"]
     name: str | None = Field(None, max_length=256, description="The name it speaks as.")
 
 

@@ -23,6 +23,12 @@ addWords({
 });
 
 let asking = null;
+let known = null;
+
+/** Who this is, as far as it was learnt. */
+export function knownMe() {
+  return known;
+}
 
 /** Ask the panel who this is: `{role, how, name, address, signed_in}`; null where it does not answer. */
 export function learnMe() {
@@ -34,7 +40,7 @@ async function askMe() {
   try {
     const response = await fetch('/access/me', { cache: 'no-store' });
     const me = response.ok ? await response.json() : null;
-    if (me) showStrip(me);
+    if (me) showStrip((known = me));
     return me;
   } catch {
     return null;
