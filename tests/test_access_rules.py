@@ -15,7 +15,7 @@ from asgi_app.access.keys import Secrets, name_key
 from asgi_app.access.throttle import FREE, LONGEST, Throttle
 from asgi_app.announce import address_for_others
 from asgi_app.errors import NameTaken, NotAllowed, SetupError, SignInNeeded, TooManyTries
-from asgi_app.models import Identity, Proof, Role
+from asgi_app.models import Actor, Identity, Proof, Role, SetLight
 from asgi_app.origins import Origins
 from asgi_app.settings import Settings
 from asgi_app.store import Retention, Store
@@ -236,6 +236,18 @@ def access(tmp_path: Path) -> Access:
 )
 def test_the_role_of_a_request(tmp_path: Path, asked: dict[str, Any], role: Role) -> None:
     assert access(tmp_path).identify(asked).role is role
+
+
+async def test_a_drag_is_one_row_on_rest_too_where_each_request_is_somebody_anew() -> None:
+    store = Store(None)
+    store.open()
+    audit = Audit(store)
+    for level in range(50):
+        who = Identity(role=Role.ADMIN, how="loopback", address="127.0.0.1")
+        audit.note_command(Actor(name="curl", via="rest", identity=who), SetLight(light="led", level=level))
+    (row,) = await audit.page(before=None, limit=10)
+    assert (row["times"], row["subject"], row["detail"], row["role"]) == (50, "led", {"level": 49}, "admin")
+    await asyncio.to_thread(store.close)
 
 
 async def test_the_trail_keeps_the_newest_of_what_was_done_and_of_what_was_refused() -> None:

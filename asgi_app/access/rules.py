@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from asgi_app.errors import NotAllowed, PanelError, SignInNeeded
@@ -186,6 +187,7 @@ PRIVATE = [
 ]
 
 
+@lru_cache(maxsize=4096)
 def place_of(address: str, *, proxied: bool) -> str:
     """Where an address is: `loopback`, `network` (the local one) or `elsewhere`.
 
