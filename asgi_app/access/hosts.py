@@ -11,7 +11,7 @@ import logging
 import socket
 from collections.abc import Iterable
 
-from asgi_app.models import shown
+from asgi_app.models import as_json, shown
 
 log = logging.getLogger("pilotlight.access")
 
@@ -36,7 +36,7 @@ class Hosts:
         if not self._is_ours(name):
             if name not in self._told and len(self._told) < REFUSED:
                 self._told.add(name)
-                log.warning("refused a request for host %s; the setting hosts = [%r] would allow it", shown(name), name)
+                log.warning("refused a request for host %s; the setting hosts can name it", as_json(name))
             return False
         if len(self._known) < REFUSED:
             self._known.add(header)

@@ -170,17 +170,18 @@ class Access:
         if actor.identity.role < rule.role:
             raise self.refused(actor.identity, rule.role, str(command.do), actor)
 
-    def check_event(self, actor: Actor, namespace: str, event: str, arguments: tuple[Any, ...]) -> None:
+    def check_event(self, actor: Actor, namespace: str, event: str) -> None:
         """As `check`, for an event of Socket.IO that is no command."""
         rule = rules.of_event(namespace, event)
         if actor.identity.role < rule.role:
             raise self.refused(actor.identity, rule.role, f"{namespace} {event}", actor)
-        if rule.kept and arguments and isinstance(arguments[0], dict) and "message" not in arguments[0]:
-            sent = arguments[0]  # a page's; what a producer publishes has a log of its own
-            detail = {"msg": shown(str(sent.get("msg")))}
-            self.audit.note(
-                actor.identity, event, actor=actor, subject=str(sent.get("process_instance_id")), detail=detail
-            )
+
+    def event_done(self, actor: Actor, namespace: str, event: str, arguments: tuple[Any, ...]) -> None:
+        """As `done`: a page's event is in the trail; what a producer publishes (`message`) has a log of its own."""
+        sent = arguments[0] if arguments and isinstance(arguments[0], dict) else {"message": None}
+        if rules.of_event(namespace, event).kept and "message" not in sent:
+            subject, detail = str(sent.get("process_instance_id")), {"msg": shown(str(sent.get("msg")))}
+            self.audit.note(actor.identity, event, actor=actor, subject=subject, detail=detail)
 
     def refused(self, identity: Identity, needed: Role, what: str, actor: Actor | None = None) -> PanelError:
         """The refusal, which is in the trail."""

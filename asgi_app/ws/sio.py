@@ -77,8 +77,19 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             for part in self._parts:
                 part.gone(sid)
             return None
-        self._check(event, *args)
-        return await self.events[event](*args)
+        sid, *arguments = args
+        access, actor = self._access, self.actors[sid]
+        assert access is not None
+        try:
+            access.check_event(actor, self.namespace, event)
+        except PanelError as error:
+            for part in self._parts:
+                if event in part.events:
+                    part.refused(sid, event, tuple(arguments), error)
+            raise
+        answer = await self.events[event](sid, *arguments)
+        access.event_done(actor, self.namespace, event, tuple(arguments))
+        return answer
 
     def _let_in(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         """Who connects: by the handshake and `auth`. Raises `ConnectionRefusedError` with the problem."""
@@ -99,17 +110,6 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             task.add_done_callback(self._ending.discard)
 
         self._leaving[sid] = visitor.access.connected(actor, end)
-
-    def _check(self, event: str, sid: str, *arguments: Any) -> None:
-        """Raises, and tells the event's own part, where the client's role is too small for it."""
-        assert self._access is not None
-        try:
-            self._access.check_event(self.actors[sid], self.namespace, event, arguments)
-        except PanelError as error:
-            for part in self._parts:
-                if event in part.events:
-                    part.refused(sid, event, arguments, error)
-            raise
 
     def connected(self, sid: str, auth: Any) -> None:
         """The client has got its CONNECT packet; what is sent from now on arrives after it."""
