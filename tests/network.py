@@ -60,6 +60,7 @@ class Network:
                 for address in addresses:
                     _ip(f"addr add {address}/{network.prefixlen} dev {self._cable}")
                 _ip(f"-n {self._name} addr add {network[1]}/{network.prefixlen} dev {other}")
+            _ip(f"link set {self._cable} addrgenmode none")  # no address that comes later, by itself
             _ip(f"link set {self._cable} up")
             _ip(f"-n {self._name} link set {other} up")
             _ip(f"-n {self._name} link set lo up")

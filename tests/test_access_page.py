@@ -14,7 +14,6 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from asgi_app.access import Keys
 from tests.browser import launch
-from tests.network import Network, NoRight
 from tests.running import RunningPanel
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all of them
@@ -33,20 +32,18 @@ async def browser() -> AsyncIterator[Browser]:
         await running.close()
 
 
+# No network of their own: chromium gives up what is under way when an interface comes or goes.
 @pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    try:
-        with Network() as network:
-            yield network
-    except NoRight as reason:
-        pytest.skip(f"{NoRight.__doc__} ({reason.__cause__})")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
+    """A panel on which this machine may only look."""
+    with RunningPanel(tmp_path_factory.mktemp("home") / "data", role_loopback="viewer") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def home(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
-    """A panel in a home's network, in which the browser is on another host."""
-    data = tmp_path_factory.mktemp("home") / "data"
-    with RunningPanel(data, host="0.0.0.0", within=network.within, address=network.private) as running:
+def shut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
+    """A panel that is open to nobody who is not signed in."""
+    with RunningPanel(tmp_path_factory.mktemp("shut") / "data", role_loopback="nobody") as running:
         yield running
 
 
@@ -108,11 +105,8 @@ async def test_a_viewer_sees_the_light_signs_in_and_moves_it(
 
 
 @pytest.mark.parametrize("transport", ["websocket", "socketio", "rest"])
-async def test_who_may_see_nothing_is_told_to_sign_in(
-    browser: Browser, home: RunningPanel, network: Network, transport: str
-) -> None:
-    url = home.url.replace(network.private, network.public)
-    async with opened(browser, f"{url}/?transport={transport}", PHONE) as page:
+async def test_who_may_see_nothing_is_told_to_sign_in(browser: Browser, shut: RunningPanel, transport: str) -> None:
+    async with opened(browser, f"{shut.url}/?transport={transport}", PHONE) as page:
         await expect(page.locator("#access-strip")).to_contain_text("not open to you yet")
         await expect(page.locator("#lost")).to_be_hidden()
         await expect(page.locator("#lights [data-light]")).to_have_count(0)

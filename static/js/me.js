@@ -2,6 +2,7 @@
 
 import { addWords, t } from './words.js';
 
+const AGAIN = 1000; // ms until what failed is asked again
 const MAY_CONTROL = ['operator', 'admin'];
 const SAID = { 'sign-in-needed': 'strip_nobody', 'name-taken': 'strip_taken' }; // refusals that have words of the page's own
 
@@ -36,15 +37,20 @@ export function learnMe() {
   return asking;
 }
 
+/** More than once, for a phone that changes its network fails what is under way. */
 async function askMe() {
-  try {
-    const response = await fetch('/access/me', { cache: 'no-store' });
-    const me = response.ok ? await response.json() : null;
-    if (me) showStrip((known = me));
-    return me;
-  } catch {
-    return null;
+  for (let tries = 3; tries > 0; tries -= 1) {
+    try {
+      const response = await fetch('/access/me', { cache: 'no-store' });
+      if (!response.ok) return null;
+      known = await response.json();
+      showStrip(known);
+      return known;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    }
   }
+  return null;
 }
 
 /** Whether somebody of this role moves lights; who is not known yet is not held back by the page, only by the panel. */
