@@ -13,10 +13,20 @@ import socketio
 from quart import Quart
 
 from asgi_app import core
+from asgi_app.access import SCOPE, Access, Audit, Hosts, Keys
 from asgi_app.alone import Alone
 from asgi_app.doors import Doorkeeper
 from asgi_app.entrance import ENGINE, refuse, whole_body, with_headers
-from asgi_app.errors import Full, PanelError, RequestTimeout, Restarting, SetupError, TooLarge, TooManyConnections
+from asgi_app.errors import (
+    Full,
+    PanelError,
+    RequestTimeout,
+    Restarting,
+    SetupError,
+    TooLarge,
+    TooManyConnections,
+    WrongHost,
+)
 from asgi_app.heartbeat import Heartbeat
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
@@ -27,7 +37,9 @@ from asgi_app.limits import Addresses, Complaints, Places
 from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
 from asgi_app.proxies import FORWARDED, Proxies, address_of
+from asgi_app.routes.access import access_routes
 from asgi_app.routes.api import api
+from asgi_app.routes.asker import admit
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
 from asgi_app.routes.documents import document_api
@@ -88,7 +100,9 @@ class House:
     ) -> None:
         self.settings = settings
         self.failure: str | None = None
-        self._retention = Retention(settings.keep_messages, settings.keep_runs, settings.keep_lines)
+        self._retention = Retention(
+            settings.keep_messages, settings.keep_runs, settings.keep_lines, settings.keep_audit
+        )
         self.store = Store(settings.data, self._retention)
         self.tallies = Tallies()
         self.proxies = Proxies(settings.trusted_proxies)
@@ -101,6 +115,9 @@ class House:
             self.complaints,
         )
         stored, storage = self._open_store()
+        self.origins = Origins(settings.cors_origins)
+        self.hosts = Hosts(settings.hosts)
+        self.access = Access(settings, self._open_keys(), self.origins, Audit(self.store))
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
         self.panel = Panel(
@@ -111,6 +128,7 @@ class House:
             outbox_limit=settings.outbox,
             storage=storage,
             tallies=self.tallies,
+            gate=self.access,
         )
         self.chat = Chat(
             self.panel,
@@ -124,12 +142,12 @@ class House:
             ),
         )
         self.runs = Runs(self.panel, self.store, RunLimits(settings.max_runs, settings.run_silence, settings.run_rate))
+        self.access.check_name = self.chat.check_name
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
         first = {id: core.drive_of(light) for id, light in self.panel.state.lights.items()}
         self.driver = LightDriver(pins, settings.lights, first)
         self.panel.attach(self.driver)
-        self.origins = Origins(settings.cors_origins)
         self.sockets = PanelServer(
             self.origins,
             max_frame=settings.max_frame,
@@ -173,6 +191,7 @@ class House:
         await self.driver.start(self.panel)
         self.runs.start()
         self.heartbeat.start()
+        self.access.start()
 
     async def stop(self) -> None:
         """Lights to their exit level first, then every socket closed, then the store. Stopping twice is no error."""
@@ -188,6 +207,7 @@ class House:
         self.room_events.close()
         self.runs.close()
         await self.sockets.eio.leave()
+        self.access.close()
         await asyncio.to_thread(self.store.close)
         self._alone.release()
 
@@ -227,6 +247,15 @@ class House:
             self.store = Store(None, self._retention)
             return self.store.open(), Storage(kept=False, reason=error.detail)
 
+    def _open_keys(self) -> Keys:
+        keys = Keys(self.settings.data)
+        try:
+            keys.open()
+        except SetupError as error:
+            log.warning("%s; this start has a PIN of its own, and forgets tokens and names at its end", error.detail)
+            keys = Keys(None)
+        return keys
+
     def _join(self) -> Door:
         web = web_files()
         quart = self.quart = Quart(
@@ -245,6 +274,7 @@ class House:
         handle_problems(quart)
         for blueprint in (
             pages(),
+            access_routes(self.access),
             api(),
             led(self.panel, light),
             lights(self.panel),
@@ -263,6 +293,7 @@ class House:
         share_with(quart, self.origins)
         limit = CommandLimit(Addresses(self.settings.rest_rate), self.tallies.of("rest"), self.complaints)
         limit_commands(quart, limit)
+        admit(quart)
 
         @quart.while_serving
         async def lifespan() -> AsyncGenerator[None, None]:
@@ -322,10 +353,12 @@ class Door:
             await refuse(scope, send, restarting, silent=engine)
             return
         try:
+            self._check_host(scope)
             leave = self._enter(scope)
-        except (Full, TooManyConnections) as error:
+        except (Full, TooManyConnections, WrongHost) as error:
             await refuse(scope, send, error)
             return
+        scope[SCOPE] = self.house.access
         try:
             if engine and scope["type"] == "http" and scope["method"] == "POST":
                 settings = self.house.settings
@@ -340,6 +373,12 @@ class Door:
                     wire.at_end(leave)
                 else:
                     leave()
+
+    def _check_host(self, scope: Any) -> None:
+        """Raises `WrongHost`."""
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+        if not self.house.hosts.allows(host):
+            raise WrongHost(self.house.hosts.refusal(host))
 
     def _enter(self, scope: Any) -> Callable[[], None] | None:
         """A place for whoever comes by way of a proxy: of them the server sees the proxy's connections only."""

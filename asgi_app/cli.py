@@ -1,20 +1,25 @@
-"""The `pilotlight` command: `serve` runs the panel, `run` shows a command on it, `doctor` says what is missing."""
+"""The `pilotlight` command: `serve` runs the panel, `run` shows a command on it, `doctor` says what is missing, `pin`
+and `token` say who gets in."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
 from asgi_app import __version__
-from asgi_app.errors import SetupError
+from asgi_app.errors import PanelError
 from asgi_app.journal import start_logging
 
 if TYPE_CHECKING:  # pydantic takes longer to load than most commands that `run` is given take to run
+    from asgi_app.access import Keys
+    from asgi_app.models import RoleName
     from asgi_app.settings import Settings
     from asgi_app.units import Unit
 
@@ -93,12 +98,89 @@ def serve(config: Path | None, workers: int, **flags: Any) -> None:
     start_logging(settings.log_level, settings.log_format)
     from asgi_app.serve import serve as run
 
-    def announce(address: str) -> None:
+    def announce(address: str, pin: str) -> None:
         click.echo(f"Pilot Light {__version__} is at {address}")
         if settings.host in ("127.0.0.1", "localhost", "::1"):
             click.echo("Only this machine can open it; --host 0.0.0.0 opens it to your network.")
+        else:
+            click.echo(_invitation(address, pin, settings), nl=False)
 
     run(settings, workers, announce)
+
+
+def _invitation(address: str, pin: str, settings: Settings) -> str:
+    """Where phones find the panel, as text and as a QR code, and the PIN that lets them move a light."""
+    from asgi_app.announce import address_for_others, qr_code
+
+    found = address_for_others(address)
+    if not sys.stdout.isatty():  # a journal or a file, which others may read
+        return f"In your network it is at {found} (pilotlight pin shows the PIN)\n"
+    return (
+        f"In your network it is at {found}\n{qr_code(found)}"
+        f"PIN: {pin}\n"
+        f"Without it your network may do what the role {settings.role_network} may; with it, {settings.role_pin}. "
+        "pilotlight pin --new makes another.\n"
+    )
+
+
+def _keys(config: Path | None, data: Path | None) -> Keys:
+    """The secrets of the panel on this machine. Raises `SetupError`."""
+    from asgi_app.access import Keys
+
+    keys = Keys(_settings(config, {"data": data}).data)
+    keys.open()
+    return keys
+
+
+def _of_panel(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say whose secrets are meant."""
+    where = click.option("--data", type=click.Path(path_type=Path), help="The panel's data directory.")
+    return where(click.option("--config", type=click.Path(path_type=Path), help="Settings file, TOML.")(command))
+
+
+@cli.command()
+@click.option("--new", is_flag=True, help="Make another one; who signed in with the old one is out.")
+@_of_panel
+def pin(config: Path | None, data: Path | None, new: bool) -> None:
+    """Show the PIN that lets a device in your network move a light."""
+    keys = _keys(config, data)
+    click.echo(keys.renew_pin() if new else keys.secrets.pin)
+
+
+@cli.group()
+def token() -> None:
+    """Make, list and revoke the tokens that programs sign in with."""
+
+
+@token.command("add")
+@click.argument("label")
+@click.option("--role", type=click.Choice(["viewer", "operator", "admin"]), default="operator", show_default=True)
+@click.option("--name", help="The chat name it speaks as.")
+@_of_panel
+def token_add(config: Path | None, data: Path | None, label: str, role: RoleName, name: str | None) -> None:
+    """Make a token; it is shown this once."""
+    from asgi_app.models import Role
+
+    id, made = _keys(config, data).add_token(label, Role.of(role), name)
+    click.echo(made)
+    click.echo(f"This is shown once. It is the token {id}: pilotlight token revoke {id} takes it back.", err=True)
+
+
+@token.command("list")
+@_of_panel
+def token_list(config: Path | None, data: Path | None) -> None:
+    """List the tokens."""
+    for id, kept in _keys(config, data).secrets.tokens.items():
+        made = time.strftime("%Y-%m-%d", time.localtime(kept.at))
+        click.echo(f"{id}  {made}  {kept.role:8}  {kept.label}{f' (as {kept.name})' if kept.name else ''}")
+
+
+@token.command("revoke")
+@click.argument("id")
+@_of_panel
+def token_revoke(config: Path | None, data: Path | None, id: str) -> None:
+    """Take a token back; who is connected with it is out within a second."""
+    click.echo(f"revoked {_keys(config, data).revoke_token(id).label}")
 
 
 @cli.command(cls=SettingsCommand)
@@ -197,7 +279,7 @@ def main() -> None:
     """Run the command; what is wrong with the setup is one line on stderr, and exit status 2."""
     try:
         sys.exit(cli(prog_name="pilotlight", standalone_mode=False))
-    except SetupError as error:
+    except PanelError as error:
         complaint = error.detail
     except click.ClickException as error:
         complaint = error.format_message()

@@ -122,6 +122,48 @@ class ForeignOrigin(PanelError, PermissionError):
     slug, title, status = "foreign-origin", "This origin is not allowed", 403
 
 
+class SignInNeeded(PanelError, PermissionError):
+    """Signing in would help: `detail` says with what."""
+
+    slug, title, status = "sign-in-needed", "Sign in first", 401
+
+
+class SignInFailed(PanelError, PermissionError):
+    """The PIN, password, token or ticket is wrong, or was taken back."""
+
+    slug, title, status = "sign-in-failed", "That did not sign you in", 401
+
+
+class NotAllowed(PanelError, PermissionError):
+    """The role of whoever asked is too small for this."""
+
+    slug, title, status = "not-allowed", "Your role does not allow this", 403
+
+
+class NameTaken(PanelError, PermissionError):
+    """The name belongs to somebody who signed in with it, and this is not them."""
+
+    slug, title, status = "name-taken", "This name belongs to somebody", 403
+
+
+class WrongHost(PanelError, PermissionError):
+    """The panel was asked for under a name that is not its own, which is how DNS rebinding looks."""
+
+    slug, title, status = "wrong-host", "This is not a name of this panel", 421
+
+
+class UnknownToken(PanelError, LookupError):
+    """No token has this id."""
+
+    slug, title, status = "unknown-token", "There is no such token", 404
+
+
+class UnclaimedName(PanelError, LookupError):
+    """The name belongs to nobody."""
+
+    slug, title, status = "unclaimed-name", "This name belongs to nobody", 404
+
+
 class NameNeeded(PanelError, PermissionError):
     """Chat is between people with names, and this connection gave none."""
 
@@ -198,6 +240,19 @@ class TooManyConnections(PanelError, ConnectionError):
     """One address has as many connections as it may have."""
 
     slug, title, status = "too-many-connections", "There are too many connections from your address", 429
+
+
+class TooManyTries(PanelError):
+    """Too many wrong secrets came from this address; `retry_after` is in seconds."""
+
+    slug, title, status = "too-many-tries", "Too many wrong tries", 429
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+    def problem(self) -> dict[str, Any]:
+        return {**super().problem(), "retry_after": self.retry_after}
 
 
 # --- what was asked is right, and cannot be done now ------------------------------------------------------

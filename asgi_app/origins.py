@@ -23,14 +23,16 @@ class Origins:
 
     def allows(self, origin: str | None, *, scheme: str, host: str | None) -> bool:
         """Whether a page of this origin may use the panel that was asked for under `scheme://host`."""
-        if not origin or "*" in self.allowed or origin in self.allowed:
-            return True
-        if scheme in ("ws", "wss"):
-            scheme = scheme.replace("ws", "http", 1)
-        if host and origin.lower() == f"{scheme}://{host}".lower():
+        if not origin or "*" in self.allowed or origin in self.allowed or self.is_own(origin, scheme=scheme, host=host):
             return True
         self._log_once(origin)
         return False
+
+    def is_own(self, origin: str | None, *, scheme: str, host: str | None) -> bool:
+        """Whether it is a page of the panel's own, or no page."""
+        if scheme in ("ws", "wss"):
+            scheme = scheme.replace("ws", "http", 1)
+        return not origin or (bool(host) and origin.lower() == f"{scheme}://{host}".lower())
 
     def refusal(self, origin: str | None) -> str:
         """What to tell a page of a refused origin."""

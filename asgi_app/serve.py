@@ -43,8 +43,8 @@ BACKLOG = 2048
 SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 
 
-def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] = print) -> None:
-    """Run the panel until SIGTERM or SIGINT; `announce` is told its address once it listens.
+def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], None] = lambda url, pin: None) -> None:
+    """Run the panel until SIGTERM or SIGINT; `announce` is told its address and its PIN once it listens.
 
     Raises `SetupError`.
     """
@@ -58,7 +58,7 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str], None] 
         def ready() -> None:
             settle()
             address = f"{'https' if tls else 'http'}://{shown}:{port}/"
-            announce(address)
+            announce(address, house.access.keys.secrets.pin)
             manager.tell("READY=1", f"STATUS=serves {address}")
             log.info(
                 "Pilot Light %s serves %s",

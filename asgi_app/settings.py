@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from asgi_app.errors import SetupError
-from asgi_app.models import LightId, LightSpec
+from asgi_app.models import LightId, LightSpec, RoleName
 from asgi_app.proxies import networks
 
 PREFIX = "PILOTLIGHT_"
@@ -71,6 +71,18 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Addresses and networks of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed, "
         "such as 127.0.0.1; empty: nobody's.",
+    )
+    hosts: list[str] = Field(
+        default_factory=list,
+        description="Names under which the panel may be asked for, besides addresses, this machine's name and those of "
+        "the local network; * for every one.",
+    )
+    role_loopback: RoleName = Field("admin", description="What this machine may do.")
+    role_network: RoleName = Field("viewer", description="What the local network may do, without signing in.")
+    role_pin: RoleName = Field("operator", description="What somebody may do who signed in with the PIN.")
+    sign_in_days: int = Field(30, ge=1, le=365, description="Days after which a browser must sign in again.")
+    keep_audit: int = Field(
+        10_000, ge=100, description="Rows of the audit trail that are kept, of what was done and of what was refused."
     )
     max_body: int = Field(MIB, ge=1024, description="Bytes of an HTTP body, at most.")
     max_frame: int = Field(MIB, ge=1024, description="Bytes of a WebSocket message; a larger one is closed with 1009.")

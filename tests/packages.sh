@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, nginx.
+# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, nginx, `ip`.
 set -euo pipefail
 
 missing=()
@@ -11,6 +11,7 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v curl >/dev/null || missing+=(curl)
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
+command -v ip >/dev/null || missing+=(iproute2)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,11 +29,23 @@ class RunningPanel:
     """`pilotlight serve …` on a free port of 127.0.0.1; a context manager.
 
     `settings` are flags by name (`pins="mock"`, `pigpio_port=8888`), `lights` is the text of the settings file.
+    `within` is a command that runs it somewhere else, where it is reached at `address`.
     """
 
-    def __init__(self, data: Path, *, lights: str = "", port: int = 0, **settings: Any) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        lights: str = "",
+        port: int = 0,
+        within: Sequence[str] = (),
+        address: str = "127.0.0.1",
+        **settings: Any,
+    ) -> None:
         self.data = data
         self.port = port
+        self.address = address
+        self._within = within
         self._lights = lights
         if settings.get("server") == PLAIN:
             settings |= {"server": "uvicorn", "fast_path": False}
@@ -41,7 +54,11 @@ class RunningPanel:
         self._printed = b""
         self._reading = threading.Lock()
         # No connection outlives its request, since panels are restarted; and a TLS context costs 80 ms.
-        self._http = httpx.Client(timeout=10, verify=False, limits=httpx.Limits(max_keepalive_connections=0))
+        # Nor is a cookie kept: who is signed in, a test says itself.
+        nothing_kept = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._http = httpx.Client(
+            timeout=10, verify=False, limits=httpx.Limits(max_keepalive_connections=0), cookies=nothing_kept
+        )
 
     # --- life ----------------------------------------------------------------------------------------------
 
@@ -66,7 +83,8 @@ class RunningPanel:
             config = self.data.parent / f"{self.data.name}.toml"
             config.write_text(self._lights)
             flags.append(f"--config={config}")
-        return [sys.executable, "-m", "asgi_app", "serve", f"--port={self.port}", f"--data={self.data}", *flags]
+        serve = [sys.executable, "-m", "asgi_app", "serve", f"--port={self.port}", f"--data={self.data}", *flags]
+        return [*self._within, *serve]
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 10) -> float:
         """Send the signal and wait for the end; how many seconds it took."""
@@ -139,7 +157,7 @@ class RunningPanel:
 
     @property
     def url(self) -> str:
-        return f"{'https' if 'cert' in self._settings else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if 'cert' in self._settings else 'http'}://{self.address}:{self.port}"
 
     def socket_url(self, path: str) -> str:
         return f"{self.url.replace('http', 'ws', 1)}{path}"

@@ -169,6 +169,11 @@ async def shown_run(page: Page) -> None:
     await asyncio.sleep(2)
 
 
+async def shown_access(page: Page) -> None:
+    await expect(page.locator("#tokens li")).to_have_count(2)
+    await expect(page.locator("#trail li").first).to_be_visible()
+
+
 async def shown_lab(page: Page) -> None:
     await asyncio.sleep(16)  # the plot of the latency has something to show
 
@@ -215,6 +220,11 @@ async def main(wanted: list[str]) -> None:
                             await take(page, f"watch-{kind}{suffix}")
                         panel.post(f"/runs/{run}/signal", json={"signal": "stop"})
                         panel.post("/runs/backup/end", json={})
+                if is_wanted("access"):
+                    for label, role in (("Hall switch", "operator"), ("Wall display", "viewer")):
+                        panel.post("/access/tokens", json={"label": label, "role": role})
+                    panel.post("/access/sign-in", json={"name": "Lin", "password": "correct horse"})
+                    await take_all(browser, panel, "access", "/access", shown_access)
                 if is_wanted("lab"):
                     await take_all(browser, panel, "lab", "/lab", shown_lab)
                 if is_wanted("compare"):

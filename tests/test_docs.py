@@ -18,7 +18,7 @@ from asgi_app.shows import find_shows, score
 from tests.running import ROOT
 
 DOCS = ROOT / "docs"
-WIRES = "".join((DOCS / page).read_text() for page in ("wires.md", "chat.md", "runs.md"))
+WIRES = "".join((DOCS / page).read_text() for page in ("wires.md", "chat.md", "runs.md", "security.md"))
 SETTINGS = (DOCS / "settings.md").read_text()
 PAGE_WORDS = (ROOT / "static" / "js" / "words.js").read_text()
 DEPENDENCIES = (DOCS / "dependencies.md").read_text()

@@ -1,5 +1,6 @@
 """The words of the panel: lights, people, runs, commands, events, replies, as pydantic models; one file a noun."""
 
+from asgi_app.models.access import PANEL, STRANGER, Identity, Proof, Role, RoleName
 from asgi_app.models.base import (
     Actor,
     Frozen,
@@ -118,6 +119,8 @@ from asgi_app.models.wire import (
 __all__ = [
     "COMMAND",
     "LOBBY",
+    "PANEL",
+    "STRANGER",
     "Actor",
     "AnswerRun",
     "AnyCommand",
@@ -138,6 +141,7 @@ __all__ = [
     "GetThreads",
     "Hardware",
     "HowToStart",
+    "Identity",
     "JoinRoom",
     "Kind",
     "LeaveRoom",
@@ -168,7 +172,10 @@ __all__ = [
     "PersonChanged",
     "Ping",
     "Progress",
+    "Proof",
     "Reply",
+    "Role",
+    "RoleName",
     "Room",
     "RoomChanged",
     "Run",

@@ -8,10 +8,11 @@ import re
 from typing import Any
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 from pydantic.json_schema import SkipJsonSchema
 
 from asgi_app.errors import MalformedJSON
+from asgi_app.models.access import STRANGER, Identity
 
 
 def shown(text: str) -> str:
@@ -63,6 +64,7 @@ class Actor(Frozen):
     # The panel's own knowledge, on no wire: the name as it was given, where one was, and the User-Agent's name.
     given: SkipJsonSchema[str | None] = Field(None, exclude=True)
     device: SkipJsonSchema[str] = Field("", exclude=True)
+    identity: SkipJsonSchema[SkipValidation[Identity]] = Field(STRANGER, exclude=True)
 
 
 BROWSERS = (
@@ -96,11 +98,11 @@ def actor_name(given: str | None, user_agent: str | None) -> str:
     return product[0] if product else "someone"
 
 
-def actor(given: object, user_agent: str | None, via: str) -> Actor:
+def actor(given: object, user_agent: str | None, via: str, identity: Identity = STRANGER) -> Actor:
     """Who asks on this wire: by the name given (`?name=`, a header, Socket.IO's `auth`), else by the User-Agent."""
     text = given if isinstance(given, str) and given.strip() else None
     name, device = actor_name(text, user_agent), actor_name(None, user_agent)
-    return Actor(name=name, via=via, given=text and text[:MOST_OF_A_NAME], device=device)
+    return Actor(name=name, via=via, given=text and text[:MOST_OF_A_NAME], device=device, identity=identity)
 
 
 def parse_json(data: str | bytes) -> Any:

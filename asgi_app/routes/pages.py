@@ -17,7 +17,7 @@ VIEWER_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inl
 
 
 def pages() -> Blueprint:
-    """The pages: lights, chat, runs, the comparison of the transports, the lab, and the API viewer."""
+    """The pages: lights, chat, runs, the comparison of the transports, the lab, who gets in, and the API viewer."""
     routes = Blueprint("pages", __name__)
 
     @routes.get("/")
@@ -46,6 +46,11 @@ def pages() -> Blueprint:
     @hide
     async def runs_page() -> Response:
         return await _page("watch.html")
+
+    @routes.get("/access")
+    @hide
+    async def access_page() -> Response:
+        return await _page("access.html")
 
     @routes.get("/docs")
     @hide

@@ -24,7 +24,12 @@ METHOD_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 def problem_response(problem: dict[str, Any], message: Any = None) -> Response:
     """The problem as a response; `message` is what clients of the old wires read, the detail by default."""
     body = {**problem, "message": message if message is not None else problem["detail"]}
-    return Response(json.dumps(body), status=problem["status"], content_type="application/problem+json")
+    response = Response(json.dumps(body), status=problem["status"], content_type="application/problem+json")
+    if problem["status"] == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="Pilot Light"'  # RFC 9110, 15.5.2: it must say how
+    if "retry_after" in problem:
+        response.headers["Retry-After"] = str(problem["retry_after"])
+    return response
 
 
 def handle_problems(app: Quart) -> None:

@@ -10,8 +10,9 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgi_app.errors import BadLevel, MalformedJSON, TooFast
-from asgi_app.models import SetLight, level_in_range, parse_json, text_or_integer
+from asgi_app.access import rules, visitor_of
+from asgi_app.errors import BadLevel, MalformedJSON, PanelError, TooFast
+from asgi_app.models import Actor, SetLight, level_in_range, parse_json, text_or_integer
 from asgi_app.routes.asker import asker_of
 from asgi_app.routes.limits import CommandLimit
 from asgi_app.routes.problems import fault
@@ -37,17 +38,26 @@ class QuickLed:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        plain = NOT_PLAIN.isdisjoint(headers)
-        if plain and scope["method"] == "GET" and b"content-length" not in headers:
+        asker = self._asker(scope, headers) if NOT_PLAIN.isdisjoint(headers) else None
+        if asker is not None and scope["method"] == "GET" and b"content-length" not in headers:
             await _answer(send, self._panel.light(self._light).target)
-        elif plain and scope["method"] == "POST" and _is_small_json(headers):
-            await self._post(scope, headers, receive, send)
+        elif asker is not None and scope["method"] == "POST" and _is_small_json(headers):
+            await self._post(scope, asker, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _post(self, scope: Any, headers: dict[bytes, bytes], receive: Any, send: Any) -> None:
+    def _asker(self, scope: Any, headers: dict[bytes, bytes]) -> Actor | None:
+        """Who asks; None for who may not, or not under this name."""
+        visitor = visitor_of(scope)
+        try:
+            visitor.require(rules.of_route(scope["method"], "/led"), f"{scope['method']} /led")
+            return asker_of(visitor, headers)
+        except PanelError:
+            return None
+
+    async def _post(self, scope: Any, asker: Actor, receive: Any, send: Any) -> None:
         event = await receive()
-        if (level := _level(event)) is None or not self._may(scope):
+        if (level := _level(event)) is None or not self._may_ask(scope):
 
             async def again() -> Any:
                 nonlocal event
@@ -57,7 +67,7 @@ class QuickLed:
             await self._app(scope, again, send)
             return
         try:
-            reply = await self._panel.ask(asker_of(headers), SetLight(light=self._light, level=level))
+            reply = await self._panel.ask(asker, SetLight(light=self._light, level=level))
         except Exception as error:
             await _refuse(send, fault("/led", error))
             return
@@ -66,7 +76,7 @@ class QuickLed:
         else:
             await _refuse(send, reply.problem)
 
-    def _may(self, scope: Any) -> bool:
+    def _may_ask(self, scope: Any) -> bool:
         """Whether this command is not one too many."""
         try:
             self._limit.spend(scope)

@@ -23,7 +23,9 @@ from asgi_app.models import (
     Run,
     RunChange,
     RunId,
+    SignalRun,
     SignalSent,
+    StartRun,
     UpdateRun,
     parse_body,
 )
@@ -98,8 +100,10 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     async def post_run() -> Response:
         """Begin a run, or go on with the one of this id."""
         new: RunToBegin = parse_body(RunToBegin, await json_body(request))
-        live = await runs.begin(asker(), new, new.id)
-        return json_answer(live.run, 201)
+        command = StartRun(run=new.id, **new.model_dump(exclude={"id"}))
+        begun = (await panel.perform(asker(), command)).run
+        assert begun is not None
+        return json_answer(begun, 201)
 
     @routes.get("/runs/<run>")
     @document_response(RunWithGraph)
@@ -137,11 +141,11 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     async def post_log(run: str) -> Response:
         """Add lines to a run's log, as JSON or as plain text; answered once they are stored."""
         if request.mimetype == "text/plain":
-            next = 0
-            for lines in _pages(await request.get_data()):
-                next = await runs.log(run, Lines(lines=lines))
+            commands = [LogRun(run=run, lines=lines) for lines in _pages(await request.get_data())]
         else:
-            command = parse_body(LogRun, await json_body(request), run=run)
+            commands = [parse_body(LogRun, await json_body(request), run=run)]
+        next = 0
+        for command in commands:
             next = (await panel.perform(asker(), command)).next or 0
         return json_answer(Next(next=next))
 
@@ -189,7 +193,8 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     async def post_signal(run: str) -> Response:
         """Send a signal to whoever runs it; what that one answered."""
         command = parse_body(SignalSent, await json_body(request))
-        return json_answer(Answered(answer=await runs.signal(asker(), run, command.signal)))
+        reply = await panel.perform(asker(), SignalRun(run=run, signal=command.signal))
+        return json_answer(Answered(answer=reply.answer))
 
     return routes
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from quart import Blueprint, Response, request
 from quart_schema import document_request, document_response, tag
 
-from asgi_app.models import HowToStart, Run, ShowName, parse_body
+from asgi_app.models import HowToStart, Run, ShowName, StartShow, parse_body
 from asgi_app.routes.answers import json_answer, json_body
 from asgi_app.routes.asker import asker
 from asgi_app.routes.documents import Problem
@@ -64,8 +64,9 @@ def show_routes(panel: Panel, shows: Shows) -> Blueprint:
     @tag(SHOWS)
     async def post_start(show: str) -> Response:
         """Start a show; it is a run from then on."""
-        how = parse_body(HowToStart, await json_body(request, empty={}))
-        live = await shows.start(asker(), show, step=how.step)
-        return json_answer(live.run, 201)
+        command = parse_body(StartShow, await json_body(request, empty={}), show=show)
+        begun = (await panel.perform(asker(), command)).run
+        assert begun is not None
+        return json_answer(begun, 201)
 
     return routes

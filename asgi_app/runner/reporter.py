@@ -45,6 +45,12 @@ def socket_url(url: str) -> str:
     return f"{schemes[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}/live"
 
 
+def _without_secret(url: str) -> str:
+    """The address for people to read: without the token that may be in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def token() -> str:
     """Six characters that make an id another one."""
     return os.urandom(3).hex()
@@ -138,6 +144,7 @@ class Reporter:
 
     def __init__(self, url: str, run: str, name: str, *, backlog: Backlog, child: Child, wake: asyncio.Event) -> None:
         self._url = url
+        self._shown = _without_secret(url)
         self._run = run
         self._name = name
         self._backlog = backlog
@@ -170,12 +177,12 @@ class Reporter:
                 elif error.slug == "too-large":
                     self._backlog.narrow()
                 elif error.do == "start_run":
-                    self._complain(f"the panel at {self._url} does not take this run: {error}")
+                    self._complain(f"the panel at {self._shown} does not take this run: {error}")
                     if not error.passes:
                         return
             except Exception:  # whatever a panel does, or what is no panel: the command goes on
                 if not self.reached:
-                    self._complain(f"no panel at {self._url}; running unseen")
+                    self._complain(f"no panel at {self._shown}; running unseen")
             if last and not self.reached:
                 return
             if self._advanced or time.monotonic() - began > BACKOFF[1]:
@@ -207,7 +214,7 @@ class Reporter:
 
     def complain_about_the_end(self) -> None:
         """The panel was there and did not get everything in time."""
-        self._complain(f"the panel at {self._url} did not get the end of this run")
+        self._complain(f"the panel at {self._shown} did not get the end of this run")
 
     # --- one connection
 

@@ -11,7 +11,7 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -42,8 +42,28 @@ from asgi_app.tally import Tallies
 HISTORY = 1024  # events kept for those who come back; older than that they get a snapshot
 
 
+class Gate(Protocol):
+    """Who may do what."""
+
+    def check(self, actor: Actor, command: AnyCommand) -> None:
+        """Raises a `PanelError` where the actor may not do this."""
+
+    def done(self, actor: Actor, command: AnyCommand) -> None:
+        """The command was done."""
+
+
+class OpenGate:
+    """Everybody may do everything."""
+
+    def check(self, actor: Actor, command: AnyCommand) -> None:
+        pass
+
+    def done(self, actor: Actor, command: AnyCommand) -> None:
+        pass
+
+
 class Panel:
-    """One panel: its door, its state, its parts, and everybody who watches.
+    """One panel: its door, its state, its parts, and everybody who watches. `gate` says who may do what.
 
     `save(light, look)` keeps a change for the next start; it must not block, and the reply waits for its future.
     """
@@ -59,6 +79,7 @@ class Panel:
         outbox_limit: int = 256,
         storage: Storage = Storage(kept=True),  # noqa: B008 - frozen
         tallies: Tallies | None = None,
+        gate: Gate = OpenGate(),  # noqa: B008 - it knows nothing
     ) -> None:
         self.epoch = uuid.uuid4().hex
         self.rev = 0
@@ -66,6 +87,7 @@ class Panel:
         self.coalescer = Coalescer()
         self.tallies = tallies or Tallies()
         self.channel = Channel(self.coalescer)
+        self._gate = gate
         self._outbox_limit = outbox_limit
         self._history: deque[Message] = deque(maxlen=HISTORY)
         self._sessions: set[Session] = set()
@@ -100,6 +122,12 @@ class Panel:
     async def perform(self, actor: Actor, command: AnyCommand, session: Session | None = None) -> Reply:
         """As `ask`, but a refusal is raised."""
         self.still_open()
+        self._gate.check(actor, command)
+        reply = await self._perform(actor, command, session)
+        self._gate.done(actor, command)
+        return reply
+
+    async def _perform(self, actor: Actor, command: AnyCommand, session: Session | None) -> Reply:
         match command:
             case GetState():
                 return Reply(ok=True, rev=self.rev, snapshot=self.snapshot(actor))

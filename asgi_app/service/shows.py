@@ -9,6 +9,7 @@ from typing import Any
 
 from asgi_app.errors import BadCommand, InternalError, PanelError, Restarting, ShowRunning, UnknownShow
 from asgi_app.models import (
+    PANEL,
     Actor,
     LightSpec,
     LineSent,
@@ -130,7 +131,7 @@ class _Stage:
         self._panel = panel
         self._runs = runs
         self._specs = specs
-        self._actor = Actor(name=show.title[:64], via="show")
+        self._actor = Actor(name=show.title[:64], via="show", identity=PANEL)
 
     async def act(self, change: SetLight) -> None:
         await self._panel.perform(self._actor, change)

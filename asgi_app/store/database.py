@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from asgi_app.errors import InternalError, NotStored, PanelError, SetupError
 from asgi_app.journal import event
 from asgi_app.models import Look
-from asgi_app.store import chat, lights, runs
+from asgi_app.store import audit, chat, lights, runs
 from asgi_app.store.schema import SCHEMA_VERSION, migrate
 
 log = logging.getLogger("pilotlight.store")
@@ -35,11 +35,12 @@ PRUNE_ROWS = 2000  # at once, so that nobody waits for the retention
 
 
 class Retention(NamedTuple):
-    """How much is kept: messages of a thread, ended runs, lines of a run."""
+    """How much is kept: messages of a thread, ended runs, lines of a run, rows of the audit trail."""
 
     messages: int = 10_000
     runs: int = 100
     lines: int = 1_000_000
+    audit: int = 10_000
 
 
 class _Job(NamedTuple):
@@ -144,6 +145,7 @@ class Store:
             lambda database: (
                 chat.prune(database, kept.messages, PRUNE_ROWS)
                 + runs.prune(database, kept.runs, kept.lines, PRUNE_ROWS)
+                + audit.prune(database, kept.audit, PRUNE_ROWS)
             )
         )
 

@@ -67,6 +67,23 @@ MIGRATIONS = (
         PRIMARY KEY (run, first)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        who TEXT,
+        via TEXT NOT NULL,
+        role TEXT NOT NULL,
+        how TEXT NOT NULL,      -- models.Identity.how
+        address TEXT NOT NULL,
+        what TEXT NOT NULL,
+        subject TEXT,
+        outcome TEXT NOT NULL,  -- done, refused
+        times INTEGER NOT NULL,
+        detail TEXT NOT NULL    -- JSON
+    );
+    CREATE INDEX audit_by_outcome ON audit (outcome, id);
+    """,
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

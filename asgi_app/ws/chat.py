@@ -12,18 +12,17 @@ import json
 import uuid
 from typing import Any
 
-from quart import Blueprint, websocket
+from quart import Blueprint
 from quart_cors import cors_exempt
 
 from asgi_app.errors import BadCommand, NotStored, PanelError, TooFast, UnknownPerson
 from asgi_app.hub import Closed, Message, Outbox
-from asgi_app.models import LOBBY, Actor, ChatMessage, Marks, Say, Thread, actor, as_json, parse_json
+from asgi_app.models import LOBBY, Actor, ChatMessage, Marks, Say, Thread, as_json, parse_json
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
 from asgi_app.ws.duplex import both_ways
 from asgi_app.ws.quartsocket import Socket, SocketRules
 
-POLICY = 1008  # RFC 6455, 7.4.1: this name will not do
 WAIT = 0.1  # seconds; an old client cannot retry, so one that is too fast is read more slowly
 PAGE = 20  # stored messages that are loaded at once: at 256 KiB each, 5 MiB
 REST_SECONDS = 2.0  # to say what somebody had sent before leaving
@@ -33,6 +32,9 @@ def chat_wire(panel: Panel, chat: Chat, rules: SocketRules) -> Blueprint:
     """The route of `/<username>`."""
     routes = Blueprint("chat_wire", __name__)
 
+    def refusal(error: PanelError) -> str:
+        return _text(_refusal(error))
+
     @routes.websocket("/<username>")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def chat_socket(username: str) -> None:
@@ -40,10 +42,11 @@ def chat_wire(panel: Panel, chat: Chat, rules: SocketRules) -> Blueprint:
         try:
             name = chat.check_name(username)
         except PanelError as error:
-            await socket.send(_text(_refusal(error)))
-            await socket.close(POLICY, error.title)
+            await socket.refuse(error, refusal)
             return
-        who = actor(name, websocket.headers.get("User-Agent"), "chat")
+        who = await socket.enter(name, refusal)
+        if who is None:
+            return
         socket.live(_Connection(panel, chat, who, panel.outbox(who), socket).live)
 
     return routes
@@ -68,7 +71,10 @@ class _Connection:
     async def live(self) -> None:
         """Say what comes, show what is said, and say what was still on its way at the end."""
         try:
-            with self._panel.session(self._who, outbox=self._outbox, everything=False) as session:
+            with (
+                self._panel.session(self._who, outbox=self._outbox, everything=False) as session,
+                self._socket.staying(self._who, self._outbox.close),
+            ):
                 self._chat.join(session, LOBBY)
                 await self.look_for_waiting()
                 await both_ways("/<username>", self.read, self.write)

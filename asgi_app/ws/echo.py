@@ -16,6 +16,8 @@ def echo(rules: SocketRules) -> Blueprint:
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def echo_socket() -> None:
         socket = await Socket.accept(rules, "echo")
+        if await socket.enter(None) is None:
+            return
         sent = rules.tallies.of("echo")
 
         async def life() -> None:

@@ -9,9 +9,9 @@ import pydantic_core
 from quart import Blueprint, websocket
 from quart_cors import cors_exempt
 
-from asgi_app.errors import MalformedJSON, TooFast
+from asgi_app.errors import MalformedJSON, PanelError, TooFast
 from asgi_app.hub import TOO_FAST, Closed, Message, Outbox
-from asgi_app.models import Actor, actor, parse_json
+from asgi_app.models import Actor, parse_json
 from asgi_app.service import Panel, Session
 from asgi_app.ws.frames import frame
 from asgi_app.ws.native import answer, latest, resume_from
@@ -26,12 +26,17 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
 
     framing = _Framing(panel.epoch)
 
+    def refusal(error: PanelError) -> str:
+        return _json(Message(panel.refused(error).on_wire(None)))
+
     @routes.websocket("/live")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
     async def live_socket() -> None:
         socket = await Socket.accept(rules, "live")
-        arguments, headers = websocket.args, websocket.headers
-        who = actor(arguments.get("name"), headers.get("User-Agent"), "live")
+        arguments = websocket.args
+        who = await socket.enter(arguments.get("name"), refusal)
+        if who is None:
+            return
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
         outbox = panel.outbox(who)
         outbox.encode_with(framing.event_bytes, framing.burst_bytes, framing.answer_bytes)
@@ -64,7 +69,10 @@ class _Connection:
 
     async def live(self) -> None:
         """Answer what comes, in order, to a client that keeps its measure; what happens is written meanwhile."""
-        with self._panel.session(self._who, resume=self._resume, outbox=self._outbox) as session:
+        with (
+            self._panel.session(self._who, resume=self._resume, outbox=self._outbox) as session,
+            self._socket.staying(self._who, self._outbox.close),
+        ):
             self._opening = session.opening
             self._outbox.attach(self._drain, self._socket.wire)
             try:

@@ -11,16 +11,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quart import websocket
 from quart.asgi import ASGIWebsocketConnection
 
-from asgi_app.errors import ForeignOrigin, TooFast
+from asgi_app.access import Visitor, visitor_of
+from asgi_app.access import rules as access_rules
+from asgi_app.errors import BadName, ForeignOrigin, NameTaken, PanelError, TooFast
 from asgi_app.hub import TOO_SLOW
 from asgi_app.journal import event
 from asgi_app.limits import Allowance, Complaints
+from asgi_app.models import Actor
 from asgi_app.origins import Origins
 from asgi_app.proxies import address_of
 from asgi_app.tally import Tallies
@@ -35,6 +40,7 @@ log = logging.getLogger("pilotlight.websocket")
 
 HERE = "pilotlight.connection"  # in the ASGI scope
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
+POLICY = 1008  # RFC 6455, 7.4.1: this name will not do
 
 
 class Connection(ASGIWebsocketConnection):
@@ -111,6 +117,7 @@ class Socket:
         "_send",
         "_slow_reader",
         "_tally",
+        "_visitor",
         "allowance",
         "client",
         "wire",
@@ -127,6 +134,7 @@ class Socket:
         self._complaints = rules.complaints
         self.allowance = Allowance(rules.command_rate)
         self.client = address_of(connection.scope)
+        self._visitor: Visitor = visitor_of(connection.scope)
         self._reading: asyncio.Task[Any] | None = None
         self._ended = False
 
@@ -195,6 +203,30 @@ class Socket:
             extra=event("client_cut", wire=self._name, client=self.client, reason="too_fast"),
         )
 
+    async def enter(self, name: str | None, refusal: Callable[[PanelError], str] | None = None) -> Actor | None:
+        """Who connects, under which name; None where it may not, which it has been told.
+
+        Told after the handshake, since a browser shows a page nothing of a refused one: by the wire's own words where
+        it has `refusal`, and by the close code.
+        """
+        route = websocket.url_rule.rule if websocket.url_rule is not None else ""
+        try:
+            self._visitor.require(access_rules.SOCKETS.get(route, access_rules.CLOSED.role), f"ws {route}")
+            return self._visitor.actor(name, websocket.headers.get("User-Agent"), self._name)
+        except PanelError as error:
+            await self.refuse(error, refusal)
+            return None
+
+    def staying(self, actor: Actor, close: Callable[[int, str], None]) -> AbstractContextManager[None]:
+        """As long as this lasts, the connection is closed when the actor is not any more who it was."""
+        return self._visitor.staying(actor, lambda error: close(code_of(error), error.title))
+
+    async def refuse(self, error: PanelError, refusal: Callable[[PanelError], str] | None = None) -> None:
+        """Close it with what is wrong."""
+        if refusal is not None:
+            await self.send(refusal(error))
+        await self.close(code_of(error), error.title)
+
     async def send(self, data: str | bytes) -> bool:
         """Send it; False when the client has gone, or took nothing for `slow_reader` seconds and has been cut."""
         if self.wire is not None and self.wire.open:
@@ -236,3 +268,8 @@ def _connection() -> Connection:
     scope: Any = websocket.scope
     connection: Connection = scope[HERE]
     return connection
+
+
+def code_of(error: PanelError) -> int:
+    """The close code of a refusal: its HTTP status after 4000, but for a name."""
+    return POLICY if isinstance(error, BadName | NameTaken) else 4000 + error.status

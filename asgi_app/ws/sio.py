@@ -8,6 +8,7 @@ refusal a problem in the ack, and `connected` called once the client knows that 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
@@ -16,10 +17,11 @@ from typing import Any, Protocol
 import socketio
 from engineio.packet import Packet as EnginePacket
 
+from asgi_app.access import Access, visitor_of
 from asgi_app.errors import BadCommand, InternalError, PanelError, TooFast
 from asgi_app.hub import Coalescer
 from asgi_app.limits import Complaints, Places
-from asgi_app.models import Actor, actor, as_json
+from asgi_app.models import Actor, Role, as_json
 from asgi_app.origins import Origins
 from asgi_app.tally import Tally
 from asgi_app.ws.engine import EngineOutbox, EngineServer, EngineSocket, Packets
@@ -37,13 +39,15 @@ class Part(Protocol):
     """What a namespace is made of: some events, and what happens when a client comes and goes.
 
     `events[name]` is awaited with the sid and the arguments; what it returns is the ack, and None acks with
-    no arguments. `connected` is called once the client has its CONNECT packet.
+    no arguments. `connected` is called once the client has its CONNECT packet, `refused` when a client's role is too
+    small for an event of the part: old pages do not look at acks.
     """
 
     events: dict[str, Handler]
 
     def connected(self, sid: str, auth: Any) -> None: ...
     def gone(self, sid: str) -> None: ...
+    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None: ...
 
 
 class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
@@ -58,6 +62,9 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         self.every_line_counts = every_line_counts
         self.events: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
+        self._access: Access | None = None
+        self._leaving: dict[str, Callable[[], None]] = {}
+        self._ending: set[asyncio.Future[Any]] = set()
         self._parts: list[Part] = []
 
     def add(self, part: Part) -> None:
@@ -69,19 +76,53 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
     async def trigger_event(self, event: str, *args: Any) -> Any:
         if event == "connect":
             sid, environ, *auth = args
-            self.actors[sid] = self.actor(environ, auth[0] if auth else None)
+            self._let_in(sid, environ, auth[0] if auth else None)
             return True
         if event == "disconnect":
             sid = args[0]
+            self._leaving.pop(sid, lambda: None)()
             self.actors.pop(sid, None)
             for part in self._parts:
                 part.gone(sid)
         return None
 
-    def actor(self, environ: dict[str, Any], auth: Any) -> Actor:
-        """Who connects: the name in `auth.name`, else what the User-Agent says."""
+    async def handle(self, sid: str, event: Any, *arguments: Any) -> Any:
+        """The ack of an event, unless its client may not send it. Raises a `PanelError`."""
+        if not isinstance(event, str) or event not in self.events:  # names like connect, too, which clients may send
+            names = ", ".join(self.events)
+            raise BadCommand(f"no event {as_json(event)} on {self.namespace}; there is {names}", field="event")
+        access, actor = self._access, self.actors[sid]
+        assert access is not None
+        try:
+            access.check_event(actor, self.namespace, event)
+        except PanelError as error:
+            for part in self._parts:
+                if event in part.events:
+                    part.refused(sid, event, arguments, error)
+            raise
+        answer = await self.events[event](sid, *arguments)
+        access.event_done(actor, self.namespace, event, arguments)
+        return answer
+
+    def _let_in(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+        """Who connects: by the handshake and `auth`. Raises `ConnectionRefusedError` with the problem."""
+        visitor = visitor_of(environ["asgi.scope"])
         given = auth.get("name") if isinstance(auth, dict) else None
-        return actor(given, environ.get("HTTP_USER_AGENT"), self.via)
+        try:
+            visitor = visitor.shows(auth)
+            visitor.require(Role.VIEWER, f"Socket.IO {self.namespace}")
+            actor = visitor.actor(given, environ.get("HTTP_USER_AGENT"), self.via)
+        except PanelError as error:
+            raise socketio.exceptions.ConnectionRefusedError(error.title, error.problem()) from None
+        self.actors[sid] = actor
+        self._access = visitor.access
+
+        def end(error: PanelError) -> None:
+            task = asyncio.ensure_future(self.disconnect(sid))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+        self._leaving[sid] = visitor.access.connected(actor, end)
 
     def connected(self, sid: str, auth: Any) -> None:
         """The client has got its CONNECT packet; what is sent from now on arrives after it."""
@@ -191,7 +232,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
                 await connection.lines.spend_slowly()
             else:
                 self._spend(connection)
-            answer = await self._handler(room, data[0])(sid, *data[1:])
+            answer = await room.handle(sid, *data)
         except PanelError as error:
             answer = error.problem()
         except Exception:
@@ -210,15 +251,6 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             if connection.allowance.used_up:
                 connection.cut_off()
             raise
-
-    def _handler(self, room: Namespace, event: Any) -> Handler:
-        """Who handles the event. Raises `BadCommand`, also for names like connect, which clients may send as well."""
-        events = room.events
-        if not isinstance(event, str) or event not in events:
-            raise BadCommand(
-                f"no event {as_json(event)} on {room.namespace}; there is {', '.join(events)}", field="event"
-            )
-        return events[event]
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:

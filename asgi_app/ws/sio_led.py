@@ -10,7 +10,7 @@ from typing import Any
 
 from engineio.packet import Packet
 
-from asgi_app.errors import BadLevel, LevelMissing
+from asgi_app.errors import BadLevel, LevelMissing, PanelError
 from asgi_app.hub import Burst, Message
 from asgi_app.models import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
@@ -42,6 +42,10 @@ class LedEvents:
     def gone(self, sid: str) -> None:
         if self._pages.pop(sid, None) is not None:
             self._namespace.refill_with(sid, None)
+
+    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
+        """The page has moved its slider: it gets the level as it is."""
+        self._pages[sid].offer(PAGE, self._packet(self._now()))
 
     async def led(self, sid: str, *arguments: Any) -> dict[str, Any] | None:
         """Set the level; whatever was sent, pages are told the level that holds afterwards."""

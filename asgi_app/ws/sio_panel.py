@@ -10,6 +10,7 @@ from typing import Any
 
 from engineio.packet import Packet
 
+from asgi_app.errors import PanelError
 from asgi_app.hub import Burst, Follower, Message
 from asgi_app.service import Panel, Session
 from asgi_app.ws.engine import EngineOutbox, framed
@@ -39,6 +40,9 @@ class PanelWords:
         if (session := self._sessions.pop(sid, None)) is not None:
             session.__exit__()
             self._namespace.refill_with(sid, None)
+
+    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
+        """The ack has the problem."""
 
     async def ask(self, sid: str, *arguments: Any) -> dict[str, Any]:
         """A command; the ack is its reply."""

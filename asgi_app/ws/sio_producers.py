@@ -118,6 +118,11 @@ class ProcessEvents:
     def gone(self, sid: str) -> None:
         self._workers.remove(sid)
 
+    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
+        """The page is told as of any other refusal."""
+        sent = arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+        self._refused(sid, str(sent.get(self.id, "")), error)
+
     def _answered(self, sid: str, process: str, answer: Any) -> None:
         """The producer has answered what this page asked."""
         raise NotImplementedError

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from asgi_app.errors import BadCommand
+from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models import as_json, refusal
 from asgi_app.ws.sio import Handler, Namespace
 
@@ -71,6 +71,11 @@ class RoomEvents:
     def gone(self, sid: str) -> None:
         self._counts.pop(sid, None)
         self._leaving.discard(sid)
+
+    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
+        """Its sender is told, and it counts like every other."""
+        count = self._counts[sid] = self._counts.get(sid, 0) + 1
+        self._namespace.tell(sid, "my_response", {"data": error.detail, "count": count})
 
     def close(self) -> None:
         """End the server's own events; closing twice is no error."""

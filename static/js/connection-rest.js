@@ -25,7 +25,10 @@ export function openREST({ name, received, closed }) {
   async function look() {
     const before = answered;
     const { ok, data } = await call('GET', '/lights');
-    if (!ok) throw new Error(data.detail);
+    if (!ok) {
+      closed({ refused: data });
+      return LOST;
+    }
     // A look that began before a command was answered may show the light as it was: the next look will do.
     if (before === answered && seen !== `${data.epoch} ${data.rev}`) {
       seen = `${data.epoch} ${data.rev}`;

@@ -32,7 +32,7 @@ export function openSocketIO({ resume, name, received, closed }) {
       tryAllTransports: true, // polling is for networks where a WebSocket cannot pass
     });
     socket.on('events', received);
-    socket.on('connect_error', () => closed({}));
+    socket.on('connect_error', (error) => closed({ refused: error.data ?? null })); // its data is the problem
     socket.on('disconnect', () => closed({}));
   }, () => closed({}));
 

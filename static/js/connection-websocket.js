@@ -11,14 +11,16 @@ export function openWebSocket({ resume, name, received, closed }) {
   const socket = new WebSocket(url);
   const waiting = new Map();
   let lastId = 0;
+  let refused = null;
 
   socket.onmessage = ({ data }) => {
     const frame = JSON.parse(data);
     if (!('reply' in frame)) return received(frame);
+    if (frame.reply === null) refused = frame.problem; // nobody asked: it is the way in that is refused
     waiting.get(frame.reply)?.(frame);
     waiting.delete(frame.reply);
   };
-  socket.onclose = ({ code }) => closed({ restarting: code === 1012 }); // RFC 6455 registry: service restart
+  socket.onclose = ({ code }) => closed({ restarting: code === 1012, refused }); // RFC 6455 registry: service restart
 
   return {
     exchange(command) {

@@ -4,7 +4,8 @@
 //   exchange(command)  a promise of the reply, which never rejects: a fault is LOST, or a reply with a problem
 //   close()            hang up; nothing is called back after this
 //   pace               optional: milliseconds between two pings, where the wire wants its own (REST polls with them)
-// `received(frame)` takes the server's frames, `closed({ restarting })` says that the wire broke.
+// `received(frame)` takes the server's frames, `closed({ restarting, refused })` says that the wire broke; `refused` is the
+// problem where the panel did not let this page in.
 
 const PACE = 2000; // ms between two pings
 const FIRST_PAUSE = 300; // ms
@@ -114,7 +115,7 @@ export class Connection {
     this.live = true;
     this._attempts = 0;
     this._restarting = false;
-    this._say('live', { restarting: false });
+    this._say('live', { restarting: false, refused: false });
     this._unexpect();
     this._beatIn(SETTLED); // a ping while the page draws itself for the first time would measure the drawing
   }
@@ -151,16 +152,19 @@ export class Connection {
     clearTimeout(this._timers.deadline);
   }
 
-  _broke({ restarting = false }) {
+  _broke({ restarting = false, refused = null }) {
     if (!this._wire) return;
     this._hangUp();
-    const longest = Math.min(FIRST_PAUSE * 2 ** this._attempts, LAST_PAUSE);
+    if (refused) dispatchEvent(new CustomEvent('pilotlight:refused', { detail: refused }));
+    // Who is refused needs a person who signs in; asking again and again would not help.
+    const longest = refused ? LAST_PAUSE : Math.min(FIRST_PAUSE * 2 ** this._attempts, LAST_PAUSE);
     const pause = longest * (0.5 + Math.random() / 2); // jitter: a hundred screens must not come back as one
     this._attempts += 1;
     this._restarting ||= restarting;
-    const offline = !navigator.onLine || this._attempts > OFFLINE_AFTER;
+    const offline = refused || !navigator.onLine || this._attempts > OFFLINE_AFTER;
     this._say(offline ? 'offline' : 'reconnecting', {
       restarting: this._restarting && !offline,
+      refused: refused !== null,
       retryAt: Date.now() + pause,
     });
     this._timers.retry = setTimeout(() => this._connect(), pause);

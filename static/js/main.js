@@ -3,6 +3,7 @@
 import { learnClock } from './clock.js';
 import { Connection, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
+import { learnMe } from './me.js';
 import { remember, remembered } from './remember.js';
 import { EMPTY, apply } from './state.js';
 import { TRANSPORTS, chosenTransport } from './transports.js';
@@ -51,8 +52,12 @@ function listen(event) {
   if (event.event === 'link') {
     const { status } = event.link;
     event.link.since = lostSince(state.link.since, status);
-    if (status === 'live') learnClock().then(draw);
-    else for (const wishes of everyWish.values()) wishes.forget();
+    if (status === 'live') {
+      learnClock().then(draw);
+      learnMe().then((me) => dispatch({ event: 'me', me }));
+    } else {
+      for (const wishes of everyWish.values()) wishes.forget();
+    }
   }
   heardOfChat(event);
   dispatch(event);

@@ -3,6 +3,7 @@
 // It comes before the page's own script, and touches nothing but the header and the sheet: the page's words may not
 // be there yet.
 
+import { learnMe, showRefusal } from './me.js';
 import { settingsSheet } from './view/settings.js';
 import { addWords, language, translate } from './words.js';
 
@@ -28,6 +29,10 @@ addWords({
 document.documentElement.lang = language;
 translate(document.querySelector('.top'));
 translate(document.getElementById('settings'));
+translate(document.getElementById('access-strip'));
+
+learnMe();
+addEventListener('pilotlight:refused', ({ detail }) => showRefusal(detail)); // by a page's Connection
 
 // A page with a connection opens the sheet from its mark, for it must connect again under another name.
 const bare = document.querySelector('[data-settings]');

@@ -2,7 +2,7 @@
 //
 // `apply(state, event)` is pure: the same state and event give the same new state. Events are the server's own
 // (`light_changed`, `light_actual`, `light_flashed`, and a `snapshot` for a whole frame) and the page's
-// (`link`, `round_trip`, `held`, `released`, `own`, `refused`, `notice_gone`). What is said in the chat and what the
+// (`link`, `me`, `round_trip`, `held`, `released`, `own`, `refused`, `notice_gone`). What is said in the chat and what the
 // runs do is for other pages, and leaves this state as it is.
 
 export const EMPTY = {
@@ -16,6 +16,7 @@ export const EMPTY = {
   own: {}, // per light, the mark of the last change that this page made
   flashed: {}, // per light, who flashed it last, and when
   notices: [],
+  me: null, // who this browser is for the panel; null until it is known
 };
 
 export function apply(state, event) {
@@ -45,6 +46,8 @@ export function apply(state, event) {
 
     case 'link':
       return { ...state, link: { ...state.link, ...event.link } };
+    case 'me':
+      return { ...state, me: event.me };
     case 'round_trip':
       return { ...state, link: { ...state.link, roundTrip: event.ms } };
 

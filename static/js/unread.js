@@ -3,6 +3,7 @@
 //   const heardOfChat = chatBadge(() => connection);   // once
 //   heardOfChat(event);                                // in the `listen(event)` of the page's Connection
 
+import { knownMe, mayControl } from './me.js';
 import { remembered } from './remember.js';
 import { SOCKETS } from './transports.js';
 import { deviceName } from './view/settings.js';
@@ -28,6 +29,7 @@ export function chatBadge(getConnection) {
     const connection = getConnection();
     // REST has no words for the chat, and without a name there is nobody to wait for.
     if (document.hidden || !connection?.live || !SOCKETS.includes(connection.transport) || !deviceName()) return;
+    if (!mayControl(knownMe())) return; // who may only look has no letters
     const reply = await connection.ask({ do: 'get_threads' });
     if (reply.ok) showUnread(unreadIn(reply.threads, followedRooms()));
   }

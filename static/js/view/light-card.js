@@ -1,6 +1,7 @@
 // One light's card: made once from its template, then `render(state, light)` puts the state on it.
 
 import { panelNow } from '../clock.js';
+import { mayControl } from '../me.js';
 import { remember, remembered } from '../remember.js';
 import { Slider } from '../slider.js';
 import { isLive, isOwn, shown } from '../state.js';
@@ -72,7 +73,7 @@ export class LightCard {
   render(state, light) {
     const { element, _parts: parts } = this;
     const look = shown(state, light.id);
-    const usable = isLive(state) && light.online;
+    const usable = isLive(state) && light.online && mayControl(state.me);
     this._light = look;
     setAttributes(element, {
       'aria-label': light.name,

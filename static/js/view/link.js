@@ -7,7 +7,8 @@ import { renderMark } from './mark.js';
 const BLINK = 1500; // ms without a connection that the mark alone tells; the banner is for what lasts
 
 /** Whether the connection has been gone for longer than a blink of the network. */
-export function isLost({ status, since }) {
+export function isLost({ status, refused, since }) {
+  if (refused) return false; // it says so itself
   return status === 'offline' || (status === 'reconnecting' && Date.now() - since >= BLINK);
 }
 

@@ -1,0 +1,9 @@
+"""Who may do what: the table of roles, who somebody is, what they signed in with, and the trail of what they did."""
+
+from asgi_app.access import rules
+from asgi_app.access.audit import Audit
+from asgi_app.access.hosts import Hosts
+from asgi_app.access.identity import SCOPE, TICKET_SECONDS, Access, Visitor, visitor_of
+from asgi_app.access.keys import Keys
+
+__all__ = ["SCOPE", "TICKET_SECONDS", "Access", "Audit", "Hosts", "Keys", "Visitor", "rules", "visitor_of"]

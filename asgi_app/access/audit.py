@@ -1,0 +1,125 @@
+"""The trail: who did what, from where, and who was refused what. One row a second for a drag."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel
+
+from asgi_app.models import Actor, AnyCommand, Identity, Role, shown
+from asgi_app.store import Store
+from asgi_app.store import audit as stored
+from asgi_app.store.audit import Deed
+
+APART = 1.0  # seconds: what somebody does again and again within them is one row
+SUBJECTS = ("light", "run", "show")  # of which a command names one
+PENDING = 1000  # rows that wait to be written; more are written at once
+
+Outcome = Literal["done", "refused"]
+
+
+class _Key(NamedTuple):
+    """What makes two deeds one row."""
+
+    who: str | None
+    via: str
+    how: str
+    address: str
+    what: str
+    subject: str | None
+    outcome: Outcome
+
+
+class _Row(NamedTuple):
+    """A row that waits to be written."""
+
+    at: float
+    role: Role
+    times: int
+    detail: Mapping[str, Any] | AnyCommand
+
+
+class Audit:
+    """What was done and refused; rows are put together for a second, then stored."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._pending: dict[_Key, _Row] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def note(
+        self,
+        identity: Identity,
+        what: str,
+        *,
+        actor: Actor | None = None,
+        subject: str | None = None,
+        outcome: Outcome = "done",
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """It was done, or refused. Never blocks."""
+        who, via = (actor.name, actor.via) if actor is not None else (identity.name, "rest")
+        key = _Key(who, via, identity.how, identity.address, shown(what), subject and shown(subject), outcome)
+        self._note(key, identity.role, detail or {})
+
+    def note_command(self, actor: Actor, command: AnyCommand) -> None:
+        """A command was done; what it says is looked at when the row is written, so a drag costs next to nothing."""
+        subject = next((found for name in SUBJECTS if (found := getattr(command, name, None)) is not None), None)
+        who = actor.identity
+        key = _Key(actor.name, actor.via, who.how, who.address, str(command.do), subject, "done")
+        self._note(key, who.role, command)
+
+    def _note(self, key: _Key, role: Role, detail: Mapping[str, Any] | AnyCommand) -> None:
+        if key.how == "panel":  # a show's steps: who started it is in the trail
+            return
+        before = self._pending.pop(key, None)
+        times = before.times + 1 if before is not None else 1
+        self._pending[key] = _Row(self._clock(), role, times, detail)
+        if len(self._pending) >= PENDING:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(APART, self.flush)
+
+    def flush(self) -> None:
+        """Store what is pending."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._pending:
+            deeds = [_deed(key, row) for key, row in self._pending.items()]
+            self._pending = {}
+            self._store.try_to(partial(stored.add, deeds=deeds))
+
+    def close(self) -> None:
+        """As `flush`, at the end."""
+        if self._pending:
+            self.flush()
+
+    async def page(self, *, before: int | None, limit: int) -> list[dict[str, Any]]:
+        """The newest rows, or those before an id, the newest first."""
+        self.flush()
+        return await self._store.do(partial(stored.page, before=before, limit=limit))
+
+
+def _deed(key: _Key, row: _Row) -> Deed:
+    detail = row.detail
+    if isinstance(detail, BaseModel):
+        detail = detail.model_dump(mode="json", exclude_none=True, exclude={"do", "graph", *SUBJECTS})
+    return Deed(
+        at=row.at,
+        who=key.who,
+        via=key.via,
+        role=row.role.word,
+        how=key.how,
+        address=key.address,
+        what=key.what,
+        subject=key.subject,
+        outcome=key.outcome,
+        times=row.times,
+        detail=dict(detail),
+    )

@@ -1,0 +1,265 @@
+"""The file of secrets, `access.json`: the PIN, what cookies are signed with, the tokens, and who owns which name.
+
+It is the owner's alone (mode 0600) and small, so it is read whole and replaced whole. The command line changes it while
+the panel runs: whoever writes holds the lock, and the panel looks at the file's time stamp before it believes a proof.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import json
+import logging
+import os
+import secrets
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from asgi_app.errors import NameTaken, NotStored, SetupError, TooMany, UnknownToken
+from asgi_app.models import Role, RoleName
+
+log = logging.getLogger("pilotlight.access")
+
+T = TypeVar("T")
+
+PIN_DIGITS = 8
+TOKEN_PREFIX = "plt_"  # so that a leaked one is recognised
+TOKENS = 1000
+CLAIMS = 1000  # names that belong to somebody
+
+
+def new_pin() -> str:
+    """A PIN at random."""
+    return f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
+
+
+class Token(BaseModel):
+    """A program's way in. Only its hash is kept."""
+
+    label: str
+    role: RoleName
+    name: str | None = Field(None, description="The chat name it speaks as.")
+    generation: int | None = Field(None, description="The claim on that name which it belongs to.")
+    at: float = Field(description="When it was made.")
+    digest: str
+
+
+class Claim(BaseModel):
+    """A name that belongs to somebody."""
+
+    name: str = Field(description="As its owner writes it.")
+    password: str = Field(description="argon2id.")
+    generation: int
+    at: float
+
+
+class Secrets(BaseModel):
+    """What is in the file."""
+
+    pin: str = Field(default_factory=new_pin)
+    pin_generation: int = 1
+    secret: str = Field(default_factory=lambda: secrets.token_hex(32))
+    tokens: dict[str, Token] = {}
+    names: dict[str, Claim] = {}
+    generation: int = Field(1, description="Counts claims of names: a name that is claimed anew is another claim.")
+
+    def claim(self, name: str, password: str) -> int:
+        """Have the name belong to who knows the password; the claim's generation. Raises `NameTaken`, `TooMany`."""
+        if name_key(name) in self.names:
+            raise NameTaken(f"{name} belongs to somebody", field="name")
+        if len(self.names) >= CLAIMS:
+            raise TooMany(f"{CLAIMS} names belong to somebody, and no more fit in", field="name")
+        self.generation += 1
+        claim = Claim(name=name, password=password, generation=self.generation, at=round(time.time(), 3))
+        self.names[name_key(name)] = claim
+        return claim.generation
+
+    def claim_for_programs(self, name: str) -> int:
+        """The claim on the name; one that nobody's password opens where it is free."""
+        known = self.names.get(name_key(name))
+        return known.generation if known is not None else self.claim(name, "")
+
+
+def name_key(name: str) -> str:
+    """One key for all spellings that look alike: compatibility forms, case, white space, what is not seen."""
+    text = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join("".join(one for one in text if unicodedata.category(one) != "Cf").split())
+
+
+class Keys:
+    """The secrets, as the file has them. `Keys(None)` forgets them at its end."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self.path = directory / "access.json" if directory else None
+        self._stamp: tuple[int, int, int] | None = None
+        self._by_digest: dict[str, str] = {}
+        self.secrets = Secrets()
+
+    def open(self) -> None:
+        """Read the file, or make it. Raises `SetupError` where that cannot be."""
+        if self.path is None:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not self.path.exists():
+                with self._locked():
+                    if not self.path.exists():
+                        self._write(self.secrets)
+            self._read()
+        except OSError as error:
+            raise SetupError(f"cannot use {self.path}: {error.strerror or error}") from error
+
+    def refresh(self) -> bool:
+        """Read the file again where somebody has changed it; whether somebody had.
+
+        A file that cannot be read any more, or makes no sense, leaves what was known: nobody is let in by it.
+        """
+        if self.path is None or self._stamp_of_file() == self._stamp:
+            return False
+        try:
+            self._read()
+        except (OSError, SetupError) as error:
+            self._stamp = self._stamp_of_file()
+            log.error("%s", error)
+            return False
+        return True
+
+    def change(self, change: Callable[[Secrets], T]) -> T:
+        """Change the secrets, in the file too, which others may be changing. Raises `NotStored`."""
+        if self.path is None:
+            changed = self.secrets.model_copy(deep=True)
+            result = change(changed)
+            self._take(changed)
+            return result
+        try:
+            with self._locked():
+                self._read()
+                changed = self.secrets.model_copy(deep=True)
+                result = change(changed)
+                self._write(changed)
+                self._read()
+        except OSError as error:
+            raise NotStored(
+                f"{self.path} cannot be written ({error.strerror or error}); nothing was changed"
+            ) from error
+        return result
+
+    # --- the PIN -------------------------------------------------------------------------------------------
+
+    def is_pin(self, text: str) -> bool:
+        """Whether this is the PIN, in constant time."""
+        return hmac.compare_digest(text.encode(), self.secrets.pin.encode())
+
+    def renew_pin(self) -> str:
+        """Another PIN; sign-ins made with the old one end."""
+
+        def renew(secrets: Secrets) -> str:
+            before = secrets.pin
+            while secrets.pin == before:
+                secrets.pin = new_pin()
+            secrets.pin_generation += 1
+            return secrets.pin
+
+        return self.change(renew)
+
+    # --- tokens --------------------------------------------------------------------------------------------
+
+    def add_token(self, label: str, role: Role, name: str | None = None) -> tuple[str, str]:
+        """Make a token: its id, and the token itself, which is nowhere kept."""
+        token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        id = secrets.token_hex(4)
+
+        def add(kept: Secrets) -> None:
+            if len(kept.tokens) >= TOKENS:
+                raise TooMany(f"there are {TOKENS} tokens; revoke one first")
+            made = Token(label=label, role=role.word, at=round(time.time(), 3), digest=self.digest(token))
+            if name is not None:
+                made.name, made.generation = name, kept.claim_for_programs(name)
+            kept.tokens[id] = made
+
+        self.change(add)
+        return id, token
+
+    def revoke_token(self, id: str) -> Token:
+        """Take a token back. Raises `UnknownToken`."""
+
+        def revoke(kept: Secrets) -> Token:
+            if id not in kept.tokens:
+                raise UnknownToken(f"no token {id!r}", field="id")
+            return kept.tokens.pop(id)
+
+        return self.change(revoke)
+
+    def token_of(self, token: str) -> str | None:
+        """The id of the token, where it is one."""
+        return self._by_digest.get(self.digest(token))
+
+    def digest(self, token: str) -> str:
+        """A keyed hash (BLAKE2b, RFC 7693). A token is 256 random bits: a slow hash would slow no guessing down."""
+        key = bytes.fromhex(self.secrets.secret)
+        return hashlib.blake2b(token.encode(errors="replace"), key=key, digest_size=32).hexdigest()
+
+    # --- the file ------------------------------------------------------------------------------------------
+
+    def _take(self, secrets: Secrets) -> None:
+        self.secrets = secrets
+        self._by_digest = {token.digest: id for id, token in secrets.tokens.items()}
+
+    def _read(self) -> None:
+        assert self.path is not None
+        stamp = self._stamp_of_file()
+        if stamp == self._stamp and stamp is not None:
+            return
+        try:
+            self._take(Secrets.model_validate_json(self.path.read_bytes()))
+        except ValidationError as error:
+            fault = error.errors()[0]["msg"]
+            raise SetupError(f"{self.path} makes no sense ({fault}); move it away, and a new one is made") from None
+        self._stamp = stamp
+
+    def _write(self, secrets: Secrets) -> None:
+        """Whole or not at all, and never readable by others, not even for a moment."""
+        assert self.path is not None
+        new = self.path.with_name(f"access.json.{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):
+            new.unlink()
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._give_to_owner(descriptor)
+        with open(descriptor, "w") as file:
+            json.dump(secrets.model_dump(), file, indent=1)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(new, self.path)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        assert self.path is not None
+        lock = os.open(self.path.with_name("access.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._give_to_owner(lock)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _give_to_owner(self, descriptor: int) -> None:
+        """What root makes is for whoever has the directory: the panel still reads it after `sudo pilotlight pin`."""
+        assert self.path is not None
+        if os.geteuid() == 0:
+            directory = os.stat(self.path.parent)
+            os.fchown(descriptor, directory.st_uid, directory.st_gid)
+
+    def _stamp_of_file(self) -> tuple[int, int, int] | None:
+        assert self.path is not None
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size

@@ -1,0 +1,61 @@
+"""The words for who may do what: roles, and who somebody is for the panel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal, NamedTuple
+
+RoleName = Literal["nobody", "viewer", "operator", "admin"]
+
+
+class Role(IntEnum):
+    """What somebody may do; each may do all that those below may."""
+
+    NOBODY = 0
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+    @property
+    def word(self) -> RoleName:
+        """As settings and wires write it."""
+        words: tuple[RoleName, ...] = ("nobody", "viewer", "operator", "admin")
+        return words[self]
+
+    @classmethod
+    def of(cls, word: RoleName) -> Role:
+        """The role of this word."""
+        return cls[word.upper()]
+
+
+class Proof(NamedTuple):
+    """How somebody signed in. What that is worth is looked up each time, so it can be taken back."""
+
+    pin: int | None = None  # generation of the PIN
+    token: str | None = None  # id of the token
+    name: tuple[str, int] | None = None  # a claimed name, and the generation of the claim
+
+
+NOTHING = Proof()
+
+
+@dataclass(eq=False, slots=True)
+class Identity:
+    """Who a request or a connection is for the panel. A connection's changes when its proof is taken back."""
+
+    role: Role = Role.NOBODY
+    how: str = "nobody"  # loopback, network, pin, token <label>, elsewhere, panel
+    address: str = ""
+    place: str = "elsewhere"  # loopback, network, elsewhere
+    name: str | None = None  # the claimed name, where it signed in as its owner
+    proof: Proof = NOTHING
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether it has shown anything."""
+        return self.proof != NOTHING
+
+
+STRANGER = Identity()
+PANEL = Identity(role=Role.ADMIN, how="panel")  # what the panel does by itself

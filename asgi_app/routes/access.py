@@ -1,0 +1,267 @@
+"""`/access`: signing in and out, tickets, tokens, names; and `/audit`, what was done by whom."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from quart import Blueprint, Response, request
+from quart_schema import document_querystring, document_request, document_response, tag
+
+from asgi_app.access import TICKET_SECONDS, Access
+from asgi_app.models import Identity, Role, RoleName, parse_body
+from asgi_app.routes.answers import json_answer, json_body, query
+from asgi_app.routes.asker import visitor
+from asgi_app.routes.documents import Problem
+
+ACCESS = ["Access"]
+
+
+class Sent(BaseModel):
+    """What a client sends: nothing that nobody reads."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class SignIn(Sent):
+    """What somebody signs in with: the PIN, or a token; and a name with its password."""
+
+    pin: str | None = Field(None, max_length=64)
+    token: str | None = Field(None, max_length=256)
+    name: str | None = Field(None, max_length=256)
+    password: str | None = Field(
+        None, max_length=128, description="The first one to give a name and a password owns it."
+    )
+
+
+class Me(BaseModel):
+    """Who somebody is for the panel, and what that means."""
+
+    role: RoleName
+    how: str = Field(description="loopback, network, pin, token <label>, elsewhere.")
+    name: str | None = Field(description="The name that is theirs.")
+    address: str
+    signed_in: bool
+
+
+class Ticket(BaseModel):
+    """For one connection."""
+
+    ticket: str
+    expires_in: int = Field(description="Seconds.")
+
+
+class NewToken(Sent):
+    """A token to make."""
+
+    label: str = Field(min_length=1, max_length=64, description="What it is for.")
+    role: Literal["viewer", "operator", "admin"]
+    name: str | None = Field(None, max_length=256, description="The name it speaks as.")
+
+
+class TokenShown(BaseModel):
+    """A token, without itself."""
+
+    id: str
+    label: str
+    role: RoleName
+    name: str | None
+    at: float
+
+
+class TokenMade(BaseModel):
+    """A token, this once."""
+
+    id: str
+    token: str
+
+
+class Tokens(BaseModel):
+    """Every token."""
+
+    tokens: list[TokenShown]
+
+
+class NameShown(BaseModel):
+    """A name that belongs to somebody."""
+
+    name: str
+    at: float
+
+
+class Names(BaseModel):
+    """Every name that belongs to somebody."""
+
+    names: list[NameShown]
+
+
+class TrailQuery(BaseModel):
+    """Which rows."""
+
+    before: int | None = Field(None, ge=1)
+    limit: int = Field(100, ge=1, le=1000)
+
+
+class Deed(BaseModel):
+    """Something that was done, or refused."""
+
+    id: int
+    at: float
+    who: str | None
+    via: str
+    role: RoleName
+    how: str
+    address: str
+    what: str
+    subject: str | None
+    outcome: str
+    times: int = Field(description="So many times within a second.")
+    detail: dict[str, Any]
+
+
+class Trail(BaseModel):
+    """The newest rows first."""
+
+    audit: list[Deed]
+
+
+def access_routes(access: Access) -> Blueprint:
+    """The routes of `/access`, and `/audit`."""
+    routes = Blueprint("access", __name__)
+
+    @routes.get("/access/me")
+    @document_response(Me)
+    @tag(ACCESS)
+    async def get_me() -> Response:
+        """Who you are for the panel."""
+        return _me(visitor().identity)
+
+    @routes.post("/access/sign-in")
+    @document_request(SignIn)
+    @document_response(Me)
+    @document_response(Problem, 400)
+    @document_response(Problem, 401)
+    @document_response(Problem, 429)
+    @tag(ACCESS)
+    async def post_sign_in() -> Response:
+        """Sign in; the cookie that is set says so from now on."""
+        shown = parse_body(SignIn, await json_body(request))
+        identity, cookie = await access.sign_in(_identity(), **shown.model_dump())
+        response = _me(identity)
+        response.set_cookie(
+            access.cookie,
+            cookie,
+            max_age=access.days * 24 * 3600,
+            httponly=True,
+            samesite="Strict",
+            secure=request.scheme == "https",
+        )
+        return response
+
+    @routes.post("/access/sign-out")
+    @document_response(Me)
+    @tag(ACCESS)
+    async def post_sign_out() -> Response:
+        """Sign out on this browser."""
+        response = _me(access.signed_out(visitor().identity))
+        response.delete_cookie(access.cookie, httponly=True, samesite="Strict", secure=request.scheme == "https")
+        return response
+
+    @routes.post("/access/ticket")
+    @document_response(Ticket)
+    @document_response(Problem, 401)
+    @tag(ACCESS)
+    async def post_ticket() -> Response:
+        """A ticket for one connection of a socket, as who asks for it."""
+        return json_answer(Ticket(ticket=access.ticket(_identity()), expires_in=TICKET_SECONDS))
+
+    @routes.get("/access/tokens")
+    @document_response(Tokens)
+    @document_response(Problem, 401)
+    @document_response(Problem, 403)
+    @tag(ACCESS)
+    async def get_tokens() -> Response:
+        """Every token, without itself."""
+        known = access.keys.secrets.tokens
+        return json_answer(Tokens(tokens=[TokenShown(id=id, **token.model_dump()) for id, token in known.items()]))
+
+    @routes.post("/access/tokens")
+    @document_request(NewToken)
+    @document_response(TokenMade, 201)
+    @document_response(Problem, 400)
+    @document_response(Problem, 401)
+    @document_response(Problem, 403)
+    @tag(ACCESS)
+    async def post_token() -> Response:
+        """Make a token. It is shown this once."""
+        new = parse_body(NewToken, await json_body(request))
+        id, token = await access.add_token(_identity(), new.label, Role.of(new.role), new.name)
+        return json_answer(TokenMade(id=id, token=token), 201)
+
+    @routes.delete("/access/tokens/<id>")
+    @document_response(Tokens)
+    @document_response(Problem, 401)
+    @document_response(Problem, 403)
+    @document_response(Problem, 404)
+    @tag(ACCESS)
+    async def delete_token(id: str) -> Response:
+        """Take a token back; who is connected with it is out. Answers those that are left."""
+        await access.revoke_token(_identity(), id)
+        return await get_tokens()
+
+    @routes.get("/access/names")
+    @document_response(Names)
+    @document_response(Problem, 401)
+    @document_response(Problem, 403)
+    @tag(ACCESS)
+    async def get_names() -> Response:
+        """Every name that belongs to somebody."""
+        claims = access.keys.secrets.names.values()
+        return json_answer(Names(names=[NameShown(name=claim.name, at=claim.at) for claim in claims]))
+
+    @routes.post("/access/names/<name>/release")
+    @document_response(Me)
+    @document_response(Problem, 401)
+    @document_response(Problem, 403)
+    @document_response(Problem, 404)
+    @tag(ACCESS)
+    async def post_release(name: str) -> Response:
+        """Have the name belong to nobody: by its owner, or by an admin. Answers who you are then."""
+        identity = _identity()
+        await access.release(identity, name)
+        return _me(access.now(identity))
+
+    @routes.get("/audit")
+    @document_querystring(TrailQuery)
+    @document_response(Trail)
+    @document_response(Problem, 401)
+    @document_response(Problem, 403)
+    @tag(ACCESS)
+    async def get_audit() -> Response:
+        """Who did what, from where, and who was refused what; the newest first."""
+        wanted = query(TrailQuery)
+        rows = await access.audit.page(before=wanted.before, limit=wanted.limit)
+        return json_answer(Trail(audit=[Deed(**row) for row in rows]))
+
+    return routes
+
+
+def _identity() -> Identity:
+    """Who sends the current request. Raises what was wrong with its token."""
+    who = visitor()
+    if who.error is not None:
+        raise who.error
+    return who.identity
+
+
+def _me(identity: Identity) -> Response:
+    me = Me(
+        role=identity.role.word,
+        how=identity.how,
+        name=identity.name,
+        address=identity.address,
+        signed_in=identity.signed_in,
+    )
+    response = json_answer(me)
+    response.headers["Cache-Control"] = "no-store"
+    return response
