@@ -67,12 +67,14 @@ class Proxies:
                 self._say_once(peer)
                 scope[PROXIED] = True
             return scope
+        if not signs and ipaddress.ip_address(peer).is_loopback:
+            return scope  # a program of this machine, that speaks for itself
         return self._forwarded(dict(scope), signs)
 
     def _forwarded(self, scope: dict[str, Any], signs: dict[bytes, bytes]) -> dict[str, Any]:
         client = self._client(scope["headers"])
-        if client is None:
-            scope[PROXIED] = True
+        if client is None or (client.is_loopback and not ipaddress.ip_address(address_of(scope)).is_loopback):
+            scope[PROXIED] = True  # a proxy's own machine is not this one
         else:
             scope["client"] = (str(client), 0)
             scope[FORWARDED] = True

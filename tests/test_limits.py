@@ -132,6 +132,7 @@ def strict(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
         tmp_path_factory.mktemp("strict") / "data",
         server=server,
         trusted_proxies="127.0.0.1",
+        role_network="operator",
         command_rate=RATE,
         rest_rate=RATE,
         connections_per_address=4,
@@ -208,28 +209,28 @@ async def test_an_old_chat_page_is_read_more_slowly_and_loses_nothing(strict: Ru
 
 
 def test_rest_commands_of_one_address(strict: RunningPanel) -> None:
-    with httpx.Client(base_url=strict.url, headers=from_address("203.0.113.5")) as client:
+    with httpx.Client(base_url=strict.url, headers=from_address("10.9.0.5")) as client:
         answers = [client.post("/led", json={"level": 5}) for _ in range(RATE * 4)]
         refused = next(answer for answer in answers if answer.status_code == 429)
         assert "rest_rate" in refused.json()["detail"]
         assert refused.headers["Retry-After"] == "1"
         assert client.get("/led").status_code == 200  # reading is free
-    assert strict.post("/led", json={"level": 6}, headers=from_address("203.0.113.6")).status_code == 200
-    assert strict.log().count("client=203.0.113.5 problem=too-fast") == 1
+    assert strict.post("/led", json={"level": 6}, headers=from_address("10.9.0.6")).status_code == 200
+    assert strict.log().count("client=10.9.0.5 problem=too-fast") == 1
 
 
 # --- connections -------------------------------------------------------------------------------------------
 
 
 async def test_connections_of_one_address_behind_a_proxy(strict: RunningPanel) -> None:
-    headers = from_address("203.0.113.7")
+    headers = from_address("10.9.0.7")
     sockets = [await connect(strict.socket_url("/live"), additional_headers=headers) for _ in range(4)]
     with pytest.raises(InvalidStatus) as refused:
         await connect(strict.socket_url("/live"), additional_headers=headers)
     assert refused.value.response.status_code == 429
     assert "connections_per_address" in (refused.value.response.body or b"").decode()
     assert strict.get("/led", headers=headers).status_code == 429
-    assert strict.get("/led", headers=from_address("203.0.113.8")).status_code == 200
+    assert strict.get("/led", headers=from_address("10.9.0.8")).status_code == 200
     await sockets.pop().close()
     eventually(lambda: strict.get("/led", headers=headers).status_code == 200)
     for opened in sockets:
@@ -237,7 +238,7 @@ async def test_connections_of_one_address_behind_a_proxy(strict: RunningPanel) -
 
 
 def test_sessions_that_poll_count_too(strict: RunningPanel) -> None:
-    headers = from_address("203.0.113.9")
+    headers = from_address("10.9.0.9")
     opened = [strict.get("/socket.io/?EIO=4&transport=polling", headers=headers) for _ in range(5)]
     assert [answer.status_code for answer in opened] == [200] * 4 + [429]
     assert opened[-1].json()["type"].endswith("too-many-connections")

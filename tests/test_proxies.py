@@ -42,7 +42,9 @@ def scope(peer: str, kind: str = "http", **headers: str) -> dict[str, Any]:
         (["127.0.0.1"], "::ffff:127.0.0.1", "203.0.113.9", "203.0.113.9", False),
         (["::1"], "::1", "[2001:db8::9]:1234", "2001:db8::9", False),
         (["127.0.0.1"], "127.0.0.1", "203.0.113.9:4711", "203.0.113.9", False),
-        (["127.0.0.1"], "127.0.0.1", None, "127.0.0.1", True),  # it does not say for whom
+        (["127.0.0.1"], "127.0.0.1", None, "127.0.0.1", False),  # a program beside the proxy
+        (["10.0.0.7"], "10.0.0.7", None, "10.0.0.7", True),  # it does not say for whom
+        (["10.0.0.7"], "10.0.0.7", "127.0.0.1", "10.0.0.7", True),  # its own machine, not this one
         (["127.0.0.1"], "127.0.0.1", "unknown", "127.0.0.1", True),
         (["127.0.0.1"], "127.0.0.1", "127.0.0.1, bogus", "127.0.0.1", True),
     ],
@@ -137,5 +139,5 @@ def test_a_proxy_that_nobody_named_is_told_of(
 ) -> None:
     panel = start_panel(server=server)
     with Nginx(panel, tmp_path / "nginx") as nginx:
-        assert httpx.get(f"{nginx.url}/led").status_code == 200
+        assert httpx.get(f"{nginx.url}/led").status_code == 401  # whoever that is, it is not this machine
     assert panel.log().count("trusted_proxies = ['127.0.0.1']") == 1

@@ -95,7 +95,7 @@ def test_every_command_has_its_line_and_its_rule() -> None:
 
 def test_every_route_and_socket_has_its_line_and_its_rule(house: House) -> None:
     routes, sockets = set(), set()
-    for rule in house.app.rooms.other_asgi_app.url_map.iter_rules():
+    for rule in house.quart.url_map.iter_rules():
         if rule.rule.startswith(rules.OPEN_FOLDERS):
             continue
         if rule.websocket:

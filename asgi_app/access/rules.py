@@ -95,6 +95,7 @@ ROUTES: Mapping[str, Role] = {
     "DELETE /access/tokens/<id>": ADMIN,
     "GET /audit": ADMIN,
     "GET /openapi.json": VIEWER,
+    "GET /metrics": VIEWER,
     "POST /api": VIEWER,  # it answers, and changes nothing
     "GET /led": VIEWER,
     "POST /led": OPERATOR,

@@ -40,6 +40,7 @@ log = logging.getLogger("pilotlight.websocket")
 
 HERE = "pilotlight.connection"  # in the ASGI scope
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
+LINGER_SECONDS = 1.0  # for a client's close frame
 POLICY = 1008  # RFC 6455, 7.4.1: this name will not do
 
 
@@ -162,6 +163,7 @@ class Socket:
                 log.exception("a connection of %s failed", self._path)
             finally:
                 await self.close(code, "")
+                await self._hear_the_rest()
 
         _connection().life = whole
 
@@ -179,7 +181,8 @@ class Socket:
         try:
             return await self._messages.get()
         except asyncio.CancelledError:
-            if self._ended:
+            if self._ended and (task := asyncio.current_task()) is not None:
+                task.uncancel()
                 raise Gone from None
             raise
         finally:
@@ -226,6 +229,14 @@ class Socket:
         if refusal is not None:
             await self.send(refusal(error))
         await self.close(code_of(error), error.title)
+
+    async def _hear_the_rest(self) -> None:
+        """On hypercorn the client's close frame is seen only behind what it sent before, so that is taken and dropped."""
+        if self._messages is not None:
+            with contextlib.suppress(OSError):  # `Gone`, or it took too long (`TimeoutError`)
+                async with asyncio.timeout(LINGER_SECONDS):
+                    while True:
+                        await self._messages.get()
 
     async def send(self, data: str | bytes) -> bool:
         """Send it; False when the client has gone, or took nothing for `slow_reader` seconds and has been cut."""
