@@ -41,7 +41,9 @@ PING_PACKET = Packet(PING)
 BEAT_SECONDS = 0.5  # how exactly pings keep their time
 PACKET_TYPES = tuple("0123456b")  # https://github.com/socketio/engine.io-protocol
 TELL_FACTOR = 8  # times the limit, of events that cannot be conflated, before a connection is given up
-TELL_BYTES = 1024 * 1024  # of such events, at most: each is kept as text and as a frame
+TELL_BYTES = 1024 * 1024  # of many such events, at most: each is kept as text and as a frame
+TELL_LARGE = 8 * TELL_BYTES  # of few
+FEW = 32
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
 LEAVE_SECONDS = 0.4  # for all connections to be gone when the server stops
 
@@ -93,6 +95,7 @@ class EngineOutbox(Outlet):
         "_refills",
         "_released",
         "_stale",
+        "_told",
         "_unfolded",
         "_waiting",
         "is_over",
@@ -109,7 +112,7 @@ class EngineOutbox(Outlet):
         self._waiting: dict[object, Packet | Packets | None] = {}
         self._unfolded: list[Packet] = []  # the next one last
         self._events = 0
-        self._bytes = 0  # of what was told
+        self._bytes = self._told = 0  # of what was told, and how many
         self._stale = False
         self._refills: dict[str, Packets] = {}
         self.resyncs = 0
@@ -167,7 +170,8 @@ class EngineOutbox(Outlet):
     def tell(self, packets: list[Packet]) -> None:
         """Take an event that nothing can stand in for, in all its parts. Never blocks.
 
-        Far past `limit`, or 1 MiB, the connection ends, with a code that says so: late is fine, a silent gap is not.
+        Far past `limit`, or 1 MiB (8 MiB where they are few), the connection ends, with a code that says so: late is
+        fine, a silent gap is not.
         """
         if self._coalescer.behind(self._tell_each, packets):
             return
@@ -177,15 +181,17 @@ class EngineOutbox(Outlet):
                 direct(framed(packet))
             return
         size = sum(len(packet.data) for packet in packets)
-        if len(self._waiting) + len(packets) > self._limit * TELL_FACTOR or self._bytes > TELL_BYTES:
+        most = TELL_BYTES if self._told > FEW else TELL_LARGE
+        if len(self._waiting) > self._limit * TELL_FACTOR or self._bytes > most:
             self.overflowed = True
             self.tally.cut += 1
             self._waiting.clear()
-            self._events = self._bytes = 0
+            self._events = self._bytes = self._told = 0
             self.put_nowait(None)
             self.release()
             return
         self._bytes += size
+        self._told += len(packets)
         for packet in packets:
             self._waiting[_Told(len(packet.data))] = packet
         self._stir()
@@ -273,6 +279,7 @@ class EngineOutbox(Outlet):
                 self._events -= 1
             elif isinstance(mark, _Told):
                 self._bytes -= mark.size
+                self._told -= 1
             self._taken.ring()
             waiting = self._waiting.pop(mark)
             if not callable(waiting):

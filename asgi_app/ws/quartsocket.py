@@ -231,7 +231,7 @@ class Socket:
         await self.close(code_of(error), error.title)
 
     async def _hear_the_rest(self) -> None:
-        """On hypercorn the client's close frame is seen only behind what it sent before, so that is taken and dropped."""
+        """hypercorn sees the client's close frame only behind what it sent before: that is taken and dropped."""
         if self._messages is not None:
             with contextlib.suppress(OSError):  # `Gone`, or it took too long (`TimeoutError`)
                 async with asyncio.timeout(LINGER_SECONDS):
