@@ -14,23 +14,21 @@ from tests.running import PLAIN, RunningPanel
 from tests.standins.pigpiod import StandIn
 
 SERVERS = ("uvicorn", "hypercorn")
-FAST_AND_PLAIN = {"test_echo", "test_fanout", "test_led_socketio", "test_rooms"}  # where frames are what matters
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each ASGI server in turn: the tests of the wires run on both, and some without the fast path, too."""
-    if "server" in metafunc.fixturenames and not any(
-        "server" in str(mark.args[:1]) for mark in metafunc.definition.iter_markers("parametrize")
-    ):
-        ways = (*SERVERS, PLAIN) if metafunc.module.__name__.removeprefix("tests.") in FAST_AND_PLAIN else SERVERS
-        metafunc.parametrize("server", ways, scope="module", indirect=True)
+def each_of(*names: str) -> Any:
+    """A fixture `server` that is each of these ASGI servers in turn."""
+
+    @pytest.fixture(scope="module", params=names, name="server")
+    def one(request: pytest.FixtureRequest) -> str:
+        name: str = request.param
+        return name
+
+    return one
 
 
-@pytest.fixture(scope="module")
-def server(request: pytest.FixtureRequest) -> str:
-    """An ASGI server by its name."""
-    name: str = request.param
-    return name
+server = each_of(*SERVERS)  # the tests of the wires run on both
+with_and_without_fast_path = each_of(*SERVERS, PLAIN)  # where frames are what matters
 
 
 @pytest.fixture(scope="module")

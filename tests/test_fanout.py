@@ -22,10 +22,13 @@ from asgi_app.ws.engine import EngineOutbox
 from asgi_app.ws.frames import frame
 from asgi_app.ws.wire import Arrivals, Wire
 from tests.client import SocketIOClient
+from tests.conftest import with_and_without_fast_path
 from tests.live_client import LiveClient, live
 from tests.node_client import NodeClient, NodeClients
 from tests.python_client import PythonClient
 from tests.running import RunningPanel
+
+server = with_and_without_fast_path
 
 # --- frames and wires ---------------------------------------------------------------------------------------
 
@@ -315,7 +318,9 @@ async def test_events_and_replies_keep_their_order_on_the_native_wire(panel: Run
         assert all(reply["ok"] for reply in replies)
         for client in (hand, screen):
             await client.caught_up()
-            assert revs(client) == list(range(before + 1, before + 1 + len(revs(client))))
+            seen = revs(client)  # in a burst, one event may stand for several
+            assert seen == sorted(set(seen))
+            assert seen[-1] == max(reply["rev"] for reply in replies)
         # a reply never comes before the event that it speaks of
         known = before
         for seen in hand.frames:

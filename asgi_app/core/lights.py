@@ -191,7 +191,8 @@ def _undo_light(light: Light, actor: Actor, at: float) -> Decision:
 def _look_changed(light: Light, look: Look, seconds: float, actor: Actor, at: float) -> LightChanged:
     """The light looks like this from now on, or is on its way there; what it was is kept for undo."""
     before = look_of(light)
-    same_gesture = light.gesture is not None and at - light.gesture < SAME_GESTURE and actor == light.by
+    same_hand = (actor.name, actor.via) == (light.by.name, light.by.via)
+    same_gesture = same_hand and light.gesture is not None and at - light.gesture < SAME_GESTURE
     if look == before:  # asked for what is there already: nothing to undo
         undo, gesture = light.undo, at if same_gesture else None
     else:

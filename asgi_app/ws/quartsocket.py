@@ -78,10 +78,11 @@ class Connection(ASGIWebsocketConnection):
 class _Messages:
     """What messages are taken from: read when they are asked for."""
 
-    __slots__ = ("_receive",)
+    __slots__ = ("_receive", "over")
 
     def __init__(self, receive: Any) -> None:
         self._receive = receive
+        self.over = False
 
     async def get(self) -> str | bytes:
         """The next message. Raises `Gone`."""
@@ -89,6 +90,7 @@ class _Messages:
         if event["type"] == "websocket.connect":
             event = await self._receive()
         if event["type"] != "websocket.receive":
+            self.over = True
             raise Gone
         text = event.get("text")
         return text if text is not None else event.get("bytes") or b""
@@ -232,7 +234,7 @@ class Socket:
 
     async def _hear_the_rest(self) -> None:
         """hypercorn sees the client's close frame only behind what it sent before: that is taken and dropped."""
-        if self._messages is not None:
+        if self._messages is not None and not self._messages.over:
             with contextlib.suppress(OSError):  # `Gone`, or it took too long (`TimeoutError`)
                 async with asyncio.timeout(LINGER_SECONDS):
                     while True:
