@@ -59,6 +59,11 @@ def message_of(packet: Packet) -> str | bytes:
     return message
 
 
+def _together(packet: Packet, marker: Packet | None) -> Packet | Packets:
+    """What waits in a queue for a packet and its marker: one leaves it with the other."""
+    return packet if marker is None else lambda: [packet, marker]
+
+
 class EngineOutbox(Outlet):
     """What one Engine.IO connection has not sent yet, behind the face of an `asyncio.Queue`.
 
@@ -106,19 +111,19 @@ class EngineOutbox(Outlet):
         else:
             self._refills[namespace] = refill
 
-    def offer(self, key: object, packet: Packet) -> None:
-        """Take an event. Never blocks."""
-        if self._coalescer.behind(self._offer_each, (key, packet)):
+    def offer(self, key: object, packet: Packet, marker: Packet | None = None) -> None:
+        """Take an event, and the marker that goes right behind it. Never blocks."""
+        if self._coalescer.behind(self._offer_each, (key, packet, marker)):
             return
         if (direct := self.direct) is not None:
-            direct(framed(packet))
+            direct(framed(packet) if marker is None else framed(packet) + framed(marker))
             return
         if self._stale:
             return  # the refill that is due will have it
         mark: object = ("event", key) if len(self._waiting) >= CONFLATE_FROM else ("event", key, object())
         if self._waiting.pop(mark, None) is None:
             self._events += 1
-        self._waiting[mark] = packet
+        self._waiting[mark] = _together(packet, marker)
         if self._events > self._limit:
             self._waiting = {mark: kept for mark, kept in self._waiting.items() if not isinstance(mark, tuple)}
             self._events = 0
@@ -137,16 +142,17 @@ class EngineOutbox(Outlet):
         self._waiting.setdefault(source, packets)
         self._stir()
 
-    def tell(self, packets: list[Packet]) -> None:
-        """Take an event that nothing can stand in for, in all its parts. Never blocks.
+    def tell(self, packets: list[Packet], marker: Packet | None = None) -> None:
+        """Take an event that nothing can stand in for, in all its parts, and the marker behind it. Never blocks.
 
         Far past `limit` the connection ends, with a code that says so: late is fine, a silent gap is not.
         """
-        if self._coalescer.behind(self._tell_each, packets):
+        if self._coalescer.behind(self._tell_each, (packets, marker)):
             return
         if (direct := self.direct) is not None:
-            for packet in packets:
+            for packet in packets[:-1]:
                 direct(framed(packet))
+            direct(framed(packets[-1]) if marker is None else framed(packets[-1]) + framed(marker))
             return
         if len(self._waiting) + len(packets) > self._limit * TELL_FACTOR:
             self.overflowed = True
@@ -155,21 +161,22 @@ class EngineOutbox(Outlet):
             self.put_nowait(None)
             self.release()
             return
-        for packet in packets:
+        for packet in packets[:-1]:
             self._waiting[object()] = packet
+        self._waiting[object()] = _together(packets[-1], marker)
         self._stir()
 
-    def _offer_each(self, offers: list[tuple[object, Packet]]) -> None:
-        for key, packet in offers:
-            self.offer(key, packet)
+    def _offer_each(self, offers: list[tuple[object, Packet, Packet | None]]) -> None:
+        for key, packet, marker in offers:
+            self.offer(key, packet, marker)
 
     def _due_each(self, sources: list[tuple[object, Packets]]) -> None:
         for source, packets in sources:
             self.due(source, packets)
 
-    def _tell_each(self, told: list[list[Packet]]) -> None:
-        for packets in told:
-            self.tell(packets)
+    def _tell_each(self, told: list[tuple[list[Packet], Packet | None]]) -> None:
+        for packets, marker in told:
+            self.tell(packets, marker)
 
     async def answer(self, packets: list[Packet]) -> None:
         """Take what its own client asked for, in all its parts; waits while too much of that is unsent."""
@@ -177,7 +184,7 @@ class EngineOutbox(Outlet):
             for packet in packets:
                 direct(frame(message_of(packet)))
             return
-        await self._space()
+        await self.space()
         for packet in packets:
             self.put_nowait(packet)
 
@@ -186,7 +193,7 @@ class EngineOutbox(Outlet):
     async def put(self, packet: Packet | None) -> None:
         """Take an answer or a protocol packet; an answer waits while too many are unsent."""
         if packet is not None and packet.packet_type == MESSAGE:
-            await self._space()
+            await self.space()
         self.put_nowait(packet)
 
     def put_nowait(self, packet: Packet | None) -> None:
@@ -268,7 +275,13 @@ class EngineOutbox(Outlet):
         """Whether nothing waits, and nothing is in the way of what comes next."""
         return self.empty() and not self._hung_up
 
-    async def _space(self) -> None:
+    @property
+    def is_stale(self) -> bool:
+        """Whether events were dropped, and the snapshot that takes their place is not on its way yet."""
+        return self._stale
+
+    async def space(self) -> None:
+        """Wait while too many answers are unsent."""
         while len(self._waiting) - self._events >= self._limit and not self._released:
             await self._taken.wait()
 

@@ -6,6 +6,7 @@ comes from another wire.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from engineio.packet import Packet
@@ -15,6 +16,7 @@ from asgi_app.hub import Burst, Channel, Message
 from asgi_app.models import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
 from asgi_app.ws.engine import EngineOutbox, framed
+from asgi_app.ws.recovery import Recovery
 from asgi_app.ws.sio import Handler, Namespace
 
 
@@ -27,15 +29,25 @@ class LedEvents:
         self._light = light
         self._shown = panel.light(light).target
         self._pages = Channel(panel.coalescer)
+        self._pages.join(_Keeper(namespace.recovery, self.offset_packet))
         self._page_of: dict[str, _Page] = {}
         self.events: dict[str, Handler] = {"led": self.led}
         panel.channel.join(self)
 
     def connected(self, sid: str, auth: Any) -> None:
         """The newcomer gets the level as it is now."""
-        page = self._page_of[sid] = _Page(self, self._namespace.outbox(sid))
+        self._namespace.outbox(sid).offer("/led", self.level_packet(self._now()))
+        self._join(sid)
+
+    def recovered(self, sid: str, kept: None) -> None:
+        """It has had every level, or gets it now."""
+        self._join(sid)
+
+    def _join(self, sid: str) -> None:
+        outbox = self._namespace.outbox(sid)
+        seated = sid in self._namespace.recovery.seats
+        page = self._page_of[sid] = _SeatedPage(self, outbox) if seated else _Page(self, outbox)
         self._namespace.refill_with(sid, lambda: [self.level_packet(self._now())])
-        page.offer(self._now())
         self._pages.join(page)
 
     def gone(self, sid: str) -> None:
@@ -81,6 +93,14 @@ class LedEvents:
         """The same as a frame."""
         return framed(message.encoded(self.level_packet))
 
+    def offset_packet(self, message: Message) -> Packet:
+        """What goes behind the level to those who can come back, for whom it is kept."""
+        return self._namespace.recovery.keep_marked([message.encoded(self.level_packet)])
+
+    def seated_bytes(self, message: Message) -> bytes:
+        """Both as frames."""
+        return message.encoded(self.level_bytes) + framed(message.encoded(self.offset_packet))
+
     def _now(self) -> Message:
         return Message({"state": {"target": self._panel.light(self._light).target}})
 
@@ -97,14 +117,45 @@ class _Page:
         if (direct := self._outbox.direct) is not None:
             direct(message.encoded(self._bytes))
         else:
-            self._outbox.offer("/led", message.encoded(self._codec))
+            self._put(message)
 
     def offer_all(self, burst: Burst) -> None:
         if (direct := self._outbox.direct) is not None:
             direct(burst.joined(self._bytes))
         else:
             for message in burst.messages:
-                self._outbox.offer("/led", message.encoded(self._codec))
+                self._put(message)
+
+    def _put(self, message: Message) -> None:
+        self._outbox.offer("/led", message.encoded(self._codec))
+
+
+class _SeatedPage(_Page):
+    """One that can come back: it gets an offset behind each level."""
+
+    def __init__(self, led: LedEvents, outbox: EngineOutbox) -> None:
+        super().__init__(led, outbox)
+        self._bytes = led.seated_bytes
+        self._offset = led.offset_packet
+
+    def _put(self, message: Message) -> None:
+        self._outbox.offer("/led", message.encoded(self._codec), message.encoded(self._offset))
+
+
+class _Keeper:
+    """The first of all pages: it has each level kept before any other is sent it, in the order in which they are."""
+
+    def __init__(self, recovery: Recovery, keep: Callable[[Message], Packet]) -> None:
+        self._recovery = recovery
+        self._keep = keep
+
+    def offer(self, message: Message) -> None:
+        if self._recovery.is_used:
+            message.encoded(self._keep)
+
+    def offer_all(self, burst: Burst) -> None:
+        for message in burst.messages:
+            self.offer(message)
 
 
 def _level(arguments: tuple[Any, ...]) -> int:
