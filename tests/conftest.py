@@ -14,7 +14,13 @@ from tests.running import PLAIN, RunningPanel
 from tests.standins.pigpiod import StandIn
 
 SERVERS = ("uvicorn", "hypercorn")
-FAST_AND_PLAIN = {"test_echo", "test_fanout", "test_led_socketio", "test_rooms"}  # where frames are what matters
+FAST_AND_PLAIN = {
+    "test_echo",
+    "test_fanout",
+    "test_led_socketio",
+    "test_recovery",
+    "test_rooms",
+}  # where frames are what matters
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

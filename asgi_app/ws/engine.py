@@ -264,6 +264,11 @@ class EngineOutbox(Outlet):
         self.is_over = packet is None
         return packet
 
+    def what_belongs_to_it(self) -> list[Packet]:
+        """What goes out with the packet that was taken last: its marker, or more of the same feed."""
+        rest, self._unfolded = self._unfolded[::-1], []
+        return rest
+
     def task_done(self) -> None:
         """Nothing to count: `join` waits for the queue to be empty."""
 
@@ -340,6 +345,14 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
             elif self._task is not None:
                 self._task.cancel()  # which python-engineio takes for the end of the connection
             raise
+
+    async def send_all(self, messages: list[str | bytes]) -> None:
+        """Send what belongs together: in one write, where that is possible."""
+        if self.wire is not None and self.wire.open:
+            self.wire.write(b"".join(map(frame, messages)))
+            return
+        for message in messages:
+            await self.send(message)
 
     async def close(self) -> None:
         overflowed = self.handler.__self__.queue.overflowed  # the handler is a method of the connection
@@ -444,7 +457,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         """Send what waits."""
         try:
             while (packet := self.queue.next_to_send()) is not None:
-                await ws.send(message_of(packet))
+                await ws.send_all([message_of(packet), *map(message_of, self.queue.what_belongs_to_it())])
                 if packet.packet_type == CLOSE:
                     break
             else:
