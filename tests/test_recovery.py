@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from engineio.packet import MESSAGE, Packet
+from playwright.async_api import async_playwright
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from asgi_app.ws import recovery
 from asgi_app.ws.engine import EngineOutbox
 from asgi_app.ws.recovery import OFFSET, Recovery, Seat, asks_like_javascript
+from tests.browser import launch
 from tests.client import SocketIOClient
 from tests.line import Line
 from tests.live_client import live
@@ -118,6 +120,33 @@ async def send_many(sender: NodeClient, count: int, *, every: float) -> None:
         await sender.emit("my_broadcast_event", {"data": number})
         await asyncio.sleep(every)
     await sender.caught_up()
+
+
+@pytest.mark.parametrize("server", ["uvicorn"], scope="module", indirect=True)
+async def test_an_unmodified_page_in_a_browser_comes_back(line: Line, other: NodeClient) -> None:
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        tab = await browser.new_page()
+        await tab.goto(line.url + "/lab")
+        await tab.evaluate("""() => {
+            window.heard = [], window.recovered = null;
+            const socket = io({ forceNew: true, reconnectionDelay: 50 });
+            socket.on('connect', () => { window.recovered = socket.recovered; });
+            socket.on('disconnect', () => { window.recovered = null; });
+            socket.on('my_response', (msg, cb) => { window.heard.push(msg.data); if (cb) cb(); });
+        }""")
+        await tab.wait_for_function("() => window.heard.includes('Connected')")
+        sending = asyncio.create_task(send_many(other, 30, every=0.015))
+        await tab.wait_for_function("() => window.heard.includes(5)")
+        line.cut()
+        await tab.wait_for_function("() => window.recovered === null")
+        line.mend()
+        await tab.wait_for_function("() => window.recovered === true")
+        await sending
+        await tab.wait_for_function("() => window.heard.includes(29)")
+        heard = await tab.evaluate("() => window.heard")
+        assert [data for data in heard if data != BY_ITSELF] == ["Connected", *range(30)]
+        await browser.close()
 
 
 async def test_cut_again_and_again_it_still_has_each_event_once(
@@ -262,7 +291,7 @@ async def test_who_says_goodbye_starts_anew(line: Line, node: NodeClients) -> No
     await client.disconnect()
 
 
-@pytest.mark.parametrize("server", ["uvicorn"])
+@pytest.mark.parametrize("server", ["uvicorn"], scope="module", indirect=True)
 async def test_who_comes_too_late_starts_anew(
     start_panel: Callable[..., RunningPanel], server: str, node: NodeClients
 ) -> None:
@@ -277,7 +306,7 @@ async def test_who_comes_too_late_starts_anew(
         await client.disconnect()
 
 
-@pytest.mark.parametrize("server", ["uvicorn"])
+@pytest.mark.parametrize("server", ["uvicorn"], scope="module", indirect=True)
 async def test_after_a_restart_it_starts_anew(
     start_panel: Callable[..., RunningPanel], server: str, node: NodeClients
 ) -> None:
@@ -288,7 +317,7 @@ async def test_after_a_restart_it_starts_anew(
     await client.disconnect()
 
 
-@pytest.mark.parametrize("server", ["uvicorn"])
+@pytest.mark.parametrize("server", ["uvicorn"], scope="module", indirect=True)
 async def test_where_it_is_switched_off_nobody_can_come_back(
     start_panel: Callable[..., RunningPanel], server: str, node: NodeClients
 ) -> None:
