@@ -67,9 +67,8 @@ async def came_back(client: NodeClient) -> bool:
     return bool(recovered)
 
 
-async def cut_and_mend(line: Line, client: NodeClient, away: float = 0.0, **how: Any) -> bool:
-    """Cut the line, have it be cut for so many seconds, and wait for the client; whether it was recovered."""
-    line.cut(**how)
+async def mended(line: Line, client: NodeClient, away: float = 0.0) -> bool:
+    """After a cut, mend the line in so many seconds, and wait for the client; whether it was recovered."""
     await client.next("disconnect")
     await asyncio.sleep(away)
     line.mend()
@@ -97,29 +96,47 @@ async def test_a_cut_under_events_loses_none_and_doubles_none(
 ) -> None:
     client = await page(line, node, **WAYS[way])
     await told(client)
-    sending = asyncio.create_task(send_many(other, 30, every=0.015))
+    stream = Stream(other, 30, every=0.015)
     await client.next("my_response", lambda args: args[0]["data"] == 10)
-    await between_writes(server, client)
 
-    assert await cut_and_mend(line, client, 0.1, noticed=noticed)
+    async with stream.between_writes(server, client):
+        line.cut(noticed=noticed)
+    assert await mended(line, client, 0.1)
 
-    await sending
+    await stream.sent()
     assert await told(client) == [*range(10), *range(11, 30)]
     await client.disconnect()
 
 
-async def between_writes(server: str, client: NodeClient) -> None:
-    """Where an event and its offset are two writes, a cut between them is that event twice: wait for the second."""
-    if server != "uvicorn":
-        client.inbox.take(OFFSET)
-        await client.next(OFFSET)
+class Stream:
+    """Numbers that are broadcast, one every so many seconds."""
 
+    def __init__(self, sender: NodeClient, count: int, *, every: float) -> None:
+        self._sender = sender
+        self._going = asyncio.Event()
+        self._going.set()
+        self._task = asyncio.create_task(self._send(count, every))
 
-async def send_many(sender: NodeClient, count: int, *, every: float) -> None:
-    for number in range(count):
-        await sender.emit("my_broadcast_event", {"data": number})
-        await asyncio.sleep(every)
-    await sender.caught_up()
+    async def _send(self, count: int, every: float) -> None:
+        for number in range(count):
+            await self._going.wait()
+            await self._sender.emit("my_broadcast_event", {"data": number})
+            await asyncio.sleep(every)
+
+    async def sent(self) -> None:
+        """Wait until all were sent."""
+        await self._task
+        await self._sender.caught_up()
+
+    @asynccontextmanager
+    async def between_writes(self, server: str, client: NodeClient) -> AsyncIterator[None]:
+        """Nothing is under way where an event and its offset are two writes: a cut between them is that event twice."""
+        if server != "uvicorn":
+            self._going.clear()
+            await self._sender.caught_up()
+            await client.caught_up()
+        yield
+        self._going.set()
 
 
 @pytest.mark.parametrize("server", ["uvicorn"], scope="module", indirect=True)
@@ -136,13 +153,13 @@ async def test_an_unmodified_page_in_a_browser_comes_back(line: Line, other: Nod
             socket.on('my_response', (msg, cb) => { window.heard.push(msg.data); if (cb) cb(); });
         }""")
         await tab.wait_for_function("() => window.heard.includes('Connected')")
-        sending = asyncio.create_task(send_many(other, 30, every=0.015))
+        stream = Stream(other, 30, every=0.015)
         await tab.wait_for_function("() => window.heard.includes(5)")
         line.cut()
         await tab.wait_for_function("() => window.recovered === null")
         line.mend()
         await tab.wait_for_function("() => window.recovered === true")
-        await sending
+        await stream.sent()
         await tab.wait_for_function("() => window.heard.includes(29)")
         heard = await tab.evaluate("() => window.heard")
         assert [data for data in heard if data != BY_ITSELF] == ["Connected", *range(30)]
@@ -154,12 +171,13 @@ async def test_cut_again_and_again_it_still_has_each_event_once(
 ) -> None:
     client = await page(line, node)
     await told(client)
-    sending = asyncio.create_task(send_many(other, 60, every=0.02))
+    stream = Stream(other, 60, every=0.02)
     for _ in range(4):
         await asyncio.sleep(0.1)
-        await between_writes(server, client)
-        assert await cut_and_mend(line, client, 0.05)
-    await sending
+        async with stream.between_writes(server, client):
+            line.cut()
+        assert await mended(line, client, 0.05)
+    await stream.sent()
     assert await told(client) == list(range(60))
     await client.disconnect()
 
@@ -300,7 +318,8 @@ async def test_who_comes_too_late_starts_anew(
         client = await page(line, node)
         await told(client)
         await client.arrived("led")
-        assert not await cut_and_mend(line, client, 0.5)
+        line.cut()
+        assert not await mended(line, client, 0.5)
         assert await told(client) == ["Connected"]
         assert len(await client.arrived("led")) == 1
         await client.disconnect()
@@ -324,7 +343,8 @@ async def test_where_it_is_switched_off_nobody_can_come_back(
     panel = start_panel(server=server, recovery=0)
     async with Line(panel) as line:
         client = await node.connect(line.url, **QUICKLY)
-        assert not await cut_and_mend(line, client)
+        line.cut()
+        assert not await mended(line, client)
         assert await client.arrived(OFFSET) == []
         await client.disconnect()
 
@@ -468,7 +488,7 @@ async def test_on_the_native_wire_a_cut_under_events_loses_none_and_doubles_none
     line: Line, panel: RunningPanel
 ) -> None:
     revs: list[int] = []
-    done = asyncio.Event()
+    there, done = asyncio.Event(), asyncio.Event()
 
     async def screen() -> None:
         where: dict[str, Any] = {}
@@ -477,6 +497,7 @@ async def test_on_the_native_wire_a_cut_under_events_loses_none_and_doubles_none
                 async with live(line, **where) as client:  # type: ignore[arg-type]
                     frame = client.opening
                     assert not where or "events" in frame
+                    there.set()
                     while True:
                         revs.extend(event["rev"] for event in frame.get("events", []))
                         where = {"epoch": frame["epoch"], "rev": frame.get("rev", where.get("rev"))}
@@ -488,7 +509,7 @@ async def test_on_the_native_wire_a_cut_under_events_loses_none_and_doubles_none
     async with live(panel, agent="hand") as hand:
         first = last = hand.opening["rev"]
         watching = asyncio.create_task(screen())
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(there.wait(), 10)
         for number in range(60):
             last = (await hand.ask("set_light", light="led", level=number))["rev"]
             if number % 20 == 10:

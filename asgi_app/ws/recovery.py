@@ -113,11 +113,11 @@ class Seat:
 
     sid: str
     pid: str
-    queue: EngineOutbox
+    queue: EngineOutbox | None  # its connection's; None while it is away
     since: int  # the number it can come back with at least: what was before is not known any more
     opened: bool = False  # whether it has what a newcomer gets
     rooms: dict[str, int] = field(default_factory=dict)  # and the number of the last event before it entered
-    left: deque[tuple[str, int, int]] = field(default_factory=deque)  # room, entered and left
+    left: list[tuple[str, int, int]] = field(default_factory=list)  # room, entered and left
     actor: Actor | None = None  # who it was when it was cut
     kept: list[Any] = field(default_factory=list)  # what the parts of its namespace left
     timer: asyncio.TimerHandle | None = None
@@ -144,7 +144,7 @@ class Seat:
         if (entered := self.rooms.pop(room, None)) is not None:
             self.left.append((room, entered, number))
             if len(self.left) > LEFT_ROOMS:
-                self.since = max(self.since, self.left.popleft()[2])
+                self.since = max(self.since, self.left.pop(0)[2])
 
 
 class Recovery:
@@ -178,7 +178,8 @@ class Recovery:
         """It has what a newcomer gets: it can come back from now on."""
         self._coalescer.flush()  # what waits has lower numbers
         seat.opened = True
-        seat.queue.tell([self.marker()])
+        if seat.queue is not None:
+            seat.queue.tell([self.marker()])
 
     def seat_of(self, auth: Any) -> Seat | None:
         """The seat of the `pid` that a client shows, there or away."""
@@ -220,10 +221,10 @@ class Recovery:
     def cut(self, sid: str, actor: Actor | None, kept: list[Any]) -> None:
         """The client's connection was cut: keep its seat for a while."""
         seat = self.seats.pop(sid)
-        if not seat.opened or seat.queue.is_stale:
+        if not seat.opened or seat.queue is None or seat.queue.is_stale:
             self._forget(seat)
             return
-        seat.actor, seat.kept = actor, kept
+        seat.actor, seat.kept, seat.queue = actor, kept, None
         self.away[sid] = seat
         seat.timer = asyncio.get_running_loop().call_later(self.seconds, self.forget, seat)
         if len(self.away) > AWAY:
@@ -294,6 +295,12 @@ class Recovery:
         if not self._coalescer.behind(self._tell_each, (seat, packets)):
             self._tell_each([(seat, packets)])
 
+    async def answer(self, seat: Seat, packets: list[EnginePacket]) -> None:
+        """As `tell`, for what its client asked for: waits while it does not read."""
+        if seat.queue is not None:
+            await seat.queue.space()
+        self.tell(seat, packets)
+
     def refilled(self, seat: Seat) -> EnginePacket:
         """The client gets a snapshot for what it was too slow for, which is not sent again; the marker behind that."""
         self.number += 1
@@ -304,10 +311,8 @@ class Recovery:
         for seat, packets in told:
             if seat.opened:
                 self._own.add(self._entry(packets, seat.sid, frozenset()))
-                if seat.sid in self.seats:
-                    seat.queue.tell(packets, self.marker())
-            else:
-                seat.queue.tell(packets)
+            if seat.queue is not None:
+                seat.queue.tell(packets, self.marker() if seat.opened else None)
 
     def _entry(self, packets: Iterable[EnginePacket], room: str | None, skipped: frozenset[str]) -> Entry:
         self.number += 1

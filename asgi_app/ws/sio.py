@@ -113,7 +113,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             seat, _ = claim
             if seat.actor == self.actors[sid]:
                 return seat.pid
-            del self._returning[sid]  # somebody else than before: nothing of that is theirs
+            del self._returning[sid]  # somebody else than before: no rooms, and nothing of what was missed
             self.recovery.forget(seat)
         if not self.recovery.seconds or not asks_like_javascript(self.environ(sid)):
             return None
@@ -133,9 +133,10 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
 
     def connected(self, sid: str, auth: Any) -> None:
         """The client has got its CONNECT packet; what is sent from now on arrives after it."""
-        if (claim := self._returning.pop(sid, None)) is not None:
+        if (claim := self._returning.get(sid)) is not None:
             with contextlib.suppress(KeyError):  # it has gone already
                 self._recovered(*claim)
+                del self._returning[sid]
             return
         for part in self._parts:
             with contextlib.suppress(KeyError):
@@ -185,8 +186,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         """Send a client what it asked for; waits while it does not read, so that no more is read from it."""
         packets = event_packets(self.namespace, event, *arguments)
         if (seat := self.recovery.seat(sid)) is not None:
-            await seat.queue.space()
-            self.recovery.tell(seat, packets)
+            await self.recovery.answer(seat, packets)
             return
         with contextlib.suppress(KeyError):
             await self.outbox(sid).answer(packets)
