@@ -65,6 +65,7 @@ from asgi_app.ws.chat import chat_wire
 from asgi_app.ws.echo import echo
 from asgi_app.ws.live import live
 from asgi_app.ws.quartsocket import Connection, SocketRules
+from asgi_app.ws.recovery import Recovery
 from asgi_app.ws.sio import Namespace, PanelServer
 from asgi_app.ws.sio_led import LedEvents
 from asgi_app.ws.sio_logger import LoggerEvents
@@ -160,7 +161,7 @@ class House:
             line_rate=settings.run_rate,
             complaints=self.complaints,
         )
-        self.default_namespace = Namespace("/", via="socketio")
+        self.default_namespace = Namespace("/", via="socketio", recovery=self._recovery("/"))
         self.room_events = RoomEvents(self.default_namespace, settings.socket_rooms)
         self._alone = Alone()
         self._ready = ready
@@ -305,6 +306,9 @@ class House:
         # No startup or shutdown hook: then the lifespan goes to Quart, and there is one.
         return Door(self, QuickLed(self.panel, light, limit, socketio.ASGIApp(self.sockets, quart)))
 
+    def _recovery(self, namespace: str) -> Recovery:
+        return Recovery(namespace, self.settings.recovery, self.panel.coalescer)
+
     def _register_namespaces(self, light: str) -> None:
         default = self.default_namespace
         default.add(LedEvents(default, self.panel, light))
@@ -314,7 +318,7 @@ class House:
         workers = Workers()
         logger = Namespace("/running_logger", via="running_logger", every_line_counts=True)
         logger.add(LoggerEvents(logger, self.panel, self.runs, self.shows, workers))
-        uia = Namespace("/uia", via="uia", every_line_counts=True)
+        uia = Namespace("/uia", via="uia", recovery=self._recovery("/uia"), every_line_counts=True)
         uia.add(UiaEvents(uia, self.runs, workers))
         for namespace in (default, panel, logger, uia):
             self.sockets.register_namespace(namespace)

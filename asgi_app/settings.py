@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     slow_reader: float = Field(
         30.0, gt=0, le=3600, description="Seconds after which a connection that reads nothing is cut."
     )
+    recovery: float = Field(
+        120.0,
+        ge=0,
+        le=3600,
+        description="Seconds within which a Socket.IO client that was cut gets what it missed; 0 is never.",
+    )
     outbox: int = Field(
         256, ge=8, le=65536, description="Events a connection may be behind before it gets a snapshot instead."
     )

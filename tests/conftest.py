@@ -14,6 +14,7 @@ from tests.running import PLAIN, RunningPanel
 from tests.standins.pigpiod import StandIn
 
 SERVERS = ("uvicorn", "hypercorn")
+EVERY_WAY = (*SERVERS, PLAIN)
 
 
 def each_of(*names: str) -> Any:
@@ -27,8 +28,7 @@ def each_of(*names: str) -> Any:
     return one
 
 
-server = each_of(*SERVERS)  # the tests of the wires run on both
-with_and_without_fast_path = each_of(*SERVERS, PLAIN)  # where frames are what matters
+server = each_of(*SERVERS)  # the tests of the wires run on both; where frames are what matters, on `EVERY_WAY`
 
 
 @pytest.fixture(scope="module")

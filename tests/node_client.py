@@ -47,6 +47,11 @@ class NodeClient(SocketIOClient):
         self._clients.send(do="disconnect", socket=self._number)
         await self.inbox.next("disconnect")
 
+    async def reconnect(self) -> None:
+        """Say goodbye, and connect again."""
+        self._clients.send(do="reconnect", socket=self._number)
+        await self.inbox.next("disconnect")
+
     def report(self, report: dict[str, Any]) -> None:
         """What the process says of this socket."""
         match report["is"]:

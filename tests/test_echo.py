@@ -16,10 +16,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.conftest import with_and_without_fast_path
+from tests.conftest import EVERY_WAY, each_of
 from tests.running import RunningPanel, eventually
 
-server = with_and_without_fast_path
+server = each_of(*EVERY_WAY)
 
 MIB = 1024 * 1024
 MINE = "https://my.page"

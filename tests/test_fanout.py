@@ -22,13 +22,13 @@ from asgi_app.ws.engine import EngineOutbox
 from asgi_app.ws.frames import frame
 from asgi_app.ws.wire import Arrivals, Wire
 from tests.client import SocketIOClient
-from tests.conftest import with_and_without_fast_path
+from tests.conftest import EVERY_WAY, each_of
 from tests.live_client import LiveClient, live
 from tests.node_client import NodeClient, NodeClients
 from tests.python_client import PythonClient
 from tests.running import RunningPanel
 
-server = with_and_without_fast_path
+server = each_of(*EVERY_WAY)
 
 # --- frames and wires ---------------------------------------------------------------------------------------
 

@@ -17,13 +17,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.client import SocketIOClient
-from tests.conftest import with_and_without_fast_path
+from tests.conftest import EVERY_WAY, each_of
 from tests.node_client import NodeClients
 from tests.python_client import PythonClient
 from tests.running import RunningPanel
 from tests.stock_clients import CLIENTS, Clients
 
-server = with_and_without_fast_path
+server = each_of(*EVERY_WAY)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -20,13 +20,13 @@ import socketio
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.client import TIMEOUT, SocketIOClient
-from tests.conftest import SERVERS, with_and_without_fast_path
+from tests.conftest import EVERY_WAY, SERVERS, each_of
 from tests.node_client import DIRECTORY, NodeClients
 from tests.python_client import PythonClient
 from tests.running import RunningPanel
 from tests.stock_clients import CLIENTS, join
 
-server = with_and_without_fast_path
+server = each_of(*EVERY_WAY)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -77,6 +77,11 @@ class _Told:
         self.size = size
 
 
+def _together(packet: Packet, marker: Packet | None) -> Packet | Packets:
+    """What waits in a queue for a packet and its marker: one leaves it with the other."""
+    return packet if marker is None else lambda: [packet, marker]
+
+
 class EngineOutbox(Outlet):
     """What one Engine.IO connection has not sent yet, behind the face of an `asyncio.Queue`.
 
@@ -131,13 +136,13 @@ class EngineOutbox(Outlet):
         else:
             self._refills[namespace] = refill
 
-    def offer(self, key: object, packet: Packet) -> None:
-        """Take an event. Never blocks."""
-        if self._coalescer.behind(self._offer_each, (key, packet)):
+    def offer(self, key: object, packet: Packet, marker: Packet | None = None) -> None:
+        """Take an event, and the marker that goes right behind it. Never blocks."""
+        if self._coalescer.behind(self._offer_each, (key, packet, marker)):
             return
         if (direct := self.direct) is not None:
             self.tally.sent += 1
-            direct(framed(packet))
+            direct(framed(packet) if marker is None else framed(packet) + framed(marker))
             return
         if self._stale:
             return  # the refill that is due will have it
@@ -146,7 +151,7 @@ class EngineOutbox(Outlet):
             self._events += 1
         else:
             self.tally.conflated += 1
-        self._waiting[mark] = packet
+        self._waiting[mark] = _together(packet, marker)
         if self._events > self._limit:
             self._waiting = {mark: kept for mark, kept in self._waiting.items() if not isinstance(mark, tuple)}
             self._events = 0
@@ -167,18 +172,19 @@ class EngineOutbox(Outlet):
         self._waiting.setdefault(source, packets)
         self._stir()
 
-    def tell(self, packets: list[Packet]) -> None:
-        """Take an event that nothing can stand in for, in all its parts. Never blocks.
+    def tell(self, packets: list[Packet], marker: Packet | None = None) -> None:
+        """Take an event that nothing can stand in for, in all its parts, and the marker behind it. Never blocks.
 
         Far past `limit`, or 1 MiB (8 MiB where they are few), the connection ends, with a code that says so: late is
         fine, a silent gap is not.
         """
-        if self._coalescer.behind(self._tell_each, packets):
+        if self._coalescer.behind(self._tell_each, (packets, marker)):
             return
         if (direct := self.direct) is not None:
             self.tally.sent += 1
-            for packet in packets:
+            for packet in packets[:-1]:
                 direct(framed(packet))
+            direct(framed(packets[-1]) if marker is None else framed(packets[-1]) + framed(marker))
             return
         size = sum(len(packet.data) for packet in packets)
         most = TELL_BYTES if self._told > FEW else TELL_LARGE
@@ -192,21 +198,22 @@ class EngineOutbox(Outlet):
             return
         self._bytes += size
         self._told += len(packets)
-        for packet in packets:
+        for packet in packets[:-1]:
             self._waiting[_Told(len(packet.data))] = packet
+        self._waiting[_Told(len(packets[-1].data))] = _together(packets[-1], marker)
         self._stir()
 
-    def _offer_each(self, offers: list[tuple[object, Packet]]) -> None:
-        for key, packet in offers:
-            self.offer(key, packet)
+    def _offer_each(self, offers: list[tuple[object, Packet, Packet | None]]) -> None:
+        for key, packet, marker in offers:
+            self.offer(key, packet, marker)
 
     def _due_each(self, sources: list[tuple[object, Packets]]) -> None:
         for source, packets in sources:
             self.due(source, packets)
 
-    def _tell_each(self, told: list[list[Packet]]) -> None:
-        for packets in told:
-            self.tell(packets)
+    def _tell_each(self, told: list[tuple[list[Packet], Packet | None]]) -> None:
+        for packets, marker in told:
+            self.tell(packets, marker)
 
     async def answer(self, packets: list[Packet]) -> None:
         """Take what its own client asked for, in all its parts; waits while too much of that is unsent."""
@@ -214,7 +221,7 @@ class EngineOutbox(Outlet):
             for packet in packets:
                 direct(frame(message_of(packet)))
             return
-        await self._space()
+        await self.space()
         for packet in packets:
             self.put_nowait(packet)
 
@@ -223,7 +230,7 @@ class EngineOutbox(Outlet):
     async def put(self, packet: Packet | None) -> None:
         """Take an answer or a protocol packet; an answer waits while too many are unsent."""
         if packet is not None and packet.packet_type == MESSAGE:
-            await self._space()
+            await self.space()
         self.put_nowait(packet)
 
     def put_nowait(self, packet: Packet | None) -> None:
@@ -300,6 +307,11 @@ class EngineOutbox(Outlet):
         self.is_over = packet is None
         return packet
 
+    def what_belongs_to_it(self) -> list[Packet]:
+        """What goes out with the packet that was taken last: its marker, or more of the same feed."""
+        rest, self._unfolded = self._unfolded[::-1], []
+        return rest
+
     def task_done(self) -> None:
         """Nothing to count: `join` waits for the queue to be empty."""
 
@@ -311,7 +323,13 @@ class EngineOutbox(Outlet):
         """Whether nothing waits, and nothing is in the way of what comes next."""
         return self.empty() and not self._hung_up
 
-    async def _space(self) -> None:
+    @property
+    def is_stale(self) -> bool:
+        """Whether events were dropped, and the snapshot that takes their place is not on its way yet."""
+        return self._stale
+
+    async def space(self) -> None:
+        """Wait while too many answers are unsent."""
         while len(self._waiting) - self._events >= self._limit and not self._released:
             await self._taken.wait()
 
@@ -378,6 +396,14 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
             elif self._task is not None:
                 self._task.cancel()  # which python-engineio takes for the end of the connection
             raise
+
+    async def send_all(self, messages: list[str | bytes]) -> None:
+        """Send what belongs together: in one write, where that is possible."""
+        if self.wire is not None and self.wire.open:
+            self.wire.write(b"".join(map(frame, messages)))
+            return
+        for message in messages:
+            await self.send(message)
 
     async def close(self) -> None:
         queue = self.handler.__self__.queue  # the handler is a method of the connection
@@ -497,7 +523,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         """Send what waits."""
         try:
             while (packet := self.queue.next_to_send()) is not None:
-                await ws.send(message_of(packet))
+                await ws.send_all([message_of(packet), *map(message_of, self.queue.what_belongs_to_it())])
                 if packet.packet_type == CLOSE:
                     break
             else:

@@ -71,7 +71,7 @@ class Connection(ASGIWebsocketConnection):
     async def _send_after_route(self, event: Any) -> None:
         """What Quart has to say when the route is done: a refusal, or that it closes."""
         if self.life is None:
-            with contextlib.suppress(OSError):  # the client has gone
+            with contextlib.suppress(OSError, RuntimeError):  # the client has gone, or the route has closed
                 await self.send(event)
 
 

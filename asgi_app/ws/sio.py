@@ -12,10 +12,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import socketio
 from engineio.packet import Packet as EnginePacket
+from socketio.packet import CONNECT
 
 from asgi_app.access import Access, visitor_of
 from asgi_app.errors import BadCommand, InternalError, PanelError, TooFast
@@ -25,14 +26,25 @@ from asgi_app.models import Actor, Role, as_json
 from asgi_app.origins import Origins
 from asgi_app.tally import Tally
 from asgi_app.ws.engine import EngineOutbox, EngineServer, EngineSocket, Packets
+from asgi_app.ws.recovery import Recovery, Seat, asks_like_javascript
 from asgi_app.ws.sio_manager import QueueingManager
 from asgi_app.ws.sio_packets import StrictPacket, ack_packets, event_packets, plain_event
 
 log = logging.getLogger("pilotlight.socketio")
 
-KEPT = ("asgi.scope", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_USER_AGENT", "QUERY_STRING")  # of a request, in WSGI's words
+KEPT = {  # of a request, in WSGI's words
+    "asgi.scope",
+    "HTTP_HOST",
+    "HTTP_ORIGIN",
+    "HTTP_SEC_WEBSOCKET_EXTENSIONS",
+    "HTTP_USER_AGENT",
+    "QUERY_STRING",
+}
 
 Handler = Callable[..., Awaitable[Any]]
+
+_reasons = socketio.AsyncServer.reason
+CUT = {_reasons.PING_TIMEOUT, _reasons.TRANSPORT_CLOSE, _reasons.TRANSPORT_ERROR}  # nobody said goodbye
 
 
 class Part(Protocol):
@@ -46,19 +58,34 @@ class Part(Protocol):
     events: dict[str, Handler]
 
     def connected(self, sid: str, auth: Any) -> None: ...
-    def gone(self, sid: str) -> None: ...
+    def gone(self, sid: str) -> Any: ...
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None: ...
+
+
+@runtime_checkable
+class LastingPart(Part, Protocol):
+    """A part whose clients can come back after a cut.
+
+    `recovered` is then called in the place of `connected`, with what `gone` returned. What the client missed is on its
+    way to it already.
+    """
+
+    def recovered(self, sid: str, kept: Any) -> None: ...
 
 
 class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
     """A class-based namespace made of parts; `via` is how its clients' doings are signed.
 
-    Where `every_line_counts`, a client that is too fast is read more slowly, and nothing is refused for it.
+    Where `recovery` is given, and every part is a lasting one, clients that can come back are let do so. Where
+    `every_line_counts`, a client that is too fast is read more slowly, and nothing is refused for it.
     """
 
-    def __init__(self, namespace: str, via: str, *, every_line_counts: bool = False) -> None:
+    def __init__(
+        self, namespace: str, via: str, *, recovery: Recovery | None = None, every_line_counts: bool = False
+    ) -> None:
         super().__init__(namespace)
         self.via = via
+        self.recovery = recovery or Recovery(namespace)
         self.every_line_counts = every_line_counts
         self.events: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
@@ -66,10 +93,12 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         self._leaving: dict[str, Callable[[], None]] = {}
         self._ending: set[asyncio.Future[Any]] = set()
         self._parts: list[Part] = []
+        self._returning: dict[str, tuple[Seat, int]] = {}
 
     def add(self, part: Part) -> None:
         """Make it part of the namespace; its events must be new ones."""
         assert not self.events.keys() & part.events.keys()
+        assert isinstance(part, LastingPart) or not self.recovery.seconds
         self.events.update(part.events)
         self._parts.append(part)
 
@@ -79,11 +108,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             self._let_in(sid, environ, auth[0] if auth else None)
             return True
         if event == "disconnect":
-            sid = args[0]
-            self._leaving.pop(sid, lambda: None)()
-            self.actors.pop(sid, None)
-            for part in self._parts:
-                part.gone(sid)
+            self._gone(*args)
         return None
 
     async def handle(self, sid: str, event: Any, *arguments: Any) -> Any:
@@ -103,6 +128,44 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         answer = await self.events[event](sid, *arguments)
         access.event_done(actor, self.namespace, event, arguments)
         return answer
+
+    def _gone(self, sid: str, reason: str) -> None:
+        self._leaving.pop(sid, lambda: None)()
+        actor = self.actors.pop(sid, None)
+        kept = [part.gone(sid) for part in self._parts]
+        if reason not in CUT:
+            self.recovery.gone(sid)
+        elif sid in self.recovery.seats:
+            self.recovery.cut(sid, actor, kept)
+
+    # --- who comes back ------------------------------------------------------------------------------------
+
+    def expect(self, auth: Any) -> str | None:
+        """Whoever connects next shows this: the sid that it had, where it can have that again."""
+        if (claim := self.recovery.claim(auth)) is None:
+            return None
+        sid = claim[0].sid
+        self._returning[sid] = claim
+        return sid
+
+    def pid(self, sid: str) -> str | None:
+        """What a client that is being let in can come back with; the one it showed if it is back, None for others."""
+        if (claim := self._returning.get(sid)) is not None:
+            seat, _ = claim
+            if seat.actor is not None and _same_person(seat.actor, self.actors[sid]):
+                return seat.pid
+            del self._returning[sid]  # somebody else than before: no rooms, and nothing of what was missed
+            self.recovery.forget(seat)
+        if not self.recovery.seconds or not asks_like_javascript(self.environ(sid)):
+            return None
+        pid: str = self.server.eio.generate_id()
+        self.recovery.sit(sid, pid, self.outbox(sid))
+        return pid
+
+    def expect_no_more(self, sid: str) -> None:
+        """Whoever was expected is there, or was not let in."""
+        if (claim := self._returning.pop(sid, None)) is not None:
+            self.recovery.forget(claim[0])
 
     def _let_in(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         """Who connects: by the handshake and `auth`. Raises `ConnectionRefusedError` with the problem."""
@@ -126,9 +189,29 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
 
     def connected(self, sid: str, auth: Any) -> None:
         """The client has got its CONNECT packet; what is sent from now on arrives after it."""
-        for part in self._parts:
+        if (claim := self._returning.get(sid)) is not None:
             with contextlib.suppress(KeyError):  # it has gone already
+                self._recovered(*claim)
+                del self._returning[sid]
+            return
+        for part in self._parts:
+            with contextlib.suppress(KeyError):
                 part.connected(sid, auth)
+        if (seat := self.recovery.seats.get(sid)) is not None:
+            self.recovery.opened(seat)
+
+    def _recovered(self, seat: Seat, offset: int) -> None:
+        """The client is back: in its rooms, with what it missed, and then with what happens."""
+        queue = self.outbox(seat.sid)
+        missed = self.recovery.come_back(seat, offset, queue)
+        manager: QueueingManager = self.server.manager
+        for room in seat.rooms:
+            manager.basic_enter_room(seat.sid, self.namespace, room)
+        if missed:
+            queue.due(object(), lambda: missed)
+        for part, kept in zip(self._parts, seat.kept, strict=True):
+            assert isinstance(part, LastingPart)
+            part.recovered(seat.sid, kept)
 
     def environ(self, sid: str) -> dict[str, Any]:
         """What the client's connection request said, in WSGI's words."""
@@ -149,16 +232,29 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
 
     def tell(self, sid: str, event: str, *arguments: Any) -> None:
         """Send an event to one client; it is no error that it has gone."""
+        if (seat := self.recovery.seat(sid)) is not None:
+            self.recovery.tell(seat, event_packets(self.namespace, event, *arguments))
+            return
         with contextlib.suppress(KeyError):
-            self.outbox(sid).tell([self.packet(event, *arguments)])
+            self.outbox(sid).tell(event_packets(self.namespace, event, *arguments))
 
     async def answer(self, sid: str, event: str, *arguments: Any) -> None:
         """Send a client what it asked for; waits while it does not read, so that no more is read from it."""
+        packets = event_packets(self.namespace, event, *arguments)
+        if (seat := self.recovery.seat(sid)) is not None:
+            await self.recovery.answer(seat, packets)
+            return
         with contextlib.suppress(KeyError):
-            await self.outbox(sid).answer(event_packets(self.namespace, event, *arguments))
+            await self.outbox(sid).answer(packets)
 
     def refill_with(self, sid: str, refill: Packets | None) -> None:
         """What the client gets of this namespace after it was too slow for everything."""
+        if refill is not None and (seat := self.recovery.seats.get(sid)) is not None:
+            self._refill_with(sid, lambda: [*refill(), self.recovery.refilled(seat)])
+        else:
+            self._refill_with(sid, refill)
+
+    def _refill_with(self, sid: str, refill: Packets | None) -> None:
         with contextlib.suppress(KeyError):  # it has gone, and its queue with it
             self.outbox(sid).refill_with(self.namespace, refill)
 
@@ -211,13 +307,44 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         """Of the request is kept what somebody asks for later: 2 KB a connection instead of 6."""
         return await super()._handle_eio_connect(eio_sid, {name: environ[name] for name in KEPT if name in environ})
 
+    def register_namespace(self, namespace_handler: Namespace) -> None:
+        super().register_namespace(namespace_handler)
+        self.manager.recoveries[namespace_handler.namespace] = namespace_handler.recovery
+
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
-        await super()._handle_connect(eio_sid, namespace, data)
         namespace = namespace or "/"
-        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
-        room = self.namespace_handlers.get(namespace)
-        if sid is not None and room is not None and self.manager.is_connected(sid, namespace):
-            room.connected(sid, data)
+        room: Namespace | None = self.namespace_handlers.get(namespace)
+        if room is None or self.manager.sid_from_eio_sid(eio_sid, namespace) is not None:
+            await super()._handle_connect(eio_sid, namespace, data)  # which refuses it
+            return
+        await self._end_old_connection(room, data)
+        if (before := room.expect(data)) is not None:
+            self.manager.seat(eio_sid, namespace, before)
+        try:
+            await super()._handle_connect(eio_sid, namespace, data)
+            sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+            if sid is not None and self.manager.is_connected(sid, namespace):
+                room.connected(sid, data)
+        finally:
+            if before is not None:
+                room.expect_no_more(before)
+
+    async def _end_old_connection(self, room: Namespace, auth: Any) -> None:
+        """A client that comes back has lost its old connection, also where we have not noticed yet."""
+        seat = room.recovery.seat_of(auth)
+        if seat is None or seat.sid not in room.recovery.seats:
+            return
+        eio_sid = self.manager.eio_sid_from_sid(seat.sid, room.namespace)
+        if (connection := self.eio.sockets.get(eio_sid)) is not None:
+            connection.queue.hang_up()
+            await connection.close(wait=False, abort=True, reason=self.reason.TRANSPORT_CLOSE)
+            self.eio.sockets.pop(eio_sid, None)
+
+    async def _send_packet(self, eio_sid: str, pkt: StrictPacket) -> None:
+        if pkt.packet_type == CONNECT and (room := self.namespace_handlers.get(pkt.namespace)) is not None:
+            pid = room.pid(pkt.data["sid"])
+            pkt.data |= {} if pid is None else {"pid": pid}
+        await super()._send_packet(eio_sid, pkt)
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
         namespace = namespace or "/"
@@ -262,3 +389,9 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             log.debug("dropped a packet that is no Socket.IO: %s", error)
             self._binary_packet.pop(eio_sid, None)
+
+
+def _same_person(one: Actor, other: Actor) -> bool:
+    """Whether whoever comes back is who was here, and may what they could: maybe from another address."""
+    mine, theirs = one.identity, other.identity
+    return (one.name, mine.role, mine.name) == (other.name, theirs.role, theirs.name)

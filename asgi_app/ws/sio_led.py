@@ -29,23 +29,31 @@ class LedEvents:
         self._light = light
         self._shown = panel.light(light).target
         self._pages: dict[str, EngineOutbox] = {}
+        self._seated: dict[str, EngineOutbox] = {}  # pages that can come back: they get an offset behind each level
         self.events: dict[str, Handler] = {"led": self.led}
         panel.channel.join(self)
 
     def connected(self, sid: str, auth: Any) -> None:
         """The newcomer gets the level as it is now."""
-        page = self._namespace.outbox(sid)
+        self._namespace.outbox(sid).offer(PAGE, self._packet(self._now()))
+        self._join(sid)
+
+    def recovered(self, sid: str, kept: None) -> None:
+        """It has had every level, or gets it now."""
+        self._join(sid)
+
+    def _join(self, sid: str) -> None:
+        seated = sid in self._namespace.recovery.seats
+        (self._seated if seated else self._pages)[sid] = self._namespace.outbox(sid)
         self._namespace.refill_with(sid, lambda: [self._packet(self._now())])
-        page.offer(PAGE, self._packet(self._now()))
-        self._pages[sid] = page
 
     def gone(self, sid: str) -> None:
-        if self._pages.pop(sid, None) is not None:
+        if (self._pages.pop(sid, None) or self._seated.pop(sid, None)) is not None:
             self._namespace.refill_with(sid, None)
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
         """The page has moved its slider: it gets the level as it is."""
-        self._pages[sid].offer(PAGE, self._packet(self._now()))
+        self._namespace.outbox(sid).offer(PAGE, self._packet(self._now()))
 
     async def led(self, sid: str, *arguments: Any) -> dict[str, Any] | None:
         """Set the level; whatever was sent, pages are told the level that holds afterwards."""
@@ -91,6 +99,18 @@ class LedEvents:
                     page.offer(PAGE, packet)
         if straight:
             page.tally.sent += straight * len(packets)  # one tally for all of them
+        recovery = self._namespace.recovery
+        if not recovery.is_used:
+            return
+        markers = [recovery.keep_marked([packet]) for packet in packets]
+        joined += framed(markers[-1])
+        for page in self._seated.values():
+            if (direct := page.direct) is not None:
+                page.tally.sent += len(packets)
+                direct(joined)
+            else:
+                for packet, marker in zip(packets, markers, strict=True):
+                    page.offer(PAGE, packet, marker)
 
     def _packet(self, message: Message) -> Packet:
         """`led {"level": N}` for the light in the message."""

@@ -6,38 +6,52 @@ not read would hold up whoever emits to its room.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import socketio
 from engineio.packet import Packet as EnginePacket
 
 from asgi_app.hub import Coalescer
 from asgi_app.ws.engine import EngineOutbox, framed
+from asgi_app.ws.recovery import Recovery
 from asgi_app.ws.sio_packets import event_packets
 
 
+class _Members(NamedTuple):
+    """The queues of those in a room: of those who cannot come back, and of those who can."""
+
+    plain: list[EngineOutbox]
+    seated: list[EngineOutbox]
+
+
 class _Room:
-    """The queues of everybody in a room, found anew after somebody came or went."""
+    """Everybody in a room, found anew after somebody came or went."""
 
-    __slots__ = ("_find", "_queues")
+    __slots__ = ("_find", "_members", "_name", "_recovery", "_skipped")
 
-    def __init__(self, find: Callable[[], list[EngineOutbox]]) -> None:
+    def __init__(
+        self, find: Callable[[], _Members], recovery: Recovery, name: str | None, skipped: Set[str] = frozenset()
+    ) -> None:
         self._find = find
-        self._queues: list[EngineOutbox] | None = None
+        self._recovery = recovery
+        self._name = name
+        self._skipped = skipped
+        self._members: _Members | None = None
 
     def changed(self) -> None:
         """Somebody came or went."""
-        self._queues = None
+        self._members = None
 
     def deliver(self, events: list[list[EnginePacket]]) -> None:
         """Put the events, each in all its parts, into every queue: as one write where that is possible."""
-        if self._queues is None:
-            self._queues = self._find()
+        if self._members is None:
+            self._members = self._find()
+        recovery = self._recovery
         joined = b"".join(framed(packet) for packets in events for packet in packets)
         straight = 0
-        for queue in self._queues:
+        for queue in self._members.plain:
             if (direct := queue.direct) is not None:
                 direct(joined)
                 straight += 1
@@ -45,7 +59,26 @@ class _Room:
                 for packets in events:
                     queue.tell(packets)
         if straight:
-            self._queues[0].tally.sent += straight * len(events)  # one tally for all of them
+            self._members.plain[0].tally.sent += straight * len(events)  # one tally for all of them
+        if not recovery.is_used:
+            return
+        markers = [recovery.keep_marked(packets, self._name, self._skipped) for packets in events]
+        joined += framed(markers[-1])
+        for queue in self._members.seated:
+            if (direct := queue.direct) is not None:
+                queue.tally.sent += len(events)
+                direct(joined)
+            else:
+                for packets, marker in zip(events, markers, strict=True):
+                    queue.tell(packets, marker)
+
+
+class _Recoveries(dict[str, Recovery]):
+    """Each namespace's; from one that was given none, nobody comes back."""
+
+    def __missing__(self, namespace: str) -> Recovery:
+        made = self[namespace] = Recovery(namespace)
+        return made
 
 
 class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio has no type hints
@@ -58,14 +91,45 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         super().__init__()
         self._coalescer = coalescer or Coalescer()
         self._rooms: dict[tuple[str, str | None], _Room] = {}
+        self._seated: dict[tuple[str, str], str] = {}
+        self.recoveries = _Recoveries()
+
+    def seat(self, eio_sid: str, namespace: str, sid: str) -> None:
+        """Have the connection, which is about to enter the namespace, be known there by the sid it had before."""
+        self._seated[eio_sid, namespace] = sid
+
+    async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
+        sid = self._seated.pop((eio_sid, namespace), None)
+        if sid is None:
+            made: str | None = await super().pre_connect(eio_sid, namespace)
+            return made
+        for room in (None, sid):  # as python-socketio does for a new sid
+            self.basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
+        self.pending_connect.setdefault(namespace, []).append(sid)
+        return sid
+
+    async def connect(self, sid: str, namespace: str) -> str:
+        connected: str = await super().connect(sid, namespace)
+        for room in (None, sid):
+            if (known := self._rooms.get((namespace, room))) is not None:
+                known.changed()
+        return connected
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
+        self._coalescer.flush()  # what waits was sent before
         super().basic_enter_room(sid, namespace, room, eio_sid)
+        self.recoveries[namespace].entered(sid, room)
         if (known := self._rooms.get((namespace, room))) is not None:
             known.changed()
 
+    def basic_close_room(self, room: str, namespace: str) -> None:
+        super().basic_close_room(room, namespace)
+        self.recoveries[namespace].closed(room)
+
     def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
+        self._coalescer.flush()  # what waits was sent before
         super().basic_leave_room(sid, namespace, room)
+        self.recoveries[namespace].left(sid, room)
         if (known := self._rooms.get((namespace, room))) is not None:
             known.changed()
             if room not in self.rooms.get(namespace, {}):
@@ -86,20 +150,29 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
             await super().emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
             return
         room = to or room
-        if room not in self.rooms.get(namespace, {}):
+        recovery = self.recoveries[namespace]
+        if room not in self.rooms.get(namespace, {}) and not recovery.away:
             return
         parts = event_packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
         if skip_sid:
             skipped = set(skip_sid if isinstance(skip_sid, list) else [skip_sid])
-            self._coalescer.send(_Room(partial(self._queues, namespace, room, skipped)).deliver, parts)
+            find = partial(self._members, namespace, room, skipped)
+            self._coalescer.send(_Room(find, recovery, room, skipped).deliver, parts)
             return
         known = self._rooms.get((namespace, room))
         if known is None:
-            known = self._rooms[namespace, room] = _Room(partial(self._queues, namespace, room, set()))
+            known = _Room(partial(self._members, namespace, room, frozenset()), recovery, room)
+            if room in self.rooms.get(namespace, {}):  # else all who are in it are away
+                self._rooms[namespace, room] = known
         self._coalescer.send(known.deliver, parts)
 
-    def _queues(self, namespace: str, room: str | None, skipped: set[str]) -> list[EngineOutbox]:
-        sockets = self.server.eio.sockets
-        members = self.rooms.get(namespace, {}).get(room, {})
-        connections = [sockets.get(eio_sid) for sid, eio_sid in members.items() if sid not in skipped]
-        return [connection.queue for connection in connections if connection is not None and not connection.closed]
+    def _members(self, namespace: str, room: str | None, skipped: Set[str]) -> _Members:
+        """Whoever is in the room. Not before its CONNECT packet: whoever comes back is sent what came before that."""
+        members = _Members([], [])
+        seats = self.recoveries[namespace].seats
+        not_yet = set(self.pending_connect.get(namespace, ()))
+        for sid, eio_sid in self.rooms.get(namespace, {}).get(room, {}).items():
+            connection = self.server.eio.sockets.get(eio_sid)
+            if connection is not None and not connection.closed and sid not in skipped and sid not in not_yet:
+                (members.seated if sid in seats else members.plain).append(connection.queue)
+        return members

@@ -40,10 +40,14 @@ class Workers:
 
     def add(self, process: str, producer: OldProducer) -> None:
         """From now on this one takes the signals of the process. Raises `BadCommand` where that is too many."""
-        taken = [name for name, producers in self._of.items() if producer in producers]
+        taken = self.taken_by(producer.sid)
         if process not in taken and len(taken) >= SUBSCRIBED:
             raise BadCommand(f"you take signals for {SUBSCRIBED} processes already")
         self._of[process] = [other for other in self._of.get(process, []) if other != producer] + [producer]
+
+    def taken_by(self, sid: str) -> list[str]:
+        """What the connection takes signals for."""
+        return [name for name, producers in self._of.items() if any(producer.sid == sid for producer in producers)]
 
     def remove(self, sid: str) -> None:
         """The connection is gone."""
@@ -115,7 +119,7 @@ class ProcessEvents:
         self._workers = workers
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def gone(self, sid: str) -> None:
+    def gone(self, sid: str) -> Any:
         self._workers.remove(sid)
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:

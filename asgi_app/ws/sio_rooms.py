@@ -68,9 +68,14 @@ class RoomEvents:
         if self._heartbeat is None:
             self._heartbeat = asyncio.create_task(self._server_events(), name="server events")
 
-    def gone(self, sid: str) -> None:
-        self._counts.pop(sid, None)
+    def gone(self, sid: str) -> int:
+        """How far its count was."""
         self._leaving.discard(sid)
+        return self._counts.pop(sid, 0)
+
+    def recovered(self, sid: str, kept: int) -> None:
+        """It goes on counting."""
+        self._counts[sid] = kept
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
         """Its sender is told, and it counts like every other."""
@@ -159,7 +164,7 @@ class RoomEvents:
         await self._answer(sid, "In rooms: " + ", ".join(self._namespace.rooms(sid)), count)
 
     def _is_own_room(self, room: str) -> bool:
-        return room in self._counts
+        return room in self._counts or room in self._namespace.recovery.away
 
     async def _server_events(self) -> None:
         count = 0

@@ -22,6 +22,17 @@ class UiaEvents(ProcessEvents):
     def connected(self, sid: str, auth: Any) -> None:
         """Nothing is told before something is asked."""
 
+    def gone(self, sid: str) -> list[str]:
+        """What it took signals for."""
+        taken = self._workers.taken_by(sid)
+        super().gone(sid)
+        return taken
+
+    def recovered(self, sid: str, kept: list[str]) -> None:
+        """It takes them again."""
+        for process in kept:
+            self._workers.add(process, OldProducer(self._namespace, sid))
+
     async def uia(self, sid: str, *arguments: Any) -> None:
         """`get_uia` from a page, or what a producer has to say."""
         payload = payload_of(arguments, self.id)

@@ -2,9 +2,11 @@
 // line on stdout, both JSON. A socket is known by the number its `connect` command gives it.
 //
 //   {"do": "connect", "socket": 1, "url", "version": 3 | 4, "transport", "namespace", "options": {…}}
-//   {"do": "emit", "socket": 1, "event", "args": […], "ack": 7 | null}     {"do": "disconnect", "socket": 1}
+//   {"do": "emit", "socket": 1, "event", "args": […], "ack": 7 | null}
+//   {"do": "disconnect" | "reconnect", "socket": 1}
 //
-//   {"socket": 1, "is": "connect"}      {"socket": 1, "is": "disconnect" | "connect_error", "args": [reason]}
+//   {"socket": 1, "is": "connect", "args": [recovered, id]}
+//   {"socket": 1, "is": "disconnect" | "connect_error", "args": [reason]}
 //   {"socket": 1, "is": "event", "event", "args": […]}      {"socket": 1, "is": "ack", "ack": 7, "args": […]}
 
 import { createInterface } from "node:readline";
@@ -20,7 +22,7 @@ const commands = {
   connect({ socket: number, url, version, transport, namespace, options }) {
     const socket = libraries[version](url + namespace, { transports: [transport], forceNew: true, ...options });
     sockets.set(number, socket);
-    socket.on("connect", () => report(number, "connect"));
+    socket.on("connect", () => report(number, "connect", { args: [Boolean(socket.recovered), socket.id] }));
     socket.on("disconnect", (reason) => report(number, "disconnect", { args: [reason] }));
     socket.on("connect_error", (error) => report(number, "connect_error", { args: [error.message] }));
     socket.onAny((event, ...args) => report(number, "event", { event, args }));
@@ -29,6 +31,10 @@ const commands = {
   emit({ socket: number, event, args, ack }) {
     const answered = (...answer) => report(number, "ack", { ack, args: answer });
     sockets.get(number).emit(event, ...args, ...(ack === null ? [] : [answered]));
+  },
+
+  reconnect({ socket: number }) {
+    sockets.get(number).disconnect().connect();
   },
 
   disconnect({ socket: number }) {

@@ -7,6 +7,7 @@ export const CHOICES = { auto: ['polling', 'websocket'], polling: ['polling'], w
 
 const PACE = 1000; // ms between two pings
 const PINGS = new Set(['my_ping', 'my_pong']);
+const OFFSET = '_offset'; // tells the library where it would go on after a cut
 const CLOSING = /^Room (.*) is closing\.$/s;
 
 export class SocketIO {
@@ -50,7 +51,9 @@ export class SocketIO {
       this._listen({ event: 'lost', reason: error.message, coming_back: socket.active });
     });
     socket.on('disconnect', (reason) => this._lost(reason));
-    socket.onAny((event, ...args) => this._heard(event, args));
+    socket.onAny((event, ...args) => {
+      if (event !== OFFSET) this._heard(event, args);
+    });
   }
 
   /** End the connection from this side. */
@@ -101,9 +104,10 @@ export class SocketIO {
 
   _connected() {
     const ms = performance.now() - this._began;
+    const recovered = Boolean(this._socket.recovered);
     this._pinged = null;
-    this._log({ kind: 'life', name: 'connect', payload: [{ sid: this.sid }], ms });
-    this._listen({ event: 'connected', sid: this.sid, ms });
+    this._log({ kind: 'life', name: 'connect', payload: [{ sid: this.sid, recovered }], ms });
+    this._listen({ event: 'connected', sid: this.sid, ms, recovered });
     this._ping();
   }
 

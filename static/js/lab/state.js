@@ -31,16 +31,16 @@ const changes = {
 
   upgraded: ({ link }, { transport, ms }) => ({ link: { ...link, transport, upgraded: ms }, trips: [] }),
 
-  connected: ({ link }, { sid, ms }) => ({
+  connected: ({ link, rooms }, { sid, ms, recovered }) => ({
     link: { ...link, status: 'live', sid, ms, reason: null },
     trips: [],
-    rooms: [],
+    rooms: recovered ? rooms : [],
   }),
 
-  lost: ({ link }, { reason, coming_back }) => ({
+  lost: ({ link, rooms }, { reason, coming_back }) => ({
     link: { ...START.link, choice: link.choice, status: coming_back ? 'reconnecting' : 'closed', reason },
     trips: [],
-    rooms: [],
+    rooms: coming_back ? rooms : [], // it may be recovered, and is in them then
   }),
 
   round_trip: ({ trips }, { ms }) => ({ trips: [...trips, ms].slice(-KEPT) }),
