@@ -34,7 +34,7 @@ class QuickLed:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        plain = NOT_PLAIN.isdisjoint(headers)
+        plain = NOT_PLAIN.isdisjoint(headers) and len(headers) == len(scope["headers"])  # none of them twice
         if plain and scope["method"] == "GET" and b"content-length" not in headers:
             await _answer(send, self._panel.light(self._light).target)
         elif plain and scope["method"] == "POST" and _is_small_json(headers):

@@ -93,6 +93,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Run, 201)
     @document_response(Problem, 400)
     @document_response(Problem, 409)
+    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(RUNS)
     async def post_run() -> Response:
@@ -116,6 +117,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
+    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(RUNS)
     async def patch_run(run: str) -> Response:
@@ -131,6 +133,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
+    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @document_response(Problem, 507)
     @tag(RUNS)
@@ -168,6 +171,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
+    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(RUNS)
     async def post_end(run: str) -> Response:
@@ -183,6 +187,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
+    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @document_response(Problem, 504)
     @tag(RUNS)

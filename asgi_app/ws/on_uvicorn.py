@@ -18,6 +18,7 @@ from websockets.http11 import Request
 
 from asgi_app.ws.frames import (
     BINARY,
+    CLOSE,
     FAULT,
     GOING,
     NO_UTF8,
@@ -90,36 +91,35 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         if self.lingering:
             return
         arrived, breach = self.reader.receive_data(data)
-        for what in arrived:
-            if what.opcode == TEXT:
-                try:
-                    text = what.payload.decode()
-                except UnicodeDecodeError:
-                    breach = Breach(NO_UTF8, "the text is no UTF-8")
-                    break
-                if not self.close_sent:
-                    self.arrivals.put(text)
-            elif what.opcode == BINARY:
-                if not self.close_sent:
-                    self.arrivals.put(what.payload)
-            else:
-                breach = self._control(what) or breach
+        try:
+            for what in arrived:
+                self._take(what)
+                if what.opcode == CLOSE:
+                    return  # what follows a close is discarded (1.4), also where it breaks the protocol
+        except Breach as found:
+            breach = found
         if breach is not None:
             self._refuse(breach)
 
-    def _control(self, what: Arrived) -> Breach | None:
-        if what.opcode == PING:
-            if not self.close_sent:
-                self.transport.write(frame(what.payload, PONG))
-        elif what.opcode == PONG:
+    def _take(self, what: Arrived) -> None:
+        """Raises `Breach` for a text that is no UTF-8, and for a close that must not be sent."""
+        if what.opcode == PONG:
             if what.payload == self.pending_ping_payload:
                 self._answered()
-        else:
+        elif what.opcode == CLOSE:
+            self._closed(close_code(what.payload))
+        elif what.opcode == TEXT:
             try:
-                self._closed(close_code(what.payload))
-            except Breach as breach:
-                return breach
-        return None
+                text = what.payload.decode()
+            except UnicodeDecodeError:
+                raise Breach(NO_UTF8, "the text is no UTF-8") from None
+            if not self.close_sent:
+                self.arrivals.put(text)
+        elif not self.close_sent:
+            if what.opcode == BINARY:
+                self.arrivals.put(what.payload)
+            else:
+                self.transport.write(frame(what.payload, PONG))
 
     def _closed(self, code: int) -> None:
         """The client's close frame."""
@@ -160,6 +160,8 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         """ASGI's `send`."""
         if self.reader is None:
             await super().send(message)
+            if self.close_sent:  # refused by an answer of HTTP; stock would log an error, that no handshake came
+                self.handshake_complete = True
             return
         if not self.writable.is_set():
             await self.writable.wait()

@@ -26,6 +26,7 @@ from asgi_app.ws.sio_packets import StrictPacket, ack_packets, event_packets, pl
 
 log = logging.getLogger("pilotlight.socketio")
 
+ATTACHMENTS = 1000  # bytes objects in one event: each is a message of its own, kept until the last one has come
 Handler = Callable[..., Awaitable[Any]]
 
 
@@ -165,6 +166,12 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         if id is not None and (connection := self.eio.sockets.get(eio_sid)) is not None:
             await connection.queue.answer(ack_packets(namespace, id, answer))
 
+    def _check_attachments(self, begun: StrictPacket) -> None:
+        """Raises `ValueError` for an event that promises, or has by now, more bytes than a message may have."""
+        size = sum(map(len, begun.attachments))
+        if begun.attachment_count > ATTACHMENTS or size > self.eio.max_http_buffer_size:
+            raise ValueError(f"an event with {begun.attachment_count} attachments, {size} bytes of them so far")
+
     def _handler(self, namespace: str, event: Any) -> Handler:
         """Who handles the event. Raises `BadCommand`, also for names like connect, which clients may send as well."""
         events: dict[str, Handler] = self.namespace_handlers[namespace].events
@@ -174,11 +181,15 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
-            plain = isinstance(data, str) and eio_sid not in self._binary_packet
-            if plain and (event := plain_event(data)) is not None:
-                await self._handle_event(eio_sid, event.namespace, event.id, event.data)
-            else:
-                await super()._handle_eio_message(eio_sid, data)
+            if isinstance(data, str):
+                if self._binary_packet.pop(eio_sid, None) is not None:
+                    log.info("dropped an event whose bytes did not come")
+                if (event := plain_event(data)) is not None:
+                    await self._handle_event(eio_sid, event.namespace, event.id, event.data)
+                    return
+            await super()._handle_eio_message(eio_sid, data)
+            if (begun := self._binary_packet.get(eio_sid)) is not None:
+                self._check_attachments(begun)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             log.info("dropped a packet that is no Socket.IO: %s", error)
             self._binary_packet.pop(eio_sid, None)
