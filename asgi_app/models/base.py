@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
 from pydantic.json_schema import SkipJsonSchema
 
 from asgi_app.errors import MalformedJSON
@@ -47,6 +47,16 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# JSON has one kind of number, and 3.0 is an integer (JSON Schema 2020-12, 6.1.1), also where types are strict.
+# It stands last in an annotation: what comes after it would not be in the JSON Schema.
+INTEGRAL = BeforeValidator(_whole)
+Whole = Annotated[int, INTEGRAL]
+Count = Annotated[int, Field(ge=0), INTEGRAL]
 
 # --- who ---------------------------------------------------------------------------------------------------
 

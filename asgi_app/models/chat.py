@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from asgi_app.models.base import Actor, Frozen, Strict
+from asgi_app.models.base import INTEGRAL, Actor, Count, Frozen, Strict
 
 LOBBY = "lobby"  # the room that is always there
 
@@ -146,8 +146,8 @@ class Mark(Where):
     """Tell how far one has got, and read, a thread; it never goes back."""
 
     do: Literal["mark"] = "mark"
-    delivered: int | None = Field(None, ge=0)
-    read: int | None = Field(None, ge=0)
+    delivered: Count | None = None
+    read: Count | None = None
 
 
 class JoinRoom(Strict):
@@ -167,9 +167,9 @@ class LeaveRoom(Strict):
 class PageQuery(Strict):
     """Which messages of a thread: the newest ones, or those before or after a number."""
 
-    before: int | None = Field(None, ge=1, description="Only messages under this number.")
-    after: int | None = Field(None, ge=0, description="Only messages over this number, the next ones first.")
-    limit: int = Field(50, ge=1, le=200)
+    before: Annotated[int, Field(ge=1), INTEGRAL] | None = Field(None, description="Only messages under this number.")
+    after: Count | None = Field(None, description="Only messages over this number, the next ones first.")
+    limit: Annotated[int, Field(ge=1, le=200), INTEGRAL] = 50
 
 
 class GetMessages(PageQuery, Where):

@@ -7,7 +7,7 @@ seconds since the Unix epoch, frequency in Hz.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from asgi_app.errors import LevelOutOfRange, NotAnInteger
-from asgi_app.models.base import Actor, Frozen, Strict, as_json, shown
+from asgi_app.models.base import INTEGRAL, Actor, Frozen, Strict, as_json, shown
 
 # --- levels -----------------------------------------------------------------------------------------------
 
@@ -180,15 +180,31 @@ class Hardware(Frozen):
 # --- commands ----------------------------------------------------------------------------------------------
 
 
+def _given(*verbs: str) -> dict[str, Any]:
+    """JSON Schema's way to say that these are there, and not null."""
+    return {"required": list(verbs), "properties": {verb: {"not": {"type": "null"}} for verb in verbs}}
+
+
+# What `LightChange._something_to_do` says, for the OpenAPI document.
+SOMETHING_TO_DO: dict[str, Any] = {
+    "anyOf": [_given(verb) for verb in ("level", "step", "on", "effect", "flash")],
+    "not": _given("level", "step"),
+}
+
+
 class LightChange(Strict):
     """The verbs of a light; at least one, and each leaves what it does not name as it is."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", json_schema_extra=SOMETHING_TO_DO)
 
     level: Level | None = None
     step: Step | None = None
     on: bool | None = None
     transition: Seconds | None = Field(None, description="Fade there in so many seconds.")
     effect: Effect | Literal["none"] | None = Field(None, description="none ends the effect.")
-    flash: int | None = Field(None, ge=1, le=20, description="Flash so many times, then go on as before.")
+    flash: Annotated[int, Field(ge=1, le=20), INTEGRAL] | None = Field(
+        None, description="Flash so many times, then go on as before."
+    )
 
     @model_validator(mode="after")
     def _something_to_do(self) -> LightChange:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
-from asgi_app.models.base import Actor, Frozen, Strict
+from asgi_app.models.base import INTEGRAL, Actor, Count, Frozen, Strict, Whole
 
 RUN_ID = r"^[^\s/?#\x00-\x1f\x7f](?:[^/?#\x00-\x1f\x7f]{0,98}[^\s/?#\x00-\x1f\x7f])?$"
 
@@ -27,7 +27,20 @@ Kind = Literal["process", "command", "show"]
 Signal = Literal["start", "step", "continue", "pause", "stop", "get_uia"]
 Outcome = Literal["done", "failed", "stopped", "lost"]
 Progress = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, description="Percent.")]
-Edges = Annotated[list[str | int], Field(max_length=200)]
+_PARTS = {part: {"type": "array", "items": {"type": "object"}} for part in ("nodes", "edges")}
+_NODES_AND_EDGES = {"type": "object", "required": ["nodes", "edges"], "properties": _PARTS}
+Graph = Annotated[  # the rule is `core.graph_of`
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {**_NODES_AND_EDGES, "not": {"required": ["graphData"]}},
+                {"type": "object", "required": ["graphData"], "properties": {"graphData": _NODES_AND_EDGES}},
+            ]
+        }
+    ),
+]
+Edges = Annotated[list[str | Whole], Field(max_length=200)]
 
 # --- what there is -----------------------------------------------------------------------------------------
 
@@ -103,7 +116,7 @@ class NewRun(Strict):
 
     name: RunName
     kind: Literal["process", "command"] = "process"
-    graph: dict[str, Any] | None = Field(None, description="LogicFlow: nodes and edges.")
+    graph: Graph | None = Field(None, description="LogicFlow: nodes and edges.")
 
 
 class StartRun(NewRun):
@@ -119,7 +132,7 @@ class RunChange(Strict):
     name: RunName | None = None
     progress: Progress | None = None
     running_edge: Edges | None = None
-    graph: dict[str, Any] | None = None
+    graph: Graph | None = None
     step: str | None = Field(None, max_length=200)
     state: Literal["running", "paused"] | None = None
 
@@ -136,8 +149,8 @@ class Lines(Strict):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
 
-    since: int | None = Field(
-        None, ge=0, alias="from", description="Offset of the first of them: those that are there are not taken twice."
+    since: Count | None = Field(
+        None, alias="from", description="Offset of the first of them: those that are there are not taken twice."
     )
     lines: list[str | LineSent] = Field(max_length=1000)
 
@@ -152,7 +165,7 @@ class LogRun(Lines):
 class Ending(Strict):
     """How a run ended."""
 
-    exit_code: int | None = Field(None, ge=-(2**31), lt=2**32)
+    exit_code: Annotated[int, Field(ge=-(2**31), lt=2**32), INTEGRAL] | None = None
 
 
 class EndRun(Ending):
@@ -166,7 +179,7 @@ class AnswerRun(Strict):
     """A producer's answer to a signal."""
 
     do: Literal["answer_run"] = "answer_run"
-    signal_id: int
+    signal_id: Whole
     answer: Any = None
 
 
@@ -177,8 +190,10 @@ class WatchRun(Strict):
 
     do: Literal["watch_run"] = "watch_run"
     run: str
-    since: int | None = Field(None, ge=0, alias="from", description="Offset of the next line one needs.")
-    lines: int = Field(500, ge=0, le=1000, description="How many of the last lines, where from is not given.")
+    since: Count | None = Field(None, alias="from", description="Offset of the next line one needs.")
+    lines: Annotated[int, Field(ge=0, le=1000), INTEGRAL] = Field(
+        500, description="How many of the last lines, where from is not given."
+    )
 
 
 class UnwatchRun(Strict):
@@ -193,8 +208,8 @@ class LogQuery(Strict):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
 
-    since: int = Field(0, ge=0, alias="from")
-    limit: int = Field(1000, ge=1, le=1000)
+    since: Count = Field(0, alias="from")
+    limit: Annotated[int, Field(ge=1, le=1000), INTEGRAL] = 1000
 
 
 class GetLog(LogQuery):

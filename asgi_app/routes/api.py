@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from quart import Blueprint, Response, jsonify, request
-from quart_schema import document_response, tag
+from quart_schema import document_request, document_response, tag
 
 from asgi_app.errors import UnsupportedMediaType
 from asgi_app.models import parse_json
 from asgi_app.routes.documents import Problem
+
+
+class AnyJSON(RootModel[Any]):
+    """Any JSON value."""
 
 
 class Received(BaseModel):
@@ -24,6 +28,7 @@ def api() -> Blueprint:
     routes = Blueprint("api", __name__)
 
     @routes.post("/api")
+    @document_request(AnyJSON)
     @document_response(Received)
     @document_response(Problem, 400)
     @document_response(Problem, 413)

@@ -10,6 +10,8 @@ from quart_schema import Info, OpenAPIProvider, QuartSchema
 
 from asgi_app import __version__
 
+BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # a query will do, or nothing need be said
+
 
 class FieldFault(BaseModel):
     """One field that was wrong."""
@@ -30,15 +32,17 @@ class Problem(BaseModel):
 
 
 class Documents(OpenAPIProvider):
-    """quart-schema's document, in which refusals have the content type that they are sent with."""
+    """quart-schema's document, with what that cannot say: refusals' content type, and which bodies must be there."""
 
     def schema(self) -> dict[str, Any]:
         document: dict[str, Any] = super().schema()
-        for path in document["paths"].values():
-            for operation in path.values():
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
                 for status, response in operation["responses"].items():
                     if int(status) >= 400 and "application/json" in response.get("content", {}):
                         response["content"]["application/problem+json"] = response["content"].pop("application/json")
+                if "requestBody" in operation:
+                    operation["requestBody"]["required"] = not path.endswith(BODY_IS_OPTIONAL)
         return document
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from quart import Blueprint, Response, jsonify, request
-from quart_schema import document_querystring, document_response, tag
+from quart_schema import document_querystring, document_request, document_response, tag
 
 from asgi_app.errors import BadLevel, LevelMissing, MalformedJSON
 from asgi_app.models import Level, SetLight, level_in_range, parse_json, text_or_integer
@@ -28,7 +28,7 @@ class LedLevel(BaseModel):
 class LedQuery(BaseModel):
     """A level to set, percent; a JSON body wins over it, and it wins over a form."""
 
-    level: int | None = None
+    level: Level | None = None
 
 
 def led(panel: Panel, light: str) -> Blueprint:
@@ -44,8 +44,10 @@ def led(panel: Panel, light: str) -> Blueprint:
 
     @routes.post("/led")
     @document_querystring(LedQuery)
+    @document_request(LedLevel)
     @document_response(LedLevel)
     @document_response(Problem, 400)
+    @document_response(Problem, 413)
     @document_response(Problem, 503)
     @tag(["The light, as old clients know it"])
     async def post_led() -> Response:

@@ -45,6 +45,13 @@ def handle_problems(app: Quart) -> None:
                 response.headers["Connection"] = "close"
         return response
 
+    @app.after_request
+    async def name_the_methods(response: Response) -> Response:
+        """OPTIONS says which there are: Quart's own answer has those of `ws /<username>` in it."""
+        if request.method == "OPTIONS" and request.url_rule is not None and "Allow" in response.headers:
+            response.headers["Allow"] = _listed(_methods_at(request.url_rule.rule))
+        return response
+
     @app.errorhandler(PanelError)
     async def refused(error: PanelError) -> Response:
         response = problem_response(error.problem())
@@ -80,8 +87,12 @@ def _methods_at(path: str) -> set[str]:
 
 def _not_allowed(methods: Collection[str]) -> Response:
     response = problem_response(MethodNotAllowed("The method is not allowed for the requested URL.").problem())
-    response.headers["Allow"] = ", ".join(name for name in METHOD_ORDER if name in methods)
+    response.headers["Allow"] = _listed(methods)
     return response
+
+
+def _listed(methods: Collection[str]) -> str:
+    return ", ".join(name for name in METHOD_ORDER if name in methods)
 
 
 def _of_http(error: HTTPException) -> Response:

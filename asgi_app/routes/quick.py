@@ -38,7 +38,8 @@ class QuickLed:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        asker = self._asker(scope, headers) if NOT_PLAIN.isdisjoint(headers) else None
+        plain = NOT_PLAIN.isdisjoint(headers) and len(headers) == len(scope["headers"])  # none of them twice
+        asker = self._asker(scope, headers) if plain else None
         if asker is not None and scope["method"] == "GET" and b"content-length" not in headers:
             await _answer(send, self._panel.light(self._light).target)
         elif asker is not None and scope["method"] == "POST" and _is_small_json(headers):

@@ -95,6 +95,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Run, 201)
     @document_response(Problem, 400)
     @document_response(Problem, 409)
+    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(RUNS)
     async def post_run() -> Response:
@@ -120,6 +121,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
+    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(RUNS)
     async def patch_run(run: str) -> Response:
@@ -135,6 +137,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
+    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @document_response(Problem, 507)
     @tag(RUNS)
@@ -172,6 +175,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
+    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(RUNS)
     async def post_end(run: str) -> Response:
@@ -187,6 +191,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
+    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @document_response(Problem, 504)
     @tag(RUNS)

@@ -12,6 +12,7 @@ import json
 import logging
 import time
 import types
+import urllib.parse
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
@@ -20,7 +21,7 @@ from typing import Any
 import engineio
 from engineio import async_server, async_socket
 from engineio.async_drivers import asgi
-from engineio.exceptions import SocketIsClosedError, UnknownPacketError
+from engineio.exceptions import ContentTooLongError, SocketIsClosedError, UnknownPacketError
 from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from engineio.payload import Payload
 
@@ -40,6 +41,7 @@ MESSAGE_TYPE = str(MESSAGE)
 PING_PACKET = Packet(PING)
 BEAT_SECONDS = 0.5  # how exactly pings keep their time
 PACKET_TYPES = tuple("0123456b")  # https://github.com/socketio/engine.io-protocol
+SEPARATOR = "\x1e"  # between the packets of a body
 TELL_FACTOR = 8  # times the limit, of events that cannot be conflated, before a connection is given up
 TELL_BYTES = 1024 * 1024  # of many such events, at most: each is kept as text and as a frame
 TELL_LARGE = 8 * TELL_BYTES  # of few
@@ -480,27 +482,44 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     async def _read(self, ws: EngineWebSocket) -> None:
         """Hand on what comes, in order, until the client goes or is given up."""
-        hear = self.server.handlers["message"]
-        while True:
+        while not self.closed:  # one that said goodbye is not pinged any more, and would stay for ever
             try:
                 message = await ws.wait()
             except (OSError, asyncio.CancelledError):
                 return
             if len(message) > self.server.max_http_buffer_size:
                 return
-            try:
-                if isinstance(message, bytes):
-                    await self._corked(hear(self.sid, message))
-                elif message[0] == MESSAGE_TYPE:
-                    await self._corked(hear(self.sid, message[1:]))
-                else:
-                    await self.receive(Packet(encoded_packet=message))
-            except (UnknownPacketError, ValueError):
-                pass
-            except SocketIsClosedError:
-                return
-            except Exception:
-                log.exception("a packet could not be handled")
+            await self._take(message)
+
+    async def handle_post_request(self, environ: dict[str, Any]) -> None:
+        """The packets in a body, each as if it had come alone: stock drops all of them for one that is none."""
+        length = int(environ.get("CONTENT_LENGTH", "0"))
+        if length > self.server.max_http_buffer_size:
+            raise ContentTooLongError
+        body = (await environ["wsgi.input"].read(length)).decode(errors="replace")
+        if body.startswith("d="):  # JSONP
+            body = urllib.parse.parse_qs(body).get("d", [""])[0]
+        packets = body.split(SEPARATOR)
+        if len(packets) > Payload.max_decode_packets:
+            raise ContentTooLongError
+        for packet in packets:
+            if packet[:1] in PACKET_TYPES:
+                await self._take(packet)
+
+    async def _take(self, message: str | bytes) -> None:
+        """Handle one packet; what is none is dropped."""
+        hear = self.server.handlers["message"]
+        try:
+            if isinstance(message, bytes):
+                await self._corked(hear(self.sid, message))
+            elif message[0] == MESSAGE_TYPE:
+                await self._corked(hear(self.sid, message[1:]))
+            else:
+                await self.receive(Packet(encoded_packet=message))
+        except (UnknownPacketError, ValueError, SocketIsClosedError):
+            pass
+        except Exception:
+            log.exception("a packet could not be handled")
 
     @types.coroutine
     def _corked(self, handling: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:

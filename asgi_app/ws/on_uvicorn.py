@@ -21,6 +21,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from asgi_app.ws.frames import (
     BINARY,
+    CLOSE,
     FAULT,
     GOING,
     LOST,
@@ -98,7 +99,12 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         return await (super().receive() if self.after is None else self.after.receive())
 
     async def send(self, message: Any) -> None:
-        await (super().send(message) if self.after is None else self.after.send(message))
+        if self.after is not None:
+            await self.after.send(message)
+            return
+        await super().send(message)
+        if self.close_sent:  # refused by an answer of HTTP; stock would log an error, that no handshake came
+            self.handshake_complete = True
 
 
 class PlainUvicornWebSocket(UvicornWebSocket):
@@ -203,37 +209,36 @@ class Frames(asyncio.Protocol):
         if self._lingering:
             return
         arrived, breach = self._reader.receive_data(data)
-        for what in arrived:
-            if what.opcode == TEXT:
-                try:
-                    text = what.payload.decode()
-                except UnicodeDecodeError:
-                    breach = Breach(NO_UTF8, "the text is no UTF-8")
-                    break
-                if not self._close_sent:
-                    self._arrivals.put(text)
-            elif what.opcode == BINARY:
-                if not self._close_sent:
-                    self._arrivals.put(what.payload)
-            else:
-                breach = self._control(what) or breach
+        try:
+            for what in arrived:
+                self._take(what)
+                if what.opcode == CLOSE:
+                    return  # what follows a close is discarded (1.4), also where it breaks the protocol
+        except Breach as found:
+            breach = found
         if breach is not None:
             self._refuse(breach)
 
-    def _control(self, what: Arrived) -> Breach | None:
-        if what.opcode == PING:
-            if not self._close_sent:
-                self._transport.write(frame(what.payload, PONG))
-        elif what.opcode == PONG:
+    def _take(self, what: Arrived) -> None:
+        """Raises `Breach` for a text that is no UTF-8, and for a close that must not be sent."""
+        if what.opcode == PONG:
             if what.payload == self._pinged:
                 self._pinged = None
                 self._ping_later()
-        else:
+        elif what.opcode == CLOSE:
+            self._closed(close_code(what.payload))
+        elif what.opcode == TEXT:
             try:
-                self._closed(close_code(what.payload))
-            except Breach as breach:
-                return breach
-        return None
+                text = what.payload.decode()
+            except UnicodeDecodeError:
+                raise Breach(NO_UTF8, "the text is no UTF-8") from None
+            if not self._close_sent:
+                self._arrivals.put(text)
+        elif not self._close_sent:
+            if what.opcode == BINARY:
+                self._arrivals.put(what.payload)
+            else:
+                self._transport.write(frame(what.payload, PONG))
 
     def _closed(self, code: int) -> None:
         """The client's close frame."""

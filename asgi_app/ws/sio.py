@@ -41,6 +41,7 @@ KEPT = {  # of a request, in WSGI's words
     "QUERY_STRING",
 }
 
+ATTACHMENTS = 1000  # bytes objects in one event: each is a message of its own, kept until the last one has come
 Handler = Callable[..., Awaitable[Any]]
 
 _reasons = socketio.AsyncServer.reason
@@ -379,13 +380,23 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
                 connection.cut_off()
             raise
 
+    def _check_attachments(self, begun: StrictPacket) -> None:
+        """Raises `ValueError` for an event that promises, or has by now, more bytes than a message may have."""
+        size = sum(map(len, begun.attachments))
+        if begun.attachment_count > ATTACHMENTS or size > self.eio.max_http_buffer_size:
+            raise ValueError(f"an event with {begun.attachment_count} attachments, {size} bytes of them so far")
+
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
-            plain = isinstance(data, str) and eio_sid not in self._binary_packet
-            if plain and (event := plain_event(data)) is not None:
-                await self._handle_event(eio_sid, event.namespace, event.id, event.data)
-            else:
-                await super()._handle_eio_message(eio_sid, data)
+            if isinstance(data, str):
+                if self._binary_packet.pop(eio_sid, None) is not None:
+                    log.info("dropped an event whose bytes did not come")
+                if (event := plain_event(data)) is not None:
+                    await self._handle_event(eio_sid, event.namespace, event.id, event.data)
+                    return
+            await super()._handle_eio_message(eio_sid, data)
+            if (begun := self._binary_packet.get(eio_sid)) is not None:
+                self._check_attachments(begun)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             log.debug("dropped a packet that is no Socket.IO: %s", error)
             self._binary_packet.pop(eio_sid, None)

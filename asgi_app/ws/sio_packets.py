@@ -15,6 +15,7 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 from socketio.packet import ACK, EVENT, Packet
 
+JSON_SPACE = " \t\n\r"  # RFC 8259, 2
 PLAIN_EVENT = re.compile(r"2(?:(/[^,?]*)(?:\?[^,]*)?,)?([0-9]{0,100})(?=\[)")
 
 
@@ -68,7 +69,7 @@ def plain_event(text: str) -> Event | None:
         return None
     namespace, id = head.groups()
     data, end = _decoder.raw_decode(text, head.end())
-    if end != len(text) and not text[end:].isspace():
+    if text[end:].strip(JSON_SPACE):
         raise ValueError("something follows the event")
     return Event(namespace or "/", int(id) if id else None, data)
 
