@@ -2,6 +2,7 @@
 # make test   install what the tests need, Debian packages included, and run them
 # make lint   ruff, mypy --strict, import-linter
 # make bench  measure the panel beside its peers (25 minutes) and write docs/performance.md
+# make chaos, fuzz, schema, soak   the long checks of campaigns/, which write docs/reliability.md
 # make lock   choose the exact versions anew
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGS ?=
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench chaos fuzz schema soak lock clean
 
 run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
@@ -25,6 +26,13 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(BENCH_ARGS)
+
+chaos fuzz schema soak: $(VENV)/.campaigns
+	$(BIN)/python -m campaigns $@ $(CAMPAIGN_ARGS)
+
+$(VENV)/.campaigns: pyproject.toml $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[campaigns]'
+	@touch $@
 
 $(VENV)/.packages: tests/packages.sh
 	bash tests/packages.sh

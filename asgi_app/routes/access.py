@@ -141,6 +141,7 @@ def access_routes(access: Access) -> Blueprint:
     @document_response(Me)
     @document_response(Problem, 400)
     @document_response(Problem, 401)
+    @document_response(Problem, 415)
     @document_response(Problem, 429)
     @tag(ACCESS)
     async def post_sign_in() -> Response:
@@ -189,6 +190,7 @@ def access_routes(access: Access) -> Blueprint:
     @document_request(NewToken)
     @document_response(TokenMade, 201)
     @document_response(Problem, 400)
+    @document_response(Problem, 415)
     @document_response(Problem, 401)
     @document_response(Problem, 403)
     @tag(ACCESS)
@@ -234,6 +236,7 @@ def access_routes(access: Access) -> Blueprint:
     @routes.get("/audit")
     @document_querystring(TrailQuery)
     @document_response(Trail)
+    @document_response(Problem, 400)
     @document_response(Problem, 401)
     @document_response(Problem, 403)
     @tag(ACCESS)

@@ -1,0 +1,141 @@
+"""Clients in processes of their own: `python -m campaigns.crowds storm|flood|probe HOST PORT`.
+
+`storm` is too many connections at once, `flood` too many words on one; both say at the end what came of it. `probe` is
+one more client, which measures round trips all the time: in the process of the load they would wait for 200 others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import json
+import resource
+import selectors
+import socket
+import sys
+import time
+from typing import Any
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from campaigns.faults import masked, upgrade
+
+CONNECTIONS = 10_000
+STAY = 1.0  # seconds that they stay
+MADE_IN = 30.0  # seconds after which it is given up
+AHEAD = 64  # commands that are not answered yet
+FLOOD = 2.0  # seconds
+PAUSE = 0.03  # seconds between two looks of the probe
+PATIENCE = 30.0  # seconds for an answer
+RESET = b"\1\0\0\0\0\0\0\0"  # SO_LINGER, on, 0 s: no port is kept for a connection that has ended
+
+
+def storm(host: str, port: int) -> dict[str, Any]:
+    """Connect, as fast as this machine can, and ask for a WebSocket on each."""
+    request = upgrade("/live")
+    ready = selectors.EpollSelector()
+    plugs: list[socket.socket] = []
+    connected = answered = 0
+    error = ""
+    began = time.monotonic()
+    took = 0.0
+    for _ in range(CONNECTIONS):
+        plug = socket.socket()
+        plug.setblocking(False)
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        if plug.connect_ex((host, port)) not in (0, errno.EINPROGRESS):
+            error = "connect"
+        plugs.append(plug)
+        ready.register(plug, selectors.EVENT_WRITE)
+    end = time.monotonic() + MADE_IN
+    leave = end
+    while time.monotonic() < min(end, leave):
+        for key, events in ready.select(0.05):
+            plug = key.fileobj  # type: ignore[assignment]
+            try:
+                if events & selectors.EVENT_WRITE:
+                    if found := plug.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                        raise OSError(found, "connect")
+                    plug.send(request)
+                    ready.modify(plug, selectors.EVENT_READ)
+                    connected += 1
+                    if connected == CONNECTIONS:
+                        took = time.monotonic() - began
+                        leave = time.monotonic() + STAY
+                else:
+                    answered += plug.recv(64)[9:12] == b"101"
+                    ready.unregister(plug)
+            except OSError as found_error:
+                error = str(found_error)
+                ready.unregister(plug)
+    for plug in plugs:
+        plug.close()
+    return {"connected": connected, "answered": answered, "took": took or time.monotonic() - began, "error": error}
+
+
+def flood(host: str, port: int) -> dict[str, Any]:
+    """Set the light `shelf` again and again."""
+    with socket.create_connection((host, port), timeout=10) as plug:
+        plug.sendall(upgrade("/live?name=flood"))
+        plug.recv(262_144)
+        began = time.monotonic()
+        sent = answered = 0
+        while time.monotonic() < began + FLOOD:
+            words = []
+            while sent - answered < AHEAD:
+                words.append(masked(json.dumps({"do": "set_light", "id": sent, "light": "shelf", "level": sent % 101})))
+                sent += 1
+            plug.sendall(b"".join(words))
+            answered += plug.recv(262_144).count(b'"reply":')
+    return {"answered": answered, "took": time.monotonic() - began}
+
+
+def probe(host: str, port: int) -> None:
+    """Print `<when it was answered> <how long it took> <wire>` (s, on the clock of `time.monotonic`), for ever."""
+    while True:
+        with contextlib.suppress(OSError, WebSocketException, EOFError):
+            _measure(host, port)
+        time.sleep(0.05)
+
+
+def _measure(host: str, port: int) -> None:
+    with (
+        connect(f"ws://{host}:{port}/live", max_size=None, proxy=None) as live,
+        connect(f"ws://{host}:{port}/socket.io/?EIO=4&transport=websocket", max_size=None, proxy=None) as page,
+    ):
+        page.send("40")
+        for number in itertools.count():
+            _ask(live, "/live", json.dumps({"do": "ping", "id": number}), f'{{"reply":{number},')
+            _ask(page, "Socket.IO", f'42{number}["my_ping"]', f"43{number}[]")
+            began = time.monotonic()
+            with socket.create_connection((host, port), timeout=PATIENCE) as plug:
+                plug.sendall(b"GET /led HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
+                while plug.recv(4096):
+                    pass
+            _say("GET /led", began)
+            time.sleep(PAUSE)
+
+
+def _ask(socket: ClientConnection, wire: str, question: str, answer: str) -> None:
+    began = time.monotonic()
+    socket.send(question)
+    while not (heard := str(socket.recv(timeout=PATIENCE))).startswith(answer):
+        if heard == "2":
+            socket.send("3")
+    _say(wire, began)
+
+
+def _say(wire: str, began: float) -> None:
+    now = time.monotonic()
+    print(f"{now} {now - began} {wire}", flush=True)
+
+
+if __name__ == "__main__":
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    what, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if what == "probe":
+        probe(host, port)
+    print(json.dumps({"storm": storm, "flood": flood}[what](host, port)))
