@@ -95,6 +95,7 @@ class UvicornConnection(HttpToolsProtocol):
         upgraded = self.transport.get_protocol()
         if isinstance(upgraded, UvicornWebSocket) and self._leave is not None:
             upgraded.leave, self._leave = self._leave, None
+        self.parser = None  # type: ignore[assignment]  # they hold each other, and nothing more comes here
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._no_hurry()
@@ -132,6 +133,10 @@ class HypercornConnection(TCPServer):
             await super().run()
         finally:
             leave()
+            # What holds each other would wait for the collector: its protocol, and a reset with the frames it came by.
+            self.__dict__.pop("protocol", None)
+            if (lost := self.reader.exception()) is not None:
+                lost.__traceback__ = None
 
     async def _read_data(self) -> None:
         await super()._read_data()

@@ -17,8 +17,9 @@ from campaigns.endings import endings
 from campaigns.faults import FAKETIME, FAULTS, Fault
 from campaigns.load import Load, Way
 from campaigns.networks import Networks, can_be_had
-from campaigns.site import LIGHTS, Panel, Round, Site, pins_at
+from campaigns.site import LIGHTS, Round, Site, pins_at
 from campaigns.torn import torn_files
+from tests.running import RunningPanel
 from tests.standins.pigpiod import StandIn
 
 ROUNDS = 10
@@ -107,8 +108,8 @@ async def _site(fault: Fault, seed: int) -> AsyncIterator[Site]:
         if fault.where == "faketime":
             front = _with_a_clock(directory / "data")
         of_pins = pins_at(pins) if networks is None else {"pins": "mock"}  # the stand-in is in another network
-        panel = Panel(
-            directory / "data", front=front, lights=LIGHTS, chat_rate=1e6, keep_messages=10**6,
+        panel = RunningPanel(
+            directory / "data", within=front, lights=LIGHTS, chat_rate=1e6, keep_messages=10**6,
             log_level="warning", **of_pins, **fault.settings, **more,
         )  # fmt: skip
         stack.callback(panel.kill)

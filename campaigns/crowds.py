@@ -15,6 +15,7 @@ import selectors
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from websockets.exceptions import WebSocketException
@@ -76,31 +77,54 @@ def storm(host: str, port: int) -> dict[str, Any]:
 
 
 def flood(host: str, port: int) -> dict[str, Any]:
-    """Set the light `shelf` again and again."""
-    with socket.create_connection((host, port), timeout=10) as plug:
-        plug.sendall(upgrade("/live?name=flood"))
-        plug.recv(262_144)
-        began = time.monotonic()
-        sent = answered = 0
-        while time.monotonic() < began + FLOOD:
-            words = []
-            while sent - answered < AHEAD:
-                words.append(masked(json.dumps({"do": "set_light", "id": sent, "light": "shelf", "level": sent % 101})))
-                sent += 1
-            plug.sendall(b"".join(words))
-            answered += plug.recv(262_144).count(b'"reply":')
-    return {"answered": answered, "took": time.monotonic() - began}
+    """Set the light `shelf` again and again; whenever it is cut for that, it comes back at once."""
+    began = time.monotonic()
+    counts = {"done": 0, "refused": 0, "cut": 0}
+    while time.monotonic() < began + FLOOD:
+        with socket.create_connection((host, port), timeout=10) as plug:
+            plug.sendall(upgrade("/live?name=flood"))
+            plug.recv(262_144)
+            try:
+                _flood_until(began + FLOOD, plug, counts)
+            except ConnectionError:
+                counts["cut"] += 1
+    return {**counts, "took": time.monotonic() - began}
+
+
+def _flood_until(end: float, plug: socket.socket, counts: dict[str, int]) -> None:
+    """Raises `ConnectionError` when it is cut."""
+    sent = answered = 0
+    while time.monotonic() < end:
+        words = []
+        while sent - answered < AHEAD:
+            words.append(masked(json.dumps({"do": "set_light", "id": sent, "light": "shelf", "level": sent % 101})))
+            sent += 1
+        plug.sendall(b"".join(words))
+        if not (heard := plug.recv(262_144)):
+            raise ConnectionResetError
+        replies, refused = heard.count(b'"reply":'), heard.count(b'"ok":false')
+        answered += replies
+        counts["refused"] += refused
+        counts["done"] += replies - refused
 
 
 def probe(host: str, port: int) -> None:
-    """Print `<when it was answered> <how long it took> <wire>` (s, on the clock of `time.monotonic`), for ever."""
+    """Print `<when it was answered> <how long it took> <wire>` (s, on the clock of `time.monotonic`), for ever.
+
+    A connection that was cut counts as well: until there is another one, and that is answered.
+    """
+    cut: float | None = None
     while True:
         with contextlib.suppress(OSError, WebSocketException, EOFError):
-            _measure(host, port)
+            for _ in _measured(host, port):
+                if cut is not None:
+                    _say("after a cut", cut)
+                    cut = None
+        cut = cut or time.monotonic()
         time.sleep(0.05)
 
 
-def _measure(host: str, port: int) -> None:
+def _measured(host: str, port: int) -> Iterator[None]:
     with (
         connect(f"ws://{host}:{port}/live", max_size=None, proxy=None) as live,
         connect(f"ws://{host}:{port}/socket.io/?EIO=4&transport=websocket", max_size=None, proxy=None) as page,
@@ -110,12 +134,21 @@ def _measure(host: str, port: int) -> None:
             _ask(live, "/live", json.dumps({"do": "ping", "id": number}), f'{{"reply":{number},')
             _ask(page, "Socket.IO", f'42{number}["my_ping"]', f"43{number}[]")
             began = time.monotonic()
-            with socket.create_connection((host, port), timeout=PATIENCE) as plug:
-                plug.sendall(b"GET /led HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
-                while plug.recv(4096):
-                    pass
+            while not _get(host, port).startswith(b"HTTP/1.1 200 "):
+                time.sleep(PAUSE)
             _say("GET /led", began)
+            yield
             time.sleep(PAUSE)
+
+
+def _get(host: str, port: int) -> bytes:
+    """The whole answer."""
+    answer = b""
+    with socket.create_connection((host, port), timeout=PATIENCE) as plug:
+        plug.sendall(b"GET /led HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        while part := plug.recv(4096):
+            answer += part
+    return answer
 
 
 def _ask(socket: ClientConnection, wire: str, question: str, answer: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from campaigns.load import Load, Way
-from campaigns.site import EXIT_LEVEL, LIGHTS, Panel, pins_at
+from campaigns.site import EXIT_LEVEL, LIGHTS, pins_at
+from tests.running import RunningPanel
 from tests.standins.pigpiod import StandIn
 
 CLIENTS = 300
@@ -28,7 +29,7 @@ async def endings(rounds: int) -> dict[str, Any]:
 async def ending(server: str) -> dict[str, float]:
     """One end: how long the pin and the process took."""
     with tempfile.TemporaryDirectory(prefix="pilotlight-end-") as directory, StandIn() as pins:
-        panel = Panel(
+        panel = RunningPanel(
             Path(directory, "data"), lights=LIGHTS, server=server, log_level="warning", chat_rate=1e6, **pins_at(pins)
         )
         await asyncio.to_thread(panel.start)

@@ -310,7 +310,8 @@ async def storm(site: Site, round: Round) -> float:
 async def full_speed(site: Site, round: Round) -> float:
     """One client sets the light as fast as it is answered, 64 commands ahead, for two seconds."""
     said = await _helper("flood", site)
-    round.notes["commands a second"] = said["answered"] / said["took"]
+    round.notes["commands a second"] = said["done"] / said["took"]
+    round.notes |= {"too fast": said["refused"], "cut": said["cut"]}
     return time.monotonic()
 
 
@@ -356,8 +357,10 @@ FAULTS = (
         where="networks",
     ),
     Fault("cut", "40 clients that end in the middle of a handshake or a frame", cut_frames),
-    Fault("storm", "10,000 connections in a second", storm),
-    Fault("full-speed", "one client at full speed for 2 s", full_speed),
+    Fault("storm", "10,000 connections in a second", storm, settings={"max_connections": 12_000}),
+    Fault("full", "the same where 10,000 connections are all there may be", storm),
+    Fault("full-speed", "one client at full speed for 2 s, no limit set", full_speed, settings={"command_rate": 1e6}),
+    Fault("gone-wild", "the same with the limit, and back as soon as it is cut", full_speed),
 )
 
 

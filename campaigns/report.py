@@ -177,6 +177,8 @@ UNITS = {
     "refused": "",
     "connections": "",
     "answered": "",
+    "too fast": "",
+    "cut": "",
     "commands a second": "",
 }
 

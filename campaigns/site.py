@@ -8,7 +8,6 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -22,35 +21,6 @@ EXIT_LEVEL = 7  # percent
 LIGHTS = f'[lights.led]\npin = 21\nexit = {EXIT_LEVEL}\n[lights.shelf]\npin = 13\nexit = "keep"\n'
 RECOVERY = 30.0  # seconds after which a client that is not back, or not right, counts as wrong
 LOOK = 0.01  # seconds between two looks
-
-
-class Panel(RunningPanel):
-    """A panel that may be started in front of something: another network, another clock."""
-
-    def __init__(
-        self,
-        data: Path,
-        *,
-        front: list[str] | None = None,
-        address: str = "127.0.0.1",
-        counted: Path | None = None,
-        **settings: Any,
-    ) -> None:
-        super().__init__(data, **settings)
-        self._front = front or []
-        self._counted = counted  # the file in which `counted.py` writes how many tasks there are
-        self.address = address
-
-    def command(self) -> list[str]:
-        command = [*self._front, *super().command()]
-        if self._counted is not None:
-            at = command.index("asgi_app")
-            command[at : at + 1] = ["campaigns.counted", str(self._counted)]
-        return command
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.address}:{self.port}"
 
 
 @dataclass
@@ -69,7 +39,7 @@ class Round:
 class Site:
     """Everything a fault needs."""
 
-    def __init__(self, panel: Panel, pins: StandIn, load: Load, seed: int) -> None:
+    def __init__(self, panel: RunningPanel, pins: StandIn, load: Load, seed: int) -> None:
         self.panel = panel
         self.pins = pins
         self.load = load

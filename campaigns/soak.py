@@ -6,13 +6,14 @@ import asyncio
 import random
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from campaigns.load import Load, Way
-from campaigns.site import LIGHTS, Panel, Round, Site, pins_at
+from campaigns.site import LIGHTS, Round, Site, pins_at
+from tests.running import RunningPanel
 from tests.standins.pigpiod import StandIn
 
 CLIENTS = 300
@@ -44,10 +45,8 @@ async def run(minutes: float, seed: int) -> Found:
     began = time.monotonic()
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="pilotlight-soak-") as directory, StandIn() as pins:
-        counted = Path(directory, "tasks")
-        panel = Panel(
+        panel = RunningPanel(
             Path(directory, "data"),
-            counted=counted,
             lights=LIGHTS,
             log_level="warning",
             chat_rate=1e6,
@@ -56,15 +55,15 @@ async def run(minutes: float, seed: int) -> Found:
         )
         await asyncio.to_thread(panel.start)
 
-        def look() -> Look:
+        async def look() -> Look:
             """The panel now."""
+            tasks = await asyncio.to_thread(_tasks, panel)
             process, at = panel.process, time.monotonic() - began
-            rss = process.memory_info().rss / 2**20
-            return Look(at, rss, process.num_fds(), process.num_threads(), int(counted.read_text() or 0))
+            return Look(at, process.memory_info().rss / 2**20, process.num_fds(), process.num_threads(), tasks)
 
         try:
             await asyncio.sleep(1.5)
-            before = look()
+            before = await look()
             async with Load(Way("127.0.0.1", panel.port), CLIENTS) as load:
                 site = Site(panel, pins, load, seed)
                 coming_and_going = asyncio.create_task(_come_and_go(load, chance))
@@ -94,11 +93,17 @@ async def run(minutes: float, seed: int) -> Found:
     }
 
 
-async def _watch(look: Callable[[], Look], minutes: float) -> list[Look]:
-    looks = [look()]
+def _tasks(panel: RunningPanel) -> int:
+    """How many tasks its loop has, by `/metrics`."""
+    [line] = [line for line in panel.get("/metrics").text.splitlines() if line.startswith("pilotlight_tasks ")]
+    return int(float(line.split()[1]))
+
+
+async def _watch(look: Callable[[], Awaitable[Look]], minutes: float) -> list[Look]:
+    looks = [await look()]
     while looks[-1].at < minutes * 60:
         await asyncio.sleep(EVERY)
-        looks.append(look())
+        looks.append(await look())
     return looks
 
 
@@ -109,12 +114,12 @@ async def _come_and_go(load: Load, chance: random.Random) -> None:
         load.replace(chance.randrange(CLIENTS))
 
 
-async def _emptied(look: Callable[[], Look], before: Look) -> Look:
+async def _emptied(look: Callable[[], Awaitable[Look]], before: Look) -> Look:
     """The panel when everybody has gone; a poller that says nothing is given up after 45 s (Engine.IO's timeout)."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         await asyncio.sleep(1.0)
-        now = look()
+        now = await look()
         if now.files <= before.files + LEFT and now.tasks <= before.tasks + LEFT:
             break
     return now

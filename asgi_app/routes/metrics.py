@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,7 @@ class Meters(Collector):
         yield _gauge("info", "The panel's version.", ["version"], {(__version__,): 1})
         yield from self._clients()
         yield _gauge("connections", "TCP connections that are open.", [], measured.connections())
+        yield _gauge("tasks", "asyncio tasks that are not done.", [], len(asyncio.all_tasks()))
         for field, name, text in BY_WIRE:
             counts = {(wire,): getattr(tally, field) for wire, tally in measured.panel.tallies}
             yield _counter(name, text, ["wire"], counts)

@@ -14,7 +14,7 @@ import time
 import types
 import urllib.parse
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any
 
@@ -553,6 +553,46 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         await ws.close()
 
 
+class _Body:
+    """What a request says, for python-engineio."""
+
+    def __init__(self, first: Any, receive: Callable[[], Awaitable[Any]]) -> None:
+        self._event = first
+        self._receive = receive
+
+    async def read(self, length: int) -> bytes:
+        """That many bytes of it, or as many as there are."""
+        body: bytes = self._event.get("body", b"")
+        while self._event.get("more_body") and len(body) < length:
+            self._event = await self._receive()
+            body += self._event.get("body", b"")
+        return body[:length]
+
+
+async def translate_request(scope: Any, receive: Any, send: Any) -> dict[str, Any]:
+    """The request as python-engineio has it. Its own makes a class for each, which only the collector frees."""
+    first = await receive()
+    if first["type"] not in ("http.request", "websocket.connect"):
+        return {}
+    environ = {
+        "wsgi.input": _Body(first, receive),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "REQUEST_METHOD": scope.get("method", "GET"),
+        "PATH_INFO": scope["path"],
+        "QUERY_STRING": scope.get("query_string", b"").decode(errors="replace"),
+        "asgi.receive": receive,
+        "asgi.send": send,
+        "asgi.scope": scope,
+    }
+    for name, value in scope["headers"]:
+        key = name.decode(errors="replace").upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        text = value.decode(errors="replace")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ
+
+
 class Heart:
     """Pings every connection in turn, and finds those that have gone silent: one timer for all, where stock
     python-engineio has a task for each ping and one that goes through all connections all the time.
@@ -610,7 +650,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         self._command_rate = command_rate
         self._line_rate = line_rate
         self.complaints = complaints
-        self._async: dict[str, Any] = {**self._async, "websocket": EngineWebSocket}
+        self._async: dict[str, Any] = {
+            **self._async,
+            "websocket": EngineWebSocket,
+            "translate_request": translate_request,
+        }
         self.slow_reader = slow_reader
         self.outbox = outbox
         self.coalescer = coalescer or Coalescer()

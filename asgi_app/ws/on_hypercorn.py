@@ -14,6 +14,8 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, WebsocketBuffer, WS
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
+from asgi_app.ws.wire import NO_CONTEXT
+
 
 class _ByteBuffer(WebsocketBuffer):
     """hypercorn's message buffer, whose limit is in bytes: stock counts a text's characters."""
@@ -49,7 +51,7 @@ class HypercornWebSocket(WSStream):
             self._ping_later()
 
     def _ping_later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self.ping_seconds, self._ping)
+        self._timer = asyncio.get_running_loop().call_later(self.ping_seconds, self._ping, context=NO_CONTEXT)
 
     def _ping(self) -> None:
         """By a timer: hypercorn's own pings are a task that keeps a connection for as long as one sleeps."""

@@ -10,7 +10,6 @@ closed with unread bytes in it resets the connection, and the close frame is los
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import random
 from collections.abc import Callable
@@ -38,13 +37,12 @@ from asgi_app.ws.frames import (
     close_frame,
     frame,
 )
-from asgi_app.ws.wire import OFFER, Arrivals, Wire
+from asgi_app.ws.wire import NO_CONTEXT, OFFER, Arrivals, Wire
 
 log = logging.getLogger("pilotlight.websocket")
 
 LINGER_SECONDS = 1.0  # for the client to read why, while what it still sends is read and dropped
 CLOSE_SECONDS = 10.0  # for the client's close frame
-NO_CONTEXT = contextvars.Context()  # for timers: the one they are started in has the whole request in it
 
 
 class UvicornWebSocket(WebSocketsSansIOProtocol):
@@ -87,13 +85,20 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """There was no handshake."""
         super().connection_lost(exc)
+        self.conn.parser.close()  # a generator that holds what holds it
         if self.leave is not None:
             self.leave()
 
     async def run_asgi(self) -> None:
         """The application's call; what the connection lives on with is a task of its own, without any of this."""
         self.app = _Call(self, self.app)
-        await super().run_asgi()
+        try:
+            await super().run_asgi()
+        finally:
+            # They hold the handshake, as it holds them: what is in a circle waits for the collector, which comes late.
+            del self.app, self.scope
+            if self.after is not None:
+                self.conn.parser.close()
 
     async def receive(self) -> Any:
         return await (super().receive() if self.after is None else self.after.receive())
@@ -130,6 +135,11 @@ class _Call:
                 task = NO_CONTEXT.copy().run(handshake.loop.create_task, after.live())
                 handshake.tasks.add(task)  # uvicorn waits for them when it stops
                 task.add_done_callback(handshake.tasks.discard)
+
+
+async def _gone(message: Any) -> None:
+    """ASGI's `send`, once nobody lives on the connection."""
+    raise ClientDisconnected
 
 
 class _Handed:
@@ -193,13 +203,15 @@ class Frames(asyncio.Protocol):
 
     async def live(self) -> None:
         """What the connection does from now on; it ends with that."""
+        life, self.wire.life = self.wire.life, None  # it holds the wire: a circle would wait for the collector
         try:
-            if self.wire.life is not None:
-                await self.wire.life()
+            if life is not None:
+                await life()
         except ClientDisconnected:
             pass
         except Exception:
             log.exception("a connection failed")
+        self.wire.send = _gone
         if self._closing is None:
             self._transport.close()
 

@@ -57,7 +57,10 @@ class Connection(ASGIWebsocketConnection):
         self.asgi_send: Any = send
         self.queue = _Messages(receive)  # type: ignore[assignment]
         self.scope[HERE] = self  # type: ignore[literal-required]  # an extension of ours
-        await self.handle_websocket(self._create_websocket_from_scope(self.send), self._send_after_route)
+        try:
+            await self.handle_websocket(self._create_websocket_from_scope(self.send), self._send_after_route)
+        finally:
+            del self.scope[HERE]  # type: ignore[misc]  # in a circle they would wait for the collector
         if self.life is not None:
             await live_on(self.scope, self.life)
 

@@ -10,10 +10,12 @@ everything goes the ASGI way, only slower.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 OFFER = "pilotlight.wire"  # the ASGI scope extension
+NO_CONTEXT = contextvars.Context()  # for timers: the one they are started in has the whole request in it
 
 Life = Callable[[], Awaitable[None]]
 

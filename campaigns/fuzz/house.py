@@ -52,7 +52,7 @@ class Inside:
 
     async def _begin(self, settings: dict[str, Any]) -> House:
         data = Path(self._directory.name)
-        house = House(Settings(pins="mock", data=data, chat_rate=1e9, keep_messages=100, **settings))
+        house = House(Settings(pins="mock", data=data, chat_rate=1e9, command_rate=1e9, keep_messages=100, **settings))
         await house.start()
         return house
 

@@ -27,7 +27,8 @@ HEADERS = (
     "Content-Length: 5", "Content-Length: -1", "Content-Length: x", "Transfer-Encoding: chunked",
     "Expect: 100-continue",
     "Content-Type: application/json", "Content-Type: text/plain", "Origin: https://evil.page", "Upgrade: websocket",
-    "Connection: Upgrade", "X-Client-Name: \u00e5", "Accept: text/plain", "Cookie: " + "x" * 5000, ": ", "nonsense",
+    "Connection: Upgrade", "X-Client-Name: \u00e5", "Host: localhost", "Host: localhost", "Host: evil.page",
+    "Accept: text/plain", "Cookie: " + "x" * 5000, ": ", "nonsense",
 )  # fmt: skip
 
 
@@ -36,7 +37,9 @@ class Wires:
 
     def __init__(self, server: str) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="pilotlight-fuzz-")
-        self._panel = RunningPanel(Path(self._directory.name) / "data", server=server, log_level="warning").start()
+        self._panel = RunningPanel(
+            Path(self._directory.name) / "data", server=server, log_level="warning", command_rate=1e6
+        ).start()
         self._count = 0
 
     def check(self, data: bytes) -> str:
@@ -81,7 +84,7 @@ class Wires:
         path = choices.pick(SOCKETS)
         with self._connect() as connection:
             connection.sendall(
-                f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
             )
             answer = connection.recv(12)
@@ -111,7 +114,7 @@ class Wires:
         path = choices.pick(PATHS[:15])
         body = choices.written(choices.value() if choices.one_in(2) else command(choices))
         method = choices.pick(("POST", "PATCH", "PUT"))
-        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
         with self._connect() as connection:
             answer = _said_and_left(connection, f"{head}Content-Length: {len(body.encode())}\r\n\r\n{body}".encode())
         assert answer[9:12] != b"500", (path, body, answer[:300])
