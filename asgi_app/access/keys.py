@@ -108,8 +108,11 @@ class Keys:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if not self.path.exists():
+            left = list(self.path.parent.glob(f"{self.path.name}.*"))  # by crashes in the middle of a write
+            if left or not self.path.exists():
                 with self._locked():
+                    for file in left:
+                        file.unlink(missing_ok=True)
                     if not self.path.exists():
                         self._write(self.secrets)
             self._read()
@@ -237,6 +240,11 @@ class Keys:
             file.flush()
             os.fsync(descriptor)
         os.replace(new, self.path)
+        directory = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)  # its new name too is on the disk before anybody is told
+        finally:
+            os.close(directory)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
