@@ -26,6 +26,7 @@ from hypercorn.config import Config
 from hypercorn.protocol import h11
 
 from asgi_app import __version__
+from asgi_app.accepting import Accepting
 from asgi_app.app import House
 from asgi_app.doors import HypercornConnection, UvicornConnection, more_files
 from asgi_app.errors import PanelError, SetupError
@@ -39,7 +40,7 @@ from asgi_app.ws.on_uvicorn import PlainUvicornWebSocket, UvicornWebSocket
 log = logging.getLogger("pilotlight")
 
 GRACE = 1  # seconds for requests under way, once the lights are down and the sockets closed
-BACKLOG = 2048
+BACKLOG = 4096  # connections that wait to be accepted, as far as the kernel allows (net.core.somaxconn)
 SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 
 
@@ -123,16 +124,19 @@ def listen(host: str, port: int, slow_reader: float) -> socket.socket:
 
 
 class _Loop(uvloop.Loop):
-    """uvloop, which waits no longer for a TLS handshake than for a request; uvicorn leaves it at a minute."""
+    """uvloop, which waits no longer for a TLS handshake than for a request (uvicorn: a minute), and accepts a crowd."""
 
     def __init__(self, handshake_seconds: float) -> None:
         super().__init__()
         self._handshake_seconds = handshake_seconds
 
-    async def create_server(self, *args: Any, **options: Any) -> Any:
+    async def create_server(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
         if options.get("ssl"):
             options.setdefault("ssl_handshake_timeout", self._handshake_seconds)
-        return await super().create_server(*args, **options)
+        if (listener := options.get("sock")) is not None:
+            tls = {name: options[name] for name in ("ssl", "ssl_handshake_timeout") if options.get(name)}
+            protocol_factory = Accepting(self, listener, protocol_factory, tls).protocol
+        return await super().create_server(protocol_factory, *args, **options)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -149,6 +153,7 @@ async def _uvicorn(house: House, listener: socket.socket, tls: ssl.SSLContext | 
         loop="none",
         http=partial(UvicornConnection, keeper=house.keeper),  # type: ignore[arg-type]  # it is only ever called
         ws=UvicornWebSocket if house.settings.fast_path else PlainUvicornWebSocket,
+        backlog=BACKLOG,
         ws_max_size=house.settings.max_frame,
         ws_ping_interval=house.settings.ping_interval,
         ws_ping_timeout=house.settings.ping_interval,
@@ -194,6 +199,7 @@ class _Hypercorn(Config):
 async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     config = _Hypercorn(tls)
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
+    config.backlog = BACKLOG
     config.websocket_max_message_size = house.settings.max_frame
     config.h11_max_incomplete_size = 64 * 1024
     config.include_server_header = False

@@ -1,15 +1,18 @@
-"""Clients in processes of their own: `python -m campaigns.crowds storm|flood|probe HOST PORT`.
+"""Clients in processes of their own: `python -m campaigns.crowds storm|flood|wild|probe HOST PORT`.
 
-`storm` is too many connections at once, `flood` too many words on one; both say at the end what came of it. `probe` is
-one more client, which measures round trips all the time: in the process of the load they would wait for 200 others.
+`storm` is too many connections at once, `flood` and `wild` too many words on one; they say at the end what came of it.
+`probe` is one more client, which measures round trips all the time: in the process of the load they would wait for 200
+others.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import itertools
 import json
+import os
 import resource
 import selectors
 import socket
@@ -21,11 +24,13 @@ from typing import Any
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from campaigns.faults import masked, upgrade
-
 CONNECTIONS = 10_000
+CROWDS_ADDRESS = "127.0.0.2"  # on the same machine, but not that of everybody else
+WITHIN = 1.0  # seconds
 STAY = 1.0  # seconds that they stay
-MADE_IN = 30.0  # seconds after which it is given up
+MADE_IN = 8.0  # seconds after which those who were not let in give up, and all leave
+NEW = "GET /led"  # on a connection of its own
+CLOSE = b"\x88"  # how a close frame begins
 AHEAD = 64  # commands that are not answered yet
 FLOOD = 2.0  # seconds
 PAUSE = 0.03  # seconds between two looks of the probe
@@ -33,51 +38,79 @@ PATIENCE = 30.0  # seconds for an answer
 RESET = b"\1\0\0\0\0\0\0\0"  # SO_LINGER, on, 0 s: no port is kept for a connection that has ended
 
 
+def upgrade(path: str) -> bytes:
+    """The request for a WebSocket."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
+
+
+def masked(text: str) -> bytes:
+    """A text as a client's frame (RFC 6455, 5.2), masked with zeros."""
+    data = text.encode()
+    size = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2)
+    return b"\x81" + size + bytes(4) + data
+
+
 def storm(host: str, port: int) -> dict[str, Any]:
-    """Connect, as fast as this machine can, and ask for a WebSocket on each."""
+    """Connect evenly over a second, and ask for a WebSocket on each; they stay until a second after the last answer."""
     request = upgrade("/live")
     ready = selectors.EpollSelector()
     plugs: list[socket.socket] = []
-    connected = answered = 0
+    counts = {"connected": 0, "answered": 0, "refused": 0}
     error = ""
-    began = time.monotonic()
+    began = last = time.monotonic()
     took = 0.0
-    for _ in range(CONNECTIONS):
-        plug = socket.socket()
-        plug.setblocking(False)
-        plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        if plug.connect_ex((host, port)) not in (0, errno.EINPROGRESS):
-            error = "connect"
-        plugs.append(plug)
-        ready.register(plug, selectors.EVENT_WRITE)
-    end = time.monotonic() + MADE_IN
-    leave = end
-    while time.monotonic() < min(end, leave):
-        for key, events in ready.select(0.05):
-            plug = key.fileobj  # type: ignore[assignment]
+    while time.monotonic() < min(began + MADE_IN, last + STAY):
+        while len(plugs) < min(CONNECTIONS, (time.monotonic() - began) / WITHIN * CONNECTIONS):
+            plugs.append(_begun(host, port))
+            ready.register(plugs[-1], selectors.EVENT_WRITE)
+        for key, events in ready.select(0.001):
+            plug: socket.socket = key.fileobj  # type: ignore[assignment]
+            last = time.monotonic()
             try:
                 if events & selectors.EVENT_WRITE:
                     if found := plug.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                         raise OSError(found, "connect")
                     plug.send(request)
                     ready.modify(plug, selectors.EVENT_READ)
-                    connected += 1
-                    if connected == CONNECTIONS:
-                        took = time.monotonic() - began
-                        leave = time.monotonic() + STAY
+                    counts["connected"] += 1
+                    took = last - began
                 else:
-                    answered += plug.recv(64)[9:12] == b"101"
+                    counts["answered" if plug.recv(64)[9:12] == b"101" else "refused"] += 1
                     ready.unregister(plug)
             except OSError as found_error:
                 error = str(found_error)
                 ready.unregister(plug)
     for plug in plugs:
         plug.close()
-    return {"connected": connected, "answered": answered, "took": took or time.monotonic() - began, "error": error}
+    return {**counts, "took": took, "error": error}
+
+
+def _begun(host: str, port: int) -> socket.socket:
+    """A connection that is on its way."""
+    plug = socket.socket()
+    plug.setblocking(False)
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    plug.bind((CROWDS_ADDRESS, 0))
+    if (found := plug.connect_ex((host, port))) not in (0, errno.EINPROGRESS):
+        raise OSError(found, "connect")
+    return plug
 
 
 def flood(host: str, port: int) -> dict[str, Any]:
-    """Set the light `shelf` again and again; whenever it is cut for that, it comes back at once."""
+    """Set the light `shelf` again and again."""
+    return _flood(host, port, {"do": "set_light", "light": "shelf"})
+
+
+def wild(host: str, port: int) -> dict[str, Any]:
+    """Ping again and again; whenever it is cut for that, it comes back at once."""
+    return _flood(host, port, {"do": "ping"})
+
+
+def _flood(host: str, port: int, command: dict[str, Any]) -> dict[str, Any]:
     began = time.monotonic()
     counts = {"done": 0, "refused": 0, "cut": 0}
     while time.monotonic() < began + FLOOD:
@@ -85,22 +118,24 @@ def flood(host: str, port: int) -> dict[str, Any]:
             plug.sendall(upgrade("/live?name=flood"))
             plug.recv(262_144)
             try:
-                _flood_until(began + FLOOD, plug, counts)
+                _flood_until(began + FLOOD, plug, command, counts)
             except ConnectionError:
                 counts["cut"] += 1
     return {**counts, "took": time.monotonic() - began}
 
 
-def _flood_until(end: float, plug: socket.socket, counts: dict[str, int]) -> None:
+def _flood_until(end: float, plug: socket.socket, command: dict[str, Any], counts: dict[str, int]) -> None:
     """Raises `ConnectionError` when it is cut."""
     sent = answered = 0
     while time.monotonic() < end:
         words = []
         while sent - answered < AHEAD:
-            words.append(masked(json.dumps({"do": "set_light", "id": sent, "light": "shelf", "level": sent % 101})))
+            level = {"level": sent % 101} if "light" in command else {}
+            words.append(masked(json.dumps({**command, **level, "id": sent})))
             sent += 1
         plug.sendall(b"".join(words))
-        if not (heard := plug.recv(262_144)):
+        heard = plug.recv(262_144)
+        if not heard or heard[:1] == CLOSE or b"}" + CLOSE in heard:
             raise ConnectionResetError
         replies, refused = heard.count(b'"reply":'), heard.count(b'"ok":false')
         answered += replies
@@ -136,7 +171,7 @@ def _measured(host: str, port: int) -> Iterator[None]:
             began = time.monotonic()
             while not _get(host, port).startswith(b"HTTP/1.1 200 "):
                 time.sleep(PAUSE)
-            _say("GET /led", began)
+            _say(NEW, began)
             yield
             time.sleep(PAUSE)
 
@@ -171,4 +206,4 @@ if __name__ == "__main__":
     what, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if what == "probe":
         probe(host, port)
-    print(json.dumps({"storm": storm, "flood": flood}[what](host, port)))
+    print(json.dumps({"storm": storm, "flood": flood, "wild": wild}[what](host, port)))

@@ -114,6 +114,7 @@ def _chaos(found: Found) -> list[str]:
     for fault in found["faults"].values():
         bad = [fault["lost"], fault["twice"], fault["wrong_levels"]]
         others = [seconds(fault[f"others_{what}"]) for what in ("median", "p99", "max")]
+        newcomers = [seconds(fault[f"newcomers_{what}"]) for what in ("median", "max")]
         rows.append(
             [
                 fault["what"] + _notes(fault["notes"]),
@@ -121,6 +122,7 @@ def _chaos(found: Found) -> list[str]:
                 *(f"**{count}**" if count else 0 for count in bad),
                 f"{seconds(fault['recovered_median'])} / {seconds(fault['recovered_max'])}",
                 " / ".join(others) if others[0] else "none is left",
+                " / ".join(newcomers) if newcomers[0] else "",
             ]
         )
     torn = found["torn"]
@@ -131,10 +133,20 @@ def _chaos(found: Found) -> list[str]:
         "they are cut off. After each one a level is set as soon as that can be done, and every client must show it; "
         "the history of the lobby must have each message that was ever acknowledged, once.",
         "**Recovered** is from a fault's moment, or the end of one that lasts, until every client is there and shows "
-        "the new level (median / max). **Everybody else** is the round trip of one more client on `/live`, Socket.IO "
-        "and REST, from the fault's beginning to its end (median / p99 / max).",
+        "the new level (median / max). **Everybody else** is the round trip of one more client on `/live` and "
+        "Socket.IO, from the fault's beginning to its end (median / p99 / max). **A new connection** is `GET /led`, "
+        "each on one of its own (median / max).",
         table(
-            ["fault", "rounds", "lost", "twice", "wrong levels", "recovered", "everybody else meanwhile"],
+            [
+                "fault",
+                "rounds",
+                "lost",
+                "twice",
+                "wrong levels",
+                "recovered",
+                "everybody else meanwhile",
+                "a new connection",
+            ],
             rows,
         ),
         f"**A database cut off at any byte.** The write-ahead log of {torn['most']} messages and levels was cut in "

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from campaigns.crowds import NEW
 from campaigns.load import LOBBY, Load, Way
 from campaigns.report import ROOT
 from tests.running import RunningPanel
@@ -31,7 +32,8 @@ class Round:
     lost: int = 0
     twice: int = 0
     wrong_levels: int = 0
-    others: list[float] = field(default_factory=list)  # round trips while it lasted
+    others: list[float] = field(default_factory=list)  # round trips of who was connected, while it lasted
+    newcomers: list[float] = field(default_factory=list)  # requests on connections of their own, while it lasted
     notes: dict[str, float] = field(default_factory=dict)  # what this fault measures beside
     wrong: list[str] = field(default_factory=list)  # what should not have been
 
@@ -135,9 +137,10 @@ class Probe:
             at, took, wire = line.decode().split(maxsplit=2)
             self.samples.append((float(at), float(took), wire.strip()))
 
-    def between(self, start: float, end: float) -> list[float]:
-        """The round trips of that time, as far as they are done."""
-        return [took for at, took, _ in self.samples if at >= start and at - took <= end]
+    def between(self, start: float, end: float) -> tuple[list[float], list[float]]:
+        """The round trips of that time, as far as they are done: on a connection, and on new ones."""
+        samples = [(took, wire) for at, took, wire in self.samples if at >= start and at - took <= end]
+        return [took for took, wire in samples if wire != NEW], [took for took, wire in samples if wire == NEW]
 
     async def caught_up(self, since: float) -> None:
         """Wait until it has measured something that began after that moment."""
