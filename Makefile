@@ -31,6 +31,7 @@ chaos fuzz schema soak: $(VENV)/.campaigns
 	$(BIN)/python -m campaigns $@ $(CAMPAIGN_ARGS)
 
 $(VENV)/.campaigns: pyproject.toml $(VENV)/.dev
+	bash tests/packages.sh campaigns
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[campaigns]'
 	@touch $@
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, nginx, `ip`.
+# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, nginx, `ip`;
+# with the word `campaigns` libfaketime too.
 set -euo pipefail
 
 missing=()
@@ -12,6 +13,9 @@ command -v redis-server >/dev/null || missing+=(redis-server)
 command -v curl >/dev/null || missing+=(curl)
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
 command -v ip >/dev/null || missing+=(iproute2)
+if [ "${1:-}" = campaigns ]; then
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then
