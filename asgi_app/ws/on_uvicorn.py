@@ -89,6 +89,12 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         if self.leave is not None:
             self.leave()
 
+    def shutdown(self) -> None:
+        """uvicorn stops before the handshake is done, and answers it: what the application says now would be a second
+        answer, which fails."""
+        super().shutdown()
+        self.disconnected = self.handshake_complete = True
+
     async def run_asgi(self) -> None:
         """The application's call; what the connection lives on with is a task of its own, without any of this."""
         self.app = _Call(self, self.app)
