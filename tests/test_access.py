@@ -198,6 +198,26 @@ def test_a_wrong_pin_is_slowed_down_and_told_in_the_log(start_panel: Start) -> N
     assert pin_of(panel) not in panel.log()
 
 
+async def test_signing_out_ends_the_session_wherever_its_cookie_is(home: RunningPanel) -> None:
+    headers = {"Cookie": cookie_of(sign_in(home, pin=pin_of(home)))}
+    other = {"Cookie": cookie_of(sign_in(home, pin=pin_of(home)))}  # another browser
+    ticket = home.post("/access/ticket", headers=headers).json()["ticket"]
+    async with connect(home.socket_url("/live"), additional_headers=headers) as socket:
+        answer = home.post("/access/sign-out", headers=headers)
+        assert answer.json()["role"] == "viewer"
+        assert "Max-Age=0" in answer.headers["Set-Cookie"]
+        assert (await closed(socket))[0] == 4401
+    copied = home.get("/access/me", headers=headers).json()
+    assert (copied["role"], copied["signed_in"]) == ("viewer", False)
+    assert home.post("/led", json={"level": 4}, headers=headers).status_code == 401
+    async with connect(home.socket_url(f"/live?ticket={ticket}")) as socket:
+        await socket.send('{"do": "set_light", "id": 1, "light": "led", "level": 12}')
+        while "reply" not in (frame := strict_json(await socket.recv())):
+            pass
+        assert slug(frame["problem"]) == "sign-in-needed"
+    assert home.post("/led", json={"level": 5}, headers=other).json() == {"level": 5}
+
+
 async def test_another_pin_ends_what_the_old_one_opened(home: RunningPanel) -> None:
     headers = {"Cookie": cookie_of(sign_in(home, pin=pin_of(home)))}
     page = await PythonClient.connect(home.url, headers=dict(headers))

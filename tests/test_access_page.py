@@ -151,6 +151,18 @@ async def test_an_admin_makes_and_revokes_tokens_and_reads_the_trail(
         assert panel.get("/led", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
+async def test_a_token_that_is_made_on_the_page_may_have_a_name(browser: Browser, panel: RunningPanel) -> None:
+    async with opened(browser, f"{panel.url}/access") as page:
+        await page.get_by_label("What it is for").fill("kettle")
+        await page.get_by_label("It speaks as").fill("Kettle")
+        await page.get_by_role("button", name="Make a token").click()
+        await expect(page.locator("#made code")).to_contain_text("plt_")
+        token = await page.locator("#made code").text_content()
+        assert panel.get("/access/me", headers={"Authorization": f"Bearer {token}"}).json()["name"] == "Kettle"
+        await expect(page.locator("#tokens li", has_text="kettle")).to_contain_text("Kettle")
+        await expect(page.locator("#names li")).to_contain_text("Kettle")
+
+
 async def test_somebody_claims_a_name_and_another_browser_is_told(browser: Browser, panel: RunningPanel) -> None:
     async with opened(browser, f"{panel.url}/access") as page:
         page.on("dialog", lambda dialog: dialog.accept())

@@ -107,14 +107,21 @@ class Access:
         """Who it is by now, with what it has shown."""
         return self._identity(identity.address, identity.place, identity.proof)
 
-    def signed_out(self, identity: Identity) -> Identity:
-        """Who it is without what it has shown."""
+    async def sign_out(self, identity: Identity) -> Identity:
+        """End what it has signed in with, wherever that cookie is: who it is without. Raises `NotStored`."""
+        if (session := identity.proof.session) is not None:
+            until = round(time.time()) + self.days * DAY
+            await asyncio.to_thread(self.keys.end_session, session, until)
+            self.audit.note(identity, "sign_out", subject=identity.name)
+            self._review()
         return self._identity(identity.address, identity.place, Proof())
 
     def _identity(self, address: str, place: str, proof: Proof) -> Identity:
         """What the proof is worth now; of it is left what is worth anything."""
         known = self.keys.secrets
         role, how, name = self._roles[place], place, None
+        if proof.session in known.signed_out:
+            proof = Proof()
         if proof.name is not None:
             claim = known.names.get(name_key(proof.name[0]))
             if claim is not None and claim.generation == proof.name[1]:
@@ -128,6 +135,8 @@ class Access:
             role, how, proof = max(role, self._roles["pin"]), "pin", proof._replace(token=None)
         else:
             proof = proof._replace(token=None, pin=None)
+        if (proof.pin, proof.token, proof.name) == (None, None, None):
+            proof = Proof()
         return Identity(role, how, address, place, name, proof)
 
     def _shown(self, address: str, token: Any = None, ticket: Any = None) -> Proof:
@@ -150,10 +159,10 @@ class Access:
     def _of_cookie(self, cookie: str) -> Proof:
         self._refresh()
         try:
-            pin, token, name = self._signer().loads(cookie, max_age=self.days * DAY)
+            pin, token, name, session = self._signer().loads(cookie, max_age=self.days * DAY)
         except (BadSignature, ValueError, TypeError):  # another panel's, or too old: as if there were none
             return Proof()
-        return Proof(pin, token, tuple(name) if name else None)
+        return Proof(pin, token, tuple(name) if name else None, session)
 
     def _is_own_page(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
         """A page that only `cors_origins` lets in does not act in the name of who is signed in."""
@@ -250,13 +259,14 @@ class Access:
             self._check_pin(identity, pin)
             proof = proof._replace(pin=self.keys.secrets.pin_generation, token=None)
         if token is not None:
-            proof = self._shown(address, token=token)._replace(name=proof.name)
+            proof = self._shown(address, token=token)._replace(name=proof.name, session=proof.session)
         if name is not None and password is not None:
             now = self._identity(address, identity.place, proof)
             proof = proof._replace(name=await self._own(now, name, password))
+        proof = proof._replace(session=proof.session or random.token_urlsafe(12))
         signed_in = self._identity(address, identity.place, proof)
         self.audit.note(signed_in, "sign_in", subject=signed_in.name, detail={"role": signed_in.role.word})
-        return signed_in, self._signer().dumps([proof.pin, proof.token, proof.name])
+        return signed_in, self._signer().dumps(list(proof))
 
     def _check_pin(self, identity: Identity, pin: str) -> None:
         if self.keys.is_pin("".join(pin.split())):

@@ -33,6 +33,7 @@ PIN_DIGITS = 8
 TOKEN_PREFIX = "plt_"  # so that a leaked one is recognised
 TOKENS = 1000
 CLAIMS = 1000  # names that belong to somebody
+SIGNED_OUT = 10_000  # sessions that are remembered as ended, the last ones
 
 
 def new_pin() -> str:
@@ -69,6 +70,7 @@ class Secrets(BaseModel):
     tokens: dict[str, Token] = {}
     names: dict[str, Claim] = {}
     generation: int = Field(1, description="Counts claims of names: a name that is claimed anew is another claim.")
+    signed_out: dict[str, float] = Field({}, description="Sessions that were ended, and when their cookies end anyway.")
 
     def claim(self, name: str, password: str) -> int:
         """Have the name belong to who knows the password; the claim's generation. Raises `NameTaken`, `TooMany`."""
@@ -153,6 +155,21 @@ class Keys:
                 f"{self.path} cannot be written ({error.strerror or error}); nothing was changed"
             ) from error
         return result
+
+    def end_session(self, session: str, until: float) -> None:
+        """Have nobody be let in by this session's cookie any more, which is good until then (Unix seconds).
+
+        Raises `NotStored`.
+        """
+
+        def end(kept: Secrets) -> None:
+            now = time.time()
+            kept.signed_out = {id: end for id, end in kept.signed_out.items() if end > now}
+            kept.signed_out[session] = until
+            while len(kept.signed_out) > SIGNED_OUT:
+                del kept.signed_out[next(iter(kept.signed_out))]
+
+        self.change(end)
 
     # --- the PIN -------------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ class Proof(NamedTuple):
     pin: int | None = None  # generation of the PIN
     token: str | None = None  # id of the token
     name: tuple[str, int] | None = None  # a claimed name, and the generation of the claim
+    session: str | None = None  # of the cookie: whoever signs out ends it
 
 
 NOTHING = Proof()

@@ -163,8 +163,8 @@ def access_routes(access: Access) -> Blueprint:
     @document_response(Me)
     @tag(ACCESS)
     async def post_sign_out() -> Response:
-        """Sign out on this browser."""
-        response = _me(access.signed_out(visitor().identity))
+        """Sign out: the cookie is good for nothing any more, and what is connected with it is ended."""
+        response = _me(await access.sign_out(visitor().identity))
         response.delete_cookie(access.cookie, httponly=True, samesite="Strict", secure=request.scheme == "https")
         return response
 

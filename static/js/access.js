@@ -37,6 +37,8 @@ addWords({
     access_tokens_how: 'Programs sign in with them. A token is shown once, when it is made.',
     access_token_for: 'What it is for',
     access_token_example: 'Hall switch',
+    access_token_name: 'It speaks as',
+    access_token_name_example: 'Nobody in particular',
     access_role: 'It may',
     access_role_viewer: 'Look',
     access_role_operator: 'Control',
@@ -81,6 +83,8 @@ addWords({
     access_tokens_how: '程序用它登录。令牌只在创建时显示一次。',
     access_token_for: '用途',
     access_token_example: '走廊开关',
+    access_token_name: '它的名字',
+    access_token_name_example: '不指定',
     access_role: '权限',
     access_role_viewer: '查看',
     access_role_operator: '控制',
@@ -260,8 +264,8 @@ const roles = new Choice(
 roles.render(wantedRole);
 
 part('token-form').addEventListener('reset', () => queueMicrotask(() => roles.render(wantedRole)));
-onSubmit(part('token-form'), async ({ label }) => {
-  const { token } = await call('POST', '/access/tokens', { label, role: wantedRole });
+onSubmit(part('token-form'), async ({ label, name }) => {
+  const { token } = await call('POST', '/access/tokens', { label, role: wantedRole, name: name.trim() || null });
   part('made').hidden = false;
   part('made').querySelector('code').textContent = token;
 });
