@@ -162,6 +162,11 @@ async def test_a_token_that_is_made_on_the_page_may_have_a_name(browser: Browser
         await expect(page.locator("#tokens li", has_text="kettle")).to_contain_text("Kettle")
         await expect(page.locator("#names li")).to_contain_text("Kettle")
 
+        page.on("dialog", lambda dialog: dialog.accept())
+        await page.get_by_role("button", name="Revoke").click()
+        await page.get_by_role("button", name="Release: Kettle").click()
+        await expect(page.locator("#names li")).to_have_count(0)
+
 
 async def test_somebody_claims_a_name_and_another_browser_is_told(browser: Browser, panel: RunningPanel) -> None:
     async with opened(browser, f"{panel.url}/access") as page:
