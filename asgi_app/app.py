@@ -64,6 +64,7 @@ from asgi_app.tally import Tallies
 from asgi_app.ws.chat import chat_wire
 from asgi_app.ws.echo import echo
 from asgi_app.ws.live import live
+from asgi_app.ws.native import asks_somebody
 from asgi_app.ws.quartsocket import Connection, SocketRules
 from asgi_app.ws.recovery import Recovery
 from asgi_app.ws.sio import Namespace, PanelServer
@@ -313,7 +314,7 @@ class House:
         default = self.default_namespace
         default.add(LedEvents(default, self.panel, light))
         default.add(self.room_events)
-        panel = Namespace("/panel", via="panel")
+        panel = Namespace("/panel", via="panel", asks_somebody=asks_somebody)
         panel.add(PanelWords(panel, self.panel))
         workers = Workers()
         logger = Namespace("/running_logger", via="running_logger", every_line_counts=True)

@@ -21,6 +21,7 @@ from asgi_app.models import LightId, LightSpec, RoleName
 from asgi_app.proxies import networks
 
 PREFIX = "PILOTLIGHT_"
+MAX_SIGN_IN_DAYS = 365
 MIB = 1024 * 1024
 
 
@@ -80,7 +81,9 @@ class Settings(BaseSettings):
     role_loopback: RoleName = Field("admin", description="What this machine may do.")
     role_network: RoleName = Field("viewer", description="What the local network may do, without signing in.")
     role_pin: RoleName = Field("operator", description="What somebody may do who signed in with the PIN.")
-    sign_in_days: int = Field(30, ge=1, le=365, description="Days after which a browser must sign in again.")
+    sign_in_days: int = Field(
+        30, ge=1, le=MAX_SIGN_IN_DAYS, description="Days after which a browser must sign in again."
+    )
     keep_audit: int = Field(
         10_000, ge=100, description="Rows of the audit trail that are kept, of what was done and of what was refused."
     )

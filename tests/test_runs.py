@@ -449,6 +449,46 @@ async def test_a_signal_is_answered_by_the_producer(
     assert_refused(await producer.ask("answer_run", signal_id=event["signal_id"]), "bad-command")  # twice
 
 
+async def test_who_runs_a_process_may_signal_it_over_the_same_connection(
+    http: httpx.AsyncClient, producer: LiveClient, run: str
+) -> None:
+    for number in range(20):  # more than may wait at once
+        await producer.send({"do": "signal_run", "id": f"s{number}", "run": run, "signal": "step"})
+        event = await producer.event("run_signal", run=run)
+        assert (await producer.ask("ping"))["ok"]  # nothing waits for the answer
+        await producer.ask("answer_run", signal_id=event["signal_id"], answer=number)
+        assert (await producer.reply(f"s{number}"))["answer"] == number
+
+
+async def test_the_same_on_the_panel_namespace(panel: RunningPanel) -> None:
+    id = next(IDS)
+    client: SocketIOClient = await PythonClient.connect(panel.url, namespace="/panel")
+    await client.ask("ask", {"do": "start_run", "run": id, "name": id})
+    asking = asyncio.create_task(client.ask("ask", {"do": "signal_run", "run": id, "signal": "stop"}))
+    [frame] = await client.next(
+        "events", lambda args: any(event["event"] == "run_signal" for event in args[0].get("events", []))
+    )
+    [signal_id] = [event["signal_id"] for event in frame["events"] if event["event"] == "run_signal"]
+    [reply] = await client.ask("ask", {"do": "answer_run", "signal_id": signal_id, "answer": "stopping"})
+    assert reply["ok"]
+    assert (await asking)[0]["answer"] == "stopping"
+    await client.ask("ask", {"do": "end_run", "run": id})
+    await client.disconnect()
+
+
+async def test_a_connection_that_leaves_while_it_waits_for_an_answer(
+    panel: RunningPanel, producer: LiveClient, run: str
+) -> None:
+    async with live(panel) as leaving:
+        for number in range(18):
+            await leaving.send({"do": "signal_run", "id": number, "run": run, "signal": "step"})
+        events = [await producer.event("run_signal", run=run) for _ in range(17)]  # the others wait in the connection
+    for event in events:
+        await producer.send({"do": "answer_run", "id": "a", "signal_id": event["signal_id"]})
+    assert (await producer.ask("ping"))["ok"]
+    assert "Traceback" not in panel.log()
+
+
 async def test_a_producer_that_does_not_answer_in_time_and_one_that_leaves(
     panel: RunningPanel, server: str, http: httpx.AsyncClient, viewer: LiveClient, run: str
 ) -> None:

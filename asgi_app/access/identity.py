@@ -38,7 +38,7 @@ from asgi_app.errors import (
 )
 from asgi_app.models import STRANGER, Actor, AnyCommand, Identity, Proof, Role, actor, as_json, shown
 from asgi_app.origins import Origins
-from asgi_app.settings import Settings
+from asgi_app.settings import MAX_SIGN_IN_DAYS, Settings
 
 log = logging.getLogger("pilotlight.access")
 
@@ -110,7 +110,7 @@ class Access:
     async def sign_out(self, identity: Identity) -> Identity:
         """End what it has signed in with, wherever that cookie is: who it is without. Raises `NotStored`."""
         if (session := identity.proof.session) is not None:
-            until = round(time.time()) + self.days * DAY
+            until = round(time.time()) + MAX_SIGN_IN_DAYS * DAY  # whatever the setting is by then
             await asyncio.to_thread(self.keys.end_session, session, until)
             self.audit.note(identity, "sign_out", subject=identity.name)
             self._review()
@@ -135,7 +135,7 @@ class Access:
             role, how, proof = max(role, self._roles["pin"]), "pin", proof._replace(token=None)
         else:
             proof = proof._replace(token=None, pin=None)
-        if (proof.pin, proof.token, proof.name) == (None, None, None):
+        if proof.is_empty:
             proof = Proof()
         return Identity(role, how, address, place, name, proof)
 

@@ -1,4 +1,4 @@
-"""The file of secrets, `access.json`: the PIN, what cookies are signed with, the tokens, and who owns which name.
+"""The file of secrets, `access.json`: the PIN, what cookies are signed with, tokens, names, and sessions that ended.
 
 It is the owner's alone (mode 0600) and small, so it is read whole and replaced whole. The command line changes it while
 the panel runs: whoever writes holds the lock, and the panel looks at the file's time stamp before it believes a proof.
@@ -110,11 +110,9 @@ class Keys:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            left = list(self.path.parent.glob(f"{self.path.name}.*"))  # by crashes in the middle of a write
-            if left or not self.path.exists():
+            if self._new.exists() or not self.path.exists():
                 with self._locked():
-                    for file in left:
-                        file.unlink(missing_ok=True)
+                    self._new.unlink(missing_ok=True)  # of a crash in the middle of a write
                     if not self.path.exists():
                         self._write(self.secrets)
             self._read()
@@ -162,14 +160,12 @@ class Keys:
         Raises `NotStored`.
         """
 
-        def end(kept: Secrets) -> None:
+        def remember(kept: Secrets) -> None:
             now = time.time()
-            kept.signed_out = {id: end for id, end in kept.signed_out.items() if end > now}
-            kept.signed_out[session] = until
-            while len(kept.signed_out) > SIGNED_OUT:
-                del kept.signed_out[next(iter(kept.signed_out))]
+            ended = {id: end for id, end in kept.signed_out.items() if end > now} | {session: until}
+            kept.signed_out = dict(list(ended.items())[-SIGNED_OUT:])
 
-        self.change(end)
+        self.change(remember)
 
     # --- the PIN -------------------------------------------------------------------------------------------
 
@@ -247,21 +243,26 @@ class Keys:
     def _write(self, secrets: Secrets) -> None:
         """Whole or not at all, and never readable by others, not even for a moment."""
         assert self.path is not None
-        new = self.path.with_name(f"access.json.{os.getpid()}")
-        with contextlib.suppress(FileNotFoundError):
-            new.unlink()
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._new.unlink(missing_ok=True)
+        descriptor = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._give_to_owner(descriptor)
         with open(descriptor, "w") as file:
             json.dump(secrets.model_dump(), file, indent=1)
             file.flush()
             os.fsync(descriptor)
-        os.replace(new, self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # its new name too is on the disk before anybody is told
-        finally:
-            os.close(directory)
+        os.replace(self._new, self.path)
+        with contextlib.suppress(OSError):  # it holds from now on; some file systems cannot do more
+            directory = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(directory)  # its new name too is on the disk before anybody is told
+            finally:
+                os.close(directory)
+
+    @property
+    def _new(self) -> Path:
+        """What is being written; only who holds the lock does."""
+        assert self.path is not None
+        return self.path.with_name(f"{self.path.name}.new")
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -37,6 +37,11 @@ class Proof(NamedTuple):
     name: tuple[str, int] | None = None  # a claimed name, and the generation of the claim
     session: str | None = None  # of the cookie: whoever signs out ends it
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was shown; a session alone is nothing."""
+        return self.pin is None and self.token is None and self.name is None
+
 
 NOTHING = Proof()
 
@@ -55,7 +60,7 @@ class Identity:
     @property
     def signed_in(self) -> bool:
         """Whether it has shown anything."""
-        return self.proof != NOTHING
+        return not self.proof.is_empty
 
 
 STRANGER = Identity()

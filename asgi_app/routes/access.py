@@ -9,10 +9,12 @@ from quart import Blueprint, Response, request
 from quart_schema import document_querystring, document_request, document_response, tag
 
 from asgi_app.access import TICKET_SECONDS, Access
+from asgi_app.errors import NotStored
 from asgi_app.models import Identity, Role, RoleName, parse_body
 from asgi_app.routes.answers import json_answer, json_body, query
 from asgi_app.routes.asker import visitor
 from asgi_app.routes.documents import Problem
+from asgi_app.routes.problems import problem_response
 
 ACCESS = ["Access"]
 
@@ -161,10 +163,17 @@ def access_routes(access: Access) -> Blueprint:
 
     @routes.post("/access/sign-out")
     @document_response(Me)
+    @document_response(Problem, 507)
     @tag(ACCESS)
     async def post_sign_out() -> Response:
-        """Sign out: the cookie is good for nothing any more, and what is connected with it is ended."""
-        response = _me(await access.sign_out(visitor().identity))
+        """Sign out: the cookie is good for nothing any more, and what is connected with it is ended.
+
+        Where that cannot be stored it is taken from this browser only, and the answer says so.
+        """
+        try:
+            response = _me(await access.sign_out(visitor().identity))
+        except NotStored as error:
+            response = problem_response(error.problem())
         response.delete_cookie(access.cookie, httponly=True, samesite="Strict", secure=request.scheme == "https")
         return response
 

@@ -32,7 +32,7 @@ from asgi_app.limits import Allowance, Complaints, Places
 from asgi_app.proxies import address_of
 from asgi_app.tally import Tally
 from asgi_app.ws.frames import frame
-from asgi_app.ws.wire import Wire, live_on, wire_of
+from asgi_app.ws.wire import APART, Wire, live_on, wire_of
 
 log = logging.getLogger("pilotlight.engineio")
 
@@ -428,6 +428,19 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     client: str  # its address
     allowance: Allowance  # of commands
     lines: Allowance  # of what producers of runs publish
+    _apart: set[asyncio.Task[None]] | None = None  # what is answered apart from the rest
+
+    def has_room(self) -> bool:
+        """Whether one more may be answered apart."""
+        return len(self._apart or ()) < APART
+
+    def answer_apart(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Answer it without holding up what comes next."""
+        if self._apart is None:
+            self._apart = set()
+        task = asyncio.create_task(answering)
+        self._apart.add(task)
+        task.add_done_callback(self._apart.discard)
 
     def cut_off(self) -> None:
         """End it: it asked far too much. What waits is still sent."""
@@ -456,6 +469,8 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         try:
             await self._read(ws)
         finally:
+            for task in self._apart or ():
+                task.cancel()
             await self.queue.detach()
             await ws.close()
             await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -14,8 +15,9 @@ from asgi_app.hub import TOO_FAST, Closed, Message, Outbox
 from asgi_app.models import Actor, parse_json
 from asgi_app.service import Panel, Session
 from asgi_app.ws.frames import frame
-from asgi_app.ws.native import answer, latest, resume_from
+from asgi_app.ws.native import answer, asks_somebody, latest, resume_from
 from asgi_app.ws.quartsocket import Socket, SocketRules
+from asgi_app.ws.wire import APART
 
 FRAME = 256 * 1024  # characters of events that stand in one frame; many clients take no more than 1 MiB
 
@@ -48,7 +50,7 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
 class _Connection:
     """One client: what comes is answered, and what the session has is written."""
 
-    __slots__ = ("_framing", "_opening", "_outbox", "_panel", "_resume", "_socket", "_who")
+    __slots__ = ("_apart", "_framing", "_opening", "_outbox", "_panel", "_resume", "_socket", "_who")
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class _Connection:
         self._socket = socket
         self._framing = framing
         self._opening: Message | None = None
+        self._apart: set[asyncio.Task[None]] | None = None  # what is answered apart from the rest
 
     async def live(self) -> None:
         """Answer what comes, in order, to a client that keeps its measure; what happens is written meanwhile."""
@@ -77,23 +80,38 @@ class _Connection:
             self._outbox.attach(self._drain, self._socket.wire)
             try:
                 while not self._socket.allowance.used_up:
-                    reply = await self._reply(session, await self._socket.receive())
-                    await self._outbox.answer(Message(reply))
+                    await self._take(session, await self._socket.receive())
                 self._socket.note_cut()
                 self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
                 while True:  # until that is written
                     await self._socket.receive()
             finally:
+                for task in self._apart or ():
+                    task.cancel()
                 await self._outbox.detach()
 
-    async def _reply(self, session: Session, data: str | bytes) -> dict[str, Any]:
+    async def _take(self, session: Session, data: str | bytes) -> None:
+        """Answer it; what waits for somebody else is answered when they have."""
         try:
             asked = parse_json(data)
         except MalformedJSON as error:
             with contextlib.suppress(TooFast):
                 self._socket.spend()
-            return self._panel.refused(error).on_wire(None)
-        return await answer(self._panel, session, asked, spend=self._socket.spend)
+            await self._outbox.answer(Message(self._panel.refused(error).on_wire(None)))
+            return
+        if asks_somebody(asked):
+            if self._apart is None:
+                self._apart = set()
+            if len(self._apart) < APART:
+                task = asyncio.create_task(self._answer(session, asked))
+                self._apart.add(task)
+                task.add_done_callback(self._apart.discard)
+                return
+        await self._answer(session, asked)
+
+    async def _answer(self, session: Session, asked: Any) -> None:
+        reply = await answer(self._panel, session, asked, spend=self._socket.spend)
+        await self._outbox.answer(Message(reply))
 
     async def _drain(self) -> None:
         """Write what waits: the opening, then what happens and what was answered."""

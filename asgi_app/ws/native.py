@@ -34,6 +34,11 @@ async def answer(
     return (await panel.ask(session.actor, command, session)).on_wire(id)
 
 
+def asks_somebody(asked: Any) -> bool:
+    """Whether the reply waits for another client, who may be this very one: nothing else is to wait for it."""
+    return isinstance(asked, dict) and asked.get("do") == "signal_run"
+
+
 def frame(panel: Panel, messages: list[Message]) -> dict[str, Any]:
     """Events in one frame: `{"epoch", "rev", "events"}`, without `rev` where none of them changed the state."""
     rev = latest(messages)

@@ -78,16 +78,24 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
     """A class-based namespace made of parts; `via` is how its clients' doings are signed.
 
     Where `recovery` is given, and every part is a lasting one, clients that can come back are let do so. Where
-    `every_line_counts`, a client that is too fast is read more slowly, and nothing is refused for it.
+    `every_line_counts`, a client that is too fast is read more slowly, and nothing is refused for it. `asks_somebody`
+    says of an event's first argument whether the ack waits for another client: then the next events do not wait for it.
     """
 
     def __init__(
-        self, namespace: str, via: str, *, recovery: Recovery | None = None, every_line_counts: bool = False
+        self,
+        namespace: str,
+        via: str,
+        *,
+        recovery: Recovery | None = None,
+        every_line_counts: bool = False,
+        asks_somebody: Callable[[Any], bool] | None = None,
     ) -> None:
         super().__init__(namespace)
         self.via = via
         self.recovery = recovery or Recovery(namespace)
         self.every_line_counts = every_line_counts
+        self.asks_somebody = asks_somebody
         self.events: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
         self._access: Access | None = None
@@ -360,14 +368,29 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
                 await connection.lines.spend_slowly()
             else:
                 self._spend(connection)
+        except PanelError as error:
+            if id is not None:
+                await connection.queue.answer(ack_packets(namespace, id, error.problem()))
+            return
+        answering = self._answer(connection, room, sid, id, data)
+        if room.asks_somebody is not None and len(data) > 1 and room.asks_somebody(data[1]) and connection.has_room():
+            connection.answer_apart(answering)
+        else:
+            await answering
+
+    async def _answer(
+        self, connection: EngineSocket, room: Namespace, sid: str, id: int | None, data: list[Any]
+    ) -> None:
+        """Handle the event, and acknowledge it."""
+        try:
             answer = await room.handle(sid, *data)
         except PanelError as error:
             answer = error.problem()
         except Exception:
-            log.exception("the handler of %s on %s failed", as_json(data[0]), namespace)
+            log.exception("the handler of %s on %s failed", as_json(data[0]), room.namespace)
             answer = InternalError().problem()
         if id is not None:
-            await connection.queue.answer(ack_packets(namespace, id, answer))
+            await connection.queue.answer(ack_packets(room.namespace, id, answer))
 
     def _spend(self, connection: EngineSocket) -> None:
         """One command of the connection's, on whichever namespace. Raises `TooFast`."""

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 OFFER = "pilotlight.wire"  # the ASGI scope extension
+APART = 16  # what one connection has asked that waits for somebody else; with more it waits itself
 NO_CONTEXT = contextvars.Context()  # for timers: the one they are started in has the whole request in it
 
 Life = Callable[[], Awaitable[None]]

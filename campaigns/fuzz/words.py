@@ -7,7 +7,6 @@ from typing import Any, get_args
 
 from asgi_app.errors import PanelError
 from asgi_app.models import PANEL, AnyCommand, SetLight, actor, parse_json
-from asgi_app.service import runs
 from asgi_app.ws.native import answer
 from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.house import Inside
@@ -69,8 +68,6 @@ class Words:
     """The target: a session that asks."""
 
     def __init__(self) -> None:
-        # The session is also the producer of its runs, and answers no signal.
-        self._patience, runs.ANSWER_SECONDS = runs.ANSWER_SECONDS, 0.001
         self._inside = Inside()
         self._actor = actor("fuzz", "fuzz/1", "live", PANEL)
         self._session = self._inside.panel.session(self._actor)
@@ -127,6 +124,5 @@ class Words:
 
     def close(self) -> None:
         """End the panel."""
-        runs.ANSWER_SECONDS = self._patience
         self._inside.run(self._leave())
         self._inside.close()
