@@ -103,8 +103,10 @@ class FrameReader:
         """Take the frame that begins there, and return where it ends; None, and what is needed, if it is not whole."""
         body = start + 6
         if len(data) < body:
-            if len(data) > start + 1:
-                self._check(data[start], data[start + 1])
+            if len(data) < start + 2:
+                self._needed = start + 2
+                return None
+            self._check(data[start], data[start + 1])
             self._needed = body
             return None
         head, size = data[start], data[start + 1]
