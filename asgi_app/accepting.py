@@ -1,8 +1,8 @@
 """Accepting connections fast enough for a crowd.
 
-libuv accepts one connection in each turn of the loop. When thousands come at once the kernel's queue runs over, and
-whoever is dropped from it tries again after a second, three, seven, fifteen: also those who have nothing to do with the
-crowd. So whatever waits is accepted as well; what a crowd says waits at the turnstile (`doors.py`).
+libuv accepts one connection in each turn of the loop (since 1.45). When thousands come at once the kernel's queue runs
+over, and whoever is dropped from it tries again after a second, three, seven, fifteen: also those who have nothing to
+do with the crowd. So whatever waits is accepted as well; what a crowd says waits at the turnstile (`doors.py`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-AT_ONCE = 64  # connections that are accepted in one turn
+ACCEPTED_A_TURN = 64  # connections that are accepted in one turn of the loop
 
 
-class Accepting:
+class Acceptor:
     """Makes the protocols of a listener's connections, and accepts those that wait behind one of libuv's."""
 
     def __init__(
@@ -32,8 +32,8 @@ class Accepting:
         self._draining = False
         self._arriving: set[asyncio.Task[Any]] = set()
 
-    def protocol(self) -> asyncio.BaseProtocol:
-        """That of one more connection, which libuv has accepted."""
+    def make_protocol(self) -> asyncio.BaseProtocol:
+        """That of one more connection, which libuv has accepted; more may wait behind it."""
         if not self._draining:
             self._draining = True
             self._loop.call_soon(self._drain)
@@ -41,7 +41,7 @@ class Accepting:
 
     def _drain(self) -> None:
         self._draining = False
-        for _ in range(AT_ONCE):
+        for _ in range(ACCEPTED_A_TURN):
             try:
                 connection, _address = self._listener.accept()
             except OSError:  # there is none any more, or no file for it: libuv goes on

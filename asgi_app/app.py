@@ -16,7 +16,7 @@ from asgi_app import core
 from asgi_app.access import SCOPE, Access, Audit, Hosts, Keys
 from asgi_app.alone import Alone
 from asgi_app.doors import Doorkeeper
-from asgi_app.entrance import ENGINE, refuse, whole_body, with_headers
+from asgi_app.entrance import BODILESS, ENGINE, in_time, refuse, whole_body, with_headers
 from asgi_app.errors import (
     Full,
     PanelError,
@@ -368,6 +368,8 @@ class Door:
             if engine and scope["type"] == "http" and scope["method"] == "POST":
                 settings = self.house.settings
                 receive = await whole_body(receive, settings.max_frame, settings.request_timeout)
+            elif scope["type"] == "http" and scope["method"] not in BODILESS:
+                receive = in_time(receive, self.house.settings.request_timeout)
             await self.rooms(scope, receive, send)
         except (RequestTimeout, TooLarge) as error:
             await refuse(scope, send, error)

@@ -25,7 +25,7 @@ from asgi_app.tally import Tally
 from asgi_app.ws.on_uvicorn import UvicornWebSocket
 from asgi_app.ws.wire import NO_CONTEXT
 
-AT_ONCE = 2  # first requests that the loop begins in one turn; each is about half a millisecond of work
+BEGUN_A_TURN = 2  # first requests that the loop begins in one turn; each is about half a millisecond of work
 EARLY_BYTES = 64 * 1024  # that are read before its turn
 REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: what is unread would reset it
 
@@ -33,7 +33,8 @@ REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: w
 class Turnstile:
     """Newcomers begin their first request a few in each turn of the loop, and addresses take turns.
 
-    So a crowd keeps neither those waiting who are connected, nor the next one from another address.
+    So a crowd keeps neither those waiting who are connected, nor the next one from another address. Clients behind one
+    proxy are one address here.
     """
 
     def __init__(self) -> None:
@@ -41,9 +42,9 @@ class Turnstile:
         self._turning = False
         self._waiting: dict[str, deque[Callable[[], None]]] = {}  # by address; the next one first
 
-    def begin(self, address: str, go: Callable[[], None]) -> None:
+    def enter(self, address: str, go: Callable[[], None]) -> None:
         """Call `go` when it is its turn, which may be now."""
-        if self._begun < AT_ONCE and not self._waiting:
+        if self._begun < BEGUN_A_TURN and not self._waiting:
             self._begun += 1
             self._turn_later()
             go()
@@ -60,7 +61,7 @@ class Turnstile:
         self._begun = 0
         if self._waiting:
             self._turn_later()
-        while self._waiting and self._begun < AT_ONCE:
+        while self._waiting and self._begun < BEGUN_A_TURN:
             address = next(iter(self._waiting))
             queue = self._waiting.pop(address)
             go = queue.popleft()
@@ -126,6 +127,8 @@ class UvicornConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._inside:
+            if self.timeout_keep_alive_task is not None:  # uvicorn takes an empty line for a request that has begun
+                self._hurry(self._keeper.seconds)
             super().data_received(data)
         elif self._refused is None:
             self._at_the_door(data)
@@ -141,9 +144,15 @@ class UvicornConnection(HttpToolsProtocol):
             self.transport.pause_reading()
         if first:
             self._no_hurry()  # it is not the client who is late now
-            self._keeper.turnstile.begin(self._address, self._go_in)
+            self._keeper.turnstile.enter(self._address, self._go_in)
+
+    def eof_received(self) -> None:
+        if self._early:  # who says something and goes is heard: behind this the transport closes
+            self._go_in()
 
     def _go_in(self) -> None:
+        if self._inside:
+            return
         early, self._early, self._inside = self._early, b"", True
         if not self.transport.is_closing():
             if len(early) > EARLY_BYTES:
@@ -199,8 +208,8 @@ class HypercornConnection(TCPServer):
             await self._refuse(error)
             return
         try:
-            await self._turn(address_of({"client": peer}))
-            if self.reader.exception() is None:  # it is still there
+            await self._wait_for_turn(address_of({"client": peer}))
+            if self.reader.exception() is None:  # it was not reset meanwhile
                 await super().run()
             else:
                 self.writer.close()
@@ -211,10 +220,10 @@ class HypercornConnection(TCPServer):
             if (lost := self.reader.exception()) is not None:
                 lost.__traceback__ = None
 
-    async def _turn(self, address: str) -> None:
-        """Wait for its turn."""
+    async def _wait_for_turn(self, address: str) -> None:
+        """A connection waits here as a whole: what it says is not looked at before."""
         come = asyncio.Event()
-        self._keeper.turnstile.begin(address, come.set)
+        self._keeper.turnstile.enter(address, come.set)
         await come.wait()
 
     async def _read_data(self) -> None:

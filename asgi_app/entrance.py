@@ -13,6 +13,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 ENGINE = "/socket.io"
+BODILESS = ("GET", "HEAD", "OPTIONS")
 # Where a page has a policy of its own (routes/pages.py), that one holds. An answer that is no page may load nothing.
 HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -53,6 +54,26 @@ async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = Fa
     ]
     await send({"type": f"{kind}.start", "status": error.status, "headers": headers})
     await send({"type": f"{kind}.body", "body": body})
+
+
+def in_time(receive: Receive, seconds: float) -> Receive:
+    """`receive`, which raises `RequestTimeout` where the body takes longer than this."""
+    until = asyncio.get_running_loop().time() + seconds
+    more = True
+
+    async def receive_in_time() -> Any:
+        nonlocal more
+        if not more:  # it waits for the client to go
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            raise RequestTimeout(f"the body did not come within {seconds:g} s") from None
+        more = message.get("more_body", False)
+        return message
+
+    return receive_in_time
 
 
 async def whole_body(receive: Receive, most: int, seconds: float) -> Receive:

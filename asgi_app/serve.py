@@ -26,7 +26,7 @@ from hypercorn.config import Config
 from hypercorn.protocol import h11
 
 from asgi_app import __version__
-from asgi_app.accepting import Accepting
+from asgi_app.accepting import Acceptor
 from asgi_app.app import House
 from asgi_app.doors import HypercornConnection, UvicornConnection, more_files
 from asgi_app.errors import PanelError, SetupError
@@ -41,6 +41,7 @@ log = logging.getLogger("pilotlight")
 
 GRACE = 1  # seconds for requests under way, once the lights are down and the sockets closed
 BACKLOG = 4096  # connections that wait to be accepted, as far as the kernel allows (net.core.somaxconn)
+GOODBYE = 1.0  # seconds for a client's close_notify of TLS: it keeps its place until then
 SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 
 
@@ -133,9 +134,10 @@ class _Loop(uvloop.Loop):
     async def create_server(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
         if options.get("ssl"):
             options.setdefault("ssl_handshake_timeout", self._handshake_seconds)
+            options.setdefault("ssl_shutdown_timeout", GOODBYE)
         if (listener := options.get("sock")) is not None:
-            tls = {name: options[name] for name in ("ssl", "ssl_handshake_timeout") if options.get(name)}
-            protocol_factory = Accepting(self, listener, protocol_factory, tls).protocol
+            tls = {name: value for name, value in options.items() if name.startswith("ssl") and value}
+            protocol_factory = Acceptor(self, listener, protocol_factory, tls).make_protocol
         return await super().create_server(protocol_factory, *args, **options)
 
 

@@ -81,17 +81,12 @@ def _chaos(options: argparse.Namespace) -> tuple[bool, bool]:
     import uvloop
 
     from campaigns import chaos
-    from campaigns.endings import is_good
 
     found = uvloop.run(chaos.run(options.seed, options.rounds or chaos.ROUNDS, _names(options.only)))
     whole = options.only is None and options.rounds is None
     if whole:
         report.keep("chaos", found)
-    wrong = [f"{name}: {line}" for name, fault in found["faults"].items() for line in fault["wrong"]]
-    wrong += found.get("torn", {}).get("wrong", [])
-    wrong += [
-        f"{server}: {one}" for server, ends in found.get("endings", {}).items() for one in ends if not is_good(one)
-    ]
+    wrong = report.wrong_in_chaos(found)
     print(*wrong, *found["notes"], sep="\n", file=sys.stderr)
     return whole, not wrong
 

@@ -17,6 +17,7 @@ from campaigns.endings import endings
 from campaigns.faults import FAKETIME, FAULTS, Fault
 from campaigns.load import Load, Way
 from campaigns.networks import Networks, can_be_had
+from campaigns.report import ROOT
 from campaigns.site import LIGHTS, Round, Site, pins_at
 from campaigns.torn import torn_files
 from tests.running import RunningPanel
@@ -87,9 +88,10 @@ async def _round(fault: Fault, site: Site) -> Round:
     if not fault.restarts:
         await site.probe.caught_up(began + faults.TAIL)
         round.others, round.newcomers = site.probe.between(start, began + faults.TAIL)
-    complaints = [line for line in site.panel.output[logged:] if "Traceback" in line]
-    if complaints:
-        round.wrong.append("a traceback in the panel's log:\n" + "".join(site.panel.output[logged:])[-3000:])
+    log = site.panel.output[logged:]  # a full disk is an error in it, and rightly
+    if traces := [number for number, line in enumerate(log) if "Traceback" in line]:
+        trace = "".join(log[traces[0] : traces[0] + 40]).replace(f"{ROOT}/", "")
+        round.wrong.append(f"a traceback in the panel's log:\n{trace}")
     return round
 
 
@@ -99,20 +101,18 @@ async def _site(fault: Fault, seed: int) -> AsyncIterator[Site]:
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pilotlight-chaos-")))
         pins = stack.enter_context(StandIn())
-        front: list[str] = []
+        within: list[str] = []
         more: dict[str, Any] = {}
         networks: Networks | None = None
         if fault.where == "networks":
             networks = stack.enter_context(faults.networks())
-            front, more = (
-                networks.front,
-                {"host": "0.0.0.0", "address": Networks.address(0), "role_network": "operator"},
-            )
+            within = networks.front
+            more = {"host": "0.0.0.0", "address": Networks.address(0), "role_network": "operator"}
         if fault.where == "faketime":
-            front = _with_a_clock(directory / "data")
+            within = _with_a_clock(directory / "data")
         of_pins = pins_at(pins) if networks is None else {"pins": "mock"}  # the stand-in is in another network
         panel = RunningPanel(
-            directory / "data", within=front, lights=LIGHTS, chat_rate=1e6, keep_messages=10**6,
+            directory / "data", within=within, lights=LIGHTS, chat_rate=1e6, keep_messages=10**6,
             log_level="warning", **of_pins, **fault.settings, **more,
         )  # fmt: skip
         stack.callback(panel.kill)

@@ -26,9 +26,9 @@ from websockets.sync.client import ClientConnection, connect
 
 CONNECTIONS = 10_000
 CROWDS_ADDRESS = "127.0.0.2"  # on the same machine, but not that of everybody else
-WITHIN = 1.0  # seconds
-STAY = 1.0  # seconds that they stay
-MADE_IN = 8.0  # seconds after which those who were not let in give up, and all leave
+WITHIN = 1.0  # seconds in which they come
+QUIET = 1.0  # seconds without any news, after which they leave
+STAY_AT_MOST = 8.0  # seconds: then all leave, let in or not
 NEW = "GET /led"  # on a connection of its own
 CLOSE = b"\x88"  # how a close frame begins
 AHEAD = 64  # commands that are not answered yet
@@ -55,7 +55,7 @@ def masked(text: str) -> bytes:
 
 
 def storm(host: str, port: int) -> dict[str, Any]:
-    """Connect evenly over a second, and ask for a WebSocket on each; they stay until a second after the last answer."""
+    """Connect evenly over a second, and ask for a WebSocket on each; leave when it is quiet, or it is time."""
     request = upgrade("/live")
     ready = selectors.EpollSelector()
     plugs: list[socket.socket] = []
@@ -63,7 +63,7 @@ def storm(host: str, port: int) -> dict[str, Any]:
     error = ""
     began = last = time.monotonic()
     took = 0.0
-    while time.monotonic() < min(began + MADE_IN, last + STAY):
+    while time.monotonic() < min(began + STAY_AT_MOST, last + QUIET):
         while len(plugs) < min(CONNECTIONS, (time.monotonic() - began) / WITHIN * CONNECTIONS):
             plugs.append(_begun(host, port))
             ready.register(plugs[-1], selectors.EVENT_WRITE)
@@ -86,6 +86,7 @@ def storm(host: str, port: int) -> dict[str, Any]:
                 ready.unregister(plug)
     for plug in plugs:
         plug.close()
+    counts["waiting"] = counts["connected"] - counts["answered"] - counts["refused"]
     return {**counts, "took": took, "error": error}
 
 

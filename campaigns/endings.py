@@ -76,7 +76,7 @@ async def _poll(session: Any, way: Way) -> None:
     base = way.url("/socket.io/?EIO=4&transport=polling")
     async with session.get(base) as response:
         sid = json.loads((await response.text())[1:])["sid"]
-    async with session.post(f"{base}&sid={sid}", data="40/panel,"):
+    async with session.post(f"{base}&sid={sid}", data="40"):
         pass
     while True:
         async with session.get(f"{base}&sid={sid}") as response:

@@ -349,7 +349,7 @@ class Script(Client):
 
 
 class Load:
-    """Many clients. `everybody_shows` says whether all are there, and right."""
+    """Many clients. `missing` says who is not there, or not right."""
 
     def __init__(self, way: Way, count: int = 200, *, name: str = "") -> None:
         self.ledger = Ledger()

@@ -110,6 +110,8 @@ def _fuzz(found: Found) -> list[str]:
 
 
 def _chaos(found: Found) -> list[str]:
+    from campaigns.endings import END_WITHIN, EXIT_WITHIN
+
     rows = []
     for fault in found["faults"].values():
         bad = [fault["lost"], fault["twice"], fault["wrong_levels"]]
@@ -134,8 +136,8 @@ def _chaos(found: Found) -> list[str]:
         "the history of the lobby must have each message that was ever acknowledged, once.",
         "**Recovered** is from a fault's moment, or the end of one that lasts, until every client is there and shows "
         "the new level (median / max). **Everybody else** is the round trip of one more client on `/live` and "
-        "Socket.IO, from the fault's beginning to its end (median / p99 / max). **A new connection** is `GET /led`, "
-        "each on one of its own (median / max).",
+        "Socket.IO, from the fault's beginning to its end (median / p99 / max). **A new connection** is how long it "
+        "takes until `GET /led` on one of its own is answered with 200, refusals included (median / max).",
         table(
             [
                 "fault",
@@ -149,12 +151,12 @@ def _chaos(found: Found) -> list[str]:
             ],
             rows,
         ),
-        f"**A database cut off at any byte.** The write-ahead log of {torn['most']} messages and levels was cut in "
+        f"**A database that was cut off.** The write-ahead log of {torn['messages']} messages and levels was cut in "
         f"{torn['cuts']} places, at its frames' ends and in their middle. Each time the store must open, SQLite's "
         f"integrity check must pass, and there must be a beginning of the messages without a hole ({torn['fewest']} to "
         f"{torn['most']} of them), with the level that belongs to it: {len(torn['wrong'])} times that was not so.",
-        "**SIGTERM with 300 clients and 50 open long-polls.** The pin must show its exit level within 100 ms (seen at "
-        "the pigpiod stand-in), and the process must end within 2 s:",
+        "**SIGTERM with 300 clients and 50 open long-polls.** The pin must show its exit level within "
+        f"{seconds(EXIT_WITHIN)} (seen at the pigpiod stand-in), and the process end within {seconds(END_WITHIN)}:",
         table(
             ["server", "exit level after", "end after", "exit status"],
             [
@@ -164,10 +166,19 @@ def _chaos(found: Found) -> list[str]:
             ],
         ),
     ]
-    wrong = [f"{name}: {line}" for name, fault in found["faults"].items() for line in fault["wrong"]]
-    if wrong := [*wrong, *torn["wrong"], *found["notes"]]:
-        parts += ["Notes of the run:", "\n".join(f"- {line}" for line in wrong)]
+    if wrong := [*wrong_in_chaos(found), *found["notes"]]:
+        parts += ["What was not as it should be, or was left out:", *(f"```\n{line.strip()}\n```" for line in wrong)]
     return parts
+
+
+def wrong_in_chaos(found: Found) -> list[str]:
+    """What was not as it should be, in words."""
+    from campaigns.endings import is_good
+
+    wrong = [f"{name}: {line}" for name, fault in found["faults"].items() for line in fault["wrong"]]
+    wrong += found.get("torn", {}).get("wrong", [])
+    ends = found.get("endings", {}).items()
+    return wrong + [f"SIGTERM, {server}: {one}" for server, all in ends for one in all if not is_good(one)]
 
 
 def _notes(notes: Found) -> str:
@@ -188,7 +199,8 @@ UNITS = {
     "memory": " MB",
     "refused": "",
     "connections": "",
-    "answered": "",
+    "let in": "",
+    "still waiting after 8 s": "",
     "too fast": "",
     "cut": "",
     "commands a second": "",

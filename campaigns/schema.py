@@ -54,12 +54,11 @@ def check(panel: RunningPanel, examples: int) -> Found:
     )
     said = done.stdout + done.stderr
     cases, failed = SUMMARY.search(said), FAILED.search(said)
-    complaints = [line for line in panel.output if " ERROR " in line or "Traceback" in line]
     document = json.loads(panel.get("/openapi.json").text)
     return {
         "operations": sum(len(path) for path in document["paths"].values()),
         "cases": int(cases[1]) if cases else 0,
         "failures": int(failed[1]) if failed else int(done.returncode != 0),
-        "complaints": complaints,
+        "complaints": panel.complaints(),
         "said": said if done.returncode or not cases else "",
     }

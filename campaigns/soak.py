@@ -75,7 +75,7 @@ async def run(minutes: float, seed: int) -> Found:
                 came, answers = CLIENTS + load.replaced, load.ledger.answers
                 acknowledged, refusals = len(load.ledger.acknowledged), load.ledger.refusals
             after = await _emptied(look, before)
-            complaints = [line for line in panel.output if " ERROR " in line or "Traceback" in line]
+            complaints = panel.complaints()
         finally:
             panel.kill()
     return {

@@ -1,6 +1,6 @@
-"""A database that was cut off at any byte of a write: it opens, it is whole, and it has a beginning of what was said.
+"""A database that was cut off in the middle of a write: it opens, it is whole, and it has a beginning of what was said.
 
-What a crash of the process leaves behind is a file whose write-ahead log ends anywhere. So the log of a busy minute is
+What a crash of the process leaves behind is a file whose write-ahead log ends anywhere. So the log of some messages is
 cut at its frames' ends and in their middle, and each time the panel's store must open what is left.
 """
 
@@ -49,7 +49,13 @@ def torn_files(seed: int) -> dict[str, Any]:
                 wrong.append(f"cut at byte {cut}: {type(error).__name__}: {error}")
         if kept != sorted(kept):
             wrong.append("a longer log has fewer messages")
-    return {"cuts": len(cuts), "fewest": min(kept, default=0), "most": max(kept, default=0), "wrong": wrong}
+    return {
+        "messages": MESSAGES,
+        "cuts": len(cuts),
+        "fewest": min(kept, default=0),
+        "most": max(kept, default=0),
+        "wrong": wrong,
+    }
 
 
 async def _write(data: Path) -> None:

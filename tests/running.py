@@ -141,6 +141,10 @@ class RunningPanel:
             self._drain(self._process)
         return self._printed.decode(errors="replace").splitlines(keepends=True)
 
+    def complaints(self) -> list[str]:
+        """The lines of its log that are errors."""
+        return [line for line in self.output if " ERROR " in line or "Traceback" in line]
+
     def log(self) -> str:
         """What it printed so far."""
         return "".join(self.output)

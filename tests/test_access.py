@@ -218,6 +218,24 @@ async def test_signing_out_ends_the_session_wherever_its_cookie_is(home: Running
     assert home.post("/led", json={"level": 5}, headers=other).json() == {"level": 5}
 
 
+async def test_an_engineio_connection_is_not_who_it_was_after_signing_out(home: RunningPanel) -> None:
+    headers = {"Cookie": cookie_of(sign_in(home, pin=pin_of(home)))}
+    async with connect(home.socket_url("/socket.io/?EIO=4&transport=websocket"), additional_headers=headers) as socket:
+        await socket.recv()
+        await socket.send("40")
+        while not str(await socket.recv()).startswith('42["led"'):
+            pass
+        await socket.send("41")  # it leaves the namespace, and keeps the connection
+        home.post("/led", json={"level": 50}, headers=headers)
+        home.post("/access/sign-out", headers=headers)
+        await socket.send("40")
+        await socket.send('421["led",{"level":57}]')
+        while not (answer := str(await socket.recv())).startswith("431"):
+            pass
+        assert "sign-in-needed" in answer
+    assert home.get("/led").json() == {"level": 50}
+
+
 async def test_another_pin_ends_what_the_old_one_opened(home: RunningPanel) -> None:
     headers = {"Cookie": cookie_of(sign_in(home, pin=pin_of(home)))}
     page = await PythonClient.connect(home.url, headers=dict(headers))

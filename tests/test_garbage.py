@@ -10,7 +10,6 @@ import asyncio
 import json
 import signal
 import socket
-import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 import socketio
 
+from campaigns.crowds import RESET, upgrade
 from campaigns.load import Load, Way
 from tests.conftest import EVERY_WAY, each_of
 from tests.running import RunningPanel
@@ -25,6 +25,7 @@ from tests.running import RunningPanel
 server = each_of(*EVERY_WAY)
 
 CLIENTS = 20
+WEBSOCKETS = ("/live", "/echo", "/somebody", "/socket.io/?EIO=4&transport=websocket")
 
 
 class Uncollected(RunningPanel):
@@ -37,7 +38,7 @@ class Uncollected(RunningPanel):
     def command(self) -> list[str]:
         command = super().command()
         at = command.index("asgi_app")
-        return [*command[:at], "tests.standins.uncollected", str(self._told), *command[at + 1 :]]
+        return [*command[:at], "tests.uncollected", str(self._told), *command[at + 1 :]]
 
     def uncollected(self) -> dict[str, int]:
         """What only the collector would free, by class."""
@@ -63,11 +64,11 @@ class Uncollected(RunningPanel):
 def panel(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uncollected]:
     data = tmp_path_factory.mktemp("uncollected") / "data"
     with Uncollected(data, server=server, log_level="warning") as running:  # type: ignore[attr-defined]
-        use(clients_of_all_kinds, running)  # what is made once
+        left_by(clients_of_all_kinds, running)  # what is made once
         yield running
 
 
-def use(doing: Callable[[RunningPanel], object], panel: Uncollected) -> dict[str, int]:
+def left_by(doing: Callable[[RunningPanel], object], panel: Uncollected) -> dict[str, int]:
     """What is left of it."""
     panel.nobody_left()
     panel.uncollected()
@@ -77,7 +78,7 @@ def use(doing: Callable[[RunningPanel], object], panel: Uncollected) -> dict[str
 
 
 def clients_of_all_kinds(panel: RunningPanel) -> None:
-    """Native, on Socket.IO, polling, in the old chat and over REST; some leave with a goodbye, others with a reset."""
+    """Native, on Socket.IO, polling, in the old chat and over REST; some leave without a word."""
 
     async def come_and_go() -> None:
         async with Load(Way("127.0.0.1", panel.port), CLIENTS) as load:
@@ -92,14 +93,14 @@ def clients_of_all_kinds(panel: RunningPanel) -> None:
     asyncio.run(come_and_go())
 
 
-def clients_that_upgrade(panel: RunningPanel) -> None:
-    """Socket.IO clients that begin with polling, as most do."""
+def stock_clients(panel: RunningPanel) -> None:
+    """Socket.IO clients that begin with polling, as most do, or stay with it; all say goodbye."""
 
     async def come_and_go() -> None:
-        for _ in range(3):
+        for transports in (None, ["polling"], ["websocket"]):
             client = socketio.AsyncClient()
-            await client.connect(panel.url)
-            while client.transport() != "websocket":
+            await client.connect(panel.url, transports=transports)
+            while transports is None and client.transport() != "websocket":
                 await asyncio.sleep(0.01)
             await client.call("my_ping")
             await client.disconnect()
@@ -109,21 +110,17 @@ def clients_that_upgrade(panel: RunningPanel) -> None:
 
 def clients_that_are_cut(panel: RunningPanel) -> None:
     """Resets in the middle of a request, of a handshake, and of a life."""
-    upgrade = (
-        "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-    for said in ("", "GET /led HT", upgrade % "/live", upgrade % "/echo", upgrade % "/somebody"):
+    for said in (b"", b"GET /led HT", *map(upgrade, WEBSOCKETS)):
         for read in (False, True):
             with socket.create_connection(("127.0.0.1", panel.port), timeout=10) as plug:
-                plug.sendall(said.encode())
-                if read and said.endswith("\n"):
+                plug.sendall(said)
+                if read and said.endswith(b"\n"):
                     plug.recv(64)
-                plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
 
-@pytest.mark.parametrize("doing", [clients_of_all_kinds, clients_that_upgrade, clients_that_are_cut])
+@pytest.mark.parametrize("doing", [clients_of_all_kinds, stock_clients, clients_that_are_cut])
 def test_nothing_of_a_connection_waits_for_the_collector(
     panel: Uncollected, doing: Callable[[RunningPanel], object]
 ) -> None:
-    assert use(doing, panel) == {}
+    assert left_by(doing, panel) == {}

@@ -1,4 +1,7 @@
-"""The file of PIN and tokens survives a crash at any moment of a write: it is the old one or the new one, whole."""
+"""The file of PIN and tokens survives a crash of the process anywhere in a change: it is the old one or the new one.
+
+What a power cut does to it is the file system's part: it is on the disk (fsync) before it takes the old one's name.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import json
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 from asgi_app.access.keys import Keys
 from asgi_app.models import Role
@@ -66,3 +72,28 @@ def test_a_crash_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     assert 3 <= len(pins) < len(crashes)  # some crashes came before it was replaced, and some after
     assert stat.S_IMODE((tmp_path / "access.json").stat().st_mode) == 0o600
     assert {path.name for path in tmp_path.iterdir()} == {"access.json", "access.lock"}
+
+
+def test_half_a_file_that_a_crash_left_is_cleared_away_and_nothing_else(tmp_path: Path) -> None:
+    Keys(tmp_path).open()
+    (tmp_path / "access.json.new").write_text('{"pin": "12')
+    (tmp_path / "access.json.bak").write_text("the owner's")
+    keys = Keys(tmp_path)
+    keys.open()
+    assert len(keys.secrets.pin) == 8
+    assert not (tmp_path / "access.json.new").exists()
+    assert (tmp_path / "access.json.bak").read_text() == "the owner's"
+
+
+def test_sessions_that_ended_are_forgotten_when_their_cookies_are_too_old_and_past_ten_thousand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asgi_app.access.keys.SIGNED_OUT", 3)
+    keys = Keys(tmp_path)
+    keys.open()
+    keys.end_session("old", time.time() - 1)
+    for session in "abcd":
+        keys.end_session(session, time.time() + 100)
+    again = Keys(tmp_path)
+    again.open()
+    assert list(again.secrets.signed_out) == ["b", "c", "d"]

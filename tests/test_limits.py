@@ -8,6 +8,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from asgi_app.limits import Addresses, Allowance, Bucket, Complaints, Places
 from tests.live_client import LiveClient, live
 from tests.python_client import PythonClient
 from tests.running import RunningPanel, eventually
+from tests.test_tls import issue, trusting
 
 RATE = 20
 SECONDS = 1.0
@@ -280,15 +282,18 @@ def test_a_panel_that_is_full_says_so(start_panel: Callable[..., RunningPanel], 
         b"GET /led HT",
         b"GET /led HTTP/1.1\r\nHost: x\r\nX-Slow: ",
         b"GET /led HTTP/1.1\r\nHost: x\r\n\r\nGET /led HT",
+        b"GET /led HTTP/1.1\r\nHost: x\r\n\r\n\r\n",
     ],
-    ids=["silent", "half a line", "half a header", "half a second request"],
+    ids=["silent", "half a line", "half a header", "half a second request", "an empty line"],
 )
 def test_a_connection_without_a_whole_request_is_closed(strict: RunningPanel, sent: bytes) -> None:
     began = time.monotonic()
     with raw(strict, sent) as slow:
         while slow.recv(65536):
             pass
-    assert SECONDS * 0.8 < time.monotonic() - began < SECONDS * 4
+    took = time.monotonic() - began
+    assert took < SECONDS * 4
+    assert took > SECONDS * 0.8 or sent.endswith(b"\r\n\r\n\r\n")  # which h11 takes for a bad request
 
 
 def test_a_request_that_drips_in_is_closed_all_the_same(strict: RunningPanel) -> None:
@@ -308,6 +313,62 @@ def test_a_slow_body_of_socketio_is_refused(strict: RunningPanel) -> None:
     head = f"POST /socket.io/?EIO=4&transport=polling&sid={opened['sid']} HTTP/1.1\r\nHost: x\r\n"
     with raw(strict, f"{head}Content-Length: 9\r\n\r\n4".encode()) as slow:
         assert slow.recv(65536).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("path", ["/led", "/lights/led/undo", "/api"])
+def test_a_slow_body_is_refused(strict: RunningPanel, path: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+    with raw(strict, head.encode() + b"{") as slow:
+        answer = b""
+        while part := slow.recv(65536):
+            answer += part
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"urn:pilotlight:problem:request-timeout" in answer or b"request-timeout" in answer
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /live HTTP/1.1\r\nContent-Length: 5\r\n%s\r\nhello",
+        b"GET /live HTTP/1.1\r\nTransfer-Encoding: chunked\r\n%s\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"POST /live HTTP/1.1\r\nContent-Length: 5\r\n%s\r\nhello",
+        b"GET /live HTTP/1.1\r\nX-A: " + b"x" * 9000 + b"\r\n%s\r\n",
+        b"GET /live HTTP/1.1\r\n" + b"X-A: x\r\n" * 200 + b"%s\r\n",
+    ],
+    ids=["a body", "chunks", "POST", "a long header", "many headers"],
+)
+def test_a_handshake_that_is_none_gives_its_place_back(strict: RunningPanel, request_: bytes) -> None:
+    upgrade = (
+        b"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    )
+    before = connections(strict)
+    with raw(strict, request_.replace(b"%s", upgrade)) as plug, contextlib.suppress(ConnectionError):
+        head = plug.recv(65536)
+        assert head[9:12] in (b"400", b"405", b"431", b"101"), head
+        if head[9:12] != b"101":
+            while plug.recv(65536):
+                pass
+    eventually(lambda: connections(strict) == before)
+
+
+def connections(panel: RunningPanel) -> str:
+    """How many the panel has, by itself."""
+    [line] = [line for line in panel.get("/metrics").text.splitlines() if line.startswith("pilotlight_connections ")]
+    return line
+
+
+def test_tls_connections_that_are_ended_give_their_places_back(server: str, tmp_path: Path) -> None:
+    cert, key = issue(tmp_path)
+    with RunningPanel(tmp_path / "data", server=server, cert=cert, key=key, request_timeout=SECONDS) as panel:
+        before = connections(panel)
+        plugs = [
+            trusting().wrap_socket(socket.create_connection(("127.0.0.1", panel.port)), server_hostname="127.0.0.1")
+            for _ in range(10)
+        ]
+        eventually(lambda: connections(panel) == before, timeout=SECONDS + 5)  # none of them says goodbye
+        for plug in plugs:
+            plug.close()
 
 
 def test_a_body_of_socketio_without_end_is_refused(strict: RunningPanel) -> None:

@@ -38,6 +38,18 @@ def heard(client: ClientConnection, text: str) -> None:
 # --- Socket.IO ----------------------------------------------------------------------------------------------
 
 
+def test_a_header_that_looks_like_the_length_is_none(panel: RunningPanel) -> None:
+    path = "/socket.io/?EIO=4&transport=polling"
+    sid = json.loads(panel.get(path).text[1:])["sid"]
+    head = f"POST {path}&sid={sid} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    with socket.create_connection(("127.0.0.1", panel.port), timeout=10) as plug:
+        plug.sendall(f"{head}Content-Length: 2\r\nContent_Length: 1\r\n\r\n40".encode())
+        answer = plug.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert panel.get(f"{path}&sid={sid}").text.startswith("40")  # the packet was heard
+    assert panel.complaints() == []
+
+
 def test_a_text_where_bytes_were_promised_is_heard(page: ClientConnection) -> None:
     page.send('4510-["my_event",{"data":{"_placeholder":true,"num":0}}]')
     page.send('421["my_ping"]')

@@ -363,6 +363,8 @@ class Access:
         is gone."""
         key = object()
         self._connections[key] = _Connection(actor, end)
+        if self.now(actor.identity).proof != actor.identity.proof:  # taken back since it began to connect
+            asyncio.get_running_loop().call_soon(self._review)
 
         def gone() -> None:
             self._connections.pop(key, None)
@@ -418,6 +420,12 @@ class Visitor:
         except PanelError as error:
             self.error = error
             self.identity = STRANGER
+
+    def again(self) -> Visitor:
+        """The same one as it is by now: a connection of Engine.IO outlives what it was opened with."""
+        now = copy.copy(self)
+        now.identity = self.access.now(self.identity)
+        return now
 
     def shows(self, auth: Any) -> Visitor:
         """The same one with what Socket.IO's `auth` shows, `{token}` or `{ticket}`. Raises as `Access.identify`."""

@@ -41,6 +41,7 @@ MESSAGE_TYPE = str(MESSAGE)
 PING_PACKET = Packet(PING)
 BEAT_SECONDS = 0.5  # how exactly pings keep their time
 PACKET_TYPES = tuple("0123456b")  # https://github.com/socketio/engine.io-protocol
+CONTENT = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}  # CGI has these two without HTTP_
 SEPARATOR = "\x1e"  # between the packets of a body
 TELL_FACTOR = 8  # times the limit, of events that cannot be conflated, before a connection is given up
 TELL_BYTES = 1024 * 1024  # of many such events, at most: each is kept as text and as a frame
@@ -585,7 +586,8 @@ class _Body:
 
 
 async def translate_request(scope: Any, receive: Any, send: Any) -> dict[str, Any]:
-    """The request as python-engineio has it. Its own makes a class for each, which only the collector frees."""
+    """The request as far as python-engineio and we look at it. Its own makes a class for each, which only the collector
+    frees."""
     first = await receive()
     if first["type"] not in ("http.request", "websocket.connect"):
         return {}
@@ -600,10 +602,11 @@ async def translate_request(scope: Any, receive: Any, send: Any) -> dict[str, An
         "asgi.scope": scope,
     }
     for name, value in scope["headers"]:
-        key = name.decode(errors="replace").upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = f"HTTP_{key}"
         text = value.decode(errors="replace")
+        if name.lower() in CONTENT:
+            environ[CONTENT[name.lower()]] = text
+            continue
+        key = "HTTP_" + name.decode(errors="replace").upper().replace("-", "_")
         environ[key] = f"{environ[key]},{text}" if key in environ else text
     return environ
 

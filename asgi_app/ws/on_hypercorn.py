@@ -68,6 +68,12 @@ class HypercornWebSocket(WSStream):
         await self._send_wsproto_event(CloseConnection(code=1011, reason="keepalive ping timeout"))
         await self.send(StreamClosed(stream_id=self.stream_id))
 
+    async def _send_error_response(self, status_code: int) -> None:
+        """hypercorn refuses what is no handshake, and then waits for ever for an application that was never called."""
+        await super()._send_error_response(status_code)
+        if status_code in (400, 404):
+            await self.send(StreamClosed(stream_id=self.stream_id))
+
     async def _handle_events(self) -> None:
         await super()._handle_events()
         too_big = self.buffer.length > self.buffer.max_length

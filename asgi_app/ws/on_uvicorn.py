@@ -42,6 +42,7 @@ from asgi_app.ws.wire import NO_CONTEXT, OFFER, Arrivals, Wire
 log = logging.getLogger("pilotlight.websocket")
 
 LINGER_SECONDS = 1.0  # for the client to read why, while what it still sends is read and dropped
+NO_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 CLOSE_SECONDS = 10.0  # for the client's close frame
 
 
@@ -59,6 +60,11 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
             self.early += data
         else:
             super().data_received(data)
+            if not self.handshake_initiated and not self.transport.is_closing():
+                self.transport.write(
+                    NO_HANDSHAKE
+                )  # uvicorn says nothing to one that cannot be read, and waits for ever
+                self.transport.close()
 
     def start_keepalive(self) -> None:
         """The handshake is done."""

@@ -181,7 +181,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         visitor = visitor_of(environ["asgi.scope"])
         given = auth.get("name") if isinstance(auth, dict) else None
         try:
-            visitor = visitor.shows(auth)
+            visitor = visitor.again().shows(auth)
             visitor.require(Role.VIEWER, f"Socket.IO {self.namespace}")
             actor = visitor.actor(given, environ.get("HTTP_USER_AGENT"), self.via)
         except PanelError as error:

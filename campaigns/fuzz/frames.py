@@ -189,8 +189,8 @@ def compare_with_theirs(limit: int, data: bytes, mine: Reading) -> None:
         assert len(mine.arrived) == len(theirs.arrived), (mine, theirs.arrived)
         assert theirs.breach is None, (mine, theirs.protocol.parser_exc)
     elif theirs.breach != mine.breach:
-        # Two faults in one frame: theirs looks at the length before reserved bits, and before a close's reason (which is
-        # counted like a message), at a close's reason before its code.
+        # Two faults in one frame: theirs looks at the length before reserved bits, and before a close's reason (that
+        # counts, too), at a close's reason before its code.
         two_faults = ((PROTOCOL_ERROR, TOO_BIG), (PROTOCOL_ERROR, NO_UTF8), (NO_UTF8, TOO_BIG))
         assert (mine.breach, theirs.breach) in two_faults, (mine, theirs.protocol.parser_exc)
 

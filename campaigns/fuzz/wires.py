@@ -56,8 +56,8 @@ class Wires:
         """Raises `AssertionError` where the panel is not well."""
         assert self._panel.returncode is None, "the panel has died:\n" + self._panel.log()[-4000:]
         assert self._panel.get("/led").status_code == 200
-        found = [line for line in self._panel.output if " ERROR " in line or "Traceback" in line]
-        found = [line for line in found if "further occurrences" not in line]  # what Engine.IO says once of a client
+        # What Engine.IO says once of a client is none.
+        found = [line for line in self._panel.complaints() if "further occurrences" not in line]
         assert not found, self._panel.log()[-4000:]
 
     def _connect(self) -> socket.socket:

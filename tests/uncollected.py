@@ -1,4 +1,4 @@
-"""`python -m tests.standins.uncollected FILE serve …`: the panel without its garbage collector.
+"""`python -m tests.uncollected FILE serve …`: the panel without its garbage collector.
 
 At SIGUSR1 it writes to FILE, as JSON, what the collector would have had to find since the last time: how many objects
 of each class of the panel's, its servers' and its libraries' that hold connections.
@@ -15,7 +15,10 @@ from pathlib import Path
 
 from asgi_app.cli import main
 
-THEIRS = ("asgi_app", "uvicorn", "hypercorn", "engineio", "socketio", "quart", "uvloop", "asyncio", "websockets")
+WATCHED = (
+    "asgi_app", "uvicorn", "hypercorn", "engineio", "socketio", "quart", "uvloop", "asyncio", "websockets", "h11",
+    "httptools",
+)  # fmt: skip
 
 
 def alive() -> Counter[str]:
@@ -23,7 +26,7 @@ def alive() -> Counter[str]:
     return Counter(
         f"{type(found).__module__}.{type(found).__qualname__}"
         for found in gc.get_objects()
-        if type(found).__module__.partition(".")[0] in THEIRS
+        if type(found).__module__.partition(".")[0] in WATCHED
     )
 
 
