@@ -365,11 +365,10 @@ class Door:
             return
         scope[SCOPE] = self.house.access
         try:
-            if engine and scope["type"] == "http" and scope["method"] == "POST":
-                settings = self.house.settings
-                receive = await whole_body(receive, settings.max_frame, settings.request_timeout)
-            elif scope["type"] == "http" and scope["method"] not in BODILESS:
+            if scope["type"] == "http" and scope["method"] not in BODILESS:
                 receive = in_time(receive, self.house.settings.request_timeout)
+                if engine and scope["method"] == "POST":
+                    receive = await whole_body(receive, self.house.settings.max_frame)
             await self.rooms(scope, receive, send)
         except (RequestTimeout, TooLarge) as error:
             await refuse(scope, send, error)

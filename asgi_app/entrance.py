@@ -76,24 +76,20 @@ def in_time(receive: Receive, seconds: float) -> Receive:
     return receive_in_time
 
 
-async def whole_body(receive: Receive, most: int, seconds: float) -> Receive:
+async def whole_body(receive: Receive, most: int) -> Receive:
     """The body of a request, read before its room sees it: python-engineio would read on without any bound.
 
-    Raises `TooLarge` past `most` bytes, `RequestTimeout` after so many seconds.
+    Raises `TooLarge` past `most` bytes.
     """
     body = bytearray()
     message: Any = {"more_body": True}
-    try:
-        async with asyncio.timeout(seconds):
-            while message.get("more_body"):
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    break
-                body += message.get("body", b"")
-                if len(body) > most:
-                    raise TooLarge(f"the body is over {most} bytes, the setting max_frame")
-    except TimeoutError:
-        raise RequestTimeout(f"the body did not come within {seconds:g} s") from None
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise TooLarge(f"the body is over {most} bytes, the setting max_frame")
     first: list[Any] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
     async def again() -> Any:

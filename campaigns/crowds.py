@@ -7,12 +7,10 @@ others.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import errno
 import itertools
 import json
-import os
 import resource
 import selectors
 import socket
@@ -23,6 +21,8 @@ from typing import Any
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
+
+from tests.raw import end_with_a_reset, masked, upgrade
 
 CONNECTIONS = 10_000
 CROWDS_ADDRESS = "127.0.0.2"  # on the same machine, but not that of everybody else
@@ -35,23 +35,6 @@ AHEAD = 64  # commands that are not answered yet
 FLOOD = 2.0  # seconds
 PAUSE = 0.03  # seconds between two looks of the probe
 PATIENCE = 30.0  # seconds for an answer
-RESET = b"\1\0\0\0\0\0\0\0"  # SO_LINGER, on, 0 s: no port is kept for a connection that has ended
-
-
-def upgrade(path: str) -> bytes:
-    """The request for a WebSocket."""
-    key = base64.b64encode(os.urandom(16)).decode()
-    return (
-        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    ).encode()
-
-
-def masked(text: str) -> bytes:
-    """A text as a client's frame (RFC 6455, 5.2), masked with zeros."""
-    data = text.encode()
-    size = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2)
-    return b"\x81" + size + bytes(4) + data
 
 
 def storm(host: str, port: int) -> dict[str, Any]:
@@ -94,7 +77,7 @@ def _begun(host: str, port: int) -> socket.socket:
     """A connection that is on its way."""
     plug = socket.socket()
     plug.setblocking(False)
-    plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    end_with_a_reset(plug)
     plug.bind((CROWDS_ADDRESS, 0))
     if (found := plug.connect_ex((host, port))) not in (0, errno.EINPROGRESS):
         raise OSError(found, "connect")

@@ -22,12 +22,14 @@ from typing import Any
 
 import psutil
 
-from campaigns.crowds import CONNECTIONS, masked, upgrade
+from campaigns.crowds import CONNECTIONS
 from campaigns.endings import END_WITHIN
 from campaigns.load import Live, PanelWords
 from campaigns.networks import Networks
 from campaigns.report import ROOT
 from campaigns.site import Round, Site
+from tests import raw
+from tests.raw import end_with_a_reset, masked, upgrade
 
 Inject = Callable[[Site, Round], Awaitable[float]]
 
@@ -174,7 +176,7 @@ async def pins_slow(site: Site, round: Round) -> float:
 async def never_reading(site: Site, round: Round) -> float:
     """Clients on every wire that never read, while 1 KB messages come as fast as a client may say them."""
     before = site.panel.process.memory_info().rss
-    idle = [plugged(site.panel.port, *wire) for wire in NEVER_READING * (READERS // len(NEVER_READING))]
+    idle = [raw.never_reading(site.panel.port, *wire) for wire in NEVER_READING * (READERS // len(NEVER_READING))]
     with contextlib.ExitStack() as ends:
         for connection in idle:
             ends.callback(connection.close)
@@ -197,20 +199,6 @@ NEVER_READING: list[tuple[str, list[str]]] = [
     ("/socket.io/?EIO=4&transport=websocket", ['40/panel,{"name":"deaf"}']),
     ("/deaf", []),
 ]
-
-
-def plugged(port: int, path: str, say: list[str]) -> socket.socket:
-    """A WebSocket with as little buffer as the kernel gives, that says something; reading is its owner's business."""
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.settimeout(10)
-    connection.connect(("127.0.0.1", port))
-    connection.sendall(upgrade(path))
-    if b" 101 " not in connection.recv(64):
-        raise RuntimeError(f"{path} was refused")
-    for text in say:
-        connection.sendall(masked(text))
-    return connection
 
 
 NETWORKS: list[Networks] = []  # those of the campaign, while a fault needs them
@@ -275,7 +263,7 @@ async def cut_frames(site: Site, round: Round) -> float:
                 await asyncio.to_thread(connection.recv, 4096)
             connection.sendall(piece)
             if number % 2:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # end with a reset
+                end_with_a_reset(connection)
         await asyncio.sleep(0.01)
     return time.monotonic()
 

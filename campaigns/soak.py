@@ -21,7 +21,7 @@ FIRST = 10
 MINUTES = 30.0
 STAY = 20.0  # seconds a client stays, on average, before another one of its kind comes
 WARM_UP = 0.4  # share of the time, at most `WARM_UP_MINUTES`
-WARM_UP_MINUTES = 12.0  # then every cache is full: SQLite's pages, the history that is kept at hand, malloc's arenas
+WARM_UP_MINUTES = 12.0  # in which it grew in the runs so far
 EVERY = 2.0  # seconds between two looks
 AT_MOST = 2.0  # MB an hour
 SPARE = 20  # files and tasks more in the second half than in the first, on average: as many as come and go in a second
@@ -58,7 +58,7 @@ async def run(minutes: float, seed: int) -> Found:
 
         async def look() -> Look:
             """The panel now."""
-            tasks = await asyncio.to_thread(_tasks, panel)
+            tasks = int((await asyncio.to_thread(panel.metrics))["pilotlight_tasks", ""])
             process, at = panel.process, time.monotonic() - began
             return Look(at, process.memory_info().rss / 2**20, process.num_fds(), process.num_threads(), tasks)
 
@@ -101,12 +101,6 @@ async def _first_visit(way: Way) -> None:
         while load.missing():
             await asyncio.sleep(0.05)
     await asyncio.sleep(2.0)
-
-
-def _tasks(panel: RunningPanel) -> int:
-    """How many tasks its loop has, by `/metrics`."""
-    [line] = [line for line in panel.get("/metrics").text.splitlines() if line.startswith("pilotlight_tasks ")]
-    return int(float(line.split()[1]))
 
 
 async def _watch(look: Callable[[], Awaitable[Look]], minutes: float) -> list[Look]:

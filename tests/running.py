@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).parent.parent
 PLAIN = "uvicorn without its fast path"
@@ -176,6 +177,14 @@ class RunningPanel:
 
     def patch(self, path: str, change: dict[str, Any]) -> httpx.Response:
         return self._http.patch(self.url + path, json=change)
+
+    def metrics(self) -> dict[tuple[str, str], float]:
+        """Every sample of `/metrics`, by its name and the value of its one label."""
+        return {
+            (sample.name, "/".join(sample.labels.values())): sample.value
+            for family in text_string_to_metric_families(self.get("/metrics").text)
+            for sample in family.samples
+        }
 
     def level(self) -> int:
         """What `GET /led` says."""

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
-import os
-import socket
 
 import pytest
 import socketio
 import websockets
 
+from tests.raw import never_reading
 from tests.running import RunningPanel, eventually
 
 DRAGGERS = 20
 DRAG_SECONDS = 10
 MIB = 1024 * 1024
-
-
-def never_reading(port: int, path: str, say: list[str]) -> socket.socket:
-    """A WebSocket client that says something and then reads nothing, with as little buffer as the kernel gives."""
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.settimeout(10)
-    connection.connect(("127.0.0.1", port))
-    key = base64.b64encode(os.urandom(16)).decode()
-    connection.sendall(
-        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
-    assert b" 101 " in connection.recv(64)
-    for text in say:
-        connection.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode())
-    return connection
 
 
 async def drag(panel: RunningPanel, number: int, until: float) -> list[str | bytes]:

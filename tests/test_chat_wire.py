@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import socket
-import struct
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.chat_client import OldClient, address, new, old
 from tests.client import TIMEOUT
 from tests.live_client import strict_json
+from tests.raw import end_with_a_reset
 from tests.running import RunningPanel, eventually
 from tests.test_backpressure import never_reading
 
@@ -37,8 +37,7 @@ def private(sender: OldClient, msg: Any) -> dict[str, Any]:
 
 def reset(socket_: ClientConnection) -> None:
     """Leave without a goodbye: the kernel says RST."""
-    raw = socket_.transport.get_extra_info("socket")
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end_with_a_reset(socket_.transport.get_extra_info("socket"))
     socket_.transport.abort()
 
 

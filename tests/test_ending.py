@@ -12,8 +12,8 @@ import uvicorn
 
 from asgi_app.serve import _Uvicorn
 from asgi_app.ws.on_uvicorn import UvicornWebSocket
-from campaigns.crowds import upgrade
 from campaigns.endings import END_WITHIN, EXIT_WITHIN, ending
+from tests.raw import upgrade
 
 ROUNDS = 3
 BUSY = 4  # times as long as `make chaos` allows: it has the machine to itself, and here other tests run beside

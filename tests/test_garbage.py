@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 import socketio
 
-from campaigns.crowds import RESET, upgrade
 from campaigns.load import Load, Way
 from tests.conftest import EVERY_WAY, each_of
-from tests.running import RunningPanel
+from tests.raw import end_with_a_reset, upgrade
+from tests.running import RunningPanel, eventually
 
 server = each_of(*EVERY_WAY)
 
@@ -44,19 +44,13 @@ class Uncollected(RunningPanel):
         """What only the collector would free, by class."""
         self._told.unlink(missing_ok=True)
         self.process.send_signal(signal.SIGUSR1)
-        end = time.monotonic() + 10
-        while not self._told.exists():
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        eventually(self._told.exists, timeout=10)
         told: dict[str, int] = json.loads(self._told.read_text())
         return told
 
     def nobody_left(self) -> None:
         """Wait until the last connection is closed."""
-        end = time.monotonic() + 10
-        while "pilotlight_connections 1.0" not in self.get("/metrics").text:  # the one that asks
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        eventually(lambda: self.metrics()["pilotlight_connections", ""] == 1, timeout=10)  # the one that asks
         time.sleep(0.3)  # that one's end
 
 
@@ -116,7 +110,7 @@ def clients_that_are_cut(panel: RunningPanel) -> None:
                 plug.sendall(said)
                 if read and said.endswith(b"\n"):
                     plug.recv(64)
-                plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                end_with_a_reset(plug)
 
 
 @pytest.mark.parametrize("doing", [clients_of_all_kinds, stock_clients, clients_that_are_cut])

@@ -275,7 +275,7 @@ def test_a_fade_is_shown_on_every_screen_and_on_the_pin(start: Start, pigpiod: S
     assert {event["event"] for event in moves} == {"light_actual"}
     actual = [event["actual"] for event in moves]
     assert actual == sorted(actual)
-    assert 2 < len(moves) <= 0.5 / PUSH + 2  # as many on an idle machine
+    assert 8 < len(moves) <= 0.5 / PUSH + 2
     revs = [event["rev"] for event in page.events]
     assert revs == list(range(revs[0], revs[0] + len(revs)))
     assert panel.light()["actual"] == 90

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 
 from asgi_app.hw.throttling import throttling
@@ -16,15 +15,6 @@ from tests.live_client import live
 from tests.python_client import PythonClient
 from tests.running import ROOT, RunningPanel, eventually
 from tests.standins.pigpiod import StandIn
-
-
-def metrics(panel: RunningPanel) -> dict[tuple[str, str], float]:
-    """Every sample, by its name and the value of its one label."""
-    return {
-        (sample.name, "/".join(sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(panel.get("/metrics").text)
-        for sample in family.samples
-    }
 
 
 def test_a_panel_that_is_well_is_live_and_ready(panel: RunningPanel) -> None:
@@ -43,8 +33,8 @@ def test_a_light_that_is_offline_is_not_ready_and_counted(
     refused = eventually(lambda: panel.get("/health/ready").status_code == 503 and panel.get("/health/ready"))
     assert "led is offline" in refused.json()["not_ready"]["lights"]
     assert panel.get("/health/live").status_code == 200
-    assert metrics(panel)["pilotlight_hardware_faults_total", ""] == 1
-    assert metrics(panel)["pilotlight_light_online", "led"] == 0
+    assert panel.metrics()["pilotlight_hardware_faults_total", ""] == 1
+    assert panel.metrics()["pilotlight_light_online", "led"] == 0
 
 
 def test_a_panel_that_cannot_keep_anything_is_not_ready(
@@ -58,7 +48,7 @@ def test_a_panel_that_cannot_keep_anything_is_not_ready(
 
 
 async def test_clients_and_messages_are_counted_by_wire(panel: RunningPanel) -> None:
-    before = metrics(panel)
+    before = panel.metrics()
     polling = await PythonClient.connect(panel.url, transports=["polling"])
     page = await PythonClient.connect(panel.url, namespace="/panel", transports=["websocket"])
     async with live(panel) as client:
@@ -66,7 +56,7 @@ async def test_clients_and_messages_are_counted_by_wire(panel: RunningPanel) -> 
             await client.ask("set_light", light="led", level=level)
         await page.next("events", lambda args: args[0].get("events", [{}])[0].get("state", {}).get("level") == 13)
         await polling.ask("my_ping")
-        during = metrics(panel)
+        during = panel.metrics()
         for transport in ("live", "panel", "socketio_polling", "socketio_websocket"):
             assert during["pilotlight_clients", transport] == before["pilotlight_clients", transport] + 1
         assert during["pilotlight_messages_received_total", "live"] >= 3
@@ -79,13 +69,13 @@ async def test_clients_and_messages_are_counted_by_wire(panel: RunningPanel) -> 
         assert during["pilotlight_fanout_seconds_count", ""] > before["pilotlight_fanout_seconds_count", ""]
     await polling.disconnect()
     await page.disconnect()
-    eventually(lambda: metrics(panel)["pilotlight_clients", "live"] == before["pilotlight_clients", "live"])
+    eventually(lambda: panel.metrics()["pilotlight_clients", "live"] == before["pilotlight_clients", "live"])
 
 
 def test_the_loop_and_the_process_are_measured(panel: RunningPanel) -> None:
-    eventually(lambda: metrics(panel)["pilotlight_loop_lag_seconds_count", ""] >= 1)
-    assert metrics(panel)["process_resident_memory_bytes", ""] > 1e6
-    assert metrics(panel)["pilotlight_loop_lag_seconds_bucket", "+Inf"] >= 1
+    eventually(lambda: panel.metrics()["pilotlight_loop_lag_seconds_count", ""] >= 1)
+    assert panel.metrics()["process_resident_memory_bytes", ""] > 1e6
+    assert panel.metrics()["pilotlight_loop_lag_seconds_bucket", "+Inf"] >= 1
 
 
 def test_every_metric_is_documented(panel: RunningPanel) -> None:
@@ -123,10 +113,10 @@ def test_another_board_says_nothing_of_its_power(tmp_path: Path) -> None:
 
 
 async def test_a_connection_is_counted_until_it_is_closed(panel: RunningPanel) -> None:
-    eventually(lambda: metrics(panel)["pilotlight_connections", ""] == 1)  # the one that asks: others before are gone
+    eventually(lambda: panel.metrics()["pilotlight_connections", ""] == 1)  # the one that asks: others before are gone
     before = 1
     async with live(panel), live(panel), connect(panel.socket_url("/echo")):
-        assert metrics(panel)["pilotlight_connections", ""] == before + 3
+        assert panel.metrics()["pilotlight_connections", ""] == before + 3
     began = time.monotonic()
-    eventually(lambda: metrics(panel)["pilotlight_connections", ""] == before)
+    eventually(lambda: panel.metrics()["pilotlight_connections", ""] == before)
     assert time.monotonic() - began < 2

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import socket
-import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.live_client import LiveClient, live, strict_json
 from tests.native_words import BEFORE, COMMANDS, LOST, REFUSED, assert_refused, lost
+from tests.raw import end_with_a_reset
 from tests.running import RunningPanel
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -413,8 +413,7 @@ async def test_a_client_that_vanishes_disturbs_nobody(
     panel: RunningPanel, client: LiveClient, bystander: LiveClient
 ) -> None:
     async with connect(panel.socket_url("/live")) as vanishing:
-        raw = vanishing.transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not a goodbye
+        end_with_a_reset(vanishing.transport.get_extra_info("socket"))
         vanishing.transport.abort()
 
     await client.ask("set_light", light="led", level=3)

@@ -20,6 +20,7 @@ import pytest
 from gpiozero import PWMLED
 from gpiozero.pins.pigpio import PiGPIOFactory
 
+from tests.raw import end_with_a_reset
 from tests.standins.pigpiod import (
     FREQUENCIES,
     HOST,
@@ -287,7 +288,7 @@ def test_bad_clients_leave_the_others_undisturbed(daemon: StandIn) -> None:
             with connect(daemon) as quitter:
                 quitter.sendall(fragment)
         with connect(daemon) as resetter:
-            resetter.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end_with_a_reset(resetter)
             resetter.sendall(REQUEST.pack(Cmd.TICK, 0, 0, 0) * 100 + b"\x05")
         good.sendall(REQUEST.pack(Cmd.PWM, LED, 51, 0) + REQUEST.pack(Cmd.GDC, LED, 0, 0))
         assert results(good, 2) == [0, 51]

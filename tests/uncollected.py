@@ -1,7 +1,8 @@
 """`python -m tests.uncollected FILE serve …`: the panel without its garbage collector.
 
 At SIGUSR1 it writes to FILE, as JSON, what the collector would have had to find since the last time: how many objects
-of each class of the panel's, its servers' and its libraries' that hold connections.
+of each class of the panel's, its servers' and its libraries' that hold connections. wsproto's are left out: its parser
+holds itself, and of a WebSocket that is reset on hypercorn it waits for the collector.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import time
 import types
 import urllib.parse
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,7 @@ from asgi_app.limits import Allowance, Complaints, Places
 from asgi_app.proxies import address_of
 from asgi_app.tally import Tally
 from asgi_app.ws.frames import frame
-from asgi_app.ws.wire import APART, Wire, live_on, wire_of
+from asgi_app.ws.wire import Apart, Wire, live_on, wire_of
 
 log = logging.getLogger("pilotlight.engineio")
 
@@ -41,6 +41,7 @@ MESSAGE_TYPE = str(MESSAGE)
 PING_PACKET = Packet(PING)
 BEAT_SECONDS = 0.5  # how exactly pings keep their time
 PACKET_TYPES = tuple("0123456b")  # https://github.com/socketio/engine.io-protocol
+BODY = "pilotlight.body"  # of a request, in its environ
 CONTENT = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}  # CGI has these two without HTTP_
 SEPARATOR = "\x1e"  # between the packets of a body
 TELL_FACTOR = 8  # times the limit, of events that cannot be conflated, before a connection is given up
@@ -429,19 +430,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     client: str  # its address
     allowance: Allowance  # of commands
     lines: Allowance  # of what producers of runs publish
-    _apart: set[asyncio.Task[None]] | None = None  # what is answered apart from the rest
-
-    def has_room(self) -> bool:
-        """Whether one more may be answered apart."""
-        return len(self._apart or ()) < APART
-
-    def answer_apart(self, answering: Coroutine[Any, Any, None]) -> None:
-        """Answer it without holding up what comes next."""
-        if self._apart is None:
-            self._apart = set()
-        task = asyncio.create_task(answering)
-        self._apart.add(task)
-        task.add_done_callback(self._apart.discard)
+    apart: Apart
 
     def cut_off(self) -> None:
         """End it: it asked far too much. What waits is still sent."""
@@ -470,8 +459,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         try:
             await self._read(ws)
         finally:
-            for task in self._apart or ():
-                task.cancel()
+            self.apart.cancel()
             await self.queue.detach()
             await ws.close()
             await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
@@ -512,7 +500,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         length = int(environ.get("CONTENT_LENGTH", "0"))
         if length > self.server.max_http_buffer_size:
             raise ContentTooLongError
-        body = (await environ["wsgi.input"].read(length)).decode(errors="replace")
+        body = environ[BODY][:length].decode(errors="replace")
         if body.startswith("d="):  # JSONP
             body = urllib.parse.parse_qs(body).get("d", [""])[0]
         packets = body.split(SEPARATOR)
@@ -569,22 +557,6 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         await ws.close()
 
 
-class _Body:
-    """What a request says, for python-engineio."""
-
-    def __init__(self, first: Any, receive: Callable[[], Awaitable[Any]]) -> None:
-        self._event = first
-        self._receive = receive
-
-    async def read(self, length: int) -> bytes:
-        """That many bytes of it, or as many as there are."""
-        body: bytes = self._event.get("body", b"")
-        while self._event.get("more_body") and len(body) < length:
-            self._event = await self._receive()
-            body += self._event.get("body", b"")
-        return body[:length]
-
-
 async def translate_request(scope: Any, receive: Any, send: Any) -> dict[str, Any]:
     """The request as far as python-engineio and we look at it. Its own makes a class for each, which only the collector
     frees."""
@@ -592,7 +564,7 @@ async def translate_request(scope: Any, receive: Any, send: Any) -> dict[str, An
     if first["type"] not in ("http.request", "websocket.connect"):
         return {}
     environ = {
-        "wsgi.input": _Body(first, receive),
+        BODY: first.get("body", b""),  # all of it: the entrance has read it
         "wsgi.url_scheme": scope.get("scheme", "http"),
         "REQUEST_METHOD": scope.get("method", "GET"),
         "PATH_INFO": scope["path"],
@@ -702,6 +674,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             come.client = address_of(args[1]["asgi.scope"])
             come.allowance = Allowance(self._command_rate)
             come.lines = Allowance(self._line_rate)
+            come.apart = Apart()
             self._sessions.enter(come.client)
         if event == "disconnect" and (gone := self.sockets.get(args[0])) is not None:
             self._sessions.leave(gone.client)

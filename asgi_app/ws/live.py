@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import Any
 
@@ -17,7 +16,7 @@ from asgi_app.service import Panel, Session
 from asgi_app.ws.frames import frame
 from asgi_app.ws.native import answer, asks_somebody, latest, resume_from
 from asgi_app.ws.quartsocket import Socket, SocketRules
-from asgi_app.ws.wire import APART
+from asgi_app.ws.wire import Apart
 
 FRAME = 256 * 1024  # characters of events that stand in one frame; many clients take no more than 1 MiB
 
@@ -68,7 +67,7 @@ class _Connection:
         self._socket = socket
         self._framing = framing
         self._opening: Message | None = None
-        self._apart: set[asyncio.Task[None]] | None = None  # what is answered apart from the rest
+        self._apart = Apart()
 
     async def live(self) -> None:
         """Answer what comes, in order, to a client that keeps its measure; what happens is written meanwhile."""
@@ -86,8 +85,7 @@ class _Connection:
                 while True:  # until that is written
                     await self._socket.receive()
             finally:
-                for task in self._apart or ():
-                    task.cancel()
+                self._apart.cancel()
                 await self._outbox.detach()
 
     async def _take(self, session: Session, data: str | bytes) -> None:
@@ -99,15 +97,8 @@ class _Connection:
                 self._socket.spend()
             await self._outbox.answer(Message(self._panel.refused(error).on_wire(None)))
             return
-        if asks_somebody(asked):
-            if self._apart is None:
-                self._apart = set()
-            if len(self._apart) < APART:
-                task = asyncio.create_task(self._answer(session, asked))
-                self._apart.add(task)
-                task.add_done_callback(self._apart.discard)
-                return
-        await self._answer(session, asked)
+        answering = self._answer(session, asked)
+        await (self._apart.answer(answering) if asks_somebody(asked) else answering)
 
     async def _answer(self, session: Session, asked: Any) -> None:
         reply = await answer(self._panel, session, asked, spend=self._socket.spend)

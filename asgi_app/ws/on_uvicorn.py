@@ -61,9 +61,8 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         else:
             super().data_received(data)
             if not self.handshake_initiated and not self.transport.is_closing():
-                self.transport.write(
-                    NO_HANDSHAKE
-                )  # uvicorn says nothing to one that cannot be read, and waits for ever
+                # It cannot be read: uvicorn says nothing to such a one, and waits for ever.
+                self.transport.write(NO_HANDSHAKE)
                 self.transport.close()
 
     def start_keepalive(self) -> None:

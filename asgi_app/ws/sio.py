@@ -373,8 +373,8 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
                 await connection.queue.answer(ack_packets(namespace, id, error.problem()))
             return
         answering = self._answer(connection, room, sid, id, data)
-        if room.asks_somebody is not None and len(data) > 1 and room.asks_somebody(data[1]) and connection.has_room():
-            connection.answer_apart(answering)
+        if room.asks_somebody is not None and len(data) > 1 and room.asks_somebody(data[1]):
+            await connection.apart.answer(answering)
         else:
             await answering
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 OFFER = "pilotlight.wire"  # the ASGI scope extension
-APART = 16  # what one connection has asked that waits for somebody else; with more it waits itself
 NO_CONTEXT = contextvars.Context()  # for timers: the one they are started in has the whole request in it
 
 Life = Callable[[], Awaitable[None]]
@@ -76,6 +75,33 @@ class Arrivals:
             self._held = False
             self._free()
         return message
+
+
+class Apart:
+    """What one connection has asked that waits for somebody else: answered in tasks of their own, `AT_MOST` at once."""
+
+    __slots__ = ("_tasks",)
+
+    AT_MOST = 16
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] | None = None  # most connections never need any
+
+    async def answer(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Begin it, and do not wait for it, but where too many wait already."""
+        if self._tasks is None:
+            self._tasks = set()
+        if len(self._tasks) >= self.AT_MOST:
+            await answering
+            return
+        task = asyncio.create_task(answering)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def cancel(self) -> None:
+        """The connection has ended."""
+        for task in self._tasks or ():
+            task.cancel()
 
 
 class Wire:

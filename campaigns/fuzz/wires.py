@@ -11,6 +11,7 @@ from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.frames import stream
 from campaigns.fuzz.packets import packet
 from campaigns.fuzz.words import command
+from tests.raw import upgrade
 from tests.running import RunningPanel
 
 SECONDS = 10.0  # for any answer, and for the end of a connection that the client has left
@@ -83,10 +84,7 @@ class Wires:
         """Frames on a WebSocket, or texts of the wire's own words in good frames."""
         path = choices.pick(SOCKETS)
         with self._connect() as connection:
-            connection.sendall(
-                f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-            )
+            connection.sendall(upgrade(path))
             answer = connection.recv(12)
             assert answer[9:12] != b"500", answer
             if answer[9:12] != b"101":
