@@ -200,6 +200,18 @@ class RunEnded(PanelError):
     slug, title, status = "run-ended", "The run has ended", 409
 
 
+class RunOfShow(PanelError):
+    """The run is one of the panel's own shows: it takes signals, and nobody else is its producer."""
+
+    slug, title, status = "run-of-show", "The panel plays this run", 409
+
+
+class LinesMissing(PanelError):
+    """The log does not reach to the offset of these lines; `detail` says where it goes on."""
+
+    slug, title, status = "lines-missing", "Lines before these are missing", 409
+
+
 class NoProducer(PanelError, LookupError):
     """Nobody who could take a signal is connected for this run."""
 

@@ -455,9 +455,8 @@ def test_the_document_lists_the_routes_and_no_page(document: dict[str, Any]) -> 
 
 
 def test_the_document_is_whole(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
     for reference in references(document):
-        assert reference.removeprefix("#/components/schemas/") in schemas
+        assert resolved(document, {"$ref": reference})
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             where = f"{method} {path}"
@@ -466,10 +465,13 @@ def test_the_document_is_whole(document: dict[str, Any]) -> None:
             assert set(re.findall(r"{(\w+)}", path)) <= {
                 parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"
             }, where
-            for status, response in operation["responses"].items():
+            assert {"401", "403", "421", "429", "503"} <= operation["responses"].keys(), where
+            for status, referred in operation["responses"].items():
+                response = resolved(document, referred)
                 kind = "application/json" if status < "400" else "application/problem+json"
                 assert kind in response["content"], f"{where} {status}"
-                assert response["content"][kind]["schema"]["type"] == "object", f"{where} {status}"
+                schema = resolved(document, response["content"][kind]["schema"])
+                assert schema["type"] == "object", f"{where} {status}"
 
 
 def test_the_document_tells_the_truth(document: dict[str, Any], lights: Lights) -> None:
@@ -507,6 +509,17 @@ def test_the_files_of_the_old_pages_are_served_as_javascript(lights: Lights, pat
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].split(";")[0] in ("text/javascript", "application/javascript")
     assert holds in answer.content[:1000]
+
+
+def resolved(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """What a value is, or what it refers to."""
+    if "$ref" not in value:
+        return value
+    found: Any = document
+    for key in value["$ref"].removeprefix("#/").split("/"):
+        found = found[key]
+    assert isinstance(found, dict)
+    return found
 
 
 def references(value: Any) -> Iterator[str]:

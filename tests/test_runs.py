@@ -256,7 +256,7 @@ async def test_lines_that_are_there_already_are_not_taken_twice(
         answer = await http.post(f"/runs/{run}/log", json={"from": since, "lines": lines})
         assert answer.json() == {"next": then}
     refused = await producer.ask("log_run", run=run, **{"from": 7}, lines=["7"])
-    assert_refused(refused, "bad-command")
+    assert_refused(refused, "lines-missing")
     assert "6" in refused["problem"]["detail"]
     await seen.until(viewer, lambda seen: seen.next == 6)
     assert seen.lines == await log_of(http, run) == ["0", "1", "2", "3", "4", "5"]
@@ -324,6 +324,7 @@ async def test_the_last_line_comes_before_the_end(producer: LiveClient, viewer: 
         ({"from": 500}, 500),
         ({"from": 0}, 500),  # longer ago than it gets at once: the first offset tells
         ({"from": 2000}, 1500),
+        ({"from": 10**30}, 1500),
     ],
 )
 async def test_where_a_viewer_begins(
@@ -349,8 +350,11 @@ async def test_pages_of_a_log(http: httpx.AsyncClient, producer: LiveClient, run
         page = (await http.get(f"/runs/{run}/log", params={"from": since, "limit": limit})).json()
         assert (page["run"], page["from"], page["next"]) == (run, since, upto)
         assert [line["msg"] for line in page["lines"]] == expected
-    past = (await producer.ask("get_log", run=run, **{"from": 10**12}))["log"]
-    assert past == {"from": 1300, "next": 1300, "lines": []}
+    for far in (10**12, 2**63, 10**30):
+        past = (await producer.ask("get_log", run=run, **{"from": far}))["log"]
+        assert past == {"from": 1300, "next": 1300, "lines": []}
+        page = (await http.get(f"/runs/{run}/log", params={"from": far})).json()
+        assert (page["from"], page["next"], page["lines"]) == (1300, 1300, [])
 
 
 async def test_a_log_as_text(http: httpx.AsyncClient, run: str) -> None:
@@ -619,7 +623,7 @@ COMMANDS: list[tuple[dict[str, Any], str]] = [
     ({"do": "log_run", "run": "{run}", "lines": ["x"] * 1001}, "bad-command"),
     ({"do": "log_run", "run": "{run}", "lines": ["x"], "from": -1}, "bad-command"),
     ({"do": "log_run", "run": "{run}", "lines": ["x"], "from": "0"}, "bad-command"),
-    ({"do": "log_run", "run": "{run}", "lines": ["x"], "from": 1}, "bad-command"),
+    ({"do": "log_run", "run": "{run}", "lines": ["x"], "from": 1}, "lines-missing"),
     ({"do": "log_run", "run": "nobody", "lines": ["x"]}, "unknown-run"),
     ({"do": "log_run", "run": "ended", "lines": ["x"]}, "run-ended"),
     ({"do": "end_run", "run": "nobody"}, "unknown-run"),

@@ -412,14 +412,14 @@ async def test_nobody_else_is_the_producer_of_a_show(
         {"do": "log_run", "run": run, "lines": ["forged"]},
         {"do": "end_run", "run": run},
     ):
-        assert_refused(await viewer.ask(**command), "bad-command")
-    assert (await http.post("/runs", json={"id": run, "name": "mine"})).status_code == 400
+        assert_refused(await viewer.ask(**command), "run-of-show")
+    assert (await http.post("/runs", json={"id": run, "name": "mine"})).status_code == 409
     page = await node.connect(str(http.base_url).rstrip("/"), namespace="/running_logger")
     for id in (run, "walk"):
         message = {"msg": "forged", "level": "info", "time": "now", "sign": "finished"}
         forged = {"topic": "debug_message", "process_instance_id": id, "message": message}
         [problem] = await page.ask("running_logger", forged)
-        assert problem["type"] == PROBLEM + "bad-command"
+        assert problem["type"] == PROBLEM + "run-of-show"
     assert (await http.get(f"/runs/{run}")).json() == before
     await page.disconnect()
     await http.post(f"/runs/{run}/signal", json={"signal": "stop"})

@@ -142,9 +142,7 @@ def access_routes(access: Access) -> Blueprint:
     @document_request(SignIn)
     @document_response(Me)
     @document_response(Problem, 400)
-    @document_response(Problem, 401)
     @document_response(Problem, 415)
-    @document_response(Problem, 429)
     @tag(ACCESS)
     async def post_sign_in() -> Response:
         """Sign in; the cookie that is set says so from now on."""
@@ -179,7 +177,6 @@ def access_routes(access: Access) -> Blueprint:
 
     @routes.post("/access/ticket")
     @document_response(Ticket)
-    @document_response(Problem, 401)
     @tag(ACCESS)
     async def post_ticket() -> Response:
         """A ticket for one connection of a socket, as who asks for it."""
@@ -187,8 +184,6 @@ def access_routes(access: Access) -> Blueprint:
 
     @routes.get("/access/tokens")
     @document_response(Tokens)
-    @document_response(Problem, 401)
-    @document_response(Problem, 403)
     @tag(ACCESS)
     async def get_tokens() -> Response:
         """Every token, without itself."""
@@ -200,8 +195,6 @@ def access_routes(access: Access) -> Blueprint:
     @document_response(TokenMade, 201)
     @document_response(Problem, 400)
     @document_response(Problem, 415)
-    @document_response(Problem, 401)
-    @document_response(Problem, 403)
     @tag(ACCESS)
     async def post_token() -> Response:
         """Make a token. It is shown this once."""
@@ -211,8 +204,6 @@ def access_routes(access: Access) -> Blueprint:
 
     @routes.delete("/access/tokens/<id>")
     @document_response(Tokens)
-    @document_response(Problem, 401)
-    @document_response(Problem, 403)
     @document_response(Problem, 404)
     @tag(ACCESS)
     async def delete_token(id: str) -> Response:
@@ -222,8 +213,6 @@ def access_routes(access: Access) -> Blueprint:
 
     @routes.get("/access/names")
     @document_response(Names)
-    @document_response(Problem, 401)
-    @document_response(Problem, 403)
     @tag(ACCESS)
     async def get_names() -> Response:
         """Every name that belongs to somebody."""
@@ -232,8 +221,6 @@ def access_routes(access: Access) -> Blueprint:
 
     @routes.post("/access/names/<name>/release")
     @document_response(Me)
-    @document_response(Problem, 401)
-    @document_response(Problem, 403)
     @document_response(Problem, 404)
     @tag(ACCESS)
     async def post_release(name: str) -> Response:
@@ -246,8 +233,6 @@ def access_routes(access: Access) -> Blueprint:
     @document_querystring(TrailQuery)
     @document_response(Trail)
     @document_response(Problem, 400)
-    @document_response(Problem, 401)
-    @document_response(Problem, 403)
     @tag(ACCESS)
     async def get_audit() -> Response:
         """Who did what, from where, and who was refused what; the newest first."""

@@ -12,6 +12,8 @@ from asgi_app.models import parse_body, parse_json
 
 M = TypeVar("M", bound=BaseModel)
 
+DIGITS = 20  # of a number in a query that are read: what is longer is over every number there is
+
 
 def json_answer(model: BaseModel, status: int = 200) -> Response:
     """The model as the response."""
@@ -34,7 +36,7 @@ async def json_body(request: Request, *, empty: Any = None) -> Any:
 def query(kind: type[M], **said: object) -> M:
     """The command of this kind in the query string, with what the path says. Raises `BadCommand`."""
     numbers = {
-        name: int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else value
+        name: int(value.lstrip("0")[:DIGITS] or 0) if value.isascii() and value.isdecimal() else value
         for name, value in request.args.items()
         if any(name in (field, info.alias) for field, info in kind.model_fields.items())
     }

@@ -31,7 +31,6 @@ def api() -> Blueprint:
     @document_request(AnyJSON)
     @document_response(Received)
     @document_response(Problem, 400)
-    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(["Plain JSON"])
     async def post_api() -> Response:

@@ -60,11 +60,8 @@ def chat_routes(panel: Panel, chat: Chat) -> Blueprint:
     @document_request(Saying)
     @document_response(ChatMessage)
     @document_response(Problem, 400)
-    @document_response(Problem, 403)
     @document_response(Problem, 404)
-    @document_response(Problem, 413)
     @document_response(Problem, 415)
-    @document_response(Problem, 429)
     @document_response(Problem, 507)
     @tag(CHAT)
     async def post_message(room: str) -> Response:

@@ -9,8 +9,25 @@ from quart import Quart
 from quart_schema import Info, OpenAPIProvider, QuartSchema
 
 from asgi_app import __version__
+from asgi_app.routes.cors import SAFE
 
 BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # a query will do, or nothing need be said
+
+# What the panel may answer before an operation sees the request.
+ANYWHERE = {
+    401: "Sign in first, or the token that was shown is none (any more).",
+    403: "Your role is too small, the name you gave belongs to somebody else, or a page of another origin asked.",
+    421: "This is not a name of the panel (setting `hosts`).",
+    429: "Too much was asked, or too many wrong tokens were shown, in too short a time.",
+    503: "The panel is ending, or has as many connections as it may.",
+}
+CHANGING = {408: "The body did not come in time (setting `request_timeout`).", 413: "The body is too large."}
+
+TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Made by `pilotlight token add`, or at /access. What needs none is open to whoever asks from here.",
+}
 
 
 class FieldFault(BaseModel):
@@ -32,12 +49,25 @@ class Problem(BaseModel):
 
 
 class Documents(OpenAPIProvider):
-    """quart-schema's document, with what that cannot say: refusals' content type, and which bodies must be there."""
+    """quart-schema's document, with what that cannot say: refusals' content type, those that any operation may answer,
+    tokens, and which bodies must be there."""
 
     def schema(self) -> dict[str, Any]:
         document: dict[str, Any] = super().schema()
+        problem = {"$ref": "#/components/schemas/Problem"}
+        schemas = document["components"]["schemas"]
+        schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schemas["Problem"].pop("$defs")
+        document["components"]["responses"] = {
+            f"Refused{status}": {"description": why, "content": {"application/problem+json": {"schema": problem}}}
+            for status, why in (ANYWHERE | CHANGING).items()
+        }
+        document["components"]["securitySchemes"] = {"token": TOKEN}
+        document["security"] = [{}, {"token": []}]
         for path, operations in document["paths"].items():
-            for operation in operations.values():
+            for method, operation in operations.items():
+                for status in ANYWHERE if method.upper() in SAFE else ANYWHERE | CHANGING:
+                    operation["responses"].setdefault(status, {"$ref": f"#/components/responses/Refused{status}"})
                 for status, response in operation["responses"].items():
                     if int(status) >= 400 and "application/json" in response.get("content", {}):
                         response["content"]["application/problem+json"] = response["content"].pop("application/json")

@@ -47,7 +47,6 @@ def led(panel: Panel, light: str) -> Blueprint:
     @document_request(LedLevel)
     @document_response(LedLevel)
     @document_response(Problem, 400)
-    @document_response(Problem, 413)
     @document_response(Problem, 503)
     @tag(["The light, as old clients know it"])
     async def post_led() -> Response:

@@ -48,7 +48,6 @@ def lights(panel: Panel) -> Blueprint:
     @document_response(Light)
     @document_response(Problem, 400)
     @document_response(Problem, 404)
-    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @document_response(Problem, 503)
     @tag(["Lights"])

@@ -95,7 +95,6 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Run, 201)
     @document_response(Problem, 400)
     @document_response(Problem, 409)
-    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(RUNS)
     async def post_run() -> Response:
@@ -121,7 +120,6 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
-    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(RUNS)
     async def patch_run(run: str) -> Response:
@@ -137,7 +135,6 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
-    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @document_response(Problem, 507)
     @tag(RUNS)
@@ -175,7 +172,6 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
-    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(RUNS)
     async def post_end(run: str) -> Response:
@@ -191,7 +187,6 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
-    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @document_response(Problem, 504)
     @tag(RUNS)

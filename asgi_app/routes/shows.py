@@ -60,7 +60,6 @@ def show_routes(panel: Panel, shows: Shows) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 409)
-    @document_response(Problem, 413)
     @document_response(Problem, 415)
     @tag(SHOWS)
     async def post_start(show: str) -> Response:

@@ -23,11 +23,13 @@ from urllib.parse import quote
 from asgi_app.core import runs as rules
 from asgi_app.errors import (
     BadCommand,
+    LinesMissing,
     NoAnswer,
     NoProducer,
     NotStored,
     PanelError,
     RunEnded,
+    RunOfShow,
     TooFast,
     TooMany,
     UnknownRun,
@@ -218,7 +220,7 @@ class Runs(Part):
         return self._live[run]
 
     async def _produced(self, run: str) -> LiveRun:
-        """The run, for what its producer says. Raises as `_going`, and `BadCommand` for one of the panel's own."""
+        """The run, for what its producer says. Raises as `_going`, and `RunOfShow`."""
         live = await self._going(run)
         _not_a_show(live)
         return live
@@ -239,7 +241,7 @@ class Runs(Part):
         """Begin a run, or go on with the one of this id; answers once it is stored.
 
         One that has ended goes on where its log ended, with `reopen`; else that raises `RunEnded`. Raises `TooMany`,
-        `TooLarge`, `BadCommand`.
+        `TooLarge`, `BadCommand`, `RunOfShow`.
         """
         self._panel.still_open()
         graph = new.graph if new.graph is None or kind == "show" else rules.graph_of(new.graph)
@@ -321,7 +323,7 @@ class Runs(Part):
     def take_lines(self, live: LiveRun, lines: Iterable[str | LineSent], since: int | None = None) -> int:
         """Add lines to its log, from this offset where one is given; the offset of the next line.
 
-        Raises `BadCommand` for an offset past the end, `RunEnded`, `TooFast` for a producer that does not wait.
+        Raises `LinesMissing` for an offset past the end, `RunEnded`, `TooFast` for a producer that does not wait.
         """
         rules.going(live.run)
         if live.pace.wait() > MOST_OWED:
@@ -330,7 +332,7 @@ class Runs(Part):
         added = [self.line(line) for line in lines]
         if since is not None:
             if since > live.run.lines:
-                raise BadCommand(f"the log goes on at {live.run.lines}, not at {since}", field="from")
+                raise LinesMissing(f"the log goes on at {live.run.lines}, not at {since}", field="from")
             added = added[live.run.lines - since :]
         live.pace.owe(len(added))
         live.pending.extend(added)
@@ -618,9 +620,9 @@ def _gap(run: str, since: int, upto: int) -> Message:
 
 
 def _not_a_show(live: LiveRun, kind: Kind | None = None) -> None:
-    """Raises `BadCommand` where somebody else wants to be the producer of one of the panel's own shows."""
+    """Raises `RunOfShow` where somebody else wants to be the producer of one of the panel's own shows."""
     if live.run.kind == "show" and kind != "show":
-        raise BadCommand(f"{live.run.id} is a show of the panel's own: it takes signals", field="run")
+        raise RunOfShow(f"{live.run.id} is a show of the panel's own: it takes signals", field="run")
 
 
 def _chunks(lines: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:

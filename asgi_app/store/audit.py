@@ -6,6 +6,8 @@ import json
 import sqlite3
 from typing import Any, NamedTuple
 
+from asgi_app.store.schema import FAR
+
 COLUMNS = "at, who, via, role, how, address, what, subject, outcome, times, detail"
 
 
@@ -36,7 +38,7 @@ def add(database: sqlite3.Connection, deeds: list[Deed]) -> None:
 def page(database: sqlite3.Connection, before: int | None, limit: int) -> list[dict[str, Any]]:
     """The newest rows, or those before an id, the newest first."""
     found = database.execute(
-        f"SELECT id, {COLUMNS} FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?", (before or 2**62, limit)
+        f"SELECT id, {COLUMNS} FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?", (min(before or FAR, FAR), limit)
     )
     names = ["id", *COLUMNS.split(", ")]
     rows = [dict(zip(names, row, strict=True)) for row in found]

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pydantic_core
 
 from asgi_app.models import ChatMessage, Marks, Room, Thread, ThreadState
+from asgi_app.store.schema import FAR
 
 COLUMNS = "id, thread, n, sender, recipient, msg, at, client_id"
-FAR = 2**62  # over every number, and still an integer of SQLite's
 MARKS_SHOWN = 100  # people whose marks are told of one room
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from asgi_app.models import LogPage, Run
+from asgi_app.store.schema import FAR
 
 log = logging.getLogger("pilotlight.store")
 
-FAR = 2**62  # over every offset, and still an integer of SQLite's
 # Two seeks a run: what reads every row of the longest log would keep everybody else waiting.
 ENDS_OF_LOGS = """
     SELECT id, (SELECT first FROM log WHERE run = id ORDER BY first LIMIT 1),
@@ -75,7 +75,7 @@ def unended(database: sqlite3.Connection) -> list[Run]:
 def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> LogPage:
     """Lines of a log from this offset on; the page's `since` is later where older ones are not kept."""
     found: list[dict[str, Any]] = []
-    start = since
+    start = since = min(since, FAR)
     rows = database.execute(
         "SELECT first, lines FROM log WHERE run = ? AND first + count > ? ORDER BY first", (run, since)
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+FAR = 2**62  # over every id, number and offset, and still an integer of SQLite's
+
 # One script a version; never changed once released, only followed by another.
 MIGRATIONS = (
     """

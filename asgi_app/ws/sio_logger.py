@@ -14,7 +14,7 @@ from typing import Any
 from engineio.packet import Packet
 
 from asgi_app.core.runs import graph_of
-from asgi_app.errors import BadCommand, PanelError
+from asgi_app.errors import BadCommand, PanelError, RunOfShow
 from asgi_app.hub import Burst, Follower, Message
 from asgi_app.models import LineSent, RunChange, Signal, StartRun, as_json, parse_body
 from asgi_app.service.panel import Panel
@@ -175,7 +175,7 @@ class LoggerEvents(ProcessEvents):
             new = parse_body(StartRun, {"name": id}, run=id)
             live = await self._runs.begin(actor, new, new.run, producer=producer, reopen=True)
         elif live.run.kind == "show":
-            raise BadCommand(f"{id} is a show of the panel's own; choose another id", field="process_instance_id")
+            raise RunOfShow(f"{id} is a show of the panel's own; choose another id", field="process_instance_id")
         if live.producer != producer:
             self._runs.produced_by(live, producer)
         if change is not None:

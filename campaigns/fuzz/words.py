@@ -28,8 +28,8 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "typing": (True, False),
     "delivered": (1, 5),
     "read": (1, 3),
-    "before": (1, 10),
-    "after": (0, 3),
+    "before": (1, 10, 2**63, 10**30),
+    "after": (0, 3, 2**63, 10**30),
     "limit": (1, 200),
     "name": ("a run",),
     "kind": ("process", "command"),
@@ -39,7 +39,7 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "graph": ({"nodes": [], "edges": []}, {"graphData": {"nodes": [{"id": "a"}], "edges": []}}),
     "state": ("running", "paused"),
     "lines": (["one", "two"], [{"msg": "three", "level": "error"}], 5),
-    "since": (0, 3),
+    "from": (0, 3, 2**63, 10**30),
     "exit_code": (0, 1, None),
     "signal_id": (1, 2),
     "answer": ("yes", {"a": 1}),
@@ -54,8 +54,9 @@ def command(choices: Choices) -> Any:
     if choices.one_in(12):
         return choices.value()
     kind = choices.pick(KINDS)
-    fields = {name: choices.pick(FIELDS.get(name, (1,))) for name in kind.model_fields if name != "do"}
-    for name, info in kind.model_fields.items():
+    infos = {info.alias or name: info for name, info in kind.model_fields.items()}
+    fields = {name: choices.pick(FIELDS.get(name, (1,))) for name in infos if name != "do"}
+    for name, info in infos.items():
         if name in fields and not info.is_required() and choices.below(2):
             del fields[name]
     made = {"do": kind.model_fields["do"].default, **fields}

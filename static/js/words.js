@@ -239,6 +239,8 @@ const zh = {
   'problem_unknown-run': '没有这个运行',
   'problem_run-ended': '这个运行已经结束',
   'problem_no-producer': '没有人接收这个运行的控制信号',
+  'problem_run-of-show': '这个运行由面板自己执行',
+  'problem_lines-missing': '前面的日志行缺失',
   'problem_no-answer': '执行方没有答复',
   'problem_bad-show': '这不是灯光秀',
   'problem_unknown-show': '没有这个灯光秀',
