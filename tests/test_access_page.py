@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,6 +150,16 @@ async def test_an_admin_makes_and_revokes_tokens_and_reads_the_trail(
         await page.get_by_role("button", name="Revoke").click()
         await expect(page.locator("#tokens li")).to_have_count(0)
         assert panel.get("/led", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+async def test_a_trail_with_nothing_in_it_says_so(browser: Browser, tmp_path: Path) -> None:
+    with RunningPanel(tmp_path / "data") as panel:
+        async with opened(browser, f"{panel.url}/access") as page:
+            await expect(page.get_by_text("Nothing yet that the trail keeps.")).to_be_visible()
+            panel.post("/led", json={"level": 3})
+            await page.reload()
+            await expect(page.locator("#trail li")).to_contain_text("set_light")
+            await expect(page.locator("#no-trail")).to_be_hidden()
 
 
 async def test_a_token_that_is_made_on_the_page_may_have_a_name(browser: Browser, panel: RunningPanel) -> None:

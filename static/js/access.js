@@ -50,6 +50,7 @@ addWords({
     access_names: 'Claimed names',
     access_no_names: 'No name belongs to anybody yet.',
     access_trail: 'What was done',
+    access_no_trail: 'Nothing yet that the trail keeps.',
     access_trail_more: 'Earlier',
     access_refused: 'refused',
     access_times: ({ times }) => `${times} times`,
@@ -96,6 +97,7 @@ addWords({
     access_names: '已占用的名字',
     access_no_names: '还没有名字被占用。',
     access_trail: '操作记录',
+    access_no_trail: '还没有记录。',
     access_trail_more: '更早',
     access_refused: '被拒绝',
     access_times: ({ times }) => `${times} 次`,
@@ -176,6 +178,7 @@ async function refreshTrail(before = null) {
     made.dataset.outcome = deed.outcome;
     return made;
   });
+  part('no-trail').hidden = before !== null || rows.length > 0;
   if (before) part('trail').append(...rows);
   else part('trail').replaceChildren(...rows);
   part('more-trail').hidden = audit.length < PAGE;
