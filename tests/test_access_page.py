@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from asgi_app.access import Keys
 from tests.browser import launch
@@ -150,6 +150,29 @@ async def test_an_admin_makes_and_revokes_tokens_and_reads_the_trail(
         await page.get_by_role("button", name="Revoke").click()
         await expect(page.locator("#tokens li")).to_have_count(0)
         assert panel.get("/led", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "form"), [("access", "#pin-form"), ("access", "#name-form"), ("lab", "#raw-text"), ("lab", "#api")]
+)
+async def test_a_form_is_sent_by_the_script_or_not_at_all(
+    browser: Browser, panel: RunningPanel, path: str, form: str
+) -> None:
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.route(f"**/static/js/{path}.js", hold)
+    await page.goto(f"{panel.url}/{path}", wait_until="commit")
+    button = page.locator(f"{form} button:not([type])")
+    await expect(button).to_be_disabled()
+    held.set()
+    await expect(button).to_be_enabled()
+    await context.close()
 
 
 async def test_a_trail_with_nothing_in_it_says_so(browser: Browser, tmp_path: Path) -> None:

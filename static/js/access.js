@@ -230,8 +230,9 @@ function entry(what, more, action = null) {
   return line;
 }
 
-/** Send a form with `send(fields)`; what is refused stands in the form. */
+/** Send a form with `send(fields)`; what is refused stands in the form. Until now its button did nothing, and said so. */
 function onSubmit(form, send) {
+  form.querySelector('button:not([type])').disabled = false;
   const problem = form.querySelector('.form-problem');
   form.addEventListener('submit', async (event) => {
     event.preventDefault();

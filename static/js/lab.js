@@ -196,6 +196,7 @@ onSubmit(part('api'), async (form) => {
 // --- running -----------------------------------------------------------------------------------------------
 
 function onSubmit(form, act) {
+  for (const button of form.querySelectorAll('button:not([type], #raw-toggle)')) button.disabled = false;
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     act(form);
