@@ -14,8 +14,7 @@ import aiohttp
 
 from campaigns.crowds import NEW
 from campaigns.load import LOBBY, Load, Way
-from campaigns.report import ROOT
-from tests.running import RunningPanel
+from tests.running import ROOT, RunningPanel
 from tests.standins.pigpiod import HOST, StandIn
 
 EXIT_LEVEL = 7  # percent
