@@ -13,7 +13,8 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 ENGINE = "/socket.io"
-BODILESS = ("GET", "HEAD", "OPTIONS")
+BODILESS = ("GET", "HEAD", "OPTIONS")  # as a rule
+FRAMING = (b"content-length", b"transfer-encoding")
 # Where a page has a policy of its own (routes/pages.py), that one holds. An answer that is no page may load nothing.
 HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -56,6 +57,11 @@ async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = Fa
     await send({"type": f"{kind}.body", "body": body})
 
 
+def has_body(scope: Any) -> bool:
+    """Whether a request has a body, or may have one."""
+    return scope["method"] not in BODILESS or any(name in FRAMING for name, _ in scope["headers"])
+
+
 def in_time(receive: Receive, seconds: float) -> Receive:
     """`receive`, which raises `RequestTimeout` where the body takes longer than this."""
     until = asyncio.get_running_loop().time() + seconds
@@ -76,17 +82,17 @@ def in_time(receive: Receive, seconds: float) -> Receive:
     return receive_in_time
 
 
-async def whole_body(receive: Receive, most: int) -> Receive:
+async def whole_body(receive: Receive, most: int) -> Receive | None:
     """The body of a request, read before its room sees it: python-engineio would read on without any bound.
 
-    Raises `TooLarge` past `most` bytes.
+    None where the client went before its end. Raises `TooLarge` past `most` bytes.
     """
     body = bytearray()
     message: Any = {"more_body": True}
     while message.get("more_body"):
         message = await receive()
         if message["type"] == "http.disconnect":
-            break
+            return None
         body += message.get("body", b"")
         if len(body) > most:
             raise TooLarge(f"the body is over {most} bytes, the setting max_frame")

@@ -476,6 +476,7 @@ async def test_the_trail_says_who_did_what_and_who_was_refused(home: RunningPane
     assert (refused["role"], refused["how"], refused["detail"]) == ("viewer", "network", {"needed": "operator"})
     assert any(deed["what"] == "sign_in" and deed["how"] == "pin" for deed in trail)
     assert home.get(f"/audit?before={trail[0]['id']}&limit=1", headers=headers).json()["audit"] == [trail[1]]
+    assert home.get("/audit?before=1_000", headers=headers).status_code == 400
     for far in (2**63, 10**21, 10**40):
         assert home.get(f"/audit?before={far}&limit=1", headers=headers).json()["audit"] == trail[:1]
     assert token not in json.dumps(trail)

@@ -308,6 +308,21 @@ def test_a_request_that_drips_in_is_closed_all_the_same(strict: RunningPanel) ->
     assert time.monotonic() - began < SECONDS * 4
 
 
+def test_a_body_of_socketio_that_is_cut_is_nothing_that_was_said(strict: RunningPanel) -> None:
+    url = "/socket.io/?EIO=4&transport=polling"
+    at = f"{url}&sid={json.loads(strict.get(url).text[1:])['sid']}"
+    assert strict.post(at, content="40").status_code == 200
+    level = strict.level()
+    packet = f'42["led",{{"level":{99 - level}}}]'
+    head = f"POST {at} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n"
+    with raw(strict, (head + packet).encode()):
+        time.sleep(0.1)
+    time.sleep(0.2)
+    assert strict.level() == level
+    assert strict.post(at, content=packet).status_code == 200
+    eventually(lambda: strict.level() == 99 - level)
+
+
 def test_a_slow_body_of_socketio_is_refused(strict: RunningPanel) -> None:
     opened = json.loads(strict.get("/socket.io/?EIO=4&transport=polling").text[1:])
     head = f"POST /socket.io/?EIO=4&transport=polling&sid={opened['sid']} HTTP/1.1\r\nHost: x\r\n"
@@ -315,9 +330,11 @@ def test_a_slow_body_of_socketio_is_refused(strict: RunningPanel) -> None:
         assert slow.recv(65536).startswith(b"HTTP/1.1 408")
 
 
-@pytest.mark.parametrize("path", ["/led", "/lights/led/undo", "/api"])
-def test_a_slow_body_is_refused(strict: RunningPanel, path: str) -> None:
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/led"), ("POST", "/lights/led/undo"), ("POST", "/api"), ("GET", "/lights")]
+)
+def test_a_slow_body_is_refused(strict: RunningPanel, method: str, path: str) -> None:
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
     with raw(strict, head.encode() + b"{") as slow:
         answer = b""
         while part := slow.recv(65536):

@@ -171,3 +171,23 @@ def test_a_number_without_a_fraction_is_an_integer(panel: RunningPanel) -> None:
     assert panel.post("/runs/whole/end", json={"exit_code": 3.0}).json()["exit_code"] == 3
     assert panel.patch("/lights/led", {"flash": 1.0}).status_code == 200
     assert panel.patch("/lights/led", {"flash": True}).status_code == 400
+
+
+def test_an_integer_that_python_clients_give_up_at_gets_to_nobody(panel: RunningPanel) -> None:
+    # given the longest integer that a Socket.IO client in Python reads, and one that it gives up the whole packet at
+    longest, longer = 10**99, 10**100
+    assert panel.post("/runs", json={"id": "digits", "name": "digits"}).status_code == 201
+    for name, sent in {
+        "/runs/digits/log": lambda number: {"lines": [{"msg": {"n": [number]}}]},
+        "/chat/rooms/lobby/messages": lambda number: {"msg": {"n": [number]}},
+    }.items():
+        # then only the first one is taken; as text it may be any number
+        headers = {"X-Client-Name": "Digits"}
+        for said, status in ((longest, 200), (str(longer), 200), (longer, 400), (-longest, 400)):
+            answer = httpx.post(panel.url + name, json=sent(said), headers=headers)
+            assert answer.status_code // 100 == status // 100, (name, said, answer.text)
+    graph = {"nodes": [{"id": "a", "properties": {"n": longer}}], "edges": []}
+    assert panel.patch("/runs/digits", {"graph": graph}).status_code == 400
+    assert panel.patch("/runs/digits", {"running_edge": [2**53]}).status_code == 400
+    assert panel.patch("/runs/digits", {"running_edge": [2**53 - 1]}).status_code == 200
+    assert panel.complaints() == []

@@ -53,8 +53,8 @@ def size_of(msg: Any, most: int) -> int:
     """
     try:
         size = json_size(msg)
-    except ValueError:
-        raise BadCommand("msg is nothing that JSON can write", field="msg") from None
+    except ValueError as error:
+        raise BadCommand(f"msg is nothing that JSON can write: {error}", field="msg") from None
     if size > most:
         raise TooLarge(f"the message is {size} bytes; up to {most} are taken (setting chat_message)", field="msg")
     return size

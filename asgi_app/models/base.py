@@ -14,6 +14,9 @@ from pydantic.json_schema import SkipJsonSchema
 from asgi_app.errors import MalformedJSON
 from asgi_app.models.access import STRANGER, Identity
 
+DIGITS = 100  # of an integer, its sign among them: https://github.com/miguelgrinberg/python-engineio, json.py
+MANY_DIGITS = re.compile(f"[0-9]{{{DIGITS}}}")
+
 
 def shown(text: str) -> str:
     """The text, short enough for a message."""
@@ -29,11 +32,23 @@ def as_json(value: object) -> str:
 
 
 def json_size(value: object) -> int:
-    """How many bytes it is as JSON (RFC 8259). Raises `ValueError` for what that cannot say: NaN, half a character."""
+    """How many bytes it is as JSON (RFC 8259). Raises `ValueError` for what that cannot say, NaN, half a character, and
+    for an integer of so many digits that Socket.IO clients in Python give up the packet it is in."""
     try:  # not pydantic's writer, which writes Infinity: 1e400 can be read, and no browser could read it back
-        return len(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode())
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        if MANY_DIGITS.search(text) and _has_long_integer(value):
+            raise ValueError(f"an integer has more than {DIGITS} digits")
+        return len(text.encode())
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
+
+
+def _has_long_integer(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_long_integer, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_long_integer, value))
+    return isinstance(value, int) and len(str(value)) > DIGITS
 
 
 class Frozen(BaseModel):
@@ -55,7 +70,8 @@ def _whole(value: object) -> object:
 # JSON has one kind of number, and 3.0 is an integer (JSON Schema 2020-12, 6.1.1), also where types are strict.
 # It stands last in an annotation: what comes after it would not be in the JSON Schema.
 INTEGRAL = BeforeValidator(_whole)
-Whole = Annotated[int, INTEGRAL]
+MOST = 2**53 - 1  # what every client can say exactly (RFC 8259, 6)
+Whole = Annotated[int, Field(ge=-MOST, le=MOST), INTEGRAL]
 Count = Annotated[int, Field(ge=0), INTEGRAL]
 
 # --- who ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from quart_schema import document_querystring, document_request, document_respon
 
 from asgi_app.access import TICKET_SECONDS, Access
 from asgi_app.errors import NotStored
-from asgi_app.models import Identity, Role, RoleName, parse_body
+from asgi_app.models import Identity, Role, RoleName, Strict, parse_body
 from asgi_app.routes.answers import json_answer, json_body, query
 from asgi_app.routes.asker import visitor
 from asgi_app.routes.documents import Problem
@@ -97,7 +97,7 @@ class Names(BaseModel):
     names: list[NameShown]
 
 
-class TrailQuery(BaseModel):
+class TrailQuery(Strict):
     """Which rows."""
 
     before: int | None = Field(None, ge=1)
@@ -143,6 +143,7 @@ def access_routes(access: Access) -> Blueprint:
     @document_response(Me)
     @document_response(Problem, 400)
     @document_response(Problem, 415)
+    @document_response(Problem, 409)
     @tag(ACCESS)
     async def post_sign_in() -> Response:
         """Sign in; the cookie that is set says so from now on."""
@@ -177,6 +178,7 @@ def access_routes(access: Access) -> Blueprint:
 
     @routes.post("/access/ticket")
     @document_response(Ticket)
+    @document_response(Problem, 409)
     @tag(ACCESS)
     async def post_ticket() -> Response:
         """A ticket for one connection of a socket, as who asks for it."""
@@ -195,6 +197,7 @@ def access_routes(access: Access) -> Blueprint:
     @document_response(TokenMade, 201)
     @document_response(Problem, 400)
     @document_response(Problem, 415)
+    @document_response(Problem, 409)
     @tag(ACCESS)
     async def post_token() -> Response:
         """Make a token. It is shown this once."""

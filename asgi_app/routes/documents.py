@@ -16,10 +16,11 @@ BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # a query will do, or nothing nee
 # What the panel may answer before an operation sees the request.
 ANYWHERE = {
     401: "Sign in first, or the token that was shown is none (any more).",
-    403: "Your role is too small, the name you gave belongs to somebody else, or a page of another origin asked.",
+    403: "Your role is too small, a name is needed or belongs to somebody else, or a page of another origin asked.",
     421: "This is not a name of the panel (setting `hosts`).",
     429: "Too much was asked, or too many wrong tokens were shown, in too short a time.",
     503: "The panel is ending, or has as many connections as it may.",
+    507: "The panel's file cannot be written, or read.",
 }
 CHANGING = {408: "The body did not come in time (setting `request_timeout`).", 413: "The body is too large."}
 
@@ -68,9 +69,10 @@ class Documents(OpenAPIProvider):
             for method, operation in operations.items():
                 for status in ANYWHERE if method.upper() in SAFE else ANYWHERE | CHANGING:
                     operation["responses"].setdefault(status, {"$ref": f"#/components/responses/Refused{status}"})
-                for status, response in operation["responses"].items():
-                    if int(status) >= 400 and "application/json" in response.get("content", {}):
-                        response["content"]["application/problem+json"] = response["content"].pop("application/json")
+                for response in operation["responses"].values():
+                    content = response.get("content", {})
+                    if content.get("application/json", {}).get("schema", {}).get("title") == Problem.__name__:
+                        content["application/problem+json"] = content.pop("application/json")
                 if "requestBody" in operation:
                     operation["requestBody"]["required"] = not path.endswith(BODY_IS_OPTIONAL)
         return document

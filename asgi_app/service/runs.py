@@ -394,8 +394,8 @@ class Runs(Part):
             shown["sign"] = sent.sign
         try:
             size = json_size(shown)
-        except ValueError:
-            raise BadCommand("a line is nothing that JSON can write", field="lines") from None
+        except ValueError as error:
+            raise BadCommand(f"a line is nothing that JSON can write: {error}", field="lines") from None
         if size > 8 * LINE:
             raise BadCommand(f"a line is larger than {8 * LINE} bytes", field="lines")
         return shown

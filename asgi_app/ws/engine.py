@@ -459,7 +459,6 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         try:
             await self._read(ws)
         finally:
-            self.apart.cancel()
             await self.queue.detach()
             await ws.close()
             await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
@@ -678,6 +677,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             self._sessions.enter(come.client)
         if event == "disconnect" and (gone := self.sockets.get(args[0])) is not None:
             self._sessions.leave(gone.client)
+            gone.apart.cancel()
             gone.queue.release()
             if not (gone.upgraded or self.leaving):
                 gone.queue.put_nowait(None)  # ends its open poll, which would stay for 45 s

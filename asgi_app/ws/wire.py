@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 OFFER = "pilotlight.wire"  # the ASGI scope extension
 NO_CONTEXT = contextvars.Context()  # for timers: the one they are started in has the whole request in it
+
+log = logging.getLogger("pilotlight.websocket")
 
 Life = Callable[[], Awaitable[None]]
 
@@ -96,7 +99,13 @@ class Apart:
             return
         task = asyncio.create_task(answering)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        assert self._tasks is not None
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an answer failed", exc_info=error)
 
     def cancel(self) -> None:
         """The connection has ended."""
