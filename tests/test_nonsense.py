@@ -194,25 +194,29 @@ def test_an_integer_that_python_clients_give_up_at_gets_to_nobody(panel: Running
 
 
 def test_what_a_poller_asked_ends_with_it(panel: RunningPanel) -> None:
-    # given a poller that asks itself ten things, as the producer of a run, and answers none
-    path = "/socket.io/?EIO=4&transport=polling"
-    path += f"&sid={json.loads(panel.get(path).text[1:])['sid']}"
+    # given a producer that answers nothing, and a poller that asks it ten things
+    with connect(panel.socket_url("/live")) as producer:
+        producer.send('{"do":"start_run","id":1,"run":"asked","name":"asked"}')
+        while '"reply":1' not in str(producer.recv(timeout=5)):
+            pass
+        path = "/socket.io/?EIO=4&transport=polling"
+        path += f"&sid={json.loads(panel.get(path).text[1:])['sid']}"
 
-    def say(*packets: str) -> None:
-        assert panel.post(path, content=SEPARATOR.join(packets)).status_code == 200
+        def say(*packets: str) -> None:
+            assert panel.post(path, content=SEPARATOR.join(packets)).status_code == 200
 
-    def tasks() -> float:
-        return panel.metrics()["pilotlight_tasks", ""]
+        def tasks() -> float:
+            return panel.metrics()["pilotlight_tasks", ""]
 
-    say("40/panel,", '42/panel,1["ask",{"do":"start_run","run":"asked","name":"asked"}]')
-    eventually(lambda: '"run":"asked"' in panel.get(path).text)
-    before = tasks()
-    say(*('42/panel,2["ask",{"do":"signal_run","run":"asked","signal":"stop"}]' for _ in range(10)))
-    eventually(lambda: tasks() >= before + 10)
+        say("40/panel,")
+        assert "40/panel," in panel.get(path).text
+        before = tasks()
+        say(*('42/panel,2["ask",{"do":"signal_run","run":"asked","signal":"stop"}]' for _ in range(10)))
+        eventually(lambda: tasks() >= before + 10)
 
-    # when it leaves
-    say("1")
+        # when it leaves
+        say("1")
 
-    # then nothing of them waits for the ten seconds that an answer may take
-    eventually(lambda: tasks() <= before, timeout=3)
+        # then nothing of them waits for the ten seconds that an answer may take
+        eventually(lambda: tasks() <= before, timeout=3)
     assert panel.complaints() == []
