@@ -16,7 +16,7 @@ from asgi_app import core
 from asgi_app.access import SCOPE, Access, Audit, Hosts, Keys
 from asgi_app.alone import Alone
 from asgi_app.doors import Doorkeeper
-from asgi_app.entrance import ENGINE, has_body, in_time, refuse, whole_body, with_headers
+from asgi_app.entrance import ENGINE, in_time, refuse, whole_body, with_headers
 from asgi_app.errors import (
     Full,
     PanelError,
@@ -365,7 +365,7 @@ class Door:
             return
         scope[SCOPE] = self.house.access
         try:
-            if scope["type"] == "http" and has_body(scope):
+            if scope["type"] == "http":
                 receive = in_time(receive, self.house.settings.request_timeout)
                 if engine and scope["method"] == "POST":
                     receive = await whole_body(receive, self.house.settings.max_frame)

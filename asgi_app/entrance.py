@@ -13,8 +13,6 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 ENGINE = "/socket.io"
-BODILESS = ("GET", "HEAD", "OPTIONS")  # as a rule
-FRAMING = (b"content-length", b"transfer-encoding")
 # Where a page has a policy of its own (routes/pages.py), that one holds. An answer that is no page may load nothing.
 HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -55,11 +53,6 @@ async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = Fa
     ]
     await send({"type": f"{kind}.start", "status": error.status, "headers": headers})
     await send({"type": f"{kind}.body", "body": body})
-
-
-def has_body(scope: Any) -> bool:
-    """Whether a request has a body, or may have one."""
-    return scope["method"] not in BODILESS or any(name in FRAMING for name, _ in scope["headers"])
 
 
 def in_time(receive: Receive, seconds: float) -> Receive:

@@ -17,8 +17,6 @@ PAGE = ROOT / "docs" / "reliability.md"
 
 Found = dict[str, Any]
 
-FILLING = 300.0  # seconds after which the soak's memory still grows, but slowly
-
 HEAD = """# Reliability
 
 What the panel was put through, and what came of it. Written by `make chaos`, `make fuzz`, `make schema` and
@@ -224,11 +222,7 @@ def _schema(found: Found) -> list[str]:
 
 
 def _soak(found: Found) -> list[str]:
-    from campaigns.soak import slope_of
-
     low, high = found["rss"]
-    early = [look for look in found["series"] if look[0] >= FILLING]
-    early_slope = slope_of([at / 3600 for at, *_ in early], [rss for _, rss, _ in early])
     rows = [
         [what, f"{found['halves'][what][0]:.0f}", f"{found['halves'][what][1]:.0f}", *found["left"][what]]
         for what in found["halves"]
@@ -239,8 +233,7 @@ def _soak(found: Found) -> list[str]:
         f"minutes; {found['answers']:,} pings answered, {found['acknowledged']:,} messages acknowledged, "
         f"{found['lost']} lost, {found['twice']} twice.",
         f"**Memory: {found['slope']:+.2f} MB an hour** (linear fit after {seconds(found['warm_up'])} of warm-up; the "
-        f"limit is 2), {low:.1f} to {high:.1f} MB. Fitted from minute {FILLING / 60:g} on, while it still filled: "
-        f"{early_slope:+.2f}.",
+        f"limit is 2), {low:.1f} to {high:.1f} MB.",
         table(["", "first half", "second half", "before the first client", "after the last"], rows),
     ]
     if found["wrong"]:

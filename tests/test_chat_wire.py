@@ -18,9 +18,8 @@ from websockets.exceptions import ConnectionClosed
 from tests.chat_client import OldClient, address, new, old
 from tests.client import TIMEOUT
 from tests.live_client import strict_json
-from tests.raw import end_with_a_reset
+from tests.raw import end_with_a_reset, never_reading
 from tests.running import RunningPanel, eventually
-from tests.test_backpressure import never_reading
 
 StartPanel = Callable[..., RunningPanel]
 

@@ -12,11 +12,10 @@ import uvicorn
 
 from asgi_app.serve import _Uvicorn
 from asgi_app.ws.on_uvicorn import UvicornWebSocket
-from campaigns.endings import END_WITHIN, EXIT_WITHIN, ending
+from campaigns.endings import END_WITHIN, EXIT_WITHIN, ending, is_good
 from tests.raw import upgrade
 
-ROUNDS = 3
-BUSY = 4  # times as long as `make chaos` allows: it has the machine to itself, and here other tests run beside
+ROUNDS = 3  # the figures are for a machine that has nothing else to do; one round of them must have had that
 
 
 @pytest.mark.timeout(180)
@@ -27,9 +26,9 @@ def test_sigterm_with_300_clients_and_50_long_polls(server: str) -> None:
         assert found["status"] == 0
         seen.append(found)
         assert found["exit_level"] < found["end"]
-        if found["exit_level"] <= EXIT_WITHIN * BUSY and found["end"] <= END_WITHIN * BUSY:
+        if is_good(found):
             return
-    raise AssertionError(f"far more than {EXIT_WITHIN} s for the exit level, {END_WITHIN} s for the end: {seen}")
+    raise AssertionError(f"the exit level within {EXIT_WITHIN} s, the end within {END_WITHIN} s: {seen}")
 
 
 @pytest.mark.parametrize("said", ["websocket.close", "websocket.accept"])

@@ -377,9 +377,8 @@ def test_tls_connections_that_are_ended_give_their_places_back(server: str, tmp_
             trusting().wrap_socket(socket.create_connection(("127.0.0.1", panel.port)), server_hostname="127.0.0.1")
             for _ in range(10)
         ]
-        eventually(
-            lambda: panel.metrics()["pilotlight_connections", ""] == before, timeout=SECONDS + 5
-        )  # none of them says goodbye
+        # None of them says goodbye.
+        eventually(lambda: panel.metrics()["pilotlight_connections", ""] == before, timeout=SECONDS + 5)
         for plug in plugs:
             plug.close()
 

@@ -70,8 +70,8 @@ def graph_of(value: dict[str, Any]) -> dict[str, Any]:
             raise BadCommand(f"a graph is {{nodes: [...], edges: [...]}}; {part} is no list of objects", field="graph")
     try:
         size = json_size(graph)
-    except ValueError:
-        raise BadCommand("the graph is nothing that JSON can write", field="graph") from None
+    except ValueError as error:
+        raise BadCommand(f"the graph is nothing that JSON can write: {error}", field="graph") from None
     if size > GRAPH_BYTES:
         raise TooLarge(f"the graph is {size} bytes; up to {GRAPH_BYTES} are taken", field="graph")
     return graph

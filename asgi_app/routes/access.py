@@ -142,8 +142,8 @@ def access_routes(access: Access) -> Blueprint:
     @document_request(SignIn)
     @document_response(Me)
     @document_response(Problem, 400)
-    @document_response(Problem, 415)
     @document_response(Problem, 409)
+    @document_response(Problem, 415)
     @tag(ACCESS)
     async def post_sign_in() -> Response:
         """Sign in; the cookie that is set says so from now on."""
@@ -162,7 +162,6 @@ def access_routes(access: Access) -> Blueprint:
 
     @routes.post("/access/sign-out")
     @document_response(Me)
-    @document_response(Problem, 507)
     @tag(ACCESS)
     async def post_sign_out() -> Response:
         """Sign out: the cookie is good for nothing any more, and what is connected with it is ended.
@@ -196,8 +195,8 @@ def access_routes(access: Access) -> Blueprint:
     @document_request(NewToken)
     @document_response(TokenMade, 201)
     @document_response(Problem, 400)
-    @document_response(Problem, 415)
     @document_response(Problem, 409)
+    @document_response(Problem, 415)
     @tag(ACCESS)
     async def post_token() -> Response:
         """Make a token. It is shown this once."""

@@ -62,7 +62,6 @@ def chat_routes(panel: Panel, chat: Chat) -> Blueprint:
     @document_response(Problem, 400)
     @document_response(Problem, 404)
     @document_response(Problem, 415)
-    @document_response(Problem, 507)
     @tag(CHAT)
     async def post_message(room: str) -> Response:
         """Say something in a room, under the name in `X-Client-Name`; answered once it is stored."""

@@ -136,7 +136,6 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 404)
     @document_response(Problem, 409)
     @document_response(Problem, 415)
-    @document_response(Problem, 507)
     @tag(RUNS)
     async def post_log(run: str) -> Response:
         """Add lines to a run's log, as JSON or as plain text; answered once they are stored."""
