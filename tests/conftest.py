@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,18 @@ from tests.standins.pigpiod import StandIn
 
 SERVERS = ("uvicorn", "hypercorn")
 EVERY_WAY = (*SERVERS, PLAIN)
+
+
+@pytest.fixture(autouse=True)
+def _machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A test marked `alone` begins when those of the other workers have ended, and holds theirs up until it has."""
+    alone = request.node.get_closest_marker("alone") is not None
+    shared = tmp_path_factory.getbasetemp().parent  # by all workers of this run
+    with open(shared / "door", "w") as door, open(shared / "machine", "w") as machine:
+        fcntl.flock(door, fcntl.LOCK_EX)  # who waits for the machine stands in the door: nobody overtakes
+        fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
 
 
 def each_of(*names: str) -> Any:

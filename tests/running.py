@@ -21,6 +21,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).parent.parent
+PILOTLIGHT = (sys.executable, "-m", "tests.as_installed")
 PLAIN = "uvicorn without its fast path"
 START_SECONDS = 20  # a loaded CI machine; the panel itself needs about one
 ADDRESS = re.compile(r"Pilot Light \S+ is at (https?://\S+)/")
@@ -77,6 +78,10 @@ class RunningPanel:
             raise RuntimeError("the panel did not start:\n" + self.log())
         return self
 
+    def program(self) -> Sequence[str]:
+        """What stands for `pilotlight` on its command line."""
+        return PILOTLIGHT
+
     def command(self) -> list[str]:
         """The command line."""
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in self._settings.items()]
@@ -84,8 +89,7 @@ class RunningPanel:
             config = self.data.parent / f"{self.data.name}.toml"
             config.write_text(self._lights)
             flags.append(f"--config={config}")
-        serve = [sys.executable, "-m", "asgi_app", "serve", f"--port={self.port}", f"--data={self.data}", *flags]
-        return [*self._within, *serve]
+        return [*self._within, *self.program(), "serve", f"--port={self.port}", f"--data={self.data}", *flags]
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 10) -> float:
         """Send the signal and wait for the end; how many seconds it took."""
@@ -205,7 +209,7 @@ def _environment() -> dict[str, str]:
 
 def run_pilotlight(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a `pilotlight` command to its end."""
-    command: Sequence[str] = [sys.executable, "-m", "asgi_app", *arguments]
+    command = [*PILOTLIGHT, *arguments]
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=30, env=_environment() | (env or {}), check=False
     )

@@ -18,6 +18,7 @@ from tests.raw import upgrade
 ROUNDS = 3  # the figures are for a machine that has nothing else to do; one round of them must have had that
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 def test_sigterm_with_300_clients_and_50_long_polls(server: str) -> None:
     seen = []

@@ -10,8 +10,9 @@ import asyncio
 import json
 import signal
 import socket
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,8 @@ class Uncollected(RunningPanel):
     def _told(self) -> Path:
         return self.data.parent / "uncollected"
 
-    def command(self) -> list[str]:
-        command = super().command()
-        at = command.index("asgi_app")
-        return [*command[:at], "tests.uncollected", str(self._told), *command[at + 1 :]]
+    def program(self) -> Sequence[str]:
+        return (sys.executable, "-m", "tests.uncollected", str(self._told))
 
     def uncollected(self) -> dict[str, int]:
         """What only the collector would free, by class."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 
 import httpx
 import pytest
@@ -71,10 +72,8 @@ def test_an_answer_that_is_no_page_loads_nothing(panel: RunningPanel, method: st
 class FailingPanel(RunningPanel):
     """A panel with a fault in every room."""
 
-    def command(self) -> list[str]:
-        command = super().command()
-        command[command.index("asgi_app")] = "tests.standins.failing"
-        return command
+    def program(self) -> Sequence[str]:
+        return (sys.executable, "-m", "tests.standins.failing")
 
 
 @pytest.fixture(scope="module")

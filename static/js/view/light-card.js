@@ -147,7 +147,7 @@ export class LightCard {
     const { on, level, flash, undo, dimmer, brighter } = this._parts;
     on.addEventListener('change', () => {
       const look = on.checked ? { on: true } : { on: false, effect: null };
-      this._wishes.want({ on: on.checked, ...this._transition() }, look);
+      this._wish({ on: on.checked }, look);
     });
 
     level.addEventListener('focus', () => level.select());
@@ -185,16 +185,17 @@ export class LightCard {
   _want({ level }) {
     const { effect } = this._light;
     const kept = effect ? { effect } : {}; // a level alone would end the effect
-    this._wishes.want({ level, ...kept, ...this._transition() }, { level: Math.min(Math.max(level, 0), 100), on: true });
+    this._wish({ level, ...kept }, { level: Math.min(Math.max(level, 0), 100), on: true });
   }
 
   _wantEffect(effect) {
     const look = effect === 'none' ? { effect: null } : { effect, on: true };
-    this._wishes.want({ effect, ...this._transition() }, look);
+    this._wish({ effect }, look);
   }
 
-  _transition() {
-    return this._fade ? { transition: this._fade } : {};
+  _wish(verbs, look) {
+    this._light = { ...this._light, ...look }; // the next wish may come before this one is drawn
+    this._wishes.want(this._fade ? { ...verbs, transition: this._fade } : verbs, look);
   }
 }
 
