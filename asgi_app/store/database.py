@@ -29,6 +29,7 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 
 CLOSE_SECONDS = 1.0  # for what is left to be written
+CACHE_KIB = 256  # of SQLite's pages; its 2 MiB take minutes to fill up, and nothing is written any faster for them
 BATCH = 256  # pieces of work in one transaction: bounds how long one waits for the others
 ROOM = 1024 * 1024  # bytes of disk; with less, the next write may fail
 PRUNE_ROWS = 2000  # at once, so that nobody waits for the retention
@@ -167,6 +168,7 @@ class Store:
     def _prepare(self, database: sqlite3.Connection) -> dict[str, Look]:
         """Bring the schema up to date and read the looks; raises `SetupError`, `sqlite3.Error`."""
         database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
             raise SetupError(f"{self.path} is of a newer Pilot Light (schema {version}); update this one")
