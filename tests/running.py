@@ -190,6 +190,10 @@ class RunningPanel:
             for sample in family.samples
         }
 
+    def until_left(self, timeout: float = 5.0) -> None:
+        """Wait until it has no connection but the one that asks."""
+        eventually(lambda: self.metrics()["pilotlight_connections", ""] == 1, timeout)
+
     def level(self) -> int:
         """What `GET /led` says."""
         level: int = self.get("/led").json()["level"]

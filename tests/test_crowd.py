@@ -153,7 +153,7 @@ async def test_who_leaves_before_its_turn_leaves_its_place(server: str, tmp_path
         answer = b""
         while b" 200" not in answer:
             answer = await asyncio.wait_for(ask(panel, "127.0.0.1", None), 10)
-        await asyncio.to_thread(eventually, lambda: panel.metrics()["pilotlight_connections", ""] == 1)
+        await asyncio.to_thread(panel.until_left)
         assert panel.complaints() == []
 
 

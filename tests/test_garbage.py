@@ -49,7 +49,7 @@ class Uncollected(RunningPanel):
 
     def nobody_left(self) -> None:
         """Wait until the last connection is closed."""
-        eventually(lambda: self.metrics()["pilotlight_connections", ""] == 1, timeout=10)  # the one that asks
+        self.until_left(timeout=10)
         time.sleep(0.3)  # that one's end
 
 

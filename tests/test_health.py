@@ -113,10 +113,9 @@ def test_another_board_says_nothing_of_its_power(tmp_path: Path) -> None:
 
 
 async def test_a_connection_is_counted_until_it_is_closed(panel: RunningPanel) -> None:
-    eventually(lambda: panel.metrics()["pilotlight_connections", ""] == 1)  # the one that asks: others before are gone
-    before = 1
+    panel.until_left()
     async with live(panel), live(panel), connect(panel.socket_url("/echo")):
-        assert panel.metrics()["pilotlight_connections", ""] == before + 3
+        assert panel.metrics()["pilotlight_connections", ""] == 1 + 3
     began = time.monotonic()
-    eventually(lambda: panel.metrics()["pilotlight_connections", ""] == before)
+    panel.until_left()
     assert time.monotonic() - began < 2

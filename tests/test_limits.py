@@ -365,7 +365,7 @@ def test_a_handshake_that_is_none_gives_its_place_back(strict: RunningPanel, req
         if head[9:12] != b"101":
             while plug.recv(65536):
                 pass
-    eventually(lambda: strict.metrics()["pilotlight_connections", ""] == 1)  # the one that asks
+    strict.until_left()
 
 
 def test_tls_connections_that_are_ended_give_their_places_back(server: str, tmp_path: Path) -> None:
@@ -375,8 +375,7 @@ def test_tls_connections_that_are_ended_give_their_places_back(server: str, tmp_
             trusting().wrap_socket(socket.create_connection(("127.0.0.1", panel.port)), server_hostname="127.0.0.1")
             for _ in range(10)
         ]
-        # None of them says goodbye.
-        eventually(lambda: panel.metrics()["pilotlight_connections", ""] == 1, timeout=SECONDS + 5)
+        panel.until_left(timeout=SECONDS + 5)  # none of them says goodbye
         for plug in plugs:
             plug.close()
 

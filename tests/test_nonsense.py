@@ -220,5 +220,5 @@ def test_what_a_poller_asked_ends_with_it(panel: RunningPanel) -> None:
         say("1")
 
         # then nothing of them waits for the ten seconds that an answer may take
-        eventually(lambda: tasks() <= while_asking - 10)
+        eventually(lambda: tasks() <= while_asking - 10, timeout=3)
     assert panel.complaints() == []

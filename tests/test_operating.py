@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import os
 import re
 import shutil
@@ -53,6 +52,7 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
     manager.close()
 
 
+@pytest.mark.alone
 def test_systemd_hears_that_it_is_up_alive_and_stopping(
     systemd: Systemd, monkeypatch: pytest.MonkeyPatch, start_panel: Callable[..., RunningPanel], server: str
 ) -> None:
@@ -60,12 +60,9 @@ def test_systemd_hears_that_it_is_up_alive_and_stopping(
     monkeypatch.setenv("WATCHDOG_USEC", "2000000")
     panel = start_panel(server=server)
     assert systemd.hears() == ["READY=1", f"STATUS=serves {panel.url}/"]
-    heard_at = [time.monotonic()]
-    for _ in range(3):
-        assert systemd.hears() == ["WATCHDOG=1"]
-        heard_at.append(time.monotonic())
-    pauses = sorted(after - before for before, after in itertools.pairwise(heard_at))
-    assert pauses[1] < 1.0  # half of what systemd waits, as sd_watchdog_enabled(3) has it; a busy machine holds one up
+    began = time.monotonic()
+    assert [systemd.hears() for _ in range(3)] == [["WATCHDOG=1"]] * 3
+    assert time.monotonic() - began < 2.0
     panel.process.send_signal(signal.SIGTERM)
     while (heard := systemd.hears()) == ["WATCHDOG=1"]:
         pass

@@ -737,6 +737,7 @@ async def test_a_panel_that_stops_and_starts_again(start_panel: Callable[..., Ru
     await tabs[0].page.evaluate("for (let last = setTimeout(() => {}); last > 0; last -= 1) clearTimeout(last)")
     panel.start()
     await tabs[0].page.get_by_role("button", name="Try now").dispatch_event("click")
+    await tabs[0].is_live(timeout=3)
     for tab in tabs:
         await tab.is_live(timeout=8)
         await tab.card().shows(20)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from asgi_app.errors import BadCommand, BadName, NameNeeded, TooLarge
-from asgi_app.models import Actor, as_json, json_size
+from asgi_app.errors import BadName, NameNeeded, TooLarge
+from asgi_app.models import Actor, as_json, sent_size
 
 # Control characters, surrogates, private use, line breaks; and format characters, which are not seen (zero width,
 # soft hyphen, those that turn the writing round) and make one name look like another.
@@ -51,10 +51,7 @@ def size_of(msg: Any, most: int) -> int:
 
     Raises `TooLarge`, or `BadCommand` for what JSON cannot write.
     """
-    try:
-        size = json_size(msg)
-    except ValueError as error:
-        raise BadCommand(f"msg is nothing that JSON can write: {error}", field="msg") from None
+    size = sent_size(msg, "msg", field="msg")
     if size > most:
         raise TooLarge(f"the message is {size} bytes; up to {most} are taken (setting chat_message)", field="msg")
     return size

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from asgi_app.errors import BadCommand, RunEnded, TooLarge
-from asgi_app.models import Outcome, Run, RunChange, json_size
+from asgi_app.models import Outcome, Run, RunChange, sent_size
 
 RECENT = 10  # ended runs that everybody is shown; the store has more
 GRAPH_BYTES = 256 * 1024
@@ -68,10 +68,7 @@ def graph_of(value: dict[str, Any]) -> dict[str, Any]:
     for part in ("nodes", "edges"):
         if not isinstance(graph.get(part), list) or not all(isinstance(item, dict) for item in graph[part]):
             raise BadCommand(f"a graph is {{nodes: [...], edges: [...]}}; {part} is no list of objects", field="graph")
-    try:
-        size = json_size(graph)
-    except ValueError as error:
-        raise BadCommand(f"the graph is nothing that JSON can write: {error}", field="graph") from None
+    size = sent_size(graph, "the graph", field="graph")
     if size > GRAPH_BYTES:
         raise TooLarge(f"the graph is {size} bytes; up to {GRAPH_BYTES} are taken", field="graph")
     return graph

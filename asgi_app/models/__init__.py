@@ -10,6 +10,7 @@ from asgi_app.models.base import (
     as_json,
     json_size,
     parse_json,
+    sent_size,
     shown,
 )
 from asgi_app.models.chat import (
@@ -225,6 +226,7 @@ __all__ = [
     "parse_command",
     "parse_json",
     "refusal",
+    "sent_size",
     "shown",
     "text_or_integer",
 ]

@@ -11,7 +11,7 @@ import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
 from pydantic.json_schema import SkipJsonSchema
 
-from asgi_app.errors import MalformedJSON
+from asgi_app.errors import BadCommand, MalformedJSON
 from asgi_app.models.access import STRANGER, Identity
 
 DIGITS = 100  # of an integer, its sign among them: https://github.com/miguelgrinberg/python-engineio, json.py
@@ -41,6 +41,14 @@ def json_size(value: object) -> int:
         return len(text.encode())
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
+
+
+def sent_size(value: object, what: str, *, field: str) -> int:
+    """`json_size` of what a client sent in the field; `what` is its name in the refusal. Raises `BadCommand`."""
+    try:
+        return json_size(value)
+    except ValueError as error:
+        raise BadCommand(f"{what} is nothing that JSON can write: {error}", field=field) from None
 
 
 def _has_long_integer(value: object) -> bool:

@@ -17,12 +17,13 @@ BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # a query will do, or nothing nee
 ANYWHERE = {
     401: "Sign in first, or the token that was shown is none (any more).",
     403: "Your role is too small, a name is needed or belongs to somebody else, or a page of another origin asked.",
+    408: "The body did not come in time (setting `request_timeout`).",
     421: "This is not a name of the panel (setting `hosts`).",
     429: "Too much was asked, or too many wrong tokens were shown, in too short a time.",
     503: "The panel is ending, or has as many connections as it may.",
     507: "The panel's file cannot be written, or read.",
 }
-CHANGING = {408: "The body did not come in time (setting `request_timeout`).", 413: "The body is too large."}
+CHANGING = {413: "The body is too large."}
 
 TOKEN = {
     "type": "http",

@@ -64,6 +64,7 @@ from asgi_app.models import (
     UpdateRun,
     WatchRun,
     json_size,
+    sent_size,
 )
 from asgi_app.service.panel import Panel, Session, unversioned
 from asgi_app.service.part import Answer, Handlers, Part
@@ -392,11 +393,7 @@ class Runs(Part):
         shown = {"msg": msg, "level": sent.level, "time": time}
         if sent.sign is not None:
             shown["sign"] = sent.sign
-        try:
-            size = json_size(shown)
-        except ValueError as error:
-            raise BadCommand(f"a line is nothing that JSON can write: {error}", field="lines") from None
-        if size > 8 * LINE:
+        if sent_size(shown, "a line", field="lines") > 8 * LINE:
             raise BadCommand(f"a line is larger than {8 * LINE} bytes", field="lines")
         return shown
 
@@ -429,13 +426,13 @@ class Runs(Part):
         """Tell and store the lines that are pending: at once where somebody waits for that; about so many bytes."""
         pending, live.pending = live.pending, []
         told = size = 0
-        for lines in _chunks(pending):
+        for lines, bytes_of in _chunks(pending):
             if size >= most:
                 live.pending = pending[told:]
                 return
             first = live.feed.next
             event = RunLog(run=live.run.id, since=first, lines=lines)
-            size += (bytes_of := json_size(lines))
+            size += bytes_of
             live.feed.append(unversioned(event), count=len(lines), size=bytes_of)
             self._store_lines(live, first, lines)
             told += len(lines)
@@ -625,18 +622,18 @@ def _not_a_show(live: LiveRun, kind: Kind | None = None) -> None:
         raise RunOfShow(f"{live.run.id} is a show of the panel's own: it takes signals", field="run")
 
 
-def _chunks(lines: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
-    """The lines in pieces that are neither too many nor too large for one event."""
+def _chunks(lines: list[dict[str, Any]]) -> Iterable[tuple[list[dict[str, Any]], int]]:
+    """The lines in pieces that are neither too many nor too large for one event, each with its size in bytes."""
     chunk: list[dict[str, Any]] = []
     size = 0
     for line in lines:
         chunk.append(line)
         size += json_size(line)
         if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
-            yield chunk
+            yield chunk, size
             chunk, size = [], 0
     if chunk:
-        yield chunk
+        yield chunk, size
 
 
 def _slug(name: str) -> str:

@@ -5,7 +5,7 @@ import { Connection, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { learnMe } from './me.js';
 import { remember, remembered } from './remember.js';
-import { EMPTY, apply } from './state.js';
+import { EMPTY, apply, shown } from './state.js';
 import { TRANSPORTS, chosenTransport } from './transports.js';
 import { chatBadge } from './unread.js';
 import { LightCard } from './view/light-card.js';
@@ -85,7 +85,7 @@ const everyWish = new Map();
 function makeCard(id) {
   const wishes = new Wishes(id, { ask, dispatch, refuse });
   everyWish.set(id, wishes);
-  return new LightCard(id, { wishes, ask: act, refuse });
+  return new LightCard(id, { look: () => shown(state, id), wishes, ask: act, refuse });
 }
 
 const view = new PanelView({

@@ -19,13 +19,16 @@ const FLASHES = 3;
 const FLASH_SHOWN = 6; // seconds for which a flash stands in the line that says who did what
 
 export class LightCard {
-  /** `wishes` takes what is wanted of this light, `ask(command)` sends a command as it is, `refuse(problem)` shows one. */
-  constructor(id, { wishes, ask, refuse }) {
+  /**
+   * `look()` is the light as the page shows it, drawn or not yet; `wishes` takes what is wanted of it, `ask(command)` sends
+   * a command as it is, `refuse(problem)` shows one.
+   */
+  constructor(id, { look, wishes, ask, refuse }) {
     this._id = id;
+    this._look = look;
     this._wishes = wishes;
     this._ask = ask;
     this._refuse = refuse;
-    this._light = null;
     this._fade = remembered(`fade.${id}`, 0);
     this.element = document.getElementById('light-card').content.firstElementChild.cloneNode(true);
     translate(this.element);
@@ -74,7 +77,6 @@ export class LightCard {
     const { element, _parts: parts } = this;
     const look = shown(state, light.id);
     const usable = isLive(state) && light.online && mayControl(state.me);
-    this._light = look;
     setAttributes(element, {
       'aria-label': light.name,
       'data-light': light.id,
@@ -154,22 +156,22 @@ export class LightCard {
     level.addEventListener('keydown', (event) => {
       if (event.key === 'Enter') level.blur(); // which is a change, if it is one
       if (event.key === 'Escape') {
-        level.value = this._light.level;
+        level.value = this._look().level;
         level.blur();
       }
     });
     level.addEventListener('change', () => this._typed(level.value.trim()));
 
-    steps(dimmer, (size) => this._wantLevel(this._light.level - size));
-    steps(brighter, (size) => this._wantLevel(this._light.level + size));
+    steps(dimmer, (size) => this._wantLevel(this._look().level - size));
+    steps(brighter, (size) => this._wantLevel(this._look().level + size));
 
     flash.addEventListener('click', () => this._ask({ do: 'set_light', light: this._id, flash: FLASHES }));
     undo.addEventListener('click', () => this._ask({ do: 'undo_light', light: this._id }));
   }
 
   _typed(text) {
-    this._parts.level.value = this._light.level; // until the panel has it
-    if (text === '' || text === String(this._light.level)) return;
+    this._parts.level.value = this._look().level; // until the panel has it
+    if (text === '' || text === String(this._look().level)) return;
     if (!/^[+-]?\d+$/.test(text)) {
       this._refuse({ title: t('refused'), detail: t('not_a_level', { text }) });
       return;
@@ -183,7 +185,7 @@ export class LightCard {
   }
 
   _want({ level }) {
-    const { effect } = this._light;
+    const { effect } = this._look();
     const kept = effect ? { effect } : {}; // a level alone would end the effect
     this._wish({ level, ...kept }, { level: Math.min(Math.max(level, 0), 100), on: true });
   }
@@ -194,7 +196,6 @@ export class LightCard {
   }
 
   _wish(verbs, look) {
-    this._light = { ...this._light, ...look }; // the next wish may come before this one is drawn
     this._wishes.want(this._fade ? { ...verbs, transition: this._fade } : verbs, look);
   }
 }
