@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import socketio
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
@@ -33,6 +34,13 @@ def heard(client: ClientConnection, text: str) -> None:
     """Wait until this comes."""
     while client.recv(timeout=5) != text:
         pass
+
+
+def acknowledged(client: ClientConnection, head: str) -> str:
+    """Wait for the ack that begins so; its arguments."""
+    while not (text := str(client.recv(timeout=5))).startswith(head):
+        pass
+    return text.removeprefix(head)
 
 
 # --- Socket.IO ----------------------------------------------------------------------------------------------
@@ -190,6 +198,34 @@ def test_an_integer_that_python_clients_give_up_at_gets_to_nobody(panel: Running
     assert panel.patch("/runs/digits", {"graph": graph}).status_code == 400
     assert panel.patch("/runs/digits", {"running_edge": [2**53]}).status_code == 400
     assert panel.patch("/runs/digits", {"running_edge": [2**53 - 1]}).status_code == 200
+    assert panel.complaints() == []
+
+
+@pytest.mark.parametrize("event", ["my_broadcast_event", "my_room_event"])
+def test_an_event_that_python_clients_give_up_at_gets_to_nobody(
+    panel: RunningPanel, page: ClientConnection, event: str
+) -> None:
+    # given a stock client in Python, in a room
+    with socketio.SimpleClient() as member:
+        member.connect(panel.url, transports=["polling"])
+        member.call("join", {"room": "digits"}, timeout=5)
+
+        # when somebody says there what it could not read, deep in something else
+        for number in ("9" * 101, "-" + "9" * 100):
+            data = "[" * 200 + number + "]" * 200
+            page.send(f'427["{event}",{{"room":"digits","data":{data}}}]')
+
+            # then they are told what is wrong with it
+            problem = json.loads(acknowledged(page, "437"))[0]
+            assert problem["detail"] == "data: an integer has more than 100 digits"
+
+        # and the client heard nothing of it, and hears what else is said
+        page.send(f'42["{event}",{{"room":"digits","data":{"9" * 100}}}]')
+        told = []
+        while not told or told[-1]["data"] != int("9" * 100):
+            name, said = member.receive(timeout=5)
+            told += [said] * (name == "my_response")
+        assert [said for said in told if isinstance(said["data"], list)] == []
     assert panel.complaints() == []
 
 

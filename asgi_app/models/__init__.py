@@ -12,6 +12,7 @@ from asgi_app.models.base import (
     parse_json,
     sent_size,
     shown,
+    without_long_integers,
 )
 from asgi_app.models.chat import (
     LOBBY,
@@ -229,4 +230,5 @@ __all__ = [
     "sent_size",
     "shown",
     "text_or_integer",
+    "without_long_integers",
 ]

@@ -15,6 +15,7 @@ from asgi_app.errors import BadCommand, MalformedJSON
 from asgi_app.models.access import STRANGER, Identity
 
 DIGITS = 100  # of an integer, its sign among them: https://github.com/miguelgrinberg/python-engineio, json.py
+TOO_LOW, TOO_HIGH = -(10 ** (DIGITS - 1)), 10**DIGITS
 MANY_DIGITS = re.compile(f"[0-9]{{{DIGITS}}}")
 
 
@@ -36,8 +37,8 @@ def json_size(value: object) -> int:
     for an integer of so many digits that Socket.IO clients in Python give up the packet it is in."""
     try:  # not pydantic's writer, which writes Infinity: 1e400 can be read, and no browser could read it back
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        if MANY_DIGITS.search(text) and _has_long_integer(value):
-            raise ValueError(f"an integer has more than {DIGITS} digits")
+        if MANY_DIGITS.search(text):
+            without_long_integers(value)
         return len(text.encode())
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
@@ -51,12 +52,21 @@ def sent_size(value: object, what: str, *, field: str) -> int:
         raise BadCommand(f"{what} is nothing that JSON can write: {error}", field=field) from None
 
 
-def _has_long_integer(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_long_integer, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_has_long_integer, value))
-    return isinstance(value, int) and len(str(value)) > DIGITS
+def without_long_integers(value: Any) -> Any:
+    """The JSON value as it is.
+
+    Raises `ValueError` for an integer in it that is so long that Socket.IO clients in Python give up the packet.
+    """
+    within = [value]
+    while within:  # not a function that calls itself: JSON may be nested as deep as Python's stack
+        item = within.pop()
+        if isinstance(item, dict):
+            within.extend(item.values())
+        elif isinstance(item, list | tuple):
+            within.extend(item)
+        elif isinstance(item, int) and not TOO_LOW < item < TOO_HIGH:
+            raise ValueError(f"an integer has more than {DIGITS} digits")
+    return value
 
 
 class Frozen(BaseModel):

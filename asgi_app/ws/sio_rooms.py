@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from asgi_app.errors import BadCommand, PanelError
-from asgi_app.models import as_json, refusal
+from asgi_app.models import as_json, refusal, without_long_integers
 from asgi_app.ws.sio import Handler, Namespace
 
 SERVER_EVENT_SECONDS = 10.0
 Act = Callable[[str, int, Any], Awaitable[None]]
+Data = Annotated[Any, AfterValidator(without_long_integers)]
 
 
 class Saying(BaseModel):
     """Any JSON, to be sent on."""
 
-    data: Any
+    data: Data
 
 
 class RoomName(BaseModel):
@@ -38,7 +39,7 @@ class RoomSaying(BaseModel):
 
     model_config = ConfigDict(strict=True)
     room: str | None
-    data: Any
+    data: Data
 
 
 class RoomEvents:
