@@ -17,7 +17,7 @@ run: $(VENV)/.run
 
 # Three on two cores: a third of the time a test waits.
 test: $(VENV)/.dev tests/node/node_modules/.installed
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(TEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup $(TEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

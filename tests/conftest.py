@@ -18,6 +18,13 @@ SERVERS = ("uvicorn", "hypercorn")
 EVERY_WAY = (*SERVERS, PLAIN)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A worker takes a file at a time, and the tests marked `alone` together: the others wait for them once."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("alone" if item.get_closest_marker("alone") else file))
+
+
 @pytest.fixture(autouse=True)
 def _machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A test marked `alone` begins when those of the other workers have ended, and holds theirs up until it has."""
