@@ -88,6 +88,8 @@ ANSWER_SECONDS = 10.0
 SWEEP_SECONDS = 60.0
 NEXT_TURN = 0.005  # seconds, for those who keep up to take what was told
 
+SizedLine = tuple[dict[str, Any], int]  # a line as it is kept, and its size in bytes as JSON
+
 
 class RunLimits(NamedTuple):
     """What runs may do: how many at once; seconds until one without a producer is lost; log lines a second of each."""
@@ -114,7 +116,7 @@ class LiveRun:
         self.instance = instance  # its id on the old wire
         self.producer: Producer | None = None
         self.feed = Feed(partial(_gap, run.id), next=run.lines, again=self._graph_again)
-        self.pending: list[dict[str, Any]] = []
+        self.pending: list[SizedLine] = []
         self.dirty = False
         self.heard = time.monotonic()
         self.flushed = 0.0
@@ -383,7 +385,7 @@ class Runs(Part):
         live.feed.append(unversioned(RunGraph(run=live.run.id, graph=graph)), count=0, size=json_size(graph))
         self._store.try_to(partial(stored.keep_graph, run=live.run.id, graph=graph))
 
-    def line(self, line: str | LineSent) -> dict[str, Any]:
+    def line(self, line: str | LineSent) -> SizedLine:
         """The line as it is kept. Raises `BadCommand` for one that is too large, or nothing that JSON can write."""
         sent = LineSent(msg=line) if isinstance(line, str) else line
         msg = sent.msg
@@ -393,9 +395,10 @@ class Runs(Part):
         shown = {"msg": msg, "level": sent.level, "time": time}
         if sent.sign is not None:
             shown["sign"] = sent.sign
-        if sent_size(shown, "a line", field="lines") > 8 * LINE:
+        size = sent_size(shown, "a line", field="lines")
+        if size > 8 * LINE:
             raise BadCommand(f"a line is larger than {8 * LINE} bytes", field="lines")
-        return shown
+        return shown, size
 
     # --- out: at once, then at most every 50 ms ------------------------------------------------------------
 
@@ -622,13 +625,13 @@ def _not_a_show(live: LiveRun, kind: Kind | None = None) -> None:
         raise RunOfShow(f"{live.run.id} is a show of the panel's own: it takes signals", field="run")
 
 
-def _chunks(lines: list[dict[str, Any]]) -> Iterable[tuple[list[dict[str, Any]], int]]:
+def _chunks(pending: list[SizedLine]) -> Iterable[tuple[list[dict[str, Any]], int]]:
     """The lines in pieces that are neither too many nor too large for one event, each with its size in bytes."""
     chunk: list[dict[str, Any]] = []
     size = 0
-    for line in lines:
+    for line, bytes_of in pending:
         chunk.append(line)
-        size += json_size(line)
+        size += bytes_of
         if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
             yield chunk, size
             chunk, size = [], 0
