@@ -521,14 +521,14 @@ class Runs(Part):
             return {"run": run, "graph": graph, "log": await self._opening(run, command)}
         self._flush_lines(live)
         follower = session.follow(name, live.feed, held=True)
-        run, graph = live.run, live.graph
         try:
-            opening = await self._opening(run, command)
+            opening = await self._opening(live.run, command)
         except PanelError:
             session.unfollow(name)
             raise
         asyncio.get_running_loop().call_soon(follower.release)  # what came meanwhile comes after the answer
-        return {"run": run, "graph": graph, "log": opening}
+        # The run as it is by now: a change that was told meanwhile is not taken back by the answer.
+        return {"run": live.run, "graph": live.graph, "log": opening}
 
     async def _opening(self, run: Run, command: WatchRun) -> LogPage:
         """The lines that a viewer begins with."""
