@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 
 import pytest
 
 from asgi_app.errors import NotStored, Restarting
-from asgi_app.models import Actor, Hardware, LightSpec, Lines, NewRun, WatchRun
+from asgi_app.models import Actor, Hardware, LightSpec, Lines, NewRun, RunChange, WatchRun
 from asgi_app.service import Panel
 from asgi_app.service.runs import WATCHED, LiveRun, Runs
 from asgi_app.store import Store
@@ -81,6 +82,19 @@ async def test_runs_that_have_ended_do_not_count_as_watched(bench: Bench) -> Non
             assert reply.ok, reply.problem
             await bench.runs.end(live, 0)
             await session.outbox.take()  # type: ignore[attr-defined]
+
+
+async def test_a_change_while_somebody_begins_to_watch_is_in_their_answer(bench: Bench) -> None:
+    live = await bench.begin("build")
+    with bench.panel.session(ADA) as session:
+        watching = asyncio.ensure_future(bench.panel.ask(ADA, WatchRun(run="build"), session))
+        while not session.following("run:"):  # then it waits for the store
+            await asyncio.sleep(0)
+        bench.runs.change(live, RunChange(progress=42))
+
+        reply = await watching
+    assert reply.run is not None
+    assert reply.run.progress == 42
 
 
 async def test_a_panel_that_stops_begins_nothing(bench: Bench) -> None:
