@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
+import logging
 import resource
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hypercorn.asyncio.tcp_server import TCPServer
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from asgi_app.errors import PanelError
+from asgi_app.journal import event
 from asgi_app.limits import Complaints, Places
 from asgi_app.proxies import Proxies, address_of
 from asgi_app.tally import Tally
-from asgi_app.ws.on_uvicorn import UvicornWebSocket
+from asgi_app.ws.on_uvicorn import Leave, UvicornWebSocket
 from asgi_app.ws.wire import NO_CONTEXT
+
+log = logging.getLogger("pilotlight.connections")
 
 BEGUN_A_TURN = 2  # first requests that the loop begins in one turn; each is about half a millisecond of work
 EARLY_BYTES = 64 * 1024  # that are read before its turn
@@ -82,7 +88,7 @@ class Doorkeeper:
     complaints: Complaints
     turnstile: Turnstile = field(default_factory=Turnstile)
 
-    def admit(self, address: str) -> Callable[[], None]:
+    def admit(self, address: str) -> Leave:
         """A place for a connection from this address; what gives it back. Raises as `Places.check`."""
         try:
             self.places.enter(address, many=self.proxies.trusts(address))
@@ -90,7 +96,17 @@ class Doorkeeper:
             self.tally.refused += 1
             self.complaints.tell("connection", address, error)
             raise
-        return lambda: self.places.leave(address)
+        return partial(self._leave, address)
+
+    def _leave(self, address: str, lost: Exception | None) -> None:
+        """The connection is over; `lost` by what, if nobody closed it."""
+        self.places.leave(address)
+        if isinstance(lost, OSError) and lost.errno == errno.ETIMEDOUT:  # by the kernel: `serve.listen`
+            self.tally.cut += 1
+            log.warning(
+                "lost a client: it took nothing for more than twice the setting slow_reader",
+                extra=event("client_cut", wire="connection", client=address, reason="timed_out"),
+            )
 
 
 def refusal(error: PanelError) -> bytes:
@@ -109,7 +125,7 @@ class UvicornConnection(HttpToolsProtocol):
     def __init__(self, *args: Any, keeper: Doorkeeper, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._keeper = keeper
-        self._leave: Callable[[], None] | None = None
+        self._leave: Leave | None = None
         self._refused: PanelError | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._address = ""
@@ -178,7 +194,7 @@ class UvicornConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._no_hurry()
         if self._leave is not None:
-            self._leave()
+            self._leave(exc)
             self._leave = None
         super().connection_lost(exc)
 
@@ -198,6 +214,7 @@ class HypercornConnection(TCPServer):
     def __init__(self, keeper: Doorkeeper, *args: Any) -> None:
         super().__init__(*args)
         self._keeper = keeper
+        self._closed = False  # by us, and not by the network
 
     async def run(self) -> None:
         """Serve the connection to its end, where it has a place."""
@@ -214,10 +231,11 @@ class HypercornConnection(TCPServer):
             else:
                 self.writer.close()
         finally:
-            leave()
+            lost = self.reader.exception()
+            leave(None if self._closed else lost)
             # What holds each other would wait for the collector: its protocol, and a reset with the frames it came by.
             self.__dict__.pop("protocol", None)
-            if (lost := self.reader.exception()) is not None:
+            if lost is not None:
                 lost.__traceback__ = None
 
     async def _wait_for_turn(self, address: str) -> None:
@@ -229,6 +247,10 @@ class HypercornConnection(TCPServer):
     async def _read_data(self) -> None:
         await super()._read_data()
         await self.idle_task.stop()  # nobody is there any more: it would hold the place until its time is over
+
+    async def _close(self) -> None:
+        self._closed |= self.reader.exception() is None
+        await super()._close()
 
     async def _refuse(self, error: PanelError) -> None:
         with contextlib.suppress(OSError, TimeoutError):

@@ -18,7 +18,7 @@ class Tally:
         self.sent = 0  # messages to clients, each recipient counted
         self.conflated = 0  # events that a newer one replaced before they were sent
         self.resyncs = 0  # overflows: everything unsent was dropped for one snapshot
-        self.cut = 0  # connections that the panel ended: they read nothing, or asked too much
+        self.cut = 0  # connections that the panel ended: they read too little, or asked too much
         self.refused = 0  # commands and connections that were over a limit
 
 

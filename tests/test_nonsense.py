@@ -229,6 +229,24 @@ def test_an_event_that_python_clients_give_up_at_gets_to_nobody(
     assert panel.complaints() == []
 
 
+def test_nothing_is_left_of_a_poller_that_said_goodbye(panel: RunningPanel) -> None:
+    # given one that goes in the middle of a body, with no poll open
+    path = "/socket.io/?EIO=4&transport=polling"
+    path += f"&sid={json.loads(panel.get(path).text[1:])['sid']}"
+    assert panel.post(path, content="40").text == "OK"
+    panel.post("/led", json={"level": 42})
+    clients = panel.metrics()["pilotlight_clients", "socketio_polling"]
+    assert panel.post(path, content=SEPARATOR.join(["1", '42["led",{"level":43}]'])).text == "OK"
+
+    # then it is no client any more, and its session is none, whichever way it is asked for: no error of ours
+    assert panel.metrics()["pilotlight_clients", "socketio_polling"] == clients - 1
+    for answer in (panel.post(path, content="2"), panel.get(path)):
+        assert answer.status_code == 400
+        assert "Invalid session" in answer.text
+    assert panel.level() == 42
+    assert panel.complaints() == []
+
+
 def test_what_a_poller_asked_ends_with_it(panel: RunningPanel) -> None:
     # given a producer that answers nothing, and a poller that asks it ten things
     with connect(panel.socket_url("/live")) as producer:

@@ -24,7 +24,7 @@ BY_WIRE = (
     ("sent", "messages_sent", "Messages to clients, each recipient counted."),
     ("conflated", "events_conflated", "Unsent events that a newer one replaced."),
     ("resyncs", "resyncs", "Clients that were too far behind and got one snapshot instead."),
-    ("cut", "connections_cut", "Connections that the panel ended: they read nothing, or asked far too much."),
+    ("cut", "connections_cut", "Connections that the panel ended: they read too little, or asked far too much."),
     ("refused", "refused", "Commands and connections over a limit."),
 )
 

@@ -81,6 +81,14 @@ class _Told:
         self.size = size
 
 
+def cut(tally: Tally, client: str, reason: str, why: str) -> None:
+    """Count, and say in the log, that the panel ends the connection of the client at this address."""
+    tally.cut += 1
+    log.warning(
+        "cut a Socket.IO client: %s", why, extra=event("client_cut", wire="socketio", client=client, reason=reason)
+    )
+
+
 def _together(packet: Packet, marker: Packet | None) -> Packet | Packets:
     """What waits in a queue for a packet and its marker: one leaves it with the other."""
     return packet if marker is None else lambda: [packet, marker]
@@ -107,6 +115,7 @@ class EngineOutbox(Outlet):
         "_told",
         "_unfolded",
         "_waiting",
+        "client",
         "is_over",
         "overflowed",
         "resyncs",
@@ -118,6 +127,7 @@ class EngineOutbox(Outlet):
         super().__init__(coalescer)
         self._limit = limit
         self.tally = tally or Tally()
+        self.client = ""  # its address
         self._waiting: dict[object, Packet | Packets | None] = {}
         self._unfolded: list[Packet] = []  # the next one last
         self._events = 0
@@ -190,15 +200,12 @@ class EngineOutbox(Outlet):
                 direct(framed(packet))
             direct(framed(packets[-1]) if marker is None else framed(packets[-1]) + framed(marker))
             return
+        if self.overflowed:
+            return
         size = sum(len(packet.data) for packet in packets)
         most = TELL_BYTES if self._told > FEW else TELL_LARGE
         if len(self._waiting) > self._limit * TELL_FACTOR or self._bytes > most:
-            self.overflowed = True
-            self.tally.cut += 1
-            self._waiting.clear()
-            self._events = self._bytes = self._told = 0
-            self.put_nowait(None)
-            self.release()
+            self._give_up()
             return
         self._bytes += size
         self._told += len(packets)
@@ -206,6 +213,14 @@ class EngineOutbox(Outlet):
             self._waiting[_Told(len(packet.data))] = packet
         self._waiting[_Told(len(packets[-1].data))] = _together(packets[-1], marker)
         self._stir()
+
+    def _give_up(self) -> None:
+        """End the connection, a poll with an error: its client comes back, and knows that it has missed something."""
+        self.overflowed = True
+        cut(self.tally, self.client, "far_behind", "it is too far behind")
+        self._waiting.clear()
+        self._events = self._bytes = self._told = 0
+        self.hang_up()
 
     def _offer_each(self, offers: list[tuple[object, Packet, Packet | None]]) -> None:
         for key, packet, marker in offers:
@@ -388,13 +403,9 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
                 await super().send(message)
         except TimeoutError:
             self._code = TOO_SLOW
-            self._server.tally.cut += 1
-            connection: EngineSocket = self.handler.__self__  # the handler is a method of the connection
-            log.warning(
-                "cut a Socket.IO client: it read nothing for %g s",
-                self._server.slow_reader,
-                extra=event("client_cut", wire="socketio", client=connection.client, reason="slow_reader"),
-            )
+            queue = self.handler.__self__.queue  # the handler is a method of the connection
+            why = f"it read nothing for {self._server.slow_reader:g} s"
+            cut(self._server.tally, queue.client, "slow_reader", why)
             if self.wire is not None:
                 self.wire.end()
             elif self._task is not None:
@@ -427,7 +438,6 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     last_ping: float | None
     connected: bool
-    client: str  # its address
     allowance: Allowance  # of commands
     lines: Allowance  # of what producers of runs publish
     apart: Apart
@@ -436,12 +446,15 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         """End it: it asked far too much. What waits is still sent."""
         if not self.queue.too_fast:
             self.queue.too_fast = True
-            self.server.tally.cut += 1
-            log.warning(
-                "cut a Socket.IO client: it went on sending far more commands than are taken",
-                extra=event("client_cut", wire="socketio", client=self.client, reason="too_fast"),
-            )
+            why = "it went on sending far more commands than are taken"
+            cut(self.server.tally, self.queue.client, "too_fast", why)
             self.queue.hang_up()
+
+    async def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
+        """End it. A session that is over is not kept: a poller that said goodbye never asks for it again."""
+        await super().close(wait, abort, reason)
+        if self.closed:
+            self.server.sockets.pop(self.sid, None)
 
     def schedule_ping(self) -> None:
         """The client is there: ping it again after the interval."""
@@ -462,7 +475,6 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
             await self.queue.detach()
             await ws.close()
             await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
-            self.server.sockets.pop(self.sid, None)
 
     async def _upgrade(self, ws: EngineWebSocket) -> bool:
         """The change from polling: probe, an end to the open poll, then the client says when. Whether it did."""
@@ -506,7 +518,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         if len(packets) > Payload.max_decode_packets:
             raise ContentTooLongError
         for packet in packets:
-            if packet[:1] in PACKET_TYPES:
+            if packet[:1] in PACKET_TYPES and not self.closed:
                 await self._take(packet)
 
     async def _take(self, message: str | bytes) -> None:
@@ -654,6 +666,10 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
         return [*super()._cors_headers(environ), ("Vary", "Origin")]
 
+    def _log_error_once(self, message: str, message_key: str) -> None:
+        """What a client asks wrong it is told; after a restart every poller asks for a session that is no more."""
+        log.debug("refused a request: %s", message)
+
     async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
         """A session has to have a place; one that polls has no connection of its own that would be counted."""
         address = address_of(environ["asgi.scope"])
@@ -670,13 +686,13 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     async def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
         if event == "connect":
             come = self.sockets[args[0]]
-            come.client = address_of(args[1]["asgi.scope"])
+            come.queue.client = address_of(args[1]["asgi.scope"])
             come.allowance = Allowance(self._command_rate)
             come.lines = Allowance(self._line_rate)
             come.apart = Apart()
-            self._sessions.enter(come.client)
+            self._sessions.enter(come.queue.client)
         if event == "disconnect" and (gone := self.sockets.get(args[0])) is not None:
-            self._sessions.leave(gone.client)
+            self._sessions.leave(gone.queue.client)
             gone.apart.cancel()
             gone.queue.release()
             if not (gone.upgraded or self.leaving):
@@ -691,7 +707,6 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             while not (await asyncio.wait([stopped], timeout=BEAT_SECONDS))[0]:
                 for connection in self.heart.beat():
                     await connection.close(wait=False, reason=self.reason.PING_TIMEOUT)
-                    self.sockets.pop(connection.sid, None)
         finally:
             stopped.cancel()
 

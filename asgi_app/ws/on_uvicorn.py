@@ -46,6 +46,9 @@ NO_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: cl
 CLOSE_SECONDS = 10.0  # for the client's close frame
 
 
+Leave = Callable[[Exception | None], None]  # told by what the connection was lost, if nobody closed it
+
+
 class UvicornWebSocket(WebSocketsSansIOProtocol):
     """The handshake, and ASGI's `receive` and `send` for whoever does without the wire."""
 
@@ -53,7 +56,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
 
     after: Frames | None = None  # once the handshake is done
     early = b""  # what came before that
-    leave: Callable[[], None] | None = None  # gives back the place that the connection has
+    leave: Leave | None = None  # gives back the place that the connection has
 
     def data_received(self, data: bytes) -> None:
         if self.handshake_initiated:
@@ -78,8 +81,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         )
         if not self.writable.is_set():
             self.after.pause_writing()
-        if self.leave is not None:
-            self.after.wire.at_end(self.leave)
+        self.after.leave = self.leave
         self.transport.set_protocol(self.after)
         self.connections.discard(self)
         if self.offers_wire:
@@ -92,7 +94,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         self.conn.parser.close()  # a generator that holds what holds it
         if self.leave is not None:
-            self.leave()
+            self.leave(exc)
 
     def shutdown(self) -> None:
         """uvicorn stops before the handshake is done, and answers it: what the application says now would be a second
@@ -182,6 +184,7 @@ class Frames(asyncio.Protocol):
         "_timer",
         "_transport",
         "_writable",
+        "leave",
         "wire",
     )
 
@@ -207,6 +210,7 @@ class Frames(asyncio.Protocol):
         self._closing: asyncio.TimerHandle | None = None
         self._close_sent = self._lingering = self._lost = self._paused = False
         self._writable: asyncio.Future[None] | None = None
+        self.leave: Leave | None = None
         self.wire = Wire(transport.write, self._arrivals, self.send)
         self.wire.set(True)
         connections.add(self)
@@ -394,3 +398,6 @@ class Frames(asyncio.Protocol):
         self._stop_waiting()
         self._go_on()
         self.wire.lost()
+        if self.leave is not None:
+            closed = self._close_sent or self.wire.send is _gone  # by us, before
+            self.leave(None if closed else exc)

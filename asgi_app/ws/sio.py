@@ -398,7 +398,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             connection.allowance.spend()
         except TooFast as error:
             self.eio.tally.refused += 1
-            self.eio.complaints.tell("socketio", connection.client, error)
+            self.eio.complaints.tell("socketio", connection.queue.client, error)
             if connection.allowance.used_up:
                 connection.cut_off()
             raise
