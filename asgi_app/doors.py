@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from asgi_app.errors import PanelError
@@ -245,8 +247,24 @@ class HypercornConnection(TCPServer):
         await come.wait()
 
     async def _read_data(self) -> None:
-        await super()._read_data()
+        """As hypercorn's, but for what it notes at the end."""
+        while not self.reader.at_eof():
+            try:
+                data = await self.reader.read(MAX_RECV)
+            except OSError:
+                break
+            await self.protocol.handle(RawData(data))
+        stream = getattr(self.protocol.protocol, "stream", None)
+        self._closed |= isinstance(stream, WSStream) and stream.state is ASGIWebsocketState.CLOSED
+        await self.protocol.handle(Closed())
         await self.idle_task.stop()  # nobody is there any more: it would hold the place until its time is over
+
+    async def protocol_send(self, event: Event) -> None:
+        """As hypercorn's, which knows `ConnectionError` only: `ETIMEDOUT` would go on into the application."""
+        try:
+            await super().protocol_send(event)
+        except OSError:
+            await self.protocol.handle(Closed())
 
     async def _close(self) -> None:
         self._closed |= self.reader.exception() is None
