@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import socketio
 import websockets
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 from tests.browser import launch
 from tests.node_client import NodeClient
@@ -77,6 +77,7 @@ async def test_every_wire_moves_the_light_and_all_agree(start_panel, server, pig
         tabs = [await browser.new_page(), await browser.new_page()]
         for tab in tabs:
             await tab.goto(panel.url)
+            await expect(tab.locator("body")).to_have_attribute("data-link", "live", timeout=30_000)
 
         def node_shows(client: NodeClient) -> Callable[[], Awaitable[Any]]:
             async def last() -> Any:
