@@ -57,9 +57,7 @@ class Wires:
         """Raises `AssertionError` where the panel is not well."""
         assert self._panel.returncode is None, "the panel has died:\n" + self._panel.log()[-4000:]
         assert self._panel.get("/led").status_code == 200
-        # What Engine.IO says once of a client is none.
-        found = [line for line in self._panel.complaints() if "further occurrences" not in line]
-        assert not found, self._panel.log()[-4000:]
+        assert not self._panel.complaints(), self._panel.log()[-4000:]
 
     def _connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self._panel.port), timeout=SECONDS)
