@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from tests.network import Network, NoRight
 from tests.node_client import NodeClients
 from tests.running import PLAIN, RunningPanel
 from tests.standins.pigpiod import StandIn
@@ -25,16 +27,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group("alone" if item.get_closest_marker("alone") else file))
 
 
-@pytest.fixture(autouse=True)
-def _machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A test marked `alone` begins when those of the other workers have ended, and holds theirs up until it has."""
-    alone = request.node.get_closest_marker("alone") is not None
-    shared = tmp_path_factory.getbasetemp().parent  # by all workers of this run
+@contextmanager
+def held(factory: pytest.TempPathFactory, *, alone: bool) -> Iterator[None]:
+    """The machine, together with the other workers or alone: that begins when they have ended, and holds them up."""
+    shared = factory.getbasetemp().parent  # by all workers of this run
     with open(shared / "door", "w") as door, open(shared / "machine", "w") as machine:
         fcntl.flock(door, fcntl.LOCK_EX)  # who waits for the machine stands in the door: nobody overtakes
         fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         fcntl.flock(door, fcntl.LOCK_UN)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A test marked `alone` begins when those of the other workers have ended, and holds theirs up until it has."""
+    with held(tmp_path_factory, alone=request.node.get_closest_marker("alone") is not None):
+        yield
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    """Another host. It comes and goes between tests: Chromium fails what it loads when the network changes."""
+    with ExitStack() as stack:
+        try:
+            with held(tmp_path_factory, alone=True):
+                made = stack.enter_context(Network())
+        except NoRight as reason:
+            pytest.skip(f"{NoRight.__doc__} ({reason.__cause__})")
+        yield made
+        with held(tmp_path_factory, alone=True):
+            stack.close()
 
 
 def each_of(*names: str) -> Any:

@@ -23,22 +23,13 @@ from websockets.exceptions import ConnectionClosed
 from tests.chat_client import address, old
 from tests.client import TIMEOUT
 from tests.live_client import live, strict_json
-from tests.network import Network, NoRight
+from tests.network import Network
 from tests.node_client import NodeClients
 from tests.python_client import PythonClient
 from tests.running import ROOT, RunningPanel, eventually, run_pilotlight
 
 PASSWORD = "correct horse"
 Start = Callable[..., RunningPanel]
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    try:
-        with Network() as network:
-            yield network
-    except NoRight as reason:
-        pytest.skip(f"{NoRight.__doc__} ({reason.__cause__})")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from asgi_app.access import rules
 from asgi_app.app import House
 from asgi_app.settings import Settings
 from tests import security_table as table
-from tests.network import Network, NoRight
+from tests.network import Network
 from tests.running import RunningPanel, run_pilotlight
 from tests.security_table import Asker, Row
 
@@ -26,15 +26,6 @@ class Exposed(RunningPanel):
 
     tokens: dict[str, str]
     spent: list[str]
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    try:
-        with Network() as network:
-            yield network
-    except NoRight as reason:
-        pytest.skip(str(NoRight.__doc__) + f" ({reason.__cause__})")
 
 
 @pytest.fixture(scope="module")
