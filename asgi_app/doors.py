@@ -24,8 +24,7 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from asgi_app.errors import PanelError
-from asgi_app.journal import event
-from asgi_app.limits import Complaints, Places
+from asgi_app.limits import Complaints, Places, note_cut
 from asgi_app.proxies import Proxies, address_of
 from asgi_app.tally import Tally
 from asgi_app.ws.on_uvicorn import Leave, UvicornWebSocket
@@ -104,11 +103,8 @@ class Doorkeeper:
         """The connection is over; `lost` by what, if nobody closed it."""
         self.places.leave(address)
         if isinstance(lost, OSError) and lost.errno == errno.ETIMEDOUT:  # by the kernel: `serve.listen`
-            self.tally.cut += 1
-            log.warning(
-                "lost a client: it took nothing for more than twice the setting slow_reader",
-                extra=event("client_cut", wire="connection", client=address, reason="timed_out"),
-            )
+            why = "it took nothing for more than twice the setting slow_reader"
+            note_cut(log, self.tally, "a client", why, wire="connection", client=address, reason="timed_out")
 
 
 def refusal(error: PanelError) -> bytes:

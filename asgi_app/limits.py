@@ -12,6 +12,7 @@ import time
 
 from asgi_app.errors import Full, PanelError, TooFast, TooManyConnections
 from asgi_app.journal import event
+from asgi_app.tally import Tally
 
 log = logging.getLogger("pilotlight.limits")
 
@@ -165,6 +166,12 @@ class Complaints:
             error.detail,
             extra=event("limit", wire=wire, client=address, problem=error.slug),
         )
+
+
+def note_cut(log: logging.Logger, tally: Tally, whom: str, why: str, **fields: str) -> None:
+    """Count a connection that the panel ends, and log it as `client_cut`, with `wire`, `client` and `reason`."""
+    tally.cut += 1
+    log.warning("cut %s: %s", whom, why, extra=event("client_cut", **fields))
 
 
 def is_loopback(address: str) -> bool:

@@ -27,8 +27,7 @@ from engineio.payload import Payload
 
 from asgi_app.errors import PanelError
 from asgi_app.hub import GOING_AWAY, TOO_FAST, TOO_SLOW, Coalescer, Outlet
-from asgi_app.journal import event
-from asgi_app.limits import Allowance, Complaints, Places
+from asgi_app.limits import Allowance, Complaints, Places, note_cut
 from asgi_app.proxies import address_of
 from asgi_app.tally import Tally
 from asgi_app.ws.frames import frame
@@ -79,14 +78,6 @@ class _Told:
 
     def __init__(self, size: int) -> None:
         self.size = size
-
-
-def cut(tally: Tally, client: str, reason: str, why: str) -> None:
-    """Count, and say in the log, that the panel ends the connection of the client at this address."""
-    tally.cut += 1
-    log.warning(
-        "cut a Socket.IO client: %s", why, extra=event("client_cut", wire="socketio", client=client, reason=reason)
-    )
 
 
 def _together(packet: Packet, marker: Packet | None) -> Packet | Packets:
@@ -217,10 +208,15 @@ class EngineOutbox(Outlet):
     def _give_up(self) -> None:
         """End the connection, a poll with an error: its client comes back, and knows that it has missed something."""
         self.overflowed = True
-        cut(self.tally, self.client, "far_behind", "it is too far behind")
+        self.note_cut("far_behind", "it is too far behind")
         self._waiting.clear()
         self._events = self._bytes = self._told = 0
         self.hang_up()
+
+    def note_cut(self, reason: str, why: str) -> None:
+        """The connection is being ended."""
+        whom = "a Socket.IO client"
+        note_cut(log, self.tally, whom, why, wire="socketio", client=self.client, reason=reason)
 
     def _offer_each(self, offers: list[tuple[object, Packet, Packet | None]]) -> None:
         for key, packet, marker in offers:
@@ -404,8 +400,7 @@ class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio 
         except TimeoutError:
             self._code = TOO_SLOW
             queue = self.handler.__self__.queue  # the handler is a method of the connection
-            why = f"it read nothing for {self._server.slow_reader:g} s"
-            cut(self._server.tally, queue.client, "slow_reader", why)
+            queue.note_cut("slow_reader", f"it read nothing for {self._server.slow_reader:g} s")
             if self.wire is not None:
                 self.wire.end()
             elif self._task is not None:
@@ -446,8 +441,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         """End it: it asked far too much. What waits is still sent."""
         if not self.queue.too_fast:
             self.queue.too_fast = True
-            why = "it went on sending far more commands than are taken"
-            cut(self.server.tally, self.queue.client, "too_fast", why)
+            self.queue.note_cut("too_fast", "it went on sending far more commands than are taken")
             self.queue.hang_up()
 
     async def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:

@@ -80,7 +80,7 @@ class _Connection:
             try:
                 while not self._socket.allowance.used_up:
                     await self._take(session, await self._socket.receive())
-                self._socket.note_cut()
+                self._socket.note_too_fast()
                 self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
                 while True:  # until that is written
                     await self._socket.receive()

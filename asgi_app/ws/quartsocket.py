@@ -23,8 +23,7 @@ from asgi_app.access import Visitor, visitor_of
 from asgi_app.access import rules as access_rules
 from asgi_app.errors import BadName, ForeignOrigin, NameTaken, PanelError, TooFast
 from asgi_app.hub import TOO_SLOW
-from asgi_app.journal import event
-from asgi_app.limits import Allowance, Complaints
+from asgi_app.limits import Allowance, Complaints, note_cut
 from asgi_app.models import Actor
 from asgi_app.origins import Origins
 from asgi_app.proxies import address_of
@@ -202,14 +201,13 @@ class Socket:
             self._complaints.tell(self._name, self.client, error)
             raise
 
-    def note_cut(self) -> None:
+    def note_too_fast(self) -> None:
         """The connection is being ended: it asked far too much."""
-        self._tally.cut += 1
-        log.warning(
-            "cut a client of %s: it went on sending far more commands than are taken",
-            self._path,
-            extra=event("client_cut", wire=self._name, client=self.client, reason="too_fast"),
-        )
+        self._note_cut("too_fast", "it went on sending far more commands than are taken")
+
+    def _note_cut(self, reason: str, why: str) -> None:
+        whom = f"a client of {self._path}"
+        note_cut(log, self._tally, whom, why, wire=self._name, client=self.client, reason=reason)
 
     async def enter(self, name: str | None, refusal: Callable[[PanelError], str] | None = None) -> Actor | None:
         """Who connects, under which name; None where it may not, which it has been told.
@@ -252,13 +250,7 @@ class Socket:
             async with asyncio.timeout(self._slow_reader):
                 await self._send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
         except TimeoutError:
-            self._tally.cut += 1
-            log.warning(
-                "cut a client of %s: it read nothing for %g s",
-                self._path,
-                self._slow_reader,
-                extra=event("client_cut", wire=self._name, client=self.client, reason="slow_reader"),
-            )
+            self._note_cut("slow_reader", f"it read nothing for {self._slow_reader:g} s")
             await self.close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
             return False
         except (OSError, RuntimeError):  # uvicorn's ways of saying that the connection is closed by now
