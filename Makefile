@@ -16,7 +16,7 @@ run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
 
 # Three on two cores: a third of the time a test waits.
-test: $(VENV)/.dev tests/node/node_modules/.installed
+test: $(VENV)/.dev tests/support/node/node_modules/.installed
 	$(BIN)/python -m pytest -n 3 --dist loadgroup $(TEST_ARGS)
 
 lint: $(VENV)/.dev
@@ -52,8 +52,8 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.packages $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
-tests/node/node_modules/.installed: tests/node/package-lock.json $(VENV)/.packages
-	cd tests/node && npm ci --silent --no-audit --no-fund
+tests/support/node/node_modules/.installed: tests/support/node/package-lock.json $(VENV)/.packages
+	cd tests/support/node && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 lock: | $(BIN)/python
@@ -62,4 +62,4 @@ lock: | $(BIN)/python
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) tests/node/node_modules dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) tests/support/node/node_modules dist build .mypy_cache .ruff_cache .pytest_cache

@@ -20,8 +20,8 @@ from campaigns.networks import Networks, can_be_had
 from campaigns.report import ROOT
 from campaigns.site import LIGHTS, Round, Site, pins_at
 from campaigns.torn import torn_files
-from tests.running import RunningPanel
-from tests.standins.pigpiod import StandIn
+from tests.support.panel_process import RunningPanel
+from tests.support.pigpiod_standin import StandIn
 
 ROUNDS = 10
 CLIENTS = 200

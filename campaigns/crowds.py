@@ -22,7 +22,7 @@ from typing import Any
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from tests.raw import end_with_a_reset, masked, upgrade
+from tests.support.raw_sockets import end_with_a_reset, masked, upgrade
 
 CONNECTIONS = 10_000
 CROWDS_ADDRESS = "127.0.0.2"  # on the same machine, but not that of everybody else

@@ -28,8 +28,8 @@ from campaigns.load import Live, PanelWords
 from campaigns.networks import Networks
 from campaigns.report import ROOT
 from campaigns.site import Round, Site
-from tests import raw
-from tests.raw import end_with_a_reset, masked, upgrade
+from tests.support import raw_sockets as raw
+from tests.support.raw_sockets import end_with_a_reset, masked, upgrade
 
 Inject = Callable[[Site, Round], Awaitable[float]]
 

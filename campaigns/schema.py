@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from campaigns.report import ROOT
-from tests.running import RunningPanel
+from tests.support.panel_process import RunningPanel
 
 CONFIG = ROOT / "campaigns" / "schemathesis.toml"
 SERVERS = ("uvicorn", "hypercorn")

@@ -13,8 +13,8 @@ from typing import Any
 
 from campaigns.load import Load, Way
 from campaigns.site import LIGHTS, Round, Site, pins_at
-from tests.running import RunningPanel
-from tests.standins.pigpiod import StandIn
+from tests.support.panel_process import RunningPanel
+from tests.support.pigpiod_standin import StandIn
 
 CLIENTS = 300
 FIRST = 10

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.network import Network, NoRight
-from tests.node_client import NodeClients
-from tests.running import PLAIN, RunningPanel
-from tests.standins.pigpiod import StandIn
+from tests.support.network_namespace import Network, NoRight
+from tests.support.node_clients import NodeClients
+from tests.support.panel_process import PLAIN, RunningPanel
+from tests.support.pigpiod_standin import StandIn
 
 SERVERS = ("uvicorn", "hypercorn")
 EVERY_WAY = (*SERVERS, PLAIN)
@@ -76,7 +76,7 @@ server = each_of(*SERVERS)  # the tests of the wires run on both; where frames a
 @pytest.fixture(scope="module")
 def panel(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
     """A panel with simulated pins, shared by the tests of a file; each test sets the level it needs first."""
-    # The tests ask faster than any hand; tests/test_limits.py has what happens to that.
+    # The tests ask faster than any hand; tests/wires/test_limits.py has what happens to that.
     with RunningPanel(tmp_path_factory.mktemp("panel") / "data", server=server, command_rate=1e6) as running:
         yield running
 

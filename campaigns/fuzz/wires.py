@@ -11,8 +11,8 @@ from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.frames import stream
 from campaigns.fuzz.packets import packet
 from campaigns.fuzz.words import command
-from tests.raw import upgrade
-from tests.running import RunningPanel
+from tests.support.panel_process import RunningPanel
+from tests.support.raw_sockets import upgrade
 
 SECONDS = 10.0  # for any answer, and for the end of a connection that the client has left
 LOOK = 50  # inputs between two looks at the panel's health

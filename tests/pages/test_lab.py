@@ -1,0 +1,505 @@
+"""The page `/lab` in a browser: what it sends, what it shows, and that nothing of it becomes HTML."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+
+from tests.conftest import SERVERS
+from tests.support.browser import launch
+from tests.support.panel_process import RunningPanel
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 860}
+SHOTS = os.environ.get("PILOTLIGHT_SHOTS")  # a directory to keep screenshots in, for a person to look at
+
+expect.set_options(timeout=10_000)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        running = await launch(playwright)
+        yield running
+        await running.close()
+
+
+@pytest.fixture(scope="module", params=SERVERS[:1])
+def server(request: pytest.FixtureRequest) -> str:
+    """One server: the wires below the page are tested on both."""
+    name: str = request.param
+    return name
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A new browser profile whose pages may say nothing on the console."""
+    opened = await browser.new_context(viewport=DESKTOP, locale="en-US", color_scheme="dark")
+    complaints = listen(opened)
+    yield opened
+    await opened.close()
+    assert complaints == []
+
+
+def listen(context: BrowserContext) -> list[str]:
+    """What the pages of this profile complain about: errors, and violations of the Content-Security-Policy."""
+    complaints: list[str] = []
+
+    def watch(page: Page) -> None:
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+
+    context.on("page", watch)
+    return complaints
+
+
+class Lab:
+    """The page, by what a person sees on it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.status = page.locator("#status")
+        self.sid = page.locator("#sid")
+        self.rooms = page.locator("#rooms .room:not(.own) .room-name")
+
+    @classmethod
+    async def open(cls, context: BrowserContext, panel: RunningPanel, query: str = "") -> Lab:
+        lab = cls(await context.new_page())
+        await lab.page.goto(f"{panel.url}/lab{query}")
+        await expect(lab.status).to_have_text("Connected")
+        return lab
+
+    async def press(self, name: str) -> None:
+        """Press the button that sends this event; a tab in the background would draw once a second only."""
+        await self.page.bring_to_front()
+        await self.page.locator(f'[data-act="{name}"]').click()
+
+    async def fill(self, form: str, name: str, text: str) -> None:
+        await self.page.locator(f"#{form} [name={name}]").fill(text)
+
+    def entries(self, name: str, payload: str = "", *, direction: str = "in") -> Locator:
+        """The shown entries of the log with this name and payload in them."""
+        row = self.page.locator(f'#entries .entry[data-direction="{direction}"]:not([hidden])')
+        return row.filter(has=self.page.locator(".name", has_text=name)).filter(has_text=payload)
+
+    def transport(self, name: str) -> Locator:
+        return self.page.locator(f'#steps [data-transport="{name}"]')
+
+    async def choose(self, group: str, value: str) -> None:
+        await self.page.locator(f'#{group} input[value="{value}"]').check(force=True)
+
+
+# --- connection ----------------------------------------------------------------------------------------------
+
+
+async def test_it_connects_by_polling_and_shows_the_upgrade(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+
+    await expect(lab.transport("websocket")).to_have_attribute("aria-current", "step")
+    await expect(lab.transport("polling")).to_have_attribute("data-state", "was")
+    await expect(lab.transport("polling")).to_contain_text("connected: ")
+    await expect(lab.transport("websocket")).to_contain_text("upgraded: ")
+    assert len(await lab.sid.inner_text()) == 20
+    await expect(lab.entries("connect", direction="none")).to_contain_text(await lab.sid.inner_text())
+    await expect(lab.entries("upgrade", "now websocket", direction="none")).to_have_count(1)
+    await expect(lab.entries("my_response", '{"data": "Connected", "count": 0}')).to_have_count(1)
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_a_transport_is_chosen_and_kept_in_the_address(
+    context: BrowserContext, panel: RunningPanel, transport: str
+) -> None:
+    lab = await Lab.open(context, panel)
+    before = await lab.sid.inner_text()
+    await lab.choose("choices", transport)
+    await expect(lab.sid).not_to_have_text(before)
+    await expect(lab.transport(transport)).to_have_attribute("aria-current", "step")
+
+    await lab.page.reload()
+
+    assert lab.page.url.endswith(f"/lab?transport={transport}")
+    await expect(lab.transport(transport)).to_have_attribute("aria-current", "step")
+    await expect(lab.page.locator(f'#choices input[value="{transport}"]')).to_be_checked()
+    await lab.press("my_event")
+    await expect(lab.entries("my_response", "hello")).to_contain_text(f"Socket.IO · {transport}")
+    assert await lab.page.locator('#steps [data-state="was"]').count() == 0
+
+
+async def test_it_disconnects_and_connects_again(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+    await lab.press("my_event")
+    await expect(lab.entries("my_response", '{"data": "hello", "count": 1}')).to_have_count(1)
+    connect = lab.page.locator("#connect")
+
+    await connect.click()
+    await expect(lab.status).to_have_text("Disconnected")
+    await expect(lab.sid).to_have_text("–")
+    await expect(lab.page.locator('[data-act="my_event"]')).to_be_disabled()
+
+    await connect.click()
+    await expect(lab.status).to_have_text("Connected")
+    await lab.press("my_event")
+    await expect(lab.entries("my_response", '{"data": "hello", "count": 1}')).to_have_count(2)  # counted anew
+
+
+async def test_the_panel_disconnects_it_when_asked_and_answered(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+
+    await lab.press("disconnect_request")
+
+    await expect(lab.status).to_have_text("Disconnected")
+    await expect(lab.page.locator("#status-why")).to_have_text("by the panel")
+    await expect(lab.entries("my_response", "Disconnected!")).to_have_count(1)
+    await expect(lab.entries("ack my_response", direction="out")).to_have_count(1)
+    await expect(lab.entries("disconnect", "io server disconnect", direction="none")).to_have_count(1)
+
+
+async def test_it_comes_back_by_itself_after_the_panel_restarts(
+    browser: Browser, start_panel: Callable[..., RunningPanel]
+) -> None:
+    panel = start_panel()
+    context = await browser.new_context(locale="en-US")
+    lab = await Lab.open(context, panel)
+    before = await lab.sid.inner_text()
+
+    panel.stop()
+    await expect(lab.status).to_have_text("Reconnecting")
+    panel.start()
+
+    await expect(lab.status).to_have_text("Connected", timeout=15_000)
+    assert await lab.sid.inner_text() != before
+    await expect(lab.transport("websocket")).to_have_attribute("aria-current", "step")
+    await context.close()
+
+
+async def test_the_latency_is_measured_every_second(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+
+    await expect(lab.page.locator("#average-caption")).to_have_text("average of the last 3")
+
+    average, best, worst = [
+        float(await lab.page.locator(f"#{id}").inner_text()) for id in ("average", "latency-best", "latency-worst")
+    ]
+    assert 0 < best <= worst < 5000
+    assert best - 0.5 <= average <= worst + 0.5  # each is rounded by itself
+    await expect(lab.page.locator("#plot canvas")).to_be_visible()
+    assert await lab.entries("my_pong").count() == 0  # not shown until asked for
+    await lab.page.locator('[data-show="pings"]').click()
+    assert await lab.entries("my_pong").count() >= 3
+    assert await lab.entries("my_ping", direction="out").count() >= 3
+
+
+# --- events and rooms ----------------------------------------------------------------------------------------
+
+
+TYPED = {
+    "hello": '"hello"',
+    "5": "5",
+    '{"a":[1,null]}': '{"a": [1, null]}',
+    "": '""',
+    "灯 💡": '"灯 💡"',
+    "{bad": '"{bad"',
+}
+
+
+async def test_what_is_typed_is_echoed(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+    for count, (typed, sent) in enumerate(TYPED.items(), 1):
+        await lab.fill("events", "data", typed)
+        await lab.page.locator("#events [name=data]").press("Enter")
+
+        await expect(lab.entries("my_response", f'{{"data": {sent}, "count": {count}}}')).to_have_count(1)
+        await expect(lab.entries("my_event", f'{{"data": {sent}}}', direction="out")).to_have_count(1)
+        await expect(lab.entries("ack my_event").last).to_contain_text(" ms")
+        await expect(lab.page.locator("#events-outcome")).to_contain_text("my_event acknowledged in")
+
+
+async def test_bytes_are_echoed(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+    await lab.press("bytes")
+
+    sent = await lab.entries("my_event", direction="out").locator(".payload").inner_text()
+    assert sent.startswith('{"data": "<16 bytes: ')
+    await expect(lab.entries("my_response", sent.removeprefix('{"data": ').removesuffix("}"))).to_have_count(1)
+
+
+async def test_two_tabs_in_one_room_hear_each_other(context: BrowserContext, panel: RunningPanel) -> None:
+    one, two = await Lab.open(context, panel), await Lab.open(context, panel)
+    for lab in (one, two):
+        await lab.fill("rooms-form", "room", "the attic")
+        await lab.press("join")
+        await expect(lab.rooms).to_have_text(["the attic"])
+        await expect(lab.entries("my_response", "In rooms: ")).to_contain_text("the attic")
+
+    await one.fill("rooms-form", "data", '{"from": "one"}')
+    await one.press("my_room_event")
+    for lab in (one, two):
+        await expect(lab.entries("my_response", '{"data": {"from": "one"}, "count": 2}')).to_have_count(1)
+
+    await two.page.get_by_role("button", name="Leave the attic").click()
+    await expect(two.rooms).to_have_count(0)
+    await one.fill("rooms-form", "data", "who is left?")
+    await one.press("my_room_event")
+    await expect(one.entries("my_response", "who is left?")).to_have_count(1)
+
+    await two.press("my_broadcast_event")  # after which all that came before is there
+    for lab in (one, two):
+        await expect(lab.entries("my_response", '"hello"')).to_have_count(1)
+    await expect(two.entries("my_response", "who is left?")).to_have_count(0)
+
+    await two.press("close_room")
+    await expect(one.rooms).to_have_count(0)
+    await expect(one.entries("my_response", "Room the attic is closing.")).to_have_count(1)
+
+
+async def test_a_tab_sends_to_another_s_sid_and_may_not_join_it(context: BrowserContext, panel: RunningPanel) -> None:
+    one, two = await Lab.open(context, panel), await Lab.open(context, panel)
+    await one.fill("rooms-form", "room", await two.sid.inner_text())
+
+    await one.press("my_room_event")
+    await expect(two.entries("my_response", "hello, room")).to_have_count(1)
+
+    await one.press("join")
+    await expect(one.page.locator("#rooms-outcome[data-bad]")).to_contain_text("join refused: ")
+    await expect(one.entries("ack join", "urn:pilotlight:problem:bad-command")).to_have_count(1)
+    await expect(one.rooms).to_have_count(0)
+
+
+async def test_what_others_send_is_never_html(context: BrowserContext, panel: RunningPanel) -> None:
+    one, two = await Lab.open(context, panel), await Lab.open(context, panel)
+    markup = "<img src=x onerror=\"document.title='taken over'\"><script>document.title='taken over'</script>"
+    await one.fill("events", "data", markup)
+    await one.fill("rooms-form", "room", markup)
+
+    await one.press("join")
+    await one.press("my_broadcast_event")
+    await one.press("close_room")
+
+    await expect(two.entries("my_response", "<img src=x")).to_have_count(1)
+    await expect(one.entries("my_response", "is closing.")).to_have_count(1)
+    for lab in (one, two):
+        assert await lab.page.locator("#log img, #log script, #rooms img, #rooms script").count() == 0
+        assert await lab.page.title() == "Lab · Pilot Light"
+
+
+# --- raw WebSocket and POST /api -----------------------------------------------------------------------------
+
+
+async def test_raw_frames_come_back(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+    outcome, status = lab.page.locator("#raw-outcome"), lab.page.locator("#raw-status")
+    await expect(status).to_contain_text("Closed")
+
+    await lab.fill("raw-text", "text", "close")
+    await lab.page.locator("#raw-text button").click()
+    await expect(outcome).to_contain_text("Text frame, 5 B, came back the same in")
+    await expect(status).to_have_text("Open")
+    await expect(lab.entries("text", '"close"')).to_contain_text("WebSocket · /echo")
+
+    for size, shown in ((0, "0 B"), (1024, "1 KiB"), (65536, "64 KiB"), (1024 * 1024, "1 MiB")):
+        await lab.choose("sizes", str(size))
+        await lab.page.locator("#raw-bytes button").click()
+        await expect(outcome).to_contain_text(f"Binary frame, {shown}, came back the same in")
+        await expect(lab.entries("binary", f"<{size} bytes")).to_have_count(1)
+
+
+async def test_a_raw_frame_that_is_too_large_shows_the_closing_code(
+    context: BrowserContext, panel: RunningPanel
+) -> None:
+    lab = await Lab.open(context, panel)
+    await lab.choose("sizes", str(1024 * 1024 + 1))
+    await lab.page.locator("#raw-bytes button").click()
+
+    await expect(lab.page.locator("#raw-status")).to_contain_text("1009 · message too big")
+    await expect(lab.entries("close", '"code": 1009', direction="none")).to_have_count(1)
+    await expect(lab.status).to_have_text("Connected")
+
+
+async def test_a_raw_socket_is_opened_and_closed_with_a_code(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+    toggle, status = lab.page.locator("#raw-toggle"), lab.page.locator("#raw-status")
+    await toggle.click()
+    await expect(status).to_have_text("Open")
+
+    await lab.fill("raw-close", "code", "1234")
+    await toggle.click()
+    await expect(lab.page.locator("#raw-outcome[data-bad]")).to_contain_text("3000 to 4999")
+    await expect(status).to_have_text("Open")
+
+    await lab.fill("raw-close", "code", "4321")
+    await toggle.click()
+    await expect(status).to_contain_text("Closed 4321")
+
+
+async def test_json_is_posted(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+    send, outcome = lab.page.locator("#api button"), lab.page.locator("#api-outcome")
+    await send.click()
+    await expect(outcome).to_contain_text("200 · Received data")
+    await expect(lab.entries("POST /api", '{"hello": "panel"}', direction="out")).to_have_count(1)
+    await expect(lab.entries("200", '{"response": "Received data"}')).to_have_count(1)
+
+
+async def test_a_refused_post_shows_the_problem(browser: Browser, panel: RunningPanel) -> None:
+    """In a profile of its own: the browser puts every 4xx on the console."""
+    context = await browser.new_context(locale="en-US")
+    lab = await Lab.open(context, panel)
+    send, outcome = lab.page.locator("#api button"), lab.page.locator("#api-outcome[data-bad]")
+
+    await lab.fill("api", "body", "{bad")
+    await send.click()
+    await expect(outcome).to_contain_text("400 · Failed to decode JSON")
+
+    await lab.choose("types", "text/plain")
+    await send.click()
+    await expect(outcome).to_contain_text("415 · ")
+    await expect(lab.entries("415")).to_contain_text("application/problem+json")
+    await context.close()
+
+
+# --- the log -------------------------------------------------------------------------------------------------
+
+
+async def test_the_log_is_filtered_paused_and_cleared(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+    shown = lab.page.locator("#entries .entry:not([hidden])")
+    await lab.fill("events", "data", "needle")
+    await lab.press("my_event")
+    await expect(lab.entries("my_response", "needle")).to_have_count(1)
+    await lab.page.locator("#api button").click()
+    await expect(lab.entries("200")).to_have_count(1)
+
+    await lab.page.locator("#log-search").fill("NEEDLE")
+    await expect(shown).to_have_count(2)
+    await lab.page.locator("#log-search").fill("")
+
+    await lab.page.locator('[data-show="socketio"]').click()
+    await expect(shown).to_have_count(2)  # of the POST
+    await lab.page.locator('[data-show="socketio"]').click()
+
+    await lab.page.locator("#log-pause").click()
+    await lab.page.locator("#log-clear").click()
+    await lab.press("my_event")
+    await expect(lab.page.locator("#events-outcome")).to_contain_text("acknowledged")
+    await expect(lab.page.locator("#log-count")).to_contain_text("Paused")
+    await expect(shown).to_have_count(0)
+    await lab.page.locator("#log-pause").click()
+    await expect(lab.entries("my_response", "needle")).to_have_count(1)
+
+
+async def test_the_packets_below_are_shown_when_asked_for(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+    await lab.press("my_event")
+    await expect(lab.entries("ack my_event")).to_have_count(1)
+    assert await lab.page.locator('.entry[data-kind="packet"]:not([hidden])').count() == 0
+
+    await lab.page.locator('[data-show="packets"]').click()
+
+    await expect(lab.entries("open", '0{"sid":')).to_have_count(1)
+    await expect(lab.entries("message", "40", direction="out").first).to_be_visible()
+    await expect(lab.entries("message", '["my_event",{"data":"hello"}]', direction="out")).to_have_count(1)
+
+
+async def test_the_log_is_bounded_and_follows_what_comes(context: BrowserContext, panel: RunningPanel) -> None:
+    lab = await Lab.open(context, panel)
+    await lab.page.evaluate("for (let n = 0; n < 400; n++) document.querySelector('[data-act=my_event]').click()")
+
+    await expect(lab.entries("my_response", '"count": 400')).to_have_count(1)
+    assert await lab.page.locator("#entries .entry").count() == 500
+    entries = lab.page.locator("#entries")
+    at_end = "list => list.scrollHeight - list.scrollTop - list.clientHeight < 2"
+    assert await entries.evaluate(at_end)
+
+    await entries.evaluate("list => list.scrollTop = 0")
+    await lab.press("my_event")
+    to_latest = lab.page.locator("#to-latest")
+    await expect(to_latest).to_be_visible()  # who reads further up is left there
+    await to_latest.click()
+    assert await entries.evaluate(at_end)
+    await expect(to_latest).to_be_hidden()
+
+
+# --- how it looks --------------------------------------------------------------------------------------------
+
+LOOKS = [
+    pytest.param(viewport, locale, id=f"{viewport['width']} {locale[:2]}")
+    for viewport in (PHONE, DESKTOP)
+    for locale in ("en-US", "zh-CN")
+]
+
+
+@pytest.mark.parametrize(("viewport", "locale"), LOOKS)
+async def test_it_fits_the_screen_in_every_look(
+    browser: Browser, panel: RunningPanel, viewport: Any, locale: str
+) -> None:
+    context = await browser.new_context(viewport=viewport, color_scheme="dark", locale=locale)
+    complaints = listen(context)
+    page = await context.new_page()
+    await page.goto(f"{panel.url}/lab")
+    await page.wait_for_selector('body[data-link="live"]')
+    for act in ("join", "my_event", "my_room_event"):
+        await page.locator(f'[data-act="{act}"]').click()
+    for form in ("raw-text", "raw-bytes", "api"):
+        await page.locator(f"#{form} button").click()
+    await expect(page.locator("#api-outcome")).to_contain_text("200")
+    assert await page.locator("html").get_attribute("lang") == locale[:2]
+    newest = page.locator("#entries .entry:not([hidden])").last
+    name = f"{viewport['width']}-{locale[:2]}"
+
+    grounds = set()
+    for scheme in ("dark", "light"):
+        await page.emulate_media(color_scheme=scheme)
+        await page.evaluate("scrollTo(0, 0)")
+        grounds.add(await page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        await keep(page, f"{name}-{scheme}")
+        assert await page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+        assert await page.evaluate(CLIPPED) == []
+        assert await page.evaluate(SMALL) == []
+        assert await page.evaluate(NAMELESS) == []
+        if viewport is DESKTOP:
+            await expect(newest).to_be_in_viewport()
+            continue
+        handle, body = page.locator("#log-handle"), page.locator("#log-body")
+        await expect(body).to_be_hidden()
+        await handle.click()
+        await expect(newest).to_be_in_viewport()
+        assert await page.evaluate(SMALL) == []
+        await keep(page, f"{name}-{scheme}-log")
+        await handle.click()
+        await expect(body).to_be_hidden()
+
+    assert len(grounds) == 2
+    await context.close()
+    assert complaints == []
+
+
+async def keep(page: Page, name: str) -> None:
+    if SHOTS:
+        await page.screenshot(path=Path(SHOTS) / f"lab-{name}.png", animations="disabled")
+
+
+# Words of a button or a tab that do not fit into it.
+CLIPPED = """[...document.querySelectorAll('.button span, .chip span, .tabs span, h2, dt, .caption')]
+  .filter((element) => element.checkVisibility() && element.clientWidth)
+  .filter((element) => element.scrollWidth > element.clientWidth + 1)
+  .map((element) => element.textContent)"""
+
+# What can be pressed and is under 44 px high on a touch screen (38 px beside a mouse).
+SMALL = """[...document.querySelectorAll('main :is(button, input[type=text], input[type=search]), .chip input')]
+  .filter((element) => element.checkVisibility())
+  .map((element) => [element.id || element.textContent, element.getBoundingClientRect().height])
+  .filter(([, height]) => height < (innerWidth < 1024 ? 44 : 38))"""
+
+# What can be pressed and has no name for a screen reader.
+NAMELESS = """[...document.querySelectorAll('main :is(button, input, a)')]
+  .filter((element) => element.checkVisibility())
+  .filter((element) => !(element.textContent.trim() || element.ariaLabel || element.labels?.[0]?.textContent.trim()))
+  .map((element) => element.outerHTML)"""

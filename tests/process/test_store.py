@@ -1,0 +1,205 @@
+"""What outlives the process: how the lights were set, through restarts, kills and places that cannot be used."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from asgi_app.errors import SetupError
+from asgi_app.models import Look
+from asgi_app.store import SCHEMA_VERSION, Store
+from asgi_app.store.schema import MIGRATIONS
+from tests.support.panel_process import RunningPanel, eventually
+
+LED = Look(level=30, on=True, effect="candle")
+DESK = Look(level=70, on=False)
+
+
+def reopened(directory: Path) -> dict[str, Look]:
+    """What a store that is opened there now knows."""
+    store = Store(directory)
+    try:
+        return store.open()
+    finally:
+        store.close()
+
+
+def test_a_new_place_is_made_and_knows_nothing(tmp_path: Path) -> None:
+    assert reopened(tmp_path / "some" / "where") == {}
+    assert (tmp_path / "some" / "where" / "pilotlight.db").is_file()
+
+
+async def test_what_was_saved_is_there_after_a_reopen(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.open()
+    store.save("led", LED)
+    store.save("desk", DESK)
+    store.close()
+    store.close()
+    assert reopened(tmp_path) == {"led": LED, "desk": DESK}
+    assert reopened(tmp_path) == {"led": LED, "desk": DESK}
+
+
+async def test_the_newest_look_wins(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.open()
+    for level in range(1000):
+        store.save("led", Look(level=level % 101, on=True))
+    store.save("led", DESK)
+    store.close()
+    assert reopened(tmp_path) == {"led": DESK}
+
+
+async def test_a_save_is_done_once_it_is_in_the_file(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.open()
+    try:
+        await store.save("led", LED)
+        assert reopened(tmp_path) == {"led": LED}
+    finally:
+        store.close()
+
+
+async def test_a_store_without_a_place_remembers_nothing() -> None:
+    store = Store(None)
+    assert store.open() == {}
+    await store.save("led", LED)
+    store.close()
+
+
+async def test_a_write_that_fails_is_said_once_and_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(tmp_path)
+    store.open()
+    with sqlite3.connect(tmp_path / "pilotlight.db") as other:
+        other.execute("DROP TABLE lights")
+    other.close()
+    await store.save("led", LED)
+    await store.save("led", DESK)
+    store.close()
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert "levels will not be remembered" in record.message
+
+
+async def test_what_could_not_be_written_is_written_with_the_next_change(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.open()
+    with sqlite3.connect(tmp_path / "pilotlight.db") as other:
+        other.execute("ALTER TABLE lights RENAME TO away")
+    await store.save("led", LED)
+    with other:
+        other.execute("ALTER TABLE away RENAME TO lights")
+    other.close()
+    await store.save("desk", DESK)
+    store.close()
+    assert reopened(tmp_path) == {"led": LED, "desk": DESK}
+
+
+# --- places that cannot be used ----------------------------------------------------------------------------
+
+
+def corrupt(place: Path) -> None:
+    place.mkdir()
+    (place / "pilotlight.db").write_bytes(b"this is no database, it only looks like a file" * 100)
+
+
+def newer(place: Path) -> None:
+    place.mkdir()
+    with sqlite3.connect(place / "pilotlight.db") as database:
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    database.close()
+
+
+def a_directory_in_its_place(place: Path) -> None:
+    (place / "pilotlight.db").mkdir(parents=True)
+
+
+def under_a_file(place: Path) -> None:
+    place.write_text("")
+
+
+def another_table(place: Path) -> None:
+    place.mkdir()
+    with sqlite3.connect(place / "pilotlight.db") as database:
+        database.execute("CREATE TABLE lights (brightness)")
+    database.close()
+
+
+def a_row_that_is_no_look(place: Path) -> None:
+    place.mkdir()
+    with sqlite3.connect(place / "pilotlight.db") as database:
+        database.executescript(MIGRATIONS[0])
+        database.execute("INSERT INTO lights VALUES ('led', '{\"level\": \"bright\"}')")
+    database.close()
+
+
+PLACES = [corrupt, newer, a_directory_in_its_place, under_a_file, another_table]
+
+
+@pytest.mark.parametrize("spoil", PLACES)
+def test_a_place_that_cannot_be_used(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    spoil(tmp_path / "data")
+    with pytest.raises(SetupError, match=r"data/pilotlight\.db") as raised:
+        reopened(tmp_path / "data")
+    assert "\n" not in raised.value.detail
+
+
+def test_a_place_that_cannot_be_written() -> None:
+    with pytest.raises(SetupError, match="pilotlight"):  # root may write where permissions forbid it, but not here
+        reopened(Path("/proc/pilotlight"))
+
+
+@pytest.mark.parametrize("spoil", [corrupt, under_a_file])
+def test_the_panel_runs_on_without_its_memory(
+    tmp_path: Path, start_panel: Callable[..., RunningPanel], spoil: Callable[[Path], None]
+) -> None:
+    spoil(tmp_path / "data")
+    panel = start_panel(data=tmp_path / "data")
+    assert panel.level() == 50
+    assert panel.post("/led", json={"level": 33}).json() == {"level": 33}
+    assert panel.stop() < 2
+    errors = [line for line in panel.output if " ERROR " in line]
+    assert len(errors) == 1, panel.log()
+    assert "pilotlight.db" in errors[0]
+    assert "Traceback" not in panel.log()
+    assert panel.returncode == 0
+
+
+def test_a_row_that_makes_no_sense_costs_that_light_its_memory_only(
+    tmp_path: Path, start_panel: Callable[..., RunningPanel]
+) -> None:
+    a_row_that_is_no_look(tmp_path / "data")
+    panel = start_panel(data=tmp_path / "data")
+    assert panel.level() == 50
+    assert "how light led was set" in panel.log()
+    assert panel.post("/led", json={"level": 33}).json() == {"level": 33}
+    assert panel.restart().level() == 33
+
+
+# --- the process is killed ---------------------------------------------------------------------------------
+
+
+def test_an_answered_change_survives_kill_9(start_panel: Callable[..., RunningPanel]) -> None:
+    panel = start_panel()
+    with httpx.Client(timeout=10) as client:  # made before, so that nothing is between the answer and the kill
+        for level in (41, 7, 93):
+            pid = panel.process.pid
+            answer = client.post(panel.url + "/led", json={"level": level})
+            os.kill(pid, signal.SIGKILL)
+            assert answer.status_code == 200
+            eventually(lambda: panel.returncode is not None)
+            panel.start()
+            assert panel.level() == level
+    assert panel.patch("/lights/led", {"on": False}).json()["level"] == 93
+    panel.kill()
+    panel.start()
+    assert panel.level() == 0
+    assert panel.patch("/lights/led", {"on": True}).json()["level"] == 93

@@ -1,0 +1,77 @@
+"""A real nginx in front of a panel, as docs/operating.md writes it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.support.panel_process import ROOT, RunningPanel
+
+CONFIGURATION = """
+daemon off;
+master_process off;
+pid {directory}/pid;
+error_log {directory}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    {documented}
+}}
+"""
+
+
+class Nginx:
+    """nginx on a free port of 127.0.0.1; a context manager."""
+
+    def __init__(self, panel: RunningPanel, directory: Path) -> None:
+        self._panel = panel
+        self._directory = directory
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _configuration(self) -> str:
+        """The one that the docs show, without its TLS, on our ports."""
+        (documented,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/operating.md").read_text(), re.S)
+        documented = documented.replace("listen 443 ssl;", f"listen 127.0.0.1:{self.port};")
+        documented = re.sub(r"^ +ssl_certificate.*\n", "", documented, flags=re.M)
+        documented = documented.replace("http://127.0.0.1:5000", self._panel.url)
+        return CONFIGURATION.format(directory=self._directory, documented=documented)
+
+    def __enter__(self) -> Self:
+        self._directory.mkdir(exist_ok=True)
+        file = self._directory / "nginx.conf"
+        file.write_text(self._configuration())
+        binary = shutil.which("nginx") or "/usr/sbin/nginx"
+        self._process = subprocess.Popen([binary, "-p", str(self._directory), "-c", str(file)])
+        end = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                assert self._process.poll() is None, (self._directory / "error.log").read_text()
+                assert time.monotonic() < end
+                time.sleep(0.01)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)

@@ -1,0 +1,26 @@
+"""The stock Socket.IO clients, by the names that the tests' tables give them; all have the face of `SocketIOClient`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.inbox import SocketIOClient
+from tests.support.node_clients import NodeClients
+from tests.support.panel_process import RunningPanel
+from tests.support.python_client import PythonClient
+
+# socket.io-client 3.0.4 and 4.8, each over one transport alone; Python's polls first and then changes over.
+CLIENTS = ("3 polling", "3 websocket", "4 polling", "4 websocket", "python")
+
+Clients = dict[str, SocketIOClient]
+
+
+async def join(
+    name: str, panel: RunningPanel, node: NodeClients, namespace: str = "/", *, auth: Any = None
+) -> SocketIOClient:
+    """A connected client of this kind."""
+    if name == "python":
+        return await PythonClient.connect(panel.url, namespace=namespace, auth=auth)
+    version, transport = name.split()
+    options = {} if auth is None else {"auth": auth}
+    return await node.connect(panel.url, version=version, transport=transport, namespace=namespace, **options)

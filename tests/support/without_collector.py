@@ -1,0 +1,48 @@
+"""`python -m tests.support.without_collector FILE serve …`: the panel without its garbage collector.
+
+At SIGUSR1 it writes to FILE, as JSON, what the collector would have had to find since the last time: how many objects
+of each class of the panel's, its servers' and its libraries' that hold connections. wsproto's are left out: its parser
+holds itself, and of a WebSocket that is reset on hypercorn it waits for the collector.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+from asgi_app.cli import main
+
+WATCHED = (
+    "asgi_app", "uvicorn", "hypercorn", "engineio", "socketio", "quart", "uvloop", "asyncio", "websockets", "h11",
+    "httptools",
+)  # fmt: skip
+
+
+def alive() -> Counter[str]:
+    """Objects by class."""
+    return Counter(
+        f"{type(found).__module__}.{type(found).__qualname__}"
+        for found in gc.get_objects()
+        if type(found).__module__.partition(".")[0] in WATCHED
+    )
+
+
+def tell(file: Path) -> None:
+    """Write down what there is."""
+    before = alive()
+    gc.collect()
+    freed = before - alive()
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(freed))
+    new.replace(file)
+
+
+if __name__ == "__main__":
+    file = Path(sys.argv.pop(1))
+    signal.signal(signal.SIGUSR1, lambda number, frame: tell(file))
+    gc.disable()
+    main()

@@ -1,0 +1,116 @@
+"""THE table of docs/security.md is whole, and true: every line of it is asked, from another host, by everybody."""
+
+from __future__ import annotations
+
+import json
+import time
+import typing
+from collections.abc import Iterator
+
+import pytest
+
+from asgi_app import models
+from asgi_app.access import rules
+from asgi_app.app import House
+from asgi_app.settings import Settings
+from tests.support import security_table as table
+from tests.support.network_namespace import Network
+from tests.support.panel_process import RunningPanel, run_pilotlight
+from tests.support.security_table import Asker, Row
+
+ROLES = ("viewer", "operator", "admin")
+
+
+class Exposed(RunningPanel):
+    """A panel that another network can reach, with a token of each role, and tickets that are used up."""
+
+    tokens: dict[str, str]
+    spent: list[str]
+
+
+@pytest.fixture(scope="module")
+def exposed(server: str, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
+    data = tmp_path_factory.mktemp("exposed") / "data"
+    panel = Exposed(data, server=server, host="0.0.0.0", within=network.within, address=network.public, keep_runs=1)
+    panel.tokens = {
+        role: run_pilotlight("token", "add", role, f"--role={role}", f"--data={data}").stdout.strip() for role in ROLES
+    }
+    with panel:
+        bearer = {"Authorization": f"Bearer {panel.tokens['admin']}"}
+        made = [panel.post("/access/ticket", headers=bearer).json()["ticket"] for _ in range(2)]
+        panel.spent = made
+        with Asker(panel, network.away, ticket=made[0]).connected("/live") as socket:
+            assert "epoch" in json.loads(socket.recv(5))
+        time.sleep(0.01)
+        yield panel
+
+
+def asked(row: Row, panel: Exposed, network: Network) -> dict[str, str]:
+    """The outcomes of a line, by column."""
+    admin = Asker(panel, network.away, token=panel.tokens["admin"])
+    askers = {
+        "nobody": Asker(panel, network.away),
+        **{role: Asker(panel, network.away, token=panel.tokens[role]) for role in ROLES},
+        "wrong token": Asker(panel, network.another(), token="plt_wrong"),
+        "expired ticket": Asker(panel, network.another(), ticket=panel.spent[0]),
+        "foreign origin": admin._replace(origin=table.FOREIGN),
+        "rebinding host": admin._replace(host=table.REBOUND),
+    }
+    return {column: askers[column].ask(row.what) if outcome != "–" else "–" for column, outcome in row.outcomes.items()}
+
+
+@pytest.mark.parametrize("row", table.rows(), ids=lambda row: row.what)
+def test_every_line_is_true(row: Row, exposed: Exposed, network: Network) -> None:
+    assert asked(row, exposed, network) == row.outcomes
+
+
+# --- that it is whole --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    house = House(Settings(pins="mock", data=tmp_path_factory.mktemp("house")))
+    house.store.close()
+    return house
+
+
+def documented() -> set[str]:
+    return {row.what for row in table.rows()}
+
+
+def test_every_command_has_its_line_and_its_rule() -> None:
+    commands = {kind.model_fields["do"].default: kind for kind in typing.get_args(models.AnyCommand)}
+    assert commands.keys() <= documented()
+    assert set(commands.values()) == set(rules.COMMANDS)
+
+
+def test_every_route_and_socket_has_its_line_and_its_rule(house: House) -> None:
+    routes, sockets = set(), set()
+    for rule in house.quart.url_map.iter_rules():
+        if rule.rule.startswith(rules.OPEN_FOLDERS):
+            continue
+        if rule.websocket:
+            sockets.add(rule.rule)
+        else:
+            routes |= {f"{method} {rule.rule}" for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+    assert routes == set(rules.ROUTES)
+    assert sockets == set(rules.SOCKETS)
+    assert routes | {f"ws {path}" for path in sockets} <= documented()
+
+
+def test_every_event_has_its_line_and_its_rule(house: House) -> None:
+    spaces = house.sockets.namespace_handlers
+    events = {(name, event) for name, namespace in spaces.items() for event in namespace.events}
+    assert events == set(rules.EVENTS)
+    assert {f"{name} {event}" for name, event in events} <= documented()
+
+
+def test_the_table_has_no_other_lines() -> None:
+    commands = {kind.model_fields["do"].default for kind in rules.COMMANDS}
+    sockets = {f"ws {path}" for path in rules.SOCKETS}
+    assert documented() == commands | sockets | set(rules.ROUTES) | {" ".join(event) for event in rules.EVENTS}
+
+
+def test_a_route_that_is_not_in_the_table_is_for_admins() -> None:
+    assert rules.of_route("POST", "/new/thing") is models.Role.ADMIN
+    assert rules.of_route("GET", "/new/thing") is models.Role.ADMIN
