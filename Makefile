@@ -1,5 +1,6 @@
 # make run    install what the panel needs into .venv and start it (simulated pins where there is no GPIO)
-# make test   install what the tests need, Debian packages included, and run them
+# make test   install what the tests need, Debian packages included, and run the quick ones (at most 4 minutes)
+# make test-slow   the slow ones, and everything on every server (about 20 minutes)
 # make lint   ruff, mypy --strict, import-linter
 # make bench  measure the panel beside its peers (25 minutes) and write docs/performance.md
 # make chaos, fuzz, schema, soak   the long checks of campaigns/, which write docs/reliability.md
@@ -10,14 +11,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGS ?=
 
-.PHONY: run test lint bench chaos fuzz schema soak lock clean
+.PHONY: run test test-slow lint bench chaos fuzz schema soak lock clean
 
 run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
 
 # Three on two cores: a third of the time a test waits.
+PYTEST := $(BIN)/python -m tests.support.measured $(BIN)/python -m pytest -n 3 --dist loadgroup
+
 test: $(VENV)/.dev tests/support/node/node_modules/.installed
-	$(BIN)/python -m pytest -n 3 --dist loadgroup $(TEST_ARGS)
+	$(PYTEST) -m "not slow" $(TEST_ARGS)
+
+# All that a process can make a difference to, on every server, each panel started as users start it.
+test-slow: $(VENV)/.dev tests/support/node/node_modules/.installed
+	$(PYTEST) --real-starts $(or $(TEST_ARGS),tests/wires tests/process tests/slow)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

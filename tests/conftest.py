@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,20 +12,43 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.support.fork_server import ForkServer
 from tests.support.network_namespace import Network, NoRight
 from tests.support.node_clients import NodeClients
-from tests.support.panel_process import PLAIN, RunningPanel
+from tests.support.panel_process import PLAIN, RunningPanel, Starts, panel_environment
 from tests.support.pigpiod_standin import StandIn
 
 SERVERS = ("uvicorn", "hypercorn")
 EVERY_WAY = (*SERVERS, PLAIN)
+SLOW = Path(__file__).parent / "slow"
+SLOWEST = 10  # files that the summary names
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--real-starts", action="store_true", help="start each panel with its imports, as users do")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A worker takes a file at a time, and the tests marked `alone` together: the others wait for them once."""
     for item in items:
+        if SLOW in item.path.parents:
+            item.add_marker(pytest.mark.slow)
         file = item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group("alone" if item.get_closest_marker("alone") else file))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the files whose tests took longest, with what their fixtures took."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration
+    if not seconds:
+        return
+    terminalreporter.write_sep("=", "the slowest files")
+    for file, took in seconds.most_common(SLOWEST):
+        terminalreporter.write_line(f"{took:6.1f} s  {file}")
 
 
 @contextmanager
@@ -59,10 +83,26 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
             stack.close()
 
 
-def each_of(*names: str) -> Any:
-    """A fixture `server` that is each of these ASGI servers in turn."""
+@pytest.fixture(scope="session", autouse=True)
+def _starts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where the tests do not ask for real starts: one fork server a worker, begun when the first test does."""
+    if request.config.getoption("--real-starts"):
+        yield
+        return
+    Starts.server = ForkServer(panel_environment())
+    yield
+    Starts.server.close()
+    Starts.server = None
 
-    @pytest.fixture(scope="module", params=names, name="server")
+
+def each_of(*names: str, matters: bool) -> Any:
+    """A fixture `server` that is each of these ASGI servers in turn.
+
+    Where the server does not matter, `make test` has the first one alone, and `make test-slow` has all.
+    """
+    rest = names[1:] if matters else [pytest.param(name, marks=pytest.mark.slow) for name in names[1:]]
+
+    @pytest.fixture(scope="module", params=[names[0], *rest], name="server")
     def one(request: pytest.FixtureRequest) -> str:
         name: str = request.param
         return name
@@ -70,7 +110,7 @@ def each_of(*names: str) -> Any:
     return one
 
 
-server = each_of(*SERVERS)  # the tests of the wires run on both; where frames are what matters, on `EVERY_WAY`
+server = each_of(*SERVERS, matters=False)
 
 
 @pytest.fixture(scope="module")

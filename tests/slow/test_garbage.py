@@ -23,7 +23,7 @@ from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.raw_sockets import end_with_a_reset, upgrade
 
-server = each_of(*EVERY_WAY)
+server = each_of(*EVERY_WAY, matters=True)
 
 CLIENTS = 20
 WEBSOCKETS = ("/live", "/echo", "/somebody", "/socket.io/?EIO=4&transport=websocket")

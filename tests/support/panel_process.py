@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -20,11 +21,19 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.fork_server import ForkedProcess, ForkServer
+
 ROOT = Path(__file__).parent.parent.parent
 PILOTLIGHT = (sys.executable, "-m", "tests.support.as_installed")
 PLAIN = "uvicorn without its fast path"
 START_SECONDS = 20  # a loaded CI machine; the panel itself needs about one
 ADDRESS = re.compile(r"Pilot Light \S+ is at (https?://\S+)/")
+
+
+class Starts:
+    """How the tests start `pilotlight`: forked from a process that has imported it, or for real, with its imports."""
+
+    server: ForkServer | None = None  # none: for real
 
 
 class RunningPanel:
@@ -52,7 +61,7 @@ class RunningPanel:
         if settings.get("server") == PLAIN:
             settings |= {"server": "uvicorn", "fast_path": False}
         self._settings = {"pins": "mock", "log_level": "info", **settings}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._printed = b""
         self._reading = threading.Lock()
         # No connection outlives its request, since panels are restarted; and a TLS context costs 80 ms.
@@ -66,10 +75,7 @@ class RunningPanel:
 
     def start(self) -> RunningPanel:
         """Start it, and return once it says its address."""
-        self._process = subprocess.Popen(
-            self.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment()
-        )
-        assert self._process.stdout is not None
+        self._process = self._launch()
         os.set_blocking(self._process.stdout.fileno(), False)
         listening = threading.Event()
         threading.Thread(target=self._read, args=(self._process, listening), daemon=True).start()
@@ -77,6 +83,24 @@ class RunningPanel:
             self.kill()
             raise RuntimeError("the panel did not start:\n" + self.log())
         return self
+
+    def _launch(self) -> subprocess.Popen[bytes] | ForkedProcess:
+        command = self.command()
+        if Starts.server is None or self.program() != PILOTLIGHT:
+            return subprocess.Popen(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=panel_environment()
+            )
+        reading, writing = os.pipe()
+        arguments = command[len(self._within) + len(PILOTLIGHT) :]
+        namespace = self._within[-1] if self._within else None  # ip netns exec NAME
+        try:
+            process = Starts.server.start(
+                arguments, panel_environment(), stdout=writing, stderr=writing, namespace=namespace
+            )
+        finally:
+            os.close(writing)
+        process.stdout = os.fdopen(reading, "rb", buffering=0)
+        return process
 
     def program(self) -> Sequence[str]:
         """What stands for `pilotlight` on its command line."""
@@ -120,7 +144,7 @@ class RunningPanel:
         assert self._process is not None
         return psutil.Process(self._process.pid)
 
-    def _read(self, process: subprocess.Popen[bytes], listening: threading.Event) -> None:
+    def _read(self, process: subprocess.Popen[bytes] | ForkedProcess, listening: threading.Event) -> None:
         before = len(self._printed)
         while self._drain(process):
             if not listening.is_set() and (found := ADDRESS.search(self._printed[before:].decode(errors="replace"))):
@@ -129,7 +153,7 @@ class RunningPanel:
             select.select([process.stdout], [], [])
         listening.set()
 
-    def _drain(self, process: subprocess.Popen[bytes]) -> bool:
+    def _drain(self, process: subprocess.Popen[bytes] | ForkedProcess) -> bool:
         """Take what it has printed; whether there may be more."""
         assert process.stdout is not None
         with self._reading:
@@ -205,18 +229,31 @@ class RunningPanel:
         return light
 
 
-def _environment() -> dict[str, str]:
+def panel_environment() -> dict[str, str]:
     """This process's environment without what would change the panel's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PILOTLIGHT_", "PIGPIO_"))}
     return kept | {"PYTHONUNBUFFERED": "1", "XDG_CONFIG_HOME": "/nonexistent"}
 
 
-def run_pilotlight(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a `pilotlight` command to its end."""
-    command = [*PILOTLIGHT, *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=30, env=_environment() | (env or {}), check=False
-    )
+def run_pilotlight(
+    *arguments: str, env: dict[str, str] | None = None, real: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run a `pilotlight` command to its end; `real`: with its imports, whatever the tests do else."""
+    environment = panel_environment() | (env or {})
+    if real or Starts.server is None:
+        command = [*PILOTLIGHT, *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=30, env=environment, check=False
+        )
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
+        process = Starts.server.start(arguments, environment, stdout=out.fileno(), stderr=error.fileno())
+        try:
+            code = process.wait(30)
+        finally:
+            process.kill()
+        out.seek(0)
+        error.seek(0)
+        return subprocess.CompletedProcess(arguments, code, out.read(), error.read())
 
 
 def eventually(condition: Any, timeout: float = 5.0, every: float = 0.01) -> Any:

@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel, eventually
 
-server = each_of(*EVERY_WAY)
+server = each_of(*EVERY_WAY, matters=True)
 
 MIB = 1024 * 1024
 MINE = "https://my.page"

@@ -28,7 +28,7 @@ from tests.support.node_clients import NodeClient, NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
 
-server = each_of(*EVERY_WAY)
+server = each_of(*EVERY_WAY, matters=True)
 
 # --- frames and wires ---------------------------------------------------------------------------------------
 

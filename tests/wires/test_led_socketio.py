@@ -23,7 +23,7 @@ from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
 from tests.support.stock_clients import CLIENTS, Clients
 
-server = each_of(*EVERY_WAY)
+server = each_of(*EVERY_WAY, matters=False)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
