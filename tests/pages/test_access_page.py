@@ -10,27 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from asgi_app.access import Keys
-from tests.support.browser import launch
 from tests.support.panel_process import RunningPanel
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all of them
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
 expect.set_options(timeout=10_000)  # ms; on an idle machine nothing takes a tenth of it
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await launch(playwright)
-        yield running
-        await running.close()
 
 
 # No network of their own: chromium gives up what is under way when an interface comes or goes.

@@ -9,23 +9,11 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
-from tests.pages.test_page import (  # fixtures too: one browser, tabs that are used again
-    DESKTOP,
-    PHONE,
-    TOO_SMALL,
-    OpenTab,
-    Tab,
-    browser,
-    fits,
-    idle_tabs,
-    open_tab,
-)
 from tests.support.live_client import live
 from tests.support.panel_process import RunningPanel
+from tests.support.tabs import DESKTOP, PHONE, TOO_SMALL, OpenTab, Tab, fits
 
-__all__ = ["browser", "idle_tabs", "open_tab"]
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MARKUP = "<img src=x onerror=\"document.title='taken over'\"><b>bold</b> & <script>document.title='taken over'</script>"
 OLD = 130  # messages; a page of the history has 50

@@ -3,62 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.conftest import SERVERS
-from tests.support.browser import launch
 from tests.support.panel_process import RunningPanel
+from tests.support.tabs import complaints_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 860}
 SHOTS = os.environ.get("PILOTLIGHT_SHOTS")  # a directory to keep screenshots in, for a person to look at
-
-expect.set_options(timeout=10_000)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await launch(playwright)
-        yield running
-        await running.close()
-
-
-@pytest.fixture(scope="module", params=SERVERS[:1])
-def server(request: pytest.FixtureRequest) -> str:
-    """One server: the wires below the page are tested on both."""
-    name: str = request.param
-    return name
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """A new browser profile whose pages may say nothing on the console."""
-    opened = await browser.new_context(viewport=DESKTOP, locale="en-US", color_scheme="dark")
-    complaints = listen(opened)
-    yield opened
-    await opened.close()
-    assert complaints == []
-
-
-def listen(context: BrowserContext) -> list[str]:
-    """What the pages of this profile complain about: errors, and violations of the Content-Security-Policy."""
-    complaints: list[str] = []
-
-    def watch(page: Page) -> None:
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-
-    context.on("page", watch)
-    return complaints
 
 
 class Lab:
@@ -440,8 +399,8 @@ LOOKS = [
 async def test_it_fits_the_screen_in_every_look(
     browser: Browser, panel: RunningPanel, viewport: Any, locale: str
 ) -> None:
-    context = await browser.new_context(viewport=viewport, color_scheme="dark", locale=locale)
-    complaints = listen(context)
+    context = await browser.new_context(viewport=viewport, color_scheme="dark", locale=locale, reduced_motion="reduce")
+    complaints = complaints_of(context)
     page = await context.new_page()
     await page.goto(f"{panel.url}/lab")
     await page.wait_for_selector('body[data-link="live"]')

@@ -5,19 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, Page, WebSocketRoute, async_playwright, expect
+from playwright.async_api import BrowserContext, Locator, Page, WebSocketRoute, expect
 
-from tests.conftest import SERVERS
-from tests.support.browser import launch
 from tests.support.live_client import live
 from tests.support.panel_process import RunningPanel
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all of them
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -126,40 +124,7 @@ class Watch:
         assert answer.status_code == 200, answer.text
 
 
-@pytest.fixture(scope="module", params=SERVERS[:1])
-def server(request: pytest.FixtureRequest) -> str:
-    """One server: the wires below the page are tested on both."""
-    name: str = request.param
-    return name
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await launch(playwright)
-        yield running
-        await running.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def context(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[BrowserContext]:
-    """A new browser profile whose pages may say nothing on the console."""
-    options = {"locale": "en-GB", "reduced_motion": "reduce", **DESKTOP, **getattr(request, "param", {})}
-    opened = await browser.new_context(**options)
-    complaints: list[str] = []
-
-    def listen(page: Page) -> None:
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-
-    opened.on("page", listen)
-    yield opened
-    await opened.close()
-    allowed = re.compile(r"ERR_CONNECTION|WebSocket connection to")  # a panel that restarts
-    assert [said for said in complaints if not allowed.search(said)] == []
-
-
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def watch(context: BrowserContext, panel: RunningPanel) -> Watch:
     return Watch(await context.new_page(), panel)
 

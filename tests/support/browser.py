@@ -19,7 +19,7 @@ ARGUMENTS = [
 
 async def launch(playwright: Playwright) -> Browser:
     """A new headless browser with a profile of its own."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    path = shutil.which("chromium-headless-shell")
     assert path, "chromium is not installed; `make test` installs it"
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox refuses to run as root
     return await playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *sandbox])

@@ -1,0 +1,194 @@
+"""Tabs of the browser: pages of a panel, what a person does on a card of a light, and what went wrong in them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import BrowserContext, CDPSession, ConsoleMessage, Page, Request, expect
+
+from tests.support.panel_process import RunningPanel
+
+expect.set_options(timeout=10_000)  # ms; on an idle machine nothing takes a tenth of it
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+DEFAULTS = {"locale": "en-GB", "reduced_motion": "reduce"}  # without a graphics card, motion takes half the time
+INSET = 36  # px of the bar that the handle never reaches, half of it at each end
+
+
+class Tab:
+    """An open page, and what went wrong in it: complaints of the console, failed requests, requests to elsewhere."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.troubles: list[str] = []
+        self._panel = ""
+        self._devtools: list[CDPSession] = []
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: self.troubles.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: self._asked(request.url))
+        page.on("websocket", lambda socket: self._asked(socket.url))
+        page.on("requestfailed", self._failed)
+
+    @property
+    def mark(self) -> Any:
+        return self.page.locator("#mark")
+
+    async def marked(self, status: str) -> None:
+        """Wait until the mark says this."""
+        await expect(self.mark.locator(".mark-status")).to_have_text(status)
+
+    async def has_a_round_trip(self) -> None:
+        """Wait until the mark says how long an answer takes."""
+        await expect(self.mark.locator(".mark-ms")).to_have_text(re.compile(r"^\d+(\.\d)? ms$"))
+
+    @property
+    def notices(self) -> Any:
+        return self.page.locator("#notices .notice")
+
+    def card(self, light: str = "desk") -> Card:
+        return Card(self.page, light)
+
+    async def is_live(self, timeout: float = 10) -> None:
+        """Wait until the page has its connection."""
+        await self.page.wait_for_selector("body[data-link=live]", timeout=timeout * 1000)
+
+    async def is_lost(self, timeout: float = 10) -> None:
+        """Wait until the page knows that it has none."""
+        lost = "body[data-link=reconnecting], body[data-link=offline]"
+        await self.page.wait_for_selector(lost, timeout=timeout * 1000)
+
+    async def devtools(self) -> CDPSession:
+        session = await self.page.context.new_cdp_session(self.page)
+        self._devtools.append(session)
+        return session
+
+    async def open(self, panel: RunningPanel, path: str) -> None:
+        """Open a page of this panel."""
+        self._panel = panel.url
+        self.troubles.clear()
+        await self.page.goto(panel.url + path)
+
+    async def clear(self) -> None:
+        """Leave the page, and forget what it kept."""
+        await self.page.mouse.up()
+        await self.page.unroute_all()
+        while self._devtools:
+            await self._devtools.pop().detach()
+        await self.page.evaluate("localStorage.clear(), sessionStorage.clear()")
+        await self.page.goto(self._panel + "/static/icons/icon.svg")
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def _asked(self, url: str) -> None:
+        address = urlsplit(url)
+        if address.scheme not in ("data", "blob") and address.netloc != urlsplit(self._panel).netloc:
+            self.troubles.append(f"a request left for {url}")
+
+    def _failed(self, request: Request) -> None:
+        self.troubles.append(f"failed: {request.method} {request.url}: {request.failure}")
+
+
+class Card:
+    """One light's card: its parts as a person names them."""
+
+    def __init__(self, page: Page, light: str) -> None:
+        self.page = page
+        self.root = page.locator(f"[data-light='{light}']")
+        self.name = self.root.get_by_role("heading")
+        self.bar = self.root.get_by_role("slider")
+        self.bubble = self.root.locator(".bubble")
+        self.marker = self.root.locator(".bar-actual")
+        self.number = self.root.get_by_role("textbox")
+        self.switch = self.root.get_by_role("switch")
+        self.dimmer = self.root.locator(".dimmer")
+        self.brighter = self.root.locator(".brighter")
+        self.flash = self.root.locator(".flash")
+        self.undo = self.root.get_by_role("button", name="Undo")
+        self.did = self.root.locator(".who-did")
+        self.when = self.root.locator(".who time")
+        self.trouble = self.root.locator(".trouble")
+
+    def chip(self, group: str, name: str) -> Any:
+        """A chip of the row `Fade` or `Effect`."""
+        return self.root.get_by_role("radiogroup", name=group).get_by_role("radio", name=name, exact=True)
+
+    async def type(self, text: str) -> None:
+        await self.number.fill(text)
+        await self.number.press("Enter")
+
+    async def level(self) -> int:
+        """What the slider shows now."""
+        return int(await self.bar.get_attribute("aria-valuenow"))
+
+    async def shows(self, level: int) -> None:
+        """Wait until slider and number show this level, be it so or only wished for."""
+        await expect(self.bar).to_have_attribute("aria-valuenow", str(level))
+        await expect(self.number).to_have_value(str(level))
+
+    async def says(self, text: str) -> None:
+        """Wait until the slider says this to a screen reader."""
+        await expect(self.bar).to_have_attribute("aria-valuetext", text)
+
+    async def is_usable(self, usable: bool) -> None:
+        """Wait until every control is enabled, or every one disabled."""
+        await expect(self.bar).to_have_attribute("aria-disabled", "false" if usable else "true")
+        for control in (self.number, self.switch, self.dimmer, self.brighter, self.flash, self.chip("Effect", "Pulse")):
+            await expect(control).to_be_enabled(enabled=usable)
+
+    async def at(self, level: float) -> tuple[float, float]:
+        """Where on the screen the bar has this level."""
+        box = await self.bar.bounding_box()
+        return box["x"] + INSET / 2 + (box["width"] - INSET) * level / 100, box["y"] + box["height"] / 2
+
+    async def take(self, level: float) -> None:
+        """Press the mouse on the bar."""
+        await self.page.mouse.move(*await self.at(level))
+        await self.page.mouse.down()
+
+    async def drag(self, start: float, end: float, moves: int = 60, pause: float = 0.01) -> None:
+        """Move the mouse along the bar; the button is down already."""
+        points = [await self.at(start + (end - start) * move / moves) for move in (1, moves)]
+        for move in range(moves):
+            share = move / (moves - 1)
+            await self.page.mouse.move(points[0][0] + (points[1][0] - points[0][0]) * share, points[0][1])
+            await asyncio.sleep(pause)
+
+
+OpenTab = Callable[..., Awaitable[Tab]]
+
+TOO_SMALL = """[...document.querySelectorAll('a, button, input, summary, [role=slider]')]
+  .filter((element) => element.checkVisibility())
+  .map((element) => {
+    const targets = [element, element.closest('label') ?? element].map((part) => part.getBoundingClientRect());
+    const [width, height] = ['width', 'height'].map((side) => Math.max(...targets.map((target) => target[side])));
+    return { width, height, element: element.outerHTML.slice(0, 80) };
+  })
+  .filter(({ width, height }) => width < 43.5 || height < 43.5)"""
+
+WIDTH = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+
+
+async def fits(page: Page) -> None:
+    """Nothing sticks out at the side."""
+    content, room = await page.evaluate(WIDTH)
+    assert content == room == page.viewport_size["width"]
+
+
+def complaints_of(context: BrowserContext) -> list[str]:
+    """What the pages of this profile will complain about: errors, and violations of the Content-Security-Policy."""
+    complaints: list[str] = []
+
+    def listen(page: Page) -> None:
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+
+    context.on("page", listen)
+    return complaints
