@@ -15,7 +15,8 @@ import aiohttp
 from campaigns.crowds import NEW
 from campaigns.load import LOBBY, Load, Way
 from tests.support.panel_process import ROOT, RunningPanel
-from tests.support.pigpiod_standin import HOST, StandIn
+from tests.support.pigpio_board import HOST
+from tests.support.pigpiod_standin import StandIn
 
 EXIT_LEVEL = 7  # percent
 LIGHTS = f'[lights.led]\npin = 21\nexit = {EXIT_LEVEL}\n[lights.shelf]\npin = 13\nexit = "keep"\n'

@@ -20,7 +20,8 @@ from websockets.sync.client import ClientConnection, connect
 from asgi_app import __version__
 from asgi_app.settings import Settings
 from tests.support.panel_process import ROOT, RunningPanel, run_pilotlight
-from tests.support.pigpiod_standin import HOST, StandIn
+from tests.support.pigpio_board import HOST
+from tests.support.pigpiod_standin import StandIn
 
 Start = Callable[..., RunningPanel]
 SERVERS = ("uvicorn", "hypercorn")

@@ -13,7 +13,10 @@ import uvicorn
 from asgi_app.serve import _Uvicorn
 from asgi_app.ws.on_uvicorn import UvicornWebSocket
 from campaigns.endings import END_WITHIN, EXIT_WITHIN, ending, is_good
+from tests.conftest import SERVERS, each_of
 from tests.support.raw_sockets import upgrade
+
+server = each_of(*SERVERS, matters=True)
 
 ROUNDS = 3  # the figures are for a machine that has nothing else to do; one round of them must have had that
 

@@ -20,7 +20,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.panel_process import RunningPanel, eventually
-from tests.support.pigpiod_standin import HOST, StandIn
+from tests.support.pigpio_board import HOST
+from tests.support.pigpiod_standin import StandIn
 
 Start = Callable[..., RunningPanel]
 CLIENT = httpx.Client(timeout=10)  # one for all: to make one takes longer than a request

@@ -13,9 +13,9 @@ import pytest
 from asgi_app.accepting import Acceptor
 from asgi_app.doors import BEGUN_A_TURN, EARLY_BYTES, Turnstile
 from campaigns.crowds import CROWDS_ADDRESS
+from tests.support.certificates import issue, trusting
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.raw_sockets import end_with_a_reset, upgrade
-from tests.wires.test_tls import issue, trusting
 
 CROWD = 400
 

@@ -31,7 +31,8 @@ from asgi_app.hw.pins import (
     pigpio_silence,
 )
 from asgi_app.models import LightSpec
-from tests.support.pigpiod_standin import HOST, StandIn
+from tests.support.pigpio_board import HOST
+from tests.support.pigpiod_standin import StandIn
 
 PI3 = "Raspberry Pi 3 Model B Plus Rev 1.3"
 PI4 = "Raspberry Pi 4 Model B Rev 1.4"

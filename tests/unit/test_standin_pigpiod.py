@@ -20,17 +20,8 @@ import pytest
 from gpiozero import PWMLED
 from gpiozero.pins.pigpio import PiGPIOFactory
 
-from tests.support.pigpiod_standin import (
-    FREQUENCIES,
-    HOST,
-    MAX_EXTENSION,
-    REPLY,
-    REQUEST,
-    Cmd,
-    Err,
-    StandIn,
-    receive,
-)
+from tests.support.pigpio_board import FREQUENCIES, HOST, MAX_EXTENSION, REPLY, REQUEST, Cmd, Err
+from tests.support.pigpiod_standin import StandIn, receive
 from tests.support.raw_sockets import end_with_a_reset
 
 PIGS = shutil.which("pigs")

@@ -14,7 +14,10 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from asgi_app.ws.sio_packets import plain_event
+from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel, eventually
+
+server = each_of(*EVERY_WAY, matters=True)
 
 SEPARATOR = "\x1e"
 

@@ -14,9 +14,12 @@ from websockets.asyncio.client import connect
 from asgi_app.errors import SetupError
 from asgi_app.proxies import PROXIED, Proxies, address_of
 from asgi_app.settings import read_settings
+from tests.conftest import EVERY_WAY, each_of
 from tests.support.nginx import Nginx
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
+
+server = each_of(*EVERY_WAY, matters=True)
 
 FOR, PROTO, HOST = "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"
 

@@ -12,31 +12,17 @@ from pathlib import Path
 
 import httpx
 import pytest
-import trustme
 from cryptography.hazmat.primitives import serialization
 from websockets.asyncio.client import ClientConnection, connect
 
 from asgi_app.errors import SetupError
 from asgi_app.tls import server_context
+from tests.conftest import SERVERS, each_of
+from tests.support.certificates import AUTHORITY, issue, trusting
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import RunningPanel, eventually, run_pilotlight
 
-AUTHORITY = trustme.CA()
-
-
-def issue(directory: Path, name: str = "127.0.0.1") -> tuple[Path, Path]:
-    """A certificate and its key, as files."""
-    issued = AUTHORITY.issue_cert(name)
-    cert, key = directory / "cert.pem", directory / "key.pem"
-    issued.cert_chain_pems[0].write_to_path(cert)
-    issued.private_key_pem.write_to_path(key)
-    return cert, key
-
-
-def trusting() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    AUTHORITY.configure_trust(context)
-    return context
+server = each_of(*SERVERS, matters=True)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,81 @@
+"""The page of the lights: the same on every screen, whichever transport it uses."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Awaitable, Callable
+
+import pytest
+from playwright.async_api import (
+    expect,
+)
+
+from tests.support.page_lights import TRANSPORTS, set_light
+from tests.support.panel_process import RunningPanel
+from tests.support.tabs import Card, OpenTab
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
+
+
+GESTURES: list[tuple[str, Callable[[Card], Awaitable[None]], str]] = [
+    ("a typed number", lambda card: card.type("33"), "33 percent"),
+    ("+", lambda card: card.brighter.click(), "43 percent"),
+    ("−", lambda card: card.dimmer.click(), "33 percent"),
+    ("off keeps the level", lambda card: card.switch.uncheck(), "off, 33 percent when on"),
+    ("on returns to it", lambda card: card.switch.check(), "33 percent"),
+]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_two_tabs_follow_each_other(panel: RunningPanel, open_tab: OpenTab, transport: str) -> None:
+    # given two tabs on the same transport
+    set_light(panel, level=50)
+    cards = [(await open_tab(f"/?transport={transport}")).card() for _ in range(2)]
+    for card in cards:
+        await card.says("50 percent")
+
+    # when one of them, in turn, changes the light, then both show it, and it is so
+    for (what, act, text), hand in zip(GESTURES, itertools.cycle(cards), strict=False):
+        await act(hand)
+        for card in cards:
+            await card.says(text)
+        assert panel.light("desk")["level"] == await cards[0].level(), what
+
+    # and the same for an effect, which a new level does not end
+    await cards[0].chip("Effect", "Pulse").check()
+    await expect(cards[1].chip("Effect", "Pulse")).to_be_checked()
+    await cards[1].type("60")
+    await cards[0].says("60 percent")
+    await expect(cards[0].chip("Effect", "Pulse")).to_be_checked()
+    assert (panel.light("desk")["effect"], panel.light("desk")["level"]) == ("pulse", 60)
+    await cards[1].chip("Effect", "None").check()
+    await expect(cards[0].chip("Effect", "None")).to_be_checked()
+    assert panel.light("desk")["effect"] is None
+
+
+async def test_the_page_works_on_hypercorn(start_panel: Callable[..., RunningPanel], open_tab: OpenTab) -> None:
+    panel = start_panel(server="hypercorn")
+    tabs = {transport: await open_tab(f"/?transport={transport}", at=panel) for transport in TRANSPORTS}
+    for level, tab in zip((21, 42, 63), tabs.values(), strict=True):
+        await tab.card("led").type(str(level))
+        for other in tabs.values():
+            await other.card("led").shows(level)
+        assert panel.level() == level
+
+
+async def test_the_transport_is_chosen_on_the_page_and_kept_in_the_address(
+    panel: RunningPanel, open_tab: OpenTab
+) -> None:
+    set_light(panel, level=50)
+    tab = await open_tab()
+    for level, (label, address) in enumerate(
+        [("Socket.IO", "/?transport=socketio"), ("REST", "/?transport=rest"), ("WebSocket", "/")], start=71
+    ):
+        await tab.page.get_by_role("radiogroup", name="Transport").get_by_role("radio", name=label).check()
+        assert tab.page.url == panel.url + address
+        await expect(tab.mark).to_have_attribute("aria-label", re.compile(f"^Connection: Live, {re.escape(label)}, "))
+        await tab.has_a_round_trip()
+        await tab.card().type(str(level))
+        await expect(tab.card().did).to_have_text(f"You set {level} %")
+        assert panel.light("desk")["level"] == level

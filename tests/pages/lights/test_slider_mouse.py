@@ -1,0 +1,136 @@
+"""The slider under a mouse."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from typing import Any
+
+import pytest
+from playwright.async_api import (
+    Route,
+    expect,
+)
+
+from tests.support.live_client import live
+from tests.support.page_lights import set_light
+from tests.support.panel_process import RunningPanel
+from tests.support.tabs import OpenTab
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
+
+
+APART = 0.050  # seconds between two commands of a drag, at least
+
+
+async def test_a_drag_sends_at_most_every_50_ms_and_its_last_value_always(
+    panel: RunningPanel, open_tab: OpenTab
+) -> None:
+    set_light(panel, level=10)
+    tab = await open_tab()
+    card = tab.card()
+    sent: list[tuple[float, int]] = []
+
+    def note(frame: dict[str, Any]) -> None:
+        command = json.loads(frame["response"]["payloadData"])
+        if command["do"] == "set_light":
+            sent.append((frame["timestamp"], command["level"]))  # the browser's clock, not this process's
+
+    devtools = await tab.devtools()
+    devtools.on("Network.webSocketFrameSent", note)
+    await devtools.send("Network.enable")
+
+    async with live(panel) as screen:
+        # when the slider is dragged about, with a hundred moves a second at most
+        await card.take(20)
+        await expect(card.bubble).to_have_css("opacity", "1")
+        await card.drag(20, 90)
+        await expect(card.bubble).to_have_text("90 %")
+        await card.drag(90, 37, moves=30)
+        await expect(card.bubble).to_have_text("37 %")
+        await expect(card.number).to_have_value("37")
+        await tab.page.mouse.up()
+
+        # then the last value arrives, and the number over the handle goes
+        await screen.event("light_changed", light="desk", level=37)
+    await expect(card.bubble).to_have_css("opacity", "0")
+    await card.shows(37)
+    assert panel.light("desk")["level"] == 37
+    assert sent[-1][1] == 37
+    assert len(sent) > 5, "a drag is seen by others while it lasts"
+    apart = [later - sooner for (sooner, _), (later, _) in itertools.pairwise(sent)]
+    # The clock is read just before the frame is made; between the two a busy machine may let others run.
+    assert min(apart) > APART - 0.01
+    assert sum(apart) / len(apart) >= APART - 0.001
+
+
+async def test_the_slider_in_hand_is_not_moved_by_others(panel: RunningPanel, open_tab: OpenTab) -> None:
+    set_light(panel, level=10)
+    card = (await open_tab()).card()
+    await card.take(20)
+    await card.drag(20, 70, moves=10)
+    await expect(card.did).to_have_text("You set 70 %")
+
+    # when somebody else sets the light meanwhile, the page knows it but leaves the slider to the hand
+    set_light(panel, level=5)
+    await expect(card.did).to_have_text("Kitchen tablet set 5 %")
+    await card.shows(70)
+    await expect(card.bubble).to_have_text("70 %")
+
+    # and shows the truth once it is let go
+    await card.page.mouse.up()
+    await card.shows(5)
+    assert panel.light("desk")["level"] == 5
+
+
+async def test_over_a_slow_network_a_drag_has_one_command_on_its_way(panel: RunningPanel, open_tab: OpenTab) -> None:
+    set_light(panel, level=10)
+    tab = await open_tab("/?transport=rest")
+    card = tab.card()
+    under_way: list[int] = [0]
+    arrived = asyncio.Event()
+
+    async def delay(route: Route) -> None:
+        if route.request.method != "PATCH":
+            return await route.continue_()
+        level = route.request.post_data_json["level"]
+        under_way.append(under_way[-1] + 1)
+        await asyncio.sleep(0.3)
+        under_way.append(under_way[-1] - 1)
+        await route.continue_()
+        if level == 80:
+            arrived.set()
+
+    await tab.page.route("**/lights/desk*", delay)
+    await card.take(20)
+    await card.drag(20, 80, moves=30)
+    await tab.page.mouse.up()
+    assert await card.level() == 80  # shown at once, whatever the network
+    async with asyncio.timeout(10):
+        await arrived.wait()
+    await expect(card.did).to_have_text("You set 80 %")
+    await card.shows(80)
+    assert panel.light("desk")["level"] == 80
+    assert max(under_way) == 1
+
+
+async def test_a_held_button_goes_in_single_steps(panel: RunningPanel, open_tab: OpenTab) -> None:
+    set_light(panel, level=50)
+    card = (await open_tab()).card()
+    note_level = "button => button.addEventListener('pointerup', () => { window.level = %s; })"
+    await card.brighter.evaluate(note_level % "document.querySelector('[data-light=desk] [role=slider]').ariaValueNow")
+    levels = [50]
+    async with live(panel) as screen:
+        await card.brighter.hover()
+        await card.page.mouse.down()
+        while levels[-1] < 53:  # steps that come while the panel has not answered yet are one command
+            levels.append((await screen.event("light_changed", light="desk"))["state"]["level"])
+        await card.page.mouse.up()
+    assert levels[1] == 51
+    # and no step of 10 for the click that a release is
+    level = await card.level()
+    assert level - int(await card.page.evaluate("level")) <= 2  # the page may not have been drawn since the last step
+    await expect(card.did).to_have_text(f"You set {level} %")
+    await card.brighter.click()
+    await expect(card.did).to_have_text(f"You set {level + 10} %")

@@ -1,0 +1,134 @@
+"""The slider under a finger and under keys."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import (
+    CDPSession,
+    Page,
+    expect,
+)
+
+from tests.support.live_client import live
+from tests.support.page_lights import revision, set_light
+from tests.support.panel_process import RunningPanel
+from tests.support.tabs import PHONE, OpenTab
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
+
+
+# --- the slider under a finger ------------------------------------------------------------------------------
+
+
+async def swipe(devtools: CDPSession, start: tuple[float, float], across: float, down: float) -> None:
+    """One finger put on the screen, moved, and lifted."""
+    (x, y), moves = start, 12
+    await devtools.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for move in range(1, moves + 1):
+        point = {"x": x + across * move / moves, "y": y + down * move / moves}
+        await devtools.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        await asyncio.sleep(0.016)  # one picture of the screen; a finger reports no faster
+    await devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+async def test_scrolling_over_the_slider_changes_no_light(panel: RunningPanel, open_tab: OpenTab) -> None:
+    set_light(panel, level=40)
+    tab = await open_tab(device=PHONE)
+    devtools, card = await tab.devtools(), tab.card()
+    sent: list[str] = []
+    devtools.on("Network.webSocketFrameSent", lambda frame: sent.append(frame["response"]["payloadData"]))
+    await devtools.send("Network.enable")
+    before = revision(panel)
+
+    for across in (0, 6, 60):  # straight, as a thumb does it, and askew
+        await swipe(devtools, await card.at(40), across, -250)
+        await scrolled(tab.page)
+        await tab.page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+
+    # nor does a tap, which may be a scroll that was stopped
+    await tab.page.touchscreen.tap(*await card.at(80))
+    await expect(card.bar).to_have_class(re.compile("hint"))
+    await card.shows(40)
+    assert [text for text in sent if "set_light" in text] == []
+    assert revision(panel) == before
+
+
+async def scrolled(page: Page) -> None:
+    """Wait until the page has scrolled, by more than a nudge, and has come to rest."""
+    async with asyncio.timeout(10):
+        seen = -1.0
+        while not (seen == (now := await page.evaluate("scrollY")) and now > 80):
+            seen = now
+            await asyncio.sleep(0.05)
+
+
+async def test_a_finger_that_moves_sideways_moves_the_light_by_as_much(panel: RunningPanel, open_tab: OpenTab) -> None:
+    set_light(panel, level=40)
+    tab = await open_tab(device=PHONE)
+    card = tab.card()
+    (x, y), (end, _) = await card.at(10), await card.at(40)
+
+    # when it starts far from the handle, nothing jumps: 30 % further is 30 % more, less the threshold
+    await swipe(await tab.devtools(), (x, y), end - x, 4)
+    await expect(card.did).to_have_text(re.compile(r"You set \d+ %"))
+    shown = await card.level()
+    assert 62 <= shown <= 70
+    await expect(card.did).to_have_text(f"You set {shown} %")
+    assert panel.light("desk")["level"] == shown
+    assert await tab.page.evaluate("scrollY") == 0
+
+
+# --- the slider under keys ----------------------------------------------------------------------------------
+
+
+async def test_keys_move_the_slider(panel: RunningPanel, open_tab: OpenTab) -> None:
+    set_light(panel, level=40)
+    card = (await open_tab()).card()
+    await expect(card.bar).to_have_attribute("aria-label", "Level of Desk")
+    await card.bar.focus()
+    async with live(panel) as screen:
+        for key, level in [
+            ("Home", 0),
+            ("PageUp", 10),
+            ("ArrowRight", 11),
+            ("ArrowUp", 12),
+            ("ArrowLeft", 11),
+            ("ArrowDown", 10),
+            ("Shift+ArrowUp", 20),
+            ("PageDown", 10),
+            ("End", 100),
+        ]:
+            await card.page.keyboard.press(key)
+            await card.shows(level)
+            await card.says(f"{level} percent")
+            await screen.event("light_changed", light="desk", level=level)
+
+
+async def test_a_keyboard_alone_reaches_every_control_of_a_light(panel: RunningPanel, open_tab: OpenTab) -> None:
+    set_light(panel, level=40)
+    set_light(panel, level=50)  # so that there is something to undo
+    tab = await open_tab()
+    await expect(tab.card().undo).to_be_visible()
+    reached: list[str] = []
+    await tab.card().flash.focus()
+    for _ in range(8):
+        reached.append(
+            await tab.page.evaluate(
+                "document.activeElement.ariaLabel ?? document.activeElement.parentElement.textContent"
+            )
+        )
+        await tab.page.keyboard.press("Tab")
+    assert reached == [
+        "Flash Desk three times, to see which one it is",
+        "Desk on or off",
+        "Desk: 10 dimmer; hold for single steps",
+        "Level of Desk",
+        "Desk: 10 brighter; hold for single steps",
+        "Level of Desk",
+        "None",
+        "None",
+    ]
+    await expect(tab.card().undo).to_be_focused()

@@ -1,0 +1,28 @@
+"""Packets of a session that comes back, and what was said to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from engineio.packet import MESSAGE, Packet
+from websockets.asyncio.client import ClientConnection
+
+BY_ITSELF = "Server generated event"
+
+
+async def said(socket: ClientConnection) -> str:
+    text = await asyncio.wait_for(socket.recv(), 10)
+    assert isinstance(text, str)
+    return text
+
+
+async def until(socket: ClientConnection, end: str) -> list[str]:
+    """The frames until this one."""
+    frames = [await said(socket)]
+    while frames[-1] != end:
+        frames.append(await said(socket))
+    return [frame for frame in frames if BY_ITSELF not in frame]
+
+
+def events(*numbers: int) -> list[Packet]:
+    return [Packet(MESSAGE, f'2["n",{number}]') for number in numbers]

@@ -1,0 +1,198 @@
+"""The rules of a light: changes without a command, duty cycles, and any sequence of commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_app import core
+from asgi_app.core import Drive, apply, decide
+from asgi_app.errors import (
+    PanelError,
+)
+from asgi_app.models import (
+    Actor,
+    LightChanged,
+    LightSpec,
+    Look,
+    UndoLight,
+)
+from tests.support.light_states import ANN, BOB, NOON, OFF, PULSING, STEADY, UNDO, a_light, a_state, after, set_light
+
+# --- what happens without a command -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_light", "level", "look", "actual"),
+    [
+        ({}, 30.4, Look(level=30, on=True), 30.4),
+        ({}, 0.0, Look(level=50, on=False), 0.0),
+        (OFF, 100.0, Look(level=100, on=True), 100.0),
+        (PULSING, 5.0, Look(level=5, on=True), 5.0),
+    ],
+)
+def test_a_change_from_outside(given_light: dict[str, Any], level: float, look: Look, actual: float) -> None:
+    before = a_light(**given_light)
+    event = core.set_outside(before, level, NOON)
+    light = apply(a_state(**given_light), event).lights["led"]
+    assert core.look_of(light) == look
+    assert light.actual == actual
+    assert light.by.via == event.by.via == "pin"
+    assert light.undo == core.look_of(before)
+
+
+def test_a_fade_moves_and_settles() -> None:
+    state = after(a_state(), set_light(level=70, transition=0.5))
+    state = apply(state, core.moved(state.lights["led"], 61.26, NOON))
+    assert state.lights["led"].actual == 61.3
+    assert state.lights["led"].transition is not None
+    light = apply(state, core.settled(state.lights["led"], NOON)).lights["led"]
+    assert (light.actual, light.transition, light.by) == (70.0, None, ANN)
+
+
+def test_offline_and_back_keeps_how_the_light_is_set() -> None:
+    state = after(a_state(), set_light(level=70, transition=0.5))
+    state = apply(state, core.went_offline(state.lights["led"], "unplugged", NOON))
+    light = state.lights["led"]
+    assert (light.online, light.reason, light.transition, light.by) == (False, "unplugged", None, ANN)
+    light = apply(state, core.came_online(light, NOON)).lights["led"]
+    assert (light.online, light.reason, light.level, light.actual) == (True, None, 70, 70.0)
+
+
+STORED = Look(level=30, on=True, effect="candle")
+
+
+@pytest.mark.parametrize(
+    ("restore", "stored", "look"),
+    [
+        ("last", None, Look(level=50, on=True)),
+        ("last", STORED, STORED),
+        ("last", Look(level=30, on=False), Look(level=30, on=False)),
+        ("off", None, Look(level=50, on=False)),
+        ("off", STORED, Look(level=30, on=False)),
+        (80, None, Look(level=80, on=True)),
+        (80, STORED, Look(level=80, on=True)),
+        (0, STORED, Look(level=0, on=True)),
+    ],
+)
+def test_how_a_light_starts(restore: Any, stored: Look | None, look: Look) -> None:
+    light = core.first_light("led", LightSpec(pin=21, restore=restore), stored, NOON)
+    assert core.look_of(light) == look
+    assert not light.online
+    assert core.drive_of(light) == Drive(look.level if look.on else 0, effect=look.effect)
+
+
+@pytest.mark.parametrize(
+    ("id", "name", "shown"), [("led", None, "Led"), ("desk_lamp", None, "Desk lamp"), ("led", "Das Licht", "Das Licht")]
+)
+def test_what_a_light_is_called(id: str, name: str | None, shown: str) -> None:
+    assert core.first_light(id, LightSpec(pin=21, name=name), None, NOON).name == shown
+
+
+# --- level and duty cycle -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", range(101))
+def test_level_n_is_duty_n_of_100(level: int) -> None:
+    assert LightSpec(pin=21).duty(level) == level / 100
+
+
+@pytest.mark.parametrize(
+    ("spec", "level", "duty"),
+    [
+        ({"gamma": 2.8}, 0, 0.0),
+        ({"gamma": 2.8}, 50, 0.5**2.8),
+        ({"gamma": 2.8}, 100, 1.0),
+        ({"min": 20, "max": 80}, 0, 0.0),
+        ({"min": 20, "max": 80}, 1, 0.206),
+        ({"min": 20, "max": 80}, 50, 0.5),
+        ({"min": 20, "max": 80}, 100, 0.8),
+        ({"min": 20, "max": 80, "gamma": 2}, 50, 0.35),
+        ({}, -1, 0.0),
+        ({}, 101, 1.0),
+    ],
+)
+def test_calibration(spec: dict[str, float], level: float, duty: float) -> None:
+    assert LightSpec(pin=21, **spec).duty(level) == pytest.approx(duty, abs=1e-12)
+
+
+@pytest.mark.parametrize(("min", "max"), [(50, 50), (80, 20), (100, 100)])
+def test_min_is_below_max(min: float, max: float) -> None:
+    with pytest.raises(ValueError, match="must be below max"):
+        LightSpec(pin=21, min=min, max=max)
+
+
+SPECS = st.builds(
+    LightSpec,
+    pin=st.just(21),
+    min=st.floats(0, 40),
+    max=st.floats(60, 100),
+    gamma=st.floats(0.5, 3),
+)
+
+
+@STEADY
+@given(SPECS, st.integers(1, 100))
+def test_level_is_the_inverse_of_duty(spec: LightSpec, level: int) -> None:
+    assert spec.level(spec.duty(level)) == pytest.approx(level, abs=0.01)
+
+
+@STEADY
+@given(SPECS, st.floats(0, 100), st.floats(0, 100))
+def test_a_higher_level_is_never_darker(spec: LightSpec, one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert 0 <= spec.duty(low) <= spec.duty(high) <= 1
+
+
+# --- any sequence of commands -------------------------------------------------------------------------------
+
+
+VERBS = (
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "level": st.integers(0, 100),
+            "step": st.integers(-100, 100),
+            "on": st.booleans(),
+            "transition": st.floats(0, 3600),
+            "effect": st.sampled_from(["pulse", "blink", "candle", "none"]),
+            "flash": st.integers(1, 20),
+        },
+    )
+    .filter(lambda verbs: not {"level", "step"} <= set(verbs))
+    .filter(lambda verbs: set(verbs) - {"transition"})
+)
+
+
+STEPS = st.tuples(st.sampled_from([ANN, BOB]), st.floats(0, 5), st.just(UNDO) | VERBS)
+
+
+@STEADY
+@given(st.lists(STEPS, max_size=20))
+def test_commands_keep_the_state_sound(steps: list[tuple[Actor, float, Any]]) -> None:
+    state, now = a_state(), NOON
+    for actor, pause, verbs in steps:
+        now += pause
+        command = UndoLight(light="led") if verbs == UNDO else set_light(**verbs)
+        before = state.model_dump_json()
+        try:
+            decision = decide(state, command, actor, now)
+        except PanelError:
+            decision = core.Decision()
+        new = state
+        for event in decision.events:
+            new = apply(new, event)
+        assert state.model_dump_json() == before, "decide and apply leave what they were given as it was"
+        light = new.lights["led"]
+        for event in decision.events:
+            if isinstance(event, LightChanged):
+                assert light == event.state
+        if decision.drive is not None:
+            assert (light.target, light.effect) == (decision.drive.level, decision.drive.effect)
+        assert 0 <= light.level <= 100
+        assert 0 <= light.actual <= 100
+        assert light.on or (light.target, light.effect) == (0, None)
+        state = new

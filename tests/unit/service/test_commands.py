@@ -1,0 +1,218 @@
+"""The service: the order of commands, commits, refusals, and what the hardware says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from asgi_app.core import Drive
+from asgi_app.models import Look, Reply, parse_command
+from tests.support.service_bench import ANN, BOB, SOON, Bench, heard, levels, settle
+
+# --- commands -----------------------------------------------------------------------------------------------
+
+
+async def test_a_command_is_done_by_the_pins_then_told(bench: Bench) -> None:
+    with bench.panel.session(BOB) as session:
+        reply = await bench.ask(level=70)
+        assert (reply.ok, reply.status, reply.rev) == (True, 200, bench.first + 1)
+        assert reply.light is not None
+        assert reply.light.level == 70
+        assert bench.pins.drives == [("led", Drive(70))]
+        (message,) = await heard(session)
+    assert message.data["event"] == "light_changed"
+    assert message.data["by"] == {"name": "Ann", "via": "live"}
+    assert message.data["rev"] == message.rev == reply.rev
+    assert message.data["state"] == json.loads(bench.panel.light("led").model_dump_json())
+    assert bench.kept == [("led", Look(level=70, on=True))]
+
+
+async def test_nothing_is_said_before_the_pins_took_it(bench: Bench) -> None:
+    bench.pins.hold()
+    asking = bench.asking(level=70)
+    await bench.pins.writing.wait()
+    await settle()
+    assert not asking.done()
+    assert (bench.level, bench.panel.rev) == (50, bench.first)
+    bench.pins.let_go()
+    assert (await asking).ok
+    assert (bench.level, bench.panel.rev) == (70, bench.first + 1)
+
+
+async def test_commands_that_arrive_during_a_write_share_the_next(bench: Bench) -> None:
+    bench.pins.hold()
+    with bench.panel.session(BOB) as session:
+        first = bench.asking(level=10)
+        await bench.pins.writing.wait()
+        rest = [bench.asking(ANN if n % 2 else BOB, level=n) for n in range(11, 100)]
+        await settle()
+        bench.pins.let_go()
+        replies = await asyncio.gather(first, *rest)
+        assert [drive.level for _, drive in bench.pins.drives] == [10, 99]
+        assert all(reply.ok for reply in replies)
+        assert [reply.light.level for reply in replies if reply.light] == list(range(10, 100))
+        assert [reply.rev for reply in replies] == list(range(bench.first + 1, bench.first + 91))
+        assert levels(await heard(session))[-1] == (bench.panel.rev, 99)
+
+
+async def test_steps_that_arrive_during_a_write_add_up(bench: Bench) -> None:
+    bench.pins.hold()
+    asking = [bench.asking(level=20)]
+    await bench.pins.writing.wait()
+    asking += [bench.asking(step=5) for _ in range(4)]
+    await settle()
+    bench.pins.let_go()
+    await asyncio.gather(*asking)
+    assert bench.level == 40
+    assert [drive.level for _, drive in bench.pins.drives] == [20, 40]
+
+
+async def test_one_light_does_not_wait_for_another(bench: Bench) -> None:
+    bench.pins.hold()
+    slow = bench.asking(level=10)
+    await bench.pins.writing.wait()
+    other = bench.asking(light="desk", level=20)
+    await settle()
+    assert [light for light, _ in bench.pins.drives] == ["led", "desk"]
+    bench.pins.let_go()
+    assert all(reply.ok for reply in await asyncio.gather(slow, other))
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "slug"),
+    [
+        ({"light": "lamp", "level": 1}, 404, "unknown-light"),
+        ({"do": "undo_light"}, 409, "nothing-to-undo"),
+        ({"effect": "pulse", "on": False}, 400, "bad-command"),
+    ],
+)
+async def test_a_refused_command_changes_nothing(bench: Bench, command: Any, status: int, slug: str) -> None:
+    before = bench.panel.state
+    parsed = parse_command({"do": "set_light", "light": "led", **command})
+    reply = await asyncio.wait_for(bench.panel.ask(ANN, parsed), SOON)
+    assert (reply.ok, reply.status, reply.rev) == (False, status, bench.first)
+    assert reply.problem is not None
+    assert reply.problem["type"] == f"urn:pilotlight:problem:{slug}"
+    assert set(reply.problem) == {"type", "title", "status", "detail", "errors"}
+    assert bench.panel.state is before
+    assert bench.pins.drives == []
+
+
+async def test_one_bad_command_in_a_batch_spoils_no_other(bench: Bench) -> None:
+    bench.pins.hold()
+    asking = [bench.asking(level=10)]
+    await bench.pins.writing.wait()
+    asking += [bench.asking(level=20), bench.asking(effect="pulse", on=False), bench.asking(level=30)]
+    await settle()
+    bench.pins.let_go()
+    assert [reply.status for reply in await asyncio.gather(*asking)] == [200, 200, 400, 200]
+    assert bench.level == 30
+
+
+async def test_pins_that_fail_are_a_503_and_no_event(bench: Bench) -> None:
+    await bench.ask(level=70)
+    bench.kept.clear()
+    bench.pins.reason = "pigpiod is gone"
+    with bench.panel.session(BOB) as session:
+        asking = [bench.asking(level=n) for n in (10, 20, 30)]
+        replies = await asyncio.gather(*asking)
+        assert [reply.status for reply in replies] == [503] * 3
+        assert all(reply.problem and "pigpiod is gone" in reply.problem["detail"] for reply in replies)
+        assert len(session.outbox) == 0
+    assert (bench.level, bench.panel.rev, bench.kept) == (70, bench.first + 1, [])
+    bench.pins.reason = None
+    assert (await bench.ask(level=40)).ok
+    assert bench.level == 40
+
+
+async def test_a_driver_that_breaks_is_a_500_and_the_next_command_works(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.pins.fault = RuntimeError("a bug")
+    reply = await bench.ask(level=70)
+    assert (reply.status, bench.level) == (500, 50)
+    assert "a bug" not in str(reply.problem)
+    assert "a bug" in caplog.text
+    bench.pins.fault = None
+    assert (await bench.ask(level=70)).ok
+
+
+async def test_an_offline_light_is_refused_without_asking_the_pins(bench: Bench) -> None:
+    bench.panel.light_offline("led", "unplugged")
+    reply = await bench.ask(level=70)
+    assert reply.status == 503
+    assert "unplugged" in str(reply.problem)
+    assert bench.pins.drives == []
+    assert (await bench.ask(light="desk", level=70)).ok
+
+
+async def test_an_asker_who_leaves_disturbs_nobody(bench: Bench) -> None:
+    bench.pins.hold()
+    first = bench.asking(level=10)
+    await bench.pins.writing.wait()
+    impatient, patient = bench.asking(level=20), bench.asking(BOB, step=5)
+    await settle()
+    first.cancel()
+    impatient.cancel()
+    await settle()
+    bench.pins.let_go()
+    assert (await patient).ok
+    assert bench.level == 25
+    assert (await bench.ask(level=1)).ok
+
+
+async def test_asking_for_the_state_or_for_nothing(bench: Bench) -> None:
+    await bench.ask(level=70)
+    ping = await bench.panel.ask(ANN, parse_command({"do": "ping"}))
+    assert ping == Reply(ok=True, rev=bench.panel.rev)
+    state = await bench.panel.ask(ANN, parse_command({"do": "get_state"}))
+    assert state.snapshot is not None
+    assert (state.snapshot.epoch, state.snapshot.rev) == (bench.panel.epoch, bench.panel.rev)
+    assert state.snapshot.state == bench.panel.state
+
+
+async def test_a_reply_on_the_wire_has_no_empty_fields(bench: Bench) -> None:
+    reply = (await bench.ask(level=70)).on_wire("seven")
+    assert set(reply) == {"reply", "ok", "rev", "light"}
+    assert (reply["reply"], reply["ok"], reply["light"]["level"]) == ("seven", True, 70)
+
+
+# --- what the hardware says ---------------------------------------------------------------------------------
+
+
+async def test_the_hardware_speaks_and_everybody_hears(bench: Bench) -> None:
+    await bench.ask(level=70, transition=1)
+    with bench.panel.session(BOB) as session:
+        bench.panel.light_moved("led", 61.26)
+        bench.panel.light_settled("led")
+        moved, settled = await heard(session)
+        assert (moved.data["event"], moved.data["actual"]) == ("light_actual", 61.3)
+        assert (settled.data["event"], settled.data["state"]["transition"]) == ("light_changed", None)
+        assert settled.data["state"]["actual"] == 70.0
+        bench.panel.light_settled("led")  # said twice, told once
+        bench.panel.light_set_outside("led", 5.0)
+        (outside,) = await heard(session)
+        assert outside.data["by"]["via"] == "pin"
+        assert outside.data["state"]["level"] == 5
+        bench.panel.light_offline("led", "unplugged")
+        bench.panel.light_offline("led", "unplugged")
+        (offline,) = await heard(session)
+        assert (offline.data["state"]["online"], offline.data["state"]["reason"]) == (False, "unplugged")
+        bench.panel.light_online("led")
+        (online,) = await heard(session)
+        assert (online.data["state"]["online"], online.data["state"]["actual"]) == (True, 5.0)
+    assert bench.kept[-1] == ("led", Look(level=5, on=True))
+
+
+async def test_what_happens_during_a_write_is_not_forgotten_by_its_commit(bench: Bench) -> None:
+    bench.pins.hold()
+    asking = bench.asking(level=70)
+    await bench.pins.writing.wait()
+    bench.panel.light_offline("led", "unplugged")
+    bench.pins.let_go()
+    await asking
+    light = bench.panel.light("led")
+    assert (light.online, light.reason) == (False, "unplugged")

@@ -1,0 +1,28 @@
+"""Fixtures that the tests of this folder share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.low_limits import RATE, SECONDS
+from tests.support.panel_process import RunningPanel
+
+
+@pytest.fixture(scope="module")
+def strict(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
+    """A panel with small limits, which trusts X-Forwarded-For of the tests, that so come from anywhere."""
+    with RunningPanel(
+        tmp_path_factory.mktemp("strict") / "data",
+        server=server,
+        trusted_proxies="127.0.0.1",
+        role_network="operator",
+        command_rate=RATE,
+        rest_rate=RATE,
+        connections_per_address=4,
+        request_timeout=SECONDS,
+        ping_interval=0.5,
+        socket_rooms=3,
+    ) as panel:
+        yield panel

@@ -1,0 +1,189 @@
+"""Limits of commands on every wire: what is over one is refused by name."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+
+import httpx
+import pytest
+import socketio
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from asgi_app import limits
+from asgi_app.errors import Full, TooFast, TooManyConnections
+from asgi_app.limits import Addresses, Allowance, Bucket, Complaints, Places
+from tests.support.live_client import LiveClient, live
+from tests.support.low_limits import RATE, from_address
+from tests.support.panel_process import RunningPanel
+from tests.support.python_client import PythonClient
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that buckets see: a list with one number."""
+    now = [1000.0]
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_bucket_fills_again(clock: list[float]) -> None:
+    bucket = Bucket(10, 3)
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+    clock[0] += 0.1
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    clock[0] += 60
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+
+
+def test_what_is_owed_takes_its_time(clock: list[float]) -> None:
+    bucket = Bucket(10, 20)
+    bucket.owe(50)
+    assert bucket.wait() == 3.0
+    clock[0] += 3.0
+    assert bucket.wait() == 0.0
+
+
+def test_a_slider_dragged_at_60_a_second_is_never_refused(clock: list[float]) -> None:
+    allowance = Allowance(200)
+    for _ in range(10_000):
+        clock[0] += 1 / 60
+        allowance.spend()
+
+
+def test_a_little_too_fast_is_refused_and_far_too_fast_is_ended(clock: list[float]) -> None:
+    def asks(a_second: int, seconds: int) -> tuple[int, bool]:
+        allowance, refused = Allowance(200), 0
+        for _ in range(a_second * seconds):
+            clock[0] += 1 / a_second
+            try:
+                allowance.spend()
+            except TooFast:
+                refused += 1
+        return refused, allowance.used_up
+
+    refused, ended = asks(300, 60)
+    assert 5000 < refused < 6000  # 200 a second are taken all the time
+    assert not ended
+    assert asks(2000, 10)[1]
+
+
+def test_an_address_shares_its_bucket_and_this_machine_has_none(clock: list[float]) -> None:
+    addresses = Addresses(5)
+    for _ in range(10):
+        addresses.spend("192.0.2.1")
+    with pytest.raises(TooFast, match="rest_rate"):
+        addresses.spend("192.0.2.1")
+    addresses.spend("192.0.2.2")
+    for address in ("127.0.0.1", "::1"):
+        for _ in range(1000):
+            addresses.spend(address)
+
+
+def test_addresses_that_are_made_up_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ADDRESSES", 100)
+    addresses = Addresses(5)
+    for number in range(1000):
+        addresses.spend(f"10.0.{number // 256}.{number % 256}")
+    assert len(addresses._buckets) <= 100
+
+
+def test_places() -> None:
+    places = Places(6, 2)
+    for _ in range(2):
+        places.enter("192.0.2.1")
+    with pytest.raises(TooManyConnections, match="connections_per_address"):
+        places.enter("192.0.2.1")
+    places.enter("192.0.2.1", many=True)  # a proxy
+    for _ in range(3):
+        places.enter("127.0.0.1")
+    with pytest.raises(Full, match="max_connections"):
+        places.enter("192.0.2.2")
+    places.leave("192.0.2.1")
+    places.enter("192.0.2.2")
+    assert places.taken == 6
+
+
+def test_the_log_says_it_once_a_minute(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    complaints = Complaints()
+    for _ in range(3):
+        complaints.tell("live", "192.0.2.1", TooFast("setting command_rate"))
+    assert len(caplog.messages) == 1
+    clock[0] += 61
+    complaints.tell("live", "192.0.2.1", TooFast("setting command_rate"))
+    assert len(caplog.messages) == 2
+
+
+async def until_closed(client: LiveClient) -> ConnectionClosed:
+    """Read to the end; how the panel closed."""
+    with contextlib.suppress(TimeoutError):
+        while True:
+            try:
+                await client.next()
+            except ConnectionClosed as closed:
+                return closed
+    raise AssertionError("the panel did not close the connection")
+
+
+async def test_live_refuses_by_name_and_then_cuts_with_4029(strict: RunningPanel) -> None:
+    async with live(strict) as client, live(strict) as other:
+        for id in range(RATE * 30):
+            await client.send({"do": "ping", "id": id})
+        closed = await until_closed(client)
+        replies = {frame["reply"]: frame for frame in client.frames if "reply" in frame}
+        assert [replies[id]["ok"] for id in range(RATE * 2)] == [True] * RATE * 2
+        problem = replies[RATE * 4]["problem"]
+        assert (problem["type"], problem["status"]) == ("urn:pilotlight:problem:too-fast", 429)
+        assert "command_rate" in problem["detail"]
+        assert closed.rcvd is not None
+        assert closed.rcvd.code == 4029
+        assert (await other.ask("ping"))["ok"]
+    assert strict.log().count("[client_cut wire=live client=127.0.0.1 reason=too_fast]") == 1
+
+
+async def test_what_is_no_json_counts_too(strict: RunningPanel) -> None:
+    async with live(strict) as client:
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(RATE * 60):
+                await client.send("no json")
+        assert (await until_closed(client)).rcvd is not None
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_socketio_refuses_in_the_ack_and_then_cuts(strict: RunningPanel, transport: str) -> None:
+    client = await PythonClient.connect(strict.url, namespace="/panel", transports=[transport])
+    client._library.reconnection = False
+    answers = [await client.ask("ask", {"do": "ping", "id": id}) for id in range(RATE * 3)]
+    assert answers[0][0]["ok"]
+    refused = next(answer[0] for answer in answers if "type" in answer[0])
+    assert (refused["status"], "command_rate" in refused["detail"]) == (429, True)
+    for id in range(RATE * 60):
+        with contextlib.suppress(socketio.exceptions.SocketIOError):
+            await client.emit("ask", {"do": "ping", "id": id})
+    await client.next("disconnect")
+    await client.disconnect()
+
+
+async def test_an_old_chat_page_is_read_more_slowly_and_loses_nothing(strict: RunningPanel) -> None:
+    async with connect(strict.socket_url("/Ada")) as ada, connect(strict.socket_url("/Bob")) as bob:
+        count = RATE * 2 + 10
+        began = time.monotonic()
+        for number in range(count):
+            await ada.send(json.dumps({"username": "Ada", "msg": number}))
+        heard = [json.loads(await asyncio.wait_for(bob.recv(), 10))["msg"] for _ in range(count)]
+        assert heard == list(range(count))
+        assert time.monotonic() - began > 0.3  # ten were too many, at 20 a second
+
+
+def test_rest_commands_of_one_address(strict: RunningPanel) -> None:
+    with httpx.Client(base_url=strict.url, headers=from_address("10.9.0.5")) as client:
+        answers = [client.post("/led", json={"level": 5}) for _ in range(RATE * 4)]
+        refused = next(answer for answer in answers if answer.status_code == 429)
+        assert "rest_rate" in refused.json()["detail"]
+        assert refused.headers["Retry-After"] == "1"
+        assert client.get("/led").status_code == 200  # reading is free
+    assert strict.post("/led", json={"level": 6}, headers=from_address("10.9.0.6")).status_code == 200
+    assert strict.log().count("client=10.9.0.5 problem=too-fast") == 1
