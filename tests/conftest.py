@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,18 @@ from tests.support.pigpiod_standin import StandIn
 SERVERS = ("uvicorn", "hypercorn")
 EVERY_WAY = (*SERVERS, PLAIN)
 SLOW = Path(__file__).parent / "slow"
+NETWORK = "PILOTLIGHT_TEST_NETWORK"  # its number, for the workers of a run
 SLOWEST = 10  # files that the summary names
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make another host before any worker starts: Chromium fails what it loads when the network changes."""
+    if NETWORK in os.environ or config.getoption("collectonly"):
+        return
+    with suppress(NoRight):
+        network = Network.any().__enter__()
+        os.environ[NETWORK] = str(network.number)
+        config.add_cleanup(lambda: network.__exit__(None, None, None))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,18 +81,12 @@ def _machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    """Another host. It comes and goes between tests: Chromium fails what it loads when the network changes."""
-    with ExitStack() as stack:
-        try:
-            with held(tmp_path_factory, alone=True):
-                made = stack.enter_context(Network())
-        except NoRight as reason:
-            pytest.skip(f"{NoRight.__doc__} ({reason.__cause__})")
-        yield made
-        with held(tmp_path_factory, alone=True):
-            stack.close()
+@pytest.fixture(scope="session")
+def network() -> Network:
+    """Another host, the same for all tests of a run."""
+    if NETWORK not in os.environ:
+        pytest.skip(str(NoRight.__doc__))
+    return Network(int(os.environ[NETWORK]))
 
 
 @pytest.fixture(scope="session", autouse=True)

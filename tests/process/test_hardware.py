@@ -262,6 +262,7 @@ def test_a_change_under_way_when_the_panel_stops_is_answered(start: Start) -> No
 # --- what the pin does over time ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_a_fade_is_shown_on_every_screen_and_on_the_pin(start: Start, pigpiod: StandIn) -> None:
     panel = start(pigpiod)

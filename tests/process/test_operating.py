@@ -52,6 +52,7 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
     manager.close()
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_systemd_hears_that_it_is_up_alive_and_stopping(
     systemd: Systemd, monkeypatch: pytest.MonkeyPatch, start_panel: Callable[..., RunningPanel], server: str

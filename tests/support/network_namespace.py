@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-import os
-import secrets
+import random
 import subprocess
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,16 +22,16 @@ class NoRight(Exception):
 
 
 class Network:
-    """A cable between this process and a namespace. A context manager.
+    """A cable between this process and a namespace. A context manager; `number` is of 1 to 250.
 
     On it are two networks: `private`, one of a home (RFC 1918), and `public`, one of nobody's (RFC 2544).
     """
 
-    def __init__(self) -> None:
-        number = secrets.randbelow(250) + 1
-        self._name = f"pl{os.getpid()}-{number}"
-        self._cable = f"plc{number}x{os.getpid() % 10000}"
-        self._private = ipaddress.ip_network(f"10.{number}.{secrets.randbelow(250)}.0/24")
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._name = f"pilotlight-test-{number}"
+        self._cable = f"plc{number}"
+        self._private = ipaddress.ip_network(f"10.{number}.0.0/24")
         self._public = ipaddress.ip_network(f"198.18.{number}.0/24")
         self.private = str(self._private[1])  # of the panel
         self.public = str(self._public[1])
@@ -48,6 +49,15 @@ class Network:
         """Another address in nobody's network, each time."""
         return next(self._next)
 
+    @classmethod
+    def any(cls) -> Self:
+        """One with a number that nobody has."""
+        for number in random.sample(range(1, 251), 5):
+            network = cls(number)
+            if not Path("/run/netns", network._name).exists():
+                return network
+        raise NoRight
+
     def __enter__(self) -> Self:
         try:
             _ip(f"netns add {self._name}")
@@ -55,15 +65,16 @@ class Network:
             raise NoRight from error
         try:
             other = f"{self._cable}n"
-            _ip(f"link add {self._cable} type veth peer name {other} netns {self._name}")
+            here = [f"link add {self._cable} type veth peer name {other} netns {self._name}"]
+            there = []
             for network, addresses in ((self._private, [self.at_home]), (self._public, self._away)):
-                for address in addresses:
-                    _ip(f"addr add {address}/{network.prefixlen} dev {self._cable}")
-                _ip(f"-n {self._name} addr add {network[1]}/{network.prefixlen} dev {other}")
-            _ip(f"link set {self._cable} addrgenmode none")  # no address that comes later, by itself
-            _ip(f"link set {self._cable} up")
-            _ip(f"-n {self._name} link set {other} up")
-            _ip(f"-n {self._name} link set lo up")
+                here += [f"addr add {address}/{network.prefixlen} dev {self._cable}" for address in addresses]
+                there += [f"addr add {network[1]}/{network.prefixlen} dev {other}"]
+            here += [f"link set {self._cable} addrgenmode none"]  # no address that comes later, by itself
+            here += [f"link set {self._cable} up"]
+            there += [f"link set {other} up", "link set lo up"]
+            _ip("-batch -", here)
+            _ip(f"-n {self._name} -batch -", there)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -75,5 +86,6 @@ class Network:
         _ip(f"netns del {self._name}")  # the cable goes with it
 
 
-def _ip(words: str) -> None:
-    subprocess.run(["ip", *words.split()], check=True, capture_output=True, timeout=10)
+def _ip(words: str, commands: Sequence[str] = ()) -> None:
+    lines = "\n".join(commands).encode()
+    subprocess.run(["ip", *words.split()], input=lines, check=True, capture_output=True, timeout=10)

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import Any
 
 import pytest
 
-from tests.support.panel_process import ROOT
+from tests.support.page_reducer import reduced
 
-REDUCER = ROOT / "static" / "js" / "chat" / "state.js"
-
-# Each state is frozen before the next event, so that a reducer which writes into one throws.
-RUNNER = """
-import { readFileSync } from 'node:fs';
-const { path, events } = JSON.parse(readFileSync(0, 'utf8'));
-const chat = await import(`data:text/javascript,${encodeURIComponent(readFileSync(path, 'utf8'))}`);
-const frozen = (value) => {
-  if (value && typeof value === 'object') Object.values(Object.freeze(value)).forEach(frozen);
-  return value;
-};
-const states = [frozen(chat.EMPTY)];
-for (const event of events) states.push(frozen(chat.apply(states.at(-1), frozen(event))));
-const state = states.at(-1);
-const threads = Object.entries(state.threads).map(([key, thread]) => [key, {
-  ...thread,
-  unread: chat.unread(thread),
-  missing: chat.missingAfter(thread),
-  typists: chat.typists(thread),
-  delivery: thread.messages.map((message) => chat.delivery(thread, message, state.me)),
-}]);
-const same = states.length > 1 && state === states.at(-2);
-process.stdout.write(JSON.stringify({ ...state, threads: Object.fromEntries(threads), same }));
-"""
+VIEW = """(page, state, same) => {
+  const threads = Object.entries(state.threads).map(([key, thread]) => [key, {
+    ...thread,
+    unread: page.unread(thread),
+    missing: page.missingAfter(thread),
+    typists: page.typists(thread),
+    delivery: thread.messages.map((message) => page.delivery(thread, message, state.me)),
+  }]);
+  return { ...state, threads: Object.fromEntries(threads), same };
+}"""
 
 Event = dict[str, Any]
 LOBBY, BOB = "room:lobby", "to:Bob"
@@ -41,11 +25,7 @@ LOBBY, BOB = "room:lobby", "to:Bob"
 
 def after(*events: Event, me: str = "Ada") -> Any:
     """What the page of this person knows after these events; each thread with what the page asks about it."""
-    given = json.dumps({"path": str(REDUCER), "events": [{"event": "me", "name": me}, *events]})
-    command = ["node", "--input-type=module", "-e", RUNNER]
-    run = subprocess.run(command, input=given, capture_output=True, text=True, timeout=20, check=False)
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+    return reduced("chat/state.js", VIEW, [{"event": "me", "name": me}, *events])
 
 
 def lobby(*events: Event) -> Any:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.support.panel_process import ROOT
+from tests.support.page_reducer import reduced
 
-RUNNER = ROOT / "tests" / "support" / "node" / "reducer.mjs"
-REDUCER = ROOT / "static" / "js" / "state.js"
+VIEW = """(page, state, same) => {
+  const lights = Object.values(state.lights ?? {});
+  return {
+    state,
+    same,
+    live: page.isLive(state),
+    shown: Object.fromEntries(lights.map(({ id }) => [id, page.shown(state, id)])),
+    own: lights.filter((light) => page.isOwn(state, light)).map(({ id }) => id),
+  };
+}"""
 
 Event = dict[str, Any]
 
@@ -34,10 +40,7 @@ class After:
 
 def after(*events: Event, state: dict[str, Any] | None = None) -> After:
     """Apply these events to this state, or to the one a page begins with."""
-    given = json.dumps({"path": str(REDUCER), "state": state, "events": events})
-    run = subprocess.run(["node", RUNNER], input=given, capture_output=True, text=True, timeout=20, check=False)
-    assert run.returncode == 0, run.stderr
-    return After(**json.loads(run.stdout))
+    return After(**reduced("state.js", VIEW, list(events), state))
 
 
 # --- what a panel sends ------------------------------------------------------------------------------------

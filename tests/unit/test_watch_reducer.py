@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.support.panel_process import ROOT
+from tests.support.page_reducer import reduced
 
-REDUCER = ROOT / "static" / "js" / "watch" / "state.js"
 KEPT, HELD = 5000, 10_000  # lines in the page, while it follows and while somebody reads
 
-# Every state is frozen before the next event, so that a reducer which writes into one throws.
-RUNNER = """
-import { readFileSync } from 'node:fs';
-const { path, events } = JSON.parse(readFileSync(0, 'utf8'));
-const { EMPTY, apply, hole, inOrder, isLive, needed, runOnShow } = await import(
-  `data:text/javascript,${encodeURIComponent(readFileSync(path, 'utf8'))}`
-);
-function frozen(value) {
-  const open = value && typeof value === 'object' && !Object.isFrozen(value);
-  if (open) Object.values(Object.freeze(value)).forEach(frozen);
-  return value;
-}
-const states = [frozen(EMPTY)];
-for (const event of events) states.push(frozen(apply(states.at(-1), frozen(event))));
-const last = states.at(-1);
-process.stdout.write(JSON.stringify({
-  state: last,
-  same: states.length > 1 && last === states.at(-2),
-  live: isLive(last),
-  order: inOrder(last).map(({ id }) => id),
-  run: runOnShow(last),
-  needed: last.watch ? needed(last.watch) ?? null : null,
-  hole: last.watch ? hole(last.watch) : null,
-}));
-"""
+VIEW = """(page, state, same) => ({
+  state,
+  same,
+  live: page.isLive(state),
+  order: page.inOrder(state).map(({ id }) => id),
+  run: page.runOnShow(state),
+  needed: state.watch ? page.needed(state.watch) ?? null : null,
+  hole: state.watch ? page.hole(state.watch) : null,
+})"""
 
 Event = dict[str, Any]
 
@@ -75,11 +56,7 @@ class After:
 
 def after(*events: Event) -> After:
     """Apply these events to the state a page begins with."""
-    given = json.dumps({"path": str(REDUCER), "events": events})
-    command = ["node", "--input-type=module", "-e", RUNNER]
-    run = subprocess.run(command, input=given, capture_output=True, text=True, timeout=20, check=False)
-    assert run.returncode == 0, run.stderr
-    return After(**json.loads(run.stdout))
+    return After(**reduced("watch/state.js", VIEW, list(events)))
 
 
 # --- what a panel sends ------------------------------------------------------------------------------------

@@ -1,30 +1,38 @@
-// Runs the page's reducer: `{path, state, events}` comes in on stdin, each state of the way goes out on stdout.
+// Runs the pages' reducers. A line on stdin is `{path, view, state, events}`; the line on stdout is what `view` says of
+// the last state, or `{error}`. `view` is the source of a function of the page's module, the last state, and whether the
+// last event left the very same one.
 //
 // Every state is frozen before the next event, so that a reducer which writes into one throws.
 
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 
-const { path, state, events } = JSON.parse(readFileSync(0, 'utf8'));
+const modules = new Map();
+
 // A data: URL is always a module; a .js file without a package.json is one in newer Nodes only.
-const { EMPTY, apply, isLive, isOwn, shown } = await import(
-  `data:text/javascript,${encodeURIComponent(readFileSync(path, 'utf8'))}`
-);
+function load(path) {
+  if (!modules.has(path)) {
+    modules.set(path, import(`data:text/javascript,${encodeURIComponent(readFileSync(path, 'utf8'))}`));
+  }
+  return modules.get(path);
+}
 
 function frozen(value) {
-  if (value && typeof value === 'object') Object.values(Object.freeze(value)).forEach(frozen);
+  const open = value && typeof value === 'object' && !Object.isFrozen(value);
+  if (open) Object.values(Object.freeze(value)).forEach(frozen);
   return value;
 }
 
-const states = [frozen(state ?? EMPTY)];
-for (const event of events) states.push(frozen(apply(states.at(-1), frozen(event))));
-const last = states.at(-1);
-const lights = Object.values(last.lights ?? {});
-process.stdout.write(
-  JSON.stringify({
-    state: last,
-    same: states.length > 1 && last === states.at(-2),
-    live: isLive(last),
-    shown: Object.fromEntries(lights.map(({ id }) => [id, shown(last, id)])),
-    own: lights.filter((light) => isOwn(last, light)).map(({ id }) => id),
-  }),
-);
+async function run({ path, view, state, events }) {
+  const page = await load(path);
+  const states = [frozen(state ?? page.EMPTY)];
+  for (const event of events) states.push(frozen(page.apply(states.at(-1), frozen(event))));
+  const last = states.at(-1);
+  const same = states.length > 1 && last === states.at(-2);
+  return new Function(`return (${view})`)()(page, last, same);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const said = await run(JSON.parse(line)).catch((error) => ({ error: error.stack }));
+  process.stdout.write(`${JSON.stringify(said)}\n`);
+}

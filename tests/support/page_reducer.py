@@ -1,0 +1,31 @@
+"""The reducers of the pages, `apply(state, event)` of a module in static/js, run by one Node process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from functools import cache
+from typing import Any
+
+from tests.support.panel_process import ROOT
+
+RUNNER = ROOT / "tests" / "support" / "node" / "reducer.mjs"
+
+
+@cache
+def _node() -> subprocess.Popen[str]:
+    """The process; it ends with this one, when its stdin does."""
+    return subprocess.Popen(["node", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def reduced(module: str, view: str, events: list[Any], state: Any = None) -> Any:
+    """What `view`, a JavaScript function, says of the state after these events; `module` is below static/js."""
+    node = _node()
+    assert node.stdin is not None
+    assert node.stdout is not None
+    path = str(ROOT / "static" / "js" / module)
+    node.stdin.write(json.dumps({"path": path, "view": view, "events": events, "state": state}) + "\n")
+    node.stdin.flush()
+    said = json.loads(node.stdout.readline())
+    assert "error" not in said, said["error"]
+    return said
