@@ -22,9 +22,9 @@ PYTEST := $(BIN)/python -m tests.support.measured $(BIN)/python -m pytest -n 3 -
 test: $(VENV)/.dev tests/support/node/node_modules/.installed
 	$(PYTEST) -m "not slow" $(TEST_ARGS)
 
-# All that a process can make a difference to, on every server, each panel started as users start it.
+# All that a process makes a difference to, on every server, each panel and the browser started as users start them.
 test-slow: $(VENV)/.dev tests/support/node/node_modules/.installed
-	$(PYTEST) --real-starts $(or $(TEST_ARGS),tests/wires tests/process tests/slow)
+	$(PYTEST) --as-users-do $(or $(TEST_ARGS),tests/wires tests/pages tests/process tests/slow)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

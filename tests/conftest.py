@@ -37,7 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--real-starts", action="store_true", help="start each panel with its imports, as users do")
+    parser.addoption(
+        "--as-users-do", action="store_true", help="start each panel with its imports, and a whole browser"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -92,7 +94,7 @@ def network() -> Network:
 @pytest.fixture(scope="session", autouse=True)
 def _starts(request: pytest.FixtureRequest) -> Iterator[None]:
     """Where the tests do not ask for real starts: one fork server a worker, begun when the first test does."""
-    if request.config.getoption("--real-starts"):
+    if request.config.getoption("--as-users-do"):
         yield
         return
     Starts.server = ForkServer(panel_environment())

@@ -16,6 +16,7 @@ command -v ip >/dev/null || missing+=(iproute2)
 if [ "${1:-}" = campaigns ]; then
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
 fi
+command -v chromium-headless-shell >/dev/null || ! command -v apt-get >/dev/null || missing+=(chromium-headless-shell)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then
@@ -33,4 +34,10 @@ if [ ! -e "$policy" ]; then
     trap '"${as_root[@]}" rm -f "$policy"' EXIT
 fi
 "${as_root[@]}" apt-get update -qq
+if [ -z "$(apt-cache show chromium-headless-shell 2>/dev/null)" ]; then  # Debian alone has it; the browser will do
+    for at in "${!missing[@]}"; do
+        [ "${missing[$at]}" != chromium-headless-shell ] || unset "missing[$at]"
+    done
+fi
+[ ${#missing[@]} -eq 0 ] && exit 0
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

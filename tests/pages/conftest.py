@@ -26,9 +26,9 @@ def server() -> str:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
+async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        running = await launch(playwright)
+        running = await launch(playwright, whole=request.config.getoption("--as-users-do"))
         yield running
         await running.close()
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,24 @@ def start(start_panel: Start, pigpiod: StandIn) -> Start:
 # --- what it says ------------------------------------------------------------------------------------------
 
 
+class Console(RunningPanel):
+    """A panel that the console script starts."""
+
+    def program(self) -> Sequence[str]:
+        return (str(Path(sys.executable).with_name("pilotlight")),)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_console_script_starts_a_panel(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    with Console(tmp_path / "data", server=server) as panel:
+        assert panel.post("/led", json={"level": 12}).json() == {"level": 12}
+        assert panel.stop() < 2
+        assert panel.returncode == 0
+
+
 def test_version() -> None:
-    done = run_pilotlight("--version")
+    done = run_pilotlight("--version", real=True)
     assert (done.returncode, done.stdout.strip()) == (0, f"pilotlight, version {__version__}")
 
 
