@@ -9,7 +9,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -112,9 +112,16 @@ async def parked(coalescer: Coalescer) -> AsyncIterator[Parked]:
 
 
 async def settled() -> None:
-    """A task that had nothing to do is over."""
-    for _ in range(3):
+    """Every task that could run has done so."""
+    for _ in range(10):
         await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a timer that is on has made this true."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
 
 
 async def test_a_connection_that_waits_is_written_to_at_once(parked: Parked) -> None:
@@ -132,7 +139,7 @@ async def test_a_wire_that_takes_no_more_sends_everything_through_the_outbox_and
     parked.outbox.offer(event(2))
     parked.line.wire.set(True)  # something waits: not past it
     parked.outbox.offer(event(3))
-    await asyncio.sleep(0.01)
+    await settled()
     parked.outbox.offer(event(4))
     assert [message.data["n"] for message in parked.taken] == [2, 3]
     assert numbers(parked.line) == [1, 4]
@@ -141,7 +148,7 @@ async def test_a_wire_that_takes_no_more_sends_everything_through_the_outbox_and
 async def test_nothing_is_written_after_the_end(parked: Parked) -> None:
     parked.outbox.close(1012, "restarting")
     parked.outbox.offer(event(1))
-    await asyncio.sleep(0.01)
+    await settled()
     assert parked.line.written == []
     assert parked.taken == []
     assert parked.closed == [1012]
@@ -152,7 +159,7 @@ async def test_a_close_while_something_is_written_is_told_behind_it(parked: Park
     parked.outbox.offer(event(1))
     await asyncio.sleep(0)
     parked.outbox.close(1012, "restarting")
-    await asyncio.sleep(0.01)
+    await settled()
     assert [message.data["n"] for message in parked.taken] == [1]
     assert set(parked.closed) == {1012}
 
@@ -165,7 +172,7 @@ async def test_what_comes_while_the_task_ends_is_neither_lost_nor_overtaken(park
     for _ in range(turns):
         await asyncio.sleep(0)
     parked.outbox.offer(event(2))
-    await asyncio.sleep(0.01)
+    await settled()
     parked.outbox.offer(event(3))
     taken = [message.data["n"] for message in parked.taken]
     assert taken + numbers(parked.line) == [1, 2, 3]
@@ -202,7 +209,7 @@ async def test_a_lone_message_goes_at_once_and_a_burst_together(coalescer: Coale
     for number in range(10):
         channel.publish(event(number))
     assert slow.got == [[0]]
-    await asyncio.sleep(0.05)
+    await until(lambda: len(slow.got) > 1)
     assert slow.got == [[0], list(range(1, 10))]
     channel.publish(event(10))
     assert slow.got[-1] == [10]
@@ -214,7 +221,7 @@ async def test_of_a_burst_a_screen_gets_what_no_later_event_replaces(coalescer: 
     channel.join(parked.outbox)
     for number, key in enumerate(["a", "a", "b", "a", None, "b", None]):
         channel.publish(event(number, key))
-    await asyncio.sleep(0.05)
+    await until(lambda: len(numbers(parked.line)) > 1)
     assert numbers(parked.line) == [0, 3, 4, 5, 6]
 
 
@@ -236,7 +243,7 @@ async def test_an_answer_comes_behind_what_waits(coalescer: Coalescer, parked: P
     await parked.outbox.answer(event(2))
     channel.publish(event(3))
     assert numbers(parked.line) == [0]
-    await asyncio.sleep(0.05)
+    await until(lambda: len(numbers(parked.line)) > 1)
     assert numbers(parked.line) == [0, 1, 2, 3]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import typing
 from collections.abc import Iterator
 
@@ -41,7 +40,6 @@ def exposed(server: str, network: Network, tmp_path_factory: pytest.TempPathFact
         panel.spent = made
         with Asker(panel, network.away, ticket=made[0]).connected("/live") as socket:
             assert "epoch" in json.loads(socket.recv(5))
-        time.sleep(0.01)
         yield panel
 
 

@@ -124,8 +124,8 @@ def test_a_body_of_socketio_that_is_cut_is_nothing_that_was_said(strict: Running
     packet = f'42["led",{{"level":{99 - level}}}]'
     head = f"POST {at} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n"
     with raw(strict, (head + packet).encode()):
-        time.sleep(0.1)
-    time.sleep(0.2)
+        eventually(lambda: strict.metrics()["pilotlight_connections", ""] == 2)  # and this one
+    strict.until_left()
     assert strict.level() == level
     assert strict.post(at, content=packet).status_code == 200
     eventually(lambda: strict.level() == 99 - level)
