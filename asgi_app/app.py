@@ -36,7 +36,7 @@ from asgi_app.journal import event
 from asgi_app.limits import Addresses, Complaints, Places
 from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
-from asgi_app.proxies import FORWARDED, Proxies, address_of
+from asgi_app.proxies import FORWARDED, PROXIED, Proxies, address_of
 from asgi_app.routes.access import access_routes
 from asgi_app.routes.api import api
 from asgi_app.routes.asker import admit
@@ -390,7 +390,7 @@ class Door:
 
     def _enter(self, scope: Any) -> Callable[[], None] | None:
         """A place for whoever comes by way of a proxy: of them the server sees the proxy's connections only."""
-        if FORWARDED not in scope:
+        if FORWARDED not in scope and PROXIED not in scope:
             return None
         address = address_of(scope)
         try:

@@ -60,6 +60,8 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], N
         def ready() -> None:
             settle()
             address = f"{'https' if tls else 'http'}://{shown}:{port}/"
+            if house.proxies.on_loopback:
+                house.access.machine_key.hand_out(port)
             announce(address, house.access.keys.secrets.pin)
             manager.tell("READY=1", f"STATUS=serves {address}")
             log.info(

@@ -36,8 +36,10 @@ from asgi_app.errors import (
     UnclaimedName,
     UnknownToken,
 )
+from asgi_app.machine_key import MachineKey
 from asgi_app.models import STRANGER, Actor, AnyCommand, Identity, Proof, Role, actor, as_json, shown
 from asgi_app.origins import Origins
+from asgi_app.proxies import PROXIED, address_of
 from asgi_app.settings import MAX_SIGN_IN_DAYS, Settings
 
 log = logging.getLogger("pilotlight.access")
@@ -48,6 +50,7 @@ TICKETS = 1000  # that are waiting to be used
 PASSWORD = range(8, 129)  # characters
 WATCH_SECONDS = 1.0  # between two looks whether the command line has changed the secrets
 SCOPE = "pilotlight.access"
+LOOPBACK = "127.0.0.1"  # the address of who has the machine's key
 
 End = Callable[[PanelError], None]
 
@@ -65,6 +68,7 @@ class Access:
 
     def __init__(self, settings: Settings, keys: Keys, origins: Origins, audit: Audit) -> None:
         self.keys = keys
+        self.machine_key = MachineKey()
         self.audit = audit
         self.cookie = f"pilotlight-{settings.port}"  # browsers keep cookies by host, whatever the port
         self.days = settings.sign_in_days
@@ -87,11 +91,13 @@ class Access:
 
     def identify(self, scope: Mapping[str, Any]) -> Identity:
         """Who sends this request. Raises `SignInFailed`, `TooManyTries` for a token or ticket that is none."""
-        address = str((scope.get("client") or ("",))[0])
-        place = rules.place_of(address, proxied=bool(scope.get("pilotlight.proxied")))
+        address = address_of(scope)
+        place = rules.place_of(address, proxied=bool(scope.get(PROXIED)))
         headers = _headers(scope)
         proof = Proof()
         if (token := _token_in(headers.get("authorization"))) is not None:
+            if self.machine_key.is_key(token):
+                return self._identity(LOOPBACK, "loopback", proof)
             proof = self._shown(address, token=token)
         elif scope["type"] == "websocket" and (ticket := _ticket_in(scope)) is not None:
             proof = self._shown(address, ticket=ticket)
@@ -379,6 +385,7 @@ class Access:
         """What is in the trail is written; closing twice is no error."""
         if self._watching is not None:
             self._watching.cancel()
+        self.machine_key.close()
         self.audit.close()
 
     async def _watch(self) -> None:
