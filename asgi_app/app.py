@@ -28,6 +28,7 @@ from asgi_app.errors import (
     WrongHost,
 )
 from asgi_app.heartbeat import Heartbeat
+from asgi_app.host_page import send_page, wants_page
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, choose
@@ -360,7 +361,10 @@ class Door:
         try:
             self._check_host(scope)
             leave = self._enter(scope)
-        except (Full, TooManyConnections, WrongHost) as error:
+        except WrongHost as error:
+            await (send_page if wants_page(scope) else refuse)(scope, send, error)
+            return
+        except (Full, TooManyConnections) as error:
             await refuse(scope, send, error)
             return
         scope[SCOPE] = self.house.access
@@ -386,7 +390,7 @@ class Door:
         """Raises `WrongHost`."""
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
         if not self.house.hosts.allows(host):
-            raise WrongHost(self.house.hosts.refusal(host))
+            raise self.house.hosts.refusal(host)
 
     def _enter(self, scope: Any) -> Callable[[], None] | None:
         """A place for whoever comes by way of a proxy: of them the server sees the proxy's connections only."""

@@ -151,6 +151,11 @@ class WrongHost(PanelError, PermissionError):
 
     slug, title, status = "wrong-host", "This is not a name of this panel", 421
 
+    def __init__(self, detail: str, *, host: str, line: str | None = None, flag: str | None = None) -> None:
+        """`line` of the settings file and `flag` would allow the host; None where nothing would."""
+        super().__init__(detail)
+        self.host, self.line, self.flag = host, line, flag
+
 
 class UnknownToken(PanelError, LookupError):
     """No token has this id."""

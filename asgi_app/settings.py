@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from asgi_app.errors import SetupError
 from asgi_app.models import LightId, LightSpec, RoleName
+from asgi_app.origins import canonical
 from asgi_app.proxies import networks
 
 PREFIX = "PILOTLIGHT_"
@@ -65,8 +66,8 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field("text", description="Lines for people, or a JSON object a line.")
     cors_origins: list[str] = Field(
         default_factory=list,
-        description="Origins whose pages may use this panel, such as https://my.page; * for every one. "
-        "REST, WebSocket and Socket.IO alike; empty: the panel's own pages only.",
+        description="Origins whose pages may use this panel, such as https://my.page, or null for pages opened from a "
+        "file; * for every one. REST, WebSocket and Socket.IO alike; empty: the panel's own pages only.",
     )
     trusted_proxies: list[str] = Field(
         default_factory=list,
@@ -147,8 +148,10 @@ class Settings(BaseSettings):
     @classmethod
     def _origins(cls, origins: list[str]) -> list[str]:
         for origin in origins:
-            if origin != "*" and ("://" not in origin or origin.count("/") > 2):
-                raise ValueError(f"{origin!r} is no origin; write it like https://my.page or http://192.168.0.9:8080")
+            if origin != "*" and (canonical(origin) is None or origin.count("/") > 2):
+                raise ValueError(
+                    f"{origin!r} is no origin; write it like https://my.page, http://192.168.0.9:8080, file:// or null"
+                )
         return origins
 
     @model_validator(mode="after")
