@@ -13,7 +13,7 @@ import socketio
 from quart import Quart
 
 from asgi_app import core
-from asgi_app.access import SCOPE, Access, Audit, Hosts, Keys
+from asgi_app.access import SCOPE, Access, Audit, Claims, Hosts, Keys
 from asgi_app.alone import Alone
 from asgi_app.doors import Doorkeeper
 from asgi_app.entrance import ENGINE, in_time, refuse, whole_body, with_headers
@@ -120,7 +120,7 @@ class House:
         stored, storage = self._open_store()
         self.origins = Origins(settings.cors_origins)
         self.hosts = Hosts(settings.hosts)
-        self.access = Access(settings, self._open_keys(), self.origins, Audit(self.store))
+        self.access = Access(settings, self._open_keys(), self.origins, Audit(self.store), Claims(self.store))
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
         self.panel = Panel(
@@ -215,7 +215,7 @@ class House:
         self._alone.release()
 
     async def not_ready(self) -> dict[str, str]:
-        """What is not ready, and why: `lights`, `store`, `panel`. Empty where everything works."""
+        """What is not ready, and why: `lights`, `store`, `access`, `panel`. Empty where everything works."""
         missing = {}
         offline = [light for light in self.panel.state.lights.values() if not light.online]
         if offline:
@@ -223,6 +223,8 @@ class House:
         kept = self.panel.state.storage
         if trouble := (await self.store.trouble() if kept.kept else kept.reason):
             missing["store"] = trouble
+        if self.access.keys.trouble is not None:
+            missing["access"] = f"the secrets cannot be read: {self.access.keys.trouble}"
         if self.stopped:
             missing["panel"] = "the panel is stopping"
         return missing
@@ -255,6 +257,9 @@ class House:
         try:
             keys.open()
         except SetupError as error:
+            if keys.may_be_there:  # it may say whose names are whose, and which tokens were revoked
+                keys.close(error)
+                return keys
             log.warning("%s; this start has a PIN of its own, and forgets tokens and names at its end", error.detail)
             keys = Keys(None)
         return keys

@@ -163,6 +163,23 @@ class UnknownToken(PanelError, LookupError):
     slug, title, status = "unknown-token", "There is no such token", 404
 
 
+class UnknownSession(PanelError, LookupError):
+    """No session has this id, or none that the asker may see."""
+
+    slug, title, status = "unknown-session", "There is no such session", 404
+
+
+class SecretsUnreadable(PanelError, OSError):
+    """The panel cannot read its secrets: nobody can sign in, or is signed in, until it can."""
+
+    slug, title, status = "secrets-unreadable", "Nobody can sign in now", 503
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the panel cannot read its secrets, so it knows nobody; its log says why. Try again in a moment"
+        )
+
+
 class UnclaimedName(PanelError, LookupError):
     """The name belongs to nobody."""
 

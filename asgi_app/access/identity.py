@@ -20,31 +20,34 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import argon2
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from asgi_app.access import rules
 from asgi_app.access.audit import Audit
-from asgi_app.access.keys import Keys, Secrets, Token, name_key
+from asgi_app.access.claims import Claims
+from asgi_app.access.keys import Keys, Secrets, Session, Token, name_key
+from asgi_app.access.sessions import Sessions
 from asgi_app.access.throttle import Throttle
 from asgi_app.errors import (
     BadCommand,
     NameTaken,
+    NotStored,
     PanelError,
+    SecretsUnreadable,
     SignInFailed,
     SignInNeeded,
     TooMany,
     UnclaimedName,
+    UnknownSession,
     UnknownToken,
 )
 from asgi_app.machine_key import MachineKey
 from asgi_app.models import STRANGER, Actor, AnyCommand, Identity, Proof, Role, actor, as_json, shown
 from asgi_app.origins import Origins
 from asgi_app.proxies import PROXIED, address_of
-from asgi_app.settings import MAX_SIGN_IN_DAYS, Settings
+from asgi_app.settings import Settings
 
 log = logging.getLogger("pilotlight.access")
 
-DAY = 24 * 3600
 TICKET_SECONDS = 5
 TICKETS = 1000  # that are waiting to be used
 PASSWORD = range(8, 129)  # characters
@@ -66,8 +69,12 @@ class Access:
     `check_name` says what a chat name looks like, and raises for one that nobody can have.
     """
 
-    def __init__(self, settings: Settings, keys: Keys, origins: Origins, audit: Audit) -> None:
+    def __init__(
+        self, settings: Settings, keys: Keys, origins: Origins, audit: Audit, claims: Claims | None = None
+    ) -> None:
         self.keys = keys
+        self.sessions = Sessions(keys, settings.sign_in_days)
+        self._claims = claims
         self.machine_key = MachineKey()
         self.audit = audit
         self.cookie = f"pilotlight-{settings.port}"  # browsers keep cookies by host, whatever the port
@@ -116,8 +123,8 @@ class Access:
     async def sign_out(self, identity: Identity) -> Identity:
         """End what it has signed in with, wherever that cookie is: who it is without. Raises `NotStored`."""
         if (session := identity.proof.session) is not None:
-            until = round(time.time()) + MAX_SIGN_IN_DAYS * DAY  # whatever the setting is by then
-            await asyncio.to_thread(self.keys.end_session, session, until)
+            with contextlib.suppress(UnknownSession):
+                await asyncio.to_thread(self.sessions.end, session)
             self.audit.note(identity, "sign_out", subject=identity.name)
             self._review()
         return self._identity(identity.address, identity.place, Proof())
@@ -126,7 +133,7 @@ class Access:
         """What the proof is worth now; of it is left what is worth anything."""
         known = self.keys.secrets
         role, how, name = self._roles[place], place, None
-        if proof.session in known.signed_out:
+        if self.keys.trouble is not None or (proof.session is not None and self.sessions.get(proof.session) is None):
             proof = Proof()
         if proof.name is not None:
             claim = known.names.get(name_key(proof.name[0]))
@@ -149,6 +156,8 @@ class Access:
         """The proof that a token or a ticket is. A token is believed also while its address must wait: it cannot be
         guessed, and others behind the address may be the ones who guess."""
         self._refresh()
+        if self.keys.trouble is not None:
+            raise SecretsUnreadable
         subject = "token" if token else "ticket"
         if isinstance(token, str) and (id := self.keys.token_of(token)) is not None:
             self._throttle.right(address, subject)
@@ -164,18 +173,11 @@ class Access:
 
     def _of_cookie(self, cookie: str) -> Proof:
         self._refresh()
-        try:
-            pin, token, name, session = self._signer().loads(cookie, max_age=self.days * DAY)
-        except (BadSignature, ValueError, TypeError):  # another panel's, or too old: as if there were none
-            return Proof()
-        return Proof(pin, token, tuple(name) if name else None, session)
+        return self.sessions.of_cookie(cookie)
 
     def _is_own_page(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
         """A page that only `cors_origins` lets in does not act in the name of who is signed in."""
         return self._origins.is_own(headers.get("origin"), scheme=scope["scheme"], host=headers.get("host"))
-
-    def _signer(self) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(self.keys.secrets.secret, salt="pilotlight.cookie")
 
     # --- what it may ---------------------------------------------------------------------------------------
 
@@ -237,9 +239,15 @@ class Access:
 
     def _owner(self, name: str) -> str | None:
         """The name as its owner writes it, where it has one."""
-        names = self.keys.secrets.names
-        claim = names.get(name_key(name)) if names else None
-        return claim.name if claim is not None else None
+        known = self.keys.secrets
+        claim = known.names.get(name_key(name)) if known.names else None
+        if claim is not None:
+            return claim.name
+        return self._claims.owner_lost(name, known) if self._claims is not None else None
+
+    def lost_names(self) -> list[str]:
+        """The names that were claimed, and whose owners the secrets do not know any more."""
+        return sorted(self._claims.lost(self.keys.secrets).values()) if self._claims is not None else []
 
     # --- signing in ----------------------------------------------------------------------------------------
 
@@ -251,16 +259,20 @@ class Access:
         token: str | None = None,
         name: str | None = None,
         password: str | None = None,
+        device: str = "",
     ) -> tuple[Identity, str]:
         """Who somebody is with what they show, besides what they have shown before; and the cookie that says so.
 
-        Raises `SignInFailed`, `TooManyTries`, and what is wrong with a name.
+        `device` is what the browser calls itself. Raises `SignInFailed`, `TooManyTries`, `SecretsUnreadable`, and what
+        is wrong with a name.
         """
         if (name is None) is not (password is None) or (pin or token or name) is None:
             raise BadCommand("give pin, or token, or name and password")
         address, proof = identity.address, identity.proof
         self._throttle.check(address)
         self._refresh()
+        if self.keys.trouble is not None:
+            raise SecretsUnreadable
         if pin is not None:
             self._check_pin(identity, pin)
             proof = proof._replace(pin=self.keys.secrets.pin_generation, token=None)
@@ -269,10 +281,10 @@ class Access:
         if name is not None and password is not None:
             now = self._identity(address, identity.place, proof)
             proof = proof._replace(name=await self._own(now, name, password))
-        proof = proof._replace(session=proof.session or random.token_urlsafe(12))
+        proof, cookie = await asyncio.to_thread(self.sessions.begin, proof, address, device)
         signed_in = self._identity(address, identity.place, proof)
         self.audit.note(signed_in, "sign_in", subject=signed_in.name, detail={"role": signed_in.role.word})
-        return signed_in, self._signer().dumps(list(proof))
+        return signed_in, cookie
 
     def _check_pin(self, identity: Identity, pin: str) -> None:
         if self.keys.is_pin("".join(pin.split())):
@@ -285,6 +297,12 @@ class Access:
     async def _own(self, identity: Identity, name: str, password: str) -> tuple[str, int]:
         """The claim on this name, by its password; a name that is nobody's is claimed with it."""
         claim = self.keys.secrets.names.get(name_key(name))
+        if claim is None and (lost := self._owner(name)) is not None:
+            raise NameTaken(
+                f"{lost} belongs to somebody, and the password was lost with the panel's secrets; an admin can release "
+                "the name at /access",
+                field="name",
+            )
         if claim is None:
             return await self._claim(identity, self.check_name(name), password)
         subject = f"name {claim.name}"
@@ -322,10 +340,14 @@ class Access:
             rules.check(identity, Role.ADMIN, f"releasing the name {as_json(name)} of somebody else")
 
         def release(known: Secrets) -> None:
-            if known.names.pop(name_key(name), None) is None:
-                raise UnclaimedName(f"{as_json(name)} belongs to nobody", field="name")
+            known.names.pop(name_key(name), None)
 
-        await asyncio.to_thread(self.keys.change, release)
+        if owner is None:
+            raise UnclaimedName(f"{as_json(name)} belongs to nobody", field="name")
+        if name_key(name) in self.keys.secrets.names:
+            await asyncio.to_thread(self.keys.change, release)
+        if self._claims is not None:
+            await self._claims.release(name)
         self.audit.note(identity, "release_name", subject=owner)
         self._review()
 
@@ -348,6 +370,31 @@ class Access:
             raise UnknownToken(f"no token {as_json(id)}", field="id")
         token = await asyncio.to_thread(self.keys.revoke_token, id)
         self.audit.note(identity, "revoke_token", subject=token.label)
+        self._review()
+
+    # --- sessions ------------------------------------------------------------------------------------------
+
+    def sessions_for(self, identity: Identity) -> dict[str, tuple[Session, Identity]]:
+        """The sessions that somebody may see and end, with what each is worth: admins all, others their own and those
+        under their name. Raises `SignInNeeded`."""
+        if identity.role < Role.ADMIN and not identity.signed_in:
+            raise SignInNeeded("your sessions are for who is signed in; sign in at /access")
+        self._refresh()
+        found = {}
+        for id, session in self.sessions.all().items():
+            worth = self._identity(session.address, "elsewhere", Proof(session.pin, session.token, session.name, id))
+            own = id == identity.proof.session or (worth.name is not None and worth.name == identity.name)
+            if worth.signed_in and (own or identity.role is Role.ADMIN):
+                found[id] = session, worth
+        return found
+
+    async def end_session(self, identity: Identity, id: str) -> None:
+        """End it; whoever is connected with it is out. Raises `UnknownSession`, `SignInNeeded`, `NotStored`."""
+        found = self.sessions_for(identity).get(id)
+        if found is None:
+            raise UnknownSession(f"no session {as_json(id)}", field="id")
+        await asyncio.to_thread(self.sessions.end, id)
+        self.audit.note(identity, "end_session", subject=found[0].device, detail={"address": found[0].address})
         self._review()
 
     def ticket(self, identity: Identity) -> str:
@@ -379,6 +426,7 @@ class Access:
 
     def start(self) -> None:
         """Begin to look whether the command line changes the secrets."""
+        self._note_claims()
         self._watching = asyncio.create_task(self._watch(), name="access")
 
     def close(self) -> None:
@@ -392,13 +440,22 @@ class Access:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             self._refresh()
+            if self.keys.trouble is None and self.sessions.are_stale():
+                with contextlib.suppress(NotStored):  # a full disk; they are worth nothing all the same
+                    await asyncio.to_thread(self.sessions.tidy)
+                self._review()
 
     def _refresh(self) -> None:
         if self.keys.refresh():
             self._review()
 
+    def _note_claims(self) -> None:
+        if self._claims is not None:
+            self._claims.follow(self.keys.secrets)
+
     def _review(self) -> None:
         """End the connections whose proof is worth another role now, or whose name is somebody else's."""
+        self._note_claims()
         for key, (who, end) in list(self._connections.items()):
             was = who.identity
             now = self.now(was)

@@ -89,6 +89,8 @@ ROUTES: Mapping[str, Role] = {
     "POST /access/sign-out": NOBODY,
     "POST /access/ticket": NOBODY,  # it needs a cookie or a token, whatever the role
     "POST /access/names/<name>/release": NOBODY,  # by its owner; by others as admins
+    "GET /access/sessions": NOBODY,  # one's own; it needs a cookie or a token, or an admin
+    "DELETE /access/sessions/<id>": NOBODY,
     "GET /access/names": ADMIN,
     "GET /access/tokens": ADMIN,
     "POST /access/tokens": ADMIN,

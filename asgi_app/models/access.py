@@ -35,7 +35,7 @@ class Proof(NamedTuple):
     pin: int | None = None  # generation of the PIN
     token: str | None = None  # id of the token
     name: tuple[str, int] | None = None  # a claimed name, and the generation of the claim
-    session: str | None = None  # of the cookie: whoever signs out ends it
+    session: str | None = None  # of the cookie: without it the rest is worth nothing
 
     @property
     def is_empty(self) -> bool:
