@@ -10,7 +10,9 @@ RATE = 20
 
 
 SECONDS = 1.0
-PROXY = "127.0.0.9"  # not the address that other tests come from: who comes from it is a stranger, or said to be another
+PROXY = (
+    "127.0.0.9"  # not the address that other tests come from: who comes from it is a stranger, or said to be another
+)
 
 
 def from_address(address: str) -> dict[str, str]:

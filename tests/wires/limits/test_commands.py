@@ -7,7 +7,6 @@ import contextlib
 import json
 import time
 
-import httpx
 import pytest
 import socketio
 from websockets.asyncio.client import connect
