@@ -86,7 +86,10 @@ class Settings(BaseSettings):
         30, ge=1, le=MAX_SIGN_IN_DAYS, description="Days after which a browser must sign in again."
     )
     keep_audit: int = Field(
-        10_000, ge=100, description="Rows of the audit trail that are kept, of what was done and of what was refused."
+        10_000,
+        ge=100,
+        description="Rows of the audit trail that are kept: of what was done, of what was refused, and of what was "
+        "refused to strangers.",
     )
     max_body: int = Field(MIB, ge=1024, description="Bytes of an HTTP body, at most.")
     max_frame: int = Field(MIB, ge=1024, description="Bytes of a WebSocket message; a larger one is closed with 1009.")

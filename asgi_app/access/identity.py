@@ -287,7 +287,7 @@ class Access:
         return signed_in, cookie
 
     def _check_pin(self, identity: Identity, pin: str) -> None:
-        if self.keys.is_pin("".join(pin.split())):
+        if self.keys.is_pin(pin):
             self._throttle.right(identity.address, "pin")
             return
         self._throttle.wrong(identity.address, "pin")

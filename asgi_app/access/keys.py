@@ -33,11 +33,24 @@ log = logging.getLogger("pilotlight.access")
 T = TypeVar("T")
 
 PIN_DIGITS = 8
+DASHES = "_.\N{MINUS SIGN}\N{KATAKANA-HIRAGANA PROLONGED SOUND MARK}"  # the last is what Japanese keyboards make of -
 TOKEN_PREFIX = "plt_"  # so that a leaked one is recognised
 TOKENS = 1000
 CLAIMS = 1000  # names that belong to somebody
 LARGEST = 16 * 1024 * 1024  # bytes of the file
 REQUIRED = ("pin", "pin_generation", "secret", "tokens", "names", "generation")  # what every version of it has
+
+
+def typed_pin(text: str) -> str:
+    """A PIN as somebody typed or copied it, of any script, with dashes, spaces and what is not seen: its digits."""
+    digits = []
+    for one in text:
+        digit = unicodedata.digit(one, None)
+        if digit is not None:
+            digits.append(str(digit))
+        elif not (one.isspace() or one in DASHES or unicodedata.category(one) in ("Pd", "Cf", "Zs")):
+            digits.append(one)
+    return "".join(digits)
 
 
 def new_pin() -> str:
@@ -202,8 +215,8 @@ class Keys:
     # --- the PIN -------------------------------------------------------------------------------------------
 
     def is_pin(self, text: str) -> bool:
-        """Whether this is the PIN, in constant time."""
-        return hmac.compare_digest(text.encode(), self.secrets.pin.encode())
+        """Whether this is the PIN as people type it, in constant time."""
+        return hmac.compare_digest(typed_pin(text).encode(errors="replace"), self.secrets.pin.encode())
 
     def renew_pin(self) -> str:
         """Another PIN; sign-ins made with the old one end."""
