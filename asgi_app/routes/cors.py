@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from quart import Quart, request
+from quart import Quart, has_request_context, request, websocket
 from quart_cors import cors
 
 from asgi_app.errors import ForeignOrigin
@@ -20,8 +20,9 @@ class _OfThisRequest:
         self._origins = origins
 
     def __iter__(self) -> Iterator[str]:
-        origin = request.headers.get("Origin")
-        if origin and self._origins.may(origin, scheme=request.scheme, host=request.headers.get("Host")):
+        asked = request if has_request_context() else websocket
+        origin = asked.headers.get("Origin")
+        if origin and self._origins.may(origin, scheme=asked.scheme, host=asked.headers.get("Host")):
             yield origin
 
 

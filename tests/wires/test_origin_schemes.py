@@ -60,3 +60,10 @@ def test_the_names_of_this_machine_are_one_origin_on_every_wire(panel: RunningPa
     assert answer.headers["Access-Control-Allow-Origin"] == origin
     assert Page(panel, f"http://{name}:1", host).live() == 403
     assert Page(panel, f"https://{name}:{panel.port}", host).live() == 403
+
+
+@pytest.mark.parametrize("origin", [None, "null", "http://localhost:{port}", "https://foreign.page"])
+def test_a_socket_where_there_is_none_is_refused_without_a_fault(panel: RunningPanel, origin: str | None) -> None:
+    page = Page(panel, origin and origin.format(port=panel.port))
+    assert 400 <= page._handshake("/no/such/path") < 500
+    assert panel.complaints() == []
