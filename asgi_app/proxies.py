@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from asgi_app.journal import event
@@ -216,6 +217,7 @@ def _may_be_loopback(signs: Headers) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)
 def _peer(text: str) -> Address | None:
     """The address that the server knows somebody by: one of IPv6 may have a zone (RFC 4007, 11)."""
     return _address(text.partition("%")[0])

@@ -26,6 +26,8 @@ class Claims:
 
     def owner_lost(self, name: str, known: Secrets) -> str | None:
         """The name as its owner wrote it, where it was claimed and the secrets do not know by whom."""
+        if not self._names:
+            return None
         key = name_key(name)
         return None if key in known.names else self._names.get(key)
 

@@ -41,16 +41,19 @@ class Sessions:
         self._uptime = uptime
         self._begun: dict[str, float] = {}  # by uptime, of those that began in this process
         self._unsaved: dict[str, Session] = {}
+        self._ended: set[str] = set()  # that the file still has, since it could not be written
 
     def all(self) -> dict[str, Session]:
         """Those that are good, by id."""
         known = {**self._keys.secrets.sessions, **self._unsaved}
-        return {id: session for id, session in known.items() if self._age(id, session) < self._seconds}
+        return {id: session for id, session in known.items() if self.get(id) is session}
 
     def get(self, id: str) -> Session | None:
         """The session with this id, where it is good."""
         session = self._unsaved.get(id) or self._keys.secrets.sessions.get(id)
-        return session if session is not None and self._age(id, session) < self._seconds else None
+        if session is None or id in self._ended or self._age(id, session) >= self._seconds:
+            return None
+        return session
 
     def of_cookie(self, cookie: str) -> Proof:
         """What the cookie stands for; an empty proof where that is nothing."""
@@ -100,22 +103,28 @@ class Sessions:
         return proof._replace(session=id), cookie
 
     def end(self, id: str) -> Session:
-        """Have the session be none. Blocks. Raises `UnknownSession`, `NotStored`."""
+        """Have the session be none. Blocks. Raises `UnknownSession`.
+
+        Raises `NotStored` where the file still has it until `tidy` can write it: after a crash it would be good again.
+        """
 
         def forget(known: Secrets) -> Session | None:
             self._prune(known)
             return known.sessions.pop(id, None)
 
-        unsaved = self._unsaved.pop(id, None)
-        stored = self._keys.change(forget) if id in self._keys.secrets.sessions else None
-        if (session := stored or unsaved) is None:
+        session = self.get(id)
+        if session is None:
             raise UnknownSession(f"no session {as_json(id)}", field="id")
+        self._unsaved.pop(id, None)
+        if id in self._keys.secrets.sessions:
+            self._ended.add(id)
+            self._keys.change(forget)
         return session
 
     def are_stale(self) -> bool:
         """Whether some are worth nothing any more, which must not come back, or have a wrong date."""
         known = self._keys.secrets
-        return any(
+        return len(self._begun) > 2 * SESSIONS or any(
             not self._is_worth_keeping(id, session, known) or abs(self._off(id, session)) > OFF
             for id, session in known.sessions.items()
         )
@@ -123,12 +132,14 @@ class Sessions:
     def tidy(self) -> None:
         """Forget and date those. Blocks. Raises `NotStored`."""
         self._keys.change(self._prune)
+        kept = {*self._keys.secrets.sessions, *self._unsaved}
+        self._ended &= kept
+        self._begun = {id: begun for id, begun in self._begun.items() if id in kept}
 
     def _prune(self, known: Secrets) -> None:
         for id, session in list(known.sessions.items()):
             if not self._is_worth_keeping(id, session, known):
                 del known.sessions[id]
-                self._begun.pop(id, None)
             elif abs(off := self._off(id, session)) > OFF:
                 session.at = round(session.at + off, 3)
 
@@ -143,10 +154,14 @@ class Sessions:
 
     def _is_worth_keeping(self, id: str, session: Session, known: Secrets) -> bool:
         claim = known.names.get(name_key(session.name[0])) if session.name is not None else None
-        return self._age(id, session) < self._seconds and (
-            session.pin == known.pin_generation
-            or session.token in known.tokens
-            or (claim is not None and session.name is not None and claim.generation == session.name[1])
+        return (
+            id not in self._ended
+            and self._age(id, session) < self._seconds
+            and (
+                session.pin == known.pin_generation
+                or session.token in known.tokens
+                or (claim is not None and session.name is not None and claim.generation == session.name[1])
+            )
         )
 
 

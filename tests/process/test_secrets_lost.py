@@ -93,6 +93,11 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def bearer(panel: RunningPanel) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token_of(panel, 'operator')}"}
+
+
 @pytest.fixture
 def harmed(panel: RunningPanel) -> Iterator[Callable[[str], Path]]:
     """Harm its file, which is mended at the end of the test."""
@@ -110,9 +115,9 @@ def harmed(panel: RunningPanel) -> Iterator[Callable[[str], Path]]:
 
 @pytest.mark.parametrize("how", HARMS)
 def test_while_it_cannot_be_read_nobody_is_signed_in_and_names_stay_closed(
-    panel: RunningPanel, harmed: Callable[[str], Path], how: str
+    panel: RunningPanel, bearer: dict[str, str], harmed: Callable[[str], Path], how: str
 ) -> None:
-    pin, bearer = pin_of(panel), {"Authorization": f"Bearer {token_of(panel, 'operator')}"}
+    pin = pin_of(panel)
     cookie = {"Cookie": cookie_of(sign_in(panel, pin=pin, name="Ada", password=PASSWORD))}
     assert panel.get("/access/me", headers=cookie).json()["name"] == "Ada"
     with connect(panel.socket_url("/live"), additional_headers=cookie) as socket:

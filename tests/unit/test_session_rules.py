@@ -9,7 +9,7 @@ import pytest
 from asgi_app.access import Keys
 from asgi_app.access import sessions as module
 from asgi_app.access.sessions import DAY, Sessions
-from asgi_app.errors import UnknownSession
+from asgi_app.errors import NotStored, UnknownSession
 from asgi_app.models import Proof, Role
 
 
@@ -149,3 +149,24 @@ def test_a_file_that_cannot_be_written_keeps_nobody_out(keys: Keys, monkeypatch:
     sessions.end(str(proof.session))
     assert sessions.of_cookie(cookie) == Proof()
     assert panel(keys, BEGUN)[0].all() == {}
+
+
+def test_one_that_ends_while_the_file_cannot_be_written_is_none_at_once(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions, _ = panel(keys, BEGUN)
+    proof, cookie = sessions.begin(PIN, "192.0.2.1", "Chrome")
+    with monkeypatch.context() as full_disk:
+
+        def full(secrets: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        full_disk.setattr(sessions._keys, "_write", full)
+        with pytest.raises(NotStored):  # it would be good again after a crash, and the answer says so
+            sessions.end(str(proof.session))
+        assert sessions.of_cookie(cookie) == Proof()
+        assert sessions.all() == {}
+        assert sessions.are_stale()
+    sessions.tidy()
+    assert not sessions.are_stale()
+    assert panel(keys, BEGUN)[0].of_cookie(cookie) == Proof()

@@ -11,7 +11,10 @@ import pytest
 
 from asgi_app.access import Hosts
 from asgi_app.settings import read_settings
+from tests.conftest import SERVERS, each_of
 from tests.support.panel_process import RunningPanel
+
+server = each_of(*SERVERS, matters=True)
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 OURS = [

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import SERVERS, each_of
 from tests.support.panel_process import RunningPanel
 from tests.wires.test_origins import Page
+
+server = each_of(*SERVERS, matters=True)
 
 ORIGINS = [
     "null",

@@ -10,7 +10,10 @@ import pytest
 from websockets.sync.client import connect
 
 from asgi_app.machine_key import headers_for
+from tests.conftest import SERVERS, each_of
 from tests.support.panel_process import RunningPanel, run_pilotlight
+
+server = each_of(*SERVERS, matters=True)
 
 FOR = "X-Forwarded-For"
 UNCLEAR: list[list[tuple[str, str]]] = [
