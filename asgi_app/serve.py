@@ -62,7 +62,8 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], N
             address = f"{'https' if tls else 'http'}://{shown}:{port}/"
             if house.proxies.on_loopback:
                 house.access.machine_key.hand_out(port)
-            announce(address, house.access.keys.secrets.pin)
+            keys = house.access.keys
+            announce(address, keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read")
             manager.tell("READY=1", f"STATUS=serves {address}")
             log.info(
                 "Pilot Light %s serves %s",
