@@ -48,6 +48,9 @@ class Problem(BaseModel):
     detail: str
     errors: list[FieldFault]
     message: Any = Field(description="What clients of the old API read; the detail in newer routes.")
+    retry_after: float | None = Field(
+        None, description="Seconds until the same would be taken, with 429 and 503. Retry-After has them rounded up."
+    )
 
 
 class Documents(OpenAPIProvider):

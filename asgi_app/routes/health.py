@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from quart import Blueprint, Response
 from quart_schema import document_response, tag
 
+from asgi_app.errors import LightOffline
 from asgi_app.routes.answers import json_answer
 
 HEALTH = ["Health"]
@@ -38,7 +39,10 @@ def health_routes(not_ready: Callable[[], Awaitable[dict[str, str]]]) -> Bluepri
     async def get_ready() -> Response:
         """Whether everything works: the lights are taken, the store can be written, the panel is not stopping."""
         missing = await not_ready()
-        return _fresh(json_answer(Health(ok=not missing, not_ready=missing), 503 if missing else 200))
+        response = _fresh(json_answer(Health(ok=not missing, not_ready=missing), 503 if missing else 200))
+        if missing:
+            response.headers["Retry-After"] = str(LightOffline.retry_after)
+        return response
 
     return routes
 
