@@ -24,8 +24,10 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from asgi_app.access import rules
 from asgi_app.access.audit import Audit
+from asgi_app.access.devices import Devices
 from asgi_app.access.keys import Keys, Secrets, Token, name_key
-from asgi_app.access.throttle import Throttle
+from asgi_app.access.throttle import Guesser, Throttle
+from asgi_app.addresses import written
 from asgi_app.errors import (
     BadCommand,
     NameTaken,
@@ -36,9 +38,11 @@ from asgi_app.errors import (
     UnclaimedName,
     UnknownToken,
 )
+from asgi_app.limits import Complaints
 from asgi_app.models import STRANGER, Actor, AnyCommand, Identity, Proof, Role, actor, as_json, shown
 from asgi_app.origins import Origins
 from asgi_app.settings import MAX_SIGN_IN_DAYS, Settings
+from asgi_app.tally import Tally
 
 log = logging.getLogger("pilotlight.access")
 
@@ -63,10 +67,19 @@ class Access:
     `check_name` says what a chat name looks like, and raises for one that nobody can have.
     """
 
-    def __init__(self, settings: Settings, keys: Keys, origins: Origins, audit: Audit) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Keys,
+        origins: Origins,
+        audit: Audit,
+        tally: Tally | None = None,
+        complaints: Complaints | None = None,
+    ) -> None:
         self.keys = keys
         self.audit = audit
         self.cookie = f"pilotlight-{settings.port}"  # browsers keep cookies by host, whatever the port
+        self.devices = Devices(keys, f"{self.cookie}-device")
         self.days = settings.sign_in_days
         self.check_name: Callable[[str], str] = lambda name: name
         self._origins = origins
@@ -76,7 +89,7 @@ class Access:
             "elsewhere": Role.NOBODY,
             "pin": Role.of(settings.role_pin),
         }
-        self._throttle = Throttle()
+        self._throttle = Throttle(tally=tally, complaints=complaints)
         self._passwords = argon2.PasswordHasher()
         self._hashing = asyncio.Lock()  # one at a time: each takes 64 MiB
         self._tickets: dict[str, tuple[Proof, float]] = {}
@@ -87,21 +100,25 @@ class Access:
 
     def identify(self, scope: Mapping[str, Any]) -> Identity:
         """Who sends this request. Raises `SignInFailed`, `TooManyTries` for a token or ticket that is none."""
-        address = str((scope.get("client") or ("",))[0])
+        address = written(str((scope.get("client") or ("",))[0]))
         place = rules.place_of(address, proxied=bool(scope.get("pilotlight.proxied")))
         headers = _headers(scope)
         proof = Proof()
+        device = _cookie(headers.get("cookie", ""), self.devices.name)
         if (token := _token_in(headers.get("authorization"))) is not None:
-            proof = self._shown(address, token=token)
+            proof = self._shown(self.devices.guesser(address, place, device), token=token)
         elif scope["type"] == "websocket" and (ticket := _ticket_in(scope)) is not None:
-            proof = self._shown(address, ticket=ticket)
+            proof = self._shown(self.devices.guesser(address, place, device), ticket=ticket)
         elif (cookie := _cookie(headers.get("cookie", ""), self.cookie)) and self._is_own_page(scope, headers):
             proof = self._of_cookie(cookie)
-        return self._identity(address, place, proof)
+        identity = self._identity(address, place, proof)
+        identity.device = device
+        return identity
 
     def identify_by(self, identity: Identity, *, token: Any, ticket: Any) -> Identity:
         """The same address with a token or a ticket. Raises as `identify`."""
-        return self._identity(identity.address, identity.place, self._shown(identity.address, token, ticket))
+        guesser = self.devices.guesser_of(identity)
+        return self._identity(identity.address, identity.place, self._shown(guesser, token, ticket))
 
     def now(self, identity: Identity) -> Identity:
         """Who it is by now, with what it has shown."""
@@ -139,21 +156,21 @@ class Access:
             proof = Proof()
         return Identity(role, how, address, place, name, proof)
 
-    def _shown(self, address: str, token: Any = None, ticket: Any = None) -> Proof:
-        """The proof that a token or a ticket is. A token is believed also while its address must wait: it cannot be
+    def _shown(self, who: Guesser, token: Any = None, ticket: Any = None) -> Proof:
+        """The proof that a token or a ticket is. A right one is believed also while its host must wait: it cannot be
         guessed, and others behind the address may be the ones who guess."""
         self._refresh()
         subject = "token" if token else "ticket"
         if isinstance(token, str) and (id := self.keys.token_of(token)) is not None:
-            self._throttle.right(address, subject)
+            self._throttle.right(who, subject)
             return Proof(token=id)
-        self._throttle.check(address)
         if not token and isinstance(ticket, str):
             proof, until = self._tickets.pop(ticket, (None, 0.0))
             if proof is not None and time.monotonic() < until:
                 return proof
-        self._throttle.wrong(address, subject)
-        self.audit.note(Identity(address=address), "sign_in", outcome="refused", detail={"wrong": subject})
+        self._throttle.check(who, subject)
+        self._throttle.wrong(who, subject)
+        self.audit.note(Identity(address=who.address), "sign_in", outcome="refused", detail={"wrong": subject})
         raise SignInFailed(f"this {subject} is none of the panel's, or no longer; make another")
 
     def _of_cookie(self, cookie: str) -> Proof:
@@ -253,26 +270,29 @@ class Access:
         if (name is None) is not (password is None) or (pin or token or name) is None:
             raise BadCommand("give pin, or token, or name and password")
         address, proof = identity.address, identity.proof
-        self._throttle.check(address)
+        if pin is not None or name is not None:
+            self._throttle.check(self.devices.guesser_of(identity))
         self._refresh()
         if pin is not None:
             self._check_pin(identity, pin)
             proof = proof._replace(pin=self.keys.secrets.pin_generation, token=None)
         if token is not None:
-            proof = self._shown(address, token=token)._replace(name=proof.name, session=proof.session)
+            shown = self._shown(self.devices.guesser_of(identity), token=token)
+            proof = shown._replace(name=proof.name, session=proof.session)
         if name is not None and password is not None:
             now = self._identity(address, identity.place, proof)
             proof = proof._replace(name=await self._own(now, name, password))
         proof = proof._replace(session=proof.session or random.token_urlsafe(12))
         signed_in = self._identity(address, identity.place, proof)
+        signed_in.device = identity.device
         self.audit.note(signed_in, "sign_in", subject=signed_in.name, detail={"role": signed_in.role.word})
         return signed_in, self._signer().dumps(list(proof))
 
     def _check_pin(self, identity: Identity, pin: str) -> None:
         if self.keys.is_pin("".join(pin.split())):
-            self._throttle.right(identity.address, "pin")
+            self._throttle.right(self.devices.guesser_of(identity), "pin")
             return
-        self._throttle.wrong(identity.address, "pin")
+        self._throttle.wrong(self.devices.guesser_of(identity), "pin")
         self.audit.note(identity, "sign_in", outcome="refused", detail={"wrong": "pin"})
         raise SignInFailed("that is not the PIN; pilotlight pin shows it on the panel's own machine", field="pin")
 
@@ -281,12 +301,12 @@ class Access:
         claim = self.keys.secrets.names.get(name_key(name))
         if claim is None:
             return await self._claim(identity, self.check_name(name), password)
-        subject = f"name {claim.name}"
-        self._throttle.wrong(identity.address, subject)  # before the wait, in which others could try too
+        subject, who = f"name {claim.name}", self.devices.guesser_of(identity)
+        self._throttle.wrong(who, subject)  # before the wait, in which others could try too
         if not await self._is_password(claim.password, password):
             self.audit.note(identity, "sign_in", subject=claim.name, outcome="refused", detail={"wrong": "password"})
             raise SignInFailed(f"that is not the password of {claim.name}", field="password")
-        self._throttle.right(identity.address, subject)
+        self._throttle.right(who, subject)
         return claim.name, claim.generation
 
     async def _is_password(self, hash: str, password: str) -> bool:

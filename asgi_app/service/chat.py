@@ -237,7 +237,10 @@ class Chat(Part):
                 self._allowance.clear()
             self._allowance[person] = Bucket(rate, rate * BURST)
         if not self._allowance[person].take():
-            raise TooFast(f"that is more than {rate:g} messages a second (setting chat_rate); wait a moment")
+            raise TooFast(
+                f"that is more than {rate:g} messages a second (setting chat_rate); wait a moment",
+                retry_after=self._allowance[person].until_next(),
+            )
 
     # --- what passes ---------------------------------------------------------------------------------------
 
