@@ -247,10 +247,8 @@ class Access:
         return who
 
     def _owner(self, name: str) -> str | None:
-        """The name as its owner writes it, where it has one."""
-        names = self.keys.secrets.names
-        claim = names.get(name_key(name)) if names else None
-        return claim.name if claim is not None else None
+        """The name as its owner writes it, where it or one that looks like it belongs to somebody."""
+        return self.keys.secrets.owner(name)
 
     # --- signing in ----------------------------------------------------------------------------------------
 
@@ -319,6 +317,8 @@ class Access:
     async def _claim(self, identity: Identity, name: str, password: str) -> tuple[str, int]:
         if identity.role < Role.OPERATOR:
             raise self.refused(identity, Role.OPERATOR, f"claiming the name {name}")
+        if (owner := self._owner(name)) is not None:
+            raise NameTaken(f"{name} looks like {owner}, which belongs to somebody. Choose another name.", field="name")
         if len(password) not in PASSWORD:
             raise BadCommand(f"a password has {PASSWORD[0]} to {PASSWORD[-1]} characters", field="password")
         async with self._hashing:
