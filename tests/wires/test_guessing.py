@@ -12,7 +12,7 @@ import pytest
 
 from asgi_app.access.throttle import SITE, STRANGERS
 from tests.support.panel_process import RunningPanel, eventually
-from tests.wires.test_access import pin_of, slug, token_of
+from tests.support.signing_in import pin_of, slug, token_of
 
 PASSWORD = "correct horse"
 KINDS: dict[str, dict[str, Any]] = {

@@ -13,13 +13,11 @@ from tests.support.chat_people import address, old
 from tests.support.live_client import live, strict_json
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
-from tests.wires.test_access import closed, cookie_of, sign_in, slug, token_of
+from tests.support.signing_in import closed, cookie_of, sign_in, slug, token_of
 
 PASSWORD = "correct horse"
 LIKE = ["Eva\u3164", "Ev\u034fa", "Ev\u0430", "E\u0475a", "\u2800Eva", "\u0415V\u0410", "Ev\U000e0100a"]
 OTHERS = ["Ева", "Eve", "Éva", "李雷", "Νίκος", "❤️"]
-
-pytestmark = pytest.mark.parametrize("server", ["uvicorn"], indirect=True)
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 from asgi_app.limits import KEPT_EACH
+from tests.conftest import SERVERS, each_of
 from tests.support.network_namespace import Network
 from tests.support.panel_process import RunningPanel, eventually
 
 PLACES = 8
 HEALTH = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 LED = b"GET /led HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+server = each_of(*SERVERS, matters=True)  # each refuses in a way of its own
 ASK_LOOPBACK = "import sys, urllib.request as http; print(http.urlopen(sys.argv[1], timeout=10).status)"
 
 

@@ -73,7 +73,6 @@ REST: list[tuple[str, Callable[[RunningPanel, int], httpx.Response], float]] = [
 ]
 
 
-@pytest.mark.parametrize("server", ["uvicorn"], indirect=True)
 @pytest.mark.parametrize("number", range(len(REST)))
 def test_after_that_long_it_is_taken(strict: RunningPanel, number: int) -> None:
     setting, ask, longest = REST[number]
