@@ -25,6 +25,11 @@ ANYWHERE = {
 }
 CHANGING = {413: "The body is too large."}
 
+RETRY_AFTER = {
+    "description": "Seconds until the same would be taken, rounded up.",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 1},
+}
 TOKEN = {
     "type": "http",
     "scheme": "bearer",
@@ -64,7 +69,11 @@ class Documents(OpenAPIProvider):
         schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schemas["Problem"].pop("$defs")
         document["components"]["responses"] = {
-            f"Refused{status}": {"description": why, "content": {"application/problem+json": {"schema": problem}}}
+            f"Refused{status}": {
+                "description": why,
+                "content": {"application/problem+json": {"schema": problem}},
+                **({"headers": {"Retry-After": RETRY_AFTER}} if status in (429, 503) else {}),
+            }
             for status, why in (ANYWHERE | CHANGING).items()
         }
         document["components"]["securitySchemes"] = {"token": TOKEN}
