@@ -41,6 +41,7 @@ def of_ipv4(network: Network) -> Network:
     return ipaddress.IPv4Network((mapped, network.prefixlen - MAPPED_BITS))
 
 
+@lru_cache(maxsize=4096)
 def written(text: str) -> str:
     """The address as the panel writes it; a text that is no address as it is."""
     return str(read_address(text) or text)

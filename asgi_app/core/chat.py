@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 from asgi_app import lookalikes
@@ -42,10 +43,15 @@ def person_of(actor: Actor, longest: int, reserved: frozenset[str]) -> str:
     if actor.given is None:
         raise NameNeeded("say who you are: connect with ?name=… (on Socket.IO auth: {name}, over REST X-Client-Name)")
     name = name_of(actor.given, longest, field="name")
-    own = name.lower() if name.lower() in reserved else lookalikes.looks_like(name, reserved)
-    if own is not None:
+    if (own := _reserved_like(name, reserved)) is not None:
         raise BadName(f"{name!r} looks like {own}, a name of the panel's own; choose another", field="name")
     return name
+
+
+@lru_cache(maxsize=4096)
+def _reserved_like(name: str, reserved: frozenset[str]) -> str | None:
+    """The reserved name that this is, or looks like."""
+    return name.lower() if name.lower() in reserved else lookalikes.looks_like(name, reserved)
 
 
 def size_of(msg: Any, most: int) -> int:
