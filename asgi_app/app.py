@@ -120,7 +120,15 @@ class House:
         stored, storage = self._open_store()
         self.origins = Origins(settings.cors_origins)
         self.hosts = Hosts(settings.hosts)
-        self.access = Access(settings, self._open_keys(), self.origins, Audit(self.store), Claims(self.store))
+        self.access = Access(
+            settings,
+            self._open_keys(),
+            self.origins,
+            Audit(self.store),
+            self.tallies.of("sign-in"),
+            self.complaints,
+            Claims(self.store),
+        )
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
         self.panel = Panel(
@@ -399,7 +407,7 @@ class Door:
 
     def _enter(self, scope: Any) -> Callable[[], None] | None:
         """A place for whoever comes by way of a proxy: of them the server sees the proxy's connections only."""
-        if FORWARDED not in scope and PROXIED not in scope:
+        if (FORWARDED not in scope and PROXIED not in scope) or scope["path"].startswith(HEALTH):
             return None
         address = address_of(scope)
         try:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import logging
+import re
 import resource
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
@@ -23,8 +24,10 @@ from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from asgi_app.addresses import host_of
 from asgi_app.errors import PanelError
 from asgi_app.limits import Complaints, Places, note_cut
+from asgi_app.problems import as_response
 from asgi_app.proxies import Proxies, address_of
 from asgi_app.tally import Tally
 from asgi_app.ws.on_uvicorn import Leave, UvicornWebSocket
@@ -34,6 +37,9 @@ log = logging.getLogger("pilotlight.connections")
 
 BEGUN_A_TURN = 2  # first requests that the loop begins in one turn; each is about half a millisecond of work
 EARLY_BYTES = 64 * 1024  # that are read before its turn
+# Answered also when all places are taken: a service manager or a load balancer would take the panel for dead.
+ASKS_FOR_HEALTH = re.compile(rb"(?:GET|HEAD) /health/(?:live|ready)[ ?]")
+LONGEST_START = 4096  # bytes that are read to see it
 REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: what is unread would reset it
 
 
@@ -56,7 +62,7 @@ class Turnstile:
             self._turn_later()
             go()
         else:
-            self._waiting.setdefault(address, deque()).append(go)
+            self._waiting.setdefault(host_of(address), deque()).append(go)
 
     def _turn_later(self) -> None:
         if not self._turning:
@@ -91,17 +97,28 @@ class Doorkeeper:
 
     def admit(self, address: str) -> Leave:
         """A place for a connection from this address; what gives it back. Raises as `Places.check`."""
+        many = self.proxies.trusts(address)
         try:
-            self.places.enter(address, many=self.proxies.trusts(address))
+            self.places.enter(address, many=many)
         except PanelError as error:
             self.tally.refused += 1
             self.complaints.tell("connection", address, error)
             raise
-        return partial(self._leave, address)
+        return partial(self._leave, address, many)
 
-    def _leave(self, address: str, lost: Exception | None) -> None:
+    def admit_for_health(self, address: str, said: bytes) -> Leave | None:
+        """A place for one question after health, where there is no other and this is what was `said`."""
+        if ASKS_FOR_HEALTH.match(said) is None:
+            return None
+        try:
+            self.places.enter_for_health(address)
+        except PanelError:
+            return None
+        return lambda lost: self.places.leave_after_health(address)
+
+    def _leave(self, address: str, many: bool, lost: Exception | None) -> None:
         """The connection is over; `lost` by what, if nobody closed it."""
-        self.places.leave(address)
+        self.places.leave(address, many=many)
         if isinstance(lost, OSError) and lost.errno == errno.ETIMEDOUT:  # by the kernel: `serve.listen`
             why = "it took nothing for more than twice the setting slow_reader"
             note_cut(log, self.tally, "a client", why, wire="connection", client=address, reason="timed_out")
@@ -109,12 +126,10 @@ class Doorkeeper:
 
 def refusal(error: PanelError) -> bytes:
     """The refusal as a whole HTTP/1.1 response, which ends the connection."""
-    body = json.dumps(error.problem()).encode()
-    head = (
-        f"HTTP/1.1 {error.status} Refused\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\nretry-after: 5\r\n\r\n"
-    )
-    return head.encode() + body
+    written = as_response(error.problem())
+    start = f"HTTP/1.1 {written.status} {HTTPStatus(written.status).phrase}".encode()
+    headers = [name + b": " + value for name, value in written.as_bytes()]
+    return b"\r\n".join([start, *headers, b"connection: close", b"", written.body])
 
 
 class UvicornConnection(HttpToolsProtocol):
@@ -127,6 +142,8 @@ class UvicornConnection(HttpToolsProtocol):
         self._refused: PanelError | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._address = ""
+        self._only_health = False
+        self._said = b""  # by one that is refused
         self._inside = False
         self._early = b""  # what came while it waits for its turn
 
@@ -147,7 +164,18 @@ class UvicornConnection(HttpToolsProtocol):
         elif self._refused is None:
             self._at_the_door(data)
         elif not self.transport.is_closing():
-            self.transport.write(refusal(self._refused))
+            self._refuse(self._refused, data)
+
+    def _refuse(self, error: PanelError, data: bytes) -> None:
+        """Refuse the connection, unless it is about health; `data` is what it begins with."""
+        self._said += data
+        self._leave = self._keeper.admit_for_health(self._address, self._said)
+        if self._leave is not None:
+            self._refused, self._only_health = None, True
+            self._early = self._said
+            self._go_in()
+        elif len(self._said) >= LONGEST_START or b"\n" in self._said:
+            self.transport.write(refusal(error))
             self.transport.close()
 
     def _at_the_door(self, data: bytes) -> None:
@@ -171,7 +199,8 @@ class UvicornConnection(HttpToolsProtocol):
         if not self.transport.is_closing():
             if len(early) > EARLY_BYTES:
                 self.transport.resume_reading()
-            self._hurry(self._keeper.seconds)
+            if not self._only_health:  # whose time has begun
+                self._hurry(self._keeper.seconds)
             super().data_received(early)
 
     def on_message_begin(self) -> None:
@@ -181,6 +210,8 @@ class UvicornConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._no_hurry()
         super().on_headers_complete()
+        if self._only_health:
+            self.cycle.keep_alive = False
 
     def handle_websocket_upgrade(self) -> None:
         super().handle_websocket_upgrade()
@@ -220,8 +251,10 @@ class HypercornConnection(TCPServer):
         try:
             leave = self._keeper.admit(address_of({"client": peer}))
         except PanelError as error:
-            await self._refuse(error)
-            return
+            health = await self._refuse(error, address_of({"client": peer}))
+            if health is None:
+                return
+            leave = health
         try:
             await self._wait_for_turn(address_of({"client": peer}))
             if self.reader.exception() is None:  # it was not reset meanwhile
@@ -266,13 +299,33 @@ class HypercornConnection(TCPServer):
         self._closed |= self.reader.exception() is None
         await super()._close()
 
-    async def _refuse(self, error: PanelError) -> None:
+    async def _refuse(self, error: PanelError, address: str) -> Leave | None:
+        """Refuse the connection, unless it is about health: then what gives its place back."""
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(REFUSED_SECONDS):
-                if await self.reader.read(2**16):
+                said = await self._beginning()
+                first, newline, rest = said.partition(b"\n")
+                leave = self._keeper.admit_for_health(address, said) if rest and not self.reader.at_eof() else None
+                if leave is not None:
+                    self.reader.feed_data(first + newline + b"Connection: close\r\n" + rest)  # it is empty until here
+                    return leave
+                if said:
                     self.writer.write(refusal(error))
                     await self.writer.drain()
         self.writer.close()
+        return None
+
+    async def _beginning(self) -> bytes:
+        """What a connection says first: its first line; all its headers, where that is about health."""
+        said, ends = b"", [b"\n"]
+        while len(said) < LONGEST_START and not any(end in said for end in ends):
+            more = await self.reader.read(2**16)
+            if not more:
+                break
+            said += more
+            if ASKS_FOR_HEALTH.match(said):
+                ends = [b"\r\n\r\n", b"\n\n"]
+        return said
 
 
 def more_files(connections: int) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgi_app.errors import PanelError, RequestTimeout, TooLarge
+from asgi_app.problems import as_response
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -38,21 +38,18 @@ def with_headers(send: Send) -> Send:
 
 async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = False) -> None:
     """Answer a request, or a WebSocket's handshake, with the problem; `silent` without a body. Then it ends."""
-    body = b"" if silent else json.dumps(error.problem()).encode()
+    written = as_response(error.problem())
+    if silent:
+        written = written._replace(body=b"")
     kind = "http.response"
     if scope["type"] == "websocket":
         if "websocket.http.response" not in (scope.get("extensions") or {}):
             await send({"type": "websocket.close", "code": 1013, "reason": error.title})
             return
         kind = "websocket.http.response"
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-        (b"retry-after", b"1"),
-    ]
-    await send({"type": f"{kind}.start", "status": error.status, "headers": headers})
-    await send({"type": f"{kind}.body", "body": body})
+    headers = [*written.as_bytes(), (b"connection", b"close")]
+    await send({"type": f"{kind}.start", "status": written.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": written.body})
 
 
 def in_time(receive: Receive, seconds: float) -> Receive:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from asgi_app.addresses import of_ipv4
 from asgi_app.journal import event
 
 log = logging.getLogger("pilotlight.proxies")
@@ -81,7 +82,7 @@ def networks(names: list[str]) -> list[Network]:
     found = []
     for name in names:
         try:
-            found.append(ipaddress.ip_network(name, strict=False))
+            found.append(of_ipv4(ipaddress.ip_network(name, strict=False)))
         except ValueError:
             raise ValueError(f"{name!r} is no address and no network; write it like 192.0.2.7 or 10.0.0.0/8") from None
     return found

@@ -95,7 +95,9 @@ class Settings(BaseSettings):
     max_frame: int = Field(MIB, ge=1024, description="Bytes of a WebSocket message; a larger one is closed with 1009.")
     max_connections: int = Field(10_000, ge=8, description="Connections there may be, on all wires together.")
     connections_per_address: int = Field(
-        256, ge=4, description="Connections one address may have; this machine's own may have any number."
+        256,
+        ge=4,
+        description="Connections one address (a /64 of IPv6) may have; this machine's own may have any number.",
     )
     command_rate: float = Field(
         200, ge=1, description="Commands a second one connection may send; two seconds' worth at once."

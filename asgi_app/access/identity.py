@@ -24,9 +24,11 @@ import argon2
 from asgi_app.access import rules
 from asgi_app.access.audit import Audit
 from asgi_app.access.claims import Claims
+from asgi_app.access.devices import Devices
 from asgi_app.access.keys import Keys, Secrets, Session, Token, name_key
 from asgi_app.access.sessions import Sessions
-from asgi_app.access.throttle import Throttle
+from asgi_app.access.throttle import Guesser, Throttle
+from asgi_app.addresses import written
 from asgi_app.errors import (
     BadCommand,
     NameTaken,
@@ -40,11 +42,13 @@ from asgi_app.errors import (
     UnknownSession,
     UnknownToken,
 )
+from asgi_app.limits import Complaints
 from asgi_app.machine_key import MachineKey
 from asgi_app.models import STRANGER, Actor, AnyCommand, Identity, Proof, Role, actor, as_json, shown
 from asgi_app.origins import Origins
 from asgi_app.proxies import PROXIED, address_of
 from asgi_app.settings import Settings
+from asgi_app.tally import Tally
 
 log = logging.getLogger("pilotlight.access")
 
@@ -70,7 +74,14 @@ class Access:
     """
 
     def __init__(
-        self, settings: Settings, keys: Keys, origins: Origins, audit: Audit, claims: Claims | None = None
+        self,
+        settings: Settings,
+        keys: Keys,
+        origins: Origins,
+        audit: Audit,
+        tally: Tally | None = None,
+        complaints: Complaints | None = None,
+        claims: Claims | None = None,
     ) -> None:
         self.keys = keys
         self.sessions = Sessions(keys, settings.sign_in_days)
@@ -78,6 +89,7 @@ class Access:
         self.machine_key = MachineKey()
         self.audit = audit
         self.cookie = f"pilotlight-{settings.port}"  # browsers keep cookies by host, whatever the port
+        self.devices = Devices(keys, f"{self.cookie}-device")
         self.days = settings.sign_in_days
         self.check_name: Callable[[str], str] = lambda name: name
         self._origins = origins
@@ -87,7 +99,7 @@ class Access:
             "elsewhere": Role.NOBODY,
             "pin": Role.of(settings.role_pin),
         }
-        self._throttle = Throttle()
+        self._throttle = Throttle(tally=tally, complaints=complaints)
         self._passwords = argon2.PasswordHasher()
         self._hashing = asyncio.Lock()  # one at a time: each takes 64 MiB
         self._tickets: dict[str, tuple[Proof, float]] = {}
@@ -98,23 +110,27 @@ class Access:
 
     def identify(self, scope: Mapping[str, Any]) -> Identity:
         """Who sends this request. Raises `SignInFailed`, `TooManyTries` for a token or ticket that is none."""
-        address = address_of(scope)
+        address = written(address_of(scope))
         place = rules.place_of(address, proxied=bool(scope.get(PROXIED)))
         headers = _headers(scope)
         proof = Proof()
+        device = _cookie(headers.get("cookie", ""), self.devices.name)
         if (token := _token_in(headers.get("authorization"))) is not None:
             if self.machine_key.is_key(token):
                 return self._identity(LOOPBACK, "loopback", proof)
-            proof = self._shown(address, token=token)
+            proof = self._shown(self.devices.guesser(address, place, device), token=token)
         elif scope["type"] == "websocket" and (ticket := _ticket_in(scope)) is not None:
-            proof = self._shown(address, ticket=ticket)
+            proof = self._shown(self.devices.guesser(address, place, device), ticket=ticket)
         elif (cookie := _cookie(headers.get("cookie", ""), self.cookie)) and self._is_own_page(scope, headers):
             proof = self._of_cookie(cookie)
-        return self._identity(address, place, proof)
+        identity = self._identity(address, place, proof)
+        identity.device = device
+        return identity
 
     def identify_by(self, identity: Identity, *, token: Any, ticket: Any) -> Identity:
         """The same address with a token or a ticket. Raises as `identify`."""
-        return self._identity(identity.address, identity.place, self._shown(identity.address, token, ticket))
+        guesser = self.devices.guesser_of(identity)
+        return self._identity(identity.address, identity.place, self._shown(guesser, token, ticket))
 
     def now(self, identity: Identity) -> Identity:
         """Who it is by now, with what it has shown."""
@@ -152,23 +168,23 @@ class Access:
             proof = Proof()
         return Identity(role, how, address, place, name, proof)
 
-    def _shown(self, address: str, token: Any = None, ticket: Any = None) -> Proof:
-        """The proof that a token or a ticket is. A token is believed also while its address must wait: it cannot be
+    def _shown(self, who: Guesser, token: Any = None, ticket: Any = None) -> Proof:
+        """The proof that a token or a ticket is. A right one is believed also while its host must wait: it cannot be
         guessed, and others behind the address may be the ones who guess."""
         self._refresh()
         if self.keys.trouble is not None:
             raise SecretsUnreadable
         subject = "token" if token else "ticket"
         if isinstance(token, str) and (id := self.keys.token_of(token)) is not None:
-            self._throttle.right(address, subject)
+            self._throttle.right(who, subject)
             return Proof(token=id)
-        self._throttle.check(address)
         if not token and isinstance(ticket, str):
             proof, until = self._tickets.pop(ticket, (None, 0.0))
             if proof is not None and time.monotonic() < until:
                 return proof
-        self._throttle.wrong(address, subject)
-        self.audit.note(Identity(address=address), "sign_in", outcome="refused", detail={"wrong": subject})
+        self._throttle.check(who, subject)
+        self._throttle.wrong(who, subject)
+        self.audit.note(Identity(address=who.address), "sign_in", outcome="refused", detail={"wrong": subject})
         raise SignInFailed(f"this {subject} is none of the panel's, or no longer; make another")
 
     def _of_cookie(self, cookie: str) -> Proof:
@@ -238,12 +254,10 @@ class Access:
         return who
 
     def _owner(self, name: str) -> str | None:
-        """The name as its owner writes it, where it has one."""
+        """The name as its owner writes it, where it or one that looks like it belongs to somebody."""
         known = self.keys.secrets
-        claim = known.names.get(name_key(name)) if known.names else None
-        if claim is not None:
-            return claim.name
-        return self._claims.owner_lost(name, known) if self._claims is not None else None
+        owner = known.owner(name)
+        return owner or (self._claims.owner_lost(name, known) if self._claims is not None else None)
 
     def lost_names(self) -> list[str]:
         """The names that were claimed, and whose owners the secrets do not know any more."""
@@ -269,7 +283,8 @@ class Access:
         if (name is None) is not (password is None) or (pin or token or name) is None:
             raise BadCommand("give pin, or token, or name and password")
         address, proof = identity.address, identity.proof
-        self._throttle.check(address)
+        if pin is not None or name is not None:
+            self._throttle.check(self.devices.guesser_of(identity))
         self._refresh()
         if self.keys.trouble is not None:
             raise SecretsUnreadable
@@ -277,20 +292,22 @@ class Access:
             self._check_pin(identity, pin)
             proof = proof._replace(pin=self.keys.secrets.pin_generation, token=None)
         if token is not None:
-            proof = self._shown(address, token=token)._replace(name=proof.name, session=proof.session)
+            shown = self._shown(self.devices.guesser_of(identity), token=token)
+            proof = shown._replace(name=proof.name, session=proof.session)
         if name is not None and password is not None:
             now = self._identity(address, identity.place, proof)
             proof = proof._replace(name=await self._own(now, name, password))
         proof, cookie = await asyncio.to_thread(self.sessions.begin, proof, address, device)
         signed_in = self._identity(address, identity.place, proof)
+        signed_in.device = identity.device
         self.audit.note(signed_in, "sign_in", subject=signed_in.name, detail={"role": signed_in.role.word})
         return signed_in, cookie
 
     def _check_pin(self, identity: Identity, pin: str) -> None:
         if self.keys.is_pin(pin):
-            self._throttle.right(identity.address, "pin")
+            self._throttle.right(self.devices.guesser_of(identity), "pin")
             return
-        self._throttle.wrong(identity.address, "pin")
+        self._throttle.wrong(self.devices.guesser_of(identity), "pin")
         self.audit.note(identity, "sign_in", outcome="refused", detail={"wrong": "pin"})
         raise SignInFailed("that is not the PIN; pilotlight pin shows it on the panel's own machine", field="pin")
 
@@ -305,12 +322,12 @@ class Access:
             )
         if claim is None:
             return await self._claim(identity, self.check_name(name), password)
-        subject = f"name {claim.name}"
-        self._throttle.wrong(identity.address, subject)  # before the wait, in which others could try too
+        subject, who = f"name {claim.name}", self.devices.guesser_of(identity)
+        self._throttle.wrong(who, subject)  # before the wait, in which others could try too
         if not await self._is_password(claim.password, password):
             self.audit.note(identity, "sign_in", subject=claim.name, outcome="refused", detail={"wrong": "password"})
             raise SignInFailed(f"that is not the password of {claim.name}", field="password")
-        self._throttle.right(identity.address, subject)
+        self._throttle.right(who, subject)
         return claim.name, claim.generation
 
     async def _is_password(self, hash: str, password: str) -> bool:
@@ -323,6 +340,8 @@ class Access:
     async def _claim(self, identity: Identity, name: str, password: str) -> tuple[str, int]:
         if identity.role < Role.OPERATOR:
             raise self.refused(identity, Role.OPERATOR, f"claiming the name {name}")
+        if (owner := self._owner(name)) is not None:
+            raise NameTaken(f"{name} looks like {owner}, which belongs to somebody. Choose another name.", field="name")
         if len(password) not in PASSWORD:
             raise BadCommand(f"a password has {PASSWORD[0]} to {PASSWORD[-1]} characters", field="password")
         async with self._hashing:

@@ -26,6 +26,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from asgi_app.errors import NameTaken, NotStored, SetupError, TooMany, UnknownToken
 from asgi_app.journal import event
+from asgi_app.lookalikes import looks_like
 from asgi_app.models import Role, RoleName
 
 log = logging.getLogger("pilotlight.access")
@@ -103,14 +104,27 @@ class Secrets(BaseModel):
 
     def claim(self, name: str, password: str) -> int:
         """Have the name belong to who knows the password; the claim's generation. Raises `NameTaken`, `TooMany`."""
-        if name_key(name) in self.names:
-            raise NameTaken(f"{name} belongs to somebody", field="name")
+        if (owner := self.owner(name)) is not None:
+            like = "" if owner == name else f": it looks like {owner}"
+            raise NameTaken(f"{name} belongs to somebody{like}. Choose another name.", field="name")
         if len(self.names) >= CLAIMS:
             raise TooMany(f"{CLAIMS} names belong to somebody, and no more fit in", field="name")
         self.generation += 1
         claim = Claim(name=name, password=password, generation=self.generation, at=round(time.time(), 3))
         self.names[name_key(name)] = claim
         return claim.generation
+
+    def owner(self, name: str) -> str | None:
+        """The claimed name that this is, or looks like, as its owner writes it.
+
+        Two names that look alike can both belong to somebody: they could once be claimed.
+        """
+        if not self.names:
+            return None
+        claim = self.names.get(name_key(name))
+        if claim is not None:
+            return claim.name
+        return looks_like(name, (claim.name for claim in self.names.values()))
 
     def claim_for_programs(self, name: str) -> int:
         """The claim on the name; one that nobody's password opens where it is free."""
@@ -119,7 +133,10 @@ class Secrets(BaseModel):
 
 
 def name_key(name: str) -> str:
-    """One key for all spellings that look alike: compatibility forms, case, white space, what is not seen."""
+    """One key for all spellings of a name: compatibility forms, case, white space, format characters.
+
+    The file has claims by it, so it stays as it is. `Secrets.owner` knows what looks alike beside that.
+    """
     text = unicodedata.normalize("NFKC", name).casefold()
     return " ".join("".join(one for one in text if unicodedata.category(one) != "Cf").split())
 

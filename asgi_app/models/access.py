@@ -56,6 +56,7 @@ class Identity:
     place: str = "elsewhere"  # loopback, network, elsewhere
     name: str | None = None  # the claimed name, where it signed in as its owner
     proof: Proof = NOTHING
+    device: str | None = None  # the cookie of a device that has signed in before, as it came
 
     @property
     def signed_in(self) -> bool:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from quart import Blueprint, Response, request
 from quart_schema import document_querystring, document_request, document_response, tag
 
-from asgi_app.access import TICKET_SECONDS, Access
+from asgi_app.access import DEVICE_DAYS, TICKET_SECONDS, Access
 from asgi_app.errors import NotStored
 from asgi_app.models import Identity, Role, RoleName, Strict, actor_name, parse_body
 from asgi_app.routes.answers import json_answer, json_body, query
@@ -175,6 +175,14 @@ def access_routes(access: Access) -> Blueprint:
             access.cookie,
             cookie,
             max_age=access.days * 24 * 3600,
+            httponly=True,
+            samesite="Strict",
+            secure=request.scheme == "https",
+        )
+        response.set_cookie(
+            access.devices.name,
+            access.devices.cookie(identity),
+            max_age=DEVICE_DAYS * 24 * 3600,
             httponly=True,
             samesite="Strict",
             secure=request.scheme == "https",

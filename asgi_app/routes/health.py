@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from quart import Blueprint, Response
 from quart_schema import document_response, tag
 
+from asgi_app.errors import LightOffline
 from asgi_app.models import Role
 from asgi_app.routes.answers import json_answer
 from asgi_app.routes.asker import visitor
@@ -43,7 +44,10 @@ def health_routes(not_ready: Callable[[], Awaitable[dict[str, str]]]) -> Bluepri
         missing = await not_ready()
         if visitor().identity.role < Role.VIEWER:  # why has paths and addresses in it
             missing = dict.fromkeys(missing, UNTOLD)
-        return _fresh(json_answer(Health(ok=not missing, not_ready=missing), 503 if missing else 200))
+        response = _fresh(json_answer(Health(ok=not missing, not_ready=missing), 503 if missing else 200))
+        if missing:
+            response.headers["Retry-After"] = str(LightOffline.retry_after)
+        return response
 
     return routes
 
