@@ -358,15 +358,14 @@ class Access:
         if owner != identity.name or owner is None:
             rules.check(identity, Role.ADMIN, f"releasing the name {as_json(name)} of somebody else")
 
-        def release(known: Secrets) -> None:
-            known.names.pop(name_key(name), None)
+        def release(known: Secrets) -> bool:
+            return known.names.pop(name_key(name), None) is not None
 
-        if owner is None:
-            raise UnclaimedName(f"{as_json(name)} belongs to nobody", field="name")
-        if name_key(name) in self.keys.secrets.names:
-            await asyncio.to_thread(self.keys.change, release)
+        released = owner is not None and await asyncio.to_thread(self.keys.change, release)
         if self._claims is not None:
-            await self._claims.release(name)
+            released = await self._claims.release(name) or released
+        if not released:
+            raise UnclaimedName(f"{as_json(name)} belongs to nobody", field="name")
         self.audit.note(identity, "release_name", subject=owner)
         self._review()
 
