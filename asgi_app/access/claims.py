@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from asgi_app.access.keys import Secrets, name_key
+from asgi_app.lookalikes import looks_like
 from asgi_app.store import Store, claims
 
 
@@ -25,11 +26,10 @@ class Claims:
         return {key: name for key, name in self._names.items() if key not in known.names}
 
     def owner_lost(self, name: str, known: Secrets) -> str | None:
-        """The name as its owner wrote it, where it was claimed and the secrets do not know by whom."""
-        if not self._names:
-            return None
-        key = name_key(name)
-        return None if key in known.names else self._names.get(key)
+        """The name as its owner wrote it, where it or one that looks like it was claimed, and the secrets do not know
+        by whom."""
+        lost = self.lost(known) if self._names else {}
+        return (lost.get(name_key(name)) or looks_like(name, lost.values())) if lost else None
 
     def follow(self, known: Secrets) -> None:
         """Note what is claimed by now. Never blocks; tried again each time until it is stored."""

@@ -156,7 +156,7 @@ def test_a_start_without_it_keeps_names_closed(start_panel: Start, how: str) -> 
 
     assert panel.get("/access/names").json()["names"] == [{"name": "Ada", "at": None, "lost": True}]
     assert panel.get("/access/me", headers=cookie).json()["name"] is None
-    for name in ("Ada", "ADA", "Ａda"):
+    for name in ("Ada", "ADA", "Ａda", "\N{CYRILLIC CAPITAL LETTER A}da", "A\u034fda"):
         assert slug(panel.get("/led", params={"name": name})) == "name-taken"
         with connect(panel.socket_url(f"/{name}")) as socket:
             assert "name-taken" in until_closed(socket)
