@@ -195,11 +195,6 @@ class SecretsUnreadable(PanelError, OSError):
 
     slug, title, status = "secrets-unreadable", "Nobody can sign in now", 503
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the panel cannot read its secrets, so it knows nobody; its log says why. Try again in a moment"
-        )
-
 
 class UnclaimedName(PanelError, LookupError):
     """The name belongs to nobody."""

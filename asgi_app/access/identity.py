@@ -172,8 +172,7 @@ class Access:
         """The proof that a token or a ticket is. A right one is believed also while its host must wait: it cannot be
         guessed, and others behind the address may be the ones who guess."""
         self._refresh()
-        if self.keys.trouble is not None:
-            raise SecretsUnreadable
+        self._check_secrets()
         subject = "token" if token else "ticket"
         if isinstance(token, str) and (id := self.keys.token_of(token)) is not None:
             self._throttle.right(who, subject)
@@ -286,8 +285,7 @@ class Access:
         if pin is not None or name is not None:
             self._throttle.check(self.devices.guesser_of(identity))
         self._refresh()
-        if self.keys.trouble is not None:
-            raise SecretsUnreadable
+        self._check_secrets()
         if pin is not None:
             self._check_pin(identity, pin)
             proof = proof._replace(pin=self.keys.secrets.pin_generation, token=None)
@@ -466,6 +464,10 @@ class Access:
     def _refresh(self) -> None:
         if self.keys.refresh():
             self._review()
+
+    def _check_secrets(self) -> None:
+        if self.keys.trouble is not None:  # the log and /health/ready say which file, and strangers need not know
+            raise SecretsUnreadable("the panel cannot read its secrets, so nobody can sign in; its log says why")
 
     def _note_claims(self) -> None:
         if self._claims is not None:
