@@ -194,6 +194,7 @@ class SecretsUnreadable(PanelError, OSError):
     """The panel cannot read its secrets: nobody can sign in, or is signed in, until it can."""
 
     slug, title, status = "secrets-unreadable", "Nobody can sign in now", 503
+    retry_after = 1  # then the panel has tried again
 
 
 class UnclaimedName(PanelError, LookupError):

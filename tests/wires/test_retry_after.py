@@ -16,7 +16,8 @@ from websockets.asyncio.client import connect
 from asgi_app import errors
 from asgi_app.errors import PanelError
 from asgi_app.hw.driver import RETRY_LAST
-from tests.support.live_client import live
+from asgi_app.machine_key import headers_for
+from tests.support.live_client import LiveClient, strict_json
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
 
@@ -118,10 +119,13 @@ async def test_commands_of_one_connection(strict: RunningPanel, wire: str) -> No
         assert (await ask())["ok"]
 
     if wire == "live":
-        async with live(strict) as client:
+        async with connect(strict.socket_url("/live"), additional_headers=headers_for(strict.url)) as socket:
+            client = LiveClient(socket, strict_json(await socket.recv()))
             await until_refused(lambda: client.ask("ping"))
         return
-    page = await PythonClient.connect(strict.url, namespace="/panel", transports=["websocket"])
+    page = await PythonClient.connect(
+        strict.url, namespace="/panel", transports=["websocket"], headers=headers_for(strict.url)
+    )
 
     async def ask() -> dict[str, Any]:
         return (await page.ask("ask", {"do": "ping"}))[0]  # type: ignore[no-any-return]
