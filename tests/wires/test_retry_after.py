@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,7 +17,7 @@ from websockets.asyncio.client import connect
 from asgi_app import errors
 from asgi_app.errors import PanelError
 from asgi_app.hw.driver import RETRY_LAST
-from tests.support.live_client import live
+from tests.support.live_client import LiveClient
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
 
@@ -118,10 +119,11 @@ async def test_commands_of_one_connection(strict: RunningPanel, wire: str) -> No
         assert (await ask())["ok"]
 
     if wire == "live":
-        async with live(strict) as client:
+        async with connect(strict.socket_url("/live"), additional_headers=at("10.1.3.1")) as socket:
+            client = LiveClient(socket, json.loads(await socket.recv()))
             await until_refused(lambda: client.ask("ping"))
         return
-    page = await PythonClient.connect(strict.url, namespace="/panel", transports=["websocket"])
+    page = await PythonClient.connect(strict.url, namespace="/panel", transports=["websocket"], headers=at("10.1.3.2"))
 
     async def ask() -> dict[str, Any]:
         return (await page.ask("ask", {"do": "ping"}))[0]  # type: ignore[no-any-return]
