@@ -164,9 +164,9 @@ class UvicornConnection(HttpToolsProtocol):
         elif self._refused is None:
             self._at_the_door(data)
         elif not self.transport.is_closing():
-            self._refuse(self._refused, data)
+            self._turn_away(self._refused, data)
 
-    def _refuse(self, error: PanelError, data: bytes) -> None:
+    def _turn_away(self, error: PanelError, data: bytes) -> None:
         """Refuse the connection, unless it is about health; `data` is what it begins with."""
         self._said += data
         self._leave = self._keeper.admit_for_health(self._address, self._said)

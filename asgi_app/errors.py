@@ -53,6 +53,8 @@ class PanelError(Exception):
         }
         if self.retry_after is not None:
             problem["retry_after"] = self.retry_after
+        elif self.status in (429, 503):
+            problem["retry_after"] = 1  # nobody can know: it is when to ask again
         return problem
 
 
@@ -285,14 +287,12 @@ class TooFast(PanelError):
     """More in a short time than one person may send; `detail` says how much that is."""
 
     slug, title, status = "too-fast", "That was too fast", 429
-    retry_after = 1
 
 
 class TooManyConnections(PanelError, ConnectionError):
     """One address has as many connections as it may have."""
 
     slug, title, status = "too-many-connections", "There are too many connections from your address", 429
-    retry_after = 1
 
 
 class TooManyTries(PanelError):
@@ -319,14 +319,12 @@ class Full(PanelError, ConnectionError):
     """The panel has as many connections as it may have."""
 
     slug, title, status = "full", "The panel is full", 503
-    retry_after = 1
 
 
 class Restarting(PanelError, ConnectionError):
     """The panel is shutting down; come back in a moment."""
 
     slug, title, status = "restarting", "The panel is restarting", 503
-    retry_after = 1
 
 
 class NoAnswer(PanelError, TimeoutError):
