@@ -36,6 +36,7 @@ def canonical(origin: str) -> str | None:
     return "null" if origin.lower() == "null" else None
 
 
+@lru_cache(maxsize=1024)
 def _split(origin: str) -> tuple[str, str, str] | None:
     """Scheme, host and port; the port with its colon, and empty where it is the scheme's own."""
     found = ORIGIN.fullmatch(origin.lower()) if len(origin) <= LONGEST else None

@@ -94,8 +94,21 @@ def address_of(scope: Mapping[str, Any]) -> str:
     `behind <proxy>` where only the proxy's is known: limits hold for all strangers behind it together.
     """
     client = scope.get("client")
-    address = str(_peer(client[0]) or client[0]) if client else ""
+    address = _written(client[0]) if client else ""
     return f"behind {address}" if scope.get(PROXIED) else address
+
+
+class _IsSign(dict[bytes, bool]):
+    """Whether a header is a sign of a proxy: looked up once a name, for it is asked of each header of each request."""
+
+    def __missing__(self, name: bytes) -> bool:
+        found = name in SIGNS or name.startswith(SIGNS_BEGIN)
+        if len(self) < LOGGED:  # names that somebody makes up fill nothing
+            self[name] = found
+        return found
+
+
+_IS_SIGN = _IsSign()
 
 
 class Proxies:
@@ -116,7 +129,7 @@ class Proxies:
 
     def seen_through(self, scope: dict[str, Any]) -> dict[str, Any]:
         """The scope of an HTTP request or a WebSocket as the client's own request would have made it."""
-        signs = [header for header in scope["headers"] if header[0] in SIGNS or header[0].startswith(SIGNS_BEGIN)]
+        signs = [header for header in scope["headers"] if _IS_SIGN[header[0]]]
         if not signs and not self._trusted:
             return scope
         peer = address_of(scope)
@@ -216,6 +229,11 @@ def _may_be_loopback(signs: Headers) -> bool:
         if name == REAL_IP and not ((address := _address(value.decode("latin-1"))) and address.is_loopback):
             return False
     return True
+
+
+@lru_cache(maxsize=4096)
+def _written(text: str) -> str:
+    return str(_peer(text) or text)
 
 
 @lru_cache(maxsize=4096)
