@@ -25,7 +25,7 @@ test: $(VENV)/.dev tests/support/node/node_modules/.installed
 
 # All that a process makes a difference to, on every server, each panel and the browser started as users start them.
 test-slow: $(VENV)/.dev tests/support/node/node_modules/.installed
-	$(PYTEST) --as-users-do $(or $(TEST_ARGS),tests/wires tests/pages tests/process tests/slow)
+	$(PYTEST) --as-users-do $(or $(TEST_ARGS),tests)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
