@@ -26,6 +26,7 @@ from asgi_app.models.runs import (
     RUN_COMMANDS,
     LogPage,
     Run,
+    RunBegun,
     RunChanged,
     RunEnd,
     RunGraph,
@@ -91,7 +92,7 @@ NAMES = tuple(kind.model_fields["do"].default for kind in get_args(AnyCommand))
 # Those that change the state: they have a revision, and are kept for clients that come back.
 StateEvent = LightChanged | LightActual | LightFlashed | PersonChanged | RoomChanged | RunChanged
 # Those that concern some connections only, or have numbers of their own.
-OtherEvent = MessageSaid | TypingChanged | MarksChanged | RunLog | RunGraph | RunEnd | RunSignal | Gap
+OtherEvent = MessageSaid | TypingChanged | MarksChanged | RunLog | RunBegun | RunGraph | RunEnd | RunSignal | Gap
 Event = Annotated[StateEvent | OtherEvent, Field(discriminator="event")]
 
 # --- replies -----------------------------------------------------------------------------------------------
@@ -113,6 +114,7 @@ class Reply(Frozen):
     runs: list[Run] | None = None
     graph: dict[str, Any] | None = None
     log: LogPage | None = None
+    begun: list[dict[str, Any]] | None = Field(None, description="Lines behind the log's end that may still change.")
     next: int | None = Field(None, description="Offset of a log's next line.")
     answer: Any = None
     problem: dict[str, Any] | None = None
