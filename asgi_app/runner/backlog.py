@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from asgi_app.progress import level_of, progress_of
+from asgi_app.progress import Progress, level_of
 from asgi_app.runner.rows import LINE_BYTES, Row
 from asgi_app.runner.screen import Screen
 
@@ -86,6 +86,7 @@ class Backlog:
         self._room = BATCH_CHARACTERS
         self._offset: int | None = None  # the panel's number for the next line that it does not have
         self._ended = False
+        self._progress = Progress()
         self.progress: int | None = None
 
     def put(self, stream: int, data: bytes, at: float) -> None:
@@ -160,7 +161,7 @@ class Backlog:
         screen.feed(bytes(chunk.data), chunk.at)
         lines = self._add(screen.take(chunk.at), chunk.stream)
         for text in (*screen.told, *(line["msg"] for line in itertools.islice(reversed(lines), SEARCHED_LINES))):
-            if (progress := progress_of(text)) is not None:
+            if (progress := self._progress.of(text)) is not None:
                 self.progress = progress
                 break
         return True
