@@ -107,7 +107,7 @@ def progress_of(line: str) -> int | None:
 
 
 # Most lines of most commands are done with after this.
-_MAY_SAY = re.compile(r"\d\s?%|\d[\w.]*\s?/\s?\d|\d\s+(?:of|out of)\s+\d|\d\s+\S*-*:[-\d]+:")
+_MAY_SAY = re.compile(r"\d\s?%|\d[\w.]*\s?/\s?\d|\d\s+(?:of|out of)\s+\d|:\d\d:\d\d|--:--")
 
 
 def _seconds(found: re.Match[str]) -> float:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from asgi_app.progress import Progress, level_of
-from asgi_app.runner.rows import LINE_BYTES, Row
-from asgi_app.runner.screen import Screen
-
-__all__ = ["BATCH_LINES", "BOTH", "LINE_BYTES", "STDERR", "STDOUT", "TAIL_LINES", "Backlog"]
+if TYPE_CHECKING:
+    from asgi_app.runner.lines import Lines
 
 BOTH, STDOUT, STDERR = 0, 1, 2  # both in one: whoever made them one cannot tell them apart either
-NAMES = {STDOUT: "stdout", STDERR: "stderr"}
 
 BACKLOG_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 16 * 1024  # chunks up to this grow by what follows at once: a flood of short writes costs its bytes only
@@ -27,8 +23,6 @@ BATCH_CHARACTERS = (
     128 * 1024
 )  # and what a line costs beside its text; JSON writes a control character as six: well within a frame of 1 MiB
 TAIL_BYTES, TAIL_LINES = 64 * 1024, 1000
-OPEN_LINES, OPEN_CHARACTERS = 100, 1000  # of a line, that may still change
-SEARCHED_LINES = 50  # of a chunk, the last ones: what says no progress in so many lines is no progress bar
 
 TOO_SLOW = "the panel did not keep up"
 
@@ -57,16 +51,6 @@ def _cost(line: Line) -> int:
     return len(line["msg"]) + 90 + 60 * len(line.get("spans", ()))
 
 
-def _line(row: Row, stream: int) -> Line:
-    text, spans = row.read()
-    line = {"msg": text, "level": level_of(text, stderr=stream != STDOUT), "time": round(row.at, 3)}
-    if stream in NAMES:
-        line["stream"] = NAMES[stream]
-    if spans:
-        line["spans"] = spans
-    return line
-
-
 class Backlog:
     """The output that the panel does not have yet, up to `limit` bytes; the oldest is dropped beyond that.
 
@@ -80,14 +64,11 @@ class Backlog:
         self._chunks: deque[_Chunk] = deque()
         self._size = 0
         self._dropped: int | None = None  # lines dropped before the first chunk; None: no gap there
-        self._screens = {stream: Screen() for stream in (BOTH, STDOUT, STDERR)}
         self._lines: deque[Line] = deque()
         self._in_flight: list[Line] = []
         self._room = BATCH_CHARACTERS
         self._offset: int | None = None  # the panel's number for the next line that it does not have
         self._ended = False
-        self._progress = Progress()
-        self.progress: int | None = None
 
     def put(self, stream: int, data: bytes, at: float) -> None:
         """Output of the command; `at` in seconds since the epoch."""
@@ -157,48 +138,39 @@ class Backlog:
             if self._ended:
                 self._flush()
             return False
-        screen = self._screens[chunk.stream]
-        screen.feed(bytes(chunk.data), chunk.at)
-        lines = self._add(screen.take(chunk.at), chunk.stream)
-        for text in (*screen.told, *(line["msg"] for line in itertools.islice(reversed(lines), SEARCHED_LINES))):
-            if (progress := self._progress.of(text)) is not None:
-                self.progress = progress
-                break
+        self._lines.extend(self._reader.feed(chunk.stream, bytes(chunk.data), chunk.at))
         return True
 
-    def _add(self, rows: list[Row], stream: int) -> list[Line]:
-        lines = [_line(row, stream) for row in rows]
-        self._lines.extend(lines)
-        return lines
-
     def _settle(self) -> None:
-        """Lines that the command has left alone for long enough are final."""
-        for stream, screen in self._screens.items():
-            self._add(screen.take(time.time()), stream)
+        self._lines.extend(self._reader.settle())
 
     def _flush(self) -> None:
-        for stream, screen in self._screens.items():
-            self._add(screen.flush(), stream)
-            self._screens[stream] = Screen()
+        self._lines.extend(self._reader.flush())
+
+    @cached_property
+    def _reader(self) -> Lines:
+        # Loaded once the command runs: on a Pi its patterns take a tenth of a second.
+        from asgi_app.runner.lines import Lines
+
+        return Lines()
+
+    @property
+    def progress(self) -> int | None:
+        """How far the command is, in percent, where it says so."""
+        return self._reader.progress
 
     def settles_in(self) -> float | None:
         """Seconds until there is another line, where the command writes nothing more; None: never."""
-        waits = [screen.settles_in(time.time()) for screen in self._screens.values()]
-        return min((wait for wait in waits if wait is not None), default=None)
+        return self._reader.settles_in()
+
+    def begun(self) -> list[Line]:
+        """The lines behind those of `batch` that may still change: a prompt, a progress bar."""
+        return self._reader.begun()
 
     @property
     def waiting(self) -> bool:
         """Whether there are lines behind those of `batch`."""
         return bool(self._lines)
-
-    def begun(self) -> list[Line]:
-        """The lines behind those of `batch` that may still change: a prompt, a progress bar."""
-        lines = [_line(row, stream) for stream, screen in self._screens.items() for row in screen.open]
-        for line in lines:
-            if len(line["msg"]) > OPEN_CHARACTERS:
-                line["msg"] = line["msg"][:OPEN_CHARACTERS] + "…"
-                line.pop("spans", None)
-        return lines[-OPEN_LINES:]
 
     @property
     def offset(self) -> int:

@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -151,6 +150,8 @@ class Child:
             )
         except OSError as error:
             # POSIX, exec: execvp, and so env and every shell, take such a file for a script of sh.
+            import shutil  # loads every compression there is, and is seldom needed
+
             script = command[0] if "/" in command[0] else shutil.which(command[0])
             if error.errno != errno.ENOEXEC or script is None:
                 raise

@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-LONGEST = 256  # characters of a sequence that has not ended: more is none
+LONGEST = 256  # characters of a sequence that has not ended, of which 200 are parameters: more is none
 LONGEST_STRING = 4 * 1024 * 1024  # characters of a control string, such as a picture, that has not ended
 
 # Bytes that are no UTF-8 arrive as the surrogates U+DC80 to U+DCFF (PEP 383).
 _PIECE = re.compile(
     r"(?P<text>[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+)"
     r"|(?P<control>[\x00-\x1a\x1c-\x1f\x7f])"
-    r"|(?:\x1b\[|[\x9b\udc9b])(?P<parameters>[0-?]*)[ -/]*(?P<final>[@-~])"
+    r"|(?:\x1b\[|[\x9b\udc9b])(?P<parameters>[0-?]{0,200})[ -/]*(?P<final>[@-~])"
     r"|\x1b(?P<string>[P\]X^_k])"
     r"|(?P<string8>[\x90\x98\x9d-\x9f])"
     r"|\x1b(?P<escape>[ -/]+[0-~]|[0-Z\\`-~])"
@@ -23,10 +23,10 @@ _PIECE = re.compile(
     r"|[\udc90\udc98\udc9d-\udc9f][ -~]*(?:\udc9c|\x1b\\|\x07)"
     r"|(?P<foreign>[\ud800-\udfff])"
 )
-_BEGUN = re.compile(
-    r"(?:(?:\x1b\[|[\x9b\udc9b])[0-?]*[ -/]*|\x1b[ -/]*|[\udc90\udc98\udc9d-\udc9f][ -~]*\x1b?)\Z"  # the rest comes yet
+_BEGUN = re.compile(  # the rest of it comes yet
+    r"(?:(?:\x1b\[|[\x9b\udc9b])[0-?]{0,200}[ -/]*|\x1b[ -/]*|[\udc90\udc98\udc9d-\udc9f][ -~]*\x1b?)\Z"
 )
-_BROKEN = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*|\x1b[ -/]*")
+_BROKEN = re.compile(r"(?:\x1b\[|\x9b)[0-?]{0,200}[ -/]*|\x1b[ -/]*")
 _STRING_ENDS = re.compile(r"\x1b\\|[\x9c\udc9c\x07\x18\x1a\x1b\n]")
 _PICTURE = "1337;"  # iTerm2's: an OSC string of many lines
 
@@ -121,7 +121,9 @@ class Pieces:
             return None, len(text)
         title = self._string[0] in "]k"
         if end[0] == "\n":
-            if title and not self._string[1].startswith(_PICTURE):  # it never ended: lines that follow are lines
+            if title and not "".join(self._string[1:]).startswith(
+                _PICTURE
+            ):  # it never ended: lines that follow are lines
                 self._string = None
                 return None, end.start()
             self._lines = True

@@ -238,7 +238,7 @@ class Screen:
         final = 0
         out_of_reach = self._y - HEIGHT
         for row in self._rows[: self._y]:
-            if final >= out_of_reach and not row.settled and 0 <= now - row.at < hold:
+            if final >= out_of_reach and not row.settled and abs(now - row.at) < hold:
                 break
             final += 1
         return self._remove(final)
@@ -278,15 +278,6 @@ class Screen:
         while rows and rows[-1].blank:
             rows.pop()
         return rows
-
-    @property
-    def told(self) -> list[str]:
-        """The open lines as text, first that which says most of how far the command is."""
-        rows = self.open
-        here = self._rows[self._y]
-        if not self._hidden:  # tqdm: the cursor stands in the bar of the whole
-            rows = [here, *reversed(rows)]
-        return [row.read()[0] for row in rows]
 
 
 _CSI: dict[str, Callable[[Screen, int, list[int]], None]] = {

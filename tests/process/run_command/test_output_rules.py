@@ -10,8 +10,9 @@ import pytest
 
 from asgi_app.progress import level_of, progress_of
 from asgi_app.runner import title_of
-from asgi_app.runner.backlog import BATCH_LINES, LINE_BYTES, STDERR, STDOUT, TAIL_LINES, Backlog
+from asgi_app.runner.backlog import BATCH_LINES, STDERR, STDOUT, TAIL_LINES, Backlog
 from asgi_app.runner.reporter import socket_url
+from asgi_app.runner.rows import LINE_BYTES
 from asgi_app.runner.screen import Screen
 from tests.support.run_command import taken
 
