@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 
 from asgi_app.runner.backlog import STDERR, Backlog
 from asgi_app.runner.child import ENDING, Child, clean
-from asgi_app.runner.environment import token_of
+from asgi_app.runner.environment import hide, secrets_of, token_of
 from asgi_app.runner.reporter import DEFAULT_PANEL, Reporter, socket_url, token
 
 __all__ = ["DEFAULT_PANEL", "die", "run", "title_of"]
@@ -75,6 +75,7 @@ async def run(
     keeps its output from ours. Raises `SetupError` for a `url` that is none.
     """
     socket_url(url)
+    hide(secrets_of(os.environ, token_of(url)))
     loop = asyncio.get_running_loop()
     wake = asyncio.Event()
     backlog = Backlog()
