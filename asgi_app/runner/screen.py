@@ -35,6 +35,7 @@ class Screen:
         self._saved = (0, 0, PLAIN)
         self._elsewhere: Row | None = None  # a place that was gone to by its coordinates, such as a line of status
         self._hidden = self._alternate = False
+        self._returned = False  # by \r, and nothing was written since
         self._went_back = float("-inf")
         self._at = 0.0
 
@@ -65,7 +66,8 @@ class Screen:
         row = self._rows[-1]
         at_end = self._y == len(self._rows) - 1 and row.plain and self._x == row.width
         elsewhere = self._elsewhere is not None or self._alternate
-        return at_end and not elsewhere and self._style is PLAIN and not self._pieces.waits
+        drawing = elsewhere or self._returned or self._pieces.waits
+        return at_end and not drawing and self._style is PLAIN
 
     def _on(self, piece: Piece) -> None:
         kind, text, parameters = piece
@@ -89,8 +91,9 @@ class Screen:
 
     def _write(self, text: str) -> None:
         row = self._elsewhere or self._rows[self._y]
-        if self._x < row.width:
+        if self._x < row.width or self._returned:  # who begins with it (tqdm) is going to
             self._went_back = self._at
+        self._returned = False
         self._x = row.write(self._x, text, self._style)
         row.at = self._at
 
@@ -98,7 +101,7 @@ class Screen:
         if character in "\n\v\f":
             self._line_feed()
         elif character == "\r":
-            self._x = 0
+            self._x, self._returned = 0, True
         elif character == "\b":
             self._x = max(self._x - 1, 0)
         elif character == "\t":
@@ -109,7 +112,7 @@ class Screen:
                 self._x = (self._x // TAB + 1) * TAB
 
     def _line_feed(self) -> None:
-        self._x = 0
+        self._x, self._returned = 0, False
         if self._elsewhere is not None:  # it prints there: then these are lines like others
             self._start_anew()
             self._rows[-1] = self._elsewhere

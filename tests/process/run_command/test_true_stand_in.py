@@ -34,15 +34,6 @@ def run_here(*command: str, panel: str | None = None, **more: object) -> subproc
 
 
 @pytest.mark.parametrize(
-    "shows",
-    [
-        ("env",),
-        py("for of in 'self', __import__('os').getppid(): print(open(f'/proc/{of}/environ').read())"),
-        py("import os; print(open(f'/proc/{os.getppid()}/cmdline').read()); os.execvp('env', ['env'])"),
-    ],
-    ids=["environment", "ours in /proc", "our command line"],
-)
-@pytest.mark.parametrize(
     ("panel", "variables", "kept"),
     [
         (None, {"PILOTLIGHT_PANEL": f"http://me:{SECRET}@127.0.0.1:1"}, b"PILOTLIGHT_PANEL=http://127.0.0.1:1"),
@@ -56,10 +47,9 @@ def run_here(*command: str, panel: str | None = None, **more: object) -> subproc
         (None, {"PILOTLIGHT_PANEL": "http://127.0.0.1:1"}, b"PILOTLIGHT_PANEL=http://127.0.0.1:1"),
     ],
 )
-def test_the_command_never_gets_the_panels_token(
-    panel: str | None, variables: dict[str, str], kept: bytes, shows: tuple[str, ...]
-) -> None:
-    done = run_here(*shows, panel=panel, env={**os.environ, **variables})
+def test_the_command_never_gets_the_panels_token(panel: str | None, variables: dict[str, str], kept: bytes) -> None:
+    shows = "env; cat /proc/self/environ; cat /proc/$PPID/environ /proc/$PPID/cmdline"  # its own, and ours
+    done = run_here(*sh(shows), panel=panel, env={**os.environ, **variables})
     assert done.returncode == 0
     assert kept in done.stdout.replace(b"\0", b"\n").splitlines()
     assert SECRET[4:].encode() not in done.stdout + done.stderr
@@ -137,9 +127,7 @@ async def test_every_signal_that_can_be_is_passed_on(fake: FakePanel) -> None:
         await process.wait()
 
 
-@pytest.mark.parametrize(
-    "name", ["INT", "TERM", "HUP", "QUIT", "KILL", "SEGV", "ABRT", "USR1", "ALRM", "PIPE", "RTMIN"]
-)
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP", "KILL", "SEGV", "USR1", "RTMIN"])
 async def test_it_dies_of_the_signal_that_the_command_died_of(fake: FakePanel, name: str) -> None:
     number = getattr(signal, f"SIG{name}")
     script = f"import os, signal; signal.signal({number}, 0) if {number} != 9 else 0; os.kill(os.getpid(), {number})"
