@@ -118,11 +118,13 @@ class Child:
     def _start(self) -> tuple[subprocess.Popen[bytes], Pump]:
         streams = (BOTH,) if _one_file(STDOUT, STDERR) else (STDOUT, STDERR)
         ours, theirs = zip(*(self._stream(stream or STDOUT) for stream in streams), strict=True)
+        sinks = [(stream or STDOUT) if self._echo else None for stream in streams]
+        flows = [Flow(*of) for of in zip(streams, ours, sinks, strict=True)]
+        pump = Pump(flows, self._put, self._on_pump_ended)  # made before the command writes
         try:
             process = self._spawn(self.command, theirs[0], theirs[-1])
         except OSError:
-            for end in ours:
-                os.close(end)
+            pump.abandon()
             raise
         finally:
             for end in theirs:
@@ -131,9 +133,6 @@ class Child:
         # A process that changes whose terminal it is while it is not its own would be stopped by this. Blocked after
         # the fork, since a command inherits what is blocked.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-        sinks = [(stream or STDOUT) if self._echo else None for stream in streams]
-        flows = [Flow(*of) for of in zip(streams, ours, sinks, strict=True)]
-        pump = Pump(flows, self._put, self._on_pump_ended)
         pump.start()
         threading.Thread(target=self._watch, args=(process,), daemon=True).start()
         return process, pump

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
+import stat
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asgi_app.runner.order import Order
 
 READ = 64 * 1024  # bytes; what a pipe holds
 
@@ -20,6 +26,26 @@ class Flow:
     source: int
     sink: int | None
     held: memoryview = field(default_factory=lambda: memoryview(b""))  # what the sink has not taken yet
+    ended: bool = False  # nothing more comes from the source
+
+
+def _order_of(flows: Sequence[Flow]) -> Order | None:
+    """The notes of the order of several pipes, where the kernel takes some."""
+    if len(flows) > 1 and all(stat.S_ISFIFO(os.fstat(flow.source).st_mode) for flow in flows):
+        from asgi_app.runner.order import Order  # it loads ctypes
+
+        with contextlib.suppress(OSError):
+            return Order([flow.source for flow in flows])
+    return None
+
+
+def _ready(flows: Sequence[Flow]) -> list[Flow]:
+    """Those that can be read from now."""
+    poll = select.poll()
+    for flow in flows:
+        poll.register(flow.source, select.POLLIN)
+    now = {descriptor for descriptor, _ in poll.poll(0)}
+    return [flow for flow in flows if flow.source in now]
 
 
 class Pump(threading.Thread):
@@ -33,7 +59,16 @@ class Pump(threading.Thread):
         super().__init__(daemon=True)  # one that waits for a process that was left behind must not keep us
         self._flows, self._put, self._ended = list(flows), put, ended
         self._waits_since: float | None = None
+        self._order = _order_of(self._flows)
+        self._streams = {flow.source: flow.stream for flow in flows}
         self.done = False
+
+    def abandon(self) -> None:
+        """There is nothing more to copy."""
+        for flow in self._flows:
+            os.close(flow.source)
+        if self._order is not None:
+            self._order.close()
 
     def quiet(self) -> float:
         """For how many seconds nothing came."""
@@ -47,8 +82,7 @@ class Pump(threading.Thread):
             else:
                 self._run_several()
         finally:
-            for flow in self._flows:
-                os.close(flow.source)
+            self.abandon()
             self.done = True
             self._ended()
 
@@ -72,27 +106,46 @@ class Pump(threading.Thread):
             self._waits_since = None if any(flow.held for flow in self._flows) else time.monotonic()
             ready = {descriptor for descriptor, _ in poll.poll()}
             self._waits_since = None
-            for flow in [flow for flow in self._flows if (flow.sink if flow.held else flow.source) in ready]:
-                if not self._step(flow):
-                    self._flows.remove(flow)
-                    os.close(flow.source)
+            writing = [flow for flow in self._flows if flow.held and flow.sink in ready]
+            self._read_all([flow for flow in self._flows if not flow.held and flow.source in ready])
+            for flow in writing:
+                # POLLOUT says that so much can be written without waiting, which would hold up the other stream.
+                left = self._write(flow, flow.held, select.PIPE_BUF)
+                flow.held = left or memoryview(b"")
+                if left is None or (flow.ended and not flow.held):
+                    self._end(flow)
 
-    def _step(self, flow: Flow) -> bool:
-        """Read or write once; False where the flow has ended."""
-        if not flow.held:
-            data = self._read(flow.source)
-            if not data:
-                return False
-            self._put(flow.stream, data)
-            if flow.sink is not None:
-                flow.held = memoryview(data)
-            return True
-        # POLLOUT says that so much can be written without waiting, which would hold up the other stream.
-        left = self._write(flow, flow.held, select.PIPE_BUF)
-        if left is None:
-            return False
-        flow.held = left
-        return True
+    def _read_all(self, ready: list[Flow]) -> None:
+        """Read until there is nothing more, or a good deal: what is noted is then just what was read."""
+        reading = [flow for flow in self._flows if not flow.held and not flow.ended]
+        read: dict[int, bytes] = {}
+        noted: list[int] = []
+        while True:
+            for flow in ready:
+                if data := self._read(flow.source):
+                    read[flow.source] = read.get(flow.source, b"") + data
+                else:
+                    flow.ended = True
+                    reading.remove(flow)
+            if self._order is None or sum(map(len, read.values())) >= READ:
+                break
+            noted += self._order.take()
+            if not (ready := _ready(reading)):
+                break
+        for flow in list(self._flows):
+            if flow.sink is not None and flow.source in read:
+                flow.held = memoryview(read[flow.source])
+            elif flow.ended and not flow.held:
+                self._end(flow)
+        pieces = list(read.items())
+        if self._order is not None and len(read) > 1:
+            pieces = self._order.arrange(read, noted)
+        for source, data in pieces:
+            self._put(self._streams[source], data)
+
+    def _end(self, flow: Flow) -> None:
+        self._flows.remove(flow)
+        os.close(flow.source)
 
     def _read(self, source: int) -> bytes:
         if self._waits_since is None:

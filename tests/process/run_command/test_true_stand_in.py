@@ -226,6 +226,7 @@ async def test_stdout_and_stderr_that_are_two_are_told_apart(fake: FakePanel) ->
     assert (code, out.decode().split(), err.decode().split()) == (0, IN_ORDER[::2], IN_ORDER[1::2])
     by_stream = {name: [line["msg"] for line in fake.log if line["stream"] == name] for name in ("stdout", "stderr")}
     assert by_stream == {"stdout": IN_ORDER[::2], "stderr": IN_ORDER[1::2]}
+    assert fake.texts() == IN_ORDER
     assert {line["level"] for line in fake.log} == {"info"}
 
 
