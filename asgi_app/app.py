@@ -16,8 +16,9 @@ from asgi_app import core
 from asgi_app.access import SCOPE, Access, Audit, Hosts, Keys
 from asgi_app.alone import Alone
 from asgi_app.doors import Doorkeeper
-from asgi_app.entrance import ENGINE, in_time, refuse, whole_body, with_headers
+from asgi_app.entrance import ENGINE, for_engine, in_time, refuse, whole_body, with_headers, with_length
 from asgi_app.errors import (
+    BadRequest,
     Full,
     PanelError,
     RequestTimeout,
@@ -37,6 +38,7 @@ from asgi_app.limits import Addresses, Complaints, Places
 from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
 from asgi_app.proxies import FORWARDED, Proxies, address_of
+from asgi_app.request_head import check_host
 from asgi_app.routes.access import access_routes
 from asgi_app.routes.api import api
 from asgi_app.routes.asker import admit
@@ -342,9 +344,16 @@ class Door:
         if scope["type"] == "lifespan":
             await self.rooms(scope, receive, send)
             return
-        scope = self._proxies.seen_through(scope)
         if scope["type"] == "http":  # a WebSocket would pay for it with every message
             send = with_headers(send)
+            if scope["http_version"] == "1.0" and scope["method"] != "HEAD":
+                send = with_length(send)
+        try:
+            check_host(scope)  # as it was sent: a proxy's word replaces it
+        except BadRequest as error:
+            await refuse(scope, send, error)
+            return
+        scope = self._proxies.seen_through(scope)
         engine = scope["path"].startswith(ENGINE)
         if scope["type"] == "http" and not engine:
             self._rest.received += 1
@@ -360,17 +369,21 @@ class Door:
         try:
             self._check_host(scope)
             leave = self._enter(scope)
-        except (Full, TooManyConnections, WrongHost) as error:
+        except (BadRequest, Full, TooManyConnections, WrongHost) as error:
             await refuse(scope, send, error)
             return
         scope[SCOPE] = self.house.access
         try:
             if scope["type"] == "http":
                 receive = in_time(receive, self.house.settings.request_timeout)
-                if engine and scope["method"] == "POST":
-                    receive = await whole_body(receive, self.house.settings.max_frame)
-                    if receive is None:
-                        return
+                if engine:
+                    size = None
+                    if scope["method"] == "POST":
+                        whole = await whole_body(receive, self.house.settings.max_frame)
+                        if whole is None:
+                            return
+                        receive, size = whole
+                    scope = for_engine(scope, size)
             await self.rooms(scope, receive, send)
         except (RequestTimeout, TooLarge) as error:
             await refuse(scope, send, error)
@@ -383,8 +396,9 @@ class Door:
                     leave()
 
     def _check_host(self, scope: Any) -> None:
-        """Raises `WrongHost`."""
-        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+        """Raises `BadRequest`, `WrongHost`."""
+        sent = check_host(scope)
+        host = None if sent is None else sent.decode("latin-1")
         if not self.house.hosts.allows(host):
             raise WrongHost(self.house.hosts.refusal(host))
 

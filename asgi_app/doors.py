@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import logging
 import resource
 from collections import deque
@@ -21,11 +20,13 @@ from typing import Any
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from asgi_app.errors import PanelError
+from asgi_app.http_hypercorn import HypercornHTTP
+from asgi_app.http_uvicorn import UvicornHTTP
 from asgi_app.limits import Complaints, Places, note_cut
 from asgi_app.proxies import Proxies, address_of
+from asgi_app.request_head import EARLY_BYTES, LINGER_SECONDS, response
 from asgi_app.tally import Tally
 from asgi_app.ws.on_uvicorn import Leave, UvicornWebSocket
 from asgi_app.ws.wire import NO_CONTEXT
@@ -33,8 +34,8 @@ from asgi_app.ws.wire import NO_CONTEXT
 log = logging.getLogger("pilotlight.connections")
 
 BEGUN_A_TURN = 2  # first requests that the loop begins in one turn; each is about half a millisecond of work
-EARLY_BYTES = 64 * 1024  # that are read before its turn
 REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: what is unread would reset it
+RETRY_SECONDS = 5  # for one that found no place
 
 
 class Turnstile:
@@ -107,17 +108,7 @@ class Doorkeeper:
             note_cut(log, self.tally, "a client", why, wire="connection", client=address, reason="timed_out")
 
 
-def refusal(error: PanelError) -> bytes:
-    """The refusal as a whole HTTP/1.1 response, which ends the connection."""
-    body = json.dumps(error.problem()).encode()
-    head = (
-        f"HTTP/1.1 {error.status} Refused\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\nretry-after: 5\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-class UvicornConnection(HttpToolsProtocol):
+class UvicornConnection(UvicornHTTP):
     """uvicorn's connection, which has to have a place, and to send a whole request within some seconds."""
 
     def __init__(self, *args: Any, keeper: Doorkeeper, **kwargs: Any) -> None:
@@ -147,7 +138,7 @@ class UvicornConnection(HttpToolsProtocol):
         elif self._refused is None:
             self._at_the_door(data)
         elif not self.transport.is_closing():
-            self.transport.write(refusal(self._refused))
+            self.transport.write(response(self._refused, RETRY_SECONDS))
             self.transport.close()
 
     def _at_the_door(self, data: bytes) -> None:
@@ -160,9 +151,10 @@ class UvicornConnection(HttpToolsProtocol):
             self._no_hurry()  # it is not the client who is late now
             self._keeper.turnstile.enter(self._address, self._go_in)
 
-    def eof_received(self) -> None:
-        if self._early:  # who says something and goes is heard: behind this the transport closes
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        if self._early:  # who says something and goes is heard
             self._go_in()
+        return super().eof_received()
 
     def _go_in(self) -> None:
         if self._inside:
@@ -182,12 +174,10 @@ class UvicornConnection(HttpToolsProtocol):
         self._no_hurry()
         super().on_headers_complete()
 
-    def handle_websocket_upgrade(self) -> None:
-        super().handle_websocket_upgrade()
-        upgraded = self.transport.get_protocol()
-        if isinstance(upgraded, UvicornWebSocket) and self._leave is not None:
-            upgraded.leave, self._leave = self._leave, None
-        self.parser = None  # type: ignore[assignment]  # they hold each other, and nothing more comes here
+    def handed_over(self, protocol: asyncio.Protocol) -> None:
+        super().handed_over(protocol)
+        if isinstance(protocol, UvicornWebSocket) and self._leave is not None:
+            protocol.leave, self._leave = self._leave, None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._no_hurry()
@@ -244,19 +234,36 @@ class HypercornConnection(TCPServer):
 
     async def _read_data(self) -> None:
         """As hypercorn's, but for what it notes at the end."""
+        http = self.protocol.protocol
+        assert isinstance(http, HypercornHTTP)
         while not self.reader.at_eof():
             try:
                 data = await self.reader.read(MAX_RECV)
             except OSError:
                 break
             await self.protocol.handle(RawData(data))
-        stream = getattr(self.protocol.protocol, "stream", None)
-        self._closed |= isinstance(stream, WSStream) and stream.state is ASGIWebsocketState.CLOSED
+            if http.refused:
+                await self._linger()
+                break
+        else:
+            await http.answered()
+        self._closed |= isinstance(http.stream, WSStream) and http.stream.state is ASGIWebsocketState.CLOSED
         await self.protocol.handle(Closed())
         await self.idle_task.stop()  # nobody is there any more: it would hold the place until its time is over
 
+    async def _linger(self) -> None:
+        """Read and drop what still comes for a moment, so that the client can read why it was refused."""
+        with contextlib.suppress(OSError, RuntimeError):  # TLS has no half-closed connections
+            self.writer.write_eof()
+        with contextlib.suppress(OSError):  # also the end of the time
+            async with asyncio.timeout(LINGER_SECONDS):
+                while await self.reader.read(MAX_RECV):
+                    pass
+
     async def protocol_send(self, event: Event) -> None:
         """As hypercorn's, which knows `ConnectionError` only: `ETIMEDOUT` would go on into the application."""
+        if isinstance(event, Closed) and getattr(self.protocol.protocol, "refused", False):
+            return  # `_read_data` lingers
         try:
             await super().protocol_send(event)
         except OSError:
@@ -270,7 +277,7 @@ class HypercornConnection(TCPServer):
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(REFUSED_SECONDS):
                 if await self.reader.read(2**16):
-                    self.writer.write(refusal(error))
+                    self.writer.write(response(error, RETRY_SECONDS))
                     await self.writer.drain()
         self.writer.close()
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from hypercorn import protocol as hypercorn_protocol
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
@@ -30,8 +31,10 @@ from asgi_app.accepting import Acceptor
 from asgi_app.app import House
 from asgi_app.doors import HypercornConnection, UvicornConnection, more_files
 from asgi_app.errors import PanelError, SetupError
+from asgi_app.http_hypercorn import HypercornHTTP
 from asgi_app.journal import event
 from asgi_app.notify import ServiceManager
+from asgi_app.request_head import HEAD_BYTES
 from asgi_app.settings import Settings
 from asgi_app.tls import read_certificate, server_context
 from asgi_app.ws.on_hypercorn import HypercornWebSocket
@@ -204,7 +207,7 @@ async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext 
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
     config.backlog = BACKLOG
     config.websocket_max_message_size = house.settings.max_frame
-    config.h11_max_incomplete_size = 64 * 1024
+    config.h11_max_incomplete_size = HEAD_BYTES
     config.include_server_header = False
     config.graceful_timeout = GRACE
     config.shutdown_timeout = GRACE
@@ -215,6 +218,7 @@ async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext 
     # The one place where each is looked up.
     hypercorn_run.TCPServer = partial(HypercornConnection, house.keeper)  # type: ignore[assignment,attr-defined]
     sockets = partial(HypercornWebSocket, ping_seconds=house.settings.ping_interval)
+    hypercorn_protocol.H11Protocol = HypercornHTTP  # type: ignore[assignment,attr-defined]
     h11.WSStream = sockets  # type: ignore[assignment,attr-defined]
     stopped = asyncio.Event()
     stopping = _on_signals(house, stopped.set, tls)
