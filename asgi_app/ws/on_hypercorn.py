@@ -14,7 +14,6 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, WebsocketBuffer, WS
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
-from asgi_app.request_head import EARLY_BYTES
 from asgi_app.ws.wire import NO_CONTEXT
 
 
@@ -35,19 +34,25 @@ class HypercornWebSocket(WSStream):
         self.ping_seconds = ping_seconds
         self.buffer = _ByteBuffer(self.buffer.max_length)
         self._heard = True
-        self._early = b""  # what came before the handshake was answered
+        self._decided = asyncio.Event()  # whether the handshake is accepted
         self._timer: asyncio.TimerHandle | None = None
         self._pinging: asyncio.Task[None] | None = None
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, Data):
             self._heard = True
-            if self.state is ASGIWebsocketState.HANDSHAKE and len(self._early) + len(event.data) <= EARLY_BYTES:
-                self._early += event.data
-                return
+            if self.state is ASGIWebsocketState.HANDSHAKE:  # it came before that was answered; nothing more is read
+                await self._decided.wait()
         await super().handle(event)
+        if self.closed:
+            self._decided.set()
         if self.closed and self._timer is not None:
             self._timer.cancel()
+
+    async def app_send(self, message: Any) -> None:
+        await super().app_send(message)
+        if message is None or self.state is not ASGIWebsocketState.HANDSHAKE:
+            self._decided.set()
 
     async def _accept(self, message: Any) -> None:
         """The handshake is done. Engine.IO has pings of its own."""
@@ -55,9 +60,6 @@ class HypercornWebSocket(WSStream):
         subprotocol = message.get("subprotocol") or next(iter(self.scope["subprotocols"]), None)
         accepted: Any = {**message, "subprotocol": subprotocol}  # a browser that offers some fails where none is taken
         await super()._accept(accepted)
-        if self._early:
-            early, self._early = self._early, b""
-            await super().handle(Data(stream_id=self.stream_id, data=early))
         if not self.scope["path"].startswith("/socket.io"):
             self._ping_later()
 

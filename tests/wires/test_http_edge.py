@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import SERVERS, each_of
 from tests.support.panel_process import RunningPanel
 from tests.support.raw_http import HOST, ask, chunked, head, opening, plugged
 
@@ -15,6 +16,8 @@ JSON = "application/json"
 POLL = "/socket.io/?EIO=4&transport=polling"
 MULTIPART = "multipart/form-data; boundary=x"
 PART = b'--x\r\nContent-Disposition: form-data; name="level"\r\n\r\n%d\r\n--x--\r\n'
+
+server = each_of(*SERVERS, matters=True)
 
 
 def opened(panel: RunningPanel) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from asgi_app.ws.frames import TEXT
+from tests.conftest import SERVERS, each_of
 from tests.support.panel_process import RunningPanel
 from tests.support.raw_http import ACCEPT, HOST, Plug, ask, chunked, head, masked, opening, plugged
 
@@ -15,6 +16,8 @@ H2C = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Setting
 WEBSOCKET = {"Connection": "Upgrade", "Upgrade": "websocket"}
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"  # RFC 9113, 3.4
 KEY = {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+
+server = each_of(*SERVERS, matters=True)
 
 
 @pytest.mark.parametrize("sent_as", ["whole", "in two parts", "in chunks", "in chunks and parts"])
