@@ -35,6 +35,7 @@ log = logging.getLogger("pilotlight.connections")
 
 BEGUN_A_TURN = 2  # first requests that the loop begins in one turn; each is about half a millisecond of work
 REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: what is unread would reset it
+TOLD_AT_ONCE = 8  # connections over TLS that find no place and get as far as being told so
 RETRY_SECONDS = 5  # for one that found no place
 
 
@@ -79,6 +80,14 @@ class Turnstile:
             go()
 
 
+Peer = tuple[str, int]
+
+
+def _end(peer: Any) -> Peer:
+    """The client's end of a connection: its address and its port."""
+    return peer[0], peer[1]
+
+
 @dataclass(frozen=True)
 class Doorkeeper:
     """Who gets in, and when it is their turn: the places, and how many seconds a request may take to come."""
@@ -89,16 +98,44 @@ class Doorkeeper:
     tally: Tally
     complaints: Complaints
     turnstile: Turnstile = field(default_factory=Turnstile)
+    _arriving: dict[Peer, Leave] = field(default_factory=dict)  # in TLS's handshake
+    _told: set[Peer] = field(default_factory=set)  # in it as well, without a place, to be told so
 
-    def admit(self, address: str) -> Leave:
-        """A place for a connection from this address; what gives it back. Raises as `Places.check`."""
+    def expect(self, peer: Any) -> bool:
+        """Take a place for a connection that begins with TLS's handshake; False where it is not even told why not."""
         try:
-            self.places.enter(address, many=self.proxies.trusts(address))
+            self._arriving[_end(peer)] = self._enter(peer)
         except PanelError as error:
-            self.tally.refused += 1
-            self.complaints.tell("connection", address, error)
+            if len(self._told) >= TOLD_AT_ONCE:
+                self._note(peer, error)
+                return False
+            self._told.add(_end(peer))
+        return True
+
+    def no_longer(self, peer: Any) -> None:
+        """The handshake is over, and the place is given back if no connection has taken it."""
+        self._told.discard(_end(peer))
+        if (leave := self._arriving.pop(_end(peer), None)) is not None:
+            leave(None)
+
+    def admit(self, peer: Any) -> Leave:
+        """A place for a connection from there; what gives it back. Raises as `Places.check`."""
+        if peer and (leave := self._arriving.pop(_end(peer), None)) is not None:
+            return leave
+        try:
+            return self._enter(peer)
+        except PanelError as error:
+            self._note(peer, error)
             raise
+
+    def _enter(self, peer: Any) -> Leave:
+        address = address_of({"client": peer})
+        self.places.enter(address, many=self.proxies.trusts(address))
         return partial(self._leave, address)
+
+    def _note(self, peer: Any, error: PanelError) -> None:
+        self.tally.refused += 1
+        self.complaints.tell("connection", address_of({"client": peer}), error)
 
     def _leave(self, address: str, lost: Exception | None) -> None:
         """The connection is over; `lost` by what, if nobody closed it."""
@@ -125,7 +162,7 @@ class UvicornConnection(UvicornHTTP):
         super().connection_made(transport)
         self._address = address_of({"client": self.client})
         try:
-            self._leave = self._keeper.admit(self._address)
+            self._leave = self._keeper.admit(self.client)
         except PanelError as error:
             self._refused = error
         self._hurry(self._keeper.seconds if self._refused is None else REFUSED_SECONDS)
@@ -208,7 +245,7 @@ class HypercornConnection(TCPServer):
         """Serve the connection to its end, where it has a place."""
         peer = self.writer.get_extra_info("peername")
         try:
-            leave = self._keeper.admit(address_of({"client": peer}))
+            leave = self._keeper.admit(peer)
         except PanelError as error:
             await self._refuse(error)
             return

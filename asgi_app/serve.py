@@ -27,9 +27,9 @@ from hypercorn.config import Config
 from hypercorn.protocol import h11
 
 from asgi_app import __version__
-from asgi_app.accepting import Acceptor
+from asgi_app.accepting import Acceptor, TLSListener
 from asgi_app.app import House
-from asgi_app.doors import HypercornConnection, UvicornConnection, more_files
+from asgi_app.doors import Doorkeeper, HypercornConnection, UvicornConnection, more_files
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.http_hypercorn import HypercornHTTP
 from asgi_app.journal import event
@@ -76,7 +76,7 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], N
         house.claim()
         more_files(settings.max_connections)
         server = _uvicorn if settings.server == "uvicorn" else _hypercorn
-        with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout)) as runner:
+        with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.keeper)) as runner:
             runner.run(server(house, listener, tls))
         log.info("stopped", extra=event("stopped"))
 
@@ -131,17 +131,19 @@ def listen(host: str, port: int, slow_reader: float) -> socket.socket:
 class _Loop(uvloop.Loop):
     """uvloop, which waits no longer for a TLS handshake than for a request (uvicorn: a minute), and accepts a crowd."""
 
-    def __init__(self, handshake_seconds: float) -> None:
+    def __init__(self, handshake_seconds: float, keeper: Doorkeeper) -> None:
         super().__init__()
         self._handshake_seconds = handshake_seconds
+        self._keeper = keeper
 
     async def create_server(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
         if options.get("ssl"):
             options.setdefault("ssl_handshake_timeout", self._handshake_seconds)
             options.setdefault("ssl_shutdown_timeout", GOODBYE)
         if (listener := options.get("sock")) is not None:
-            tls = {name: value for name, value in options.items() if name.startswith("ssl") and value}
-            protocol_factory = Acceptor(self, listener, protocol_factory, tls).make_protocol
+            if tls := {name: value for name, value in options.items() if name.startswith("ssl") and value}:
+                return TLSListener(self, listener, protocol_factory, tls, self._keeper)
+            protocol_factory = Acceptor(self, listener, protocol_factory).make_protocol
         return await super().create_server(protocol_factory, *args, **options)
 
 
