@@ -349,11 +349,12 @@ class Door:
             if scope["http_version"] == "1.0" and scope["method"] != "HEAD":
                 send = with_length(send)
         try:
-            check_host(scope)  # as it was sent: a proxy's word replaces it
+            host = check_host(scope)
+            if (seen := self._proxies.seen_through(scope)) is not scope:
+                scope, host = seen, check_host(seen)
         except BadRequest as error:
             await refuse(scope, send, error)
             return
-        scope = self._proxies.seen_through(scope)
         engine = scope["path"].startswith(ENGINE)
         if scope["type"] == "http" and not engine:
             self._rest.received += 1
@@ -367,9 +368,9 @@ class Door:
             await refuse(scope, send, restarting, silent=engine)
             return
         try:
-            self._check_host(scope)
+            self._check_host(host)
             leave = self._enter(scope)
-        except (BadRequest, Full, TooManyConnections, WrongHost) as error:
+        except (Full, TooManyConnections, WrongHost) as error:
             await refuse(scope, send, error)
             return
         scope[SCOPE] = self.house.access
@@ -395,9 +396,8 @@ class Door:
                 else:
                     leave()
 
-    def _check_host(self, scope: Any) -> None:
-        """Raises `BadRequest`, `WrongHost`."""
-        sent = check_host(scope)
+    def _check_host(self, sent: bytes | None) -> None:
+        """Raises `WrongHost`."""
         host = None if sent is None else sent.decode("latin-1")
         if not self.house.hosts.allows(host):
             raise WrongHost(self.house.hosts.refusal(host))
