@@ -75,6 +75,7 @@ class HypercornHTTP(H11Protocol):
         await super()._create_stream(request)
 
     async def _close_stream(self) -> None:
+        self.refused |= getattr(self.stream, "failed", False)
         await super()._close_stream()
         self._answered.set()
 

@@ -79,6 +79,15 @@ class Plug:
         assert len(first) == 2, "the connection has ended"
         return self._incoming.read(first[1])
 
+    def message(self) -> tuple[int, bytes]:
+        """The next frame from a server, of any size: its opcode and its payload."""
+        head = self._incoming.read(2)
+        assert len(head) == 2, "the connection has ended"
+        size = head[1]
+        if size > 125:
+            size = int.from_bytes(self._incoming.read(2 if size == 126 else 8))
+        return head[0] & 0x0F, self._incoming.read(size)
+
     def rest(self) -> bytes:
         """All that still comes, to the end of the connection."""
         return self._incoming.read()

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from tests.conftest import SERVERS, each_of
+from tests.support.certificates import issue, trusting
 from tests.support.panel_process import RunningPanel, eventually
-from tests.wires.test_tls import issue, trusting
 
 SILENT = 6
 MOST = 12
