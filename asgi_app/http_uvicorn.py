@@ -30,6 +30,10 @@ from asgi_app.request_head import (
     without_upgrade,
 )
 
+PIECE = 4096  # bytes that are parsed at once: httptools makes a request of every 27 that are one
+PIPELINED = 8  # requests that wait for the answers before theirs
+HELD_BYTES = 1024 * 1024  # that have come and are not parsed; a transport gives 256 KiB at once
+
 
 class UvicornHTTP(HttpToolsProtocol):
     """The requests of a connection, in their order, until one becomes a WebSocket."""
@@ -54,7 +58,7 @@ class UvicornHTTP(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._deaf:
             return
-        if self._afterwards is not None:
+        if self._blocked:
             self._hold(data)
             return
         if not self._line_read:
@@ -62,33 +66,41 @@ class UvicornHTTP(HttpToolsProtocol):
             if not data.isascii():
                 data = ascii_target(data[:end]) + data[end:] if end else ascii_target(data)
             self._line_read = end > 0
-        in_head = self._in_head
-        self._parse(data)
-        if in_head and self._in_head:
-            self._head_size += len(data)
-            if self._head_size > HEAD_BYTES:
-                self._in_turn(
-                    partial(self._refuse, HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes; send less"))
-                )
-
-    def _parse(self, data: bytes) -> None:
-        while True:
-            self._chunk = len(data)
-            try:
-                self.parser.feed_data(data)
+        for start in range(0, len(data), PIECE):
+            if self._blocked:
+                self._hold(data[start:])
                 return
+            end = start + PIECE
+            if not self._parse(data[start:end], data, end):
+                return
+
+    def _parse(self, piece: bytes, data: bytes, end: int) -> bool:
+        """Read a piece, which ends there in the data; whether there is more to read here."""
+        in_head, self._chunk = self._in_head, len(piece)
+        while True:
+            try:
+                self.parser.feed_data(piece)
             except httptools.HttpParserUpgrade as upgrade:
-                rest = data[upgrade.args[0] :]
+                rest = piece[upgrade.args[0] :]
                 if self._websocket:
-                    self._in_turn(partial(self._become_websocket, rest))
-                    return
+                    self._in_turn(partial(self._become_websocket, rest + data[end:]))
+                    return False
                 # A parser of its own: one that has seen `Connection: close` reads nothing more.
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-                data = self._head_without_upgrade() + rest
+                piece = self._head_without_upgrade() + rest
             except httptools.HttpParserError:
                 self._misread(self._fault or BadRequest("The request is not valid HTTP/1.1"))
-                return
+                return False
+            else:
+                break
+        if in_head and self._in_head:
+            self._head_size += self._chunk
+            if self._head_size > HEAD_BYTES:
+                error = HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes; send less")
+                self._in_turn(partial(self._refuse, error))
+                return False
+        return True
 
     def _head_without_upgrade(self) -> bytes:
         method = str(self.scope["method"]).encode()
@@ -104,7 +116,7 @@ class UvicornHTTP(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        if self._head_size + self._chunk > TARGET_BYTES or len(self.headers) > HEAD_FIELDS:
+        if self._head_size + self._chunk + PIECE > TARGET_BYTES or len(self.headers) > HEAD_FIELDS:
             self._may_fail(check_size, self.url, self.headers)
         method, version = self.parser.get_method(), self.parser.get_http_version()
         self.url, headers = self._may_fail(origin_form, method, self.url, self.headers)
@@ -143,23 +155,33 @@ class UvicornHTTP(HttpToolsProtocol):
         else:
             do()
 
+    @property
+    def _blocked(self) -> bool:
+        """Whether nothing more is read before something has been answered."""
+        return self._afterwards is not None or len(self.pipeline) >= PIPELINED
+
     def _hold(self, data: bytes) -> None:
-        """An application that reads on has the transport read on."""
+        """Keep it for later, and read no more; an application that waits for its client has the transport read on."""
         self._held += data
         self.flow.pause_reading()
-        if len(self._held) > HEAD_BYTES:
+        if len(self._held) > HELD_BYTES:
             self.transport.close()
 
     def on_response_complete(self) -> None:
-        pipelined = bool(self.pipeline)
+        last = not self.pipeline
         super().on_response_complete()
-        if pipelined or self.transport.is_closing():
+        if self.transport.is_closing():
             return
-        if self._afterwards is not None:
+        if last and self._afterwards is not None:
             self._unset_keepalive_if_required()
             do, self._afterwards = self._afterwards, None
             do()
-        elif self._no_more:
+        elif self._held and not self._blocked:
+            held, self._held = self._held, b""
+            self.data_received(held)
+        if self._blocked:
+            self.flow.pause_reading()
+        elif self._no_more and not self._answering:
             self.transport.close()
 
     def _misread(self, error: PanelError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -209,3 +210,25 @@ def test_subprotocols_in_two_headers_are_one_list(panel: RunningPanel) -> None:
 
 def test_the_host_of_an_absolute_target_counts(panel: RunningPanel) -> None:
     assert ask(panel.port, opening("http://evil.example/echo", host=HOST)).status == 421
+
+
+def test_many_requests_at_once_are_answered_in_their_order(panel: RunningPanel) -> None:
+    levels = [number % 101 for number in range(400)]
+    requests = b""
+    for level in levels:
+        body = b'{"level": %d}' % level
+        requests += head("POST", "/led", Content_Type=JSON, Content_Length=str(len(body))) + body
+    with plugged(panel.port) as plug:
+        plug.say(requests + head("GET", "/led", **H2C) + opening() + masked(b"last", TEXT))
+        assert [json.loads(plug.answer().body)["level"] for _ in levels] == levels
+        assert plug.answer().status == 200
+        assert plug.answer().status == 101
+        assert plug.frame() == b"last"
+
+
+def test_the_answers_come_also_when_the_client_has_said_all(panel: RunningPanel) -> None:
+    with plugged(panel.port) as plug:
+        plug.say(head("GET", "/led") * 300)
+        plug.end()
+        assert [plug.answer().status for _ in range(300)] == [200] * 300
+        assert plug.rest() == b""
