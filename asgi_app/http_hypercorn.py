@@ -24,6 +24,7 @@ from asgi_app.request_head import (
     ascii_target,
     asks_for_websocket,
     check_size,
+    check_version,
     handshake,
     origin_form,
     without_upgrade,
@@ -42,13 +43,28 @@ class _Lines(ReceiveBuffer):
         return lines
 
 
+class _Connection(h11.Connection):
+    """h11's connection, which minds neither empty lines before a request nor what follows the last one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._receive_buffer = _Lines()
+
+    def next_event(self) -> Any:
+        if self.their_state is h11.IDLE:
+            while self._receive_buffer._data.startswith(b"\r\n"):  # RFC 9112, 2.2
+                self._receive_buffer.maybe_extract_at_most(2)
+        elif self.their_state is h11.MUST_CLOSE and self._receive_buffer:
+            self._receive_buffer = _Lines()  # RFC 9112, 9.6: it is not processed
+        return super().next_event()
+
+
 class HypercornHTTP(H11Protocol):
     """The requests of a connection, in their order, until one becomes a WebSocket."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        assert isinstance(self.connection, h11.Connection)
-        self.connection._receive_buffer = _Lines()
+        self.connection = _Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
         self.refused = False  # the answer says that the connection ends
         self._answered = asyncio.Event()
 
@@ -99,13 +115,14 @@ def _by_the_rules(request: h11.Request) -> h11.Request:
     """The request as it is to be read. Raises `PanelError`."""
     headers = list(request.headers)
     check_size(request.target, headers)
-    if request.http_version not in (b"1.0", b"1.1") or not request.method.isupper():
-        raise BadRequest("The request is not valid HTTP/1.1")
+    version = request.http_version.decode()
+    check_version(version)
+    if not request.method.isupper():
+        raise BadRequest("The request's method is not in capital letters")
     names = [name for name, _ in headers]
     if b"transfer-encoding" in names and b"content-length" in names:  # RFC 9112, 6.1: two answers to where it ends
         raise BadRequest("The request has both Content-Length and Transfer-Encoding; send one")
     target, headers = origin_form(request.method, request.target, headers)
-    version = request.http_version.decode()
     if b"upgrade" in names:
         headers = (
             handshake(headers) if asks_for_websocket(request.method, version, headers) else without_upgrade(headers)

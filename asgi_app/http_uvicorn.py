@@ -24,6 +24,7 @@ from asgi_app.request_head import (
     ascii_target,
     asks_for_websocket,
     check_size,
+    check_version,
     handshake,
     origin_form,
     response,
@@ -119,6 +120,8 @@ class UvicornHTTP(HttpToolsProtocol):
         if self._head_size + self._chunk + PIECE > TARGET_BYTES or len(self.headers) > HEAD_FIELDS:
             self._may_fail(check_size, self.url, self.headers)
         method, version = self.parser.get_method(), self.parser.get_http_version()
+        self._may_fail(check_version, version)
+        self.expect_100_continue &= version == "1.1"  # RFC 9110, 10.1.1
         self.url, headers = self._may_fail(origin_form, method, self.url, self.headers)
         self.headers[:] = headers
         if self.parser.should_upgrade():

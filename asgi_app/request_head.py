@@ -69,6 +69,12 @@ def check_size(target: bytes, headers: Headers) -> None:
         )
 
 
+def check_version(version: str) -> None:
+    """Raises `BadRequest` for what is neither HTTP/1.1 nor HTTP/1.0; a request without a version is HTTP/0.9."""
+    if version not in ("1.1", "1.0"):
+        raise BadRequest(f"The request is HTTP/{version}; send HTTP/1.1")
+
+
 def check_host(scope: Any) -> bytes | None:
     """The one Host header; None where HTTP/1.0 has none. Raises `BadRequest` (RFC 9112, 3.2)."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]

@@ -226,6 +226,36 @@ def test_many_requests_at_once_are_answered_in_their_order(panel: RunningPanel) 
         assert plug.frame() == b"last"
 
 
+@pytest.mark.parametrize(
+    ("sent", "answers"),
+    [
+        (b"\r\n" + head("GET", "/led"), 1),
+        (head("GET", "/led") + b"\r\n", 1),
+        (head("GET", "/led") + b"\r\n\r\n" + head("GET", "/lights"), 2),
+        (head("POST", "/led", Content_Type=JSON, Content_Length="12") + b'{"level":12}\r\n' + head("GET", "/led"), 2),
+        (head("GET", "/led", "1.0") + b"\r\n", 1),
+        (head("GET", "/led", Connection="close") + b"\r\n", 1),
+        (head("GET", "/led", Connection="close") + head("GET", "/led"), 1),
+        (head("GET", "/led", "1.0", Expect="100-continue"), 1),
+    ],
+)
+def test_empty_lines_and_what_follows_the_last_request_do_no_harm(
+    panel: RunningPanel, sent: bytes, answers: int
+) -> None:
+    with plugged(panel.port) as plug:
+        plug.say(sent)
+        assert [plug.answer().status for _ in range(answers)] == [200] * answers
+        plug.end()
+        assert plug.rest() == b""
+
+
+@pytest.mark.parametrize(
+    "line", ["GET /led", "GET /led HTTP/0.9", "GET /led HTTP/2.0", "GET /led HTTP/1.2", "get /led HTTP/1.1"]
+)
+def test_what_is_not_http_1_is_refused(panel: RunningPanel, line: str) -> None:
+    assert ask(panel.port, f"{line}\r\n{HOST}\r\n".encode()).status == 400
+
+
 def test_the_answers_come_also_when_the_client_has_said_all(panel: RunningPanel) -> None:
     with plugged(panel.port) as plug:
         plug.say(head("GET", "/led") * 300)
