@@ -4,6 +4,7 @@
 # make lint   ruff, mypy --strict, import-linter
 # make bench  measure the panel beside its peers (25 minutes) and write docs/performance.md
 # make chaos, fuzz, schema, soak   the long checks of campaigns/, which write docs/reliability.md
+# make lookalikes FROM=folder   make the table of characters that look alike from two files of Unicode
 # make lock   choose the exact versions anew
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGS ?=
 
-.PHONY: run test test-slow lint bench chaos fuzz schema soak lock clean
+.PHONY: run test test-slow lint bench chaos fuzz schema soak lookalikes lock clean
 
 run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
@@ -37,6 +38,9 @@ bench: $(VENV)/.dev
 
 chaos fuzz schema soak: $(VENV)/.campaigns
 	$(BIN)/python -m campaigns $@ $(CAMPAIGN_ARGS)
+
+lookalikes: $(VENV)/.dev
+	$(BIN)/python -m campaigns.lookalikes $(FROM)
 
 $(VENV)/.campaigns: pyproject.toml $(VENV)/.dev
 	bash tests/packages.sh campaigns

@@ -13,7 +13,7 @@ import socketio
 from quart import Quart
 
 from asgi_app import core
-from asgi_app.access import SCOPE, Access, Audit, Hosts, Keys
+from asgi_app.access import SCOPE, Access, Audit, Claims, Hosts, Keys
 from asgi_app.alone import Alone
 from asgi_app.doors import Doorkeeper
 from asgi_app.entrance import ENGINE, for_engine, in_time, refuse, whole_body, with_headers, with_length
@@ -29,6 +29,7 @@ from asgi_app.errors import (
     WrongHost,
 )
 from asgi_app.heartbeat import Heartbeat
+from asgi_app.host_page import send_page, wants_page
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, choose
@@ -37,7 +38,7 @@ from asgi_app.journal import event
 from asgi_app.limits import Addresses, Complaints, Places
 from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
-from asgi_app.proxies import FORWARDED, Proxies, address_of
+from asgi_app.proxies import FORWARDED, PROXIED, Proxies, address_of
 from asgi_app.request_head import check_host
 from asgi_app.routes.access import access_routes
 from asgi_app.routes.api import api
@@ -121,7 +122,15 @@ class House:
         stored, storage = self._open_store()
         self.origins = Origins(settings.cors_origins)
         self.hosts = Hosts(settings.hosts)
-        self.access = Access(settings, self._open_keys(), self.origins, Audit(self.store))
+        self.access = Access(
+            settings,
+            self._open_keys(),
+            self.origins,
+            Audit(self.store),
+            self.tallies.of("sign-in"),
+            self.complaints,
+            Claims(self.store),
+        )
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
         self.panel = Panel(
@@ -216,7 +225,7 @@ class House:
         self._alone.release()
 
     async def not_ready(self) -> dict[str, str]:
-        """What is not ready, and why: `lights`, `store`, `panel`. Empty where everything works."""
+        """What is not ready, and why: `lights`, `store`, `access`, `panel`. Empty where everything works."""
         missing = {}
         offline = [light for light in self.panel.state.lights.values() if not light.online]
         if offline:
@@ -224,6 +233,8 @@ class House:
         kept = self.panel.state.storage
         if trouble := (await self.store.trouble() if kept.kept else kept.reason):
             missing["store"] = trouble
+        if self.access.keys.trouble is not None:
+            missing["access"] = f"the secrets cannot be read: {self.access.keys.trouble}"
         if self.stopped:
             missing["panel"] = "the panel is stopping"
         return missing
@@ -256,6 +267,9 @@ class House:
         try:
             keys.open()
         except SetupError as error:
+            if keys.may_be_there:  # it may say whose names are whose, and which tokens were revoked
+                keys.close(error)
+                return keys
             log.warning("%s; this start has a PIN of its own, and forgets tokens and names at its end", error.detail)
             keys = Keys(None)
         return keys
@@ -370,7 +384,10 @@ class Door:
         try:
             self._check_host(host)
             leave = self._enter(scope)
-        except (Full, TooManyConnections, WrongHost) as error:
+        except WrongHost as error:
+            await (send_page if wants_page(scope) else refuse)(scope, send, error)
+            return
+        except (Full, TooManyConnections) as error:
             await refuse(scope, send, error)
             return
         scope[SCOPE] = self.house.access
@@ -400,11 +417,11 @@ class Door:
         """Raises `WrongHost`."""
         host = None if sent is None else sent.decode("latin-1")
         if not self.house.hosts.allows(host):
-            raise WrongHost(self.house.hosts.refusal(host))
+            raise self.house.hosts.refusal(host)
 
     def _enter(self, scope: Any) -> Callable[[], None] | None:
         """A place for whoever comes by way of a proxy: of them the server sees the proxy's connections only."""
-        if FORWARDED not in scope:
+        if (FORWARDED not in scope and PROXIED not in scope) or scope["path"].startswith(HEALTH):
             return None
         address = address_of(scope)
         try:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import re
 import resource
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 
+from asgi_app.addresses import host_of
 from asgi_app.errors import PanelError
 from asgi_app.http_hypercorn import HypercornHTTP
 from asgi_app.http_uvicorn import UvicornHTTP
@@ -34,9 +36,11 @@ from asgi_app.ws.wire import NO_CONTEXT
 log = logging.getLogger("pilotlight.connections")
 
 BEGUN_A_TURN = 2  # first requests that the loop begins in one turn; each is about half a millisecond of work
+# Answered also when all places are taken: a service manager or a load balancer would take the panel for dead.
+ASKS_FOR_HEALTH = re.compile(rb"(?:GET|HEAD) /health/(?:live|ready)[ ?]")
+LONGEST_START = 4096  # bytes that are read to see it
 REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: what is unread would reset it
 TOLD_AT_ONCE = 8  # connections over TLS that find no place and get as far as being told so
-RETRY_SECONDS = 5  # for one that found no place
 
 
 class Turnstile:
@@ -58,7 +62,7 @@ class Turnstile:
             self._turn_later()
             go()
         else:
-            self._waiting.setdefault(address, deque()).append(go)
+            self._waiting.setdefault(host_of(address), deque()).append(go)
 
     def _turn_later(self) -> None:
         if not self._turning:
@@ -130,16 +134,27 @@ class Doorkeeper:
 
     def _enter(self, peer: Any) -> Leave:
         address = address_of({"client": peer})
-        self.places.enter(address, many=self.proxies.trusts(address))
-        return partial(self._leave, address)
+        many = self.proxies.trusts(address)
+        self.places.enter(address, many=many)
+        return partial(self._leave, address, many)
 
     def _note(self, peer: Any, error: PanelError) -> None:
         self.tally.refused += 1
         self.complaints.tell("connection", address_of({"client": peer}), error)
 
-    def _leave(self, address: str, lost: Exception | None) -> None:
+    def admit_for_health(self, address: str, said: bytes) -> Leave | None:
+        """A place for one question after health, where there is no other and this is what was `said`."""
+        if ASKS_FOR_HEALTH.match(said) is None:
+            return None
+        try:
+            self.places.enter_for_health(address)
+        except PanelError:
+            return None
+        return lambda lost: self.places.leave_after_health(address)
+
+    def _leave(self, address: str, many: bool, lost: Exception | None) -> None:
         """The connection is over; `lost` by what, if nobody closed it."""
-        self.places.leave(address)
+        self.places.leave(address, many=many)
         if isinstance(lost, OSError) and lost.errno == errno.ETIMEDOUT:  # by the kernel: `serve.listen`
             why = "it took nothing for more than twice the setting slow_reader"
             note_cut(log, self.tally, "a client", why, wire="connection", client=address, reason="timed_out")
@@ -155,6 +170,8 @@ class UvicornConnection(UvicornHTTP):
         self._refused: PanelError | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._address = ""
+        self._only_health = False
+        self._said = b""  # by one that is refused
         self._inside = False
         self._early = b""  # what came while it waits for its turn
 
@@ -175,7 +192,18 @@ class UvicornConnection(UvicornHTTP):
         elif self._refused is None:
             self._at_the_door(data)
         elif not self.transport.is_closing():
-            self.transport.write(response(self._refused, RETRY_SECONDS))
+            self._turn_away(self._refused, data)
+
+    def _turn_away(self, error: PanelError, data: bytes) -> None:
+        """Refuse the connection, unless it is about health; `data` is what it begins with."""
+        self._said += data
+        self._leave = self._keeper.admit_for_health(self._address, self._said)
+        if self._leave is not None:
+            self._refused, self._only_health = None, True
+            self._early = self._said
+            self._go_in()
+        elif len(self._said) >= LONGEST_START or b"\n" in self._said:
+            self.transport.write(response(error))
             self.transport.close()
 
     def _at_the_door(self, data: bytes) -> None:
@@ -200,7 +228,8 @@ class UvicornConnection(UvicornHTTP):
         if not self.transport.is_closing():
             if len(early) > EARLY_BYTES:
                 self.transport.resume_reading()
-            self._hurry(self._keeper.seconds)
+            if not self._only_health:  # whose time has begun
+                self._hurry(self._keeper.seconds)
             super().data_received(early)
 
     def on_message_begin(self) -> None:
@@ -210,6 +239,8 @@ class UvicornConnection(UvicornHTTP):
     def on_headers_complete(self) -> None:
         self._no_hurry()
         super().on_headers_complete()
+        if self._only_health and self.cycle is not None:  # None where it asks for a WebSocket
+            self.cycle.keep_alive = False
 
     def handed_over(self, protocol: asyncio.Protocol) -> None:
         super().handed_over(protocol)
@@ -247,8 +278,10 @@ class HypercornConnection(TCPServer):
         try:
             leave = self._keeper.admit(peer)
         except PanelError as error:
-            await self._refuse(error)
-            return
+            health = await self._refuse(error, address_of({"client": peer}))
+            if health is None:
+                return
+            leave = health
         try:
             await self._wait_for_turn(address_of({"client": peer}))
             if self.reader.exception() is None:  # it was not reset meanwhile
@@ -310,13 +343,33 @@ class HypercornConnection(TCPServer):
         self._closed |= self.reader.exception() is None
         await super()._close()
 
-    async def _refuse(self, error: PanelError) -> None:
+    async def _refuse(self, error: PanelError, address: str) -> Leave | None:
+        """Refuse the connection, unless it is about health: then what gives its place back."""
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(REFUSED_SECONDS):
-                if await self.reader.read(2**16):
-                    self.writer.write(response(error, RETRY_SECONDS))
+                said = await self._beginning()
+                first, newline, rest = said.partition(b"\n")
+                leave = self._keeper.admit_for_health(address, said) if rest and not self.reader.at_eof() else None
+                if leave is not None:
+                    self.reader.feed_data(first + newline + b"Connection: close\r\n" + rest)  # it is empty until here
+                    return leave
+                if said:
+                    self.writer.write(response(error))
                     await self.writer.drain()
         self.writer.close()
+        return None
+
+    async def _beginning(self) -> bytes:
+        """What a connection says first: its first line; all its headers, where that is about health."""
+        said, ends = b"", [b"\n"]
+        while len(said) < LONGEST_START and not any(end in said for end in ends):
+            more = await self.reader.read(2**16)
+            if not more:
+                break
+            said += more
+            if ASKS_FOR_HEALTH.match(said):
+                ends = [b"\r\n\r\n", b"\n\n"]
+        return said
 
 
 def more_files(connections: int) -> None:

@@ -8,13 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgi_app.errors import PanelError, RequestTimeout, TooLarge
-from asgi_app.request_head import answer
+from asgi_app.problems import as_response
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 ENGINE = "/socket.io"
-RETRY_SECONDS = 1
 # Where a page has a policy of its own (routes/pages.py), that one holds. An answer that is no page may load nothing.
 HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -40,17 +39,18 @@ def with_headers(send: Send) -> Send:
 
 async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = False) -> None:
     """Answer a request, or a WebSocket's handshake, with the problem; `silent` without a body. Then it ends."""
+    written = as_response(error.problem())
+    if silent:
+        written = written._replace(body=b"")
     kind = "http.response"
     if scope["type"] == "websocket":
         if "websocket.http.response" not in (scope.get("extensions") or {}):
             await send({"type": "websocket.close", "code": 1013, "reason": error.title})
             return
         kind = "websocket.http.response"
-    headers, body = answer(error, RETRY_SECONDS if error.status in (429, 503) else None)
-    if silent:
-        headers, body = [(name, b"0" if name == b"content-length" else value) for name, value in headers], b""
-    await send({"type": f"{kind}.start", "status": error.status, "headers": headers})
-    await send({"type": f"{kind}.body", "body": body})
+    headers = [*written.as_bytes(), (b"connection", b"close")]
+    await send({"type": f"{kind}.start", "status": written.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": written.body})
 
 
 def in_time(receive: Receive, seconds: float) -> Receive:

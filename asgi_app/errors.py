@@ -7,32 +7,55 @@ every wire answers with: as a body over REST, inside a reply on a socket.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 PROBLEM_TYPE = "urn:pilotlight:problem:"
 
 
 class PanelError(Exception):
-    """A refusal. `slug` names it for programs, `title` for people, `status` is the HTTP status hint."""
+    """A refusal. `slug` names it for programs, `title` for people, `status` is the HTTP status hint.
+
+    `retry_after` is for what is refused for now: seconds until the same would be taken. Where only others can change
+    that (a place that somebody leaves), it is when to ask again.
+    """
 
     slug = "refused"
     title = "The panel refused this"
     status = 400
+    retry_after: float | None = None
 
-    def __init__(self, detail: str, *, field: str | None = None, errors: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        errors: list[dict[str, Any]] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
+        if retry_after is not None:
+            self.retry_after = ceil(retry_after * 1000) / 1000 or 0.001  # rounded up: it is never too early
         self.errors = errors if errors is not None else [{"field": field, "detail": detail}] if field else []
 
     def problem(self) -> dict[str, Any]:
-        """The problem object of RFC 9457: `type`, `title`, `status`, `detail`, and `errors`, one a field."""
-        return {
+        """The problem object of RFC 9457: `type`, `title`, `status`, `detail`, and `errors`, one a field.
+
+        And `retry_after` in seconds, where waiting helps.
+        """
+        problem = {
             "type": PROBLEM_TYPE + self.slug,
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
             "errors": self.errors,
         }
+        if self.retry_after is not None:
+            problem["retry_after"] = self.retry_after
+        elif self.status in (429, 503):
+            problem["retry_after"] = 1  # nobody can know: it is when to ask again
+        return problem
 
 
 # --- what was asked is wrong ------------------------------------------------------------------------------
@@ -175,11 +198,29 @@ class WrongHost(PanelError, PermissionError):
 
     slug, title, status = "wrong-host", "This is not a name of this panel", 421
 
+    def __init__(self, detail: str, *, host: str, line: str | None = None, flag: str | None = None) -> None:
+        """`line` of the settings file and `flag` would allow the host; None where nothing would."""
+        super().__init__(detail)
+        self.host, self.line, self.flag = host, line, flag
+
 
 class UnknownToken(PanelError, LookupError):
     """No token has this id."""
 
     slug, title, status = "unknown-token", "There is no such token", 404
+
+
+class UnknownSession(PanelError, LookupError):
+    """No session has this id, or none that the asker may see."""
+
+    slug, title, status = "unknown-session", "There is no such session", 404
+
+
+class SecretsUnreadable(PanelError, OSError):
+    """The panel cannot read its secrets: nobody can sign in, or is signed in, until it can."""
+
+    slug, title, status = "secrets-unreadable", "Nobody can sign in now", 503
+    retry_after = 1  # then the panel has tried again
 
 
 class UnclaimedName(PanelError, LookupError):
@@ -279,16 +320,13 @@ class TooManyConnections(PanelError, ConnectionError):
 
 
 class TooManyTries(PanelError):
-    """Too many wrong secrets came from this address; `retry_after` is in seconds."""
+    """Too many wrong secrets came from this address, or from all together."""
 
     slug, title, status = "too-many-tries", "Too many wrong tries", 429
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
-
-    def problem(self) -> dict[str, Any]:
-        return {**super().problem(), "retry_after": self.retry_after}
 
 
 # --- what was asked is right, and cannot be done now ------------------------------------------------------
@@ -298,6 +336,7 @@ class LightOffline(PanelError, ConnectionError):
     """The pin cannot be driven now; nothing was changed. `detail` says why."""
 
     slug, title, status = "light-offline", "The light is offline", 503
+    retry_after = 2  # by then the pin has been tried again: hw.driver.RETRY_LAST
 
 
 class Full(PanelError, ConnectionError):

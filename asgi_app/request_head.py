@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
-import json
 import re
+from http import HTTPStatus
 from typing import Any
 
 from asgi_app.errors import BadRequest, HeadTooLarge, MethodNotAllowed, PanelError, TargetTooLong, WebSocketVersion
+from asgi_app.problems import as_response
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -168,22 +169,20 @@ def _shown(value: bytes) -> str:
     return ascii(value[:100].decode("latin-1"))
 
 
-def answer(error: PanelError, retry_after: int | None = None) -> tuple[Headers, bytes]:
+def answer(error: PanelError) -> tuple[Headers, bytes]:
     """The headers and the body of a refusal that ends the connection."""
-    body = json.dumps({**error.problem(), "message": error.detail}).encode()
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body))]
+    written = as_response(error.problem())
+    headers = written.as_bytes()
     if isinstance(error, WebSocketVersion):  # RFC 6455, 4.4; RFC 9110, 15.5.22
         headers += [(b"upgrade", b"websocket"), (b"sec-websocket-version", _WEBSOCKET_VERSION)]
         headers.append((b"connection", b"Upgrade, close"))
     else:
         headers.append((b"connection", b"close"))
-    if retry_after is not None:
-        headers.append((b"retry-after", b"%d" % retry_after))
-    return headers, body
+    return headers, written.body
 
 
-def response(error: PanelError, retry_after: int | None = None) -> bytes:
+def response(error: PanelError) -> bytes:
     """The refusal as a whole HTTP/1.1 response, which ends the connection."""
-    headers, body = answer(error, retry_after)
-    lines = [b"HTTP/1.1 %d Refused" % error.status, *(name + b": " + value for name, value in headers)]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+    headers, body = answer(error)
+    start = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode()
+    return b"\r\n".join([start, *(name + b": " + value for name, value in headers)]) + b"\r\n\r\n" + body

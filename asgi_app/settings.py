@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from asgi_app.errors import SetupError
 from asgi_app.models import LightId, LightSpec, RoleName
+from asgi_app.origins import canonical
 from asgi_app.proxies import networks
 
 PREFIX = "PILOTLIGHT_"
@@ -65,8 +66,8 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field("text", description="Lines for people, or a JSON object a line.")
     cors_origins: list[str] = Field(
         default_factory=list,
-        description="Origins whose pages may use this panel, such as https://my.page; * for every one. "
-        "REST, WebSocket and Socket.IO alike; empty: the panel's own pages only.",
+        description="Origins whose pages may use this panel, such as https://my.page, or null for pages opened from a "
+        "file; * for every one. REST, WebSocket and Socket.IO alike; empty: the panel's own pages only.",
     )
     trusted_proxies: list[str] = Field(
         default_factory=list,
@@ -85,13 +86,18 @@ class Settings(BaseSettings):
         30, ge=1, le=MAX_SIGN_IN_DAYS, description="Days after which a browser must sign in again."
     )
     keep_audit: int = Field(
-        10_000, ge=100, description="Rows of the audit trail that are kept, of what was done and of what was refused."
+        10_000,
+        ge=100,
+        description="Rows of the audit trail that are kept: of what was done, of what was refused, and of what was "
+        "refused to strangers.",
     )
     max_body: int = Field(MIB, ge=1024, description="Bytes of an HTTP body, at most.")
     max_frame: int = Field(MIB, ge=1024, description="Bytes of a WebSocket message; a larger one is closed with 1009.")
     max_connections: int = Field(10_000, ge=8, description="Connections there may be, on all wires together.")
     connections_per_address: int = Field(
-        256, ge=4, description="Connections one address may have; this machine's own may have any number."
+        256,
+        ge=4,
+        description="Connections one address (a /64 of IPv6) may have; this machine's own may have any number.",
     )
     command_rate: float = Field(
         200, ge=1, description="Commands a second one connection may send; two seconds' worth at once."
@@ -147,8 +153,10 @@ class Settings(BaseSettings):
     @classmethod
     def _origins(cls, origins: list[str]) -> list[str]:
         for origin in origins:
-            if origin != "*" and ("://" not in origin or origin.count("/") > 2):
-                raise ValueError(f"{origin!r} is no origin; write it like https://my.page or http://192.168.0.9:8080")
+            if origin != "*" and (canonical(origin) is None or origin.count("/") > 2):
+                raise ValueError(
+                    f"{origin!r} is no origin; write it like https://my.page, http://192.168.0.9:8080, file:// or null"
+                )
         return origins
 
     @model_validator(mode="after")

@@ -216,7 +216,9 @@ def _schema(found: Found) -> list[str]:
         "## The OpenAPI document",
         "Requests made from `/openapi.json` by schemathesis, good ones and bad ones, and every answer held against it: "
         "no 5xx, no undocumented status or content type, no body that breaches its schema, nothing good refused and "
-        "nothing bad taken. What OpenAPI cannot say is left out in `campaigns/schemathesis.toml`, with the reason.",
+        "nothing bad taken. So is every refusal that comes before an operation sees the request: of foreign names and "
+        "pages, wrong tokens, bodies without an end, what is over a limit, a full panel. What OpenAPI cannot say is "
+        "left out in `campaigns/schemathesis.toml`, with the reason.",
         table(["server", "operations", "requests", "breaches", "errors in the log"], rows),
     ]
 

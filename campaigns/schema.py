@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from campaigns import schema_edge
 from campaigns.report import ROOT
 from tests.support.panel_process import RunningPanel
 
@@ -34,6 +35,15 @@ def run(examples: int = EXAMPLES) -> Found:
             RunningPanel(Path(directory, "data"), server=server, log_level="warning", chat_rate=1e9) as panel,
         ):
             found = servers[server] = check(panel, examples)
+        with (
+            tempfile.TemporaryDirectory(prefix="pilotlight-schema-") as directory,
+            RunningPanel(Path(directory, "data"), server=server, **schema_edge.SETTINGS) as panel,
+        ):
+            asked, faults = schema_edge.check(panel)
+            found["cases"] += asked
+            found["failures"] += len(faults)
+            found["complaints"] += panel.complaints()
+            found["said"] += "\n".join(faults)
             print(f"  {server}: {found['cases']} requests, {found['failures']} failures", flush=True)
     return {"seconds": time.monotonic() - began, "servers": servers}
 

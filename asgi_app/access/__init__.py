@@ -2,8 +2,22 @@
 
 from asgi_app.access import rules
 from asgi_app.access.audit import Audit
+from asgi_app.access.claims import Claims
+from asgi_app.access.devices import DEVICE_DAYS
 from asgi_app.access.hosts import Hosts
 from asgi_app.access.identity import SCOPE, TICKET_SECONDS, Access, Visitor, visitor_of
 from asgi_app.access.keys import Keys
 
-__all__ = ["SCOPE", "TICKET_SECONDS", "Access", "Audit", "Hosts", "Keys", "Visitor", "rules", "visitor_of"]
+__all__ = [
+    "DEVICE_DAYS",
+    "SCOPE",
+    "TICKET_SECONDS",
+    "Access",
+    "Audit",
+    "Claims",
+    "Hosts",
+    "Keys",
+    "Visitor",
+    "rules",
+    "visitor_of",
+]

@@ -20,34 +20,44 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import argon2
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from asgi_app.access import rules
 from asgi_app.access.audit import Audit
-from asgi_app.access.keys import Keys, Secrets, Token, name_key
-from asgi_app.access.throttle import Throttle
+from asgi_app.access.claims import Claims
+from asgi_app.access.devices import Devices
+from asgi_app.access.keys import Keys, Secrets, Session, Token, name_key
+from asgi_app.access.sessions import Sessions
+from asgi_app.access.throttle import Guesser, Throttle
+from asgi_app.addresses import written
 from asgi_app.errors import (
     BadCommand,
     NameTaken,
+    NotStored,
     PanelError,
+    SecretsUnreadable,
     SignInFailed,
     SignInNeeded,
     TooMany,
     UnclaimedName,
+    UnknownSession,
     UnknownToken,
 )
+from asgi_app.limits import Complaints
+from asgi_app.machine_key import MachineKey
 from asgi_app.models import STRANGER, Actor, AnyCommand, Identity, Proof, Role, actor, as_json, shown
 from asgi_app.origins import Origins
-from asgi_app.settings import MAX_SIGN_IN_DAYS, Settings
+from asgi_app.proxies import PROXIED, address_of
+from asgi_app.settings import Settings
+from asgi_app.tally import Tally
 
 log = logging.getLogger("pilotlight.access")
 
-DAY = 24 * 3600
 TICKET_SECONDS = 5
 TICKETS = 1000  # that are waiting to be used
 PASSWORD = range(8, 129)  # characters
 WATCH_SECONDS = 1.0  # between two looks whether the command line has changed the secrets
 SCOPE = "pilotlight.access"
+LOOPBACK = "127.0.0.1"  # the address of who has the machine's key
 
 End = Callable[[PanelError], None]
 
@@ -63,10 +73,23 @@ class Access:
     `check_name` says what a chat name looks like, and raises for one that nobody can have.
     """
 
-    def __init__(self, settings: Settings, keys: Keys, origins: Origins, audit: Audit) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Keys,
+        origins: Origins,
+        audit: Audit,
+        tally: Tally | None = None,
+        complaints: Complaints | None = None,
+        claims: Claims | None = None,
+    ) -> None:
         self.keys = keys
+        self.sessions = Sessions(keys, settings.sign_in_days)
+        self._claims = claims
+        self.machine_key = MachineKey()
         self.audit = audit
         self.cookie = f"pilotlight-{settings.port}"  # browsers keep cookies by host, whatever the port
+        self.devices = Devices(keys, f"{self.cookie}-device")
         self.days = settings.sign_in_days
         self.check_name: Callable[[str], str] = lambda name: name
         self._origins = origins
@@ -76,7 +99,7 @@ class Access:
             "elsewhere": Role.NOBODY,
             "pin": Role.of(settings.role_pin),
         }
-        self._throttle = Throttle()
+        self._throttle = Throttle(tally=tally, complaints=complaints)
         self._passwords = argon2.PasswordHasher()
         self._hashing = asyncio.Lock()  # one at a time: each takes 64 MiB
         self._tickets: dict[str, tuple[Proof, float]] = {}
@@ -87,21 +110,27 @@ class Access:
 
     def identify(self, scope: Mapping[str, Any]) -> Identity:
         """Who sends this request. Raises `SignInFailed`, `TooManyTries` for a token or ticket that is none."""
-        address = str((scope.get("client") or ("",))[0])
-        place = rules.place_of(address, proxied=bool(scope.get("pilotlight.proxied")))
+        address = written(address_of(scope))
+        place = rules.place_of(address, proxied=bool(scope.get(PROXIED)))
         headers = _headers(scope)
         proof = Proof()
+        device = _cookie(headers.get("cookie", ""), self.devices.name)
         if (token := _token_in(headers.get("authorization"))) is not None:
-            proof = self._shown(address, token=token)
+            if self.machine_key.is_key(token):
+                return self._identity(LOOPBACK, "loopback", proof)
+            proof = self._shown(self.devices.guesser(address, place, device), token=token)
         elif scope["type"] == "websocket" and (ticket := _ticket_in(scope)) is not None:
-            proof = self._shown(address, ticket=ticket)
+            proof = self._shown(self.devices.guesser(address, place, device), ticket=ticket)
         elif (cookie := _cookie(headers.get("cookie", ""), self.cookie)) and self._is_own_page(scope, headers):
             proof = self._of_cookie(cookie)
-        return self._identity(address, place, proof)
+        identity = self._identity(address, place, proof)
+        identity.device = device
+        return identity
 
     def identify_by(self, identity: Identity, *, token: Any, ticket: Any) -> Identity:
         """The same address with a token or a ticket. Raises as `identify`."""
-        return self._identity(identity.address, identity.place, self._shown(identity.address, token, ticket))
+        guesser = self.devices.guesser_of(identity)
+        return self._identity(identity.address, identity.place, self._shown(guesser, token, ticket))
 
     def now(self, identity: Identity) -> Identity:
         """Who it is by now, with what it has shown."""
@@ -110,8 +139,8 @@ class Access:
     async def sign_out(self, identity: Identity) -> Identity:
         """End what it has signed in with, wherever that cookie is: who it is without. Raises `NotStored`."""
         if (session := identity.proof.session) is not None:
-            until = round(time.time()) + MAX_SIGN_IN_DAYS * DAY  # whatever the setting is by then
-            await asyncio.to_thread(self.keys.end_session, session, until)
+            with contextlib.suppress(UnknownSession):
+                await asyncio.to_thread(self.sessions.end, session)
             self.audit.note(identity, "sign_out", subject=identity.name)
             self._review()
         return self._identity(identity.address, identity.place, Proof())
@@ -120,7 +149,7 @@ class Access:
         """What the proof is worth now; of it is left what is worth anything."""
         known = self.keys.secrets
         role, how, name = self._roles[place], place, None
-        if proof.session in known.signed_out:
+        if self.keys.trouble is not None or (proof.session is not None and self.sessions.get(proof.session) is None):
             proof = Proof()
         if proof.name is not None:
             claim = known.names.get(name_key(proof.name[0]))
@@ -139,37 +168,31 @@ class Access:
             proof = Proof()
         return Identity(role, how, address, place, name, proof)
 
-    def _shown(self, address: str, token: Any = None, ticket: Any = None) -> Proof:
-        """The proof that a token or a ticket is. A token is believed also while its address must wait: it cannot be
+    def _shown(self, who: Guesser, token: Any = None, ticket: Any = None) -> Proof:
+        """The proof that a token or a ticket is. A right one is believed also while its host must wait: it cannot be
         guessed, and others behind the address may be the ones who guess."""
         self._refresh()
+        self._check_secrets()
         subject = "token" if token else "ticket"
         if isinstance(token, str) and (id := self.keys.token_of(token)) is not None:
-            self._throttle.right(address, subject)
+            self._throttle.right(who, subject)
             return Proof(token=id)
-        self._throttle.check(address)
         if not token and isinstance(ticket, str):
             proof, until = self._tickets.pop(ticket, (None, 0.0))
             if proof is not None and time.monotonic() < until:
                 return proof
-        self._throttle.wrong(address, subject)
-        self.audit.note(Identity(address=address), "sign_in", outcome="refused", detail={"wrong": subject})
+        self._throttle.check(who, subject)
+        self._throttle.wrong(who, subject)
+        self.audit.note(Identity(address=who.address), "sign_in", outcome="refused", detail={"wrong": subject})
         raise SignInFailed(f"this {subject} is none of the panel's, or no longer; make another")
 
     def _of_cookie(self, cookie: str) -> Proof:
         self._refresh()
-        try:
-            pin, token, name, session = self._signer().loads(cookie, max_age=self.days * DAY)
-        except (BadSignature, ValueError, TypeError):  # another panel's, or too old: as if there were none
-            return Proof()
-        return Proof(pin, token, tuple(name) if name else None, session)
+        return self.sessions.of_cookie(cookie)
 
     def _is_own_page(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
         """A page that only `cors_origins` lets in does not act in the name of who is signed in."""
         return self._origins.is_own(headers.get("origin"), scheme=scope["scheme"], host=headers.get("host"))
-
-    def _signer(self) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(self.keys.secrets.secret, salt="pilotlight.cookie")
 
     # --- what it may ---------------------------------------------------------------------------------------
 
@@ -230,10 +253,14 @@ class Access:
         return who
 
     def _owner(self, name: str) -> str | None:
-        """The name as its owner writes it, where it has one."""
-        names = self.keys.secrets.names
-        claim = names.get(name_key(name)) if names else None
-        return claim.name if claim is not None else None
+        """The name as its owner writes it, where it or one that looks like it belongs to somebody."""
+        known = self.keys.secrets
+        owner = known.owner(name)
+        return owner or (self._claims.owner_lost(name, known) if self._claims is not None else None)
+
+    def lost_names(self) -> list[str]:
+        """The names that were claimed, and whose owners the secrets do not know any more."""
+        return sorted(self._claims.lost(self.keys.secrets).values()) if self._claims is not None else []
 
     # --- signing in ----------------------------------------------------------------------------------------
 
@@ -245,48 +272,60 @@ class Access:
         token: str | None = None,
         name: str | None = None,
         password: str | None = None,
+        device: str = "",
     ) -> tuple[Identity, str]:
         """Who somebody is with what they show, besides what they have shown before; and the cookie that says so.
 
-        Raises `SignInFailed`, `TooManyTries`, and what is wrong with a name.
+        `device` is what the browser calls itself. Raises `SignInFailed`, `TooManyTries`, `SecretsUnreadable`, and what
+        is wrong with a name.
         """
         if (name is None) is not (password is None) or (pin or token or name) is None:
             raise BadCommand("give pin, or token, or name and password")
         address, proof = identity.address, identity.proof
-        self._throttle.check(address)
+        if pin is not None or name is not None:
+            self._throttle.check(self.devices.guesser_of(identity))
         self._refresh()
+        self._check_secrets()
         if pin is not None:
             self._check_pin(identity, pin)
             proof = proof._replace(pin=self.keys.secrets.pin_generation, token=None)
         if token is not None:
-            proof = self._shown(address, token=token)._replace(name=proof.name, session=proof.session)
+            shown = self._shown(self.devices.guesser_of(identity), token=token)
+            proof = shown._replace(name=proof.name, session=proof.session)
         if name is not None and password is not None:
             now = self._identity(address, identity.place, proof)
             proof = proof._replace(name=await self._own(now, name, password))
-        proof = proof._replace(session=proof.session or random.token_urlsafe(12))
+        proof, cookie = await asyncio.to_thread(self.sessions.begin, proof, address, device)
         signed_in = self._identity(address, identity.place, proof)
+        signed_in.device = identity.device
         self.audit.note(signed_in, "sign_in", subject=signed_in.name, detail={"role": signed_in.role.word})
-        return signed_in, self._signer().dumps(list(proof))
+        return signed_in, cookie
 
     def _check_pin(self, identity: Identity, pin: str) -> None:
-        if self.keys.is_pin("".join(pin.split())):
-            self._throttle.right(identity.address, "pin")
+        if self.keys.is_pin(pin):
+            self._throttle.right(self.devices.guesser_of(identity), "pin")
             return
-        self._throttle.wrong(identity.address, "pin")
+        self._throttle.wrong(self.devices.guesser_of(identity), "pin")
         self.audit.note(identity, "sign_in", outcome="refused", detail={"wrong": "pin"})
         raise SignInFailed("that is not the PIN; pilotlight pin shows it on the panel's own machine", field="pin")
 
     async def _own(self, identity: Identity, name: str, password: str) -> tuple[str, int]:
         """The claim on this name, by its password; a name that is nobody's is claimed with it."""
         claim = self.keys.secrets.names.get(name_key(name))
+        if claim is None and (lost := self._owner(name)) is not None:
+            raise NameTaken(
+                f"{lost} belongs to somebody, and the password was lost with the panel's secrets; an admin can release "
+                "the name at /access",
+                field="name",
+            )
         if claim is None:
             return await self._claim(identity, self.check_name(name), password)
-        subject = f"name {claim.name}"
-        self._throttle.wrong(identity.address, subject)  # before the wait, in which others could try too
+        subject, who = f"name {claim.name}", self.devices.guesser_of(identity)
+        self._throttle.wrong(who, subject)  # before the wait, in which others could try too
         if not await self._is_password(claim.password, password):
             self.audit.note(identity, "sign_in", subject=claim.name, outcome="refused", detail={"wrong": "password"})
             raise SignInFailed(f"that is not the password of {claim.name}", field="password")
-        self._throttle.right(identity.address, subject)
+        self._throttle.right(who, subject)
         return claim.name, claim.generation
 
     async def _is_password(self, hash: str, password: str) -> bool:
@@ -299,6 +338,8 @@ class Access:
     async def _claim(self, identity: Identity, name: str, password: str) -> tuple[str, int]:
         if identity.role < Role.OPERATOR:
             raise self.refused(identity, Role.OPERATOR, f"claiming the name {name}")
+        if (owner := self._owner(name)) is not None:
+            raise NameTaken(f"{name} looks like {owner}, which belongs to somebody. Choose another name.", field="name")
         if len(password) not in PASSWORD:
             raise BadCommand(f"a password has {PASSWORD[0]} to {PASSWORD[-1]} characters", field="password")
         async with self._hashing:
@@ -315,11 +356,14 @@ class Access:
         if owner != identity.name or owner is None:
             rules.check(identity, Role.ADMIN, f"releasing the name {as_json(name)} of somebody else")
 
-        def release(known: Secrets) -> None:
-            if known.names.pop(name_key(name), None) is None:
-                raise UnclaimedName(f"{as_json(name)} belongs to nobody", field="name")
+        def release(known: Secrets) -> bool:
+            return known.names.pop(name_key(name), None) is not None
 
-        await asyncio.to_thread(self.keys.change, release)
+        released = owner is not None and await asyncio.to_thread(self.keys.change, release)
+        if self._claims is not None:
+            released = await self._claims.release(name) or released
+        if not released:
+            raise UnclaimedName(f"{as_json(name)} belongs to nobody", field="name")
         self.audit.note(identity, "release_name", subject=owner)
         self._review()
 
@@ -342,6 +386,31 @@ class Access:
             raise UnknownToken(f"no token {as_json(id)}", field="id")
         token = await asyncio.to_thread(self.keys.revoke_token, id)
         self.audit.note(identity, "revoke_token", subject=token.label)
+        self._review()
+
+    # --- sessions ------------------------------------------------------------------------------------------
+
+    def sessions_for(self, identity: Identity) -> dict[str, tuple[Session, Identity]]:
+        """The sessions that somebody may see and end, with what each is worth: admins all, others their own and those
+        under their name. Raises `SignInNeeded`."""
+        if identity.role < Role.ADMIN and not identity.signed_in:
+            raise SignInNeeded("your sessions are for who is signed in; sign in at /access")
+        self._refresh()
+        found = {}
+        for id, session in self.sessions.all().items():
+            worth = self._identity(session.address, "elsewhere", Proof(session.pin, session.token, session.name, id))
+            own = id == identity.proof.session or (worth.name is not None and worth.name == identity.name)
+            if worth.signed_in and (own or identity.role is Role.ADMIN):
+                found[id] = session, worth
+        return found
+
+    async def end_session(self, identity: Identity, id: str) -> None:
+        """End it; whoever is connected with it is out. Raises `UnknownSession`, `SignInNeeded`, `NotStored`."""
+        found = self.sessions_for(identity).get(id)
+        if found is None:
+            raise UnknownSession(f"no session {as_json(id)}", field="id")
+        await asyncio.to_thread(self.sessions.end, id)
+        self.audit.note(identity, "end_session", subject=found[0].device, detail={"address": found[0].address})
         self._review()
 
     def ticket(self, identity: Identity) -> str:
@@ -373,25 +442,40 @@ class Access:
 
     def start(self) -> None:
         """Begin to look whether the command line changes the secrets."""
+        self._note_claims()
         self._watching = asyncio.create_task(self._watch(), name="access")
 
     def close(self) -> None:
         """What is in the trail is written; closing twice is no error."""
         if self._watching is not None:
             self._watching.cancel()
+        self.machine_key.close()
         self.audit.close()
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             self._refresh()
+            if self.keys.trouble is None and self.sessions.are_stale():
+                with contextlib.suppress(NotStored):  # a full disk; they are worth nothing all the same
+                    await asyncio.to_thread(self.sessions.tidy)
+                self._review()
 
     def _refresh(self) -> None:
         if self.keys.refresh():
             self._review()
 
+    def _check_secrets(self) -> None:
+        if self.keys.trouble is not None:  # the log and /health/ready say which file, and strangers need not know
+            raise SecretsUnreadable("the panel cannot read its secrets, so nobody can sign in; its log says why")
+
+    def _note_claims(self) -> None:
+        if self._claims is not None:
+            self._claims.follow(self.keys.secrets)
+
     def _review(self) -> None:
         """End the connections whose proof is worth another role now, or whose name is somebody else's."""
+        self._note_claims()
         for key, (who, end) in list(self._connections.items()):
             was = who.identity
             now = self.now(was)

@@ -5,11 +5,10 @@ Pure. What is not in the table is for admins: a new door is closed until somebod
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
+from asgi_app import addresses
 from asgi_app.errors import NotAllowed, PanelError, SignInNeeded
 from asgi_app.models import (
     AnswerRun,
@@ -89,6 +88,8 @@ ROUTES: Mapping[str, Role] = {
     "POST /access/sign-out": NOBODY,
     "POST /access/ticket": NOBODY,  # it needs a cookie or a token, whatever the role
     "POST /access/names/<name>/release": NOBODY,  # by its owner; by others as admins
+    "GET /access/sessions": NOBODY,  # one's own; it needs a cookie or a token, or an admin
+    "DELETE /access/sessions/<id>": NOBODY,
     "GET /access/names": ADMIN,
     "GET /access/tokens": ADMIN,
     "POST /access/tokens": ADMIN,
@@ -181,27 +182,10 @@ def refusal(identity: Identity, needed: Role, what: str) -> PanelError:
 
 # --- where somebody is -------------------------------------------------------------------------------------
 
-# RFC 1918, RFC 3927, RFC 4193, RFC 4291 2.5.6: addresses that no router of the internet passes on.
-PRIVATE = [
-    ipaddress.ip_network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
-]
 
-
-@lru_cache(maxsize=4096)
 def place_of(address: str, *, proxied: bool) -> str:
     """Where an address is: `loopback`, `network` (the local one) or `elsewhere`.
 
     A request that says it was forwarded, by a proxy that nobody named, is from anywhere.
     """
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "elsewhere"
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    if proxied:
-        return "elsewhere"
-    if found.is_loopback:
-        return "loopback"
-    return "network" if any(found in network for network in PRIVATE) else "elsewhere"
+    return "elsewhere" if proxied else addresses.place_of(address)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
+from asgi_app import lookalikes
 from asgi_app.errors import BadName, NameNeeded, TooLarge
 from asgi_app.models import Actor, as_json, sent_size
 
@@ -28,7 +30,7 @@ def name_of(text: str, longest: int, *, field: str) -> str:
     odd = next((one for one in name if one not in JOINERS and unicodedata.category(one) in NOT_IN_NAMES), None)
     if odd is not None:
         raise BadName(f"a name cannot have the character U+{ord(odd):04X} in it", field=field)
-    if not any(unicodedata.category(one)[0] in "LNPS" for one in name):
+    if all(unicodedata.category(one)[0] not in "LNPS" or lookalikes.is_unseen(one) for one in name):
         raise BadName("a name needs a character that can be seen", field=field)
     return name
 
@@ -41,9 +43,15 @@ def person_of(actor: Actor, longest: int, reserved: frozenset[str]) -> str:
     if actor.given is None:
         raise NameNeeded("say who you are: connect with ?name=… (on Socket.IO auth: {name}, over REST X-Client-Name)")
     name = name_of(actor.given, longest, field="name")
-    if name.lower() in reserved:
-        raise BadName(f"{name!r} is a name of the panel's own; choose another", field="name")
+    if (own := _reserved_like(name, reserved)) is not None:
+        raise BadName(f"{name!r} looks like {own}, a name of the panel's own; choose another", field="name")
     return name
+
+
+@lru_cache(maxsize=4096)
+def _reserved_like(name: str, reserved: frozenset[str]) -> str | None:
+    """The reserved name that this is, or looks like."""
+    return name.lower() if name.lower() in reserved else lookalikes.looks_like(name, reserved)
 
 
 def size_of(msg: Any, most: int) -> int:

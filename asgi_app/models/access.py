@@ -35,7 +35,7 @@ class Proof(NamedTuple):
     pin: int | None = None  # generation of the PIN
     token: str | None = None  # id of the token
     name: tuple[str, int] | None = None  # a claimed name, and the generation of the claim
-    session: str | None = None  # of the cookie: whoever signs out ends it
+    session: str | None = None  # of the cookie: without it the rest is worth nothing
 
     @property
     def is_empty(self) -> bool:
@@ -56,6 +56,7 @@ class Identity:
     place: str = "elsewhere"  # loopback, network, elsewhere
     name: str | None = None  # the claimed name, where it signed in as its owner
     proof: Proof = NOTHING
+    device: str | None = None  # the cookie of a device that has signed in before, as it came
 
     @property
     def signed_in(self) -> bool:

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from quart import Blueprint, Response, request
 from quart_schema import document_querystring, document_request, document_response, tag
 
-from asgi_app.access import TICKET_SECONDS, Access
+from asgi_app.access import DEVICE_DAYS, TICKET_SECONDS, Access
 from asgi_app.errors import NotStored
-from asgi_app.models import Identity, Role, RoleName, Strict, parse_body
+from asgi_app.models import Identity, Role, RoleName, Strict, actor_name, parse_body
 from asgi_app.routes.answers import json_answer, json_body, query
 from asgi_app.routes.asker import visitor
 from asgi_app.routes.documents import Problem
@@ -88,13 +88,33 @@ class NameShown(BaseModel):
     """A name that belongs to somebody."""
 
     name: str
-    at: float
+    at: float | None = Field(description="When it was claimed; null where the secrets do not know that any more.")
+    lost: bool = Field(description="Nobody can sign in as it: its password was lost with the secrets.")
 
 
 class Names(BaseModel):
     """Every name that belongs to somebody."""
 
     names: list[NameShown]
+
+
+class SessionShown(BaseModel):
+    """A browser in which somebody is signed in."""
+
+    id: str
+    device: str = Field(description="What the browser calls itself.")
+    address: str = Field(description="Where it signed in from.")
+    role: RoleName
+    how: str
+    name: str | None = Field(description="The name it is signed in as.")
+    at: float
+    current: bool = Field(description="It is the one that asks.")
+
+
+class SessionsShown(BaseModel):
+    """The sessions that the asker may see."""
+
+    sessions: list[SessionShown]
 
 
 class TrailQuery(Strict):
@@ -148,12 +168,21 @@ def access_routes(access: Access) -> Blueprint:
     async def post_sign_in() -> Response:
         """Sign in; the cookie that is set says so from now on."""
         shown = parse_body(SignIn, await json_body(request))
-        identity, cookie = await access.sign_in(_identity(), **shown.model_dump())
+        device = actor_name(None, request.headers.get("User-Agent"))
+        identity, cookie = await access.sign_in(_identity(), **shown.model_dump(), device=device)
         response = _me(identity)
         response.set_cookie(
             access.cookie,
             cookie,
             max_age=access.days * 24 * 3600,
+            httponly=True,
+            samesite="Strict",
+            secure=request.scheme == "https",
+        )
+        response.set_cookie(
+            access.devices.name,
+            access.devices.cookie(identity),
+            max_age=DEVICE_DAYS * 24 * 3600,
             httponly=True,
             samesite="Strict",
             secure=request.scheme == "https",
@@ -213,13 +242,50 @@ def access_routes(access: Access) -> Blueprint:
         await access.revoke_token(_identity(), id)
         return await get_tokens()
 
+    @routes.get("/access/sessions")
+    @document_response(SessionsShown)
+    @tag(ACCESS)
+    async def get_sessions() -> Response:
+        """Where somebody is signed in: every browser for admins, else your own, and those under your name."""
+        identity = _identity()
+        shown = [
+            SessionShown(
+                id=id,
+                device=session.device,
+                address=session.address,
+                role=worth.role.word,
+                how=worth.how if worth.proof.pin or worth.proof.token else "name",
+                name=worth.name,
+                at=session.at,
+                current=id == identity.proof.session,
+            )
+            for id, (session, worth) in access.sessions_for(identity).items()
+        ]
+        response = json_answer(SessionsShown(sessions=sorted(shown, key=lambda one: -one.at)))
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @routes.delete("/access/sessions/<id>")
+    @document_response(SessionsShown)
+    @document_response(Problem, 404)
+    @tag(ACCESS)
+    async def delete_session(id: str) -> Response:
+        """End a session: its cookie is good for nothing any more, and what is connected with it is out."""
+        identity = _identity()
+        await access.end_session(identity, id)
+        if id == identity.proof.session and identity.role < Role.ADMIN:
+            return json_answer(SessionsShown(sessions=[]))
+        return await get_sessions()
+
     @routes.get("/access/names")
     @document_response(Names)
     @tag(ACCESS)
     async def get_names() -> Response:
         """Every name that belongs to somebody."""
         claims = access.keys.secrets.names.values()
-        return json_answer(Names(names=[NameShown(name=claim.name, at=claim.at) for claim in claims]))
+        shown = [NameShown(name=claim.name, at=claim.at, lost=False) for claim in claims]
+        shown += [NameShown(name=name, at=None, lost=True) for name in access.lost_names()]
+        return json_answer(Names(names=shown))
 
     @routes.post("/access/names/<name>/release")
     @document_response(Me)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from quart import Quart, request
+from collections.abc import Iterator
+
+from quart import Quart, has_request_context, request, websocket
 from quart_cors import cors
 
 from asgi_app.errors import ForeignOrigin
@@ -11,11 +13,24 @@ from asgi_app.origins import Origins
 SAFE = ("GET", "HEAD", "OPTIONS")  # RFC 9110, 9.2.1: they change nothing
 
 
+class _OfThisRequest:
+    """The origin of the current request, where it may read the answer: quart-cors goes through these for each one."""
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+
+    def __iter__(self) -> Iterator[str]:
+        asked = request if has_request_context() else websocket
+        origin = asked.headers.get("Origin")
+        if origin and self._origins.may(origin, scheme=asked.scheme, host=asked.headers.get("Host")):
+            yield origin
+
+
 def share_with(app: Quart, origins: Origins) -> None:
     """Let pages of the allowed origins read the app's answers, of every path and status."""
     # The origin is echoed, also where all are allowed: the argument alone cannot say so (`False or default`).
     app.config["QUART_CORS_SEND_ORIGIN_WILDCARD"] = False
-    cors(app, allow_origin=origins.allowed)
+    cors(app, allow_origin=_OfThisRequest(origins))
 
     @app.before_request
     async def refuse_a_foreign_page() -> None:

@@ -25,6 +25,11 @@ ANYWHERE = {
 }
 CHANGING = {413: "The body is too large."}
 
+RETRY_AFTER = {
+    "description": "Seconds until the same would be taken, rounded up.",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 1},
+}
 TOKEN = {
     "type": "http",
     "scheme": "bearer",
@@ -48,6 +53,9 @@ class Problem(BaseModel):
     detail: str
     errors: list[FieldFault]
     message: Any = Field(description="What clients of the old API read; the detail in newer routes.")
+    retry_after: float | None = Field(
+        None, description="Seconds until the same would be taken, with 429 and 503. Retry-After has them rounded up."
+    )
 
 
 class Documents(OpenAPIProvider):
@@ -61,7 +69,11 @@ class Documents(OpenAPIProvider):
         schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schemas["Problem"].pop("$defs")
         document["components"]["responses"] = {
-            f"Refused{status}": {"description": why, "content": {"application/problem+json": {"schema": problem}}}
+            f"Refused{status}": {
+                "description": why,
+                "content": {"application/problem+json": {"schema": problem}},
+                **({"headers": {"Retry-After": RETRY_AFTER}} if status in (429, 503) else {}),
+            }
             for status, why in (ANYWHERE | CHANGING).items()
         }
         document["components"]["securitySchemes"] = {"token": TOKEN}

@@ -8,9 +8,13 @@ from pydantic import BaseModel, Field
 from quart import Blueprint, Response
 from quart_schema import document_response, tag
 
+from asgi_app.errors import LightOffline
+from asgi_app.models import Role
 from asgi_app.routes.answers import json_answer
+from asgi_app.routes.asker import visitor
 
 HEALTH = ["Health"]
+UNTOLD = "it does not work; the panel's log says why"
 
 
 class Health(BaseModel):
@@ -38,7 +42,12 @@ def health_routes(not_ready: Callable[[], Awaitable[dict[str, str]]]) -> Bluepri
     async def get_ready() -> Response:
         """Whether everything works: the lights are taken, the store can be written, the panel is not stopping."""
         missing = await not_ready()
-        return _fresh(json_answer(Health(ok=not missing, not_ready=missing), 503 if missing else 200))
+        if visitor().identity.role < Role.VIEWER:  # why has paths and addresses in it
+            missing = dict.fromkeys(missing, UNTOLD)
+        response = _fresh(json_answer(Health(ok=not missing, not_ready=missing), 503 if missing else 200))
+        if missing:
+            response.headers["Retry-After"] = str(LightOffline.retry_after)
+        return response
 
     return routes
 

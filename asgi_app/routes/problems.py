@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection
 from typing import Any
@@ -13,8 +12,9 @@ from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
-from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooFast, TooLarge
+from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooLarge
 from asgi_app.journal import event
+from asgi_app.problems import as_response
 
 log = logging.getLogger("pilotlight.routes")
 
@@ -23,13 +23,8 @@ METHOD_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 def problem_response(problem: dict[str, Any], message: Any = None) -> Response:
     """The problem as a response; `message` is what clients of the old wires read, the detail by default."""
-    body = {**problem, "message": message if message is not None else problem["detail"]}
-    response = Response(json.dumps(body), status=problem["status"], content_type="application/problem+json")
-    if problem["status"] == 401:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="Pilot Light"'  # RFC 9110, 15.5.2: it must say how
-    if "retry_after" in problem:
-        response.headers["Retry-After"] = str(problem["retry_after"])
-    return response
+    written = as_response(problem, message)
+    return Response(written.body, status=written.status, headers=dict(written.headers))
 
 
 def handle_problems(app: Quart) -> None:
@@ -54,10 +49,7 @@ def handle_problems(app: Quart) -> None:
 
     @app.errorhandler(PanelError)
     async def refused(error: PanelError) -> Response:
-        response = problem_response(error.problem())
-        if isinstance(error, TooFast):
-            response.headers["Retry-After"] = "1"
-        return response
+        return problem_response(error.problem())
 
     @app.errorhandler(HTTPException)
     async def http_error(error: HTTPException) -> Response:

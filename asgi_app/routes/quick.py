@@ -6,13 +6,13 @@ page of a browser (it has an Origin), and for `POST` a small JSON body with a go
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgi_app.access import rules, visitor_of
 from asgi_app.errors import BadLevel, MalformedJSON, PanelError, TooFast
 from asgi_app.models import Actor, SetLight, level_in_range, parse_json, text_or_integer
+from asgi_app.problems import as_response
 from asgi_app.routes.asker import asker_of
 from asgi_app.routes.limits import CommandLimit
 from asgi_app.routes.problems import fault
@@ -103,15 +103,16 @@ def _level(event: Any) -> int | None:
 
 
 async def _answer(send: Any, level: int) -> None:
-    await _send(send, 200, b"application/json", b'{"level":%d}\n' % level)
+    body = b'{"level":%d}\n' % level
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await _send(send, 200, headers, body)
 
 
 async def _refuse(send: Any, problem: dict[str, Any]) -> None:
-    body = json.dumps({**problem, "message": problem["detail"]}).encode()
-    await _send(send, problem["status"], b"application/problem+json", body)
+    written = as_response(problem)
+    await _send(send, written.status, written.as_bytes(), written.body)
 
 
-async def _send(send: Any, status: int, content_type: bytes, body: bytes) -> None:
-    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), (b"vary", b"Origin")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+async def _send(send: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"vary", b"Origin")]})
     await send({"type": "http.response.body", "body": body})

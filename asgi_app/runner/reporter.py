@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from asgi_app import __version__
 from asgi_app.errors import SetupError
+from asgi_app.machine_key import headers_for
 from asgi_app.runner.backlog import BATCH_LINES, STDERR, Backlog
 from asgi_app.runner.child import Child
 
@@ -228,6 +229,7 @@ class Reporter:
             proxy=None,
             user_agent_header=f"pilotlight-run/{__version__}",
             logger=_silent(),
+            additional_headers=await asyncio.to_thread(headers_for, self._url),
         ) as socket:
             self.reached = True
             talk = _Talk(socket, self._child.answer, self._wake.set)

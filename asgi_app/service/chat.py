@@ -14,9 +14,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from asgi_app.core import chat as rules
-from asgi_app.errors import BadCommand, PanelError, TooFast, TooMany, UnknownPerson, UnknownRoom
+from asgi_app.errors import BadCommand, BadName, PanelError, TooFast, TooMany, UnknownPerson, UnknownRoom
 from asgi_app.hub import Feed, Message
 from asgi_app.limits import Bucket
+from asgi_app.lookalikes import same_looks
 from asgi_app.models import (
     LOBBY,
     Actor,
@@ -237,7 +238,10 @@ class Chat(Part):
                 self._allowance.clear()
             self._allowance[person] = Bucket(rate, rate * BURST)
         if not self._allowance[person].take():
-            raise TooFast(f"that is more than {rate:g} messages a second (setting chat_rate); wait a moment")
+            raise TooFast(
+                f"that is more than {rate:g} messages a second (setting chat_rate); wait a moment",
+                retry_after=self._allowance[person].until_next(),
+            )
 
     # --- what passes ---------------------------------------------------------------------------------------
 
@@ -286,6 +290,8 @@ class Chat(Part):
         if name not in self._panel.state.rooms:
             if len(self._panel.state.rooms) >= self._limits.rooms:
                 raise TooMany(f"there are {self._limits.rooms} rooms (setting chat_rooms); join one", field="room")
+            if (other := same_looks(name, self._panel.state.rooms)) is not None:
+                raise BadName(f"{as_json(name)} looks like the room {other}. Join that one.", field="room")
             self._panel.commit(RoomChanged(room=name, state=Room(name=name)))
         if not joined:  # following it anew would lose what waits to be sent
             self.join(session, name)

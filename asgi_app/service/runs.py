@@ -331,7 +331,10 @@ class Runs(Part):
         rules.going(live.run)
         if live.pace.wait() > MOST_OWED:
             rate = self._limits.rate
-            raise TooFast(f"that is far more than {rate:g} lines a second of one run (setting run_rate); wait")
+            raise TooFast(
+                f"that is far more than {rate:g} lines a second of one run (setting run_rate); wait",
+                retry_after=live.pace.wait() - MOST_OWED,
+            )
         added = [self.line(line) for line in lines]
         if since is not None:
             if since > live.run.lines:

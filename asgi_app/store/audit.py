@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import sqlite3
+from collections import Counter
 from typing import Any, NamedTuple
 
 from asgi_app.store.schema import FAR
 
+DONE = "outcome = 'done'"
+REFUSED = "outcome = 'refused' AND role <> 'nobody'"
+REFUSED_TO_STRANGERS = "outcome = 'refused' AND role = 'nobody'"
 COLUMNS = "at, who, via, role, how, address, what, subject, outcome, times, detail"
 
 
@@ -46,12 +51,63 @@ def page(database: sqlite3.Connection, before: int | None, limit: int) -> list[d
 
 
 def prune(database: sqlite3.Connection, keep: int, most: int) -> int:
-    """Forget rows that `keep` newer ones of their outcome follow: refusals do not wash away what was done."""
-    gone = 0
-    for outcome in ("done", "refused"):
-        gone += database.execute(
-            "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE outcome = ? AND id <= "
-            "(SELECT id FROM audit WHERE outcome = ? ORDER BY id DESC LIMIT 1 OFFSET ?) LIMIT ?)",
-            (outcome, outcome, keep, most),
-        ).rowcount
+    """Forget the oldest rows beyond `keep` of each kind, `most` at once; how many.
+
+    What was done is one kind; what was refused to somebody another, and what was refused to strangers a third: nobody's
+    refusals wash away what was done, and no stranger's those of people who are known. Among refusals it is the source
+    with the most rows that loses some, so that a flood washes away only itself.
+    """
+    gone = _delete_oldest(database, DONE, _over(database, DONE, keep), most)
+    for kind in (REFUSED, REFUSED_TO_STRANGERS):
+        if (over := _over(database, kind, keep)) > 0:
+            gone += _prune_fairly(database, kind, keep, min(over, most))
     return gone
+
+
+def _over(database: sqlite3.Connection, kind: str, keep: int) -> int:
+    (count,) = database.execute(f"SELECT count(*) FROM audit WHERE {kind}").fetchone()
+    return int(count) - keep
+
+
+def _delete_oldest(database: sqlite3.Connection, which: str, over: int, most: int, *values: str) -> int:
+    if over <= 0:
+        return 0
+    return database.execute(
+        f"DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE {which} ORDER BY id LIMIT ?)",
+        (*values, min(over, most)),
+    ).rowcount
+
+
+def _prune_fairly(database: sqlite3.Connection, kind: str, keep: int, over: int) -> int:
+    sources: dict[str, list[str]] = {}
+    sizes: Counter[str] = Counter()
+    for address, rows in database.execute(f"SELECT address, count(*) FROM audit WHERE {kind} GROUP BY address"):
+        sources.setdefault(_source(address), []).append(address)
+        sizes[_source(address)] += rows
+    share, gone = _fair_share(sorted(sizes.values()), keep), 0
+    for source, rows in sizes.most_common():
+        if rows <= share or gone >= over:
+            break
+        addresses, surplus = sources[source], min(rows - share, over - gone)
+        which = f"{kind} AND address IN ({', '.join('?' * len(addresses))})"
+        gone += _delete_oldest(database, which, surplus, surplus, *addresses)
+    return gone or _delete_oldest(database, kind, over, over)  # more sources than rows that are kept
+
+
+def _fair_share(sizes: list[int], keep: int) -> int:
+    """How many rows each source may have so that all together have no more than `keep`; at least one."""
+    for number, size in enumerate(sizes):
+        share = keep // (len(sizes) - number)
+        if size > share:
+            return max(share, 1)
+        keep -= size
+    return max(sizes, default=1)
+
+
+def _source(address: str) -> str:
+    """Whom an address stands for: of IPv6 its /48, which is what one customer gets (RFC 6177)."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((found, 48), strict=False)) if found.version == 6 else address

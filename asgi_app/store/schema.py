@@ -86,6 +86,11 @@ MIGRATIONS = (
     );
     CREATE INDEX audit_by_outcome ON audit (outcome, id);
     """,
+    """
+    CREATE TABLE claims (
+        name TEXT PRIMARY KEY  -- that belongs to somebody, as its owner writes it: stays closed without the secrets
+    ) WITHOUT ROWID;
+    """,
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 import types
@@ -28,6 +27,7 @@ from engineio.payload import Payload
 from asgi_app.errors import PanelError
 from asgi_app.hub import GOING_AWAY, TOO_FAST, TOO_SLOW, Coalescer, Outlet
 from asgi_app.limits import Allowance, Complaints, Places, note_cut
+from asgi_app.problems import as_response
 from asgi_app.proxies import address_of
 from asgi_app.tally import Tally
 from asgi_app.ws.frames import frame
@@ -672,9 +672,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         except PanelError as error:
             self.tally.refused += 1
             self.complaints.tell("socketio", address, error)
-            headers = [("Content-Type", "application/problem+json"), ("Retry-After", "5")]
-            body = json.dumps(error.problem()).encode()
-            return {"status": f"{error.status} REFUSED", "headers": headers, "response": body}
+            refused = as_response(error.problem())
+            return {"status": f"{refused.status} REFUSED", "headers": refused.headers, "response": refused.body}
         return await super()._handle_connect(environ, transport, jsonp_index)
 
     async def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:

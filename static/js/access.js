@@ -33,6 +33,14 @@ addWords({
     access_name_take: 'Sign in with it',
     access_release: 'Release',
     access_release_sure: ({ name }) => `Release ${name}? Anybody can have the name then, and what was sent to it.`,
+    access_sessions: 'Signed in',
+    access_sessions_how: 'The browsers that are signed in. Ending one ends it wherever its cookie was copied to.',
+    access_no_sessions: 'No browser is signed in.',
+    access_session_this: 'this browser',
+    access_session_end: 'End',
+    access_session_end_sure: ({ device }) => `End the session of ${device}? It is out at once.`,
+    access_how_name: 'Signed in with a name',
+    access_name_lost: 'its password was lost with the panel’s secrets: nobody has the name until you release it',
     access_tokens: 'Tokens',
     access_tokens_how: 'Programs sign in with them. A token is shown once, when it is made.',
     access_token_for: 'What it is for',
@@ -80,6 +88,14 @@ addWords({
     access_name_take: '用它登录',
     access_release: '放弃',
     access_release_sure: ({ name }) => `放弃 ${name}？之后任何人都能使用这个名字，并看到发给它的消息。`,
+    access_sessions: '已登录',
+    access_sessions_how: '已登录的浏览器。结束后，即使 Cookie 被复制到别处也会失效。',
+    access_no_sessions: '没有已登录的浏览器。',
+    access_session_this: '此浏览器',
+    access_session_end: '结束',
+    access_session_end_sure: ({ device }) => `结束 ${device} 的登录？它会立即断开。`,
+    access_how_name: '已用名字登录',
+    access_name_lost: '密码已随面板的密钥文件丢失：在你放弃它之前，没有人拥有这个名字',
     access_tokens: '令牌',
     access_tokens_how: '程序用它登录。令牌只在创建时显示一次。',
     access_token_for: '用途',
@@ -128,7 +144,33 @@ async function refresh() {
   me = await learnMe();
   if (me) renderMe();
   part('for-admins').hidden = me?.role !== 'admin';
+  part('sessions-tile').hidden = !me?.signed_in && me?.role !== 'admin';
+  if (!part('sessions-tile').hidden) await refreshSessions();
   if (me?.role === 'admin') await Promise.all([refreshTokens(), refreshNames(), refreshTrail()]);
+}
+
+async function refreshSessions() {
+  const { sessions } = await call('GET', '/access/sessions');
+  part('no-sessions').hidden = sessions.length > 0;
+  part('sessions').replaceChildren(
+    ...sessions.map(({ id, device, address, how, name, at, current }) => {
+      const what = current ? `${device} · ${t('access_session_this')}` : device;
+      return entry(what, [name, howInWords(how), address, ago(at, Date.now() / 1000)], {
+        word: t('access_session_end'),
+        label: `${t('access_session_end')}: ${device}, ${address}`,
+        act: async () => {
+          if (!confirm(t('access_session_end_sure', { device }))) return;
+          await call('DELETE', `/access/sessions/${id}`);
+          await refresh();
+        },
+      });
+    }),
+  );
+}
+
+function howInWords(how) {
+  const label = how.startsWith('token ') ? how.slice('token '.length) : null;
+  return label === null ? t(`access_how_${how}`) : t('access_how_token', { label });
 }
 
 async function refreshTokens() {
@@ -152,8 +194,8 @@ async function refreshNames() {
   const { names } = await call('GET', '/access/names');
   part('no-names').hidden = names.length > 0;
   part('names').replaceChildren(
-    ...names.map(({ name, at }) =>
-      entry(name, [ago(at, Date.now() / 1000)], {
+    ...names.map(({ name, at, lost }) =>
+      entry(name, [lost ? t('access_name_lost') : ago(at, Date.now() / 1000)], {
         word: t('access_release'),
         label: `${t('access_release')}: ${name}`,
         act: () => release(name),
@@ -196,8 +238,7 @@ function inWords(detail) {
 function renderMe() {
   const box = document.querySelector('.me');
   box.setAttribute('aria-busy', 'false');
-  const label = me.how.startsWith('token ') ? me.how.slice('token '.length) : null;
-  const how = label === null ? t(`access_how_${me.how}`) : t('access_how_token', { label });
+  const how = howInWords(me.how);
   const named = me.name ? ` ${t('access_as', me)}` : '';
   box.querySelector('.me-may').textContent = t(`access_may_${me.role}`) + named;
   box.querySelector('.me-how').textContent = t('access_how', { how, address: me.address });

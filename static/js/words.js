@@ -249,6 +249,8 @@ const zh = {
   'problem_sign-in-failed': '登录失败',
   'problem_not-allowed': '你的权限不够',
   'problem_name-taken': '这个名字已属于别人',
+  'problem_unknown-session': '没有这个登录',
+  'problem_secrets-unreadable': '现在无法登录',
   'problem_unclaimed-name': '这个名字不属于任何人',
   'problem_unknown-token': '没有这个令牌',
   'problem_too-many-tries': '错误尝试太多',

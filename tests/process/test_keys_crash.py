@@ -9,10 +9,7 @@ import json
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
-
-import pytest
 
 from asgi_app.access.keys import Keys
 from asgi_app.models import Role
@@ -83,17 +80,3 @@ def test_half_a_file_that_a_crash_left_is_cleared_away_and_nothing_else(tmp_path
     assert len(keys.secrets.pin) == 8
     assert not (tmp_path / "access.json.new").exists()
     assert (tmp_path / "access.json.bak").read_text() == "the owner's"
-
-
-def test_sessions_that_ended_are_forgotten_when_their_cookies_are_too_old_and_past_ten_thousand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("asgi_app.access.keys.SIGNED_OUT", 3)
-    keys = Keys(tmp_path)
-    keys.open()
-    keys.end_session("old", time.time() - 1)
-    for session in "abcd":
-        keys.end_session(session, time.time() + 100)
-    again = Keys(tmp_path)
-    again.open()
-    assert list(again.secrets.signed_out) == ["b", "c", "d"]

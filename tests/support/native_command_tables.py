@@ -98,7 +98,8 @@ def assert_refused(reply: dict[str, Any], slug: str) -> None:
     assert reply["ok"] is False
     assert set(reply) == {"reply", "ok", "rev", "problem"}
     problem = reply["problem"]
-    assert set(problem) == {"type", "title", "status", "detail", "errors"}
+    waits = {"retry_after"} if problem["status"] in (429, 503) else set()
+    assert set(problem) == {"type", "title", "status", "detail", "errors"} | waits
     assert problem["type"] == f"urn:pilotlight:problem:{slug}"
     assert problem["title"]
     assert problem["detail"]

@@ -214,6 +214,8 @@ def _path(rule: str) -> str:
 
 
 def _outcome(status: int, problem: dict[str, Any]) -> str:
+    if status >= 500:  # a fault has passed no rule, and refused nobody
+        return str(status)
     slug = str(problem.get("type", "")).rpartition(":")[2]
     return str(status) if slug in SLUGS else "ok"
 

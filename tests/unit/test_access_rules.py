@@ -202,7 +202,8 @@ def test_a_file_that_makes_no_sense_lets_nobody_in(tmp_path: Path) -> None:
     keys.open()
     pin = keys.secrets.pin
     (tmp_path / "access.json").write_text("{}}")
-    assert keys.refresh() is False
+    assert keys.refresh() is True
+    assert keys.trouble is not None
     assert keys.secrets.pin == pin
     with pytest.raises(SetupError, match="makes no sense"):
         Keys(tmp_path).open()

@@ -120,7 +120,6 @@ def test_its_own_pages_and_programs_may_use_every_wire(panel: RunningPanel, orig
         "http://127.0.0.1",
         "http://127.0.0.1:1",
         "https://127.0.0.1:{port}",
-        "http://localhost:{port}",
         "http://127.0.0.1:{port}.foreign.page",
         "file://",
     ],

@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from asgi_app.errors import SetupError
+from asgi_app.machine_key import headers_for
 from asgi_app.proxies import PROXIED, Proxies, address_of
 from asgi_app.settings import read_settings
 from tests.conftest import EVERY_WAY, each_of
@@ -34,8 +35,8 @@ def scope(peer: str, kind: str = "http", **headers: str) -> dict[str, Any]:
     ("trusted", "peer", "forwarded", "client", "proxied"),
     [
         ([], "192.0.2.1", None, "192.0.2.1", False),
-        ([], "127.0.0.1", "203.0.113.9", "127.0.0.1", True),
-        (["127.0.0.1"], "192.0.2.1", "203.0.113.9", "192.0.2.1", True),
+        ([], "127.0.0.1", "203.0.113.9", "behind 127.0.0.1", True),
+        (["127.0.0.1"], "192.0.2.1", "203.0.113.9", "behind 192.0.2.1", True),
         (["127.0.0.1"], "127.0.0.1", "203.0.113.9", "203.0.113.9", False),
         (["127.0.0.1"], "127.0.0.1", "127.0.0.1, 203.0.113.9", "203.0.113.9", False),  # what the client wrote itself
         (["127.0.0.1"], "127.0.0.1", "10.0.0.7, 203.0.113.9", "203.0.113.9", False),
@@ -45,11 +46,11 @@ def scope(peer: str, kind: str = "http", **headers: str) -> dict[str, Any]:
         (["127.0.0.1"], "::ffff:127.0.0.1", "203.0.113.9", "203.0.113.9", False),
         (["::1"], "::1", "[2001:db8::9]:1234", "2001:db8::9", False),
         (["127.0.0.1"], "127.0.0.1", "203.0.113.9:4711", "203.0.113.9", False),
-        (["127.0.0.1"], "127.0.0.1", None, "127.0.0.1", False),  # a program beside the proxy
-        (["10.0.0.7"], "10.0.0.7", None, "10.0.0.7", True),  # it does not say for whom
-        (["10.0.0.7"], "10.0.0.7", "127.0.0.1", "10.0.0.7", True),  # its own machine, not this one
-        (["127.0.0.1"], "127.0.0.1", "unknown", "127.0.0.1", True),
-        (["127.0.0.1"], "127.0.0.1", "127.0.0.1, bogus", "127.0.0.1", True),
+        (["127.0.0.1"], "127.0.0.1", None, "behind 127.0.0.1", True),  # it does not say for whom
+        (["10.0.0.7"], "10.0.0.7", None, "behind 10.0.0.7", True),
+        (["10.0.0.7"], "10.0.0.7", "127.0.0.1", "behind 10.0.0.7", True),  # its own machine, not this one
+        (["127.0.0.1"], "127.0.0.1", "unknown", "behind 127.0.0.1", True),
+        (["127.0.0.1"], "127.0.0.1", "127.0.0.1, bogus", "behind 127.0.0.1", True),
     ],
 )
 def test_whose_request_it_is(trusted: list[str], peer: str, forwarded: str | None, client: str, proxied: bool) -> None:
@@ -114,7 +115,7 @@ def test_rest_through_nginx(proxied: tuple[RunningPanel, Nginx]) -> None:
     panel, nginx = proxied
     own = {"Origin": nginx.url}  # the page's own origin has nginx's port: it is known by X-Forwarded-Host
     assert httpx.post(f"{nginx.url}/led", json={"level": 21}, headers=own).json() == {"level": 21}
-    assert panel.level() == 21
+    assert panel.get("/led", headers=headers_for(panel.url)).json() == {"level": 21}
     foreign = httpx.post(f"{nginx.url}/led", json={"level": 22}, headers={"Origin": "https://elsewhere.example"})
     assert foreign.status_code == 403
 
@@ -127,7 +128,7 @@ async def test_sockets_through_nginx(proxied: tuple[RunningPanel, Nginx]) -> Non
     ]
     async with connect(nginx.url.replace("http", "ws") + "/live", origin=nginx.url) as socket:  # type: ignore[arg-type]
         assert "state" in json.loads(await socket.recv())
-        panel.post("/led", json={"level": 31})
+        panel.post("/led", json={"level": 31}, headers=headers_for(panel.url))
         while "level" not in (text := await socket.recv()):
             pass
         assert '"level":31' in str(text)

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.low_limits import RATE, SECONDS
+from tests.support.low_limits import PROXY, RATE, SECONDS
 from tests.support.panel_process import RunningPanel
 
 
 @pytest.fixture(scope="module")
 def strict(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
-    """A panel with small limits, which trusts X-Forwarded-For of the tests, that so come from anywhere."""
+    """A panel with small limits, and a proxy on this machine by which tests come from anywhere."""
     with RunningPanel(
         tmp_path_factory.mktemp("strict") / "data",
         server=server,
-        trusted_proxies="127.0.0.1",
+        trusted_proxies=PROXY,
         role_network="operator",
         command_rate=RATE,
         rest_rate=2,  # slower than any machine answers

@@ -7,7 +7,6 @@ import contextlib
 import json
 import time
 
-import httpx
 import pytest
 import socketio
 from websockets.asyncio.client import connect
@@ -17,7 +16,7 @@ from asgi_app import limits
 from asgi_app.errors import Full, TooFast, TooManyConnections
 from asgi_app.limits import Addresses, Allowance, Bucket, Complaints, Places
 from tests.support.live_client import LiveClient, live
-from tests.support.low_limits import RATE, from_address
+from tests.support.low_limits import RATE, by_proxy
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
 
@@ -179,11 +178,11 @@ async def test_an_old_chat_page_is_read_more_slowly_and_loses_nothing(strict: Ru
 
 
 def test_rest_commands_of_one_address(strict: RunningPanel) -> None:
-    with httpx.Client(base_url=strict.url, headers=from_address("10.9.0.5")) as client:
+    with by_proxy(strict, "10.9.0.5") as client, by_proxy(strict, "10.9.0.6") as other:
         answers = [client.post("/led", json={"level": 5}) for _ in range(RATE * 4)]
         refused = next(answer for answer in answers if answer.status_code == 429)
         assert "rest_rate" in refused.json()["detail"]
         assert refused.headers["Retry-After"] == "1"
         assert client.get("/led").status_code == 200  # reading is free
-    assert strict.post("/led", json={"level": 6}, headers=from_address("10.9.0.6")).status_code == 200
+        assert other.post("/led", json={"level": 6}).status_code == 200
     assert strict.log().count("client=10.9.0.5 problem=too-fast") == 1

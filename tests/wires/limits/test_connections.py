@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.certificates import issue, trusting
-from tests.support.low_limits import SECONDS, from_address
+from tests.support.low_limits import PROXY, SECONDS, by_proxy, from_address
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.python_client import PythonClient
 
@@ -26,29 +26,33 @@ server = each_of(*EVERY_WAY, matters=True)
 
 
 async def test_connections_of_one_address_behind_a_proxy(strict: RunningPanel) -> None:
-    headers = from_address("10.9.0.7")
-    sockets = [await connect(strict.socket_url("/live"), additional_headers=headers) for _ in range(4)]
+    def opening() -> connect:
+        headers = from_address("10.9.0.7")
+        return connect(strict.socket_url("/live"), additional_headers=headers, local_addr=(PROXY, 0))
+
+    sockets = [await opening() for _ in range(4)]
     with pytest.raises(InvalidStatus) as refused:
-        await connect(strict.socket_url("/live"), additional_headers=headers)
+        await opening()
     assert refused.value.response.status_code == 429
     assert "connections_per_address" in (refused.value.response.body or b"").decode()
-    assert strict.get("/led", headers=headers).status_code == 429
-    assert strict.get("/led", headers=from_address("10.9.0.8")).status_code == 200
-    await sockets.pop().close()
-    eventually(lambda: strict.get("/led", headers=headers).status_code == 200)
+    with by_proxy(strict, "10.9.0.7") as client, by_proxy(strict, "10.9.0.8") as other:
+        assert client.get("/led").status_code == 429
+        assert other.get("/led").status_code == 200
+        await sockets.pop().close()
+        eventually(lambda: client.get("/led").status_code == 200)
     for opened in sockets:
         await opened.close()
 
 
 def test_sessions_that_poll_count_too(strict: RunningPanel) -> None:
-    headers = from_address("10.9.0.9")
-    opened = [strict.get("/socket.io/?EIO=4&transport=polling", headers=headers) for _ in range(5)]
-    assert [answer.status_code for answer in opened] == [200] * 4 + [429]
-    assert opened[-1].json()["type"].endswith("too-many-connections")
-    sid = json.loads(opened[0].text[1:])["sid"]
-    left = strict.post(f"/socket.io/?EIO=4&transport=polling&sid={sid}", content="1", headers=headers)
-    assert left.status_code == 200
-    assert strict.get("/socket.io/?EIO=4&transport=polling", headers=headers).status_code == 200
+    with by_proxy(strict, "10.9.0.9") as client:
+        opened = [client.get("/socket.io/?EIO=4&transport=polling") for _ in range(5)]
+        assert [answer.status_code for answer in opened] == [200] * 4 + [429]
+        assert opened[-1].json()["type"].endswith("too-many-connections")
+        sid = json.loads(opened[0].text[1:])["sid"]
+        left = client.post(f"/socket.io/?EIO=4&transport=polling&sid={sid}", content="1")
+        assert left.status_code == 200
+        assert client.get("/socket.io/?EIO=4&transport=polling").status_code == 200
 
 
 def raw(panel: RunningPanel, sent: bytes = b"") -> socket.socket:

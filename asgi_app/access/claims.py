@@ -1,0 +1,50 @@
+"""Names that were claimed, as the database knows them: they stay closed where the secrets do not know them any more.
+
+Who claimed a name, and with which password, is in the file of secrets. Where that file is lost, nobody can prove to be
+the owner, and whoever came first would read what was written to the name. So the database, which has those messages,
+knows the names too.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from asgi_app.access.keys import Secrets, name_key
+from asgi_app.lookalikes import looks_like
+from asgi_app.store import Store, claims
+
+
+class Claims:
+    """The names in the database. `known` is what the secrets say."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._names: dict[str, str] = {name_key(name): name for name in store.read(claims.all_names)}
+
+    def lost(self, known: Secrets) -> dict[str, str]:
+        """The names that only the database knows, by key."""
+        return {key: name for key, name in self._names.items() if key not in known.names}
+
+    def owner_lost(self, name: str, known: Secrets) -> str | None:
+        """The name as its owner wrote it, where it or one that looks like it was claimed, and the secrets do not know
+        by whom."""
+        lost = self.lost(known) if self._names else {}
+        return (lost.get(name_key(name)) or looks_like(name, lost.values())) if lost else None
+
+    def follow(self, known: Secrets) -> None:
+        """Note what is claimed by now. Never blocks; tried again each time until it is stored."""
+        new = {key: claim.name for key, claim in known.names.items() if self._names.get(key) != claim.name}
+        if new:
+            before = [name for key in new if (name := self._names.get(key)) is not None]
+            self._names |= new
+            self._store.try_to(partial(claims.remove, names=before))
+            self._store.try_to(partial(claims.add, names=list(new.values())))
+
+    async def release(self, name: str) -> bool:
+        """Have the database forget it; whether it knew it. Raises `NotStored`."""
+        found = self._names.get(name_key(name))
+        if found is None:
+            return False
+        await self._store.do(partial(claims.remove, names=[found]), durable=True)
+        self._names.pop(name_key(name), None)
+        return True
