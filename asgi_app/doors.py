@@ -39,6 +39,9 @@ BEGUN_A_TURN = 2  # first requests that the loop begins in one turn; each is abo
 # Answered also when all places are taken: a service manager or a load balancer would take the panel for dead.
 ASKS_FOR_HEALTH = re.compile(rb"(?:GET|HEAD) /health/(?:live|ready)[ ?]")
 LONGEST_START = 4096  # bytes that are read to see it
+HEAD = re.compile(
+    rb"([^\n]*\n)((?:\r?[^\r\n][^\n]*\n)*\r?\n)"
+)  # a request's first line; its headers, to the empty line
 REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: what is unread would reset it
 TOLD_AT_ONCE = 8  # connections over TLS that find no place and get as far as being told so
 
@@ -348,10 +351,10 @@ class HypercornConnection(TCPServer):
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(REFUSED_SECONDS):
                 said = await self._beginning()
-                first, newline, rest = said.partition(b"\n")
-                leave = self._keeper.admit_for_health(address, said) if rest and not self.reader.at_eof() else None
-                if leave is not None:
-                    self.reader.feed_data(first + newline + b"Connection: close\r\n" + rest)  # it is empty until here
+                whole = HEAD.match(said) if not self.reader.at_eof() else None
+                leave = self._keeper.admit_for_health(address, said) if whole is not None else None
+                if whole is not None and leave is not None:
+                    self.reader.feed_data(b"%bConnection: close\r\n%b" % whole.groups())  # it is empty until here
                     return leave
                 if said:
                     self.writer.write(response(error))
@@ -361,14 +364,12 @@ class HypercornConnection(TCPServer):
 
     async def _beginning(self) -> bytes:
         """What a connection says first: its first line; all its headers, where that is about health."""
-        said, ends = b"", [b"\n"]
-        while len(said) < LONGEST_START and not any(end in said for end in ends):
+        said = b""
+        while len(said) < LONGEST_START and (b"\n" not in said or ASKS_FOR_HEALTH.match(said)) and not HEAD.match(said):
             more = await self.reader.read(2**16)
             if not more:
                 break
             said += more
-            if ASKS_FOR_HEALTH.match(said):
-                ends = [b"\r\n\r\n", b"\n\n"]
         return said
 
 

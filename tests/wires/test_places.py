@@ -96,6 +96,10 @@ def test_health_is_answered_to_anybody(full: RunningPanel, network: Network, pat
     assert b'"ok":true' in said
 
 
+def test_health_is_answered_to_who_says_little(full: RunningPanel, network: Network) -> None:
+    assert b" 200 " in asked(full, network, network.another(), b"GET /health/live HTTP/1.0\r\n\r\n")[:20]
+
+
 def test_nothing_but_health_is_answered_there(full: RunningPanel, network: Network) -> None:
     assert asked(full, network, network.another(), HEALTH + LED).count(b"HTTP/1.1") == 1
 
