@@ -312,7 +312,8 @@ class Access:
     async def _own(self, identity: Identity, name: str, password: str) -> tuple[str, int]:
         """The claim on this name, by its password; a name that is nobody's is claimed with it."""
         claim = self.keys.secrets.names.get(name_key(name))
-        if claim is None and (lost := self._owner(name)) is not None:
+        lost = self._claims.owner_lost(name, self.keys.secrets) if self._claims is not None else None
+        if claim is None and lost is not None:
             raise NameTaken(
                 f"{lost} belongs to somebody, and the password was lost with the panel's secrets; an admin can release "
                 "the name at /access",

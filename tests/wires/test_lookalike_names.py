@@ -41,7 +41,9 @@ async def test_nobody_speaks_under_a_name_that_looks_like_a_claimed_one(
         assert (code, slug(frames[0]["error"])) == (1008, "name-taken")
     with pytest.raises(socketio.exceptions.ConnectionError):
         await PythonClient.connect(panel.url, namespace="/panel", auth={"name": name})
-    assert slug(sign_in(panel, name=name, password=PASSWORD)) == "name-taken"
+    claimed = sign_in(panel, name=name, password=PASSWORD)
+    assert slug(claimed) == "name-taken"
+    assert "looks like Eva" in claimed.json()["detail"]
     assert slug(panel.post("/access/tokens", json={"label": "x", "role": "viewer", "name": name})) == "name-taken"
 
 
