@@ -139,7 +139,14 @@ def check(panel: RunningPanel) -> tuple[int, list[str]]:
     claimed = panel.post("/access/sign-in", json={"name": "Ada", "password": "correct horse"}, headers=HOME)
     assert claimed.status_code == 200, claimed.text
     edge = Edge(panel)
-    parts: list[Callable[[Edge], Iterator[Answer]]] = [of_each_kind, of_no_route, too_fast, without_end, of_one_address]
+    parts: list[Callable[[Edge], Iterator[Answer]]] = [
+        of_each_kind,
+        of_no_route,
+        of_odd_heads,
+        too_fast,
+        without_end,
+        of_one_address,
+    ]
     answers = [answer for part in [*parts, to_a_full_panel] for answer in part(edge)]
     return len(answers), [fault for answer in answers for fault in answer.faults]
 
@@ -165,6 +172,21 @@ def of_no_route(edge: Edge) -> Iterator[Answer]:
     for path in ("/none", "/lights/led/none", "/static/none", "/chat/none", "/%ff", "/a/b/c"):
         for method in ("GET", "POST", "DELETE"):
             yield _refused(edge.judge(path, method, edge.ask(path, method, {})), {404, 405})
+
+
+def of_odd_heads(edge: Edge) -> Iterator[Answer]:
+    """Heads that no operation sees: too large, too long, or against RFC 9112."""
+    for path, method in edge.operations():
+        url = path.format(**PLACES)
+        for start, headers, statuses in (
+            (f"{method} {url} HTTP/1.1", "Host: x\r\nX-A: " + "x" * 120_000, {431}),
+            (f"{method} {url}?{'x' * 40_000} HTTP/1.1", "Host: x", {414}),
+            (f"{method} {url} HTTP/1.1", "Host: x\r\nHost: y", {400}),
+            (f"{method} {url} HTTP/1.1", "Host: x\r\nX A: y", {400}),
+        ):
+            with closing(socket.create_connection(("127.0.0.1", edge.panel.port), 10)) as connection:
+                connection.sendall(f"{start}\r\n{headers}\r\nX-Forwarded-For: 10.1.1.1\r\n\r\n".encode())
+                yield _refused(edge.judge(path, method, _read(method, path, connection)), statuses)
 
 
 def too_fast(edge: Edge) -> Iterator[Answer]:

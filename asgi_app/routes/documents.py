@@ -15,9 +15,12 @@ BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # a query will do, or nothing nee
 
 # What the panel may answer before an operation sees the request.
 ANYWHERE = {
+    400: "The request is not HTTP as RFC 9110 and 9112 have it, or says something that makes no sense here.",
     401: "Sign in first, or the token that was shown is none (any more).",
     403: "Your role is too small, a name is needed or belongs to somebody else, or a page of another origin asked.",
     408: "The body did not come in time (setting `request_timeout`).",
+    414: "The target is too long.",
+    431: "The headers are too large.",
     421: "This is not a name of the panel (setting `hosts`).",
     429: "Too much was asked, or too many wrong tokens were shown, in too short a time.",
     503: "The panel is ending, or has as many connections as it may.",
