@@ -81,6 +81,7 @@ from asgi_app.ws.wire import wire_of
 
 log = logging.getLogger("pilotlight")
 
+PINGS = 1.25  # times the setting, between Engine.IO's pings: 25 s, its default, where the setting has its own
 HEALTH = "/health/"  # is answered to the very end
 
 
@@ -172,6 +173,9 @@ class House:
             command_rate=settings.command_rate,
             line_rate=settings.run_rate,
             complaints=self.complaints,
+            ping_interval=PINGS * settings.ping_interval,
+            ping_timeout=settings.ping_interval,
+            connect_timeout=(PINGS + 1) * settings.ping_interval,
         )
         self.default_namespace = Namespace("/", via="socketio", recovery=self._recovery("/"))
         self.room_events = RoomEvents(self.default_namespace, settings.socket_rooms)

@@ -163,6 +163,28 @@ class UnsupportedMediaType(PanelError, ValueError):
     slug, title, status = "unsupported-media-type", "This content type is not read here", 415
 
 
+class BadEngineRequest(PanelError, ValueError):
+    """Not a request of Engine.IO as this panel speaks it; `code` is the protocol's own number for that."""
+
+    slug, title = "bad-engine-request", "Bad Engine.IO request"
+
+    def __init__(self, detail: str, *, code: int = 3) -> None:
+        super().__init__(detail)
+        self.code = code
+
+    def problem(self) -> dict[str, Any]:
+        return {**super().problem(), "code": self.code}
+
+
+class UnknownEngineSession(BadEngineRequest, LookupError):
+    """No Engine.IO session has this id, or not any more. (400: what Engine.IO's clients expect.)"""
+
+    slug, title = "unknown-engine-session", "Unknown Engine.IO session"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, code=1)
+
+
 class ForeignOrigin(PanelError, PermissionError):
     """A page of another origin asked, and the setting `cors_origins` does not name that origin."""
 

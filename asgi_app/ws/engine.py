@@ -1,7 +1,8 @@
-"""Engine.IO under our rules: a bounded, conflating queue a connection, and a WebSocket that does not wait for ever.
+"""Engine.IO under our rules: a bounded, conflating queue a connection, and a server that refuses by name.
 
-Stock python-engineio keeps an unbounded queue for each client and waits without limit for a reader that
-takes nothing. The seams used here are its own: `create_queue`, and the WebSocket class of `_async`.
+Stock python-engineio keeps an unbounded queue for each client, waits without limit for a reader that takes nothing, and
+has states without an end. What is left of it here is what python-socketio sees of it; the connections themselves are in
+`ws/engine_socket.py`.
 """
 
 from __future__ import annotations
@@ -9,66 +10,46 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-import types
-import urllib.parse
-from collections import deque
-from collections.abc import Callable, Coroutine, Generator
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import engineio
-from engineio import async_server, async_socket
-from engineio.async_drivers import asgi
-from engineio.exceptions import ContentTooLongError, SocketIsClosedError, UnknownPacketError
-from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
-from engineio.payload import Payload
+from engineio import async_server
+from engineio.packet import CLOSE, MESSAGE, OPEN, Packet
 
-from asgi_app.errors import PanelError
-from asgi_app.hub import GOING_AWAY, TOO_FAST, TOO_SLOW, Coalescer, Outlet
+from asgi_app.errors import BadEngineRequest, ForeignOrigin, PanelError, UnknownEngineSession
+from asgi_app.hub import Coalescer, Outlet
 from asgi_app.limits import Allowance, Complaints, Places, note_cut
-from asgi_app.problems import as_response
+from asgi_app.problems import Written, as_response
 from asgi_app.proxies import address_of
 from asgi_app.tally import Tally
+from asgi_app.ws.engine_heart import Heart
+from asgi_app.ws.engine_packets import framed, message_of
+from asgi_app.ws.engine_poll import settled, taken
+from asgi_app.ws.engine_requests import (
+    BODY,
+    Query,
+    is_socket,
+    packets_answer,
+    read_query,
+    send_answer,
+    translate_request,
+)
+from asgi_app.ws.engine_socket import EngineSocket
 from asgi_app.ws.frames import frame
-from asgi_app.ws.wire import Apart, Wire, live_on, wire_of
+from asgi_app.ws.wire import Apart
 
 log = logging.getLogger("pilotlight.engineio")
 
 CONFLATE_FROM = 8  # packets waiting: fewer are a connection that keeps up, and it gets every one
-MESSAGE_TYPE = str(MESSAGE)
-PING_PACKET = Packet(PING)
-BEAT_SECONDS = 0.5  # how exactly pings keep their time
-PACKET_TYPES = tuple("0123456b")  # https://github.com/socketio/engine.io-protocol
-BODY = "pilotlight.body"  # of a request, in its environ
-CONTENT = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}  # CGI has these two without HTTP_
-SEPARATOR = "\x1e"  # between the packets of a body
 TELL_FACTOR = 8  # times the limit, of events that cannot be conflated, before a connection is given up
 TELL_BYTES = 1024 * 1024  # of many such events, at most: each is kept as text and as a frame
 TELL_LARGE = 8 * TELL_BYTES  # of few
 FEW = 32
-CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
+POLICY = 1008  # RFC 6455, 7.4.1
 LEAVE_SECONDS = 0.4  # for all connections to be gone when the server stops
 
-# Packets a client may buffer in one POST (stock: 16, and all but one of the rest are lost). The body's size
-# is bounded by `max_http_buffer_size`, and the smallest packet is two bytes with its separator.
-Payload.max_decode_packets = 10_000
-
 Packets = Callable[[], list[Packet]]
-
-
-def framed(packet: Packet) -> bytes:
-    """The packet as a WebSocket frame: made once, whatever the number of connections."""
-    made: bytes | None = packet.__dict__.get("frame")
-    if made is None:
-        made = packet.frame = frame(message_of(packet))
-    return made
-
-
-def message_of(packet: Packet) -> str | bytes:
-    """The packet as a WebSocket message. Bytes not by `encode`: it caches them, and a poll needs them as base64."""
-    message: str | bytes = packet.data if packet.binary else packet.encode()
-    return message
 
 
 class _Told:
@@ -88,7 +69,7 @@ def _together(packet: Packet, marker: Packet | None) -> Packet | Packets:
 class EngineOutbox(Outlet):
     """What one Engine.IO connection has not sent yet, behind the face of an `asyncio.Queue`.
 
-    Answers and protocol packets (`put`) keep their order and are never dropped; a handler that makes more
+    Writtens and protocol packets (`put`) keep their order and are never dropped; a handler that makes more
     than `limit` of them waits, so nothing more is read from a client that does not read. Events (`offer`)
     have a key: under backpressure a new one replaces its unsent predecessor, and past `limit` all events are
     dropped and each namespace's `refill` (a snapshot) takes their place when the client reads again. Of a feed it holds
@@ -274,6 +255,19 @@ class EngineOutbox(Outlet):
         self._released = True
         self._taken.ring()
 
+    @property
+    def is_hung_up(self) -> bool:
+        """Whether the connection ends once what waits is sent."""
+        return self._hung_up
+
+    def look(self) -> None:
+        """Have whoever waits for a change look again."""
+        self._ready.ring()
+
+    async def changed(self) -> None:
+        """Wait until something comes, or somebody has to look again."""
+        await self._ready.wait()
+
     async def get(self) -> Packet | None:
         """The next packet, as soon as there is one. Raises `TimeoutError` once hung up, which ends the connection."""
         while True:
@@ -354,278 +348,17 @@ class EngineOutbox(Outlet):
             await self._taken.wait()
 
 
-class EngineWebSocket(asgi.WebSocket):  # type: ignore[misc]  # python-engineio has no type hints
-    """python-engineio's ASGI WebSocket, which is cut when its reader takes nothing for `slow_reader` seconds.
-
-    It lives on after the ASGI call has returned, where the server can do that.
-    """
-
-    def __init__(self, handler: Any, server: EngineServer) -> None:
-        super().__init__(handler, server)
-        self._server = server
-        self._task: asyncio.Task[Any] | None = None
-        self._code = 1000
-        self.wire: Wire | None = None
-
-    async def __call__(self, environ: dict[str, Any]) -> str:
-        scope = environ["asgi.scope"]
-        await environ["asgi.send"]({"type": "websocket.accept"})
-        self.wire = wire_of(scope)
-        if self.wire is None:
-            self._task = asyncio.current_task()
-            self.asgi_receive, self.asgi_send = environ["asgi.receive"], environ["asgi.send"]
-        else:
-            self.asgi_send = self.wire.send
-        await live_on(scope, self._live)
-        return ""  # the answer to the request: there is none any more
-
-    async def _live(self) -> None:
-        await self.handler(self)
-
-    async def wait(self) -> str | bytes:
-        """The next message that is an Engine.IO packet; python-engineio would end the connection at another."""
-        while True:
-            message: str | bytes = await (super().wait() if self.wire is None else self.wire.receive())
-            if isinstance(message, bytes) or message[:1] in PACKET_TYPES:
-                return message
-            log.debug("dropped a message that is no Engine.IO packet")
-
-    async def send(self, message: str | bytes) -> None:
-        if self.wire is not None and self.wire.open:
-            self.wire.write(frame(message))
-            return
-        try:
-            async with asyncio.timeout(self._server.slow_reader):
-                await super().send(message)
-        except TimeoutError:
-            self._code = TOO_SLOW
-            queue = self.handler.__self__.queue  # the handler is a method of the connection
-            queue.note_cut("slow_reader", f"it read nothing for {self._server.slow_reader:g} s")
-            if self.wire is not None:
-                self.wire.end()
-            elif self._task is not None:
-                self._task.cancel()  # which python-engineio takes for the end of the connection
-            raise
-
-    async def send_all(self, messages: list[str | bytes]) -> None:
-        """Send what belongs together: in one write, where that is possible."""
-        if self.wire is not None and self.wire.open:
-            self.wire.write(b"".join(map(frame, messages)))
-            return
-        for message in messages:
-            await self.send(message)
-
-    async def close(self) -> None:
-        queue = self.handler.__self__.queue  # the handler is a method of the connection
-        code = GOING_AWAY if self._server.leaving else TOO_SLOW if queue.overflowed else self._code
-        code = TOO_FAST if queue.too_fast else code
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self.asgi_send({"type": "websocket.close", "code": code})
-
-
-class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
-    """python-engineio's connection, whose WebSocket needs no task and no timer for a message, nor for a ping.
-
-    Stock python-engineio makes a task and a timer to read each message, and a timer to wait for each one to send. Here
-    the connection reads in the task that it lives in, and writes in one that is there while something waits.
-    """
-
-    last_ping: float | None
-    connected: bool
-    allowance: Allowance  # of commands
-    lines: Allowance  # of what producers of runs publish
-    apart: Apart
-
-    def cut_off(self) -> None:
-        """End it: it asked far too much. What waits is still sent."""
-        if not self.queue.too_fast:
-            self.queue.too_fast = True
-            self.queue.note_cut("too_fast", "it went on sending far more commands than are taken")
-            self.queue.hang_up()
-
-    async def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
-        """End it. A session that is over is not kept: a poller that said goodbye never asks for it again."""
-        await super().close(wait, abort, reason)
-        if self.closed:
-            self.server.sockets.pop(self.sid, None)
-
-    def schedule_ping(self) -> None:
-        """The client is there: ping it again after the interval."""
-        if self.last_ping:
-            self.last_ping = None
-            self.server.heart.ping_later(self)
-
-    async def _websocket_handler(self, ws: EngineWebSocket) -> None:
-        if self.connected:
-            if not await self._upgrade(ws):
-                return
-        else:
-            self.connected = self.upgraded = True
-        self.queue.attach(partial(self._drain, ws), ws.wire)
-        try:
-            await self._read(ws)
-        finally:
-            await self.queue.detach()
-            await ws.close()
-            await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
-
-    async def _upgrade(self, ws: EngineWebSocket) -> bool:
-        """The change from polling: probe, an end to the open poll, then the client says when. Whether it did."""
-        self.upgrading = True  # polls get nothing more
-        try:
-            if await self._next(ws) != (PING, "probe"):
-                return False
-            await ws.send(Packet(PONG, "probe").encode())
-            await self.queue.put(Packet(NOOP))
-            self.upgraded = (await self._next(ws))[0] == UPGRADE
-        except (OSError, ValueError, IndexError, asyncio.CancelledError):
-            return False
-        finally:
-            self.upgrading = False
-        return bool(self.upgraded)
-
-    async def _next(self, ws: EngineWebSocket) -> tuple[int, Any]:
-        packet = Packet(encoded_packet=await ws.wait())
-        return packet.packet_type, packet.data
-
-    async def _read(self, ws: EngineWebSocket) -> None:
-        """Hand on what comes, in order, until the client goes or is given up."""
-        while not self.closed:  # one that said goodbye is not pinged any more, and would stay for ever
-            try:
-                message = await ws.wait()
-            except (OSError, asyncio.CancelledError):
-                return
-            if len(message) > self.server.max_http_buffer_size:
-                return
-            await self._take(message)
-
-    async def handle_post_request(self, environ: dict[str, Any]) -> None:
-        """The packets in a body, each as if it had come alone: stock drops all of them for one that is none."""
-        length = int(environ.get("CONTENT_LENGTH", "0"))
-        if length > self.server.max_http_buffer_size:
-            raise ContentTooLongError
-        body = environ[BODY][:length].decode(errors="replace")
-        if body.startswith("d="):  # JSONP
-            body = urllib.parse.parse_qs(body).get("d", [""])[0]
-        packets = body.split(SEPARATOR)
-        if len(packets) > Payload.max_decode_packets:
-            raise ContentTooLongError
-        for packet in packets:
-            if packet[:1] in PACKET_TYPES and not self.closed:
-                await self._take(packet)
-
-    async def _take(self, message: str | bytes) -> None:
-        """Handle one packet; what is none is dropped."""
-        hear = self.server.handlers["message"]
-        try:
-            if isinstance(message, bytes):
-                await self._corked(hear(self.sid, message))
-            elif message[0] == MESSAGE_TYPE:
-                await self._corked(hear(self.sid, message[1:]))
-            else:
-                await self.receive(Packet(encoded_packet=message))
-        except (UnknownPacketError, ValueError, SocketIsClosedError):
-            pass
-        except Exception:
-            log.exception("a packet could not be handled")
-
-    @types.coroutine
-    def _corked(self, handling: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
-        """Await it; what it sends before it has to wait for something, or is done, is one write."""
-        self.queue.cork()
-        step = partial(handling.send, None)
-        while True:
-            try:
-                awaited = step()
-            except StopIteration:
-                return
-            finally:
-                self.queue.uncork()
-            try:
-                step = partial(handling.send, (yield awaited))
-            except BaseException as error:
-                step = partial(handling.throw, error)
-
-    async def _drain(self, ws: EngineWebSocket) -> None:
-        """Send what waits."""
-        try:
-            while (packet := self.queue.next_to_send()) is not None:
-                await ws.send_all([message_of(packet), *map(message_of, self.queue.what_belongs_to_it())])
-                if packet.packet_type == CLOSE:
-                    break
-            else:
-                if not self.queue.is_over:
-                    return
-        except (OSError, RuntimeError):  # cut, or gone
-            pass
-        await ws.close()
-
-
-async def translate_request(scope: Any, receive: Any, send: Any) -> dict[str, Any]:
-    """The request as far as python-engineio and we look at it. Its own makes a class for each, which only the collector
-    frees."""
-    first = await receive()
-    if first["type"] not in ("http.request", "websocket.connect"):
-        return {}
-    environ = {
-        BODY: first.get("body", b""),  # all of it: the entrance has read it
-        "wsgi.url_scheme": scope.get("scheme", "http"),
-        "REQUEST_METHOD": scope.get("method", "GET"),
-        "PATH_INFO": scope["path"],
-        "QUERY_STRING": scope.get("query_string", b"").decode(errors="replace"),
-        "asgi.receive": receive,
-        "asgi.send": send,
-        "asgi.scope": scope,
-    }
-    for name, value in scope["headers"]:
-        text = value.decode(errors="replace")
-        if name.lower() in CONTENT:
-            environ[CONTENT[name.lower()]] = text
-            continue
-        key = "HTTP_" + name.decode(errors="replace").upper().replace("-", "_")
-        environ[key] = f"{environ[key]},{text}" if key in environ else text
-    return environ
-
-
-class Heart:
-    """Pings every connection in turn, and finds those that have gone silent: one timer for all, where stock
-    python-engineio has a task for each ping and one that goes through all connections all the time.
-    """
-
-    def __init__(self, interval: float, timeout: float) -> None:
-        self._interval = interval
-        self._timeout = timeout
-        self._due: deque[tuple[float, EngineSocket]] = deque()
-        self._expected: deque[tuple[float, EngineSocket, float]] = deque()
-
-    def ping_later(self, connection: EngineSocket) -> None:
-        """Ping it after the interval."""
-        self._due.append((time.monotonic() + self._interval, connection))
-
-    def beat(self) -> list[EngineSocket]:
-        """Ping those whose time has come; those who have not answered the last one in time."""
-        now = time.monotonic()
-        while self._due and self._due[0][0] <= now:
-            _, connection = self._due.popleft()
-            if not connection.closing and not connection.closed:
-                sent = connection.last_ping = time.time()
-                connection.queue.put_nowait(PING_PACKET)
-                self._expected.append((now + self._timeout, connection, sent))
-        silent = []
-        while self._expected and self._expected[0][0] <= now:
-            _, connection, sent = self._expected.popleft()
-            if connection.last_ping == sent and not connection.closed:
-                silent.append(connection)
-        return silent
-
-
 # The one place where python-engineio looks its class up; nobody else in this process uses it.
 async_server.async_socket.AsyncSocket = EngineSocket
 
 
-class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
-    """python-engineio's server with our queue and our WebSocket."""
+class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engineio has no type hints
+    """python-engineio's server with our requests, queues and connections.
+
+    `connect_timeout` is how many seconds a connection may be outside every namespace, where there are namespaces.
+    """
+
+    start_service_task: bool
 
     def __init__(
         self,
@@ -638,6 +371,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         command_rate: float,
         line_rate: float,
         complaints: Complaints,
+        connect_timeout: float = 45.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -645,36 +379,116 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         self._command_rate = command_rate
         self._line_rate = line_rate
         self.complaints = complaints
-        self._async: dict[str, Any] = {
-            **self._async,
-            "websocket": EngineWebSocket,
-            "translate_request": translate_request,
-        }
         self.slow_reader = slow_reader
         self.outbox = outbox
         self.coalescer = coalescer or Coalescer()
-        self.heart = Heart(self.ping_interval, self.ping_timeout)
+        self.heart = Heart(self.ping_interval, self.ping_timeout, connect_timeout)
         self.tally = tally or Tally()
         self.leaving = False
 
-    def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
-        return [*super()._cors_headers(environ), ("Vary", "Origin")]
+    # --- requests ------------------------------------------------------------------------------------------
 
-    def _log_error_once(self, message: str, message_key: str) -> None:
-        """What a client asks wrong it is told; after a restart every poller asks for a session that is no more."""
-        log.debug("refused a request: %s", message)
+    async def handle_request(self, scope: Any, receive: Any, send: Any) -> None:
+        """Written an HTTP request, or take a WebSocket: what stock python-engineio does in one long function."""
+        environ = await translate_request(scope, receive, send, self.max_http_buffer_size)
+        if not environ:
+            return
+        try:
+            answer = await self._answer(environ)
+        except PanelError as error:
+            log.debug("refused a request: %s", error.detail)
+            answer = as_response(error.problem())
+        if answer is not None:
+            answer.headers.extend(self._cors_headers(environ))
+            await send_answer(environ, answer)
 
-    async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
-        """A session has to have a place; one that polls has no connection of its own that would be counted."""
+    async def _answer(self, environ: dict[str, Any]) -> Written | None:
+        """The answer; None where there is none any more. Raises a `PanelError`."""
+        self._check_origin(environ)
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return Written(200, [("Content-Type", "text/plain")], b"OK")
+        query = read_query(environ)
+        if query.sid is None:
+            return await self._open(query, environ)
+        connection: EngineSocket | None = self.sockets.get(query.sid)
+        if connection is not None and self.heart.is_overdue(connection):
+            await connection.close(abort=True, reason=self.reason.PING_TIMEOUT)
+        if connection is None or not connection.connected or connection.closing:
+            raise UnknownEngineSession(
+                f"Invalid session {query.sid!r}: it has ended, or never was. Connect again without sid."
+            )
+        if is_socket(environ):
+            await self._take_over(connection, environ)
+            return None
+        if connection.upgraded:
+            raise BadEngineRequest(f"Session {query.sid!r} goes on by its WebSocket. Do not poll it any more.")
+        if query.method == "POST":
+            await connection.post(environ[BODY])
+            return Written(200, [("Content-Type", "text/plain")], b"ok")
+        return packets_answer(await connection.poll(environ["asgi.receive"]), environ)
+
+    def _check_origin(self, environ: dict[str, Any]) -> None:
+        """Raises `ForeignOrigin`, for a request `BadEngineRequest`."""
+        origin = environ.get("HTTP_ORIGIN")
+        if origin and self.cors_allowed_origins != []:
+            allowed = self._cors_allowed_origins(environ)
+            if allowed is not None and origin not in allowed:
+                why = f"{origin} is not an accepted origin. The setting cors_origins can name it."
+                raise ForeignOrigin(why) if is_socket(environ) else BadEngineRequest(why)
+
+    async def _open(self, query: Query, environ: dict[str, Any]) -> Written | None:
+        """A new session, which has to have a place: one that polls has no connection of its own that would be counted.
+
+        Raises a `PanelError`.
+        """
         address = address_of(environ["asgi.scope"])
         try:
             self._sessions.check(address)
         except PanelError as error:
             self.tally.refused += 1
             self.complaints.tell("socketio", address, error)
-            refused = as_response(error.problem())
-            return {"status": f"{refused.status} REFUSED", "headers": refused.headers, "response": refused.body}
-        return await super()._handle_connect(environ, transport, jsonp_index)
+            raise
+        self._start_service()
+        sid = self.generate_id()
+        connection = self.sockets[sid] = EngineSocket(self, sid)
+        connection.queue.put_nowait(self._welcome(query.transport, sid))
+        taken_in = await self._trigger_event("connect", sid, environ, run_async=False)
+        if taken_in is not None and taken_in is not True:
+            self.sockets.pop(sid, None)
+            raise BadEngineRequest("The server refused this connection.")
+        connection.schedule_ping()
+        if query.transport == "websocket":
+            await connection.open_socket(environ)
+            return None
+        connection.connected = True
+        return packets_answer(taken(connection.queue), environ)
+
+    def _welcome(self, transport: str, sid: str) -> Packet:
+        """What a client is told first; times in milliseconds."""
+        return Packet(
+            OPEN,
+            {
+                "sid": sid,
+                "upgrades": ["websocket"] if transport == "polling" and self.allow_upgrades else [],
+                "pingTimeout": round(self.ping_timeout * 1000),
+                "pingInterval": round(self.ping_interval * 1000),
+                "maxPayload": self.max_http_buffer_size,
+            },
+        )
+
+    async def _take_over(self, connection: EngineSocket, environ: dict[str, Any]) -> None:
+        """A WebSocket for a session that polls; closed at once where another has taken over, or is about to."""
+        await settled()
+        if connection.is_settled:
+            await environ["asgi.send"]({"type": "websocket.accept"})
+            await environ["asgi.send"]({"type": "websocket.close", "code": POLICY})
+            return
+        await connection.open_socket(environ)
+
+    def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
+        return [*super()._cors_headers(environ), ("Vary", "Origin")]
+
+    # --- connections ---------------------------------------------------------------------------------------
 
     async def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
         if event == "connect":
@@ -688,18 +502,25 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             self._sessions.leave(gone.queue.client)
             gone.apart.cancel()
             gone.queue.release()
-            if not (gone.upgraded or self.leaving):
-                gone.queue.put_nowait(None)  # ends its open poll, which would stay for 45 s
         return await super()._trigger_event(event, *args, **kwargs)
+
+    def _start_service(self) -> None:
+        """Begin to keep time with the first connection."""
+        if self.start_service_task:
+            self.start_service_task = False
+            self.service_task_handle = self.start_background_task(self._service_task)
 
     async def _service_task(self) -> None:
         """What stock python-engineio calls its service task; `shutdown` sets the event and waits for the end."""
         self.service_task_event = asyncio.Event()
         stopped = asyncio.ensure_future(self.service_task_event.wait())
         try:
-            while not (await asyncio.wait([stopped], timeout=BEAT_SECONDS))[0]:
+            while not (await asyncio.wait([stopped], timeout=self.heart.rest()))[0]:
                 for connection in self.heart.beat():
-                    await connection.close(wait=False, reason=self.reason.PING_TIMEOUT)
+                    try:
+                        await connection.close(abort=True, reason=self.reason.PING_TIMEOUT)
+                    except Exception:
+                        log.exception("a connection could not be ended")
         finally:
             stopped.cancel()
 

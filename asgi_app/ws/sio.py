@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import socketio
 from engineio.packet import Packet as EnginePacket
-from socketio.packet import CONNECT
+from socketio.packet import CONNECT, CONNECT_ERROR
 
 from asgi_app.access import Access, visitor_of
 from asgi_app.errors import BadCommand, InternalError, PanelError, TooFast
@@ -25,7 +25,8 @@ from asgi_app.limits import Complaints, Places
 from asgi_app.models import Actor, Role, as_json
 from asgi_app.origins import Origins
 from asgi_app.tally import Tally
-from asgi_app.ws.engine import EngineOutbox, EngineServer, EngineSocket, Packets
+from asgi_app.ws.engine import EngineOutbox, EngineServer, Packets
+from asgi_app.ws.engine_socket import EngineSocket
 from asgi_app.ws.recovery import Recovery, Seat, asks_like_javascript
 from asgi_app.ws.sio_manager import QueueingManager
 from asgi_app.ws.sio_packets import StrictPacket, ack_packets, event_packets, plain_event
@@ -269,7 +270,10 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
 
 
 class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
-    """python-socketio's server, which answers everything and starts a namespace after its CONNECT packet."""
+    """python-socketio's server, which answers everything and starts a namespace after its CONNECT packet.
+
+    A client has `connect_timeout` seconds to join a namespace: at first, and whenever it has left the last one.
+    """
 
     def __init__(
         self,
@@ -284,6 +288,9 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         command_rate: float,
         line_rate: float,
         complaints: Complaints,
+        ping_interval: float = 25.0,
+        ping_timeout: float = 20.0,
+        connect_timeout: float = 45.0,
     ) -> None:
         def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
             scheme = environ.get("asgi.scope", {}).get("scheme", "http")
@@ -305,6 +312,9 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             command_rate=command_rate,
             line_rate=line_rate,
             complaints=complaints,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            connect_timeout=connect_timeout,
             logger=logging.getLogger("pilotlight.socketio.library"),
             engineio_logger=logging.getLogger("pilotlight.engineio.library"),
         )
@@ -314,6 +324,8 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> Any:
         """Of the request is kept what somebody asks for later: 2 KB a connection instead of 6."""
+        connection: EngineSocket = self.eio.sockets[eio_sid]
+        self.eio.heart.expect_to_join(connection)
         return await super()._handle_eio_connect(eio_sid, {name: environ[name] for name in KEPT if name in environ})
 
     def register_namespace(self, namespace_handler: Namespace) -> None:
@@ -324,7 +336,9 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         namespace = namespace or "/"
         room: Namespace | None = self.namespace_handlers.get(namespace)
         if room is None or self.manager.sid_from_eio_sid(eio_sid, namespace) is not None:
-            await super()._handle_connect(eio_sid, namespace, data)  # which refuses it
+            why = "Invalid namespace" if room is None else "Already connected to this namespace"
+            refusal = StrictPacket(CONNECT_ERROR, data={"message": why}, namespace=namespace)
+            await self._send_packet(eio_sid, refusal)
             return
         await self._end_old_connection(room, data)
         if (before := room.expect(data)) is not None:

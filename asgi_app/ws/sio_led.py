@@ -14,7 +14,8 @@ from asgi_app.errors import BadLevel, LevelMissing, PanelError
 from asgi_app.hub import Burst, Message
 from asgi_app.models import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
-from asgi_app.ws.engine import EngineOutbox, framed
+from asgi_app.ws.engine import EngineOutbox
+from asgi_app.ws.engine_packets import framed
 from asgi_app.ws.sio import Handler, Namespace
 
 PAGE = "/led"  # what an unsent level is replaced by

@@ -14,7 +14,8 @@ import socketio
 from engineio.packet import Packet as EnginePacket
 
 from asgi_app.hub import Coalescer
-from asgi_app.ws.engine import EngineOutbox, framed
+from asgi_app.ws.engine import EngineOutbox
+from asgi_app.ws.engine_packets import framed
 from asgi_app.ws.recovery import Recovery
 from asgi_app.ws.sio_packets import event_packets
 
@@ -113,7 +114,21 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         for room in (None, sid):
             if (known := self._rooms.get((namespace, room))) is not None:
                 known.changed()
+        eio_sid = self.eio_sid_from_sid(connected, namespace)
+        if (connection := self.server.eio.sockets.get(eio_sid)) is not None:
+            connection.outside = None
         return connected
+
+    async def disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
+        """The client leaves the namespace; it has to join one again in time."""
+        eio_sid = self.eio_sid_from_sid(sid, namespace)
+        await super().disconnect(sid, namespace, **kwargs)
+        connection = self.server.eio.sockets.get(eio_sid)
+        if connection is not None and connection.outside is None and not self._is_inside(eio_sid):
+            self.server.eio.heart.expect_to_join(connection)
+
+    def _is_inside(self, eio_sid: str | None) -> bool:
+        return any(self.sid_from_eio_sid(eio_sid, namespace) is not None for namespace in list(self.get_namespaces()))
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
         self._coalescer.flush()  # what waits was sent before

@@ -13,7 +13,8 @@ from engineio.packet import Packet
 from asgi_app.errors import PanelError
 from asgi_app.hub import Burst, Follower, Message
 from asgi_app.service import Panel, Session
-from asgi_app.ws.engine import EngineOutbox, framed
+from asgi_app.ws.engine import EngineOutbox
+from asgi_app.ws.engine_packets import framed
 from asgi_app.ws.native import answer, frame, resume_from
 from asgi_app.ws.sio import Handler, Namespace
 

@@ -231,6 +231,8 @@ const zh = {
   'problem_not-found': '这里什么也没有',
   'problem_method-not-allowed': '这里不能用这个方法',
   'problem_unsupported-media-type': '这里不接受这种内容类型',
+  'problem_bad-engine-request': '这不是有效的 Engine.IO 请求',
+  'problem_unknown-engine-session': '没有这个 Engine.IO 会话',
   'problem_foreign-origin': '不允许来自这个网站的请求',
   'problem_name-needed': '请先说明你是谁',
   'problem_bad-name': '这不能用作名字',

@@ -115,7 +115,7 @@ def test_a_poller_that_is_too_far_behind_is_told_by_an_error(start_panel, server
     panel: RunningPanel = start_panel(server=server, outbox=8)
     path = "/socket.io/?EIO=4&transport=polling"
     path += f"&sid={json.loads(panel.get(path).text[1:])['sid']}"
-    assert panel.post(path, content="40").text == "OK"
+    assert panel.post(path, content="40").text == "ok"
     assert "40{" in panel.get(path).text
     with connect(panel.socket_url("/socket.io/?EIO=4&transport=websocket")) as page:
         page.send("40")

@@ -15,7 +15,7 @@ class Line:
 
     def __init__(self, panel: RunningPanel) -> None:
         self.panel = panel
-        self._is_cut = False
+        self._is_cut = self._fails_polls = False
         self._ends: list[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = []
         self._pumps: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -40,6 +40,13 @@ class Line:
     def mend(self) -> None:
         """Let new connections through."""
         self._is_cut = False
+
+    def fail_polls(self, fail: bool = True) -> None:
+        """End all connections, and each on which Engine.IO polls a session: everything else goes through."""
+        self._fails_polls = fail
+        if fail:
+            self.cut()
+            self.mend()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -70,6 +77,9 @@ class Line:
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, to_panel: bool) -> None:
         with contextlib.suppress(OSError):
             while chunk := await source.read(65536):
+                if to_panel and self._fails_polls and chunk.startswith(b"GET ") and b"&sid=" in chunk:
+                    self.fail_polls()
+                    return
                 sink.write(chunk)
                 await sink.drain()
         if not (to_panel and self._is_cut):  # the panel is not told of a cut that it is not to notice

@@ -97,7 +97,7 @@ def test_one_bad_packet_costs_a_polling_client_only_that_packet(panel: RunningPa
     sid = json.loads(panel.get(path).text[1:])["sid"]
     panel.post("/led", json={"level": 42})
     packets = SEPARATOR.join(["40", nonsense, '424["led",{"level":44}]'])
-    assert panel.post(f"{path}&sid={sid}", content=packets.encode()).text == "OK"
+    assert panel.post(f"{path}&sid={sid}", content=packets.encode()).text == "ok"
     assert "434[]" in panel.get(f"{path}&sid={sid}").text
     assert panel.level() == 44
 
@@ -236,10 +236,10 @@ def test_nothing_is_left_of_a_poller_that_said_goodbye(panel: RunningPanel) -> N
     # given one that goes in the middle of a body, with no poll open
     path = "/socket.io/?EIO=4&transport=polling"
     path += f"&sid={json.loads(panel.get(path).text[1:])['sid']}"
-    assert panel.post(path, content="40").text == "OK"
+    assert panel.post(path, content="40").text == "ok"
     panel.post("/led", json={"level": 42})
     clients = panel.metrics()["pilotlight_clients", "socketio_polling"]
-    assert panel.post(path, content=SEPARATOR.join(["1", '42["led",{"level":43}]'])).text == "OK"
+    assert panel.post(path, content=SEPARATOR.join(["1", '42["led",{"level":43}]'])).text == "ok"
 
     # then it is no client any more, and its session is none, whichever way it is asked for: no error of ours
     assert panel.metrics()["pilotlight_clients", "socketio_polling"] == clients - 1
