@@ -67,6 +67,10 @@ class MalformedJSON(PanelError, ValueError):
     slug, title = "malformed-json", "This is not JSON"
 
 
+class TooDeep(MalformedJSON):
+    """The JSON has more levels of arrays and objects than the panel reads (RFC 8259, 9); `detail` says how many."""
+
+
 class BadCommand(PanelError, ValueError):
     """The JSON is not a command: a wrong type, an unknown or a missing field."""
 

@@ -36,8 +36,13 @@ def add(database: sqlite3.Connection, deeds: list[Deed]) -> None:
     """Add rows to the trail."""
     database.executemany(
         f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(*deed[:-1], json.dumps(deed.detail)) for deed in deeds],
+        [(*map(_as_utf8, deed[:-1]), json.dumps(deed.detail)) for deed in deeds],
     )
+
+
+def _as_utf8(value: Any) -> Any:
+    """The value as SQLite can write it: one row that it cannot would take the others of its transaction with it."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def page(database: sqlite3.Connection, before: int | None, limit: int) -> list[dict[str, Any]]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from engineio.packet import Packet
@@ -122,8 +124,7 @@ class LoggerEvents(ProcessEvents):
         payload = payload_of(arguments, self.id)
         id = payload[self.id]
         if "message" in payload:
-            await self._publish(sid, id, payload["topic"], payload["message"])
-            return None
+            return await self._publish(sid, id, payload["topic"], payload["message"])
         words = payload["topic"], payload.get("msg")
         signal = SIGNALS.get(words) if all(isinstance(word, str) for word in words) else None  # type: ignore[arg-type]
         if signal is None:
@@ -161,8 +162,11 @@ class LoggerEvents(ProcessEvents):
         line = {"msg": error.detail, "level": "error", "time": time.time()}
         self._namespace.tell(sid, "running_logger", _line_payload(process, line))
 
-    async def _publish(self, sid: str, id: str, topic: str, message: Any) -> None:
-        """A producer says what its process did; the first word of a process begins its run."""
+    async def _publish(self, sid: str, id: str, topic: str, message: Any) -> Callable[[], Awaitable[None]] | None:
+        """A producer says what its process did; the first word of a process begins its run.
+
+        What is returned waits until the line is stored.
+        """
         if not isinstance(message, dict):
             raise BadCommand(f"message is an object, not {as_json(message)}", field="message")
         change, line = _change(topic, message), _line(topic, message)
@@ -184,6 +188,8 @@ class LoggerEvents(ProcessEvents):
             await self._runs.add_lines(live, [line])
             if line.sign:
                 await self._runs.end(live, None)
+            return partial(self._runs.until_stored, live)
+        return None
 
 
 class _Page:
