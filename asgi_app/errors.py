@@ -317,6 +317,12 @@ class TooFast(PanelError):
     slug, title, status = "too-fast", "That was too fast", 429
 
 
+class TooMuchUnread(PanelError):
+    """So much that was asked for waits to be read that nothing large is made; read it first."""
+
+    slug, title, status = "too-much-unread", "There is too much that you have not read", 429
+
+
 class TooManyConnections(PanelError, ConnectionError):
     """One address has as many connections as it may have."""
 

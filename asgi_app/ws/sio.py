@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, runtime_checkable
 
 import socketio
@@ -19,12 +19,13 @@ from engineio.packet import Packet as EnginePacket
 from socketio.packet import CONNECT, CONNECT_ERROR
 
 from asgi_app.access import Access, visitor_of
-from asgi_app.errors import BadCommand, InternalError, MalformedJSON, PanelError, TooFast
+from asgi_app.errors import BadCommand, InternalError, MalformedJSON, PanelError, TooFast, TooMuchUnread
 from asgi_app.hub import Coalescer
 from asgi_app.limits import Complaints, Places
 from asgi_app.models import Actor, Role, as_json
 from asgi_app.origins import Origins
 from asgi_app.tally import Tally
+from asgi_app.unread import SMALL, Unread
 from asgi_app.ws.engine import EngineOutbox, EngineServer, EngineSocket, Packets
 from asgi_app.ws.recovery import Recovery, Seat, asks_like_javascript
 from asgi_app.ws.sio_manager import QueueingManager
@@ -81,6 +82,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
     Where `recovery` is given, and every part is a lasting one, clients that can come back are let do so. Where
     `every_line_counts`, a client that is too fast is read more slowly, and nothing is refused for it. `asks_somebody`
     says of an event's first argument whether the ack waits for another client: then the next events do not wait for it.
+    `asks_much` says whether the ack may be so large that there must be room for it.
     """
 
     def __init__(
@@ -91,12 +93,14 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         recovery: Recovery | None = None,
         every_line_counts: bool = False,
         asks_somebody: Callable[[Any], bool] | None = None,
+        asks_much: Callable[[Any], bool] | None = None,
     ) -> None:
         super().__init__(namespace)
         self.via = via
         self.recovery = recovery or Recovery(namespace)
         self.every_line_counts = every_line_counts
         self.asks_somebody = asks_somebody
+        self.asks_much = asks_much
         self.events: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
         self._access: Access | None = None
@@ -292,6 +296,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         command_rate: float,
         line_rate: float,
         complaints: Complaints,
+        unread: Unread,
     ) -> None:
         def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
             scheme = environ.get("asgi.scope", {}).get("scheme", "http")
@@ -313,6 +318,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             command_rate=command_rate,
             line_rate=line_rate,
             complaints=complaints,
+            unread=unread,
             logger=logging.getLogger("pilotlight.socketio.library"),
             engineio_logger=logging.getLogger("pilotlight.engineio.library"),
         )
@@ -383,8 +389,30 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         answering = self._answer(connection, room, sid, id, data)
         if room.asks_somebody is not None and len(data) > 1 and room.asks_somebody(data[1]):
             await connection.apart.answer(answering)
+        elif room.asks_much is not None and len(data) > 1 and room.asks_much(data[1]):
+            await self._answer_much(connection, room, sid, id, answering)
         else:
             await answering
+
+    async def _answer_much(
+        self,
+        connection: EngineSocket,
+        room: Namespace,
+        sid: str,
+        id: int | None,
+        answering: Coroutine[Any, Any, None],
+    ) -> None:
+        """Answer once there is room for what may be large."""
+        try:
+            async with connection.queue.account.reserved():
+                if self.manager.is_connected(sid, room.namespace):
+                    await answering
+                else:  # it has gone meanwhile
+                    answering.close()
+        except TooMuchUnread as error:
+            answering.close()
+            if id is not None:
+                await connection.queue.answer(ack_packets(room.namespace, id, error.problem()))
 
     async def _answer(
         self, connection: EngineSocket, room: Namespace, sid: str, id: int | None, data: list[Any]
@@ -433,6 +461,21 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             raise ValueError(f"an event with {begun.attachment_count} attachments, {size} bytes of them so far")
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        """Handle a message; a large one once there is room for the answer, which may be as large."""
+        if len(data) <= SMALL:
+            await self._hear(eio_sid, data)
+            return
+        if (connection := self.eio.sockets.get(eio_sid)) is None:
+            return
+        try:
+            async with connection.queue.account.reserved(len(data)):
+                await self._hear(eio_sid, data)
+        except TooMuchUnread as error:
+            self._binary_packet.pop(eio_sid, None)
+            if isinstance(data, str):
+                await self._refuse_unread(eio_sid, data, error)
+
+    async def _hear(self, eio_sid: str, data: Any) -> None:
         try:
             if isinstance(data, str):
                 if self._binary_packet.pop(eio_sid, None) is not None:
@@ -450,8 +493,8 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             log.debug("dropped a packet that is no Socket.IO: %s", error)
             self._binary_packet.pop(eio_sid, None)
 
-    async def _refuse_unread(self, eio_sid: str, text: str, error: MalformedJSON) -> None:
-        """Answer a packet with JSON that the panel does not read; nobody waits for the answer to another."""
+    async def _refuse_unread(self, eio_sid: str, text: str, error: PanelError) -> None:
+        """Answer a packet that the panel does not read; nobody waits for the answer to one that is neither of these."""
         if (event := unread_event(text, error)) is not None:
             await self._handle_event(eio_sid, event.namespace, event.id, event.data)
         elif text[:1] == str(CONNECT):

@@ -18,7 +18,7 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 from socketio.packet import ACK, EVENT, Packet
 
-from asgi_app.errors import MalformedJSON
+from asgi_app.errors import MalformedJSON, PanelError
 from asgi_app.models import check_depth, too_deep
 
 JSON_SPACE = " \t\n\r"  # RFC 8259, 2
@@ -123,13 +123,13 @@ def plain_event(text: str) -> Event | None:
 
 
 class UnreadEvent(NamedTuple):
-    """The name of an event, where it could be found, that has JSON which the panel does not read."""
+    """The name of an event, where it could be found, that the panel does not read, and why."""
 
     name: str
-    error: MalformedJSON
+    error: PanelError
 
 
-def unread_event(text: str, error: MalformedJSON) -> Event | None:
+def unread_event(text: str, error: PanelError) -> Event | None:
     """The event that could not be read, as one whose only datum is an `UnreadEvent`; None for another packet."""
     if (head := ANY_EVENT.match(text)) is None:
         return None
