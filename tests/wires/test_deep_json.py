@@ -104,7 +104,10 @@ def run_of(panel: RunningPanel) -> str:
 
 def messages(panel: RunningPanel, run: str) -> list[Any]:
     """What is in its log."""
-    return [line["msg"] for line in panel.get(f"/runs/{run}/log").json()["lines"]]
+    found: list[Any] = []
+    while lines := panel.get(f"/runs/{run}/log?from={len(found)}").json()["lines"]:
+        found += [line["msg"] for line in lines]
+    return found
 
 
 def assert_too_deep(problem: Any) -> None:
