@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,16 @@ from asgi_app import core
 from asgi_app.access import SCOPE, Access, Audit, Claims, Hosts, Keys
 from asgi_app.alone import Alone
 from asgi_app.doors import Doorkeeper
-from asgi_app.entrance import ENGINE, for_engine, in_time, refuse, whole_body, with_headers, with_length
+from asgi_app.entrance import (
+    ENGINE,
+    for_engine,
+    in_pieces,
+    in_time,
+    refuse,
+    whole_body,
+    with_headers,
+    with_length,
+)
 from asgi_app.errors import (
     BadRequest,
     Full,
@@ -26,6 +36,7 @@ from asgi_app.errors import (
     SetupError,
     TooLarge,
     TooManyConnections,
+    TooMuchUnread,
     WrongHost,
 )
 from asgi_app.heartbeat import Heartbeat
@@ -64,10 +75,11 @@ from asgi_app.settings import Settings, read_settings
 from asgi_app.shows.score import find_shows
 from asgi_app.store import Retention, Store
 from asgi_app.tally import Tallies
+from asgi_app.unread import Unread
 from asgi_app.ws.chat import chat_wire
 from asgi_app.ws.echo import echo
 from asgi_app.ws.live import live
-from asgi_app.ws.native import asks_somebody
+from asgi_app.ws.native import asks_much, asks_somebody
 from asgi_app.ws.quartsocket import Connection, SocketRules
 from asgi_app.ws.recovery import Recovery
 from asgi_app.ws.sio import Namespace, PanelServer
@@ -83,6 +95,7 @@ log = logging.getLogger("pilotlight")
 
 PINGS = 1.25  # times the setting, between Engine.IO's pings: 25 s, its default, where the setting has its own
 HEALTH = "/health/"  # is answered to the very end
+LARGE_ANSWERS = ("/chat/rooms", "/runs", "/audit", "/openapi.json")  # that wait until there is room for them
 
 
 def web_files() -> Path:
@@ -143,6 +156,7 @@ class House:
             storage=storage,
             tallies=self.tallies,
             gate=self.access,
+            unread=Unread(settings.unread, settings.unread_per_address),
         )
         self.chat = Chat(
             self.panel,
@@ -176,6 +190,7 @@ class House:
             ping_interval=PINGS * settings.ping_interval,
             ping_timeout=settings.ping_interval,
             connect_timeout=(PINGS + 1) * settings.ping_interval,
+            unread=self.panel.unread,
         )
         self.default_namespace = Namespace("/", via="socketio", recovery=self._recovery("/"))
         self.room_events = RoomEvents(self.default_namespace, settings.socket_rooms)
@@ -290,7 +305,12 @@ class House:
         quart.asgi_websocket_class = Connection
         light = "led" if "led" in self.settings.lights else next(iter(self.settings.lights))
         rules = SocketRules(
-            self.origins, self.settings.slow_reader, self.settings.command_rate, self.tallies, self.complaints
+            self.origins,
+            self.settings.slow_reader,
+            self.settings.command_rate,
+            self.tallies,
+            self.complaints,
+            self.panel.unread,
         )
         document_api(quart)
         handle_problems(quart)
@@ -313,7 +333,8 @@ class House:
         first_words = {rule.rule.split("/")[1].lower() for rule in quart.url_map.iter_rules()}
         self.chat.reserved = frozenset(first_words - {"", "<username>"} | {"server", "socket.io"})
         share_with(quart, self.origins)
-        limit = CommandLimit(Addresses(self.settings.rest_rate), self.tallies.of("rest"), self.complaints)
+        commands, reads = Addresses(self.settings.rest_rate), Addresses(self.settings.read_rate, "read_rate", "reads")
+        limit = CommandLimit(commands, reads, self.tallies.of("rest"), self.complaints)
         limit_commands(quart, limit)
         admit(quart)
 
@@ -334,7 +355,7 @@ class House:
         default = self.default_namespace
         default.add(LedEvents(default, self.panel, light))
         default.add(self.room_events)
-        panel = Namespace("/panel", via="panel", asks_somebody=asks_somebody)
+        panel = Namespace("/panel", via="panel", asks_somebody=asks_somebody, asks_much=asks_much)
         panel.add(PanelWords(panel, self.panel))
         workers = Workers()
         logger = Namespace("/running_logger", via="running_logger", every_line_counts=True)
@@ -365,7 +386,7 @@ class Door:
         if scope["type"] == "http":  # a WebSocket would pay for it with every message
             send = with_headers(send)
             if scope["http_version"] == "1.0" and scope["method"] != "HEAD":
-                send = with_length(send)
+                send = with_length(in_pieces(send, None))
         try:
             host = check_host(scope)
             if (seen := self._proxies.seen_through(scope)) is not scope:
@@ -406,8 +427,11 @@ class Door:
                             return
                         receive, size = whole
                     scope = for_engine(scope, size)
-            await self.rooms(scope, receive, send)
-        except (RequestTimeout, TooLarge) as error:
+                async with self._room_for_answer(scope, send) as send_counted:
+                    await self.rooms(scope, receive, send_counted)
+            else:
+                await self.rooms(scope, receive, send)
+        except (RequestTimeout, TooLarge, TooMuchUnread) as error:
             await refuse(scope, send, error)
         finally:
             if leave is not None:
@@ -416,6 +440,23 @@ class Door:
                     wire.at_end(leave)
                 else:
                     leave()
+
+    @asynccontextmanager
+    async def _room_for_answer(self, scope: Any, send: Any) -> AsyncIterator[Any]:
+        """What sends the answer, which counts until it is read; once there is room for it. Raises `TooMuchUnread`."""
+        path = scope["path"]
+        if path == "/led":
+            yield send
+            return
+        account = self.house.panel.unread.account(address_of(scope))
+        try:
+            if scope["method"] in ("GET", "HEAD") and path.startswith(LARGE_ANSWERS):
+                async with account.reserved():
+                    yield in_pieces(send, None)
+            else:
+                yield in_pieces(send, account)
+        finally:
+            account.close()
 
     def _check_host(self, sent: bytes | None) -> None:
         """Raises `WrongHost`."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from asgi_app.errors import PanelError, RequestTimeout, TooLarge
 from asgi_app.problems import as_response
+from asgi_app.unread import SMALL, Account
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -53,6 +54,30 @@ async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = Fa
     await send({"type": f"{kind}.body", "body": written.body})
 
 
+def in_pieces(send: Send, account: Account | None) -> Send:
+    """`send`, which hands a large body to the server piece by piece, as it is read.
+
+    Until then it counts in the account, where one is given: else there is room for it already.
+    """
+
+    async def send_in_pieces(message: Any) -> None:
+        body = message.get("body", b"") if message["type"] == "http.response.body" else b""
+        if len(body) <= SMALL:
+            await send(message)
+            return
+        if account is not None:
+            account.add(len(body))
+        try:
+            for start in range(0, len(body), SMALL):
+                more = start + SMALL < len(body) or message.get("more_body", False)
+                await send({**message, "body": body[start : start + SMALL], "more_body": more})
+        finally:
+            if account is not None:
+                account.remove(len(body))
+
+    return send_in_pieces
+
+
 def in_time(receive: Receive, seconds: float) -> Receive:
     """`receive`, which raises `RequestTimeout` where the body takes longer than this."""
     until = asyncio.get_running_loop().time() + seconds
@@ -95,6 +120,9 @@ async def whole_body(receive: Receive, most: int) -> tuple[Receive, int] | None:
     return again, len(body)
 
 
+MOST_AT_ONCE = 4 * 1024 * 1024  # bytes of an answer whose length must be known before it goes
+
+
 def with_length(send: Send) -> Send:
     """`send` for HTTP/1.0, which knows no chunks (RFC 9112, 7.1): the answer goes when its length is known."""
     start: Any = None
@@ -106,6 +134,9 @@ def with_length(send: Send) -> Send:
             start = message
             return
         body.extend(message.get("body", b""))
+        if len(body) > MOST_AT_ONCE:
+            body.clear()
+            raise TooLarge(f"The answer is over {MOST_AT_ONCE} bytes; ask by HTTP/1.1, or for less of it")
         if not message.get("more_body"):
             headers = list(start.get("headers", ()))
             if start["status"] not in (204, 304) and not any(name.lower() == b"content-length" for name, _ in headers):

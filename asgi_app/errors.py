@@ -67,6 +67,10 @@ class MalformedJSON(PanelError, ValueError):
     slug, title = "malformed-json", "This is not JSON"
 
 
+class TooDeep(MalformedJSON):
+    """The JSON has more levels of arrays and objects than the panel reads (RFC 8259, 9); `detail` says how many."""
+
+
 class BadCommand(PanelError, ValueError):
     """The JSON is not a command: a wrong type, an unknown or a missing field."""
 
@@ -333,6 +337,12 @@ class TooFast(PanelError):
     """More in a short time than one person may send; `detail` says how much that is."""
 
     slug, title, status = "too-fast", "That was too fast", 429
+
+
+class TooMuchUnread(PanelError):
+    """So much that was asked for waits to be read that nothing large is made; read it first."""
+
+    slug, title, status = "too-much-unread", "There is too much that you have not read", 429
 
 
 class TooManyConnections(PanelError, ConnectionError):

@@ -17,7 +17,10 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
+import pydantic_core
+
 from asgi_app.tally import Histogram, Tally
+from asgi_app.unread import SMALL, Account, Unread
 
 T = TypeVar("T")
 
@@ -49,6 +52,13 @@ class Message:
         self.key = key
         self._encodings: dict[Any, Any] = {}
 
+    @classmethod
+    def of_answer(cls, data: dict[str, Any]) -> Message:
+        """An answer as its text alone: what waits for a reader is not there twice."""
+        message = cls({})
+        message._encodings[text_of] = pydantic_core.to_json(data).decode()
+        return message
+
     def encoded(self, codec: Callable[[Message], T]) -> T:
         """What `codec` makes of this message: computed at the first call, the same object ever after."""
         try:
@@ -56,6 +66,11 @@ class Message:
         except KeyError:
             made = self._encodings[codec] = codec(self)
             return made
+
+
+def text_of(message: Message) -> str:
+    """The message as JSON: the text that native clients get, and what its size is measured by."""
+    return pydantic_core.to_json(message.data).decode()
 
 
 class Burst:
@@ -253,7 +268,11 @@ class Feed:
         self.followers.add(follower)
         return follower
 
-    # `Follower` is the only one who calls these two.
+    # `Follower` is the only one who calls these three.
+    def size_since(self, position: int) -> int:
+        """How many bytes were appended from there on, as far as they are kept."""
+        return sum(item.size for item in self._tail if item.position >= position)
+
     def since(self, position: int, number: int) -> list[Message]:
         """What was appended from there on, behind a gap where some of it is not kept."""
         messages = [item.message for item in self._tail if item.position >= position]
@@ -288,6 +307,11 @@ class Follower:
     def has_all(self) -> bool:
         """Whether everything that came was taken."""
         return not self._rung
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it has to take."""
+        return self._feed.size_since(self._position) if self._rung else 0
 
     def falls_behind(self) -> bool:
         """There is more to take; whether that is news."""
@@ -462,14 +486,27 @@ class Outlet:
             self._wire.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
 
+class _Answer(NamedTuple):
+    """An answer that waits in an outbox."""
+
+    message: Message
+    size: int  # bytes
+
+    @property
+    def rev(self) -> int:
+        """As `Message.rev`: an outbox that overflows keeps it."""
+        return 0
+
+
 class Outbox(Outlet):
     """What one connection has not sent yet: events, which may be conflated or dropped, and answers.
 
     An event with a key replaces its unsent predecessor and goes to the end, so that revisions stay in order.
     When more than `limit` events wait, all of them are dropped and one snapshot takes their place when the
     connection reads again: a slow reader is late, never wrong. Answers are never dropped; `answer` waits
-    while `limit` of them are unsent, which stops reading from a client that does not read its answers. Of a feed it
-    holds only that there is more (`due`), and takes the messages when it is taken itself.
+    while `limit` of them are unsent, or so many bytes that its account is full, which stops reading from a client that
+    does not read its answers. Of a feed it holds only that there is more (`due`), and takes the messages when it is
+    taken itself.
     """
 
     __slots__ = (
@@ -479,11 +516,13 @@ class Outbox(Outlet):
         "_closed",
         "_event_bytes",
         "_events",
+        "_in_hand",
         "_limit",
         "_overflowed",
         "_snapshot",
         "_tally",
         "_waiting",
+        "account",
         "resyncs",
     )
 
@@ -494,15 +533,18 @@ class Outbox(Outlet):
         limit: int = 256,
         coalescer: Coalescer | None = None,
         tally: Tally | None = None,
+        account: Account | None = None,
     ) -> None:
         super().__init__(coalescer)
+        self.account = account or Unread().account("")
+        self._in_hand = 0  # bytes of answers that were taken, and may not be sent yet
         self._snapshot = snapshot
         self._tally = tally or Tally()
         self._limit = limit
         self._event_bytes: Callable[[Message], bytes] = _no_bytes
         self._burst_bytes: Callable[[list[Message]], bytes] = _no_bytes
         self._answer_bytes: Callable[[Message], bytes] = _no_bytes
-        self._waiting: dict[object, Message | Follower] = {}
+        self._waiting: dict[object, Message | Follower | _Answer] = {}
         self._events = 0
         self._answers = 0
         self._overflowed = False
@@ -561,20 +603,22 @@ class Outbox(Outlet):
             self.due(follower)
 
     async def answer(self, message: Message) -> None:
-        """Take an answer; waits while too many of them are unsent."""
-        while self._answers >= self._limit and self._closed is None:
+        """Take an answer; waits while too many of them are unsent, or too much."""
+        while (self._answers >= self._limit or self.account.is_full) and self._answers and self._closed is None:
             await self._taken.wait()
         if not self._coalescer.behind(self._answer_each, message):
             self._answer_each([message])
 
     def _answer_each(self, messages: list[Message]) -> None:
         for message in messages:
-            if (direct := self.direct) is not None:
+            size = len(message.encoded(text_of))
+            if (direct := self.direct) is not None and size <= SMALL:
                 self._tally.sent += 1
                 direct(message.encoded(self._answer_bytes))
             elif self._closed is None:
                 self._answers += 1
-                self._waiting[message] = message
+                self.account.add(size)
+                self._waiting[message] = _Answer(message, size)
                 self._stir()
 
     async def take(self) -> list[Message]:
@@ -583,8 +627,19 @@ class Outbox(Outlet):
             await self._ready.wait()
         return messages
 
+    @property
+    def due_size(self) -> int:
+        """About how many bytes the next one of its feeds has for it."""
+        return next((waiting.size for waiting in self._waiting.values() if isinstance(waiting, Follower)), 0)
+
+    def handed_over(self) -> None:
+        """What was taken is with the network by now: it waits here no longer."""
+        self.account.remove(self._in_hand)
+        self._in_hand = 0
+
     def take_now(self) -> list[Message]:
-        """Everything that waits, in order. Raises `Closed` once closed and empty."""
+        """What waits, in order, a little of it, or all of a feed. Raises `Closed` once closed and empty."""
+        self.handed_over()
         if not self._waiting and not self._overflowed:
             if self._closed is not None:
                 raise self._closed
@@ -592,13 +647,28 @@ class Outbox(Outlet):
         if any(isinstance(waiting, Follower) for waiting in self._waiting.values()):
             self._coalescer.flush()  # a feed has its newest already; what was sent before that comes first
         messages: list[Message] = []
-        for waiting in self._waiting.values():
-            messages.extend([waiting] if isinstance(waiting, Message) else waiting.messages())
-        if self._overflowed:
+        size = 0
+        while self._waiting and size < SMALL:
+            key, waiting = next(iter(self._waiting.items()))
+            if isinstance(waiting, Follower):
+                if messages and waiting.size > SMALL:  # it comes alone
+                    break
+                size += waiting.size
+                messages.extend(waiting.messages())
+                del self._waiting[key]
+                continue
+            del self._waiting[key]
+            if isinstance(waiting, _Answer):
+                self._answers -= 1
+                self._in_hand += waiting.size
+                waiting = waiting.message
+            else:
+                self._events -= 1
+            messages.append(waiting)
+            size += len(waiting.encoded(text_of))
+        if self._overflowed and not self._waiting:
             messages.append(self._snapshot())
             self._overflowed = False
-        self._waiting.clear()
-        self._events = self._answers = 0
         self._taken.ring()
         self._tally.sent += len(messages)
         return messages
@@ -625,7 +695,7 @@ class Outbox(Outlet):
 
     def _overflow(self) -> None:
         self._waiting = {key: waiting for key, waiting in self._waiting.items() if not waiting.rev}
-        self._events = 0
+        self._events = sum(isinstance(waiting, Message) for waiting in self._waiting.values())
         self._overflowed = True
         self.resyncs += 1
         self._tally.resyncs += 1

@@ -107,8 +107,10 @@ class Allowance:
 class Addresses:
     """A bucket for each host, and one for each /48: what all connections of one client may ask together."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, setting: str = "rest_rate", what: str = "commands") -> None:
         self._rate = rate
+        self._setting = setting
+        self._what = what
         self._buckets: dict[str, Bucket] = {}
         self._sites: dict[str, Bucket] = {}
 
@@ -116,9 +118,9 @@ class Addresses:
         """One command from this address. Raises `TooFast`."""
         if is_loopback(address):
             return
-        self._take(self._buckets, host_of(address), self._rate, "setting rest_rate")
+        self._take(self._buckets, host_of(address), self._rate, f"setting {self._setting}")
         if (site := site_of(address)) is not None:
-            self._take(self._sites, site, self._rate * SITE, f"{SITE} times the setting rest_rate")
+            self._take(self._sites, site, self._rate * SITE, f"{SITE} times the setting {self._setting}")
 
     def _take(self, buckets: dict[str, Bucket], whom: str, rate: float, why: str) -> None:
         if (bucket := buckets.get(whom)) is None:
@@ -127,7 +129,7 @@ class Addresses:
             bucket = buckets[whom] = Bucket(rate, rate * BURST)
         if not bucket.take():
             raise TooFast(
-                f"{whom} sent more than {rate:g} commands a second ({why}); wait", retry_after=bucket.until_next()
+                f"{whom} sent more than {rate:g} {self._what} a second ({why}); wait", retry_after=bucket.until_next()
             )
 
 

@@ -213,6 +213,7 @@ async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext 
     config.backlog = BACKLOG
     config.websocket_max_message_size = house.settings.max_frame
     config.h11_max_incomplete_size = HEAD_BYTES
+    config.max_app_queue_size = 2  # messages that are read ahead; each may be `max_frame`
     config.include_server_header = False
     config.graceful_timeout = GRACE
     config.shutdown_timeout = GRACE

@@ -105,6 +105,15 @@ class Settings(BaseSettings):
     rest_rate: float = Field(
         100, ge=1, description="REST commands a second from one address, other than this machine's; two seconds' worth."
     )
+    read_rate: float = Field(
+        200, ge=1, description="GET requests a second from one address, other than this machine's; two seconds' worth."
+    )
+    unread: int = Field(
+        32 * MIB, ge=MIB, description="Bytes of answers that may wait for clients to read them, of all together."
+    )
+    unread_per_address: int = Field(
+        4 * MIB, ge=MIB, description="The same of one address; what is large is made once there is room for it."
+    )
     request_timeout: float = Field(
         10.0, ge=0.1, le=3600, description="Seconds a connection may be open without a whole request."
     )

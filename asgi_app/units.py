@@ -21,6 +21,8 @@ NAME = "pilotlight.service"
 SYSTEM_DIRECTORY = Path("/etc/systemd/system")
 GROUPS = ("gpio",)  # who may use /dev/gpiochip* on Raspberry Pi OS
 WATCHDOG_SECONDS = 15
+MEMORY_MIB = 256  # of the panel itself, with all that its clients have not read (docs/operating.md)
+CONNECTION_KIB = 64  # of each connection, at most: its own buffers, on either server
 HOMES = ("/home", "/root", "/run/user")
 
 # Of the system and of a user alike: nothing here needs a right that a user's manager has not.
@@ -92,6 +94,7 @@ class Unit(NamedTuple):
             "TimeoutStartSec=60",
             "TimeoutStopSec=10",
             f"LimitNOFILE={self.connections + 256}",
+            f"MemoryMax={MEMORY_MIB + self.connections * CONNECTION_KIB // 1024}M",
             *(self._own_user() if self.system else []),
             *SANDBOX.splitlines(),
             *(SYSTEM_SANDBOX.splitlines() if self.system else []),

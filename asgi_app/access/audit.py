@@ -100,8 +100,8 @@ class Audit:
         if self._pending:
             self.flush()
 
-    async def page(self, *, before: int | None, limit: int) -> list[dict[str, Any]]:
-        """The newest rows, or those before an id, the newest first."""
+    async def page(self, *, before: int | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
+        """The newest rows, or those before an id, the newest first; whether there are more."""
         self.flush()
         return await self._store.do(partial(stored.page, before=before, limit=limit))
 

@@ -8,11 +8,7 @@ from asgi_app.models.base import (
     actor,
     actor_name,
     as_json,
-    json_size,
-    parse_json,
-    sent_size,
     shown,
-    without_long_integers,
 )
 from asgi_app.models.chat import (
     LOBBY,
@@ -40,6 +36,15 @@ from asgi_app.models.chat import (
     TypingChanged,
     Where,
     device_of,
+)
+from asgi_app.models.json_text import (
+    DEPTH,
+    check_depth,
+    json_size,
+    parse_json,
+    sent_size,
+    too_deep,
+    without_long_integers,
 )
 from asgi_app.models.lights import (
     Effect,
@@ -90,6 +95,7 @@ from asgi_app.models.runs import (
     RunLog,
     RunName,
     RunSignal,
+    RunsQuery,
     ShowName,
     Signal,
     SignalRun,
@@ -121,6 +127,7 @@ from asgi_app.models.wire import (
 
 __all__ = [
     "COMMAND",
+    "DEPTH",
     "LOBBY",
     "PANEL",
     "STRANGER",
@@ -191,6 +198,7 @@ __all__ = [
     "RunLog",
     "RunName",
     "RunSignal",
+    "RunsQuery",
     "Say",
     "Saying",
     "Seconds",
@@ -220,6 +228,7 @@ __all__ = [
     "actor",
     "actor_name",
     "as_json",
+    "check_depth",
     "device_of",
     "integer",
     "json_size",
@@ -232,5 +241,6 @@ __all__ = [
     "sent_size",
     "shown",
     "text_or_integer",
+    "too_deep",
     "without_long_integers",
 ]

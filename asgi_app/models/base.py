@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
 from pydantic.json_schema import SkipJsonSchema
 
-from asgi_app.errors import BadCommand, MalformedJSON
 from asgi_app.models.access import STRANGER, Identity
-
-DIGITS = 100  # of an integer, its sign among them: https://github.com/miguelgrinberg/python-engineio, json.py
-TOO_LOW, TOO_HIGH = -(10 ** (DIGITS - 1)), 10**DIGITS
-MANY_DIGITS = re.compile(f"[0-9]{{{DIGITS}}}")
 
 
 def shown(text: str) -> str:
@@ -30,43 +24,6 @@ def as_json(value: object) -> str:
         return shown(pydantic_core.to_json(value, fallback=repr).decode())
     except (ValueError, RecursionError):  # a lone surrogate, or nested out of all reason
         return f"a {type(value).__name__} that JSON cannot write"
-
-
-def json_size(value: object) -> int:
-    """How many bytes it is as JSON (RFC 8259). Raises `ValueError` for what that cannot say, NaN, half a character, and
-    for an integer of so many digits that Socket.IO clients in Python give up the packet it is in."""
-    try:  # not pydantic's writer, which writes Infinity: 1e400 can be read, and no browser could read it back
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        if MANY_DIGITS.search(text):
-            without_long_integers(value)
-        return len(text.encode())
-    except (TypeError, RecursionError) as error:
-        raise ValueError(str(error)) from None
-
-
-def sent_size(value: object, what: str, *, field: str) -> int:
-    """`json_size` of what a client sent in the field; `what` is its name in the refusal. Raises `BadCommand`."""
-    try:
-        return json_size(value)
-    except ValueError as error:
-        raise BadCommand(f"{what} is nothing that JSON can write: {error}", field=field) from None
-
-
-def without_long_integers(value: Any) -> Any:
-    """The JSON value as it is.
-
-    Raises `ValueError` for an integer in it that is so long that Socket.IO clients in Python give up the packet.
-    """
-    within = [value]
-    while within:  # not a function that calls itself: JSON may be nested as deep as Python's stack
-        item = within.pop()
-        if isinstance(item, dict):
-            within.extend(item.values())
-        elif isinstance(item, list | tuple):
-            within.extend(item)
-        elif isinstance(item, int) and not TOO_LOW < item < TOO_HIGH:
-            raise ValueError(f"an integer has more than {DIGITS} digits")
-    return value
 
 
 class Frozen(BaseModel):
@@ -147,14 +104,3 @@ def actor(given: object, user_agent: str | None, via: str, identity: Identity = 
     text = given if isinstance(given, str) and given.strip() else None
     name, device = actor_name(text, user_agent), actor_name(None, user_agent)
     return Actor(name=name, via=via, given=text and text[:MOST_OF_A_NAME], device=device, identity=identity)
-
-
-def parse_json(data: str | bytes) -> Any:
-    """The value of a JSON text (RFC 8259: no NaN, no Infinity).
-
-    Raises `MalformedJSON`.
-    """
-    try:
-        return pydantic_core.from_json(data, allow_inf_nan=False)
-    except ValueError as error:
-        raise MalformedJSON(f"Failed to decode JSON object: {error}") from None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
 from asgi_app.models.base import INTEGRAL, Actor, Count, Frozen, Strict, Whole
+from asgi_app.models.json_text import json_size
 
 RUN_ID = r"^[^\s/?#\x00-\x1f\x7f](?:[^/?#\x00-\x1f\x7f]{0,98}[^\s/?#\x00-\x1f\x7f])?$"
 
@@ -52,7 +53,17 @@ Graph = Annotated[  # the rule is `core.graph_of`
         }
     ),
 ]
-Edges = Annotated[list[str | Whole], Field(max_length=200)]
+EDGES_BYTES = 8 * 1024
+
+
+def _not_too_large(edges: list[str | int]) -> list[str | int]:
+    """They stand in every snapshot, of every run."""
+    if json_size(edges) > EDGES_BYTES:
+        raise ValueError(f"the ids of the edges are over {EDGES_BYTES} bytes")
+    return edges
+
+
+Edges = Annotated[list[str | Whole], Field(max_length=200), AfterValidator(_not_too_large)]
 
 
 def _not(value: object) -> bool:
@@ -265,8 +276,14 @@ class GetLog(LogQuery):
     run: str
 
 
-class GetRuns(Strict):
-    """Ask for every run that is kept, the newest first."""
+class RunsQuery(Strict):
+    """Which runs: the newest ones, or those that began before one."""
+
+    before: str | None = Field(None, description="The id of a run: the last one of the page before.")
+
+
+class GetRuns(RunsQuery):
+    """Ask for the runs that are kept, the newest first."""
 
     do: Literal["get_runs"] = "get_runs"
 

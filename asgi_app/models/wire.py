@@ -107,7 +107,9 @@ class Reply(Frozen):
     snapshot: Snapshot | None = None
     message: ChatMessage | None = None
     messages: list[ChatMessage] | None = None
-    more: bool | None = Field(None, description="Whether there are more messages in the direction that was asked.")
+    more: bool | None = Field(
+        None, description="Whether there are more messages in the direction that was asked, or more runs."
+    )
     room: Room | None = None
     threads: list[ThreadState] | None = None
     run: Run | None = None

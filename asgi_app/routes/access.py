@@ -145,6 +145,7 @@ class Trail(BaseModel):
     """The newest rows first."""
 
     audit: list[Deed]
+    more: bool = Field(description="Whether there are more: ask before the last of these.")
 
 
 def access_routes(access: Access) -> Blueprint:
@@ -305,8 +306,8 @@ def access_routes(access: Access) -> Blueprint:
     async def get_audit() -> Response:
         """Who did what, from where, and who was refused what; the newest first."""
         wanted = query(TrailQuery)
-        rows = await access.audit.page(before=wanted.before, limit=wanted.limit)
-        return json_answer(Trail(audit=[Deed(**row) for row in rows]))
+        rows, more = await access.audit.page(before=wanted.before, limit=wanted.limit)
+        return json_answer(Trail(audit=[Deed(**row) for row in rows], more=more))
 
     return routes
 

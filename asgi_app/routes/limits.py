@@ -1,4 +1,4 @@
-"""The bound of REST: commands a second from one address."""
+"""The bounds of REST: commands a second from one address, and reads."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from asgi_app.proxies import address_of
 from asgi_app.routes.cors import SAFE
 from asgi_app.tally import Tally
 
+HEALTH = "/health/"  # is answered to whoever looks after the machine, however often
+
 
 class CommandLimit:
     """What one address may ask for over REST."""
 
-    def __init__(self, addresses: Addresses, tally: Tally, complaints: Complaints) -> None:
-        self._addresses = addresses
+    def __init__(self, commands: Addresses, reads: Addresses, tally: Tally, complaints: Complaints) -> None:
+        self._commands = commands
+        self._reads = reads
         self._tally = tally
         self._complaints = complaints
 
     def spend(self, scope: Any) -> None:
-        """One command, by the request with this ASGI scope. Raises `TooFast`."""
+        """One command, or read, by the request with this ASGI scope. Raises `TooFast`."""
         address = address_of(scope)
+        addresses = self._reads if scope["method"] in SAFE else self._commands
         try:
-            self._addresses.spend(address)
+            addresses.spend(address)
         except TooFast as error:
             self._tally.refused += 1
             self._complaints.tell("rest", address, error)
@@ -33,9 +37,9 @@ class CommandLimit:
 
 
 def limit_commands(app: Quart, limit: CommandLimit) -> None:
-    """Refuse what would change something, from an address that asks too often (429)."""
+    """Refuse an address that asks too often (429)."""
 
     @app.before_request
     async def spend() -> None:
-        if request.method not in SAFE:
+        if not request.path.startswith(HEALTH):
             limit.spend(request.scope)

@@ -57,6 +57,9 @@ class Meters(Collector):
         yield _gauge("info", "The panel's version.", ["version"], {(__version__,): 1})
         yield from self._clients()
         yield _gauge("connections", "TCP connections that are open.", [], measured.connections())
+        unread = measured.panel.unread
+        yield _gauge("unread_bytes", "Answers that wait for clients to read them.", [], unread.total)
+        yield _counter("unread_refused", "Answers that there was no room for.", [], unread.refused)
         yield _gauge("tasks", "asyncio tasks that are not done.", [], len(asyncio.all_tasks()))
         for field, name, text in BY_WIRE:
             counts = {(wire,): getattr(tally, field) for wire, tally in measured.panel.tallies}

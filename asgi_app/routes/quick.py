@@ -40,7 +40,7 @@ class QuickLed:
         headers = dict(scope["headers"])
         plain = NOT_PLAIN.isdisjoint(headers) and len(headers) == len(scope["headers"])  # none of them twice
         asker = self._asker(scope, headers) if plain else None
-        if asker is not None and scope["method"] == "GET" and b"content-length" not in headers:
+        if asker is not None and _is_plain_get(scope, headers) and self._may_ask(scope):
             await _answer(send, self._panel.light(self._light).target)
         elif asker is not None and scope["method"] == "POST" and _is_small_json(headers):
             await self._post(scope, asker, receive, send)
@@ -78,12 +78,16 @@ class QuickLed:
             await _refuse(send, reply.problem)
 
     def _may_ask(self, scope: Any) -> bool:
-        """Whether this command is not one too many."""
+        """Whether this request is not one too many."""
         try:
             self._limit.spend(scope)
         except TooFast:
             return False
         return True
+
+
+def _is_plain_get(scope: Any, headers: dict[bytes, bytes]) -> bool:
+    return scope["method"] == "GET" and b"content-length" not in headers
 
 
 def _is_small_json(headers: dict[bytes, bytes]) -> bool:

@@ -23,6 +23,7 @@ from asgi_app.models import (
     Run,
     RunChange,
     RunId,
+    RunsQuery,
     SignalRun,
     SignalSent,
     StartRun,
@@ -46,9 +47,10 @@ class RunToBegin(NewRun):
 
 
 class RunList(BaseModel):
-    """Every run that is kept, the newest first."""
+    """Runs that are kept, the newest first."""
 
     runs: list[Run]
+    more: bool = Field(description="Whether there are more: ask before the last of these.")
 
 
 class RunWithGraph(Run):
@@ -89,11 +91,15 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     routes = Blueprint("runs", __name__)
 
     @routes.get("/runs")
+    @document_querystring(RunsQuery)
     @document_response(RunList)
+    @document_response(Problem, 400)
+    @document_response(Problem, 404)
     @tag(RUNS)
     async def get_runs() -> Response:
-        """Every run that is kept, the newest first."""
-        return json_answer(RunList(runs=await runs.newest()))
+        """The runs that are kept, the newest first: as many as fit in a page."""
+        found, more = await runs.newest(request.args.get("before"))
+        return json_answer(RunList(runs=found, more=more))
 
     @routes.post("/runs")
     @document_request(RunToBegin)

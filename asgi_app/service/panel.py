@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from asgi_app import core
 from asgi_app.errors import PanelError, Restarting
-from asgi_app.hub import GOING_AWAY, Channel, Coalescer, Feed, Follower, Inbox, Message, Outbox
+from asgi_app.hub import GOING_AWAY, Channel, Coalescer, Feed, Follower, Inbox, Message, Outbox, text_of
 from asgi_app.models import (
     Actor,
     AnyCommand,
@@ -38,6 +38,7 @@ from asgi_app.models import (
 from asgi_app.service.lights import Driver, Lights, Save
 from asgi_app.service.part import Answer, Part
 from asgi_app.tally import Tallies
+from asgi_app.unread import LARGEST, Unread
 
 HISTORY = 1024  # events kept for those who come back; older than that they get a snapshot
 
@@ -80,6 +81,7 @@ class Panel:
         storage: Storage = Storage(kept=True),  # noqa: B008 - frozen
         tallies: Tallies | None = None,
         gate: Gate = OpenGate(),  # noqa: B008 - it knows nothing
+        unread: Unread | None = None,
     ) -> None:
         self.epoch = uuid.uuid4().hex
         self.rev = 0
@@ -87,6 +89,7 @@ class Panel:
         self.coalescer = Coalescer()
         self.tallies = tallies or Tallies()
         self.channel = Channel(self.coalescer)
+        self.unread = unread or Unread()
         self._gate = gate
         self._outbox_limit = outbox_limit
         self._history: deque[Message] = deque(maxlen=HISTORY)
@@ -187,11 +190,13 @@ class Panel:
             limit=self._outbox_limit,
             coalescer=self.coalescer,
             tally=self.tallies.of(actor.via),
+            account=self.unread.account(actor.identity.address),
         )
 
     def opening(self, actor: Actor, resume: tuple[str, int] | None) -> Message:
         """What a session starts with: the events missed, or a snapshot."""
-        if resume is not None and (missed := self._missed(*resume)) is not None:
+        missed = None if resume is None else self._missed(*resume)
+        if missed is not None and sum(len(message.encoded(text_of)) for message in missed) <= LARGEST:
             return Message(
                 {"epoch": self.epoch, "rev": self.rev, "events": [message.data for message in missed]},
                 rev=self.rev,

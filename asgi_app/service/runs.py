@@ -71,6 +71,7 @@ from asgi_app.service.panel import Panel, Session, unversioned
 from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
+from asgi_app.unread import PAGE
 
 log = logging.getLogger("pilotlight.runs")
 
@@ -565,10 +566,15 @@ class Runs(Part):
 
     async def _opening(self, run: Run, command: WatchRun) -> LogPage:
         """The lines that a viewer begins with."""
-        since = max(run.lines - command.lines, 0)
-        if command.since is not None:
+        if command.since is not None:  # it goes on at `next`, where that is not the end
             since = max(min(command.since, run.lines), run.lines - REPLAY)
+        else:
+            since = await self.tail_from(run.id, run.lines - command.lines)
         return await self._page(run.id, since, run.lines)
+
+    async def tail_from(self, run: str, since: int, most: int = PAGE - CHUNK_BYTES) -> int:
+        """The offset from which on the end of a log is about so many bytes; at least this one."""
+        return await self._store.do(partial(stored.tail_from, run=run, since=max(since, 0), most=most))
 
     async def _page(self, run: str, since: int, upto: int) -> LogPage:
         """The lines of a log from one offset up to another, as far as they are kept."""
@@ -592,13 +598,29 @@ class Runs(Part):
         return page if page.lines else LogPage(since=min(since, known.lines), next=min(since, known.lines), lines=[])
 
     async def _get_runs(self, actor: Actor, command: GetRuns, session: Session | None) -> Answer:
-        return {"runs": await self.newest()}
+        runs, more = await self.newest(command.before)
+        return {"runs": runs, "more": more}
 
-    async def newest(self) -> list[Run]:
-        """Every run that is kept, the newest first."""
+    async def newest(self, before: str | None = None) -> tuple[list[Run], bool]:
+        """The runs that are kept, the newest first, from the one behind `before` on; whether there are more.
+
+        About `unread.PAGE` bytes of them. Raises `UnknownRun` where there is no such run.
+        """
         found = {run.id: run for run in await self._store.do(partial(stored.newest, limit=1000))}
         found.update({id: live.run for id, live in self._live.items()})
-        return sorted(found.values(), key=lambda run: run.started_at, reverse=True)
+        runs = sorted(found.values(), key=lambda run: (-run.started_at, run.id))
+        if before is not None:
+            if before not in found:
+                raise UnknownRun(f"no run {before!r}", field="before")
+            runs = runs[runs.index(found[before]) + 1 :]
+        page: list[Run] = []
+        size = 0
+        for run in runs:
+            if size >= PAGE:
+                break
+            page.append(run)
+            size += len(run.model_dump_json())
+        return page, len(page) < len(runs)
 
     async def _signal_run(self, actor: Actor, command: SignalRun, session: Session | None) -> Answer:
         return {"answer": await self.signal(actor, command.run, command.signal)}

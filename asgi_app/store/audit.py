@@ -9,11 +9,13 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from asgi_app.store.schema import FAR
+from asgi_app.unread import PAGE
 
 DONE = "outcome = 'done'"
 REFUSED = "outcome = 'refused' AND role <> 'nobody'"
 REFUSED_TO_STRANGERS = "outcome = 'refused' AND role = 'nobody'"
 COLUMNS = "at, who, via, role, how, address, what, subject, outcome, times, detail"
+ROW_BYTES = 400  # of a row as JSON without its detail, about
 
 
 class Deed(NamedTuple):
@@ -36,18 +38,33 @@ def add(database: sqlite3.Connection, deeds: list[Deed]) -> None:
     """Add rows to the trail."""
     database.executemany(
         f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(*deed[:-1], json.dumps(deed.detail)) for deed in deeds],
+        [(*map(_as_utf8, deed[:-1]), json.dumps(deed.detail)) for deed in deeds],
     )
 
 
-def page(database: sqlite3.Connection, before: int | None, limit: int) -> list[dict[str, Any]]:
-    """The newest rows, or those before an id, the newest first."""
+def _as_utf8(value: Any) -> Any:
+    """The value as SQLite can write it: one row that it cannot would take the others of its transaction with it."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
+def page(database: sqlite3.Connection, before: int | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
+    """The newest rows, or those before an id, the newest first, and whether there are more.
+
+    They are `limit` rows, or as many as have `PAGE` bytes.
+    """
     found = database.execute(
-        f"SELECT id, {COLUMNS} FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?", (min(before or FAR, FAR), limit)
+        f"SELECT id, {COLUMNS} FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?", (min(before or FAR, FAR), limit + 1)
     )
     names = ["id", *COLUMNS.split(", ")]
-    rows = [dict(zip(names, row, strict=True)) for row in found]
-    return [{**row, "detail": json.loads(row["detail"])} for row in rows]
+    rows: list[dict[str, Any]] = []
+    size = 0
+    while len(rows) < limit and size < PAGE and (row := found.fetchone()) is not None:
+        fields = dict(zip(names, row, strict=True))
+        size += ROW_BYTES + len(fields["detail"])
+        rows.append({**fields, "detail": json.loads(fields["detail"])})
+    more = found.fetchone() is not None
+    found.close()
+    return rows, more
 
 
 def prune(database: sqlite3.Connection, keep: int, most: int) -> int:

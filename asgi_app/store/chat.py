@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pydantic_core
 
 from asgi_app.models import ChatMessage, Marks, Room, Thread, ThreadState
 from asgi_app.store.schema import FAR
+from asgi_app.unread import PAGE
 
 COLUMNS = "id, thread, n, sender, recipient, msg, at, client_id"
+MSG = COLUMNS.split(", ").index("msg")
 MARKS_SHOWN = 100  # people whose marks are told of one room
+MARK_BYTES = 100  # of one of them as JSON, about
 
 
 class Draft(NamedTuple):
@@ -116,16 +120,30 @@ def marks_of(database: sqlite3.Connection, thread: Thread, person: str) -> Marks
 def messages(
     database: sqlite3.Connection, thread: Thread, *, before: int | None, after: int | None, limit: int
 ) -> tuple[list[ChatMessage], bool]:
-    """A page of a thread in its order, and whether there is more in that direction."""
+    """A page of a thread in its order, and whether there is more in that direction.
+
+    It is `limit` messages, or as many as have `PAGE` bytes.
+    """
     forward = after is not None
     low, high = min(after or 0, FAR), min(before or FAR, FAR)
     found = database.execute(
         f"SELECT {COLUMNS} FROM messages WHERE thread = ? AND n > ? AND n < ? "
         f"ORDER BY n {'ASC' if forward else 'DESC'} LIMIT ?",
         (thread.key, low, high, limit + 1),
-    ).fetchall()
-    page = [_message(row) for row in found[:limit]]
-    return page if forward else page[::-1], len(found) > limit
+    )
+    page = [_message(row) for row in _within_a_page(found, limit)]
+    more = found.fetchone() is not None
+    found.close()
+    return page if forward else page[::-1], more
+
+
+def _within_a_page(found: sqlite3.Cursor, limit: int) -> Iterator[Any]:
+    """So many rows of messages, or as many as have `PAGE` bytes; the next one is not read."""
+    size = count = 0
+    while count < limit and size < PAGE and (row := found.fetchone()) is not None:
+        count += 1
+        size += len(row[MSG].encode())
+        yield row
 
 
 def waiting(database: sqlite3.Connection, person: str) -> Waiting:
@@ -148,20 +166,31 @@ def received(database: sqlite3.Connection, person: str, after: int) -> list[int]
 
 
 def by_id(database: sqlite3.Connection, ids: list[int]) -> list[ChatMessage]:
-    """These messages in their order, as far as they are kept."""
+    """These messages in their order, as far as they are kept; the first of them, where they are over `PAGE` bytes."""
     marks = ", ".join("?" * len(ids))
     found = database.execute(f"SELECT {COLUMNS} FROM messages WHERE id IN ({marks}) ORDER BY id", ids)
-    return [_message(row) for row in found]
+    page = [_message(row) for row in _within_a_page(found, len(ids))]
+    found.close()
+    return page
 
 
 def threads(database: sqlite3.Connection, person: str) -> list[ThreadState]:
-    """Every room in which something was said, and this person's private threads; the newest first."""
+    """Every room in which something was said, and this person's private threads; the newest first.
+
+    Past `PAGE` bytes they are brief: without their last message and the others' marks.
+    """
     found = database.execute(
         "SELECT thread, n FROM threads WHERE thread LIKE '#%' "
         "OR thread IN (SELECT thread FROM members WHERE person = ?) ORDER BY at DESC",
         (person,),
     ).fetchall()
-    return [_state(database, Thread.of(key), n, person) for key, n in found]
+    states: list[ThreadState] = []
+    size = 0
+    for key, n in found:
+        state, bytes_of = _state(database, Thread.of(key), n, person, brief=size >= PAGE)
+        states.append(state)
+        size += bytes_of
+    return states
 
 
 def prune(database: sqlite3.Connection, keep: int, most: int) -> int:
@@ -173,7 +202,16 @@ def prune(database: sqlite3.Connection, keep: int, most: int) -> int:
     ).rowcount
 
 
-def _state(database: sqlite3.Connection, thread: Thread, n: int, person: str) -> ThreadState:
+def _state(
+    database: sqlite3.Connection, thread: Thread, n: int, person: str, *, brief: bool
+) -> tuple[ThreadState, int]:
+    """The thread as this person sees it, and about how many bytes that is."""
+    read = marks_of(database, thread, person).read
+    state = ThreadState(
+        room=thread.room, other=thread.other(person), n=n, read=read, unread=n - read, last=None, marks={}
+    )
+    if brief:
+        return state, 0
     last = database.execute(
         f"SELECT {COLUMNS} FROM messages WHERE thread = ? ORDER BY n DESC LIMIT 1", (thread.key,)
     ).fetchone()
@@ -181,16 +219,9 @@ def _state(database: sqlite3.Connection, thread: Thread, n: int, person: str) ->
         "SELECT person, delivered, read FROM marks WHERE thread = ? AND person != ? ORDER BY read DESC LIMIT ?",
         (thread.key, person, MARKS_SHOWN),
     )
-    read = marks_of(database, thread, person).read
-    return ThreadState(
-        room=thread.room,
-        other=thread.other(person),
-        n=n,
-        read=read,
-        unread=n - read,
-        last=_message(last) if last else None,
-        marks={name: Marks(delivered=delivered, read=read) for name, delivered, read in others},
-    )
+    marks = {name: Marks(delivered=delivered, read=read) for name, delivered, read in others}
+    known = {"last": _message(last) if last else None, "marks": marks}
+    return state.model_copy(update=known), (len(last[MSG].encode()) if last else 0) + MARK_BYTES * len(marks)
 
 
 def _message(row: Any) -> ChatMessage:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from asgi_app.models import LogPage, Run
 from asgi_app.store.schema import FAR
+from asgi_app.unread import PAGE
 
 log = logging.getLogger("pilotlight.store")
 
@@ -56,7 +57,7 @@ def graph(database: sqlite3.Connection, run: str) -> dict[str, Any] | None:
 
 def newest(database: sqlite3.Connection, limit: int) -> list[Run]:
     """The newest runs, the newest first."""
-    found = database.execute("SELECT run FROM runs ORDER BY started DESC LIMIT ?", (limit,))
+    found = database.execute("SELECT run FROM runs ORDER BY started DESC, id LIMIT ?", (limit,))
     return [run for (text,) in found if (run := _run(text)) is not None]
 
 
@@ -73,7 +74,11 @@ def unended(database: sqlite3.Connection) -> list[Run]:
 
 
 def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> LogPage:
-    """Lines of a log from this offset on; the page's `since` is later where older ones are not kept."""
+    """Lines of a log from this offset on: `limit` of them, or about `PAGE` bytes.
+
+    The page's `since` is later where older ones are not kept.
+    """
+    size = 0
     found: list[dict[str, Any]] = []
     start = since = min(since, FAR)
     rows = database.execute(
@@ -87,11 +92,27 @@ def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> Log
         elif first != start + len(found):  # a write that failed: what follows is another page
             break
         found.extend(chunk)
-        if len(found) >= limit:
+        size += len(text)
+        if len(found) >= limit or size >= PAGE:
             break
     rows.close()
     found = found[:limit]
     return LogPage(since=start, next=start + len(found), lines=found)
+
+
+def tail_from(database: sqlite3.Connection, run: str, since: int, most: int) -> int:
+    """The offset from which on the end of a log is about `most` bytes; at least this one."""
+    rows = database.execute(
+        "SELECT first, length(lines) FROM log WHERE run = ? AND first + count > ? ORDER BY first DESC", (run, since)
+    )
+    start, size = None, 0
+    for first, length in rows:
+        size += length
+        if start is not None and size > most:
+            break
+        start = max(first, since)
+    rows.close()
+    return since if start is None else start
 
 
 def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int:

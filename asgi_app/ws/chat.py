@@ -15,16 +15,17 @@ from typing import Any
 from quart import Blueprint
 from quart_cors import cors_exempt
 
-from asgi_app.errors import BadCommand, NotStored, PanelError, TooFast, UnknownPerson
-from asgi_app.hub import Closed, Message, Outbox
+from asgi_app.errors import BadCommand, NotStored, PanelError, TooFast, TooMuchUnread, UnknownPerson
+from asgi_app.hub import TOO_SLOW, Closed, Message, Outbox
 from asgi_app.models import LOBBY, Actor, ChatMessage, Marks, Say, Thread, as_json, parse_json
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
+from asgi_app.unread import SMALL
 from asgi_app.ws.duplex import both_ways
 from asgi_app.ws.quartsocket import Socket, SocketRules
 
 WAIT = 0.1  # seconds; an old client cannot retry, so one that is too fast is read more slowly
-PAGE = 20  # stored messages that are loaded at once: at 256 KiB each, 5 MiB
+PAGE = 20  # stored messages that are loaded at once, at most
 REST_SECONDS = 2.0  # to say what somebody had sent before leaving
 
 
@@ -79,6 +80,7 @@ class _Connection:
                 await self.look_for_waiting()
                 await both_ways("/<username>", self.read, self.write)
         finally:
+            self._outbox.account.close()
             await self.say_the_rest()
 
     async def look_for_waiting(self) -> None:
@@ -115,12 +117,21 @@ class _Connection:
         try:
             await self._send_stored(self._waiting)
             while True:
-                for message in await self._outbox.take():
-                    await self._show(message)
+                if (size := self._outbox.due_size) > SMALL:
+                    async with self._outbox.account.reserved(size):
+                        await self._show_all(self._outbox.take_now())
+                else:
+                    await self._show_all(await self._outbox.take())
+        except TooMuchUnread as error:
+            await self._socket.close(TOO_SLOW, error.title)
         except Closed as closed:
             await self._socket.close(closed.code, closed.reason)
         except ConnectionResetError:
             return
+
+    async def _show_all(self, messages: list[Message]) -> None:
+        for message in messages:
+            await self._show(message)
 
     async def _say(self, command: Say) -> None:
         self._sent += 1
@@ -166,13 +177,14 @@ class _Connection:
         """What was said in the lobby from `since` up to, not including, `upto`; a line where that is not kept."""
         with contextlib.suppress(NotStored):
             while since < upto:
-                page, _ = await self._chat.messages(Thread(room=LOBBY), before=upto, after=since - 1, limit=PAGE)
-                if not page or page[0].n > since:
-                    break
-                for said in page:
-                    if not (said.client_id or "").startswith(self._mine):
-                        await self._send(_text({"username": said.sender, "msg": said.msg}))
-                since = page[-1].n + 1
+                async with self._outbox.account.reserved():
+                    page, _ = await self._chat.messages(Thread(room=LOBBY), before=upto, after=since - 1, limit=PAGE)
+                    if not page or page[0].n > since:
+                        break
+                    for said in page:
+                        if not (said.client_id or "").startswith(self._mine):
+                            await self._send(_text({"username": said.sender, "msg": said.msg}))
+                    since = page[-1].n + 1
         if since < upto:
             await self._send(_text(_line("you were too slow: some messages are not shown here")))
 
@@ -191,10 +203,13 @@ class _Connection:
     async def _send_stored(self, ids: list[int]) -> None:
         """Private messages from the file, each once."""
         with contextlib.suppress(NotStored):
-            for start in range(0, len(ids), PAGE):
-                for said in await self._chat.by_id(ids[start : start + PAGE]):
-                    await self._send(_text({"msg": said.msg, "from_user": said.sender}))
-                    await self._delivered(said)
+            while ids:
+                async with self._outbox.account.reserved():
+                    page = await self._chat.by_id(ids[:PAGE])
+                    for said in page:
+                        await self._send(_text({"msg": said.msg, "from_user": said.sender}))
+                        await self._delivered(said)
+                    ids = [id for id in ids if id > page[-1].id] if page else ids[PAGE:]
 
     async def _delivered(self, said: ChatMessage) -> None:
         self._newest = max(self._newest or 0, said.id)

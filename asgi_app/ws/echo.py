@@ -5,6 +5,9 @@ from __future__ import annotations
 from quart import Blueprint
 from quart_cors import cors_exempt
 
+from asgi_app.errors import TooMuchUnread
+from asgi_app.hub import TOO_SLOW
+from asgi_app.unread import SMALL
 from asgi_app.ws.quartsocket import Socket, SocketRules
 
 
@@ -19,10 +22,22 @@ def echo(rules: SocketRules) -> Blueprint:
         if await socket.enter(None) is None:
             return
         sent = rules.tallies.of("echo")
+        account = rules.unread.account(socket.client)
 
         async def life() -> None:
-            while await socket.send(await socket.receive()):
-                sent.sent += 1
+            try:
+                while await echoed(await socket.receive()):
+                    sent.sent += 1
+            except TooMuchUnread as error:
+                await socket.close(TOO_SLOW, error.title)
+            finally:
+                account.close()
+
+        async def echoed(data: str | bytes) -> bool:
+            if len(data) <= SMALL:
+                return await socket.send(data)
+            async with account.reserved(len(data)):
+                return await socket.send(data)
 
         socket.live(life)
 

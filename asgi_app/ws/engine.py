@@ -23,6 +23,7 @@ from asgi_app.limits import Allowance, Complaints, Places, note_cut
 from asgi_app.problems import Written, as_response
 from asgi_app.proxies import address_of
 from asgi_app.tally import Tally
+from asgi_app.unread import SMALL, Unread
 from asgi_app.ws.engine_heart import Heart
 from asgi_app.ws.engine_packets import framed, message_of
 from asgi_app.ws.engine_poll import settled, taken
@@ -52,6 +53,20 @@ LEAVE_SECONDS = 0.4  # for all connections to be gone when the server stops
 Packets = Callable[[], list[Packet]]
 
 
+def size_of(packet: Packet) -> int:
+    """How many bytes it has, about."""
+    return 0 if packet.data is None else len(packet.data) if isinstance(packet.data, str | bytes) else SMALL
+
+
+class _Answer:
+    """Marks an answer, which counts until it is sent."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
 class _Told:
     """Marks an event that nothing can stand in for."""
 
@@ -69,8 +84,9 @@ def _together(packet: Packet, marker: Packet | None) -> Packet | Packets:
 class EngineOutbox(Outlet):
     """What one Engine.IO connection has not sent yet, behind the face of an `asyncio.Queue`.
 
-    Writtens and protocol packets (`put`) keep their order and are never dropped; a handler that makes more
-    than `limit` of them waits, so nothing more is read from a client that does not read. Events (`offer`)
+    Answers and protocol packets (`put`) keep their order and are never dropped; a handler that makes more
+    than `limit` of them, or so many bytes that the `account` is full, waits, so nothing more is read from a client that
+    does not read. Events (`offer`)
     have a key: under backpressure a new one replaces its unsent predecessor, and past `limit` all events are
     dropped and each namespace's `refill` (a snapshot) takes their place when the client reads again. Of a feed it holds
     only that there is more (`due`), and takes the packets when it is taken from itself.
@@ -80,6 +96,7 @@ class EngineOutbox(Outlet):
         "_bytes",
         "_events",
         "_hung_up",
+        "_in_hand",
         "_limit",
         "_refills",
         "_released",
@@ -87,6 +104,7 @@ class EngineOutbox(Outlet):
         "_told",
         "_unfolded",
         "_waiting",
+        "account",
         "client",
         "is_over",
         "overflowed",
@@ -100,6 +118,8 @@ class EngineOutbox(Outlet):
         self._limit = limit
         self.tally = tally or Tally()
         self.client = ""  # its address
+        self.account = Unread().account("")  # until it is known whose it is
+        self._in_hand = 0  # bytes of answers that were taken, and may not be sent yet
         self._waiting: dict[object, Packet | Packets | None] = {}
         self._unfolded: list[Packet] = []  # the next one last
         self._events = 0
@@ -213,7 +233,8 @@ class EngineOutbox(Outlet):
 
     async def answer(self, packets: list[Packet]) -> None:
         """Take what its own client asked for, in all its parts; waits while too much of that is unsent."""
-        if (direct := self.direct) is not None and not self._coalescer.pending:
+        direct = self.direct
+        if direct is not None and not self._coalescer.pending and sum(map(size_of, packets)) <= SMALL:
             for packet in packets:
                 direct(frame(message_of(packet)))
             return
@@ -233,11 +254,13 @@ class EngineOutbox(Outlet):
         """As `put`, without waiting. None ends the connection's WebSocket, once what waits is sent."""
         if packet is not None and self._coalescer.behind(self._put_each, packet):
             return
-        if packet is not None and packet.packet_type != CLOSE and (direct := self.direct) is not None:
+        size = 0 if packet is None else size_of(packet)
+        if packet is not None and packet.packet_type != CLOSE and size <= SMALL and (direct := self.direct) is not None:
             self.tally.sent += 1
             direct(framed(packet))
             return
-        self._waiting[object()] = packet
+        self.account.add(size)
+        self._waiting[_Answer(size)] = packet
         self._stir()
 
     def _put_each(self, packets: list[Packet]) -> None:
@@ -253,6 +276,7 @@ class EngineOutbox(Outlet):
     def release(self) -> None:
         """Nobody will take anything any more: whoever waits for that goes on."""
         self._released = True
+        self.account.close()
         self._taken.ring()
 
     @property
@@ -278,7 +302,9 @@ class EngineOutbox(Outlet):
             await self._ready.wait()
 
     def get_nowait(self) -> Packet | None:
-        """The next packet; raises `asyncio.QueueEmpty`."""
+        """The next packet; raises `asyncio.QueueEmpty`. The one before is with the network by now."""
+        self.account.remove(self._in_hand)
+        self._in_hand = 0
         if self._stale:
             self._stale = False
             for refill in self._refills.values():
@@ -296,6 +322,8 @@ class EngineOutbox(Outlet):
             elif isinstance(mark, _Told):
                 self._bytes -= mark.size
                 self._told -= 1
+            elif isinstance(mark, _Answer):
+                self._in_hand = mark.size
             self._taken.ring()
             waiting = self._waiting.pop(mark)
             if not callable(waiting):
@@ -338,8 +366,10 @@ class EngineOutbox(Outlet):
         return self._stale
 
     async def space(self) -> None:
-        """Wait while too many answers are unsent."""
-        while len(self._waiting) - self._events >= self._limit and not self._released:
+        """Wait while too many answers are unsent, or too much."""
+        while (waiting := len(self._waiting) - self._events) and not self._released:
+            if waiting < self._limit and not self.account.is_full:
+                break
             await self._taken.wait()
 
     async def join(self) -> None:
@@ -372,9 +402,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         line_rate: float,
         complaints: Complaints,
         connect_timeout: float = 45.0,
+        unread: Unread | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.unread = unread or Unread()
         self._sessions = sessions
         self._command_rate = command_rate
         self._line_rate = line_rate
@@ -494,6 +526,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         if event == "connect":
             come = self.sockets[args[0]]
             come.queue.client = address_of(args[1]["asgi.scope"])
+            come.queue.account = self.unread.account(come.queue.client)
             come.allowance = Allowance(self._command_rate)
             come.lines = Allowance(self._line_rate)
             come.apart = Apart()

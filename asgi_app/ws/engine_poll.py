@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from engineio.packet import Packet
 
 from asgi_app.errors import PanelError, UnknownEngineSession
+from asgi_app.unread import PAGE
 
 if TYPE_CHECKING:
     from asgi_app.ws.engine import EngineOutbox
 
-ANSWER_BYTES = 1024 * 1024  # from which on an answer takes no more packets
+ANSWER_BYTES = PAGE  # from which on an answer takes no more packets
 TURNS = 3  # of the loop, from the end of a connection to the task that waits for that; on hypercorn two tasks do
 
 

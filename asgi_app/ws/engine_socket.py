@@ -22,6 +22,7 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, PONG, Packet
 from asgi_app.errors import BadEngineRequest, TooLarge, UnknownEngineSession
 from asgi_app.hub import GOING_AWAY, TOO_FAST, TOO_SLOW
 from asgi_app.limits import Allowance
+from asgi_app.unread import SMALL
 from asgi_app.ws.engine_packets import MESSAGE_TYPE, PACKET_TYPES, SEPARATOR, message_of
 from asgi_app.ws.engine_poll import Poll, settled, taken
 from asgi_app.ws.frames import FAULT, NORMAL, frame
@@ -101,7 +102,7 @@ class EngineWebSocket:
 
     async def send(self, message: str | bytes) -> None:
         """Send a message. Raises `OSError` where nobody takes it."""
-        if self.wire is not None and self.wire.open:
+        if self.wire is not None and self.wire.open and len(message) <= SMALL:
             self.wire.write(frame(message))
             return
         kind = "text" if isinstance(message, str) else "bytes"
@@ -116,7 +117,7 @@ class EngineWebSocket:
 
     async def send_all(self, messages: list[str | bytes]) -> None:
         """Send what belongs together: in one write, where that is possible."""
-        if self.wire is not None and self.wire.open:
+        if self.wire is not None and self.wire.open and sum(map(len, messages)) <= SMALL:
             self.wire.write(b"".join(map(frame, messages)))
             return
         for message in messages:

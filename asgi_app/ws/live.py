@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-import pydantic_core
 from quart import Blueprint, websocket
 from quart_cors import cors_exempt
 
-from asgi_app.errors import MalformedJSON, PanelError, TooFast
-from asgi_app.hub import TOO_FAST, Closed, Message, Outbox
+from asgi_app.errors import MalformedJSON, PanelError, TooFast, TooMuchUnread
+from asgi_app.hub import TOO_FAST, TOO_SLOW, Closed, Message, Outbox, text_of
 from asgi_app.models import Actor, parse_json
 from asgi_app.service import Panel, Session
+from asgi_app.unread import SMALL
 from asgi_app.ws.frames import frame
-from asgi_app.ws.native import answer, asks_somebody, latest, resume_from
+from asgi_app.ws.native import answer, asks_much, asks_somebody, id_of, latest, resume_from
 from asgi_app.ws.quartsocket import Socket, SocketRules
 from asgi_app.ws.wire import Apart
 
+FEW = 32  # events, of some 300 bytes
 FRAME = 256 * 1024  # characters of events that stand in one frame; many clients take no more than 1 MiB
 
 
@@ -28,7 +29,7 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
     framing = _Framing(panel.epoch)
 
     def refusal(error: PanelError) -> str:
-        return _json(Message(panel.refused(error).on_wire(None)))
+        return text_of(Message(panel.refused(error).on_wire(None)))
 
     @routes.websocket("/live")
     @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
@@ -87,6 +88,7 @@ class _Connection:
             finally:
                 self._apart.cancel()
                 await self._outbox.detach()
+                self._outbox.account.close()
 
     async def _take(self, session: Session, data: str | bytes) -> None:
         """Answer it; what waits for somebody else is answered when they have."""
@@ -95,29 +97,60 @@ class _Connection:
         except MalformedJSON as error:
             with contextlib.suppress(TooFast):
                 self._socket.spend()
-            await self._outbox.answer(Message(self._panel.refused(error).on_wire(None)))
+            await self._outbox.answer(Message.of_answer(self._panel.refused(error).on_wire(None)))
             return
-        answering = self._answer(session, asked)
+        answering = self._answer(session, asked) if not asks_much(asked) else self._answer_much(session, asked)
         await (self._apart.answer(answering) if asks_somebody(asked) else answering)
 
     async def _answer(self, session: Session, asked: Any) -> None:
         reply = await answer(self._panel, session, asked, spend=self._socket.spend)
-        await self._outbox.answer(Message(reply))
+        await self._outbox.answer(Message.of_answer(reply))
+
+    async def _answer_much(self, session: Session, asked: Any) -> None:
+        """Answer it once there is room for what may be large."""
+        try:
+            async with self._outbox.account.reserved():
+                await self._answer(session, asked)
+        except TooMuchUnread as error:
+            await self._outbox.answer(Message.of_answer(self._panel.refused(error).on_wire(id_of(asked))))
 
     async def _drain(self) -> None:
         """Write what waits: the opening, then what happens and what was answered."""
         try:
             if self._opening is not None:
-                messages, self._opening = [self._opening], None
-            else:
-                messages = self._outbox.take_now()
-            while messages:
-                for text in self._framing.texts(messages):
-                    if not await self._socket.send(text):
-                        return
-                messages = self._outbox.take_now()
+                opening, self._opening = self._opening, None
+                if not await self._open(opening):
+                    self._outbox.close(TOO_SLOW, "it is not read")
+                    return
+            while (size := self._outbox.due_size) or not self._outbox.is_clear():
+                if size <= SMALL:
+                    written = await self._write(self._outbox.take_now())
+                else:
+                    async with self._outbox.account.reserved(size):
+                        written = await self._write(self._outbox.take_now())
+                if not written:
+                    self._outbox.close(TOO_SLOW, "it is not read")  # whoever waits for room in it goes on
+                    return
+            self._outbox.handed_over()
         except Closed as closed:
             await self._socket.close(closed.code, closed.reason)
+        except TooMuchUnread as error:
+            await self._socket.close(TOO_SLOW, error.title)
+
+    async def _open(self, opening: Message) -> bool:
+        """Write what the session begins with; False where nobody takes it any more."""
+        is_missed = len(opening.data.get("events", ())) > FEW  # encoded for this connection alone, a snapshot is not
+        if not is_missed and len(opening.encoded(text_of)) <= FRAME:
+            return await self._write([opening])
+        async with self._outbox.account.reserved():
+            return await self._write([opening])
+
+    async def _write(self, messages: list[Message]) -> bool:
+        """Write the messages; False where nobody takes them any more."""
+        for text in self._framing.texts(messages):
+            if not await self._socket.send(text):
+                return False
+        return True
 
 
 class _Framing:
@@ -136,14 +169,14 @@ class _Framing:
         size = 0
         for message in messages:
             is_event = "event" in message.data
-            if events and (not is_event or size + len(message.encoded(_json)) > FRAME):
+            if events and (not is_event or size + len(message.encoded(text_of)) > FRAME):
                 texts.append(self._together(events))
                 events, size = [], 0
             if is_event:
                 events.append(message)
-                size += len(message.encoded(_json))
+                size += len(message.encoded(text_of))
             else:
-                texts.append(message.encoded(_json))
+                texts.append(message.encoded(text_of))
         if events:
             texts.append(self._together(events))
         return texts
@@ -158,7 +191,7 @@ class _Framing:
 
     def answer_bytes(self, message: Message) -> bytes:
         """An answer as a frame."""
-        return frame(message.encoded(_json))
+        return frame(message.encoded(text_of))
 
     def _together(self, events: list[Message]) -> str:
         return events[0].encoded(self._alone) if len(events) == 1 else self._joined(events)
@@ -168,10 +201,6 @@ class _Framing:
 
     def _joined(self, events: list[Message]) -> str:
         """As `native.frame`, from texts of which each is made once, whatever the frames it stands in."""
-        texts = ",".join(event.encoded(_json) for event in events)
+        texts = ",".join(event.encoded(text_of) for event in events)
         rev = f'"rev":{latest(events)},' if latest(events) else ""
         return f'{{"epoch":"{self._epoch}",{rev}"events":[{texts}]}}'
-
-
-def _json(message: Message) -> str:
-    return pydantic_core.to_json(message.data).decode()

@@ -14,6 +14,9 @@ from asgi_app.hub import Message
 from asgi_app.models import parse_command
 from asgi_app.service import Panel, Session
 
+# What may be answered with much more than was asked: a page, a snapshot, a graph.
+MUCH = {"get_state", "get_messages", "get_threads", "get_log", "get_runs", "watch_run"}
+
 
 async def answer(
     panel: Panel, session: Session, asked: Any, *, spend: Callable[[], None] = lambda: None
@@ -22,16 +25,27 @@ async def answer(
 
     `spend` raises `TooFast` where this is one command too many.
     """
-    id = asked.get("id") if isinstance(asked, dict) else None
+    id = id_of(asked)
     try:
-        if not isinstance(id, (str, int, float, type(None))) or (isinstance(id, float) and not math.isfinite(id)):
-            id = None
+        if isinstance(asked, dict) and asked.get("id") is not id:
             raise BadCommand("id is a number or a string; it comes back in the reply", field="id")
         spend()
         command = parse_command(asked)
     except PanelError as error:
         return panel.refused(error).on_wire(id)
     return (await panel.ask(session.actor, command, session)).on_wire(id)
+
+
+def id_of(asked: Any) -> str | float | None:
+    """The id that comes back in the reply; None where there is none, or nothing that can be one."""
+    id = asked.get("id") if isinstance(asked, dict) else None
+    good = isinstance(id, (str, int)) or (isinstance(id, float) and math.isfinite(id))
+    return id if good else None
+
+
+def asks_much(asked: Any) -> bool:
+    """Whether the reply may be so large that there must be room for it."""
+    return isinstance(asked, dict) and isinstance(asked.get("do"), str) and asked["do"] in MUCH
 
 
 def asks_somebody(asked: Any) -> bool:

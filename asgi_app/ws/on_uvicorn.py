@@ -21,6 +21,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from asgi_app.request_head import EARLY_BYTES, LINGER_SECONDS, Headers
+from asgi_app.unread import SMALL
 from asgi_app.ws.frames import (
     BINARY,
     CLOSE,
@@ -311,22 +312,29 @@ class Frames(asyncio.Protocol):
     # --- what goes ---------------------------------------------------------------------------------------------
 
     async def send(self, message: Any) -> None:
-        """ASGI's `send`; waits while the transport's buffer is full."""
-        while self._paused and not self._lost:
-            if self._writable is None:
-                self._writable = self._loop.create_future()
-            await asyncio.shield(self._writable)
+        """ASGI's `send`; waits while the transport's buffer is full, with a large message also after it was written."""
+        await self._until_writable()
         if self._lost or self._lingering or (self._close_sent and self._transport.is_closing()):
             raise ClientDisconnected
         if self._close_sent:
             raise RuntimeError(f"{message['type']} after websocket.close")
         if message["type"] == "websocket.send":
             text = message.get("text")
-            self._transport.write(frame(message["bytes"] if text is None else text))
+            data = message["bytes"] if text is None else text
+            self._transport.write(frame(data))
+            if len(data) > SMALL:
+                del message, text, data
+                await self._until_writable()
         elif message["type"] == "websocket.close":
             self._close(message.get("code", NORMAL), message.get("reason") or "")
         else:
             raise RuntimeError(f"{message['type']} after the handshake")
+
+    async def _until_writable(self) -> None:
+        while self._paused and not self._lost:
+            if self._writable is None:
+                self._writable = self._loop.create_future()
+            await asyncio.shield(self._writable)
 
     def _close(self, code: int, reason: str = "") -> None:
         if self._transport.is_closing():

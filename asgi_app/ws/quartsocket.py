@@ -28,6 +28,7 @@ from asgi_app.models import Actor
 from asgi_app.origins import Origins
 from asgi_app.proxies import address_of
 from asgi_app.tally import Tallies
+from asgi_app.unread import SMALL, Unread
 from asgi_app.ws.frames import FAULT, NORMAL, frame
 from asgi_app.ws.wire import Gone, Life, live_on, wire_of
 
@@ -107,6 +108,7 @@ class SocketRules:
     command_rate: float  # commands a second
     tallies: Tallies
     complaints: Complaints
+    unread: Unread
 
 
 class Socket:
@@ -242,8 +244,11 @@ class Socket:
                         await self._messages.get()
 
     async def send(self, data: str | bytes) -> bool:
-        """Send it; False when the client has gone, or took nothing for `slow_reader` seconds and has been cut."""
-        if self.wire is not None and self.wire.open:
+        """Send it; False when the client has gone, or took nothing for `slow_reader` seconds and has been cut.
+
+        Something large is sent once the network has nearly all of it: until then it is the caller's, and counts.
+        """
+        if self.wire is not None and self.wire.open and len(data) <= SMALL:
             self.wire.write(frame(data))
             return True
         try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, runtime_checkable
 
 import socketio
@@ -19,17 +19,18 @@ from engineio.packet import Packet as EnginePacket
 from socketio.packet import CONNECT, CONNECT_ERROR
 
 from asgi_app.access import Access, visitor_of
-from asgi_app.errors import BadCommand, InternalError, PanelError, TooFast
+from asgi_app.errors import BadCommand, InternalError, MalformedJSON, PanelError, TooFast, TooMuchUnread
 from asgi_app.hub import Coalescer
 from asgi_app.limits import Complaints, Places
 from asgi_app.models import Actor, Role, as_json
 from asgi_app.origins import Origins
 from asgi_app.tally import Tally
+from asgi_app.unread import SMALL, Unread
 from asgi_app.ws.engine import EngineOutbox, EngineServer, Packets
 from asgi_app.ws.engine_socket import EngineSocket
 from asgi_app.ws.recovery import Recovery, Seat, asks_like_javascript
 from asgi_app.ws.sio_manager import QueueingManager
-from asgi_app.ws.sio_packets import StrictPacket, ack_packets, event_packets, plain_event
+from asgi_app.ws.sio_packets import StrictPacket, UnreadEvent, ack_packets, event_packets, plain_event, unread_event
 
 log = logging.getLogger("pilotlight.socketio")
 
@@ -53,8 +54,9 @@ class Part(Protocol):
     """What a namespace is made of: some events, and what happens when a client comes and goes.
 
     `events[name]` is awaited with the sid and the arguments; what it returns is the ack, and None acks with
-    no arguments. `connected` is called once the client has its CONNECT packet, `refused` when a client's role is too
-    small for an event of the part: old pages do not look at acks.
+    no arguments. What it returns may be a function: where an ack is asked for, that is awaited first. `connected` is
+    called once the client has its CONNECT packet, `refused` when a client's role is too small for an event of the part,
+    or its JSON is nothing that the panel reads: old pages do not look at acks.
     """
 
     events: dict[str, Handler]
@@ -81,6 +83,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
     Where `recovery` is given, and every part is a lasting one, clients that can come back are let do so. Where
     `every_line_counts`, a client that is too fast is read more slowly, and nothing is refused for it. `asks_somebody`
     says of an event's first argument whether the ack waits for another client: then the next events do not wait for it.
+    `asks_much` says whether the ack may be so large that there must be room for it.
     """
 
     def __init__(
@@ -91,12 +94,14 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         recovery: Recovery | None = None,
         every_line_counts: bool = False,
         asks_somebody: Callable[[Any], bool] | None = None,
+        asks_much: Callable[[Any], bool] | None = None,
     ) -> None:
         super().__init__(namespace)
         self.via = via
         self.recovery = recovery or Recovery(namespace)
         self.every_line_counts = every_line_counts
         self.asks_somebody = asks_somebody
+        self.asks_much = asks_much
         self.events: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
         self._access: Access | None = None
@@ -124,6 +129,9 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
     async def handle(self, sid: str, event: Any, *arguments: Any) -> Any:
         """The ack of an event, unless its client may not send it. Raises a `PanelError`."""
         if not isinstance(event, str) or event not in self.events:  # names like connect, too, which clients may send
+            if isinstance(event, UnreadEvent):
+                self._refuse(sid, event.name, (), event.error)
+                raise event.error
             names = ", ".join(self.events)
             raise BadCommand(f"no event {as_json(event)} on {self.namespace}; there is {names}", field="event")
         access, actor = self._access, self.actors[sid]
@@ -131,13 +139,17 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         try:
             access.check_event(actor, self.namespace, event)
         except PanelError as error:
-            for part in self._parts:
-                if event in part.events:
-                    part.refused(sid, event, arguments, error)
+            self._refuse(sid, event, arguments, error)
             raise
         answer = await self.events[event](sid, *arguments)
         access.event_done(actor, self.namespace, event, arguments)
         return answer
+
+    def _refuse(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
+        """Have the part of this event tell its client."""
+        for part in self._parts:
+            if event in part.events:
+                part.refused(sid, event, arguments, error)
 
     def _gone(self, sid: str, reason: str) -> None:
         self._leaving.pop(sid, lambda: None)()
@@ -288,6 +300,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         command_rate: float,
         line_rate: float,
         complaints: Complaints,
+        unread: Unread,
         ping_interval: float = 25.0,
         ping_timeout: float = 20.0,
         connect_timeout: float = 45.0,
@@ -315,6 +328,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
             connect_timeout=connect_timeout,
+            unread=unread,
             logger=logging.getLogger("pilotlight.socketio.library"),
             engineio_logger=logging.getLogger("pilotlight.engineio.library"),
         )
@@ -389,22 +403,59 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         answering = self._answer(connection, room, sid, id, data)
         if room.asks_somebody is not None and len(data) > 1 and room.asks_somebody(data[1]):
             await connection.apart.answer(answering)
+        elif room.asks_much is not None and len(data) > 1 and room.asks_much(data[1]):
+            await self._answer_much(connection, room, sid, id, answering)
         else:
             await answering
+
+    async def _answer_much(
+        self,
+        connection: EngineSocket,
+        room: Namespace,
+        sid: str,
+        id: int | None,
+        answering: Coroutine[Any, Any, None],
+    ) -> None:
+        """Answer once there is room for what may be large."""
+        try:
+            async with connection.queue.account.reserved():
+                if self.manager.is_connected(sid, room.namespace):
+                    await answering
+                else:  # it has gone meanwhile
+                    answering.close()
+        except TooMuchUnread as error:
+            answering.close()
+            if id is not None:
+                await connection.queue.answer(ack_packets(room.namespace, id, error.problem()))
 
     async def _answer(
         self, connection: EngineSocket, room: Namespace, sid: str, id: int | None, data: list[Any]
     ) -> None:
         """Handle the event, and acknowledge it."""
+        answer = await self._answer_to(room, data, room.handle(sid, *data))
+        if id is None:
+            return
+        if callable(answer):
+            await connection.apart.answer(self._acknowledge_later(connection, room, id, data, answer()))
+        else:
+            await connection.queue.answer(ack_packets(room.namespace, id, answer))
+
+    async def _acknowledge_later(
+        self, connection: EngineSocket, room: Namespace, id: int, data: list[Any], done: Awaitable[None]
+    ) -> None:
+        """Acknowledge what was begun, once it is done; the next events do not wait for that."""
+        answer = await self._answer_to(room, data, done)
+        await connection.queue.answer(ack_packets(room.namespace, id, answer))
+
+    async def _answer_to(self, room: Namespace, data: list[Any], handling: Awaitable[Any]) -> Any:
+        """What comes of handling an event: what the handler returned, or a problem."""
         try:
-            answer = await room.handle(sid, *data)
+            return await handling
         except PanelError as error:
-            answer = error.problem()
+            return error.problem()
         except Exception:
             log.exception("the handler of %s on %s failed", as_json(data[0]), room.namespace)
-            answer = InternalError().problem()
-        if id is not None:
-            await connection.queue.answer(ack_packets(room.namespace, id, answer))
+            return InternalError().problem()
 
     def _spend(self, connection: EngineSocket) -> None:
         """One command of the connection's, on whichever namespace. Raises `TooFast`."""
@@ -424,6 +475,21 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             raise ValueError(f"an event with {begun.attachment_count} attachments, {size} bytes of them so far")
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        """Handle a message; a large one once there is room for the answer, which may be as large."""
+        if len(data) <= SMALL:
+            await self._hear(eio_sid, data)
+            return
+        if (connection := self.eio.sockets.get(eio_sid)) is None:
+            return
+        try:
+            async with connection.queue.account.reserved(len(data)):
+                await self._hear(eio_sid, data)
+        except TooMuchUnread as error:
+            self._binary_packet.pop(eio_sid, None)
+            if isinstance(data, str):
+                await self._refuse_unread(eio_sid, data, error)
+
+    async def _hear(self, eio_sid: str, data: Any) -> None:
         try:
             if isinstance(data, str):
                 if self._binary_packet.pop(eio_sid, None) is not None:
@@ -434,9 +500,21 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             await super()._handle_eio_message(eio_sid, data)
             if (begun := self._binary_packet.get(eio_sid)) is not None:
                 self._check_attachments(begun)
+        except MalformedJSON as error:
+            self._binary_packet.pop(eio_sid, None)
+            await self._refuse_unread(eio_sid, data, error)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             log.debug("dropped a packet that is no Socket.IO: %s", error)
             self._binary_packet.pop(eio_sid, None)
+
+    async def _refuse_unread(self, eio_sid: str, text: str, error: PanelError) -> None:
+        """Answer a packet that the panel does not read; nobody waits for the answer to one that is neither of these."""
+        if (event := unread_event(text, error)) is not None:
+            await self._handle_event(eio_sid, event.namespace, event.id, event.data)
+        elif text[:1] == str(CONNECT):
+            refused = {"message": error.title, "data": error.problem()}
+            namespace = text[1:].partition(",")[0].partition("?")[0] if text[1:2] == "/" else None
+            await self._send_packet(eio_sid, StrictPacket(CONNECT_ERROR, namespace=namespace, data=refused))
 
 
 def _same_person(one: Actor, other: Actor) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from engineio.packet import Packet
@@ -27,6 +29,7 @@ from asgi_app.ws.sio_producers import DEBUG, SIGNALS, OldProducer, ProcessEvents
 log = logging.getLogger("pilotlight.socketio")
 
 TAIL = 200  # lines of a run that a newcomer gets
+TAIL_BYTES = 128 * 1024  # of those, about
 NO_GRAPH: dict[str, Any] = {"nodes": [], "edges": []}
 
 
@@ -39,7 +42,8 @@ class LoggerEvents(ProcessEvents):
         super().__init__(namespace, runs, workers)
         self._shows = shows
         self._pages: dict[str, _Page] = {}
-        self._shown: dict[str, tuple[Any, ...]] = {}
+        self._made: dict[str, tuple[tuple[Any, ...], Packet]] = {}  # how far each run is, and the packet that says so
+        self._told: dict[str, Packet] = {}
         self._live: dict[str, LiveRun] = {live.run.id: live for live in runs.all_live()}
         self.events: dict[str, Handler] = {"running_logger": self.running_logger, "subscribe": self.subscribe}
         panel.channel.join(self)
@@ -50,8 +54,9 @@ class LoggerEvents(ProcessEvents):
         """The newcomer gets how far every run is, and the end of its log; then what happens."""
         page = self._pages[sid] = _Page(self._namespace, sid)
         self._namespace.refill_with(sid, lambda: [self._progress(live) for live in self._live.values()])
-        for live in self._live.values():
-            self._spawn(self._catch_up(page, live, live.feed.next, page.follow(live, held=True)))
+        news = [(live, live.feed.next, page.follow(live, held=True)) for live in self._live.values()]
+        if news:
+            self._spawn(self._catch_up(page, news))
 
     def gone(self, sid: str) -> None:
         if (page := self._pages.pop(sid, None)) is not None:
@@ -73,44 +78,58 @@ class LoggerEvents(ProcessEvents):
             for page in self._pages.values():
                 page.follow(live)
         ended = live.run.state == "ended"
-        shown = (live.run.progress, live.run.running_edge, live.graph)
-        if self._shown.get(id) != shown:
-            self._shown[id] = shown
-            packet = self._progress(live)
+        packet = self._progress(live)
+        if self._told.get(id) is not packet:
+            self._told[id] = packet
             for page in self._pages.values():
                 if ended:  # nothing comes after it that could stand in for it
                     page.outbox.tell([packet])
                 else:
                     page.outbox.offer(("/running_logger", id), packet)
         if ended:
-            del self._live[id], self._shown[id]
+            del self._live[id], self._told[id], self._made[id]
 
     def offer_all(self, burst: Burst) -> None:
         """As `offer`, for what comes together."""
         for message in burst.messages:
             self.offer(message)
 
-    async def _catch_up(self, page: _Page, live: LiveRun, until: int, follower: Follower) -> None:
-        """The run as it is, and the end of its log up to this offset; the follower has what comes from there on."""
-        try:
-            packets = [self._progress(live)]
-            tail = await self._runs.lines(live.run.id, max(until - TAIL, 0), TAIL)
-            lines = tail.lines[: max(until - tail.since, 0)]
-            packets += [_line_packet(self._namespace, live.instance, line) for line in lines]
-            page.outbox.due(object(), lambda: packets)
-        except PanelError as error:
-            log.warning("no log for a newcomer: %s", error)
-        finally:
-            follower.release()
+    async def _catch_up(self, page: _Page, news: list[tuple[LiveRun, int, Follower]]) -> None:
+        """Each run as it is, and the end of its log up to this offset; the follower has what comes from there on.
+
+        One after the other, as they are read: all of them at once would be megabytes for each newcomer.
+        """
+        for live, until, follower in news:
+            try:
+                async with page.outbox.account.reserved(TAIL_BYTES):
+                    await page.outbox.answer([self._progress(live), *await self._tail(live, until)])
+            except PanelError as error:
+                log.warning("no log for a newcomer: %s", error)
+            finally:
+                follower.release()
+
+    async def _tail(self, live: LiveRun, until: int) -> list[Packet]:
+        """The end of a log."""
+        since = await self._runs.tail_from(live.run.id, until - TAIL, TAIL_BYTES)
+        tail = await self._runs.lines(live.run.id, since, TAIL)
+        return [_line_packet(self._namespace, live.instance, line) for line in tail.lines[: max(until - tail.since, 0)]]
 
     def _progress(self, live: LiveRun) -> Packet:
+        """How far the run is: one packet for all who are told the same, since its graph may be large."""
         run = live.run
+        shown = (run.progress, run.running_edge, live.graph)
+        known = self._made.get(run.id)
+        if known is not None and known[0] == shown:
+            return known[1]
         message = {
             "running_edge": list(run.running_edge),
             "task_progress": run.progress or 0,
             "graph_data": {"graphData": live.graph or NO_GRAPH},
         }
-        return self._packet({"topic": "running_logger", "process_instance_id": live.instance, "message": message})
+        packet = self._packet({"topic": "running_logger", "process_instance_id": live.instance, "message": message})
+        if run.id in self._live:
+            self._made[run.id] = shown, packet
+        return packet
 
     def _packet(self, payload: dict[str, Any]) -> Packet:
         return self._namespace.packet("running_logger", payload)
@@ -122,8 +141,7 @@ class LoggerEvents(ProcessEvents):
         payload = payload_of(arguments, self.id)
         id = payload[self.id]
         if "message" in payload:
-            await self._publish(sid, id, payload["topic"], payload["message"])
-            return None
+            return await self._publish(sid, id, payload["topic"], payload["message"])
         words = payload["topic"], payload.get("msg")
         signal = SIGNALS.get(words) if all(isinstance(word, str) for word in words) else None  # type: ignore[arg-type]
         if signal is None:
@@ -161,8 +179,11 @@ class LoggerEvents(ProcessEvents):
         line = {"msg": error.detail, "level": "error", "time": time.time()}
         self._namespace.tell(sid, "running_logger", _line_payload(process, line))
 
-    async def _publish(self, sid: str, id: str, topic: str, message: Any) -> None:
-        """A producer says what its process did; the first word of a process begins its run."""
+    async def _publish(self, sid: str, id: str, topic: str, message: Any) -> Callable[[], Awaitable[None]] | None:
+        """A producer says what its process did; the first word of a process begins its run.
+
+        What is returned waits until the line is stored.
+        """
         if not isinstance(message, dict):
             raise BadCommand(f"message is an object, not {as_json(message)}", field="message")
         change, line = _change(topic, message), _line(topic, message)
@@ -184,6 +205,8 @@ class LoggerEvents(ProcessEvents):
             await self._runs.add_lines(live, [line])
             if line.sign:
                 await self._runs.end(live, None)
+            return partial(self._runs.until_stored, live)
+        return None
 
 
 class _Page:

@@ -18,6 +18,7 @@ ANSWER_SECONDS = 2.0  # for an old producer's ack; many never send one
 DEBUG = "-debug"  # after the id of a process that is run step by step
 ANY = "*"  # a producer that subscribes to this takes what nobody else runs
 SUBSCRIBED = 100  # process ids one connection may take signals for
+LONGEST_ID = 256  # characters of a process id
 
 # What pages send, and the signal that it is.
 SIGNALS: dict[tuple[str, str], Signal] = {
@@ -181,4 +182,16 @@ def payload_of(arguments: tuple[Any, ...], id: str, *, topic: bool = True) -> di
         raise BadCommand(f"{id} is the id of a process, not {as_json(value.get(id))}", field=id)
     if topic and not isinstance(value.get("topic"), str):
         raise BadCommand(f"topic is text, not {as_json(value.get('topic'))}", field="topic")
-    return {**value, id: str(value[id])}
+    process = str(value[id])
+    if len(process) > LONGEST_ID or not _can_be_written(process):
+        raise BadCommand(f"{id} is text of at most {LONGEST_ID} characters, not {as_json(process)}", field=id)
+    return {**value, id: process}
+
+
+def _can_be_written(text: str) -> bool:
+    """Whether it is whole characters: half of a surrogate pair has no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

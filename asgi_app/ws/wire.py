@@ -30,18 +30,20 @@ class Gone(OSError):
 class Arrivals:
     """Messages on their way to the one who reads them, who must not wait for two at once.
 
-    `full` and `free` tell the server to stop reading, and to go on, when `AHEAD` messages wait.
+    `full` and `free` tell the server to stop reading, and to go on, when `AHEAD` messages wait, or `AHEAD_BYTES`.
     """
 
-    __slots__ = ("_free", "_full", "_gone", "_held", "_loop", "_messages", "_reader")
+    __slots__ = ("_free", "_full", "_gone", "_held", "_loop", "_messages", "_reader", "_size")
 
     AHEAD = 16
+    AHEAD_BYTES = 64 * 1024
 
     def __init__(self, loop: asyncio.AbstractEventLoop, full: Callable[[], object], free: Callable[[], object]) -> None:
         self._loop = loop  # not asked for each time: Python 3.11 asks the kernel for the process's id to say which
         self._messages: list[Any] = []
         self._reader: asyncio.Future[None] | None = None
         self._gone: Any = None
+        self._size = 0
         self._held = False
         self._full = full
         self._free = free
@@ -49,7 +51,8 @@ class Arrivals:
     def put(self, message: Any) -> None:
         """One more."""
         self._messages.append(message)
-        if len(self._messages) >= self.AHEAD and not self._held:
+        self._size += len(message)
+        if (len(self._messages) >= self.AHEAD or self._size >= self.AHEAD_BYTES) and not self._held:
             self._held = True
             self._full()
         self._wake()
@@ -74,6 +77,7 @@ class Arrivals:
             self._reader = self._loop.create_future()
             await self._reader
         message = self._messages.pop(0)
+        self._size -= len(message)
         if self._held and not self._messages:
             self._held = False
             self._free()

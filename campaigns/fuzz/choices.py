@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from asgi_app.models import DEPTH
+
 T = TypeVar("T")
 
 NUMBERS: tuple[Any, ...] = (0, 1, -1, 50, 100, 101, 2**31, 2**63, -(2**63) - 1, 10**30, 0.5, 50.0, -0.0, 1e308)
@@ -84,9 +86,10 @@ class Choices:
             return [self.value(depth - 1) for _ in range(self.below(4))]
         if kind == 8:
             return {self.text(): self.value(depth - 1) for _ in range(self.below(4))}
-        nested: Any = 1
-        for _ in range(self.pick((50, 250, 1200))):
-            nested = [nested]
+        nested: Any = self.pick(NUMBERS)
+        in_arrays = self.one_in(2)
+        for _ in range(self.pick((50, DEPTH - 6, DEPTH - 1, DEPTH, DEPTH + 1, 250, 990, 1200))):
+            nested = [nested] if in_arrays else {"n": nested}
         return nested
 
     def spoiled(self, value: Any) -> Any:

@@ -211,7 +211,7 @@ async function release(name) {
 }
 
 async function refreshTrail(before = null) {
-  const { audit } = await call('GET', `/audit?limit=${PAGE}${before ? `&before=${before}` : ''}`);
+  const { audit, more } = await call('GET', `/audit?limit=${PAGE}${before ? `&before=${before}` : ''}`);
   const rows = audit.map((deed) => {
     const what = [deed.what, deed.subject, inWords(deed.detail)].filter(Boolean).join(' · ');
     const times = deed.times > 1 ? t('access_times', deed) : '';
@@ -223,7 +223,7 @@ async function refreshTrail(before = null) {
   part('no-trail').hidden = before !== null || rows.length > 0;
   if (before) part('trail').append(...rows);
   else part('trail').replaceChildren(...rows);
-  part('more-trail').hidden = audit.length < PAGE;
+  part('more-trail').hidden = !more;
   part('more-trail').onclick = () => refreshTrail(audit.at(-1).id);
 }
 

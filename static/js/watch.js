@@ -158,6 +158,7 @@ async function load(what, from, { limit = PAGE, fresh = false } = {}) {
     return;
   }
   dispatch({ event: 'loaded', run: id, asked: from, log: reply.log, fresh });
+  return reply.log.next; // which may be sooner than was asked: a page has a size in bytes
 }
 
 function more(direction) {
@@ -168,10 +169,11 @@ function more(direction) {
 }
 
 async function fill({ n, upto }) {
-  for (let from = n; from < upto; from += PAGE) {
+  for (let from = n; from < upto; ) {
     const before = state.watch?.log;
-    await load('gap', from, { limit: upto - from });
-    if (!state.watch || state.watch.log === before) return;
+    const next = await load('gap', from, { limit: upto - from });
+    if (!state.watch || state.watch.log === before || !(next > from)) return;
+    from = next;
   }
 }
 
@@ -208,9 +210,14 @@ async function start(show, step) {
 }
 
 async function all() {
-  const reply = await ask({ do: 'get_runs' });
-  if (!reply.ok) return refuse(reply.problem);
-  dispatch({ event: 'listed', runs: reply.runs });
+  const runs = [];
+  for (let more = true; more; ) {
+    const reply = await ask({ do: 'get_runs', ...(runs.length ? { before: runs.at(-1).id } : {}) });
+    if (!reply.ok) return refuse(reply.problem);
+    runs.push(...reply.runs);
+    more = reply.more && reply.runs.length > 0;
+  }
+  dispatch({ event: 'listed', runs });
 }
 
 /** The whole log as a file. As a plain link it would be what the panel gives to browsers, which is JSON. */

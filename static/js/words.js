@@ -263,6 +263,7 @@ const zh = {
   'problem_head-too-large': '请求头太大',
   'problem_websocket-version': '不支持这个 WebSocket 版本',
   'problem_request-timeout': '请求来得太慢',
+  'problem_too-much-unread': '未读内容太多',
   'problem_too-many-connections': '来自此地址的连接太多',
   'problem_not-stored': '面板现在无法保存',
   problem_restarting: '面板正在重新启动',

@@ -246,7 +246,7 @@ async def test_a_drag_is_one_row_on_rest_too_where_each_request_is_somebody_anew
     for level in range(50):
         who = Identity(role=Role.ADMIN, how="loopback", address="127.0.0.1")
         audit.note_command(Actor(name="curl", via="rest", identity=who), SetLight(light="led", level=level))
-    (row,) = await audit.page(before=None, limit=10)
+    (row,), _ = await audit.page(before=None, limit=10)
     assert (row["times"], row["subject"], row["detail"], row["role"]) == (50, "led", {"level": 49}, "admin")
     await asyncio.to_thread(store.close)
 
@@ -262,7 +262,7 @@ async def test_the_trail_keeps_the_newest_of_what_was_done_and_of_what_was_refus
     audit.flush()
     while await store.prune():
         pass
-    rows = await audit.page(before=None, limit=1000)
+    rows, _ = await audit.page(before=None, limit=1000)
     assert [row["what"] for row in rows if row["outcome"] == "done"] == ["sign_in"]
     assert [row["what"] for row in rows if row["outcome"] == "refused"] == [
         f"knock {number}" for number in range(299, 199, -1)

@@ -215,7 +215,7 @@ def test_an_event_that_python_clients_give_up_at_gets_to_nobody(
 
         # when somebody says there what it could not read, deep in something else
         for number in ("9" * 101, "-" + "9" * 100):
-            data = "[" * 200 + number + "]" * 200
+            data = "[" * 190 + number + "]" * 190
             page.send(f'427["{event}",{{"room":"digits","data":{data}}}]')
 
             # then they are told what is wrong with it

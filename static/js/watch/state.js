@@ -117,7 +117,8 @@ const changes = {
     if (state.watch?.run !== run.id) return state;
     const known = withRun(state, run, rev ?? state.rev);
     const { watch } = known;
-    const lines = again ? added(watch.log, log.from, log.lines, watch.follow) : opening(watch.log, log);
+    const told = again ? added(watch.log, log.from, log.lines, watch.follow) : opening(watch.log, log);
+    const lines = again ? missed(told, run.lines) : told;
     return {
       ...known,
       watch: {
@@ -247,6 +248,12 @@ function added(log, from, lines, follow) {
   return follow ? trimmed(grown) : grown;
 }
 
+/** What did not fit in the answer of a page that comes back is a hole, which is asked for. */
+function missed(log, lines) {
+  if (!log.tail || !log.items.length || log.next >= lines) return log;
+  return bounded({ ...log, items: [...log.items, { n: log.next, upto: lines, hole: true }], end: lines });
+}
+
 /** The panel says that it left lines out. */
 function skipped(log, from, upto, href) {
   const end = Math.max(log.end, upto);
@@ -311,7 +318,7 @@ function placed(items, from, lines) {
     const begun = items[start];
     const ending = items[stop - 1];
     if (begun.n < from) head.push({ n: begun.n, upto: from });
-    if (after(ending) > upto) tail.unshift({ n: upto, upto: ending.upto });
+    if (after(ending) > upto) tail.unshift({ n: upto, upto: ending.upto, ...(ending.hole && { hole: true }) });
   }
   if (head.length && after(head.at(-1)) < from) head.push({ n: after(head.at(-1)), upto: from, hole: true });
   if (tail.length && tail[0].n > upto) tail.unshift({ n: upto, upto: tail[0].n, hole: true });
