@@ -58,6 +58,7 @@ from asgi_app.service import Panel
 from asgi_app.service.chat import Chat, ChatLimits
 from asgi_app.service.runs import RunLimits, Runs
 from asgi_app.service.shows import Shows
+from asgi_app.service.storage import StorageWatch
 from asgi_app.settings import Settings, read_settings
 from asgi_app.shows.score import find_shows
 from asgi_app.store import Retention, Store
@@ -153,6 +154,7 @@ class House:
             ),
         )
         self.runs = Runs(self.panel, self.store, RunLimits(settings.max_runs, settings.run_silence, settings.run_rate))
+        self.storage_watch = StorageWatch(self.panel, self.store, self.chat, self.runs)
         self.access.check_name = self.chat.check_name
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
@@ -200,6 +202,8 @@ class House:
         if self.hardware.fix:
             log.info("for more: %s", self.hardware.fix)
         await self.driver.start(self.panel)
+        if self.store.path is not None:
+            self.storage_watch.start()
         self.runs.start()
         self.heartbeat.start()
         self.access.start()
@@ -250,7 +254,7 @@ class House:
 
     def _open_store(self) -> tuple[dict[str, Look], Storage]:
         try:
-            return self.store.open(), Storage(kept=True)
+            return self.store.open(), self.store.storage
         except SetupError as error:
             log.error(
                 "%s; levels, messages and logs are forgotten when the panel stops",

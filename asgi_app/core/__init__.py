@@ -8,6 +8,7 @@ time, drives the pins and stores what was said.
 from __future__ import annotations
 
 from asgi_app.core.lights import (
+    START,
     Decision,
     Drive,
     LightEvent,
@@ -35,9 +36,11 @@ from asgi_app.models import (
     RunChanged,
     State,
     StateEvent,
+    StorageChanged,
 )
 
 __all__ = [
+    "START",
     "Decision",
     "Drive",
     "LightEvent",
@@ -77,6 +80,8 @@ def apply(state: State, event: StateEvent) -> State:
             return state.model_copy(update={"rooms": state.rooms | {event.room: event.state}})
         case RunChanged():
             return state.model_copy(update={"runs": recent(state.runs | {event.run: event.state})})
+        case StorageChanged():
+            return state.model_copy(update={"storage": event.state})
 
 
 def view(state: State, actor: Actor) -> State:

@@ -23,6 +23,7 @@ from asgi_app.models import (
 LightEvent = LightChanged | LightActual | LightFlashed
 
 FIRST_LEVEL = 50  # percent, at the very first start
+START = Actor(name="Pilot Light", via="start")
 HARDWARE = Actor(name="hardware", via="pin")
 SAME_GESTURE = 2.0  # seconds; changes by one actor closer than this are one step of undo: a whole drag
 
@@ -83,7 +84,7 @@ def first_light(id: str, spec: LightSpec, stored: Look | None, at: float) -> Lig
         actual=0,
         online=False,
         reason="the panel is starting",
-        by=Actor(name="Pilot Light", via="start"),
+        by=START,
         at=at,
     )
 

@@ -99,6 +99,7 @@ from asgi_app.models.runs import (
     UpdateRun,
     WatchRun,
 )
+from asgi_app.models.storage import Storage, StorageChanged
 from asgi_app.models.wire import (
     COMMAND,
     AnyCommand,
@@ -111,7 +112,6 @@ from asgi_app.models.wire import (
     Snapshot,
     State,
     StateEvent,
-    Storage,
     parse_body,
     parse_change,
     parse_command,
@@ -204,6 +204,7 @@ __all__ = [
     "StateEvent",
     "Step",
     "Storage",
+    "StorageChanged",
     "Strict",
     "Thread",
     "ThreadState",

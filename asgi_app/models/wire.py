@@ -33,17 +33,11 @@ from asgi_app.models.runs import (
     RunSignal,
     ShowName,
 )
+from asgi_app.models.storage import Storage, StorageChanged
 
 M = TypeVar("M", bound=BaseModel)
 
 # --- state -------------------------------------------------------------------------------------------------
-
-
-class Storage(Frozen):
-    """Whether what is said and logged outlives the panel."""
-
-    kept: bool
-    reason: str | None = Field(None, description="Why not.")
 
 
 class State(Frozen):
@@ -89,7 +83,7 @@ NAMES = tuple(kind.model_fields["do"].default for kind in get_args(AnyCommand))
 # --- events ------------------------------------------------------------------------------------------------
 
 # Those that change the state: they have a revision, and are kept for clients that come back.
-StateEvent = LightChanged | LightActual | LightFlashed | PersonChanged | RoomChanged | RunChanged
+StateEvent = LightChanged | LightActual | LightFlashed | PersonChanged | RoomChanged | RunChanged | StorageChanged
 # Those that concern some connections only, or have numbers of their own.
 OtherEvent = MessageSaid | TypingChanged | MarksChanged | RunLog | RunGraph | RunEnd | RunSignal | Gap
 Event = Annotated[StateEvent | OtherEvent, Field(discriminator="event")]

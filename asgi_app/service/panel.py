@@ -65,7 +65,7 @@ class OpenGate:
 class Panel:
     """One panel: its door, its state, its parts, and everybody who watches. `gate` says who may do what.
 
-    `save(light, look)` keeps a change for the next start; it must not block, and the reply waits for its future.
+    `save(light, look)` keeps a change for the next start; it must not block, and no reply waits for it.
     """
 
     def __init__(
@@ -149,6 +149,10 @@ class Panel:
     def light(self, id: str) -> Light:
         """The light as it is now. Raises `UnknownLight`."""
         return core.light_of(self.state, id)
+
+    async def restore(self, looks: Mapping[str, Look]) -> None:
+        """Set the lights as they were, where the start could not know it."""
+        await self._lights.restore(looks)
 
     # --- events --------------------------------------------------------------------------------------------
 

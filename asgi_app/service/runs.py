@@ -12,6 +12,7 @@ import itertools
 import logging
 import math
 import re
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -145,6 +146,8 @@ class Runs(Part):
         self._limits = limits
         self._clock = clock
         self._live: dict[str, LiveRun] = {}
+        self._unkept: dict[str, LiveRun] = {}  # ended, and not stored as that yet
+        self._beginning = 0
         self._signal_ids = itertools.count(1)
         self._signals: dict[int, tuple[Session, asyncio.Future[Any]]] = {}
         self._sweeper: asyncio.Task[None] | None = None
@@ -161,21 +164,50 @@ class Runs(Part):
             SignalRun: self._signal_run,
         }
         self._lost: list[Run] = []
-        kept = {run.id: run for run in reversed(store.read(partial(stored.newest, limit=rules.RECENT)))}
-        for run in store.read(stored.unended):
+        panel.add(self, runs=rules.recent(self._found(store.read(_kept_runs))))
+
+    def _found(self, kept_runs: _KeptRuns) -> dict[str, Run]:
+        """The runs of the file, as they are now that the panel has started: nobody produces those that go on."""
+        kept = {run.id: run for run in reversed(kept_runs.newest)}
+        for run, graph in kept_runs.unended:
             orphan = run.model_copy(update={"producer": False, "state": "running"})
             if run.kind == "show":  # it was the panel's own, and ended with it
-                orphan = rules.ended(orphan, None, "lost", clock())
+                orphan = rules.ended(orphan, None, "lost", self._clock())
                 self._lost.append(orphan)
             else:
-                self._live[run.id] = LiveRun(orphan, store.read(partial(stored.graph, run=run.id)), run.id, limits.rate)
+                self._live[run.id] = LiveRun(orphan, graph, run.id, self._limits.rate)
             kept[run.id] = orphan
-        panel.add(self, runs=rules.recent(kept))
+        return kept
+
+    async def read_again(self) -> None:
+        """Know the runs of the file, which was opened late, or is another one, and store those that go on in it.
+
+        Raises `NotStored`.
+        """
+        kept = await self._store.do(_kept_runs)
+        strange = _KeptRuns(
+            [run for run in kept.newest if run.id not in self._live],
+            [(run, graph) for run, graph in kept.unended if run.id not in self._live],
+        )
+        shown = rules.recent(self._found(strange) | self._panel.state.runs)
+        for id, run in shown.items():
+            if run != self._panel.state.runs.get(id):
+                self._panel.commit(RunChanged(run=id, state=run))
+        for live in self.all_live():
+            self._store.try_to(partial(stored.keep, run=live.run))
+            if live.graph is not None:
+                self._store.try_to(partial(stored.keep_graph, run=live.run.id, graph=live.graph))
+        await self.store_again()
+        self._keep_lost()
+
+    def _keep_lost(self) -> None:
+        lost, self._lost = self._lost, []
+        for run in lost:
+            self._store.try_to(partial(stored.keep, run=run))
 
     def start(self) -> None:
         """Begin to look after what is old: runs that nobody ends, and what the retention forgets."""
-        for run in self._lost:
-            self._store.try_to(partial(stored.keep, run=run))
+        self._keep_lost()
         self._sweeper = asyncio.create_task(self._sweep(), name="sweep")
 
     def close(self) -> None:
@@ -244,7 +276,7 @@ class Runs(Part):
         """Begin a run, or go on with the one of this id; answers once it is stored.
 
         One that has ended goes on where its log ended, with `reopen`; else that raises `RunEnded`. Raises `TooMany`,
-        `TooLarge`, `BadCommand`, `RunOfShow`.
+        `TooLarge`, `BadCommand`, `RunOfShow`, and `NotStored`, where it has not begun.
         """
         self._panel.still_open()
         graph = new.graph if new.graph is None or kind == "show" else rules.graph_of(new.graph)
@@ -274,7 +306,7 @@ class Runs(Part):
             return self._live[run]
         if before is not None and not reopen:
             raise RunEnded(f"run {run} has ended; start another", field="run")
-        if len(self._live) >= self._limits.runs:
+        if len(self._live) + self._beginning >= self._limits.runs:
             raise TooMany(f"{self._limits.runs} runs are going on (setting max_runs); end one first")
         id = run or f"{_slug(new.name)}-{uuid.uuid4().hex[:8]}"
         begun = Run(
@@ -287,12 +319,19 @@ class Runs(Part):
             by=actor,
             producer=False,
         )
+        keep = partial(_keep_begun, run=begun, graph=graph)
+        if kind == "show":  # the panel's own moves lights, which need no file
+            self._store.try_to(keep)
+        else:
+            self._beginning += 1
+            try:
+                await self._store.do(keep)
+            finally:
+                self._beginning -= 1
+        if id in self._live:  # somebody else has begun it meanwhile
+            return self._live[id]
         live = self._live[id] = LiveRun(begun, graph or graph_before, instance or id, self._limits.rate)
         self._panel.commit(RunChanged(run=id, state=live.run))
-        kept = self._store.try_to(partial(stored.keep, run=live.run))
-        if graph is not None:
-            kept = self._store.try_to(partial(stored.keep_graph, run=id, graph=graph))
-        await kept
         return live
 
     def produced_by(self, live: LiveRun, producer: Producer | None) -> None:
@@ -361,7 +400,10 @@ class Runs(Part):
             raise NotStored(f"the panel's file cannot be written; lines of {live.run.id} wait until it can")
 
     async def end(self, live: LiveRun, exit_code: int | None, outcome: Outcome | None = None) -> Run:
-        """It has ended; answers once that, and every line, is stored. Ending twice is no error."""
+        """It has ended; answers once that, and every line, is stored. Ending twice is no error.
+
+        Raises `NotStored`: it has ended all the same, and is stored when the file can be written again.
+        """
         if live.run.state == "ended":
             return live.run
         self._store_again(live)
@@ -372,8 +414,25 @@ class Runs(Part):
         self._panel.commit(RunChanged(run=live.run.id, state=live.run))
         end = RunEnd(run=live.run.id, exit_code=exit_code, outcome=live.run.outcome, lines=live.run.lines)
         live.feed.append(unversioned(end), count=0)
-        await self._store.try_to(partial(stored.keep, run=live.run))
+        if live.run.kind == "show":  # one that is found unended at the next start has ended with the panel anyway
+            self._store.try_to(partial(stored.keep, run=live.run))
+        else:
+            self._unkept[live.run.id] = live
+            await self._keep_ended(live)
         return live.run
+
+    async def _keep_ended(self, live: LiveRun) -> None:
+        """Store the end of a run and what is left of its log. Raises `NotStored`."""
+        await self.until_stored(live)
+        await self._store.do(partial(stored.keep, run=live.run))
+        self._unkept.pop(live.run.id, None)
+
+    async def store_again(self) -> None:
+        """The file can be written again: store what could not be. Raises `NotStored`."""
+        for live in self.all_live():
+            self._store_again(live)
+        for live in list(self._unkept.values()):
+            await self._keep_ended(live)
 
     def _set(self, live: LiveRun, run: Run) -> None:
         if run != live.run:
@@ -484,6 +543,9 @@ class Runs(Part):
         return next
 
     async def _end_run(self, actor: Actor, command: EndRun, session: Session | None) -> Answer:
+        if (ended := self._unkept.get(command.run)) is not None:  # a retry of what could not be stored
+            await self._keep_ended(ended)
+            return {"run": ended.run}
         return {"run": await self.end(await self._produced(command.run), command.exit_code)}
 
     async def _answer_run(self, actor: Actor, command: AnswerRun, session: Session | None) -> Answer:
@@ -615,6 +677,24 @@ class _Connection:
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
         return await self.runs.signalled(self.session, run, signal, by)
+
+
+def _keep_begun(database: sqlite3.Connection, run: Run, graph: dict[str, Any] | None) -> None:
+    stored.keep(database, run)
+    if graph is not None:
+        stored.keep_graph(database, run.id, graph)
+
+
+class _KeptRuns(NamedTuple):
+    """What the file has of runs: the newest, and those that nobody has ended, with their graphs."""
+
+    newest: list[Run]
+    unended: list[tuple[Run, dict[str, Any] | None]]
+
+
+def _kept_runs(database: sqlite3.Connection) -> _KeptRuns:
+    unended = [(run, stored.graph(database, run.id)) for run in stored.unended(database)]
+    return _KeptRuns(stored.newest(database, rules.RECENT), unended)
 
 
 def _gap(run: str, since: int, upto: int) -> Message:

@@ -32,6 +32,14 @@ class Waiting(NamedTuple):
     newest: int
 
 
+class Numbers(NamedTuple):
+    """How far the numbers of a file are: `(thread, n, at)`, who is in which thread, and the newest id."""
+
+    threads: list[tuple[str, int, float]]
+    members: list[tuple[str, str]]
+    newest: int
+
+
 class Said(NamedTuple):
     """A stored message; not `new` where the sender's retry found it there."""
 
@@ -162,6 +170,28 @@ def threads(database: sqlite3.Connection, person: str) -> list[ThreadState]:
         (person,),
     ).fetchall()
     return [_state(database, Thread.of(key), n, person) for key, n in found]
+
+
+def numbers(database: sqlite3.Connection) -> Numbers:
+    """How far the numbers of this file are."""
+    ((newest,),) = database.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'")
+    return Numbers(
+        database.execute("SELECT thread, n, at FROM threads").fetchall(),
+        database.execute("SELECT person, thread FROM members").fetchall(),
+        newest,
+    )
+
+
+def go_on_from(database: sqlite3.Connection, before: Numbers) -> None:
+    """Number what comes behind what was there before in another file: no number is given twice."""
+    database.executemany(
+        "INSERT INTO threads VALUES (?, ?, ?) ON CONFLICT (thread) DO UPDATE SET n = max(n, excluded.n)",
+        before.threads,
+    )
+    database.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", before.members)
+    known = database.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'messages'", (before.newest,))
+    if known.rowcount == 0:
+        database.execute("INSERT INTO sqlite_sequence VALUES ('messages', ?)", (before.newest,))
 
 
 def prune(database: sqlite3.Connection, keep: int, most: int) -> int:
