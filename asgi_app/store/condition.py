@@ -49,8 +49,8 @@ class Condition:
                 reason,
                 extra=event("store_failed", file=self._path, reason=reason),
             )
-        name, full = (self._path.name, str(self._path)) if self._path else ("", "")
-        shown = reason.replace(full, name) if full else reason  # everybody reads it: no paths
+        name, directory = (self._path.name, f"{self._path.parent}/") if self._path else ("", "")
+        shown = reason.replace(directory, "") if directory else reason  # everybody reads it: no paths
         self._say(Storage(kept=False, reason=f"{name} cannot be written ({shown}): nothing is stored until it can be"))
 
     def works(self) -> None:

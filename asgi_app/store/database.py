@@ -24,7 +24,7 @@ from asgi_app.journal import event
 from asgi_app.models import Look, Storage
 from asgi_app.store import audit, chat, lights, runs
 from asgi_app.store.condition import Condition
-from asgi_app.store.file import DatabaseFile, NotNow, is_busy, is_damaged, is_stale
+from asgi_app.store.file import DatabaseFile, NotNow, is_busy, is_damaged, is_stale, reason_of
 from asgi_app.store.jobs import Job, JobQueue, Work, answer
 from asgi_app.store.pending_looks import PendingLooks
 from asgi_app.store.schema import migrate
@@ -364,8 +364,8 @@ class Store:
                     self._file.settle()
                     what = "has lost its log (-wal or -shm), which was deleted; that was made anew"
         except (OSError, sqlite3.Error, SetupError) as error:
-            reason = error.detail if isinstance(error, PanelError) else str(error)
-            raise self._failed(NotNow(f"the file was taken away, and there is no other yet: {reason}")) from error
+            taken_away = f"the file was taken away, and no other can be used yet: {reason_of(error)}"
+            raise self._failed(NotNow(taken_away)) from error
         log.warning("%s %s", self.path, what, extra=event("store_moved", file=self.path, what=taken))
         return taken != "replaced"
 
@@ -389,7 +389,7 @@ class Store:
             return InternalError()
         self.failures += 1
         self._condition.damaged |= is_damaged(error)
-        reason = error.detail if isinstance(error, PanelError) else str(error)
+        reason = reason_of(error)
         self._condition.failed(reason)
         return NotStored(f"the panel's file cannot be written ({reason}); nothing was stored")
 

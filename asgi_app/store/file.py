@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from asgi_app.errors import SetupError
+from asgi_app.errors import PanelError, SetupError
 from asgi_app.models import Look
 from asgi_app.store import chat, lights, runs
 from asgi_app.store.schema import SCHEMA_VERSION, migrate
@@ -67,6 +67,13 @@ def is_damaged(error: BaseException) -> bool:
 def is_stale(error: BaseException) -> bool:
     """Whether the open file may be one of a disk that was taken out and put in again."""
     return primary_code(error) == sqlite3.SQLITE_IOERR
+
+
+def reason_of(error: BaseException) -> str:
+    """Why it failed, without the path: everybody may read it."""
+    if isinstance(error, PanelError):
+        return error.detail
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def passes(error: BaseException) -> bool:
@@ -166,6 +173,9 @@ class DatabaseFile:
         The numbers of messages go on where they were, so that none is there twice. Raises as `open`.
         """
         numbers = chat.numbers(self.connection) if self.connection is not None else None
+        for path, ours in zip(self._side_files(), self._inodes.side, strict=True):
+            if ours is not None and _inode(path) == ours:  # SQLite would play the old file's log into the new one
+                path.unlink()
         looks = self.open()
         if numbers is not None and self.connection is not None:
             self.connection.execute("BEGIN IMMEDIATE")
