@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,7 @@ from asgi_app.ws.wire import wire_of
 log = logging.getLogger("pilotlight")
 
 HEALTH = "/health/"  # is answered to the very end
+LAST_SECONDS = 5  # for a panel that ends by a fault; then the kernel ends it
 
 
 def web_files() -> Path:
@@ -178,7 +180,9 @@ class House:
         self._alone = Alone()
         self._ready = ready
         self.stopped = False
-        self.heartbeat = Heartbeat(alive)
+        self.fault: str | None = None  # why the panel ends, where nobody told it to
+        self._alive = alive
+        self.heartbeat = Heartbeat(self._beat)
         self.app = self._join()
 
     async def start(self) -> None:
@@ -215,20 +219,42 @@ class House:
         self.stopped = True
         self.shows.stop()
         self.panel.stop_asking()
-        await self.driver.close()
-        await self.shows.close()
-        self.heartbeat.stop()
-        self.panel.end_sessions()
-        self.room_events.close()
-        self.runs.close()
-        await self.sockets.eio.leave()
-        self.access.close()
-        await asyncio.to_thread(self.store.close)
-        self._alone.release()
+        try:
+            await self.driver.close()
+            await self.shows.close()
+            self.heartbeat.stop()
+            self.panel.end_sessions()
+            self.room_events.close()
+            self.runs.close()
+            await self.sockets.eio.leave()
+            self.access.close()
+        finally:  # whatever failed there: what was said and set is written
+            await asyncio.to_thread(self.store.close)
+            self._alone.release()
+
+    def ended(self) -> str | None:
+        """What has ended by a fault though the panel needs it, and why."""
+        if self.fault is not None or self.stopped:
+            return self.fault
+        parts = (self.store, self.driver, self.runs, self.access, self.room_events, self.sockets.eio)
+        return next((fault for part in parts if (fault := part.ended()) is not None), None)
+
+    def _beat(self) -> None:
+        """Tell the service manager that the loop is alive; end the panel where that is not enough."""
+        if (fault := self.ended()) is None:
+            self._alive()
+        elif self.fault is None:
+            self.fault = fault
+            log.critical("%s; the panel ends", fault, extra=event("panel_ended", reason=fault))
+            # The way every end goes, by the lights' exit levels; and where even that has become impossible, at once.
+            signal.alarm(LAST_SECONDS)
+            signal.raise_signal(signal.SIGTERM)
 
     async def not_ready(self) -> dict[str, str]:
         """What is not ready, and why: `lights`, `store`, `access`, `panel`. Empty where everything works."""
         missing = {}
+        if (fault := self.ended()) is not None:
+            missing["panel"] = fault
         offline = [light for light in self.panel.state.lights.values() if not light.online]
         if offline:
             missing["lights"] = "; ".join(f"{light.id} is offline: {light.reason}" for light in offline)
@@ -238,7 +264,7 @@ class House:
         if self.access.keys.trouble is not None:
             missing["access"] = f"the secrets cannot be read: {self.access.keys.trouble}"
         if self.stopped:
-            missing["panel"] = "the panel is stopping"
+            missing.setdefault("panel", "the panel is stopping")
         return missing
 
     def _measured(self) -> Measured:
@@ -304,7 +330,7 @@ class House:
             run_routes(self.panel, self.runs),
             show_routes(self.panel, self.shows),
             chat_wire(self.panel, self.chat, rules),
-            health_routes(self.not_ready),
+            health_routes(self.ended, self.not_ready),
             metric_routes(Meters(self._measured())),
         ):
             quart.register_blueprint(blueprint)

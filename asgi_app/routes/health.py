@@ -24,16 +24,19 @@ class Health(BaseModel):
     not_ready: dict[str, str] = Field({}, description="What is not ready (lights, store, panel), and why.")
 
 
-def health_routes(not_ready: Callable[[], Awaitable[dict[str, str]]]) -> Blueprint:
-    """The routes of `/health`; `not_ready` says what is not, and why."""
+def health_routes(ended: Callable[[], str | None], not_ready: Callable[[], Awaitable[dict[str, str]]]) -> Blueprint:
+    """The routes of `/health`; `ended` says what has ended that the panel needs, `not_ready` what does not work."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/health/live")
     @document_response(Health)
+    @document_response(Health, 503)
     @tag(HEALTH)
     async def get_live() -> Response:
-        """Whether the process answers at all."""
-        return _fresh(json_answer(Health(ok=True)))
+        """Whether the process answers, and every thread and task that it needs is at work."""
+        fault = ended()
+        missing = {} if fault is None else {"panel": fault}
+        return _fresh(json_answer(Health(ok=fault is None, not_ready=missing), 200 if fault is None else 503))
 
     @routes.get("/health/ready")
     @document_response(Health)

@@ -35,6 +35,7 @@ from asgi_app.errors import (
     TooMany,
     UnknownRun,
 )
+from asgi_app.heartbeat import ended
 from asgi_app.hub import Feed, Message
 from asgi_app.limits import Bucket
 from asgi_app.models import (
@@ -209,6 +210,10 @@ class Runs(Part):
         """Begin to look after what is old: runs that nobody ends, and what the retention forgets."""
         self._keep_lost()
         self._sweeper = asyncio.create_task(self._sweep(), name="sweep")
+
+    def ended(self) -> str | None:
+        """What of it has ended by a fault, and why."""
+        return ended((self._sweeper,))
 
     def close(self) -> None:
         """What is pending is written; closing twice is no error."""

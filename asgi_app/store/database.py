@@ -172,11 +172,11 @@ class Store:
             return "the thread that writes does not answer"
         return None if free >= ROOM else f"less than {ROOM // 1024} KiB are free on the disk"
 
-    def is_alive(self) -> bool:
-        """Whether the thread is there that does the work, or need not be."""
-        if self.fault is not None:
-            return False
-        return not self._open or self._thread is None or self._thread.is_alive()
+    def ended(self) -> str | None:
+        """Why the thread that does the work has ended, where nobody closed the store."""
+        if self.fault is None and (not self._open or (self._thread is not None and self._thread.is_alive())):
+            return None
+        return f"the thread that writes the file has ended ({self.fault or 'nobody knows why'})"
 
     def prune(self) -> asyncio.Future[int]:
         """Forget what is older than the retention says, some of it at once; how many rows that were."""
@@ -394,7 +394,7 @@ class Store:
         return NotStored(f"the panel's file cannot be written ({reason}); nothing was stored")
 
     def _die(self, error: BaseException) -> None:
-        """The thread ends by a fault: whoever waits is told. The panel looks at `is_alive`, and ends too."""
+        """The thread ends by a fault: whoever waits is told. The panel looks at `ended`, and ends too."""
         self.fault = f"{type(error).__name__}: {error}"
         with self._closing:
             self._open = False

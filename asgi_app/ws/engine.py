@@ -25,6 +25,7 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from engineio.payload import Payload
 
 from asgi_app.errors import PanelError
+from asgi_app.heartbeat import ended
 from asgi_app.hub import GOING_AWAY, TOO_FAST, TOO_SLOW, Coalescer, Outlet
 from asgi_app.limits import Allowance, Complaints, Places, note_cut
 from asgi_app.problems import as_response
@@ -692,6 +693,10 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
                 gone.queue.put_nowait(None)  # ends its open poll, which would stay for 45 s
         return await super()._trigger_event(event, *args, **kwargs)
 
+    def ended(self) -> str | None:
+        """What of it has ended by a fault, and why: then no connection is pinged, and none that is silent ends."""
+        return None if self.leaving else ended((self.service_task_handle,))
+
     async def _service_task(self) -> None:
         """What stock python-engineio calls its service task; `shutdown` sets the event and waits for the end."""
         self.service_task_event = asyncio.Event()
@@ -723,5 +728,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             async with asyncio.timeout(LEAVE_SECONDS):
                 while any(not connection.closed for connection in self.sockets.values()):
                     await asyncio.sleep(0.01)
+        if ended((self.service_task_handle,)) is not None:  # by a fault, which `shutdown` would raise here
+            self.service_task_event = None  # type: ignore[assignment]
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self.shutdown(), LEAVE_SECONDS)
