@@ -28,7 +28,7 @@ from asgi_app.errors import (
     TooManyConnections,
     WrongHost,
 )
-from asgi_app.heartbeat import Heartbeat
+from asgi_app.heartbeat import Heartbeat, PanelClock
 from asgi_app.host_page import send_page, wants_page
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
@@ -106,6 +106,7 @@ class House:
     ) -> None:
         self.settings = settings
         self.failure: str | None = None
+        self.clock = PanelClock()
         self._retention = Retention(
             settings.keep_messages, settings.keep_runs, settings.keep_lines, settings.keep_audit
         )
@@ -127,7 +128,7 @@ class House:
             settings,
             self._open_keys(),
             self.origins,
-            Audit(self.store),
+            Audit(self.store, self.clock.now),
             self.tallies.of("sign-in"),
             self.complaints,
             Claims(self.store),
@@ -139,6 +140,7 @@ class House:
             hardware,
             stored=stored,
             save=self.store.save,
+            clock=self.clock.now,
             outbox_limit=settings.outbox,
             storage=storage,
             tallies=self.tallies,
@@ -154,8 +156,10 @@ class House:
                 settings.chat_rooms,
                 settings.chat_people,
             ),
+            clock=self.clock.now,
         )
-        self.runs = Runs(self.panel, self.store, RunLimits(settings.max_runs, settings.run_silence, settings.run_rate))
+        limits = RunLimits(settings.max_runs, settings.run_silence, settings.run_rate)
+        self.runs = Runs(self.panel, self.store, limits, clock=self.clock.now)
         self.storage_watch = StorageWatch(self.panel, self.store, self.chat, self.runs)
         self.access.check_name = self.chat.check_name
         own_shows = settings.shows or settings.data / "shows"
@@ -241,6 +245,9 @@ class House:
 
     def _beat(self) -> None:
         """Tell the service manager that the loop is alive; end the panel where that is not enough."""
+        if step := self.clock.look():
+            log.warning("the clock stepped by %.1f s", step, extra=event("clock_stepped", seconds=round(step, 1)))
+            self.panel.clock_stepped(step, self.clock.now())
         if (fault := self.ended()) is None:
             self._alive()
         elif self.fault is None:

@@ -1,4 +1,4 @@
-"""The heartbeat of the event loop: how late it is, and whether what the panel needs is still at work.
+"""The heartbeat of the event loop: how late it is, whether what the panel needs is still at work, what time it is.
 
 A timer of two beats a second. A task or a thread that ends by a fault says nothing to those who wait for it: so it is
 looked at with each beat.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +17,35 @@ from asgi_app.tally import Histogram
 log = logging.getLogger("pilotlight")
 
 BEAT = 0.5  # seconds
+STEP = 1.0  # seconds by which the wall clock is off before it is a step; less is how NTP steers a clock
+
+
+def _since_boot() -> float:
+    """Seconds that never jump, and count while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class PanelClock:
+    """The time of day, in seconds since the Unix epoch, which steps only when `look` says so.
+
+    A Raspberry Pi has no clock that runs on without power: its wall clock starts in the past and steps, by hours or
+    years, once there is a network. What lies between two readings of this one is a duration all the same.
+    """
+
+    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = _since_boot) -> None:
+        self._wall = wall
+        self._steady = steady
+        self._offset = wall() - steady()
+
+    def now(self) -> float:
+        """The time."""
+        return self._steady() + self._offset
+
+    def look(self) -> float:
+        """Take over the wall clock's time; by how many seconds it has stepped since the last look."""
+        ahead = self._wall() - self.now()
+        self._offset += ahead
+        return ahead if abs(ahead) >= STEP else 0.0
 
 
 def ended(tasks: Iterable[asyncio.Task[Any] | None]) -> str | None:

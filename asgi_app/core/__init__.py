@@ -13,6 +13,7 @@ from asgi_app.core.lights import (
     Drive,
     LightEvent,
     came_online,
+    clock_stepped,
     decide,
     drive_of,
     first_light,
@@ -24,9 +25,10 @@ from asgi_app.core.lights import (
     settled,
     went_offline,
 )
-from asgi_app.core.runs import recent
+from asgi_app.core.runs import followed
 from asgi_app.models import (
     Actor,
+    ClockChanged,
     LightActual,
     LightChanged,
     LightFlashed,
@@ -47,6 +49,7 @@ __all__ = [
     "apply",
     "audience",
     "came_online",
+    "clock_stepped",
     "decide",
     "drive_of",
     "first_light",
@@ -69,7 +72,7 @@ def apply(state: State, event: StateEvent) -> State:
         case LightActual():
             light = state.lights[event.light].model_copy(update={"actual": event.actual})
             return state.model_copy(update={"lights": state.lights | {light.id: light}})
-        case LightFlashed():
+        case LightFlashed() | ClockChanged():
             return state
         case PersonChanged():
             people = {name: person for name, person in state.people.items() if name != event.person}
@@ -79,7 +82,7 @@ def apply(state: State, event: StateEvent) -> State:
         case RoomChanged():
             return state.model_copy(update={"rooms": state.rooms | {event.room: event.state}})
         case RunChanged():
-            return state.model_copy(update={"runs": recent(state.runs | {event.run: event.state})})
+            return state.model_copy(update={"runs": followed(state.runs, event.state)})
         case StorageChanged():
             return state.model_copy(update={"storage": event.state})
 

@@ -130,6 +130,16 @@ def came_online(light: Light, at: float) -> LightEvent:
     return _changed(_with(light, online=True, reason=None, actual=float(light.target)), HARDWARE, at)
 
 
+def clock_stepped(light: Light, seconds: float) -> LightEvent:
+    """The clock has stepped by so much: what was so long ago still was."""
+    transition = light.transition
+    if transition is not None:
+        transition = transition.model_copy(update={"since": transition.since + seconds})
+    gesture = None if light.gesture is None else light.gesture + seconds
+    at = light.at + seconds
+    return _changed(_with(light, at=at, gesture=gesture, transition=transition), light.by, at)
+
+
 def rebased(event: LightEvent, light: Light) -> LightEvent:
     """The event on top of what the pin did while the hardware took it: `light` is the light by now."""
     if not isinstance(event, LightChanged):

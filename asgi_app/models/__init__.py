@@ -62,6 +62,7 @@ from asgi_app.models.lights import (
     level_in_range,
     text_or_integer,
 )
+from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
 from asgi_app.models.runs import (
     AnswerRun,
     Edges,
@@ -99,7 +100,6 @@ from asgi_app.models.runs import (
     UpdateRun,
     WatchRun,
 )
-from asgi_app.models.storage import Storage, StorageChanged
 from asgi_app.models.wire import (
     COMMAND,
     AnyCommand,
@@ -127,6 +127,7 @@ __all__ = [
     "AnswerRun",
     "AnyCommand",
     "ChatMessage",
+    "ClockChanged",
     "Command",
     "Device",
     "Edges",

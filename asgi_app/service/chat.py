@@ -168,6 +168,13 @@ class Chat(Part):
         if not self._people[person].sessions:
             del self._people[person]
 
+    def clock_stepped(self, seconds: float) -> None:
+        """Whoever came so long ago still did."""
+        for session, device in self._devices.items():
+            self._devices[session] = device.model_copy(update={"at": device.at + seconds})
+        for person in self._people:
+            self._tell_devices(person)
+
     def _meet(self, person: str) -> None:
         if person in self._known:
             return

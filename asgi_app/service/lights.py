@@ -176,6 +176,11 @@ class Lights(Part):
         if light.online or light.reason != reason:
             self._panel.commit(core.went_offline(light, reason, self._clock()))
 
+    def clock_stepped(self, seconds: float) -> None:
+        """What was so long ago still was: undo, fades and screens reckon with it."""
+        for light in self._panel.state.lights.values():
+            self._panel.commit(core.clock_stepped(light, seconds))
+
     def came_online(self, id: str) -> None:
         """The pin is driven again and shows its target."""
         self._panel.commit(core.came_online(self._panel.state.lights[id], self._clock()))

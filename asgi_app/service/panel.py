@@ -21,6 +21,7 @@ from asgi_app.hub import GOING_AWAY, Channel, Coalescer, Feed, Follower, Inbox, 
 from asgi_app.models import (
     Actor,
     AnyCommand,
+    ClockChanged,
     Gap,
     GetState,
     Hardware,
@@ -164,6 +165,12 @@ class Panel:
         message = Message({"rev": self.rev, **event.model_dump(mode="json")}, rev=self.rev, key=event.key)
         self._history.append(message)
         self.channel.publish(message)
+
+    def clock_stepped(self, seconds: float, at: float) -> None:
+        """The wall clock has stepped by so much, and it is `at` now (seconds since the epoch): screens are told."""
+        self.commit(ClockChanged(at=at, seconds=seconds))
+        for part in self._parts:
+            part.clock_stepped(seconds)
 
     def snapshot(self, actor: Actor) -> Snapshot:
         """Everything the actor may see, now."""

@@ -35,7 +35,7 @@ from asgi_app.errors import (
     TooMany,
     UnknownRun,
 )
-from asgi_app.heartbeat import ended
+from asgi_app.heartbeat import STEP, ended
 from asgi_app.hub import Feed, Message
 from asgi_app.limits import Bucket
 from asgi_app.models import (
@@ -121,6 +121,7 @@ class LiveRun:
         self.pending: list[SizedLine] = []
         self.dirty = False
         self.heard = time.monotonic()
+        self.began: float | None = None  # on the monotonic clock, where this process has seen it
         self.flushed = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.unstored = 0
@@ -324,7 +325,7 @@ class Runs(Part):
             by=actor,
             producer=False,
         )
-        keep = partial(_keep_begun, run=begun, graph=graph)
+        keep = partial(stored.begin, run=begun, graph=graph)
         if kind == "show":  # the panel's own moves lights, which need no file
             self._store.try_to(keep)
         else:
@@ -336,6 +337,7 @@ class Runs(Part):
         if id in self._live:  # somebody else has begun it meanwhile
             return self._live[id]
         live = self._live[id] = LiveRun(begun, graph or graph_before, instance or id, self._limits.rate)
+        live.began = time.monotonic()
         self._panel.commit(RunChanged(run=id, state=live.run))
         return live
 
@@ -413,7 +415,11 @@ class Runs(Part):
             return live.run
         self._store_again(live)
         self._flush(live)
-        live.run = rules.ended(live.run, exit_code, outcome or rules.outcome_of(exit_code), self._clock())
+        at = self._clock()
+        if live.began is not None and abs(at - live.run.started_at - (time.monotonic() - live.began)) > STEP:
+            # The clock has stepped meanwhile; how long it took, and when it ended, are right.
+            live.run = live.run.model_copy(update={"started_at": at - (time.monotonic() - live.began)})
+        live.run = rules.ended(live.run, exit_code, outcome or rules.outcome_of(exit_code), at)
         del self._live[live.run.id]
         assert live.run.outcome is not None
         self._panel.commit(RunChanged(run=live.run.id, state=live.run))
@@ -632,10 +638,11 @@ class Runs(Part):
         return {"runs": await self.newest()}
 
     async def newest(self) -> list[Run]:
-        """Every run that is kept, the newest first."""
-        found = {run.id: run for run in await self._store.do(partial(stored.newest, limit=1000))}
-        found.update({id: live.run for id, live in self._live.items()})
-        return sorted(found.values(), key=lambda run: run.started_at, reverse=True)
+        """Every run that is kept, the one that began last first."""
+        found = await self._store.do(partial(stored.newest, limit=1000))
+        kept = {run.id for run in found}
+        unkept = [live.run for live in reversed(self._live.values()) if live.run.id not in kept]
+        return [*unkept, *(self._live[run.id].run if run.id in self._live else run for run in found)]
 
     async def _signal_run(self, actor: Actor, command: SignalRun, session: Session | None) -> Answer:
         return {"answer": await self.signal(actor, command.run, command.signal)}
@@ -682,12 +689,6 @@ class _Connection:
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
         return await self.runs.signalled(self.session, run, signal, by)
-
-
-def _keep_begun(database: sqlite3.Connection, run: Run, graph: dict[str, Any] | None) -> None:
-    stored.keep(database, run)
-    if graph is not None:
-        stored.keep_graph(database, run.id, graph)
 
 
 class _KeptRuns(NamedTuple):

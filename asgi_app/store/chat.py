@@ -166,7 +166,9 @@ def threads(database: sqlite3.Connection, person: str) -> list[ThreadState]:
     """Every room in which something was said, and this person's private threads; the newest first."""
     found = database.execute(
         "SELECT thread, n FROM threads WHERE thread LIKE '#%' "
-        "OR thread IN (SELECT thread FROM members WHERE person = ?) ORDER BY at DESC",
+        "OR thread IN (SELECT thread FROM members WHERE person = ?) "
+        # By the number of the last message, since the clock may step.
+        "ORDER BY (SELECT id FROM messages WHERE messages.thread = threads.thread AND messages.n = threads.n) DESC",
         (person,),
     ).fetchall()
     return [_state(database, Thread.of(key), n, person) for key, n in found]

@@ -31,6 +31,14 @@ def keep(database: sqlite3.Connection, run: Run) -> None:
     )
 
 
+def begin(database: sqlite3.Connection, run: Run, graph: dict[str, Any] | None) -> None:
+    """Remember a run that has just begun, maybe once more: it is the newest one now."""
+    keep(database, run)
+    database.execute("UPDATE runs SET rowid = (SELECT max(rowid) + 1 FROM runs) WHERE id = ?", (run.id,))
+    if graph is not None:
+        keep_graph(database, run.id, graph)
+
+
 def keep_graph(database: sqlite3.Connection, run: str, graph: dict[str, Any]) -> None:
     """Remember the run's graph; the run is there already."""
     database.execute("UPDATE runs SET graph = ? WHERE id = ?", (json.dumps(graph), run))
@@ -55,8 +63,8 @@ def graph(database: sqlite3.Connection, run: str) -> dict[str, Any] | None:
 
 
 def newest(database: sqlite3.Connection, limit: int) -> list[Run]:
-    """The newest runs, the newest first."""
-    found = database.execute("SELECT run FROM runs ORDER BY started DESC LIMIT ?", (limit,))
+    """The runs that began last, the last first: by their number (rowid), since the clock may step."""
+    found = database.execute("SELECT run FROM runs ORDER BY rowid DESC LIMIT ?", (limit,))
     return [run for (text,) in found if (run := _run(text)) is not None]
 
 
@@ -102,7 +110,7 @@ def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int
     old = [
         id
         for (id,) in database.execute(
-            "SELECT id FROM runs WHERE ended IS NOT NULL ORDER BY started DESC LIMIT -1 OFFSET ?", (runs,)
+            "SELECT id FROM runs WHERE ended IS NOT NULL ORDER BY rowid DESC LIMIT -1 OFFSET ?", (runs,)
         )
     ]
     gone = 0

@@ -451,6 +451,12 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         if self.closed:
             self.server.sockets.pop(self.sid, None)
 
+    async def check_ping_timeout(self) -> bool:
+        """Whether it is open. `Heart` finds who is silent; stock python-engineio asks the wall clock, which steps."""
+        if self.closed:
+            raise SocketIsClosedError
+        return True
+
     def schedule_ping(self) -> None:
         """The client is there: ping it again after the interval."""
         if self.last_ping:
@@ -610,7 +616,7 @@ class Heart:
         while self._due and self._due[0][0] <= now:
             _, connection = self._due.popleft()
             if not connection.closing and not connection.closed:
-                sent = connection.last_ping = time.time()
+                sent = connection.last_ping = time.monotonic()
                 connection.queue.put_nowait(PING_PACKET)
                 self._expected.append((now + self._timeout, connection, sent))
         silent = []

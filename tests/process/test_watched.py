@@ -55,13 +55,14 @@ def nothing(panel: RunningPanel) -> None:
 
 POISONS = {
     "message": (say, "the thread that writes the file"),
-    "pins": (set_level, "the thread that drives the pins"),
     "pin": (set_level, "the task 'light driver'"),
+    "pins": (set_level, "the thread that drives the pins"),
     "push": (nothing, "the task 'push task'"),
 }
+RARE = [pytest.param(poison, marks=pytest.mark.slow) for poison in ("pins", "push")]
 
 
-@pytest.mark.parametrize("poison", POISONS)
+@pytest.mark.parametrize("poison", ["message", "pin", *RARE])
 def test_the_panel_ends_with_a_reason_by_the_lights_exit_levels(tmp_path: Path, pigpiod: StandIn, poison: str) -> None:
     trigger, reason = POISONS[poison]
     lights = "[lights.led]\npin = 21\nexit = 7\n"

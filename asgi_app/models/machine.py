@@ -1,4 +1,4 @@
-"""Whether the panel can keep what is said, logged and set."""
+"""What the panel says of the machine it runs on: whether it can keep anything, and what time it is."""
 
 from __future__ import annotations
 
@@ -25,3 +25,15 @@ class StorageChanged(Frozen):
     @property
     def key(self) -> str:
         return "storage"
+
+
+class ClockChanged(Frozen):
+    """The panel's wall clock has stepped: what time it is now, and by how many seconds it stepped."""
+
+    event: Literal["clock_changed"] = "clock_changed"
+    at: float = Field(description="Seconds since the Unix epoch.")
+    seconds: float
+
+    @property
+    def key(self) -> str:
+        return "clock"
