@@ -16,17 +16,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from asgi_app.errors import InternalError, NotStored, PanelError, SetupError
 from asgi_app.journal import event
 from asgi_app.models import Look, Storage
-from asgi_app.store import audit, chat, lights, runs
+from asgi_app.store import lights
 from asgi_app.store.condition import Condition
 from asgi_app.store.file import DatabaseFile, NotNow, is_busy, is_damaged, is_stale, reason_of
 from asgi_app.store.jobs import Job, JobQueue, Work, answer
 from asgi_app.store.pending_looks import PendingLooks
+from asgi_app.store.retention import Retention, prune
 from asgi_app.store.schema import migrate
 
 log = logging.getLogger("pilotlight.store")
@@ -37,20 +39,10 @@ CLOSE_SECONDS = 1.0  # for what is left to be written
 LAST_TRY = 0.7  # of them, for a lock that another process holds
 BATCH = 256  # pieces of work in one transaction: bounds how long one waits for the others
 ROOM = 1024 * 1024  # bytes of disk; with less, the next write may fail
-PRUNE_ROWS = 2000  # at once, so that nobody waits for the retention
 BUSY_SECONDS = 2.0  # that somebody waits for a lock of another process; the light does not
 BUSY_PAUSE = 0.02
 START_SECONDS = 1.0  # that the start waits for a lock
 LOOK_SECONDS = 1.0  # between two looks at the file: is it still there, can it be written again
-
-
-class Retention(NamedTuple):
-    """How much is kept: messages of a thread, ended runs, lines of a run, rows of the audit trail."""
-
-    messages: int = 10_000
-    runs: int = 100
-    lines: int = 1_000_000
-    audit: int = 10_000
 
 
 class _Taken(Exception):
@@ -180,14 +172,7 @@ class Store:
 
     def prune(self) -> asyncio.Future[int]:
         """Forget what is older than the retention says, some of it at once; how many rows that were."""
-        kept = self._retention
-        return self.do(
-            lambda database: (
-                chat.prune(database, kept.messages, PRUNE_ROWS)
-                + runs.prune(database, kept.runs, kept.lines, PRUNE_ROWS)
-                + audit.prune(database, kept.audit, PRUNE_ROWS)
-            )
-        )
+        return self.do(partial(prune, kept=self._retention))
 
     def close(self) -> None:
         """Write what is left and close; closing twice is no error."""
@@ -284,7 +269,8 @@ class Store:
     def _commit(self, jobs: list[Job], looks: Mapping[str, Look]) -> list[Any]:
         if (database := self._file.connection) is None:
             raise NotStored(f"{self.storage.reason}; nothing was stored")
-        synced = any(job.durable for job in jobs) or self._looks.sync_is_due()
+        sync_looks = self._looks.sync_is_due()
+        synced = sync_looks or any(job.durable for job in jobs)
         self._sync_for(database, synced)
         before = database.total_changes
         database.execute("BEGIN")
@@ -292,6 +278,8 @@ class Store:
             results = [job.work(database) for job in jobs]
             if looks:
                 lights.keep(database, looks)
+            if sync_looks:
+                self._file.write_a_page()
             changed = database.total_changes != before
             if changed and self._file.taken() != "there":
                 raise _Taken

@@ -214,12 +214,17 @@ class DatabaseFile:
             query(database)
         return lights.looks(database)
 
+    def write_a_page(self) -> None:
+        """Within a transaction: write a page that changes nothing. A row that is written as it was is no write."""
+        assert self.connection is not None
+        self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
     def try_writing(self) -> None:
         """Write a page that changes nothing. Raises `sqlite3.Error` where nothing can be written."""
         assert self.connection is not None
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self.write_a_page()
             self.connection.execute("COMMIT")
         finally:
             if self.connection.in_transaction:
