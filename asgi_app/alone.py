@@ -44,7 +44,7 @@ class Alone:
 
     def _hold(self, path: Path, refusal: str) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600), "r+")
         except OSError:
             return  # nowhere to write: the store says so, and the lights go on

@@ -12,7 +12,6 @@ import itertools
 import logging
 import math
 import re
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -148,7 +147,6 @@ class Runs(Part):
         self._limits = limits
         self._clock = clock
         self._live: dict[str, LiveRun] = {}
-        self._unkept: dict[str, LiveRun] = {}  # ended, and not stored as that yet
         self._beginning = 0
         self._signal_ids = itertools.count(1)
         self._signals: dict[int, tuple[Session, asyncio.Future[Any]]] = {}
@@ -166,9 +164,9 @@ class Runs(Part):
             SignalRun: self._signal_run,
         }
         self._lost: list[Run] = []
-        panel.add(self, runs=rules.recent(self._found(store.read(_kept_runs))))
+        panel.add(self, runs=rules.recent(self._found(store.read(partial(stored.kept, limit=rules.RECENT)))))
 
-    def _found(self, kept_runs: _KeptRuns) -> dict[str, Run]:
+    def _found(self, kept_runs: stored.Kept) -> dict[str, Run]:
         """The runs of the file, as they are now that the panel has started: nobody produces those that go on."""
         kept = {run.id: run for run in reversed(kept_runs.newest)}
         for run, graph in kept_runs.unended:
@@ -186,8 +184,8 @@ class Runs(Part):
 
         Raises `NotStored`.
         """
-        kept = await self._store.do(_kept_runs)
-        strange = _KeptRuns(
+        kept = await self._store.do(partial(stored.kept, limit=rules.RECENT))
+        strange = stored.Kept(
             [run for run in kept.newest if run.id not in self._live],
             [(run, graph) for run, graph in kept.unended if run.id not in self._live],
         )
@@ -199,7 +197,7 @@ class Runs(Part):
             self._store.try_to(partial(stored.keep, run=live.run))
             if live.graph is not None:
                 self._store.try_to(partial(stored.keep_graph, run=live.run.id, graph=live.graph))
-        await self.store_again()
+        self.store_again()
         self._keep_lost()
 
     def _keep_lost(self) -> None:
@@ -409,41 +407,44 @@ class Runs(Part):
     async def end(self, live: LiveRun, exit_code: int | None, outcome: Outcome | None = None) -> Run:
         """It has ended; answers once that, and every line, is stored. Ending twice is no error.
 
-        Raises `NotStored`: it has ended all the same, and is stored when the file can be written again.
+        Raises `NotStored`, and it goes on: a retry says when.
         """
         if live.run.state == "ended":
             return live.run
+        outcome = outcome or rules.outcome_of(exit_code)
         self._store_again(live)
         self._flush(live)
-        at = self._clock()
-        if live.began is not None and abs(at - live.run.started_at - (time.monotonic() - live.began)) > STEP:
-            # The clock has stepped meanwhile; how long it took, and when it ended, are right.
-            live.run = live.run.model_copy(update={"started_at": at - (time.monotonic() - live.began)})
-        live.run = rules.ended(live.run, exit_code, outcome or rules.outcome_of(exit_code), at)
-        del self._live[live.run.id]
-        assert live.run.outcome is not None
-        self._panel.commit(RunChanged(run=live.run.id, state=live.run))
-        end = RunEnd(run=live.run.id, exit_code=exit_code, outcome=live.run.outcome, lines=live.run.lines)
+        before = live.run
+        if before.kind != "show":  # one that is found unended at the next start has ended with the panel anyway
+            await self.until_stored(live)
+            over = self._ended(live, exit_code, outcome)
+            await self._store.do(partial(stored.keep, run=over))
+        if live.run.id not in self._live:  # somebody else was first
+            return live.run
+        if live.run is not before or before.kind == "show":  # it changed meanwhile
+            self._flush(live)
+            over = self._ended(live, exit_code, outcome)
+            self._store.try_to(partial(stored.keep, run=over))
+        live.run = over
+        del self._live[over.id]
+        self._panel.commit(RunChanged(run=over.id, state=over))
+        end = RunEnd(run=over.id, exit_code=exit_code, outcome=outcome, lines=over.lines)
         live.feed.append(unversioned(end), count=0)
-        if live.run.kind == "show":  # one that is found unended at the next start has ended with the panel anyway
-            self._store.try_to(partial(stored.keep, run=live.run))
-        else:
-            self._unkept[live.run.id] = live
-            await self._keep_ended(live)
-        return live.run
+        return over
 
-    async def _keep_ended(self, live: LiveRun) -> None:
-        """Store the end of a run and what is left of its log. Raises `NotStored`."""
-        await self.until_stored(live)
-        await self._store.do(partial(stored.keep, run=live.run))
-        self._unkept.pop(live.run.id, None)
+    def _ended(self, live: LiveRun, exit_code: int | None, outcome: Outcome) -> Run:
+        """The run as it ends now. Where the clock has stepped meanwhile, its length is right, and when it ended."""
+        run, at = live.run, self._clock()
+        if live.began is not None:
+            took = time.monotonic() - live.began
+            if abs(at - run.started_at - took) > STEP:
+                run = run.model_copy(update={"started_at": at - took})
+        return rules.ended(run, exit_code, outcome, at)
 
-    async def store_again(self) -> None:
-        """The file can be written again: store what could not be. Raises `NotStored`."""
+    def store_again(self) -> None:
+        """The file can be written again: store the lines that could not be."""
         for live in self.all_live():
             self._store_again(live)
-        for live in list(self._unkept.values()):
-            await self._keep_ended(live)
 
     def _set(self, live: LiveRun, run: Run) -> None:
         if run != live.run:
@@ -554,9 +555,6 @@ class Runs(Part):
         return next
 
     async def _end_run(self, actor: Actor, command: EndRun, session: Session | None) -> Answer:
-        if (ended := self._unkept.get(command.run)) is not None:  # a retry of what could not be stored
-            await self._keep_ended(ended)
-            return {"run": ended.run}
         return {"run": await self.end(await self._produced(command.run), command.exit_code)}
 
     async def _answer_run(self, actor: Actor, command: AnswerRun, session: Session | None) -> Answer:
@@ -689,18 +687,6 @@ class _Connection:
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
         return await self.runs.signalled(self.session, run, signal, by)
-
-
-class _KeptRuns(NamedTuple):
-    """What the file has of runs: the newest, and those that nobody has ended, with their graphs."""
-
-    newest: list[Run]
-    unended: list[tuple[Run, dict[str, Any] | None]]
-
-
-def _kept_runs(database: sqlite3.Connection) -> _KeptRuns:
-    unended = [(run, stored.graph(database, run.id)) for run in stored.unended(database)]
-    return _KeptRuns(stored.newest(database, rules.RECENT), unended)
 
 
 def _gap(run: str, since: int, upto: int) -> Message:

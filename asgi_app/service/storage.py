@@ -36,7 +36,7 @@ class StorageWatch:
             return
         self._panel.commit(StorageChanged(state=storage))
         if storage.kept:
-            self._do(self._runs.store_again())
+            self._runs.store_again()
 
     def _reopened(self, looks: Mapping[str, Look]) -> None:
         self._do(self._read_again(looks))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -78,6 +78,18 @@ def unended(database: sqlite3.Connection) -> list[Run]:
             ).fetchone()
             found.append(run.model_copy(update={"lines": row[0] if row else 0}))
     return found
+
+
+class Kept(NamedTuple):
+    """What the file has of runs: the newest, and those that nobody has ended, with their graphs."""
+
+    newest: list[Run]
+    unended: list[tuple[Run, dict[str, Any] | None]]
+
+
+def kept(database: sqlite3.Connection, limit: int) -> Kept:
+    """What the start needs to know, with so many of the newest."""
+    return Kept(newest(database, limit), [(run, graph(database, run.id)) for run in unended(database)])
 
 
 def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> LogPage:

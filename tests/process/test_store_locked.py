@@ -134,7 +134,8 @@ async def test_a_lock_that_comes_and_goes_is_told_and_a_retry_says_when(start_pa
         [told] = [one for one in await bob.events() if one["event"] == "storage_changed"]
         assert told["state"]["kept"] is True
         assert (await ada.ask("say", room="lobby", msg="m", client_id="c"))["message"]["n"] == 1
-        # what had happened and could not be stored is, without anybody's doing
+        assert (await ada.ask("end_run", run=run, exit_code=0))["run"]["state"] == "ended"
+        # the lines that could not be stored are, without anybody's doing
         page = await ada.ask("get_log", run=run)
         assert [line["msg"] for line in page["log"]["lines"]] == ["a line"]
     await asyncio.to_thread(panel.kill)
