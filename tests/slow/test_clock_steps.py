@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.chat_people import person
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import eventually
 from tests.support.python_client import PythonClient
+from tests.support.stepping_panel import SteppingPanel, shows
 
 DAY = 86_400.0
 YEARS = 20 * 365 * DAY
-
-
-class SteppingPanel(RunningPanel):
-    """A panel whose wall clock can be set."""
-
-    @property
-    def offset(self) -> Path:
-        return self.data.parent / "offset"
-
-    def program(self) -> Sequence[str]:
-        return (sys.executable, "-m", "tests.support.stepping_clock", str(self.offset))
-
-    def set_clock(self, seconds: float) -> None:
-        """Let its wall clock be off by so much from now on, at once."""
-        new = self.offset.with_name("new")
-        new.write_text(str(seconds))
-        new.replace(self.offset)
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +24,6 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteppingPanel]:
     data = tmp_path_factory.mktemp("clock") / "data"
     with SteppingPanel(data, command_rate=1e6, ping_interval=4) as running:
         yield running
-
-
-def shows(panel: SteppingPanel, offset: float) -> None:
-    """Wait until the panel has seen that its clock is off by so much."""
-    panel.set_clock(offset)
-    eventually(lambda: abs(panel.light()["at"] - time.time() - offset) < 300)
 
 
 @pytest.mark.parametrize("step", [YEARS, -DAY])
