@@ -20,11 +20,6 @@ BEAT = 0.5  # seconds
 STEP = 1.0  # seconds by which the wall clock is off before it is a step; less is how NTP steers a clock
 
 
-def _since_boot() -> float:
-    """Seconds that never jump, and count while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class PanelClock:
     """The time of day, in seconds since the Unix epoch, which steps only when `look` says so.
 
@@ -32,7 +27,7 @@ class PanelClock:
     years, once there is a network. What lies between two readings of this one is a duration all the same.
     """
 
-    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = _since_boot) -> None:
+    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
         self._wall = wall
         self._steady = steady
         self._offset = wall() - steady()
