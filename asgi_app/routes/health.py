@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from quart import Blueprint, Response
 from quart_schema import document_response, tag
 
-from asgi_app.errors import LightOffline
+from asgi_app.errors import LightOffline, Restarting
 from asgi_app.models import Role
 from asgi_app.routes.answers import json_answer
 from asgi_app.routes.asker import visitor
@@ -30,13 +30,12 @@ def health_routes(ended: Callable[[], str | None], not_ready: Callable[[], Await
 
     @routes.get("/health/live")
     @document_response(Health)
-    @document_response(Health, 503)
     @tag(HEALTH)
     async def get_live() -> Response:
         """Whether the process answers, and every thread and task that it needs is at work."""
-        fault = ended()
-        missing = {} if fault is None else {"panel": fault}
-        return _fresh(json_answer(Health(ok=fault is None, not_ready=missing), 200 if fault is None else 503))
+        if (fault := ended()) is not None:
+            raise Restarting(f"the panel ends: {fault}")
+        return _fresh(json_answer(Health(ok=True)))
 
     @routes.get("/health/ready")
     @document_response(Health)

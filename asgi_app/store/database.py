@@ -25,11 +25,11 @@ from asgi_app.journal import event
 from asgi_app.models import Look, Storage
 from asgi_app.store import lights
 from asgi_app.store.condition import Condition
-from asgi_app.store.file import DatabaseFile, NotNow, is_busy, is_damaged, is_stale, reason_of
+from asgi_app.store.file import TAKEN, DatabaseFile, NotNow, is_busy, is_damaged, is_stale, reason_of
 from asgi_app.store.jobs import Job, JobQueue, Work, answer
 from asgi_app.store.pending_looks import PendingLooks
 from asgi_app.store.retention import Retention, prune
-from asgi_app.store.schema import migrate
+from asgi_app.store.schema import empty_database
 
 log = logging.getLogger("pilotlight.store")
 
@@ -70,7 +70,6 @@ class Store:
         self._open = False
         self._closing = threading.Lock()
         self._end_by = math.inf
-        self._durable: bool | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -115,8 +114,7 @@ class Store:
         """The answer of a query at once: for the start, when nobody waits for anything else."""
         if self._file.connection is not None:
             return query(self._file.connection)
-        with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as nothing:
-            migrate(nothing)
+        with empty_database() as nothing:
             return query(nothing)
 
     def do(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> asyncio.Future[T]:
@@ -262,16 +260,18 @@ class Store:
     def _transaction(self, jobs: list[Job], looks: Mapping[str, Look]) -> list[Any]:
         try:
             return self._commit(jobs, looks)
-        except _Taken:
-            self._look_after_file()
-            return self._commit(jobs, looks)  # in the file that is there now
+        except (_Taken, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.Error) and (not is_damaged(error) or self._file.taken() == "there"):
+                raise
+        self._look_after_file()
+        return self._commit(jobs, looks)  # in the file that is there now
 
     def _commit(self, jobs: list[Job], looks: Mapping[str, Look]) -> list[Any]:
         if (database := self._file.connection) is None:
             raise NotStored(f"{self.storage.reason}; nothing was stored")
         sync_looks = self._looks.sync_is_due()
         synced = sync_looks or any(job.durable for job in jobs)
-        self._sync_for(database, synced)
+        self._file.sync_for(synced)
         before = database.total_changes
         database.execute("BEGIN")
         try:
@@ -297,12 +297,6 @@ class Store:
         self._condition.works()
         return results
 
-    def _sync_for(self, database: sqlite3.Connection, durable: bool) -> None:
-        """In WAL mode NORMAL survives the death of the process and FULL a power cut too (sqlite.org/pragma.html)."""
-        if durable is not self._durable:
-            database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._durable = durable
-
     # --- the file ------------------------------------------------------------------------------------------
 
     def _look_after_all(self) -> None:
@@ -319,13 +313,11 @@ class Store:
             if is_stale(error):
                 with contextlib.suppress(SetupError):
                     self._file.open()
-                    self._durable = None
         else:
             self._do_all([])
 
     def _open_late(self) -> None:
         looks = self._file.open()
-        self._durable = None
         log.warning("%s is open now", self.path, extra=event("store_opened", file=self.path))
         self._condition.reopened(self._looks.untouched(looks))
 
@@ -334,28 +326,40 @@ class Store:
 
         Raises `NotStored` where there is none, and none can be made.
         """
-        taken = self._file.taken()
+        was = taken = self._file.taken()
         if taken == "there":
             return True
-        self._durable = None
         try:
-            match taken:
-                case "gone":
-                    self._file.put_back()
-                    what = "was deleted or moved away; it was made anew, with everything that was in it"
-                case "replaced":
-                    self._file.take_over()
-                    self._looks.write_all_again()
-                    self._condition.reopened({})
-                    what = "was replaced by another file; the panel goes on with that"
-                case _:
-                    self._file.settle()
-                    what = "has lost its log (-wal or -shm), which was deleted; that was made anew"
+            if taken == "replaced":
+                self._take_over()
+                what = "the panel goes on with that"
+            elif self._put_back():
+                what = "it was made anew, with everything that was in it"
+            else:
+                taken, what = "replaced", "it cannot be read any more, and an empty one was made anew"
         except (OSError, sqlite3.Error, SetupError) as error:
             taken_away = f"the file was taken away, and no other can be used yet: {reason_of(error)}"
             raise self._failed(NotNow(taken_away)) from error
-        log.warning("%s %s", self.path, what, extra=event("store_moved", file=self.path, what=taken))
+        log.warning("%s %s; %s", self.path, TAKEN[was], what, extra=event("store_moved", file=self.path, what=was))
         return taken != "replaced"
+
+    def _put_back(self) -> bool:
+        """Make the file anew with all that was in it; where that cannot be read any more, an empty one: False then."""
+        try:
+            self._file.put_back()
+        except (sqlite3.Error, SetupError) as error:
+            if not is_damaged(error) or not self._file.is_empty():
+                raise
+            self._take_over()
+            return False
+        return True
+
+    def _take_over(self) -> None:
+        """Go on with the file that is at the path now, or an empty one."""
+        self._file.take_over()
+        self._looks.write_all_again()
+        self._condition.damaged = False
+        self._condition.reopened({})
 
     def _free(self, database: sqlite3.Connection) -> float:
         """Bytes that are free for the file; on this thread, since a disk that stalls stalls this too."""

@@ -13,6 +13,7 @@ import sqlite3
 import stat
 from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.parse import quote
 
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.models import Look
@@ -23,7 +24,13 @@ CACHE_KIB = 256  # of SQLite's pages; its 2 MiB take minutes to fill up, and not
 SIDE_FILES = ("-wal", "-shm")  # beside the database while it is open (sqlite.org/tempfiles.html)
 PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
 
-Taken = Literal["there", "gone", "replaced", "side file gone"]
+Taken = Literal["there", "gone", "replaced", "cut short", "side file gone"]
+TAKEN: dict[Taken, str] = {
+    "gone": "was deleted or moved away",
+    "replaced": "was replaced by another file",
+    "cut short": "was cut short by another process",
+    "side file gone": "has lost its log (-wal or -shm), which was deleted",
+}
 
 # Faults that pass: somebody else holds the lock, the disk is full, memory or file descriptors have run out.
 PASSING = {
@@ -41,10 +48,15 @@ class NotNow(SetupError):
     """The file cannot be used now, for a reason that passes: it is tried again."""
 
 
+class Damaged(SetupError):
+    """What was in the file cannot be had any more."""
+
+
 class _Inodes(NamedTuple):
     """Which files are open: device and inode of the database, and of those of its side files that there are."""
 
     database: tuple[int, int] | None
+    size: int  # of the database: SQLite never makes it smaller, so somebody else did who wrote over it
     side: tuple[tuple[int, int] | None, ...]
 
 
@@ -61,7 +73,7 @@ def is_busy(error: BaseException) -> bool:
 
 def is_damaged(error: BaseException) -> bool:
     """Whether the file itself is damaged: that does not pass."""
-    return primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return isinstance(error, Damaged) or primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def is_stale(error: BaseException) -> bool:
@@ -89,15 +101,18 @@ class DatabaseFile:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.connection: sqlite3.Connection | None = None
-        self._inodes = _Inodes(None, ())
+        self._synced: bool | None = None  # whether the connection syncs each transaction
+        self._inodes = _Inodes(None, 0, ())
 
-    def open(self) -> dict[str, Look]:
+    def open(self, *, create: bool = True) -> dict[str, Look]:
         """Open the file, make it where there is none, bring it up to date; how each light was set last.
+
+        Without `create` it has to be there: somebody may have taken it away again.
 
         Raises `NotNow` for what passes, `SetupError` for what does not.
         """
         try:
-            connection = self._connect()
+            connection = self._connect(create)
             try:
                 looks = self._prepare(connection)
             except BaseException:
@@ -107,9 +122,15 @@ class DatabaseFile:
             kind = NotNow if passes(error) else SetupError
             raise kind(f"cannot use {self.path}: {error}") from error
         self.close()
-        self.connection = connection
+        self.connection, self._synced = connection, None
         self._inodes = self._look()
         return looks
+
+    def sync_for(self, durable: bool) -> None:
+        """In WAL mode NORMAL survives the death of the process and FULL a power cut too (sqlite.org/pragma.html)."""
+        if durable is not self._synced and self.connection is not None:
+            self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._synced = durable
 
     def close(self) -> None:
         """Close it; what is in its log is worked into it. Closing twice is no error."""
@@ -123,17 +144,22 @@ class DatabaseFile:
         """What became of the open file: it is there, gone, or another one is in its place. Raises `OSError`."""
         if self.path is None or self.connection is None:
             return "there"
-        now = self._look()
-        if now == self._inodes:
-            return "there"
+        now, before = self._look(), self._inodes
         if now.database is None:
             return "gone"
-        if now.database != self._inodes.database:
+        if now.database != before.database:
             return "replaced"
-        return "side file gone"
+        if now.size < before.size:
+            return "cut short"
+        if now.side != before.side:
+            return "side file gone"
+        self._inodes = now
+        return "there"
 
     def put_back(self) -> None:
         """Make the file anew from the open one, which has everything, and go on with it.
+
+        Of one that was cut short, what is in the log is left: that is everything until the log is worked into the file.
 
         Raises `OSError`, `sqlite3.Error`, `SetupError`; then the open one is as it was.
         """
@@ -141,41 +167,36 @@ class DatabaseFile:
         assert self.connection is not None
         self._make_directory()
         new = self.path.with_name(f"{self.path.name}.new")
-        for path in (new, *self._side_files()):  # those that were left belong to nothing
-            path.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         try:
             _make_private(new)
             with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
                 self.connection.backup(copy)
-            if self.path.exists():
+                if copy.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+                    raise Damaged("what was in it is damaged")
+            if _inode(_stat(self.path)) not in (None, self._inodes.database):
                 raise FileExistsError(errno.EEXIST, "somebody has made another one", str(self.path))
             os.rename(new, self.path)
         finally:
             new.unlink(missing_ok=True)
+        for path in self._side_files():  # of the old one: what is in them is in the copy
+            path.unlink(missing_ok=True)
         _sync_directory(self.path.parent)
-        self.open()  # SQLite sees that the old one was moved, and leaves the new one's log alone when it closes that
-
-    def settle(self) -> None:
-        """Work the log into the database and open it again: its side files are made anew.
-
-        Raises `sqlite3.Error`, `SetupError`.
-        """
-        assert self.connection is not None
-        ((busy, _, _),) = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        if busy:
-            raise NotNow(f"cannot use {self.path}: another process reads it, and its log was deleted")
-        self.close()
-        self.open()
+        self.open(create=False)  # SQLite sees that the old one was moved, and leaves the new one's log alone
 
     def take_over(self) -> dict[str, Look]:
         """Open the file that is in the old one's place now; how the lights are set in it.
 
         The numbers of messages go on where they were, so that none is there twice. Raises as `open`.
         """
-        numbers = chat.numbers(self.connection) if self.connection is not None else None
+        numbers = None
+        with contextlib.suppress(sqlite3.Error):  # the old one may be damaged
+            numbers = chat.numbers(self.connection) if self.connection is not None else None
         for path, ours in zip(self._side_files(), self._inodes.side, strict=True):
-            if ours is not None and _inode(path) == ours:  # SQLite would play the old file's log into the new one
+            if ours is not None and _inode(_stat(path)) == ours:  # SQLite would play this log into the new file
                 path.unlink()
+        if self.path is not None and self.is_empty():
+            self.path.unlink(missing_ok=True)  # it may be the old one, whose locks are ours
         looks = self.open()
         if numbers is not None and self.connection is not None:
             self.connection.execute("BEGIN IMMEDIATE")
@@ -183,17 +204,25 @@ class DatabaseFile:
             self.connection.execute("COMMIT")
         return looks
 
+    def is_empty(self) -> bool:
+        """Whether there is nothing at the path that somebody could want to rescue."""
+        found = None if self.path is None else _stat(self.path)
+        return found is None or found.st_size == 0
+
     # --- how it is opened --------------------------------------------------------------------------------------
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, create: bool) -> sqlite3.Connection:
+        address = ":memory:"
         if self.path is not None:
-            self._make_directory()
-            _make_private(self.path)
+            address = f"file:{quote(str(self.path))}?mode=rw"
+            if create:
+                self._make_directory()
+            _make_private(self.path, create=create)
             for path in self._side_files():  # of an older version, after a crash
                 _make_private(path, create=False)
         # No timeout: whoever waits for a lock can then be told to stop waiting.
         return sqlite3.connect(
-            self.path or ":memory:", check_same_thread=False, isolation_level=None, cached_statements=256, timeout=0
+            address, uri=True, check_same_thread=False, isolation_level=None, cached_statements=256, timeout=0
         )
 
     def _prepare(self, database: sqlite3.Connection) -> dict[str, Look]:
@@ -241,16 +270,21 @@ class DatabaseFile:
 
     def _look(self) -> _Inodes:
         if self.path is None:
-            return _Inodes(None, ())
-        return _Inodes(_inode(self.path), tuple(_inode(path) for path in self._side_files()))
+            return _Inodes(None, 0, ())
+        database = _stat(self.path)
+        side = tuple(_inode(_stat(path)) for path in self._side_files())
+        return _Inodes(_inode(database), database.st_size if database else 0, side)
 
 
-def _inode(path: Path) -> tuple[int, int] | None:
+def _stat(path: Path) -> os.stat_result | None:
     try:
-        found = os.stat(path)
+        return os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_dev, found.st_ino
+
+
+def _inode(found: os.stat_result | None) -> tuple[int, int] | None:
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _make_private(path: Path, *, create: bool = True) -> None:

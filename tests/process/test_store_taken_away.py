@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from asgi_app.errors import NotStored
 from asgi_app.models import Look, Thread
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
@@ -192,6 +193,68 @@ async def test_a_damaged_file_in_its_place_is_refused_and_left_alone(panel: Runn
         file.unlink()  # then what was open is put back
         await asyncio.to_thread(eventually, lambda: panel.get("/health/ready").json()["ok"])
         assert (await ada.ask("say", room="lobby", msg="on"))["ok"]
+
+
+async def test_a_file_that_was_emptied_is_begun_anew_where_nothing_is_left(panel: RunningPanel) -> None:
+    file = panel.data / NAME
+    await asyncio.to_thread(panel.restart)  # what is in the log is worked into the file
+    async with person(panel, "live", "Ada") as ada:
+        n = (await ada.ask("say", room="lobby", msg="before"))["message"]["n"]
+        os.truncate(file, 0)
+        replies = [await ada.ask("say", room="lobby", msg=f"after {number}") for number in range(3)]
+        # then what was acknowledged is in the file, and no number is there twice
+        kept = [reply["message"]["msg"] for reply in replies if reply["ok"]]
+        assert kept[-2:] == ["after 1", "after 2"]
+        assert stored_messages(file)[-len(kept) :] == kept
+        assert replies[-1]["message"]["n"] > n
+        assert panel.get("/health/ready").json()["ok"]
+    assert query(file, "PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_what_is_left_of_a_file_is_not_written_over(panel: RunningPanel) -> None:
+    file = panel.data / NAME
+    async with person(panel, "live", "Ada") as ada:
+        for _ in range(30):  # more than SQLite has in its cache
+            assert (await ada.ask("say", room="lobby", msg="x" * 20_000))["ok"]
+    await asyncio.to_thread(panel.restart)
+    async with person(panel, "live", "Ada") as ada:
+        os.truncate(file, 8192)
+        assert (await ada.ask("say", room="lobby", msg="lost"))["problem"]["type"] == NOT_STORED
+        assert "taken away" in panel.get("/health/ready").json()["not_ready"]["store"]
+        assert file.stat().st_size == 8192
+        file.unlink()
+        await asyncio.to_thread(eventually, lambda: panel.get("/health/ready").json()["ok"])
+        assert (await ada.ask("say", room="lobby", msg="on"))["ok"]
+
+
+async def test_a_file_that_is_taken_away_again_while_it_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    store.open()
+
+    async def say(msg: str) -> None:
+        draft = stored.Draft(Thread(room="lobby"), "Ada", None, msg, 1.0, None)
+        await store.do(lambda db: stored.say(db, draft), durable=True)
+
+    await say("before")
+    times = iter(range(9))
+    rename = os.rename
+
+    def taken_again(source: Path, target: Path) -> None:
+        rename(source, target)
+        if next(times) < 2:
+            target.unlink()
+
+    monkeypatch.setattr(os, "rename", taken_again)
+    everything_deleted(tmp_path)
+    for _ in range(2):  # it is refused, rather than written to a file that nobody finds, or to an empty one
+        with pytest.raises(NotStored):
+            await say("refused")
+    await say("after")
+    assert stored_messages(tmp_path / NAME) == ["before", "after"]
+    await asyncio.to_thread(store.close)
+    assert stored_messages(tmp_path / NAME) == ["before", "after"]
 
 
 # --- nobody else can read it ---------------------------------------------------------------------------------

@@ -171,4 +171,5 @@ def test_live_is_no_longer_true_from_the_fault_on(tmp_path: Path) -> None:
                 break
         assert said, "nobody was asked in time"
         assert [answer.status_code for answer in said] == [503] * len(said)
-        assert "the thread that writes the file" in said[0].json()["not_ready"]["panel"]
+        assert said[0].json()["type"] == "urn:pilotlight:problem:restarting"
+        assert "the thread that writes the file" in said[0].json()["detail"]
