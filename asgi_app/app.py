@@ -124,6 +124,7 @@ class House:
         stored, storage = self._open_store()
         self.origins = Origins(settings.cors_origins)
         self.hosts = Hosts(settings.hosts)
+        claims = Claims(self.store)
         self.access = Access(
             settings,
             self._open_keys(),
@@ -131,7 +132,7 @@ class House:
             Audit(self.store, self.clock.now),
             self.tallies.of("sign-in"),
             self.complaints,
-            Claims(self.store),
+            claims,
         )
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
@@ -160,7 +161,7 @@ class House:
         )
         limits = RunLimits(settings.max_runs, settings.run_silence, settings.run_rate)
         self.runs = Runs(self.panel, self.store, limits, clock=self.clock.now)
-        self.storage_watch = StorageWatch(self.panel, self.store, self.chat, self.runs)
+        self.storage_watch = StorageWatch(self.panel, self.store, claims, self.chat, self.runs)
         self.access.check_name = self.chat.check_name
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)

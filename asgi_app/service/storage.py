@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from asgi_app.access import Claims
 from asgi_app.errors import NotStored
 from asgi_app.models import Look, Storage, StorageChanged
 from asgi_app.service.chat import Chat
@@ -20,9 +21,10 @@ log = logging.getLogger("pilotlight.service")
 class StorageWatch:
     """Joins the store's condition to the panel: the state `storage`, and what is read again from another file."""
 
-    def __init__(self, panel: Panel, store: Store, chat: Chat, runs: Runs) -> None:
+    def __init__(self, panel: Panel, store: Store, claims: Claims, chat: Chat, runs: Runs) -> None:
         self._panel = panel
         self._store = store
+        self._claims = claims
         self._chat = chat
         self._runs = runs
         self._working: set[asyncio.Task[None]] = set()
@@ -42,6 +44,7 @@ class StorageWatch:
         self._do(self._read_again(looks))
 
     async def _read_again(self, looks: Mapping[str, Look]) -> None:
+        await self._claims.read_again()  # first: whose names are whose
         await self._chat.read_again()
         await self._runs.read_again()
         await self._panel.restore(looks)
