@@ -17,8 +17,9 @@ from asgi_app import core
 from asgi_app.access import SCOPE, Access, Audit, Claims, Hosts, Keys
 from asgi_app.alone import Alone
 from asgi_app.doors import Doorkeeper
-from asgi_app.entrance import ENGINE, in_time, refuse, whole_body, with_headers
+from asgi_app.entrance import ENGINE, for_engine, in_time, refuse, whole_body, with_headers, with_length
 from asgi_app.errors import (
+    BadRequest,
     Full,
     PanelError,
     RequestTimeout,
@@ -39,6 +40,7 @@ from asgi_app.limits import Addresses, Complaints, Places
 from asgi_app.models import Look, Storage
 from asgi_app.origins import Origins
 from asgi_app.proxies import FORWARDED, PROXIED, Proxies, address_of
+from asgi_app.request_head import check_host
 from asgi_app.routes.access import access_routes
 from asgi_app.routes.api import api
 from asgi_app.routes.asker import admit
@@ -394,9 +396,17 @@ class Door:
         if scope["type"] == "lifespan":
             await self.rooms(scope, receive, send)
             return
-        scope = self._proxies.seen_through(scope)
         if scope["type"] == "http":  # a WebSocket would pay for it with every message
             send = with_headers(send)
+            if scope["http_version"] == "1.0" and scope["method"] != "HEAD":
+                send = with_length(send)
+        try:
+            host = check_host(scope)
+            if (seen := self._proxies.seen_through(scope)) is not scope:
+                scope, host = seen, check_host(seen)
+        except BadRequest as error:
+            await refuse(scope, send, error)
+            return
         engine = scope["path"].startswith(ENGINE)
         if scope["type"] == "http" and not engine:
             self._rest.received += 1
@@ -410,7 +420,7 @@ class Door:
             await refuse(scope, send, restarting, silent=engine)
             return
         try:
-            self._check_host(scope)
+            self._check_host(host)
             leave = self._enter(scope)
         except WrongHost as error:
             await (send_page if wants_page(scope) else refuse)(scope, send, error)
@@ -422,10 +432,14 @@ class Door:
         try:
             if scope["type"] == "http":
                 receive = in_time(receive, self.house.settings.request_timeout)
-                if engine and scope["method"] == "POST":
-                    receive = await whole_body(receive, self.house.settings.max_frame)
-                    if receive is None:
-                        return
+                if engine:
+                    size = None
+                    if scope["method"] == "POST":
+                        whole = await whole_body(receive, self.house.settings.max_frame)
+                        if whole is None:
+                            return
+                        receive, size = whole
+                    scope = for_engine(scope, size)
             await self.rooms(scope, receive, send)
         except (RequestTimeout, TooLarge) as error:
             await refuse(scope, send, error)
@@ -437,9 +451,9 @@ class Door:
                 else:
                     leave()
 
-    def _check_host(self, scope: Any) -> None:
+    def _check_host(self, sent: bytes | None) -> None:
         """Raises `WrongHost`."""
-        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+        host = None if sent is None else sent.decode("latin-1")
         if not self.house.hosts.allows(host):
             raise self.house.hosts.refusal(host)
 

@@ -267,12 +267,14 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
 
     Its output and its exit code are as ever, also where there is no panel.
     """
-    from asgi_app.runner import DEFAULT_PANEL, run
+    from asgi_app.runner import DEFAULT_PANEL, die, run
 
     url = panel or os.environ.get("PILOTLIGHT_PANEL") or DEFAULT_PANEL
     code = asyncio.new_event_loop().run_until_complete(run(command, url=url, **options))
+    if code < 0:
+        die(-code)
     # A thread that still waits for a name server, or for what the command left behind, must not keep its exit code.
-    os._exit(code)
+    os._exit(code if code >= 0 else 128 - code)
 
 
 def main() -> None:

@@ -16,19 +16,19 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from asgi_app.addresses import host_of
 from asgi_app.errors import PanelError
+from asgi_app.http_hypercorn import HypercornHTTP
+from asgi_app.http_uvicorn import UvicornHTTP
 from asgi_app.limits import Complaints, Places, note_cut
-from asgi_app.problems import as_response
 from asgi_app.proxies import Proxies, address_of
+from asgi_app.request_head import EARLY_BYTES, LINGER_SECONDS, response
 from asgi_app.tally import Tally
 from asgi_app.ws.on_uvicorn import Leave, UvicornWebSocket
 from asgi_app.ws.wire import NO_CONTEXT
@@ -36,11 +36,11 @@ from asgi_app.ws.wire import NO_CONTEXT
 log = logging.getLogger("pilotlight.connections")
 
 BEGUN_A_TURN = 2  # first requests that the loop begins in one turn; each is about half a millisecond of work
-EARLY_BYTES = 64 * 1024  # that are read before its turn
 # Answered also when all places are taken: a service manager or a load balancer would take the panel for dead.
 ASKS_FOR_HEALTH = re.compile(rb"(?:GET|HEAD) /health/(?:live|ready)[ ?]")
 LONGEST_START = 4096  # bytes that are read to see it
 REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: what is unread would reset it
+TOLD_AT_ONCE = 8  # connections over TLS that find no place and get as far as being told so
 
 
 class Turnstile:
@@ -84,6 +84,14 @@ class Turnstile:
             go()
 
 
+Peer = tuple[str, int]
+
+
+def _end(peer: Any) -> Peer:
+    """The client's end of a connection: its address and its port."""
+    return peer[0], peer[1]
+
+
 @dataclass(frozen=True)
 class Doorkeeper:
     """Who gets in, and when it is their turn: the places, and how many seconds a request may take to come."""
@@ -94,17 +102,45 @@ class Doorkeeper:
     tally: Tally
     complaints: Complaints
     turnstile: Turnstile = field(default_factory=Turnstile)
+    _arriving: dict[Peer, Leave] = field(default_factory=dict)  # in TLS's handshake
+    _told: set[Peer] = field(default_factory=set)  # in it as well, without a place, to be told so
 
-    def admit(self, address: str) -> Leave:
-        """A place for a connection from this address; what gives it back. Raises as `Places.check`."""
-        many = self.proxies.trusts(address)
+    def expect(self, peer: Any) -> bool:
+        """Take a place for a connection that begins with TLS's handshake; False where it is not even told why not."""
         try:
-            self.places.enter(address, many=many)
+            self._arriving[_end(peer)] = self._enter(peer)
         except PanelError as error:
-            self.tally.refused += 1
-            self.complaints.tell("connection", address, error)
+            if len(self._told) >= TOLD_AT_ONCE:
+                self._note(peer, error)
+                return False
+            self._told.add(_end(peer))
+        return True
+
+    def no_longer(self, peer: Any) -> None:
+        """The handshake is over, and the place is given back if no connection has taken it."""
+        self._told.discard(_end(peer))
+        if (leave := self._arriving.pop(_end(peer), None)) is not None:
+            leave(None)
+
+    def admit(self, peer: Any) -> Leave:
+        """A place for a connection from there; what gives it back. Raises as `Places.check`."""
+        if peer and (leave := self._arriving.pop(_end(peer), None)) is not None:
+            return leave
+        try:
+            return self._enter(peer)
+        except PanelError as error:
+            self._note(peer, error)
             raise
+
+    def _enter(self, peer: Any) -> Leave:
+        address = address_of({"client": peer})
+        many = self.proxies.trusts(address)
+        self.places.enter(address, many=many)
         return partial(self._leave, address, many)
+
+    def _note(self, peer: Any, error: PanelError) -> None:
+        self.tally.refused += 1
+        self.complaints.tell("connection", address_of({"client": peer}), error)
 
     def admit_for_health(self, address: str, said: bytes) -> Leave | None:
         """A place for one question after health, where there is no other and this is what was `said`."""
@@ -124,15 +160,7 @@ class Doorkeeper:
             note_cut(log, self.tally, "a client", why, wire="connection", client=address, reason="timed_out")
 
 
-def refusal(error: PanelError) -> bytes:
-    """The refusal as a whole HTTP/1.1 response, which ends the connection."""
-    written = as_response(error.problem())
-    start = f"HTTP/1.1 {written.status} {HTTPStatus(written.status).phrase}".encode()
-    headers = [name + b": " + value for name, value in written.as_bytes()]
-    return b"\r\n".join([start, *headers, b"connection: close", b"", written.body])
-
-
-class UvicornConnection(HttpToolsProtocol):
+class UvicornConnection(UvicornHTTP):
     """uvicorn's connection, which has to have a place, and to send a whole request within some seconds."""
 
     def __init__(self, *args: Any, keeper: Doorkeeper, **kwargs: Any) -> None:
@@ -151,7 +179,7 @@ class UvicornConnection(HttpToolsProtocol):
         super().connection_made(transport)
         self._address = address_of({"client": self.client})
         try:
-            self._leave = self._keeper.admit(self._address)
+            self._leave = self._keeper.admit(self.client)
         except PanelError as error:
             self._refused = error
         self._hurry(self._keeper.seconds if self._refused is None else REFUSED_SECONDS)
@@ -175,7 +203,7 @@ class UvicornConnection(HttpToolsProtocol):
             self._early = self._said
             self._go_in()
         elif len(self._said) >= LONGEST_START or b"\n" in self._said:
-            self.transport.write(refusal(error))
+            self.transport.write(response(error))
             self.transport.close()
 
     def _at_the_door(self, data: bytes) -> None:
@@ -188,9 +216,10 @@ class UvicornConnection(HttpToolsProtocol):
             self._no_hurry()  # it is not the client who is late now
             self._keeper.turnstile.enter(self._address, self._go_in)
 
-    def eof_received(self) -> None:
-        if self._early:  # who says something and goes is heard: behind this the transport closes
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        if self._early:  # who says something and goes is heard
             self._go_in()
+        return super().eof_received()
 
     def _go_in(self) -> None:
         if self._inside:
@@ -210,15 +239,13 @@ class UvicornConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._no_hurry()
         super().on_headers_complete()
-        if self._only_health:
+        if self._only_health and self.cycle is not None:  # None where it asks for a WebSocket
             self.cycle.keep_alive = False
 
-    def handle_websocket_upgrade(self) -> None:
-        super().handle_websocket_upgrade()
-        upgraded = self.transport.get_protocol()
-        if isinstance(upgraded, UvicornWebSocket) and self._leave is not None:
-            upgraded.leave, self._leave = self._leave, None
-        self.parser = None  # type: ignore[assignment]  # they hold each other, and nothing more comes here
+    def handed_over(self, protocol: asyncio.Protocol) -> None:
+        super().handed_over(protocol)
+        if isinstance(protocol, UvicornWebSocket) and self._leave is not None:
+            protocol.leave, self._leave = self._leave, None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._no_hurry()
@@ -249,7 +276,7 @@ class HypercornConnection(TCPServer):
         """Serve the connection to its end, where it has a place."""
         peer = self.writer.get_extra_info("peername")
         try:
-            leave = self._keeper.admit(address_of({"client": peer}))
+            leave = self._keeper.admit(peer)
         except PanelError as error:
             health = await self._refuse(error, address_of({"client": peer}))
             if health is None:
@@ -277,19 +304,36 @@ class HypercornConnection(TCPServer):
 
     async def _read_data(self) -> None:
         """As hypercorn's, but for what it notes at the end."""
+        http = self.protocol.protocol
+        assert isinstance(http, HypercornHTTP)
         while not self.reader.at_eof():
             try:
                 data = await self.reader.read(MAX_RECV)
             except OSError:
                 break
             await self.protocol.handle(RawData(data))
-        stream = getattr(self.protocol.protocol, "stream", None)
-        self._closed |= isinstance(stream, WSStream) and stream.state is ASGIWebsocketState.CLOSED
+            if http.refused:
+                await self._linger()
+                break
+        else:
+            await http.answered()
+        self._closed |= isinstance(http.stream, WSStream) and http.stream.state is ASGIWebsocketState.CLOSED
         await self.protocol.handle(Closed())
         await self.idle_task.stop()  # nobody is there any more: it would hold the place until its time is over
 
+    async def _linger(self) -> None:
+        """Read and drop what still comes for a moment, so that the client can read why it was refused."""
+        with contextlib.suppress(OSError, RuntimeError):  # TLS has no half-closed connections
+            self.writer.write_eof()
+        with contextlib.suppress(OSError):  # also the end of the time
+            async with asyncio.timeout(LINGER_SECONDS):
+                while await self.reader.read(MAX_RECV):
+                    pass
+
     async def protocol_send(self, event: Event) -> None:
         """As hypercorn's, which knows `ConnectionError` only: `ETIMEDOUT` would go on into the application."""
+        if isinstance(event, Closed) and getattr(self.protocol.protocol, "refused", False):
+            return  # `_read_data` lingers
         try:
             await super().protocol_send(event)
         except OSError:
@@ -310,7 +354,7 @@ class HypercornConnection(TCPServer):
                     self.reader.feed_data(first + newline + b"Connection: close\r\n" + rest)  # it is empty until here
                     return leave
                 if said:
-                    self.writer.write(refusal(error))
+                    self.writer.write(response(error))
                     await self.writer.drain()
         self.writer.close()
         return None

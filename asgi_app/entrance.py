@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -72,8 +73,8 @@ def in_time(receive: Receive, seconds: float) -> Receive:
     return receive_in_time
 
 
-async def whole_body(receive: Receive, most: int) -> Receive | None:
-    """The body of a request, read before its room sees it: python-engineio would read on without any bound.
+async def whole_body(receive: Receive, most: int) -> tuple[Receive, int] | None:
+    """The body of a request, read before its room sees it, and its size: python-engineio would read without any bound.
 
     None where the client went before its end. Raises `TooLarge` past `most` bytes.
     """
@@ -91,4 +92,59 @@ async def whole_body(receive: Receive, most: int) -> Receive | None:
     async def again() -> Any:
         return first.pop() if first else await receive()
 
-    return again
+    return again, len(body)
+
+
+def with_length(send: Send) -> Send:
+    """`send` for HTTP/1.0, which knows no chunks (RFC 9112, 7.1): the answer goes when its length is known."""
+    start: Any = None
+    body = bytearray()
+
+    async def send_at_end(message: Any) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start":
+            start = message
+            return
+        body.extend(message.get("body", b""))
+        if not message.get("more_body"):
+            headers = list(start.get("headers", ()))
+            if start["status"] not in (204, 304) and not any(name.lower() == b"content-length" for name, _ in headers):
+                headers.append((b"content-length", b"%d" % len(body)))
+            await send({**start, "headers": headers})
+            await send({"type": "http.response.body", "body": bytes(body)})
+
+    return send_at_end
+
+
+def for_engine(scope: dict[str, Any], body: int | None) -> dict[str, Any]:
+    """The scope as python-engineio reads it: with the length of a body that came in chunks, and the codings wanted."""
+    headers = [header for header in scope["headers"] if header[0] not in (b"content-length", b"accept-encoding")]
+    if body is not None:
+        headers.append((b"content-length", b"%d" % body))
+    sent = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding").decode("latin-1")
+    if codings := accepted_codings(sent):
+        headers.append((b"accept-encoding", ", ".join(codings).encode("latin-1")))
+    return {**scope, "headers": headers}
+
+
+def accepted_codings(header: str) -> list[str]:
+    """The content codings of an Accept-Encoding, the client's favourite first, without those of weight 0.
+
+    RFC 9110, 12.5.3. `*` is left out: no coding at all is always acceptable to such a client.
+    """
+    weighed: list[tuple[float, str]] = []
+    for element in header.lower().split(","):
+        coding, *parameters = (part.strip() for part in element.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "q":
+                weight = _weight(value.strip())
+        if coding and coding != "*" and weight > 0:
+            weighed.append((weight, coding))
+    return [coding for _, coding in sorted(weighed, key=lambda pair: -pair[0])]
+
+
+def _weight(text: str) -> float:
+    """RFC 9110, 12.4.2; what is no weight counts as 0, so that nothing is sent that was not asked for."""
+    return float(text) if re.fullmatch(r"0(\.\d{0,3})?|1(\.0{0,3})?", text) else 0.0

@@ -115,6 +115,30 @@ class TooLarge(PanelError, ValueError):
     slug, title, status = "too-large", "This is too large", 413
 
 
+class BadRequest(PanelError, ValueError):
+    """A request whose head breaks HTTP's rules (RFC 9110, RFC 9112), or those of a WebSocket handshake (RFC 6455)."""
+
+    slug, title = "bad-request", "This is not a valid request"
+
+
+class HeadTooLarge(PanelError, ValueError):
+    """The request line and the headers are over the limit."""
+
+    slug, title, status = "head-too-large", "The headers are too large", 431
+
+
+class TargetTooLong(PanelError, ValueError):
+    """The target of a request is over the limit."""
+
+    slug, title, status = "target-too-long", "The URL is too long", 414
+
+
+class WebSocketVersion(PanelError, ValueError):
+    """A handshake for a version of WebSocket other than 13."""
+
+    slug, title, status = "websocket-version", "This version of WebSocket is not supported", 426
+
+
 class RequestTimeout(PanelError, TimeoutError):
     """The rest of a request did not come in time."""
 

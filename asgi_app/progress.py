@@ -11,28 +11,48 @@ _SIZE = r"(\d+(?:[.,]\d+)?)\s?([kKMGT]?)i?B?"
 # `[ 42%]` of cmake and pytest. The last one of a line counts: the id of a test may have brackets too.
 _BOXED_PERCENT = re.compile(rf"\[\s*{_NUMBER}\s?%\s*\]")
 
+_BAR = r"#=█▉▊▋▌▍▎▏━╸⣿⣀"
 # A percentage that belongs to a bar (tqdm, wget, cargo), or has a rate or a time to go beside it (rsync, scp, wget).
 _BAR_PERCENT = re.compile(
-    rf"(?:^|\s){_NUMBER}%\s?[\[|]"
-    rf"|[\]>|#=█▉▊▋▌▍▎▏━╸]\s*{_NUMBER}%"
+    rf"(?:^\s*|:\s*){_NUMBER}%\|"  # tqdm
+    rf"|(?:^|\s){_NUMBER}%\s?\["  # wget, apt
+    rf"|(?:\]|[{_BAR}>]{{2}}|-->|^#|[#█]\s*\||\|\s{{4,}}\|)\s*{_NUMBER}\s?%"  # cargo, esptool, curl -#, avrdude
     rf"|(?:^|\s){_NUMBER}%(?=\s+\d+(?:[.,]\d+)?\s?(?:[kKMGT]i?B?|B)(?:/s|\s|$))"
-    rf"|(?:^|\s){_NUMBER}%(?=.*\bETA\b)"
+    rf"|(?:^|\s){_NUMBER}\s?%(?=.*\bETA\b)"  # scp, HandBrake
 )
 
-# A percentage that begins the line, or stands behind `Progress:` or `Receiving objects:`.
-_SAID_PERCENT = re.compile(rf"(?:^\s*\(?|[:…]\s*|\.\.\.\s*){_NUMBER}\s?%")
+# What a percentage of the work is called: `Progress: 42%`, `Receiving objects: 42%`, `Writing at 0x10000... (42 %)`.
+_WORK = r"(?:[a-z]+ing(?!\s*%)|progress|complete|completed|done|rescued)"
+_SAID_PERCENT = re.compile(
+    rf"(?i:^\s*\(?{_NUMBER}\s?%"
+    rf"|\b{_WORK}(?:[ -][\w/-]+){{0,2}}\s*:\s*\(?{_NUMBER}\s?%"
+    rf"|(?:…|\.\.\.?)\s*\(?{_NUMBER}\s?%"
+    rf"|^\W*[a-z]+ing\b[^%]*[\s,(]{_NUMBER}\s?%\)?\s*$"  # unrar, stm32flash
+    rf"|^[a-z]+ing\b[^%]*\b(?:task|pass|file|step|part)\b[^%]*,\s*{_NUMBER}\s?%"  # HandBrake without a time to go
+    rf"|^\[(?:download|\d+:[\d:]+)\]\s+{_NUMBER}%"  # youtube-dl, restic
+    rf"|\s{_NUMBER}\s?%\s(?:complete|completed|done|finished|downloaded|uploaded|copied|transferred)\b)"
+)
 
 # Percentages of other things than the work.
 _OTHER_PERCENT = re.compile(
-    r"(?i)%\s+(?:of|less|more|faster|slower|smaller|larger|packet)\b"
-    r"|\b(?:coverage|cpu|usage|used|full|free|idle|loss|memory|disk|battery|similarity|humidity|volume|brightness)\b"
+    r"(?i)%\s+(?:of|less|more|faster|slower|smaller|larger|packet|tests|passed|humidity|chance|off|sure)\b"
+    r"|\b(?:coverage|cpu|gpu|usage|used|full|free|idle|loss|memory|disk|battery|charging|similarity|humidity|volume"
+    r"|brightness|score|accuracy|acc|rating|precision|recall|success|confidence|ratio|compression|quality|signal"
+    r"|savings?|discount|remaining|missing|pending|failing|passing|left)\b"
 )
 
-# `[3/10]` of ninja and docker, `[ 3 of 10]` of ghc.
-_BOXED_COUNT = re.compile(r"\[\s*(\d+)\s*(?:/|of)\s*(\d+)\s*\]")
+# curl's table: percent, size, percent received, …, and three times.
+_CURL = re.compile(
+    r"^\s*(\d{1,3})\s+([\d.]+[kMGTP]?)(?:\s+[\d.]+[kMGTP]?){6}(?:\s+(?:--:--:--|\d+:\d\d:\d\d|\d+d \d+h)){3}\s+\S+\s*$"
+)
+
+# `[3/10]` of ninja and docker, `[ 3 of 10]` of ghc, `[1,234 / 5,678]` of bazel.
+_BOXED_COUNT = re.compile(r"\[\s*([\d,]+)\s*(?:/|of)\s*([\d,]+)\s*(?:files|steps|tasks)?\]")
+_DOCKER = re.compile(r"^\s*\[\+\]\s+(?:[A-Za-z]\w*\s+(\d+)/(\d+)|Building\s+[\d.]+s\s+\((\d+)/(\d+)\))")
 _COUNTS = re.compile(
     r"\(\s*(\d+) (?:of|out of) (\d+)\s*\)"
     r"|^\s*\(\s*(\d+)/(\d+)\s*\)"  # pacman
+    r"|^Progress (\d+) of (\d+)$"  # pip --progress-bar=raw
     r"|[\]|█━]\s*(\d+)/(\d+)(?![\d./])"  # behind a bar: cargo
     r"|(?i:\b(?:steps?|tasks?|files?|chunks?|epochs?|tests?|stages?|parts?|pages?|jobs?|batch|items?))"
     r"\s*:?\s*#?(\d+)\s*(?:/|of|out of)\s*(\d+)(?![\d./])"
@@ -42,9 +62,30 @@ _COUNTS = re.compile(
 # `3.1/10.5 MB` of pip, `512kB/10MB` of docker.
 _SIZES = re.compile(rf"(?<![\d./]){_SIZE}\s?/\s?{_SIZE}(?<=B)(?!/|\w)")
 
+_TIME = r"(\d+):(\d\d):(\d\d(?:\.\d+)?)"
+_DURATION = re.compile(rf"^\s*Duration: {_TIME}")
+_POSITION = re.compile(rf"\btime=\s*{_TIME}")
+
+
+class Progress:
+    """Reads how far a command is from the lines it writes, where one line may need another: ffmpeg's."""
+
+    def __init__(self) -> None:
+        self._duration = 0.0
+
+    def of(self, line: str) -> int | None:
+        """How far the command is, in percent from 0 to 100, or None where the line does not say."""
+        if "Duration: " in line and (found := _DURATION.search(line)):
+            self._duration = max(self._duration, _seconds(found))
+        elif self._duration and "time=" in line and (found := _POSITION.search(line)):
+            return _clamped(100 * _seconds(found) / self._duration)
+        return progress_of(line)
+
 
 def progress_of(line: str) -> int | None:
     """How far the command is, in percent from 0 to 100, or None where the line does not say."""
+    if not _MAY_SAY.search(line):
+        return None
     if "%" in line:
         if boxed := _BOXED_PERCENT.findall(line):
             return _clamped(float(boxed[-1]))
@@ -52,8 +93,10 @@ def progress_of(line: str) -> int | None:
             return _clamped(_first(bar))
         if (said := _SAID_PERCENT.search(line)) and not _OTHER_PERCENT.search(line):
             return _clamped(_first(said))
-    if counted := _BOXED_COUNT.search(line) or _COUNTS.search(line):
-        done, total = (int(group) for group in counted.groups() if group is not None)
+    if ":" in line and (curl := _CURL.match(line)):
+        return _clamped(float(curl[1])) if curl[2] != "0" else None
+    if counted := _DOCKER.search(line) or _BOXED_COUNT.search(line) or _COUNTS.search(line):
+        done, total = (int(group.replace(",", "") or 0) for group in counted.groups() if group is not None)
         return _share(done, total)
     if "/" in line and (sizes := _SIZES.search(line)):
         done_size, done_unit, total_size, total_unit = sizes.groups()
@@ -61,6 +104,15 @@ def progress_of(line: str) -> int | None:
         done_scale = _UNITS[done_unit.lower()] if done_unit else total_scale
         return _share(_decimal(done_size) * done_scale, _decimal(total_size) * total_scale)
     return None
+
+
+# Most lines of most commands are done with after this.
+_MAY_SAY = re.compile(r"\d\s?%|\d[\w.]*\s?/\s?\d|\d\s+(?:of|out of)\s+\d|:\d\d:\d\d|--:--")
+
+
+def _seconds(found: re.Match[str]) -> float:
+    hours, minutes, seconds = found.groups()
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
 
 
 def _first(found: re.Match[str]) -> float:

@@ -20,18 +20,21 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from hypercorn import protocol as hypercorn_protocol
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from hypercorn.protocol import h11
 
 from asgi_app import __version__
-from asgi_app.accepting import Acceptor
+from asgi_app.accepting import Acceptor, TLSListener
 from asgi_app.app import House
-from asgi_app.doors import HypercornConnection, UvicornConnection, more_files
+from asgi_app.doors import Doorkeeper, HypercornConnection, UvicornConnection, more_files
 from asgi_app.errors import PanelError, SetupError
+from asgi_app.http_hypercorn import HypercornHTTP
 from asgi_app.journal import event
 from asgi_app.notify import ServiceManager
+from asgi_app.request_head import HEAD_BYTES
 from asgi_app.settings import Settings
 from asgi_app.tls import read_certificate, server_context
 from asgi_app.ws.on_hypercorn import HypercornWebSocket
@@ -77,7 +80,7 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], N
         house.claim()
         more_files(settings.max_connections)
         server = _uvicorn if settings.server == "uvicorn" else _hypercorn
-        with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout)) as runner:
+        with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.keeper)) as runner:
             runner.run(server(house, listener, tls))
         if house.fault is not None:
             log.critical("ended: %s", house.fault, extra=event("stopped"))
@@ -135,17 +138,19 @@ def listen(host: str, port: int, slow_reader: float) -> socket.socket:
 class _Loop(uvloop.Loop):
     """uvloop, which waits no longer for a TLS handshake than for a request (uvicorn: a minute), and accepts a crowd."""
 
-    def __init__(self, handshake_seconds: float) -> None:
+    def __init__(self, handshake_seconds: float, keeper: Doorkeeper) -> None:
         super().__init__()
         self._handshake_seconds = handshake_seconds
+        self._keeper = keeper
 
     async def create_server(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
         if options.get("ssl"):
             options.setdefault("ssl_handshake_timeout", self._handshake_seconds)
             options.setdefault("ssl_shutdown_timeout", GOODBYE)
         if (listener := options.get("sock")) is not None:
-            tls = {name: value for name, value in options.items() if name.startswith("ssl") and value}
-            protocol_factory = Acceptor(self, listener, protocol_factory, tls).make_protocol
+            if tls := {name: value for name, value in options.items() if name.startswith("ssl") and value}:
+                return TLSListener(self, listener, protocol_factory, tls, self._keeper)
+            protocol_factory = Acceptor(self, listener, protocol_factory).make_protocol
         return await super().create_server(protocol_factory, *args, **options)
 
 
@@ -211,7 +216,7 @@ async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext 
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
     config.backlog = BACKLOG
     config.websocket_max_message_size = house.settings.max_frame
-    config.h11_max_incomplete_size = 64 * 1024
+    config.h11_max_incomplete_size = HEAD_BYTES
     config.include_server_header = False
     config.graceful_timeout = GRACE
     config.shutdown_timeout = GRACE
@@ -222,6 +227,7 @@ async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext 
     # The one place where each is looked up.
     hypercorn_run.TCPServer = partial(HypercornConnection, house.keeper)  # type: ignore[assignment,attr-defined]
     sockets = partial(HypercornWebSocket, ping_seconds=house.settings.ping_interval)
+    hypercorn_protocol.H11Protocol = HypercornHTTP  # type: ignore[assignment,attr-defined]
     h11.WSStream = sockets  # type: ignore[assignment,attr-defined]
     stopped = asyncio.Event()
     stopping = _on_signals(house, stopped.set, tls)

@@ -18,6 +18,7 @@ def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])  # HTTP/2 is not spoken: the limits hold for connections, not for streams
     read_certificate(context, cert, key)
     return context
 

@@ -43,7 +43,7 @@ def going(run: Run) -> Run:
     return run
 
 
-def ended(run: Run, exit_code: int | None, outcome: Outcome, at: float) -> Run:
+def ended(run: Run, exit_code: int | None, outcome: Outcome, at: float, signal: str | None = None) -> Run:
     """The run at its end."""
     progress = 100.0 if outcome == "done" and run.progress is not None else run.progress
     return run.model_copy(
@@ -51,6 +51,7 @@ def ended(run: Run, exit_code: int | None, outcome: Outcome, at: float) -> Run:
             "state": "ended",
             "ended_at": at,
             "exit_code": exit_code,
+            "signal": signal or signal_of(exit_code),
             "outcome": outcome,
             "running_edge": (),
             "step": None,
@@ -60,11 +61,20 @@ def ended(run: Run, exit_code: int | None, outcome: Outcome, at: float) -> Run:
     )
 
 
-def outcome_of(exit_code: int | None) -> Outcome:
-    """What an exit code says: 0 and none are done, by a signal (over 128) is stopped, the rest failed."""
-    if not exit_code:
-        return "done"
-    return "stopped" if exit_code in (130, 137, 143) else "failed"
+STOPPING = {"SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"}  # what people and machines ask a process to end with
+BY_SIGNAL = {130: "SIGINT", 137: "SIGKILL", 143: "SIGTERM"}  # 128 + N, as shells say it
+
+
+def signal_of(exit_code: int | None) -> str | None:
+    """The signal that an exit code stands for. Other codes over 128 may be a program's own."""
+    return BY_SIGNAL.get(exit_code) if exit_code is not None else None
+
+
+def outcome_of(exit_code: int | None, signal: str | None = None) -> Outcome:
+    """What an end says: by a signal it is stopped or killed; else 0 and none are done, the rest failed."""
+    if by := signal or signal_of(exit_code):
+        return "stopped" if by in STOPPING else "killed"
+    return "failed" if exit_code else "done"
 
 
 def graph_of(value: dict[str, Any]) -> dict[str, Any]:

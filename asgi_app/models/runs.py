@@ -25,7 +25,19 @@ RunId = Annotated[
 RunName = Annotated[str, Field(min_length=1, max_length=200)]
 Kind = Literal["process", "command", "show"]
 Signal = Literal["start", "step", "continue", "pause", "stop", "get_uia"]
-Outcome = Literal["done", "failed", "stopped", "lost"]
+Outcome = Literal["done", "failed", "stopped", "killed", "lost"]
+SignalName = Annotated[
+    str, Field(pattern=r"^SIG[A-Z0-9+]{1,12}$", description="The signal that ended the process, such as SIGKILL.")
+]
+Stream = Literal["stdout", "stderr"]
+NAMED_COLOURS = "black|red|green|yellow|blue|magenta|cyan|white"
+Colour = Annotated[
+    str,
+    Field(
+        pattern=rf"^(?:(?:bright-)?(?:{NAMED_COLOURS})|#[0-9a-f]{{6}})$",
+        description="A colour of the terminal's palette, such as red or bright-red, or #rrggbb.",
+    ),
+]
 Progress = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, description="Percent.")]
 _PARTS = {part: {"type": "array", "items": {"type": "object"}} for part in ("nodes", "edges")}
 _NODES_AND_EDGES = {"type": "object", "required": ["nodes", "edges"], "properties": _PARTS}
@@ -41,6 +53,11 @@ Graph = Annotated[  # the rule is `core.graph_of`
     ),
 ]
 Edges = Annotated[list[str | Whole], Field(max_length=200)]
+
+
+def _not(value: object) -> bool:
+    return not value
+
 
 # --- what there is -----------------------------------------------------------------------------------------
 
@@ -59,9 +76,28 @@ class Run(Frozen):
     started_at: float
     ended_at: float | None = None
     exit_code: int | None = None
+    signal: str | None = Field(
+        None, exclude_if=_not, description="The signal that ended it, such as SIGKILL; absent where none did."
+    )
     outcome: Outcome | None = Field(None, description="lost: the producer went without ending it.")
     by: Actor
     producer: bool = Field(description="Whether somebody is there who takes signals.")
+
+
+class Span(Strict):
+    """How a part of a line looks on a terminal; what is not named is as ever."""
+
+    start: Count = Field(description="Offset of its first character in msg, in Unicode code points.")
+    end: Count = Field(description="Offset behind its last character.")
+    fg: Colour | None = Field(None, exclude_if=_not)
+    bg: Colour | None = Field(None, exclude_if=_not)
+    bold: bool = Field(False, exclude_if=_not)
+    dim: bool = Field(False, exclude_if=_not)
+    italic: bool = Field(False, exclude_if=_not)
+    underline: bool = Field(False, exclude_if=_not)
+    inverse: bool = Field(False, exclude_if=_not, description="fg and bg have changed places.")
+    strike: bool = Field(False, exclude_if=_not)
+    hidden: bool = Field(False, exclude_if=_not, description="Not to be read.")
 
 
 class LogLine(Frozen):
@@ -71,6 +107,10 @@ class LogLine(Frozen):
     level: str = "info"
     time: str | float = Field(description="As the producer says it, else seconds since the Unix epoch.")
     sign: Any = Field(None, description="It has finished; shown as a notice.")
+    stream: Stream | None = Field(
+        None, exclude_if=_not, description="Which stream of a command it came from, where that is known."
+    )
+    spans: list[Span] | None = Field(None, exclude_if=_not, description="The parts that have colours.")
 
 
 class LogPage(Frozen):
@@ -109,6 +149,8 @@ class LineSent(Strict):
     level: str = Field("info", min_length=1, max_length=16)
     time: str | float | None = None
     sign: Any = None
+    stream: Stream | None = Field(None, description="Which stream of a command it came from.")
+    spans: list[Span] | None = Field(None, max_length=500, description="The parts that have colours.")
 
 
 class NewRun(Strict):
@@ -153,6 +195,9 @@ class Lines(Strict):
         None, alias="from", description="Offset of the first of them: those that are there are not taken twice."
     )
     lines: list[str | LineSent] = Field(max_length=1000)
+    begun: list[str | LineSent] | None = Field(
+        None, max_length=100, description="The lines behind those, which may still change; not kept. null: as before."
+    )
 
 
 class LogRun(Lines):
@@ -166,6 +211,7 @@ class Ending(Strict):
     """How a run ended."""
 
     exit_code: Annotated[int, Field(ge=-(2**31), lt=2**32), INTEGRAL] | None = None
+    signal: SignalName | None = None
 
 
 class EndRun(Ending):
@@ -281,6 +327,14 @@ class RunLog(Frozen):
     lines: list[dict[str, Any]]
 
 
+class RunBegun(Frozen):
+    """The lines behind the end of the log, which may still change, are others now, for those who watch."""
+
+    event: Literal["run_begun"] = "run_begun"
+    run: str
+    lines: list[dict[str, Any]]
+
+
 class RunGraph(Frozen):
     """The run has another graph, for those who watch."""
 
@@ -295,6 +349,7 @@ class RunEnd(Frozen):
     event: Literal["run_ended"] = "run_ended"
     run: str
     exit_code: int | None
+    signal: str | None = Field(None, exclude_if=_not)
     outcome: Outcome
     lines: int
 

@@ -27,6 +27,7 @@ from asgi_app.models.runs import (
     RUN_COMMANDS,
     LogPage,
     Run,
+    RunBegun,
     RunChanged,
     RunEnd,
     RunGraph,
@@ -87,7 +88,7 @@ StateEvent = (
     LightChanged | LightActual | LightFlashed | PersonChanged | RoomChanged | RunChanged | StorageChanged | ClockChanged
 )
 # Those that concern some connections only, or have numbers of their own.
-OtherEvent = MessageSaid | TypingChanged | MarksChanged | RunLog | RunGraph | RunEnd | RunSignal | Gap
+OtherEvent = MessageSaid | TypingChanged | MarksChanged | RunLog | RunBegun | RunGraph | RunEnd | RunSignal | Gap
 Event = Annotated[StateEvent | OtherEvent, Field(discriminator="event")]
 
 # --- replies -----------------------------------------------------------------------------------------------
@@ -109,6 +110,7 @@ class Reply(Frozen):
     runs: list[Run] | None = None
     graph: dict[str, Any] | None = None
     log: LogPage | None = None
+    begun: list[dict[str, Any]] | None = Field(None, description="Lines behind the log's end that may still change.")
     next: int | None = Field(None, description="Offset of a log's next line.")
     answer: Any = None
     problem: dict[str, Any] | None = None

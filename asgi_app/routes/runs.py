@@ -52,9 +52,14 @@ class RunList(BaseModel):
 
 
 class RunWithGraph(Run):
-    """A run, and its graph."""
+    """A run, its graph, and the lines of its log that may still change."""
 
     graph: dict[str, Any] | None = Field(description="LogicFlow: nodes and edges.")
+    begun: list[LogLine] | None = Field(
+        None,
+        exclude_if=lambda lines: not lines,
+        description="Lines behind the end of its log, which may still change; absent where there are none.",
+    )
 
 
 class Next(BaseModel):
@@ -110,9 +115,10 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @document_response(Problem, 404)
     @tag(RUNS)
     async def get_run(run: str) -> Response:
-        """One run and its graph."""
+        """One run, its graph, and the lines of its log that may still change."""
         found, graph = await runs.find(run)
-        return json_answer(RunWithGraph(**dict(found), graph=graph))
+        begun = [LogLine(**line) for line in runs.begun(run)]
+        return json_answer(RunWithGraph(**dict(found), graph=graph, begun=begun))
 
     @routes.patch("/runs/<run>")
     @document_request(RunChange)

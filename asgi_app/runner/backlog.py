@@ -2,90 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from asgi_app.progress import level_of, progress_of
+if TYPE_CHECKING:
+    from asgi_app.runner.lines import Lines
 
-STDOUT, STDERR = 1, 2
+BOTH, STDOUT, STDERR = 0, 1, 2  # both in one: whoever made them one cannot tell them apart either
 
-LINE_BYTES = 8 * 1024  # of a line, at most; the panel gets the rest as a number
-BACKLOG_BYTES = 16 * 1024 * 1024
+BACKLOG_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 16 * 1024  # chunks up to this grow by what follows at once: a flood of short writes costs its bytes only
 CHUNK_COST = 256  # bytes that a chunk costs beside its content, about
 CHUNK_SECONDS = 0.1
 BATCH_LINES = 500
-BATCH_CHARACTERS = 128 * 1024  # JSON writes a control character as six: well within a frame of 1 MiB
+BATCH_CHARACTERS = (
+    128 * 1024
+)  # and what a line costs beside its text; JSON writes a control character as six: well within a frame of 1 MiB
 TAIL_BYTES, TAIL_LINES = 64 * 1024, 1000
-SEARCHED_LINES = 50  # of a chunk, the last ones: what says no progress in so many lines is no progress bar
 
 TOO_SLOW = "the panel did not keep up"
-
-# ECMA-48: CSI sequences, OSC up to BEL or ST, two-character escapes.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\^-~])")
-
-
-class LineSplitter:
-    """Bytes in, lines out: `\\r` begins a line anew, and what is longer than `LINE_BYTES` is cut."""
-
-    def __init__(self) -> None:
-        self._held = b""
-        self._cut = 0  # bytes of the held line that were thrown away
-
-    def feed(self, data: bytes) -> list[str]:
-        """The lines that these bytes complete."""
-        first, *others = data.split(b"\n")
-        self._hold(first)
-        if not others:
-            return []
-        *whole, rest = others
-        lines = [self._line(self._held, self._cut), *(self._line(line) for line in whole)]
-        self._held, self._cut = b"", 0
-        self._hold(rest)
-        return lines
-
-    def flush(self) -> list[str]:
-        """The line that was begun, if any."""
-        line = [self.begun] if self._held else []
-        self._held, self._cut = b"", 0
-        return line
-
-    @property
-    def begun(self) -> str:
-        """The line so far."""
-        return self._line(self._held, self._cut)
-
-    def _hold(self, data: bytes) -> None:
-        if b"\r" in data[:-1] or (b"\r" in self._held and data):  # a \r that ends it all may yet be half of \r\n
-            joined = self._held + data
-            end = len(joined) - (joined[-1:] == b"\r")
-            start = joined.rfind(b"\r", 0, end) + 1
-            if start:
-                self._cut = 0
-            self._held = joined[start:]
-        else:
-            self._held += data
-        if len(self._held) > LINE_BYTES:
-            ends = self._held[-1:] if self._held.endswith(b"\r") else b""
-            self._cut += len(self._held) - LINE_BYTES - len(ends)
-            self._held = self._held[:LINE_BYTES] + ends
-
-    @staticmethod
-    def _line(line: bytes, cut: int = 0) -> str:
-        if b"\r" in line:
-            line = line.rstrip(b"\r")
-            line = line[line.rfind(b"\r") + 1 :]
-        if len(line) > LINE_BYTES:
-            line, cut = line[:LINE_BYTES], len(line) - LINE_BYTES
-        text = line.decode("utf-8", "replace")
-        if "\x1b" in text:
-            text = _ESCAPES.sub("", text)
-        return f"{text} … ({cut} bytes cut)" if cut else text
 
 
 @dataclass(slots=True)
@@ -107,6 +46,11 @@ class _Missing(Line):
         self.count = count
 
 
+def _cost(line: Line) -> int:
+    """Characters of a line as JSON, about."""
+    return len(line["msg"]) + 90 + 60 * len(line.get("spans", ()))
+
+
 class Backlog:
     """The output that the panel does not have yet, up to `limit` bytes; the oldest is dropped beyond that.
 
@@ -120,12 +64,11 @@ class Backlog:
         self._chunks: deque[_Chunk] = deque()
         self._size = 0
         self._dropped: int | None = None  # lines dropped before the first chunk; None: no gap there
-        self._splitters = {STDOUT: LineSplitter(), STDERR: LineSplitter()}
         self._lines: deque[Line] = deque()
         self._in_flight: list[Line] = []
+        self._room = BATCH_CHARACTERS
         self._offset: int | None = None  # the panel's number for the next line that it does not have
         self._ended = False
-        self.progress: int | None = None
 
     def put(self, stream: int, data: bytes, at: float) -> None:
         """Output of the command; `at` in seconds since the epoch."""
@@ -173,12 +116,14 @@ class Backlog:
     def batch(self) -> list[Line]:
         """The next lines for the panel; the same ones until they are acknowledged."""
         if not self._in_flight:
-            while len(self._lines) < BATCH_LINES and self._split():
-                pass
-            room = BATCH_CHARACTERS
+            while len(self._lines) < BATCH_LINES:
+                if not self._split():
+                    self._settle()
+                    break
+            room = self._room
             while self._lines and len(self._in_flight) < BATCH_LINES and room > 0:
                 self._in_flight.append(self._lines.popleft())
-                room -= len(self._in_flight[-1]["msg"])
+                room -= _cost(self._in_flight[-1])
         return self._in_flight
 
     def _split(self) -> bool:
@@ -193,22 +138,39 @@ class Backlog:
             if self._ended:
                 self._flush()
             return False
-        splitter = self._splitters[chunk.stream]
-        lines = splitter.feed(bytes(chunk.data))
-        self._add(lines, chunk)
-        for text in (splitter.begun, *itertools.islice(reversed(lines), SEARCHED_LINES)):
-            if (progress := progress_of(text)) is not None:
-                self.progress = progress
-                break
+        self._lines.extend(self._reader.feed(chunk.stream, bytes(chunk.data), chunk.at))
         return True
 
-    def _add(self, lines: list[str], chunk: _Chunk) -> None:
-        stderr, at = chunk.stream == STDERR, round(chunk.at, 3)
-        self._lines.extend({"msg": line, "level": level_of(line, stderr=stderr), "time": at} for line in lines)
+    def _settle(self) -> None:
+        self._lines.extend(self._reader.settle())
 
     def _flush(self) -> None:
-        for stream, splitter in self._splitters.items():
-            self._add(splitter.flush(), _Chunk(stream, time.time(), bytearray()))
+        self._lines.extend(self._reader.flush())
+
+    @cached_property
+    def _reader(self) -> Lines:
+        # Loaded once the command runs: on a Pi its patterns take a tenth of a second.
+        from asgi_app.runner.lines import Lines
+
+        return Lines()
+
+    @property
+    def progress(self) -> int | None:
+        """How far the command is, in percent, where it says so."""
+        return self._reader.progress
+
+    def settles_in(self) -> float | None:
+        """Seconds until there is another line, where the command writes nothing more; None: never."""
+        return self._reader.settles_in()
+
+    def begun(self) -> list[Line]:
+        """The lines behind those of `batch` that may still change: a prompt, a progress bar."""
+        return self._reader.begun()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are lines behind those of `batch`."""
+        return bool(self._lines)
 
     @property
     def offset(self) -> int:
@@ -225,6 +187,7 @@ class Backlog:
     def narrow(self) -> None:
         """The panel refused the batch for its size: half of it, then."""
         half = max(1, len(self._in_flight) // 2)
+        self._room = max(1, sum(_cost(line) for line in self._in_flight[:half]))
         self._lines.extendleft(reversed(self._in_flight[half:]))
         del self._in_flight[half:]
 

@@ -1,17 +1,22 @@
 """The command: a process group whose output passes through ours, and that gets our signals and the viewers'.
 
-What it sees: stdin is ours. stdout and stderr are a pseudo-terminal each where ours is a terminal (so it writes at
-once, with its colours), else a pipe each. It has a process group of its own, so that a signal reaches all of it; where
-it wants to read from the terminal, the kernel stops it (SIGTTIN), and it gets the terminal, as a shell's job.
+What it sees: stdin and every other descriptor that we inherited are ours, the environment too, without the panel's
+token. stdout and stderr are a pseudo-terminal where ours is a terminal (so it writes at once, with its colours), else
+a pipe. Where our stdout and stderr are one file (a terminal, `2>&1`), the command's are one too: that alone keeps the
+order in which it writes. Else they are two, and we know which of them a line came from.
+
+It has a process group of its own, so that a signal reaches all of it; where it wants to read from the terminal, the
+kernel stops it (SIGTTIN), and it gets the terminal, as a shell's job.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
-import select
 import signal
+import stat
 import subprocess
 import termios
 import threading
@@ -19,61 +24,18 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from asgi_app.runner.backlog import STDERR, STDOUT
+from asgi_app.runner.backlog import BOTH, STDERR, STDOUT
+from asgi_app.runner.environment import without_token
+from asgi_app.runner.pump import Flow, Pump
 
-READ = 64 * 1024  # bytes; what a pipe holds
 KILL_SECONDS = 10  # from SIGTERM to SIGKILL, where a viewer stopped the run
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 QUIET_SECONDS = 1  # output of processes that the command left behind is waited for as long as it comes so often
 
 
 def clean(text: str) -> str:
     """Text that JSON can carry: arguments and paths are bytes, and may be no UTF-8."""
     return os.fsencode(text).decode("utf-8", "replace")
-
-
-class _Pump(threading.Thread):
-    """Copies what the command writes to where we write, at once, and then hands it to the backlog."""
-
-    def __init__(self, source: int, sink: int | None, put: Callable[[bytes], None], ended: Callable[[], None]) -> None:
-        super().__init__(daemon=True)  # one that waits for a process that was left behind must not keep us
-        self._source, self._sink, self._put, self._ended = source, sink, put, ended
-        self._waits_since: float | None = None
-        self.done = False
-
-    def quiet(self) -> float:
-        """For how many seconds nothing came."""
-        since = self._waits_since
-        return time.monotonic() - since if since is not None else 0.0
-
-    def run(self) -> None:
-        try:
-            while data := self._read():
-                if self._sink is not None:
-                    self._write(memoryview(data))
-                self._put(data)
-        except OSError:
-            pass  # our reader has gone, and the command will be told so by SIGPIPE, as if it wrote there itself
-        finally:
-            os.close(self._source)
-            self.done = True
-            self._ended()
-
-    def _read(self) -> bytes:
-        self._waits_since = time.monotonic()
-        try:
-            return os.read(self._source, READ)
-        except OSError:  # EIO: the other side of a pseudo-terminal was closed
-            return b""
-        finally:
-            self._waits_since = None
-
-    def _write(self, data: memoryview) -> None:
-        assert self._sink is not None
-        while data:
-            try:
-                data = data[os.write(self._sink, data) :]
-            except BlockingIOError:  # whoever started us made it so
-                select.select([], [self._sink], [])
 
 
 class _Terminal:
@@ -97,6 +59,33 @@ class _Terminal:
         return False
 
 
+def _one_file(first: int, second: int) -> bool:
+    """Whether the two are one terminal, pipe or file: who reads it sees the order of what is written to both."""
+    try:
+        one, other = os.fstat(first), os.fstat(second)
+        null = os.stat(os.devnull)
+    except OSError:  # one is closed
+        return False
+    same = (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+    return same and not (stat.S_ISCHR(one.st_mode) and one.st_rdev == null.st_rdev)
+
+
+def _let_go_of_inherited() -> None:
+    """Close what we inherited beside stdout and stderr: it is the command's, and ends when the command ends it."""
+    _replace_by_nothing(0)
+    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        with contextlib.suppress(OSError):
+            if int(name) > STDERR and os.get_inheritable(int(name)):
+                os.close(int(name))
+
+
+def _replace_by_nothing(descriptor: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    if nothing != descriptor:
+        os.dup2(nothing, descriptor)
+        os.close(nothing)
+
+
 class Child:
     """The command: a process group whose output passes through ours."""
 
@@ -107,6 +96,7 @@ class Child:
         on_change: Callable[[], None],
         *,
         echo: bool,
+        token: str | None = None,
     ) -> None:
         self.command = list(command)
         self.state = "running"
@@ -118,29 +108,53 @@ class Child:
         self._terminal = _Terminal()
         self._terminals: dict[int, int] = {}  # our stream -> our side of the pseudo-terminal for it
         self._code: asyncio.Future[int] = self._loop.create_future()
-        self._pumps: list[_Pump] = []
         self._pump_ended = asyncio.Event()
         self._kill: asyncio.TimerHandle | None = None
-        self._process = self._start()
+        self._asked_to_stop = False  # by SIGTSTP that somebody sent us
+        self._passed: set[int] = set()  # signals that it got from us
+        self._environment = without_token(os.environ, token)
+        self._process, self._pump = self._start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        ours, theirs = zip(*(self._stream(stream) for stream in (STDOUT, STDERR)), strict=True)
+    def _start(self) -> tuple[subprocess.Popen[bytes], Pump]:
+        streams = (BOTH,) if _one_file(STDOUT, STDERR) else (STDOUT, STDERR)
+        ours, theirs = zip(*(self._stream(stream or STDOUT) for stream in streams), strict=True)
+        sinks = [(stream or STDOUT) if self._echo else None for stream in streams]
+        flows = [Flow(*of) for of in zip(streams, ours, sinks, strict=True)]
+        pump = Pump(flows, self._put, self._on_pump_ended)  # made before the command writes
         try:
-            process = subprocess.Popen(self.command, stdout=theirs[0], stderr=theirs[1], process_group=0)
+            process = self._spawn(self.command, theirs[0], theirs[-1])
         except OSError:
-            for end in ours:
-                os.close(end)
+            pump.abandon()
             raise
         finally:
             for end in theirs:
                 os.close(end)
+        _let_go_of_inherited()
         # A process that changes whose terminal it is while it is not its own would be stopped by this. Blocked after
         # the fork, since a command inherits what is blocked.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-        for stream, end in zip((STDOUT, STDERR), ours, strict=True):
-            self._pumps.append(self._pump(stream, end))
+        pump.start()
         threading.Thread(target=self._watch, args=(process,), daemon=True).start()
-        return process
+        return process, pump
+
+    def _spawn(self, command: list[str], stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                command,
+                stdout=stdout,
+                stderr=stderr,
+                env=self._environment,
+                close_fds=False,  # those of Python's own are closed by exec
+                process_group=0,
+            )
+        except OSError as error:
+            # POSIX, exec: execvp, and so env and every shell, take such a file for a script of sh.
+            import shutil  # loads every compression there is, and is seldom needed
+
+            script = command[0] if "/" in command[0] else shutil.which(command[0])
+            if error.errno != errno.ENOEXEC or script is None:
+                raise
+            return self._spawn(["/bin/sh", script, *command[1:]], stdout, stderr)
 
     def _stream(self, stream: int) -> tuple[int, int]:
         """The reading and the writing end of a stream of the command."""
@@ -158,15 +172,10 @@ class Child:
         with contextlib.suppress(OSError, termios.error):
             termios.tcsetwinsize(terminal, termios.tcgetwinsize(stream))
 
-    def _pump(self, stream: int, source: int) -> _Pump:
-        def ended() -> None:
-            self._terminals.pop(stream, None)
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._pump_ended.set)
-
-        pump = _Pump(source, stream if self._echo else None, lambda data: self._put(stream, data), ended)
-        pump.start()
-        return pump
+    def _on_pump_ended(self) -> None:
+        self._terminals.clear()
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._pump_ended.set)
 
     # --- what becomes of it
 
@@ -186,9 +195,13 @@ class Child:
             self._set_state("running")
         else:
             code = os.waitstatus_to_exitcode(status)
-            self._terminal.give(os.getpgrp(), by=self._process.pid)
+            had_terminal = self._terminal.give(os.getpgrp(), by=self._process.pid)
             self._set_state("ended")
-            self._code.set_result(code if code >= 0 else 128 - code)
+            if had_terminal and -code in (signal.SIGINT, signal.SIGQUIT) and -code not in self._passed:
+                # ^C reached the command's group alone. Without us it had reached the script that started us, too.
+                self._passed.add(-code)
+                os.killpg(0, -code)
+            self._code.set_result(code)
 
     def _on_stopped(self, number: int) -> None:
         wants_terminal = number in (signal.SIGTTIN, signal.SIGTTOU)
@@ -196,13 +209,18 @@ class Child:
             self._send(signal.SIGCONT)
             return
         self._set_state("paused")
-        if self._terminal.exists and (wants_terminal or number == signal.SIGTSTP):
+        wants_stop = wants_terminal or number == signal.SIGTSTP
+        if (wants_stop and self._terminal.exists) or (number == signal.SIGTSTP and self._asked_to_stop):
             self._loop.call_later(0.1, self._stop_too, number)  # the panel hears of it before
 
     def _stop_too(self, number: int) -> None:
         """^Z: the shell sees its job stopped, and its `fg` or `bg` wakes us and the command."""
         had_it = self._terminal.give(os.getpgrp(), by=self._process.pid)
-        os.killpg(0, signal.SIGSTOP)  # the whole job, or the shell does not see it as stopped
+        self._asked_to_stop = False
+        if self._terminal.exists:
+            os.killpg(0, signal.SIGSTOP)  # the whole job, or the shell does not see it as stopped
+        else:  # without job control the group has others in it
+            os.kill(os.getpid(), signal.SIGSTOP)
         if had_it or number != signal.SIGTSTP:
             self._terminal.give(self._process.pid, by=os.getpgrp())
         self._send(signal.SIGCONT)
@@ -212,14 +230,16 @@ class Child:
         self._on_change()
 
     async def ended(self) -> int:
-        """Wait for its end and for its output: the exit code, 128 + N where signal N ended it."""
+        """Wait for its end and for its output: the exit code, -N where signal N ended it."""
         code = await self._code
-        while any(not pump.done and pump.quiet() < QUIET_SECONDS for pump in self._pumps):
+        while not self._pump.done and self._pump.quiet() < QUIET_SECONDS:
             self._pump_ended.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._pump_ended.wait(), QUIET_SECONDS / 4)
         if self._kill is not None:
             self._kill.cancel()
+        if self._pump.done:
+            _replace_by_nothing(STDOUT)  # whoever reads from us has the end of it now, not when the panel has
         return code
 
     # --- what is done to it
@@ -238,8 +258,10 @@ class Child:
         if number == signal.SIGWINCH:
             for stream, terminal in list(self._terminals.items()):
                 self._resize(stream, terminal)
+        self._asked_to_stop = number == signal.SIGTSTP
+        self._passed.add(number)
         self._send(number)
-        if number not in (signal.SIGTSTP, signal.SIGWINCH):
+        if number in ENDING:
             self._send(signal.SIGCONT)  # one that is stopped would get it later
 
     def answer(self, asked: str) -> Any:

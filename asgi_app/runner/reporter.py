@@ -8,16 +8,17 @@ import itertools
 import json
 import logging
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from asgi_app import __version__
 from asgi_app.errors import SetupError
 from asgi_app.machine_key import headers_for
-from asgi_app.runner.backlog import BATCH_LINES, STDERR, Backlog
+from asgi_app.runner.backlog import BATCH_LINES, STDERR, Backlog, Line
 from asgi_app.runner.child import Child
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ class _Told:
 
     progress: float | None = None
     state: str = "running"
+    begun: list[Line] = field(default_factory=list)
     at: float = 0.0  # when it was last told, in the time of the loop
 
 
@@ -152,14 +154,16 @@ class Reporter:
         self._child = child
         self._wake = wake
         self._told = _Told()
-        self._sent_at = -1.0
+        self._sent_at = self._begun_due = -1.0
         self._was_full = False
-        self._exit_code: int | None = None
+        self._code: int | None = None
+        self._old = False  # a panel that does not know yet what a line has beside text, level and time
         self._ending = asyncio.Event()
         self._end_sent = False
         self._finished = False
-        self._complained = False
+        self._complained = self._noted = False
         self._advanced = False  # whether this connection was good for something
+        self.taken_at = 0.0  # when the panel last took lines, in monotonic time
         self.reached = False  # whether there ever was a panel
 
     async def serve(self) -> None:
@@ -177,6 +181,8 @@ class Reporter:
                     self._run = f"{self._run}-{token()}"
                 elif error.slug == "too-large":
                     self._backlog.narrow()
+                elif error.slug == "bad-command" and error.do in ("log_run", "end_run") and not self._old:
+                    self._old, self._end_sent = True, False
                 elif error.do == "start_run":
                     self._complain(f"the panel at {self._shown} does not take this run: {error}")
                     if not error.passes:
@@ -199,19 +205,34 @@ class Reporter:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ending.wait(), seconds)
 
-    def end(self, exit_code: int) -> None:
-        """The command has ended, and all of its output is in the backlog."""
-        self._exit_code = exit_code
+    def end(self, code: int) -> None:
+        """The command has ended, and all of its output is in the backlog; `code` is -N where signal N ended it."""
+        self._code = code
         self._backlog.end()
         self._ending.set()
         self._wake.set()
+
+    def keep_tail(self) -> None:
+        """Time is short: the last lines and the end."""
+        self._backlog.keep_tail()
+        self._wake.set()
+
+    def note_the_wait(self) -> None:
+        """Say once why we do not end, where somebody sits there."""
+        if not self._noted and os.isatty(STDERR):
+            self._say("the panel still takes the log of this run; Ctrl-C sends only its last lines")
+        self._noted = True
 
     def _complain(self, text: str) -> None:
         """At most one line of ours among those of the command."""
         if not self._complained:
             self._complained = True
-            with contextlib.suppress(OSError):
-                os.write(STDERR, f"pilotlight: {text}\n".encode(errors="replace"))
+            self._say(text)
+
+    @staticmethod
+    def _say(text: str) -> None:
+        with contextlib.suppress(OSError):
+            os.write(STDERR, f"pilotlight: {text}\n".encode(errors="replace"))
 
     def complain_about_the_end(self) -> None:
         """The panel was there and did not get everything in time."""
@@ -269,18 +290,49 @@ class Reporter:
                 await asyncio.sleep(early)
             lines = self._backlog.batch()
             await self._tell_change(talk, ending and not lines)
-            if not lines:
+            begun = self._begun(whole=not self._backlog.waiting, due=bool(lines) or loop.time() >= self._begun_due)
+            if not lines and begun is None:
                 break
             self._sent_at = loop.time()
             self._was_full = len(lines) == BATCH_LINES
-            reply = await talk.ask("log_run", run=self._run, **{"from": self._backlog.offset, "lines": lines})
-            self._backlog.acknowledge(int(reply["next"]))
-            self._advanced = True
+            await self._log(talk, lines, begun)
         if ending:
             await self._end(talk)
+        return self._due()
+
+    async def _log(self, talk: _Talk, lines: list[Line], begun: list[Line] | None) -> None:
+        """Send the batch, and the lines that are begun behind it where those are others now."""
+        more: dict[str, Any] = {} if begun is None else {"begun": begun}
+        if self._old:
+            lines = [{name: line[name] for name in ("msg", "level", "time")} for line in lines]
+            more = {}
+        if lines or more:
+            reply = await talk.ask("log_run", run=self._run, **{"from": self._backlog.offset, "lines": lines}, **more)
+            self._backlog.acknowledge(int(reply["next"]))
+            self._advanced = True
+            self.taken_at = time.monotonic()
+        if begun is not None:
+            self._told.begun = begun
+            self._begun_due = self._sent_at + PROGRESS_SECONDS
+
+    def _begun(self, *, whole: bool, due: bool) -> list[Line] | None:
+        """The lines that are begun, where the panel has others; None: nothing to tell, or not yet."""
+        if not whole or not due:
+            return None
+        begun = [] if self._ending.is_set() else self._backlog.begun()
+        return begun if begun != self._told.begun else None
+
+    def _due(self) -> float | None:
+        """For how many seconds to wait for more output before there is something to tell all the same."""
+        now = asyncio.get_running_loop().time()
+        waits = []
         if self._backlog.progress != self._told.progress:
-            return max(0.0, self._told.at + PROGRESS_SECONDS - loop.time())
-        return None
+            waits.append(self._told.at + PROGRESS_SECONDS - now)
+        if self._begun(whole=True, due=True) is not None:
+            waits.append(self._begun_due - now)
+        if (settles := self._backlog.settles_in()) is not None:
+            waits.append(settles)
+        return max(0.0, min(waits)) if waits else None
 
     async def _tell_change(self, talk: _Talk, last: bool) -> None:
         """Progress at most every `PROGRESS_SECONDS`, and the last one; a pause at once."""
@@ -303,10 +355,20 @@ class Reporter:
         self._told.progress = change.get("progress", self._told.progress)
         self._told.at = now
 
+    def _how_it_ended(self) -> dict[str, Any]:
+        code = self._code or 0
+        if code >= 0:
+            return {"exit_code": code}
+        ended: dict[str, Any] = {"exit_code": 128 - code}  # as a shell says it
+        with contextlib.suppress(ValueError):  # a real-time signal has no name
+            if not self._old:
+                ended["signal"] = signal.Signals(-code).name
+        return ended
+
     async def _end(self, talk: _Talk) -> None:
         self._end_sent = True
         try:
-            await talk.ask("end_run", run=self._run, exit_code=self._exit_code)
+            await talk.ask("end_run", run=self._run, **self._how_it_ended())
         except _Refused as error:
             if error.passes:
                 raise

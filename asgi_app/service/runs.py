@@ -52,6 +52,7 @@ from asgi_app.models import (
     NewRun,
     Outcome,
     Run,
+    RunBegun,
     RunChange,
     RunChanged,
     RunEnd,
@@ -116,8 +117,10 @@ class LiveRun:
         self.graph = graph
         self.instance = instance  # its id on the old wire
         self.producer: Producer | None = None
-        self.feed = Feed(partial(_gap, run.id), next=run.lines, again=self._graph_again)
+        self.feed = Feed(partial(_gap, run.id), next=run.lines, again=self._again)
         self.pending: list[SizedLine] = []
+        self.begun: list[dict[str, Any]] = []  # lines behind the end of the log, which may still change
+        self.begun_told = True
         self.dirty = False
         self.heard = time.monotonic()
         self.began: float | None = None  # on the monotonic clock, where this process has seen it
@@ -127,8 +130,14 @@ class LiveRun:
         self.writing: set[asyncio.Future[None]] = set()  # writes of its lines that are under way
         self.unsaved: list[tuple[int, list[dict[str, Any]]]] = []  # offset and lines of those that failed
 
-    def _graph_again(self) -> list[Message]:
-        return [] if self.graph is None else [unversioned(RunGraph(run=self.run.id, graph=self.graph))]
+    def begin_lines(self, lines: list[dict[str, Any]]) -> None:
+        """From now on these are the lines that may still change."""
+        if lines != self.begun:
+            self.begun, self.begun_told = lines, False
+
+    def _again(self) -> list[Message]:
+        graph = [] if self.graph is None else [unversioned(RunGraph(run=self.run.id, graph=self.graph))]
+        return [*graph, unversioned(RunBegun(run=self.run.id, lines=self.begun))]
 
 
 class Runs(Part):
@@ -247,6 +256,10 @@ class Runs(Part):
             raise UnknownRun(f"no run {run!r}", field="run")
         return known, graph
 
+    def begun(self, run: str) -> list[dict[str, Any]]:
+        """The lines behind the end of its log, which may still change."""
+        return self._live[run].begun if run in self._live else []
+
     async def _known(self, run: str) -> tuple[Run | None, dict[str, Any] | None]:
         """What the store has of this run."""
         return await self._store.do(lambda database: (stored.one(database, run), stored.graph(database, run)))
@@ -342,6 +355,7 @@ class Runs(Part):
     def produced_by(self, live: LiveRun, producer: Producer | None) -> None:
         """From now on this one takes the run's signals, or nobody does."""
         live.producer = producer
+        live.begin_lines([])  # of the one before
         self._set(live, live.run.model_copy(update={"producer": producer is not None}))
 
     def producer_gone(self, producer: Producer) -> None:
@@ -404,42 +418,44 @@ class Runs(Part):
         if live.unsaved:
             raise NotStored(f"the panel's file cannot be written; lines of {live.run.id} wait until it can")
 
-    async def end(self, live: LiveRun, exit_code: int | None, outcome: Outcome | None = None) -> Run:
+    async def end(
+        self, live: LiveRun, exit_code: int | None, outcome: Outcome | None = None, signal: str | None = None
+    ) -> Run:
         """It has ended; answers once that, and every line, is stored. Ending twice is no error.
 
         Raises `NotStored`, and it goes on: a retry says when.
         """
         if live.run.state == "ended":
             return live.run
-        outcome = outcome or rules.outcome_of(exit_code)
+        outcome = outcome or rules.outcome_of(exit_code, signal)
         self._store_again(live)
         self._flush(live)
         before = live.run
         if before.kind != "show":  # one that is found unended at the next start has ended with the panel anyway
             await self.until_stored(live)
-            over = self._ended(live, exit_code, outcome)
+            over = self._ended(live, exit_code, outcome, signal)
             await self._store.do(partial(stored.keep, run=over))
         if live.run.id not in self._live:  # somebody else was first
             return live.run
         if live.run is not before or before.kind == "show":  # it changed meanwhile
             self._flush(live)
-            over = self._ended(live, exit_code, outcome)
+            over = self._ended(live, exit_code, outcome, signal)
             self._store.try_to(partial(stored.keep, run=over))
         live.run = over
         del self._live[over.id]
         self._panel.commit(RunChanged(run=over.id, state=over))
-        end = RunEnd(run=over.id, exit_code=exit_code, outcome=outcome, lines=over.lines)
+        end = RunEnd(run=over.id, exit_code=exit_code, signal=over.signal, outcome=outcome, lines=over.lines)
         live.feed.append(unversioned(end), count=0)
         return over
 
-    def _ended(self, live: LiveRun, exit_code: int | None, outcome: Outcome) -> Run:
+    def _ended(self, live: LiveRun, exit_code: int | None, outcome: Outcome, signal: str | None) -> Run:
         """The run as it ends now. Where the clock has stepped meanwhile, its length is right, and when it ended."""
         run, at = live.run, self._clock()
         if live.began is not None:
             took = time.monotonic() - live.began
             if abs(at - run.started_at - took) > STEP:
                 run = run.model_copy(update={"started_at": at - took})
-        return rules.ended(run, exit_code, outcome, at)
+        return rules.ended(run, exit_code, outcome, at, signal)
 
     def store_again(self) -> None:
         """The file can be written again: store the lines that could not be."""
@@ -469,6 +485,10 @@ class Runs(Part):
         shown = {"msg": msg, "level": sent.level, "time": time}
         if sent.sign is not None:
             shown["sign"] = sent.sign
+        if sent.stream is not None:
+            shown["stream"] = sent.stream
+        if sent.spans:
+            shown["spans"] = [span.model_dump() for span in sent.spans]
         size = sent_size(shown, "a line", field="lines")
         if size > 8 * LINE:
             raise BadCommand(f"a line is larger than {8 * LINE} bytes", field="lines")
@@ -492,6 +512,11 @@ class Runs(Part):
         loop = asyncio.get_running_loop()
         live.flushed = loop.time()
         self._flush_lines(live, most)
+        if not live.pending and not live.begun_told:
+            live.begun_told = True
+            live.feed.append(
+                unversioned(RunBegun(run=live.run.id, lines=live.begun)), count=0, size=json_size(live.begun)
+            )
         if live.pending:
             live.timer = loop.call_later(NEXT_TURN, self._flush, live, most)
         if live.dirty and live.run.state != "ended":
@@ -550,12 +575,15 @@ class Runs(Part):
     async def log(self, run: str, lines: Lines) -> int:
         """Add lines to a run's log; the offset of the next one, once they are stored."""
         live = await self._produced(run)
+        if lines.begun is not None:
+            live.begin_lines([self.line(line)[0] for line in lines.begun])
         next = await self.add_lines(live, lines.lines, lines.since)
         await self.until_stored(live)
         return next
 
     async def _end_run(self, actor: Actor, command: EndRun, session: Session | None) -> Answer:
-        return {"run": await self.end(await self._produced(command.run), command.exit_code)}
+        live = await self._produced(command.run)
+        return {"run": await self.end(live, command.exit_code, signal=command.signal)}
 
     async def _answer_run(self, actor: Actor, command: AnswerRun, session: Session | None) -> Answer:
         owner, answer = self._signals.get(command.signal_id, (None, None))
@@ -602,7 +630,7 @@ class Runs(Part):
             raise
         asyncio.get_running_loop().call_soon(follower.release)  # what came meanwhile comes after the answer
         # The run as it is by now: a change that was told meanwhile is not taken back by the answer.
-        return {"run": live.run, "graph": live.graph, "log": opening}
+        return {"run": live.run, "graph": live.graph, "log": opening, "begun": live.begun or None}
 
     async def _opening(self, run: Run, command: WatchRun) -> LogPage:
         """The lines that a viewer begins with."""

@@ -1,7 +1,8 @@
 """hypercorn's WebSocket, mended where it does not end a connection.
 
-A message that is too big is closed with 1009 (RFC 6455, 7.4.1); hypercorn says so, and then leaves the connection open.
-And its pings are a task a connection, which keeps a closed one until it has slept.
+A message that is too big is closed with 1009 (RFC 6455, 7.4.1); hypercorn says so, and leaves the connection open. A
+client that breaks the protocol it leaves without a close frame. And its pings are a task a connection, which keeps a
+closed one until it has slept.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import asyncio
 from typing import Any
 
 from hypercorn.protocol.events import Data, Event, StreamClosed
-from hypercorn.protocol.ws_stream import ASGIWebsocketState, WebsocketBuffer, WSStream
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError, WebsocketBuffer, WSStream
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
+from asgi_app.ws.frames import TOO_BIG
 from asgi_app.ws.wire import NO_CONTEXT
 
 
@@ -27,26 +29,40 @@ class _ByteBuffer(WebsocketBuffer):
 
 
 class HypercornWebSocket(WSStream):
-    """hypercorn's WebSocket, which ends after it has said 1009, and when nobody answers its pings."""
+    """hypercorn's WebSocket, which says why it ends, then ends, also when nobody answers its pings."""
 
     def __init__(self, *args: Any, ping_seconds: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.ping_seconds = ping_seconds
         self.buffer = _ByteBuffer(self.buffer.max_length)
+        self.failed = False  # by the client, who has been told
         self._heard = True
+        self._decided = asyncio.Event()  # whether the handshake is accepted
         self._timer: asyncio.TimerHandle | None = None
         self._pinging: asyncio.Task[None] | None = None
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, Data):
             self._heard = True
+            if self.state is ASGIWebsocketState.HANDSHAKE:  # it came before that was answered; nothing more is read
+                await self._decided.wait()
         await super().handle(event)
+        if self.closed:
+            self._decided.set()
         if self.closed and self._timer is not None:
             self._timer.cancel()
 
+    async def app_send(self, message: Any) -> None:
+        await super().app_send(message)
+        if message is None or self.state is not ASGIWebsocketState.HANDSHAKE:
+            self._decided.set()
+
     async def _accept(self, message: Any) -> None:
         """The handshake is done. Engine.IO has pings of its own."""
-        await super()._accept(message)
+        self.handshake.extensions = None  # no compression, as on uvicorn: 64 KiB can inflate to 64 MiB
+        subprotocol = message.get("subprotocol") or next(iter(self.scope["subprotocols"]), None)
+        accepted: Any = {**message, "subprotocol": subprotocol}  # a browser that offers some fails where none is taken
+        await super()._accept(accepted)
         if not self.scope["path"].startswith("/socket.io"):
             self._ping_later()
 
@@ -75,7 +91,31 @@ class HypercornWebSocket(WSStream):
             await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def _handle_events(self) -> None:
-        await super()._handle_events()
-        too_big = self.buffer.length > self.buffer.max_length
-        if too_big and self.connection.state is ConnectionState.LOCAL_CLOSING:
-            await self.send(StreamClosed(stream_id=self.stream_id))
+        """As hypercorn's, which ends a connection that breaks the protocol without a word (RFC 6455, 7.1.7)."""
+        assert self.app_put is not None
+        for event in self.connection.events():
+            if isinstance(event, Message):
+                try:
+                    self.buffer.extend(event)
+                except FrameTooLargeError:
+                    most = self.buffer.max_length
+                    await self._fail(TOO_BIG, f"a message has {most} bytes at most, the setting max_frame")
+                    return
+                if event.message_finished:
+                    await self.app_put(self.buffer.to_message())
+                    self.buffer.clear()
+            elif isinstance(event, Ping):
+                await self._send_wsproto_event(event.response())
+            elif isinstance(event, CloseConnection):
+                if self.connection.state is ConnectionState.OPEN:  # wsproto's word, and not the client's
+                    await self._fail(event.code, event.reason or "")
+                    return
+                if self.connection.state is ConnectionState.REMOTE_CLOSING:
+                    await self._send_wsproto_event(event.response())
+                await self.send(StreamClosed(stream_id=self.stream_id))
+                return
+
+    async def _fail(self, code: int, reason: str) -> None:
+        self.failed = True
+        await self._send_wsproto_event(CloseConnection(code=code, reason=reason))
+        await self.send(StreamClosed(stream_id=self.stream_id))

@@ -15,9 +15,12 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import websockets
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
+from asgi_app.request_head import EARLY_BYTES, LINGER_SECONDS, Headers
 from asgi_app.ws.frames import (
     BINARY,
     CLOSE,
@@ -41,8 +44,6 @@ from asgi_app.ws.wire import NO_CONTEXT, OFFER, Arrivals, Wire
 
 log = logging.getLogger("pilotlight.websocket")
 
-LINGER_SECONDS = 1.0  # for the client to read why, while what it still sends is read and dropped
-NO_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 CLOSE_SECONDS = 10.0  # for the client's close frame
 
 
@@ -58,15 +59,16 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
     early = b""  # what came before that
     leave: Leave | None = None  # gives back the place that the connection has
 
+    def begin(self, target: bytes, headers: Headers) -> None:
+        """Take the handshake, which has been read and checked; websockets' own reader has smaller limits."""
+        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        self.handle_connect(Request(target.decode(), websockets.Headers(fields)))
+
     def data_received(self, data: bytes) -> None:
-        if self.handshake_initiated:
-            self.early += data
-        else:
-            super().data_received(data)
-            if not self.handshake_initiated and not self.transport.is_closing():
-                # It cannot be read: uvicorn says nothing to such a one, and waits for ever.
-                self.transport.write(NO_HANDSHAKE)
-                self.transport.close()
+        """What comes before the handshake is answered."""
+        self.early += data
+        if len(self.early) > EARLY_BYTES:
+            self.transport.pause_reading()
 
     def start_keepalive(self) -> None:
         """The handshake is done."""
@@ -87,6 +89,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         if self.offers_wire:
             self.scope["extensions"][OFFER] = self.after.wire  # type: ignore[assignment]
         if self.early:
+            self.transport.resume_reading()
             self.after.data_received(self.early)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -120,6 +123,9 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         if self.after is not None:
             await self.after.send(message)
             return
+        if message["type"] == "websocket.accept" and not message.get("subprotocol"):
+            offered = next(iter(self.scope["subprotocols"]), None)
+            message = {**message, "subprotocol": offered}  # a browser that offers some fails where none is taken
         await super().send(message)
         if self.close_sent:  # refused by an answer of HTTP; stock would log an error, that no handshake came
             self.handshake_complete = True
@@ -183,6 +189,7 @@ class Frames(asyncio.Protocol):
         "_reader",
         "_timer",
         "_transport",
+        "_unanswered",
         "_writable",
         "leave",
         "wire",
@@ -206,6 +213,7 @@ class Frames(asyncio.Protocol):
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._pinged: bytes | None = None
+        self._unanswered: bytes | None = None  # a ping that came while the client took nothing
         self._timer: asyncio.TimerHandle | None = None  # for the next ping, or its answer
         self._closing: asyncio.TimerHandle | None = None
         self._close_sent = self._lingering = self._lost = self._paused = False
@@ -264,6 +272,8 @@ class Frames(asyncio.Protocol):
         elif not self._close_sent:
             if what.opcode == BINARY:
                 self._arrivals.put(what.payload)
+            elif self._paused:
+                self._unanswered = what.payload  # of several pings, the newest is answered (RFC 6455, 5.5.3)
             else:
                 self._transport.write(frame(what.payload, PONG))
 
@@ -334,6 +344,11 @@ class Frames(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
+        if self._unanswered is not None and not self._close_sent:
+            payload, self._unanswered = self._unanswered, None
+            self._transport.write(frame(payload, PONG))
+            if self._paused:
+                return
         self._go_on()
         self.wire.set(not (self._close_sent or self._lost or self._transport.is_closing()))
 

@@ -287,7 +287,8 @@ def _line_packet(namespace: Namespace, instance: str, line: dict[str, Any]) -> P
 
 
 def _line_payload(instance: str, line: dict[str, Any]) -> dict[str, Any]:
-    message = {**line, "time": _time(line["time"])}
+    message: dict[str, Any] = {name: line[name] for name in ("msg", "level", "sign") if name in line}
+    message["time"] = _time(line["time"])
     return {"topic": "debug_message", "process_instance_id": instance, "message": message}
 
 

@@ -6,11 +6,11 @@ import asyncio
 import socket
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 from websockets.frames import Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 
+from asgi_app.http_uvicorn import UvicornHTTP
 from asgi_app.ws.frames import BINARY, CLOSE, NO_UTF8, PING, TEXT, close_code
 from asgi_app.ws.on_uvicorn import PlainUvicornWebSocket, UvicornWebSocket
 from campaigns.fuzz.choices import Choices
@@ -76,7 +76,7 @@ class EchoConnection:
         far.setblocking(False)
         near.setblocking(False)
         loop = asyncio.get_running_loop()
-        await loop.connect_accepted_socket(lambda: HttpToolsProtocol(config, self._state, {}), far)
+        await loop.connect_accepted_socket(lambda: UvicornHTTP(config, self._state, {}), far)
         reader, writer = await asyncio.open_connection(sock=near)
         try:
             writer.write(UPGRADE)

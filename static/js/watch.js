@@ -142,7 +142,7 @@ async function watch() {
     dispatch({ event: 'opened', run: wanted.run }); // not the run whose lines are here, for all its id
     return watch();
   }
-  dispatch({ event: 'watched', run: reply.run, graph: reply.graph, log: reply.log, rev: reply.rev, again });
+  dispatch({ ...reply, event: 'watched', again });
 }
 
 let loading = null; // what is being asked for: one page at a time

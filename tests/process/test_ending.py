@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from asgi_app.http_uvicorn import UvicornHTTP
 from asgi_app.serve import _Uvicorn
 from asgi_app.ws.on_uvicorn import UvicornWebSocket
 from tests.support.raw_sockets import upgrade
@@ -29,7 +30,7 @@ async def test_a_handshake_that_is_under_way_at_the_end_is_answered_once(
     failures: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context))
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, ws=UvicornWebSocket, lifespan="off", log_config=None)
+        config = uvicorn.Config(app, http=UvicornHTTP, ws=UvicornWebSocket, lifespan="off", log_config=None)
         server = _Uvicorn(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         reader, writer = await asyncio.open_connection(*listener.getsockname())

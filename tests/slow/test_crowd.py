@@ -108,7 +108,7 @@ async def test_those_who_wait_are_accepted_together() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=200) as listener:
         listener.setblocking(False)
         plugs = [socket.create_connection(listener.getsockname()) for _ in range(150)]
-        acceptor = Acceptor(loop, listener, make, {})
+        acceptor = Acceptor(loop, listener, make)
         acceptor.make_protocol()  # libuv's
         for _ in range(8):
             await turn()

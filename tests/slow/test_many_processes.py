@@ -14,6 +14,7 @@ import redis
 import socketio
 import uvicorn
 
+from asgi_app.http_uvicorn import UvicornHTTP
 from asgi_app.limits import Complaints, Places
 from asgi_app.ws.engine import EngineServer
 from asgi_app.ws.on_uvicorn import UvicornWebSocket
@@ -49,7 +50,12 @@ class Process:
         self.sockets.on("say", self.say)
         self.sockets.on("join", self.join)
         config = uvicorn.Config(
-            socketio.ASGIApp(self.sockets), port=0, ws=UvicornWebSocket, log_config=None, lifespan="off"
+            socketio.ASGIApp(self.sockets),
+            port=0,
+            http=UvicornHTTP,
+            ws=UvicornWebSocket,
+            log_config=None,
+            lifespan="off",
         )
         self._server = uvicorn.Server(config)
         self._task = asyncio.create_task(self._server._serve())

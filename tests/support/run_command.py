@@ -36,6 +36,8 @@ class FakePanel:
         self.batches: list[int] = []
         self.lose_before_reply: set[int] = set()  # numbers of the log_run whose connection is lost once it is stored
         self.silent = False  # log_run gets no reply
+        self.old = False  # it knows no more of a line than its text, level and time
+        self.begun: list[list[dict[str, Any]]] = []  # the lines that were begun, each time they are others
         self.problem: dict[str, Any] | None = None  # of start_run
         self.max_frame: int | None = 1024 * 1024
         self.port = 0
@@ -105,6 +107,10 @@ class FakePanel:
         log = self.logs[command["run"]]
         if self.runs[command["run"]]["state"] == "ended":
             return self._refused("run-ended", 409)
+        if self.old and ("begun" in command or any(set(line) - {"msg", "level", "time"} for line in command["lines"])):
+            return self._refused("bad-command", 400)
+        if "begun" in command:
+            self.begun.append(command["begun"])
         known = len(log) - command["from"]
         if known < 0:
             return self._refused("bad-command", 400)
@@ -115,7 +121,9 @@ class FakePanel:
         run = self.runs[command["run"]]
         if run["state"] == "ended":
             return self._refused("run-ended", 409)
-        run.update(state="ended", exit_code=command["exit_code"])
+        if self.old and "signal" in command:
+            return self._refused("bad-command", 400)
+        run.update({name: command[name] for name in ("exit_code", "signal") if name in command}, state="ended")
         return {"run": run}
 
     def _answer_run(self, connection: ServerConnection, command: dict[str, Any]) -> dict[str, Any]:

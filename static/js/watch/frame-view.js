@@ -6,7 +6,7 @@ import { Notices } from '../view/notices.js';
 import { inWords } from '../view/problem.js';
 import { t } from '../words.js';
 import { RANKS, rank, reading, signOf } from './lines.js';
-import { nameOf } from './run-words.js';
+import { endOf, nameOf } from './run-words.js';
 import { everyRun } from './state.js';
 
 const LONGEST = 300; // characters of a line that are shown in a notice
@@ -39,7 +39,7 @@ export class FrameView {
     const run = state.watch && everyRun(state)[state.watch.run];
     if (!run) return;
     if (run.state === 'ended' && this._ends.get(run.id) === 'going') {
-      write(this._spoken, `${nameOf(run, state.shows)}: ${t(`watch_outcome_${run.outcome ?? 'done'}`)}`);
+      write(this._spoken, `${nameOf(run, state.shows)}: ${endOf(run)[0]}`);
     }
     this._ends.set(run.id, run.state === 'ended' ? 'over' : 'going');
   }

@@ -5,7 +5,7 @@
 import { onceAFrame } from '../frames.js';
 import { make, write } from '../view/dom.js';
 import { language, t } from '../words.js';
-import { RANKS, look, rank, reading, signOf, timeOf } from './lines.js';
+import { RANKS, look, lookLike, rank, reading, signOf, timeOf } from './lines.js';
 import { endOf, tookOf } from './run-words.js';
 
 const WINDOW = 400; // rows in the page
@@ -28,6 +28,7 @@ export class LogView {
     this._parts = {
       scroller: find('.log-lines'),
       rows: find('.rows'),
+      begun: find('.begun'),
       older: find('.older'),
       newer: find('.newer'),
       ended: find('.ended'),
@@ -68,6 +69,7 @@ export class LogView {
   _reset() {
     this._rows.clear();
     this._parts.rows.replaceChildren();
+    this._begun = null;
     this._hit = null;
     this._from = 0;
     this._parts.search.value = '';
@@ -111,6 +113,7 @@ export class LogView {
     const anchor = follow ? null : this._anchor();
     this._arrange(shown.slice(begin, end));
     if (!follow && shown[begin]) this._from = shown[begin].n;
+    this._renderBegun(log, end === shown.length);
     this._renderEnds(log, shown);
     this._renderHits(hits);
     if (follow) this._toEnd();
@@ -146,6 +149,16 @@ export class LogView {
     }
   }
 
+  /** What stands behind the last line and may still change: a prompt, a progress bar. */
+  _renderBegun(log, atLast) {
+    const { begun } = this._parts;
+    const lines = log.tail && atLast && this._run?.state !== 'ended' ? this._watch.begun : [];
+    begun.hidden = !lines.length;
+    if (lines === this._begun) return;
+    this._begun = lines;
+    begun.replaceChildren(...lines.map((line) => makeRow({ line }, '')));
+  }
+
   _renderEnds(log, shown) {
     const { older, newer, ended, nothing, latest } = this._parts;
     const { begin, end } = this._span;
@@ -158,7 +171,7 @@ export class LogView {
       write(ended.lastElementChild, endInWords(this._run));
       ended.dataset.outcome = this._run.outcome ?? 'done';
     }
-    nothing.hidden = shown.some((item) => !item.upto);
+    nothing.hidden = shown.some((item) => !item.upto) || !this._parts.begun.hidden;
     const running = this._run && this._run.state !== 'ended';
     const empty = running ? 'watch_no_lines' : 'watch_no_lines_ever';
     write(nothing, t(!log.known ? 'watch_reading' : log.items.length ? 'watch_no_match' : empty));
@@ -373,11 +386,12 @@ function place(items, n) {
 
 function makeRow({ n, line }, query) {
   const row = make('div', { className: 'row' });
-  row.dataset.n = n;
+  if (n !== undefined) row.dataset.n = n;
   row.dataset.level = look(line);
+  if (line.stream === 'stderr') row.dataset.stream = 'stderr';
   const { short, full } = timeOf(line);
-  const offset = make('span', { className: 'offset' }, number.format(n));
-  const time = make('time', { className: 'at', title: full }, short);
+  const offset = make('span', { className: 'offset' }, n === undefined ? '' : number.format(n));
+  const time = make('time', { className: 'at', title: [full, line.stream].filter(Boolean).join(' · ') }, short);
   const said = make('span', { className: 'said' });
   // Colour alone would tell those who see it; a level of another name is called by it.
   if (look(line) !== line.level) said.append(make('span', { className: 'level-name' }, String(line.level ?? '')));
@@ -386,8 +400,8 @@ function makeRow({ n, line }, query) {
   if (parts && text.length <= LONGEST) {
     let begin = 0;
     for (const part of parts) {
-      const className = `${part.colour ? `ansi-${part.colour}` : ''}${part.bold ? ' bold' : ''}`;
-      const piece = make('span', { className });
+      const piece = make('span');
+      lookLike(piece, part);
       mark(piece, part.text, query, text, begin);
       begin += part.text.length;
       said.append(piece);

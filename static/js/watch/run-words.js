@@ -14,7 +14,7 @@ export function nameOf(run, shows) {
   return show ? showInWords(show).title : run.name;
 }
 
-/** One of: running, paused, done, failed, stopped, lost. */
+/** One of: running, paused, done, failed, stopped, killed, lost. */
 export function lookOf(run) {
   return run.state === 'ended' ? (run.outcome ?? 'done') : run.state;
 }
@@ -24,9 +24,10 @@ export function percentOf({ progress }) {
   return progress === null || progress === undefined ? '' : `${Math.floor(progress)} %`;
 }
 
-/** "It failed", "exit code 2": what is known of its end. */
-export function endOf({ outcome, exit_code }) {
-  const said = [t(`watch_outcome_${outcome ?? 'done'}`)];
+/** "It was killed (SIGKILL)", "exit code 137": what is known of its end. */
+export function endOf({ outcome, exit_code, signal }) {
+  const how = t(`watch_outcome_${outcome ?? 'done'}`);
+  const said = [signal ? `${how} (${signal})` : how];
   if (exit_code !== null && exit_code !== undefined) said.push(t('watch_exit', { code: exit_code }));
   return said;
 }

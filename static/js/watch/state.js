@@ -1,7 +1,7 @@
 // What the Runs page knows, and the one function that changes it.
 //
 // `apply(state, event)` is pure: the same state and event give the same new state. Events are the server's own
-// (`run_changed`, `run_log`, `run_graph`, `run_ended`, `gap`, and a `snapshot` for a whole frame) and the page's
+// (`run_changed`, `run_log`, `run_begun`, `run_graph`, `run_ended`, `gap`, and a `snapshot` for a whole frame) and the page's
 // (`link`, `round_trip`, `opened`, `watched`, `missing`, `loaded`, `listed`, `follow`, `asking`, `answered`, `refused`,
 // `notice_gone`).
 
@@ -20,6 +20,8 @@ const NO_LOG = {
   tail: true, // whether the page has the end of the log, and takes what is added
   oldest: 0, // offset of the first line that can be had at all
 };
+
+const NONE = [];
 
 export const EMPTY = {
   epoch: null,
@@ -43,6 +45,7 @@ const UNWATCHED = {
   problem: null,
   graph: null,
   log: NO_LOG,
+  begun: NONE, // lines behind the end of the log, which may still change
   follow: true,
   passed: [], // edges the run has left behind
   broke: [], // those it was on when it ended before its end
@@ -86,10 +89,14 @@ const changes = {
     return onLog(state, run, (watch) => ({ watch: { ...watch, graph } }));
   },
 
-  run_ended(state, { run, exit_code, outcome, lines }) {
+  run_begun(state, { run, lines }) {
+    return onLog(state, run, (watch) => ({ watch: { ...watch, begun: lines } }));
+  },
+
+  run_ended(state, { run, exit_code, signal, outcome, lines }) {
     const ended = state.runs?.[run];
-    const runs = ended ? { ...state.runs, [run]: { ...ended, state: 'ended', exit_code, outcome, lines } } : state.runs;
-    return { ...state, runs };
+    const now = { ...ended, state: 'ended', exit_code, outcome, lines, ...(signal && { signal }) };
+    return { ...state, runs: ended ? { ...state.runs, [run]: now } : state.runs };
   },
 
   gap(state, { of, run, from, upto, href }) {
@@ -110,14 +117,22 @@ const changes = {
   }),
 
   /** The answer to `watch_run`: of a page that opens the run, or of one that comes back to it (`again`). */
-  watched(state, { run, graph, log, rev, again }) {
+  watched(state, { run, graph, log, begun, rev, again }) {
     if (state.watch?.run !== run.id) return state;
     const known = withRun(state, run, rev ?? state.rev);
     const { watch } = known;
     const lines = again ? added(watch.log, log.from, log.lines, watch.follow) : opening(watch.log, log);
     return {
       ...known,
-      watch: { ...watch, status: 'watching', started: run.started_at, problem: null, graph: graph ?? null, log: lines },
+      watch: {
+        ...watch,
+        status: 'watching',
+        started: run.started_at,
+        problem: null,
+        graph: graph ?? null,
+        log: lines,
+        begun: begun ?? NONE,
+      },
       notices: again ? withNotices(state.notices, signs(run.id, log.from, log.lines, watch.log)) : state.notices,
     };
   },

@@ -36,10 +36,12 @@ const en = {
   watch_is_done: 'Done',
   watch_is_failed: 'Failed',
   watch_is_stopped: 'Stopped',
+  watch_is_killed: 'Killed',
   watch_is_lost: 'Lost',
   watch_outcome_done: 'It is done',
   watch_outcome_failed: 'It failed',
   watch_outcome_stopped: 'It was stopped',
+  watch_outcome_killed: 'It was killed',
   watch_outcome_lost: 'Its producer went away and never ended it',
   watch_exit: ({ code }) => `exit code ${code}`,
   watch_took: ({ time }) => `took ${time}`,
@@ -93,6 +95,7 @@ const en = {
   watch_raw: 'Open',
   watch_cut: ({ n }) => ` … ${n} more characters`,
   watch_sign: 'finished',
+  watch_begun: 'Not finished yet',
 };
 
 const zh = {
@@ -129,10 +132,12 @@ const zh = {
   watch_is_done: '已完成',
   watch_is_failed: '失败',
   watch_is_stopped: '已停止',
+  watch_is_killed: '被强行终止',
   watch_is_lost: '已失联',
   watch_outcome_done: '已完成',
   watch_outcome_failed: '运行失败',
   watch_outcome_stopped: '已被停止',
+  watch_outcome_killed: '已被强行终止',
   watch_outcome_lost: '执行方已断开，没有给出结果',
   watch_exit: ({ code }) => `退出码 ${code}`,
   watch_took: ({ time }) => `用时 ${time}`,
@@ -186,6 +191,7 @@ const zh = {
   watch_raw: '打开',
   watch_cut: ({ n }) => ` … 还有 ${n} 个字符`,
   watch_sign: '已结束',
+  watch_begun: '尚未完成',
 };
 
 addWords({ en, zh });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -62,7 +63,7 @@ def test_signals_over_rest_reach_the_command(start_panel: Start) -> None:
         assert signalled("continue") == {"ok": True, "state": "running"}
         eventually(lambda: panel.get("/runs/a").json()["state"] == "running")
         assert signalled("stop")["ok"] is True
-        assert process.wait(TIMEOUT) == 143
+        assert process.wait(TIMEOUT) == -signal.SIGTERM
     run = panel.get("/runs/a").json()
     assert (run["state"], run["exit_code"], run["outcome"]) == ("ended", 143, "stopped")
 

@@ -10,8 +10,10 @@ import pytest
 
 from asgi_app.progress import level_of, progress_of
 from asgi_app.runner import title_of
-from asgi_app.runner.backlog import BATCH_LINES, LINE_BYTES, STDERR, STDOUT, TAIL_LINES, Backlog, LineSplitter
+from asgi_app.runner.backlog import BATCH_LINES, STDERR, STDOUT, TAIL_LINES, Backlog
 from asgi_app.runner.reporter import socket_url
+from asgi_app.runner.rows import LINE_BYTES
+from asgi_app.runner.screen import Screen
 from tests.support.run_command import taken
 
 PROGRESS = {
@@ -123,11 +125,11 @@ def test_the_level_of_a_line_of_stderr(line: str, level: str) -> None:
     ],
 )
 def test_lines_of_bytes(pieces: list[bytes], lines: list[str]) -> None:
-    whole = LineSplitter()
-    assert [line for piece in pieces for line in whole.feed(piece)] + whole.flush() == lines
-    single = LineSplitter()
-    bytes_alone = [bytes([byte]) for piece in pieces for byte in piece]
-    assert [line for byte in bytes_alone for line in single.feed(byte)] + single.flush() == lines
+    for fed in (pieces, [bytes([byte]) for piece in pieces for byte in piece]):
+        screen = Screen()
+        for piece in fed:
+            screen.feed(piece, 0)
+        assert [row.read()[0] for row in screen.flush()] == lines
 
 
 def test_the_oldest_lines_are_dropped_and_counted() -> None:

@@ -28,7 +28,7 @@ async def test_a_signal_to_us_is_the_commands(fake: FakePanel, number: signal.Si
         assert process.stdout is not None
         assert await process.stdout.readline() == b"on\n"
         process.send_signal(number)
-        assert await asyncio.wait_for(process.wait(), TIMEOUT) == code
+        assert await asyncio.wait_for(process.wait(), TIMEOUT) == -number
     assert (fake.run["state"], fake.run["exit_code"]) == ("ended", code)
 
 
@@ -68,7 +68,7 @@ async def test_signals_from_the_panel(fake: FakePanel) -> None:
         await fake.signal("pause")
         assert (await fake.signal("stop"))["ok"] is True  # one that is paused, too
         await asyncio.wait_for(communicating, TIMEOUT)
-        assert process.returncode == 143
+        assert process.returncode == -signal.SIGTERM
     assert (fake.run["state"], fake.run["exit_code"]) == ("ended", 143)
 
 
@@ -78,7 +78,7 @@ async def test_stop_reaches_the_whole_tree(fake: FakePanel) -> None:
         grandchild = int(await process.stdout.readline())
         await fake.until(lambda: fake.logs and fake.log)
         await fake.signal("stop")
-        assert await asyncio.wait_for(process.wait(), TIMEOUT) == 143
+        assert await asyncio.wait_for(process.wait(), TIMEOUT) == -signal.SIGTERM
     assert not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == psutil.STATUS_ZOMBIE
 
 
@@ -104,7 +104,7 @@ async def test_a_command_that_does_not_stop_is_killed(fake: FakePanel) -> None:
     process = await asyncio.create_subprocess_exec(*py(script), cwd=ROOT, stdout=subprocess.PIPE)
     await fake.until(lambda: fake.logs and fake.log)
     assert (await fake.signal("stop"))["ok"] is True
-    assert await asyncio.wait_for(process.wait(), TIMEOUT) == 137
+    assert await asyncio.wait_for(process.wait(), TIMEOUT) == 256 - signal.SIGKILL
     assert fake.run["exit_code"] == 137
 
 

@@ -22,9 +22,9 @@ from tests.support.run_command import RUN, TIMEOUT, FakePanel, py, ran, running,
         (sh("exit 0"), 0),
         (sh("exit 7"), 7),
         (sh("exit 255"), 255),
-        (sh("kill -TERM $$"), 143),
-        (sh("kill -KILL $$"), 137),
-        (sh("kill -SEGV $$"), 139),
+        (sh("kill -TERM $$"), -15),
+        (sh("kill -KILL $$"), -9),
+        (sh("kill -SEGV $$"), -11),
         (("no-such-command-anywhere",), 127),
         (("/no/such/file",), 127),
         (("/etc/passwd",), 126),
@@ -40,7 +40,7 @@ async def test_the_exit_code_is_the_commands(fake: FakePanel, command: tuple[str
         assert fake.runs == {}
     else:
         assert err == b""
-        assert (fake.run["state"], fake.run["exit_code"]) == ("ended", code)
+        assert (fake.run["state"], fake.run["exit_code"]) == ("ended", code if code >= 0 else 128 - code)
 
 
 async def test_output_passes_byte_for_byte(fake: FakePanel) -> None:

@@ -137,10 +137,10 @@ def test_the_limit_is_a_setting(server: str, start_panel: Any) -> None:
         assert closing_code(socket, "x" * 2049) == 1009
 
 
-def test_text_that_is_no_utf_8_is_closed_with_1007(panel: RunningPanel, server: str) -> None:
+def test_text_that_is_no_utf_8_is_closed_with_1007(panel: RunningPanel) -> None:
     with echo(panel) as socket:
         code = closing_code(socket, b"\xff\xfe", text=True)
-    assert code == (None if server == "hypercorn" else 1007)  # hypercorn ends the connection without a word
+    assert code == 1007
 
 
 def closing_code(socket: ClientConnection, frame: Any, **options: Any) -> int | None:

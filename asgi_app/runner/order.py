@@ -1,0 +1,71 @@
+"""In which order a command wrote to its two pipes: the kernel's notes of it (inotify), since the pipes have none."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import struct
+from collections.abc import Mapping, Sequence
+
+_IN_MODIFY = 0x2  # inotify(7)
+_EVENT = struct.Struct("iIII")
+_LINES = re.compile(rb"[^\n]*\n|[^\n]+")
+_MOST = 64 * 1024  # bytes of events at once
+
+
+class Order:
+    """Notes of who was written to. Several writes to one in a row are one note, and it says not how much.
+
+    Raises `OSError` where the kernel takes none (another system, too many watches).
+    """
+
+    def __init__(self, pipes: Sequence[int]) -> None:
+        library = ctypes.CDLL(None, use_errno=True)
+        try:
+            self._notes = library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        except AttributeError:
+            raise OSError("no inotify here") from None
+        if self._notes < 0:
+            raise OSError(ctypes.get_errno(), "inotify_init1")
+        self._pipes: dict[int, int] = {}
+        for pipe in pipes:
+            watch = library.inotify_add_watch(self._notes, b"/proc/self/fd/%d" % pipe, _IN_MODIFY)
+            if watch < 0:
+                os.close(self._notes)
+                raise OSError(ctypes.get_errno(), "inotify_add_watch")
+            self._pipes[watch] = pipe
+
+    def take(self) -> list[int]:
+        """The pipes in the order in which they were written to, since this was asked last."""
+        noted: list[int] = []
+        with contextlib.suppress(BlockingIOError):
+            events = os.read(self._notes, _MOST)
+            for at in range(0, len(events), _EVENT.size):  # none has a name: these are no directories
+                pipe = self._pipes.get(_EVENT.unpack_from(events, at)[0])
+                if pipe is not None and noted[-1:] != [pipe]:
+                    noted.append(pipe)
+        return noted
+
+    @staticmethod
+    def arrange(read: Mapping[int, bytes], noted: Sequence[int]) -> list[tuple[int, bytes]]:
+        """What was read from each pipe, in pieces of whole lines, in the order of the notes.
+
+        A note stands for one line, but for the first of a pipe, which stands for all that have none. It is counted from
+        the end: the first notes may be of what was read before.
+        """
+        lines = {pipe: _LINES.findall(data) for pipe, data in read.items()}
+        pieces: list[tuple[int, bytes]] = []
+        for at in range(len(noted) - 1, -1, -1):
+            pipe = noted[at]
+            if lines.get(pipe):
+                first = pipe not in noted[:at]
+                count = len(lines[pipe]) if first else 1
+                pieces.append((pipe, b"".join(lines[pipe][-count:])))
+                del lines[pipe][-count:]
+        left = [(pipe, b"".join(rest)) for pipe, rest in lines.items() if rest]  # nobody noted it
+        return [*left, *reversed(pieces)]
+
+    def close(self) -> None:
+        os.close(self._notes)

@@ -1,0 +1,173 @@
+"""The command's output on its way through: read in the order in which it comes, written where we write."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import stat
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asgi_app.runner.order import Order
+
+READ = 64 * 1024  # bytes; what a pipe holds
+
+
+@dataclass(slots=True)
+class Flow:
+    """One stream on its way: from the command to where we write, and to the backlog."""
+
+    stream: int
+    source: int
+    sink: int | None
+    held: memoryview = field(default_factory=lambda: memoryview(b""))  # what the sink has not taken yet
+    ended: bool = False  # nothing more comes from the source
+
+
+def _order_of(flows: Sequence[Flow]) -> Order | None:
+    """The notes of the order of several pipes, where the kernel takes some."""
+    if len(flows) > 1 and all(stat.S_ISFIFO(os.fstat(flow.source).st_mode) for flow in flows):
+        from asgi_app.runner.order import Order  # it loads ctypes
+
+        with contextlib.suppress(OSError):
+            return Order([flow.source for flow in flows])
+    return None
+
+
+def _ready(flows: Sequence[Flow]) -> list[Flow]:
+    """Those that can be read from now."""
+    poll = select.poll()
+    for flow in flows:
+        poll.register(flow.source, select.POLLIN)
+    now = {descriptor for descriptor, _ in poll.poll(0)}
+    return [flow for flow in flows if flow.source in now]
+
+
+class Pump(threading.Thread):
+    """Copies what the command writes to where we write, at once, and then hands it to the backlog.
+
+    One thread for both streams, so that what comes in an order is read in that order. A sink that takes nothing
+    holds up its own stream only.
+    """
+
+    def __init__(self, flows: Sequence[Flow], put: Callable[[int, bytes], None], ended: Callable[[], None]) -> None:
+        super().__init__(daemon=True)  # one that waits for a process that was left behind must not keep us
+        self._flows, self._put, self._ended = list(flows), put, ended
+        self._waits_since: float | None = None
+        self._order = _order_of(self._flows)
+        self._streams = {flow.source: flow.stream for flow in flows}
+        self.done = False
+
+    def abandon(self) -> None:
+        """There is nothing more to copy."""
+        for flow in self._flows:
+            os.close(flow.source)
+        if self._order is not None:
+            self._order.close()
+
+    def quiet(self) -> float:
+        """For how many seconds nothing came."""
+        since = self._waits_since
+        return time.monotonic() - since if since is not None else 0.0
+
+    def run(self) -> None:
+        try:
+            if len(self._flows) == 1:
+                self._run_one(self._flows[0])
+            else:
+                self._run_several()
+        finally:
+            self.abandon()
+            self.done = True
+            self._ended()
+
+    def _run_one(self, flow: Flow) -> None:
+        while data := self._read(flow.source):
+            self._put(flow.stream, data)
+            held: memoryview | None = memoryview(data if flow.sink is not None else b"")
+            while held:
+                held = self._write(flow, held, len(held))
+            if held is None:
+                return
+
+    def _run_several(self) -> None:
+        while self._flows:
+            poll = select.poll()
+            for flow in self._flows:
+                if flow.held and flow.sink is not None:
+                    poll.register(flow.sink, select.POLLOUT)
+                else:
+                    poll.register(flow.source, select.POLLIN)
+            self._waits_since = None if any(flow.held for flow in self._flows) else time.monotonic()
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            self._waits_since = None
+            writing = [flow for flow in self._flows if flow.held and flow.sink in ready]
+            self._read_all([flow for flow in self._flows if not flow.held and flow.source in ready])
+            for flow in writing:
+                # POLLOUT says that so much can be written without waiting, which would hold up the other stream.
+                left = self._write(flow, flow.held, select.PIPE_BUF)
+                flow.held = left or memoryview(b"")
+                if left is None or (flow.ended and not flow.held):
+                    self._end(flow)
+
+    def _read_all(self, ready: list[Flow]) -> None:
+        """Read until there is nothing more, or a good deal: what is noted is then just what was read."""
+        reading = [flow for flow in self._flows if not flow.held and not flow.ended]
+        read: dict[int, bytes] = {}
+        noted: list[int] = []
+        while True:
+            for flow in ready:
+                if data := self._read(flow.source):
+                    read[flow.source] = read.get(flow.source, b"") + data
+                else:
+                    flow.ended = True
+                    reading.remove(flow)
+            if self._order is None or sum(map(len, read.values())) >= READ:
+                break
+            noted += self._order.take()
+            if not (ready := _ready(reading)):
+                break
+        for flow in list(self._flows):
+            if flow.sink is not None and flow.source in read:
+                flow.held = memoryview(read[flow.source])
+            elif flow.ended and not flow.held:
+                self._end(flow)
+        pieces = list(read.items())
+        if self._order is not None and len(read) > 1:
+            pieces = self._order.arrange(read, noted)
+        for source, data in pieces:
+            self._put(self._streams[source], data)
+
+    def _end(self, flow: Flow) -> None:
+        self._flows.remove(flow)
+        os.close(flow.source)
+
+    def _read(self, source: int) -> bytes:
+        if self._waits_since is None:
+            self._waits_since = time.monotonic()
+        try:
+            return os.read(source, READ)
+        except OSError:  # EIO: the other side of a pseudo-terminal was closed
+            return b""
+        finally:
+            self._waits_since = None
+
+    @staticmethod
+    def _write(flow: Flow, data: memoryview, most: int) -> memoryview | None:
+        """Write some of it; what is left, or None where our reader has gone.
+
+        The command will be told so by SIGPIPE then, as if it wrote there itself.
+        """
+        assert flow.sink is not None
+        try:
+            return data[os.write(flow.sink, data[:most]) :]
+        except BlockingIOError:  # whoever started us made it so
+            select.select([], [flow.sink], [])
+            return data
+        except OSError:
+            return None

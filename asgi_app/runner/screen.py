@@ -1,0 +1,292 @@
+"""What a terminal would show of a command's output, as lines: bytes in, lines with their colours out. No I/O.
+
+A line is final once it cannot change any more. That is at its end, for a command that only prints. One that goes back
+(`\\r`, cursor up: tqdm, rich, docker) may still write over the lines above: those are *open* until it has left them
+alone for a while, or they have scrolled out of its reach.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from asgi_app.runner.colours import PLAIN, styled
+from asgi_app.runner.escapes import Piece, Pieces
+from asgi_app.runner.rows import LINE_BYTES, TAB, Row
+
+HEIGHT = 100  # lines that a command can reach with the cursor; more than terminals have
+SETTLE_SECONDS = 0.5  # for lines above the cursor, of a command that goes back
+HIDDEN_SECONDS = 5.0  # of one that has hidden the cursor: it draws, and may do so seldom
+BACK_SECONDS = 30.0  # after a command went back: it is expected to do so again
+
+_SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_ALTERNATE = {"47", "1047", "1049"}
+_PRIVATE = ("<", "=", ">", "?")
+
+
+class Screen:
+    """One terminal that a command writes to."""
+
+    def __init__(self) -> None:
+        self._pieces = Pieces()
+        self._rows = [Row()]
+        self._x = self._y = 0
+        self._style = PLAIN
+        self._saved = (0, 0, PLAIN)
+        self._elsewhere: Row | None = None  # a place that was gone to by its coordinates, such as a line of status
+        self._hidden = self._alternate = False
+        self._returned = False  # by \r, and nothing was written since
+        self._went_back = float("-inf")
+        self._at = 0.0
+
+    # --- in
+
+    def feed(self, data: bytes, at: float) -> None:
+        """What the command wrote; `at` in seconds since the epoch."""
+        self._at = at
+        text = self._pieces.decode(data)
+        if "\r\n" in text:
+            text = text.replace("\r\n", "\n")
+        if self._only_appends() and not _SPECIAL.search(text):
+            first, *others = text.split("\n")
+            if first or others:
+                self._rows[-1].append(first)
+                self._rows[-1].at = at
+            if others:
+                self._rows.extend(Row(line, at) for line in others[:-1])
+                self._rows.append(Row("", at))
+                self._rows[-1].append(others[-1])
+                self._y = len(self._rows) - 1
+            self._x = self._rows[-1].width
+            return
+        for piece in self._pieces.of(text):
+            self._on(piece)
+
+    def _only_appends(self) -> bool:
+        row = self._rows[-1]
+        at_end = self._y == len(self._rows) - 1 and row.plain and self._x == row.width
+        elsewhere = self._elsewhere is not None or self._alternate
+        drawing = elsewhere or self._returned or self._pieces.waits
+        return at_end and not drawing and self._style is PLAIN
+
+    def _on(self, piece: Piece) -> None:
+        kind, text, parameters = piece
+        if kind == "csi":
+            if text == "m":
+                if not parameters.strip("0123456789;:"):  # with < = > ? it is something else
+                    self._style = styled(self._style, parameters)
+            elif text in "hl":
+                self._set_mode(parameters, text == "h")
+            elif not self._alternate and not parameters.startswith(_PRIVATE) and text in _CSI:
+                numbers = [int(part[:5]) if part.isdigit() else 0 for part in parameters.split(";")]
+                _CSI[text](self, numbers[0], numbers)
+        elif self._alternate:
+            return
+        elif kind == "text":
+            self._write(text)
+        elif kind == "control":
+            self._control(text)
+        else:
+            self._escape(text)
+
+    def _write(self, text: str) -> None:
+        row = self._elsewhere or self._rows[self._y]
+        if self._x < row.width or self._returned:  # who begins with it (tqdm) is going to
+            self._went_back = self._at
+        self._returned = False
+        self._x = row.write(self._x, text, self._style)
+        row.at = self._at
+
+    def _control(self, character: str) -> None:
+        if character in "\n\v\f":
+            self._line_feed()
+        elif character == "\r":
+            self._x, self._returned = 0, True
+        elif character == "\b":
+            self._x = max(self._x - 1, 0)
+        elif character == "\t":
+            row = self._elsewhere or self._rows[self._y]
+            if self._x >= row.width:
+                self._write("\t")
+            else:
+                self._x = (self._x // TAB + 1) * TAB
+
+    def _line_feed(self) -> None:
+        self._x, self._returned = 0, False
+        if self._elsewhere is not None:  # it prints there: then these are lines like others
+            self._start_anew()
+            self._rows[-1] = self._elsewhere
+            self._elsewhere = None
+        self._y += 1
+        if self._y == len(self._rows):
+            self._rows[-1].at = self._at
+            self._rows.append(Row("", self._at))
+
+    def _escape(self, text: str) -> None:
+        if text == "7":
+            self._save(0, [])
+        elif text == "8":
+            self._restore(0, [])
+        elif text in ("D", "E"):
+            self._line_feed()
+        elif text == "M":
+            self._up(1, [])
+        elif text == "c":
+            self._start_anew()
+            self._style, self._hidden = PLAIN, False
+
+    # --- sequences
+
+    def _set_mode(self, parameters: str, on: bool) -> None:
+        if not parameters.startswith("?"):
+            return
+        modes = set(parameters[1:].split(";"))
+        if "25" in modes:
+            self._hidden = not on
+            self._went_back = self._at
+        if modes & _ALTERNATE:
+            self._alternate = on
+
+    def _up(self, count: int, _: list[int]) -> None:
+        self._y = max(self._y - max(count, 1), 0)
+        self._went_back = self._at
+
+    def _down(self, count: int, _: list[int]) -> None:
+        self._y = min(self._y + max(count, 1), max(len(self._rows) - 1, HEIGHT))
+        while self._y >= len(self._rows):
+            self._rows.append(Row("", self._at))
+
+    def _up_to_begin(self, count: int, numbers: list[int]) -> None:
+        self._up(count, numbers)
+        self._x = 0
+
+    def _down_to_begin(self, count: int, numbers: list[int]) -> None:
+        self._down(count, numbers)
+        self._x = 0
+
+    def _right(self, count: int, _: list[int]) -> None:
+        self._x = min(self._x + max(count, 1), LINE_BYTES)
+
+    def _left(self, count: int, _: list[int]) -> None:
+        self._x = max(self._x - max(count, 1), 0)
+
+    def _to_column(self, column: int, _: list[int]) -> None:
+        self._x = min(max(column, 1) - 1, LINE_BYTES)
+
+    def _to_place(self, line: int, numbers: list[int]) -> None:
+        if line <= 1 and max(numbers[1:2], default=0) <= 1:  # a new picture of the whole screen
+            self._start_anew()
+        else:
+            self._elsewhere = Row("", self._at)
+        self._x = 0
+
+    def _erase_line(self, what: int, _: list[int]) -> None:
+        row = self._elsewhere or self._rows[self._y]
+        if what == 0:
+            row.erase(self._x)
+        elif what == 1:
+            row.erase(0, self._x + 1)
+        else:
+            row.clear()
+        row.at = self._at
+
+    def _erase_screen(self, what: int, numbers: list[int]) -> None:
+        if what == 0:
+            self._erase_line(0, numbers)
+            del self._rows[self._y + 1 :]
+        elif what >= 2:
+            self._start_anew()
+
+    def _erase_characters(self, count: int, _: list[int]) -> None:
+        (self._elsewhere or self._rows[self._y]).erase(self._x, self._x + max(count, 1))
+
+    def _insert_characters(self, count: int, _: list[int]) -> None:
+        (self._elsewhere or self._rows[self._y]).shift(self._x, min(max(count, 1), LINE_BYTES))
+
+    def _delete_characters(self, count: int, _: list[int]) -> None:
+        (self._elsewhere or self._rows[self._y]).shift(self._x, -max(count, 1))
+
+    def _insert_lines(self, count: int, _: list[int]) -> None:
+        self._rows[self._y : self._y] = [Row("", self._at) for _ in range(min(max(count, 1), HEIGHT))]
+
+    def _delete_lines(self, count: int, _: list[int]) -> None:
+        del self._rows[self._y : self._y + max(count, 1)]
+        if self._y >= len(self._rows):
+            self._rows.append(Row("", self._at))
+            self._y = len(self._rows) - 1
+
+    def _save(self, _: int, __: list[int]) -> None:
+        self._saved = self._x, self._y, self._style
+
+    def _restore(self, _: int, __: list[int]) -> None:
+        self._elsewhere = None
+        self._x, self._y, self._style = self._saved
+        self._y = min(self._y, len(self._rows) - 1)
+
+    def _start_anew(self) -> None:
+        """Behind the last line; what is above is final."""
+        while len(self._rows) > 1 and self._rows[-1].blank:
+            self._rows.pop()
+        if not self._rows[-1].blank:
+            self._rows.append(Row("", self._at))
+        self._y, self._x = len(self._rows) - 1, 0
+        for row in self._rows[:-1]:
+            row.settled = True
+
+    # --- out
+
+    def take(self, now: float) -> list[Row]:
+        """The lines that are final by now, once."""
+        hold = self._hold(now)
+        final = 0
+        out_of_reach = self._y - HEIGHT
+        for row in self._rows[: self._y]:
+            if final >= out_of_reach and not row.settled and abs(now - row.at) < hold:
+                break
+            final += 1
+        return self._remove(final)
+
+    def _hold(self, now: float) -> float:
+        if self._hidden:
+            return HIDDEN_SECONDS
+        return SETTLE_SECONDS if now - self._went_back < BACK_SECONDS else 0.0
+
+    def _remove(self, count: int) -> list[Row]:
+        final = self._rows[:count]
+        del self._rows[:count]
+        self._y -= count
+        self._saved = self._saved[0], max(self._saved[1] - count, 0), self._saved[2]
+        return final
+
+    def settles_in(self, now: float) -> float | None:
+        """Seconds until another line is final where the command writes nothing more; None: there is none."""
+        return max(self._rows[0].at + self._hold(now) - now, 0.0) if self._y else None
+
+    def flush(self) -> list[Row]:
+        """There is no more to come: every line there is."""
+        for piece in self._pieces.flush():
+            self._on(piece)
+        if self._elsewhere is not None and not self._elsewhere.blank:
+            self._line_feed()
+        while self._rows and self._rows[-1].blank:
+            if len(self._rows) <= self._y or (self._rows[-1].plain and self._rows[-1].width):
+                break
+            self._rows.pop()
+        return self._remove(len(self._rows))
+
+    @property
+    def open(self) -> list[Row]:
+        """The lines that may yet change, without blank ones at the end."""
+        rows = [*self._rows, *([self._elsewhere] if self._elsewhere else [])]
+        while rows and rows[-1].blank:
+            rows.pop()
+        return rows
+
+
+_CSI: dict[str, Callable[[Screen, int, list[int]], None]] = {
+    "A": Screen._up, "B": Screen._down, "e": Screen._down, "C": Screen._right, "a": Screen._right, "D": Screen._left,
+    "E": Screen._down_to_begin, "F": Screen._up_to_begin, "G": Screen._to_column, "`": Screen._to_column,
+    "H": Screen._to_place, "f": Screen._to_place, "J": Screen._erase_screen, "K": Screen._erase_line,
+    "X": Screen._erase_characters, "@": Screen._insert_characters, "P": Screen._delete_characters,
+    "L": Screen._insert_lines, "M": Screen._delete_lines, "s": Screen._save, "u": Screen._restore,
+}  # fmt: skip

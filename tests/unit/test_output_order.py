@@ -1,0 +1,50 @@
+"""The order of what a command wrote to two pipes, from the kernel's notes of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from asgi_app.runner.order import Order
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "noted", "pieces"),
+    [
+        (b"a\nc\n", b"b\nd\n", "oeoe", [("o", b"a\n"), ("e", b"b\n"), ("o", b"c\n"), ("e", b"d\n")]),
+        (b"a\nb\n", b"c\n", "oe", [("o", b"a\nb\n"), ("e", b"c\n")]),
+        (b"a\nb\n", b"c\n", "eo", [("e", b"c\n"), ("o", b"a\nb\n")]),
+        (b"a\nb\nd\n", b"c\n", "oeo", [("o", b"a\nb\n"), ("e", b"c\n"), ("o", b"d\n")]),
+        (b"a\n", b"prompt", "oe", [("o", b"a\n"), ("e", b"prompt")]),
+        (b"a\r\nc", b"\n\n", "oeoe", [("o", b"a\r\n"), ("e", b"\n"), ("o", b"c"), ("e", b"\n")]),
+        (b"c\n", b"d\n", "oeoeoe", [("o", b"c\n"), ("e", b"d\n")]),  # notes of what was read before
+        (b"c\n", b"d\n", "o", [("e", b"d\n"), ("o", b"c\n")]),
+        (b"c\n", b"d\n", "", [("o", b"c\n"), ("e", b"d\n")]),
+    ],
+)
+def test_lines_follow_the_notes(out: bytes, err: bytes, noted: str, pieces: list[tuple[str, bytes]]) -> None:
+    pipes = {"o": 5, "e": 7}
+    got = Order.arrange({5: out, 7: err}, [pipes[note] for note in noted])
+    assert got == [(pipes[pipe], data) for pipe, data in pieces]
+
+
+@pytest.fixture
+def two_pipes() -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    pipes = os.pipe(), os.pipe()
+    yield pipes
+    for ends in pipes:
+        for end in ends:
+            os.close(end)
+
+
+def test_the_kernel_notes_who_was_written_to(two_pipes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    (out, to_out), (err, to_err) = two_pipes
+    order = Order([out, err])
+    assert order.take() == []
+    for end in (to_out, to_out, to_err, to_out, to_err):
+        os.write(end, b"x")
+    assert order.take() == [out, err, out, err]
+    assert order.take() == []
+    order.close()
