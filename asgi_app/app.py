@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -39,7 +40,7 @@ from asgi_app.errors import (
     TooMuchUnread,
     WrongHost,
 )
-from asgi_app.heartbeat import Heartbeat
+from asgi_app.heartbeat import Heartbeat, PanelClock
 from asgi_app.host_page import send_page, wants_page
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
@@ -71,6 +72,7 @@ from asgi_app.service import Panel
 from asgi_app.service.chat import Chat, ChatLimits
 from asgi_app.service.runs import RunLimits, Runs
 from asgi_app.service.shows import Shows
+from asgi_app.service.storage import StorageWatch
 from asgi_app.settings import Settings, read_settings
 from asgi_app.shows.score import find_shows
 from asgi_app.store import Retention, Store
@@ -96,6 +98,7 @@ log = logging.getLogger("pilotlight")
 PINGS = 1.25  # times the setting, between Engine.IO's pings: 25 s, its default, where the setting has its own
 HEALTH = "/health/"  # is answered to the very end
 LARGE_ANSWERS = ("/chat/rooms", "/runs", "/audit", "/openapi.json")  # that wait until there is room for them
+LAST_SECONDS = 5  # for a panel that ends by a fault; then the kernel ends it
 
 
 def web_files() -> Path:
@@ -119,6 +122,7 @@ class House:
     ) -> None:
         self.settings = settings
         self.failure: str | None = None
+        self.clock = PanelClock()
         self._retention = Retention(
             settings.keep_messages, settings.keep_runs, settings.keep_lines, settings.keep_audit
         )
@@ -136,14 +140,15 @@ class House:
         stored, storage = self._open_store()
         self.origins = Origins(settings.cors_origins)
         self.hosts = Hosts(settings.hosts)
+        claims = Claims(self.store)
         self.access = Access(
             settings,
             self._open_keys(),
             self.origins,
-            Audit(self.store),
+            Audit(self.store, self.clock.now),
             self.tallies.of("sign-in"),
             self.complaints,
-            Claims(self.store),
+            claims,
         )
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
@@ -152,6 +157,7 @@ class House:
             hardware,
             stored=stored,
             save=self.store.save,
+            clock=self.clock.now,
             outbox_limit=settings.outbox,
             storage=storage,
             tallies=self.tallies,
@@ -168,8 +174,11 @@ class House:
                 settings.chat_rooms,
                 settings.chat_people,
             ),
+            clock=self.clock.now,
         )
-        self.runs = Runs(self.panel, self.store, RunLimits(settings.max_runs, settings.run_silence, settings.run_rate))
+        limits = RunLimits(settings.max_runs, settings.run_silence, settings.run_rate)
+        self.runs = Runs(self.panel, self.store, limits, clock=self.clock.now)
+        self.storage_watch = StorageWatch(self.panel, self.store, claims, self.chat, self.runs)
         self.access.check_name = self.chat.check_name
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
@@ -197,7 +206,9 @@ class House:
         self._alone = Alone()
         self._ready = ready
         self.stopped = False
-        self.heartbeat = Heartbeat(alive)
+        self.fault: str | None = None  # why the panel ends, where nobody told it to
+        self._alive = alive
+        self.heartbeat = Heartbeat(self._beat)
         self.app = self._join()
 
     async def start(self) -> None:
@@ -221,6 +232,8 @@ class House:
         if self.hardware.fix:
             log.info("for more: %s", self.hardware.fix)
         await self.driver.start(self.panel)
+        if self.store.path is not None:
+            self.storage_watch.start()
         self.runs.start()
         self.heartbeat.start()
         self.access.start()
@@ -232,20 +245,45 @@ class House:
         self.stopped = True
         self.shows.stop()
         self.panel.stop_asking()
-        await self.driver.close()
-        await self.shows.close()
-        self.heartbeat.stop()
-        self.panel.end_sessions()
-        self.room_events.close()
-        self.runs.close()
-        await self.sockets.eio.leave()
-        self.access.close()
-        await asyncio.to_thread(self.store.close)
-        self._alone.release()
+        try:
+            await self.driver.close()
+            await self.shows.close()
+            self.heartbeat.stop()
+            self.panel.end_sessions()
+            self.room_events.close()
+            self.runs.close()
+            await self.sockets.eio.leave()
+            self.access.close()
+        finally:  # whatever failed there: what was said and set is written
+            await asyncio.to_thread(self.store.close)
+            self._alone.release()
+
+    def ended(self) -> str | None:
+        """What has ended by a fault though the panel needs it, and why."""
+        if self.fault is not None or self.stopped:
+            return self.fault
+        parts = (self.store, self.driver, self.runs, self.access, self.room_events, self.sockets.eio)
+        return next((fault for part in parts if (fault := part.ended()) is not None), None)
+
+    def _beat(self) -> None:
+        """Tell the service manager that the loop is alive; end the panel where that is not enough."""
+        if step := self.clock.look():
+            log.warning("the clock stepped by %.1f s", step, extra=event("clock_stepped", seconds=round(step, 1)))
+            self.panel.clock_stepped(step, self.clock.now())
+        if (fault := self.ended()) is None:
+            self._alive()
+        elif self.fault is None:
+            self.fault = fault
+            log.critical("%s; the panel ends", fault, extra=event("panel_ended", reason=fault))
+            # The way every end goes, by the lights' exit levels; and where even that has become impossible, at once.
+            signal.alarm(LAST_SECONDS)
+            signal.raise_signal(signal.SIGTERM)
 
     async def not_ready(self) -> dict[str, str]:
         """What is not ready, and why: `lights`, `store`, `access`, `panel`. Empty where everything works."""
         missing = {}
+        if (fault := self.ended()) is not None:
+            missing["panel"] = fault
         offline = [light for light in self.panel.state.lights.values() if not light.online]
         if offline:
             missing["lights"] = "; ".join(f"{light.id} is offline: {light.reason}" for light in offline)
@@ -255,7 +293,7 @@ class House:
         if self.access.keys.trouble is not None:
             missing["access"] = f"the secrets cannot be read: {self.access.keys.trouble}"
         if self.stopped:
-            missing["panel"] = "the panel is stopping"
+            missing.setdefault("panel", "the panel is stopping")
         return missing
 
     def _measured(self) -> Measured:
@@ -271,7 +309,7 @@ class House:
 
     def _open_store(self) -> tuple[dict[str, Look], Storage]:
         try:
-            return self.store.open(), Storage(kept=True)
+            return self.store.open(), self.store.storage
         except SetupError as error:
             log.error(
                 "%s; levels, messages and logs are forgotten when the panel stops",
@@ -326,7 +364,7 @@ class House:
             run_routes(self.panel, self.runs),
             show_routes(self.panel, self.shows),
             chat_wire(self.panel, self.chat, rules),
-            health_routes(self.not_ready),
+            health_routes(self.ended, self.not_ready),
             metric_routes(Meters(self._measured())),
         ):
             quart.register_blueprint(blueprint)

@@ -42,6 +42,7 @@ from asgi_app.ws.on_uvicorn import PlainUvicornWebSocket, UvicornWebSocket
 
 log = logging.getLogger("pilotlight")
 
+FAULT = 1  # exit status of a panel that ended by a fault of its own: its service manager starts it again
 GRACE = 1  # seconds for requests under way, once the lights are down and the sockets closed
 BACKLOG = 4096  # connections that wait to be accepted, as far as the kernel allows (net.core.somaxconn)
 GOODBYE = 1.0  # seconds for a client's close_notify of TLS: it keeps its place until then
@@ -81,6 +82,9 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], N
         server = _uvicorn if settings.server == "uvicorn" else _hypercorn
         with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.keeper)) as runner:
             runner.run(server(house, listener, tls))
+        if house.fault is not None:
+            log.critical("ended: %s", house.fault, extra=event("stopped"))
+            raise SystemExit(FAULT)
         log.info("stopped", extra=event("stopped"))
 
 

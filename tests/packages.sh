@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, nginx, `ip`;
+# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, nginx, `ip`, `strace`;
 # with the word `campaigns` libfaketime too.
 set -euo pipefail
 
@@ -13,6 +13,7 @@ command -v redis-server >/dev/null || missing+=(redis-server)
 command -v curl >/dev/null || missing+=(curl)
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
 command -v ip >/dev/null || missing+=(iproute2)
+command -v strace >/dev/null || missing+=(strace)
 if [ "${1:-}" = campaigns ]; then
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
 fi

@@ -40,6 +40,17 @@ class Claims:
             self._store.try_to(partial(claims.remove, names=before))
             self._store.try_to(partial(claims.add, names=list(new.values())))
 
+    async def read_again(self) -> None:
+        """Know the names of the file, which was opened late, or is another one, and store there those that it lacks.
+
+        Raises `NotStored`.
+        """
+        found = await self._store.do(claims.all_names)
+        lacking = [name for name in self._names.values() if name not in set(found)]
+        self._names = {name_key(name): name for name in found} | self._names
+        if lacking:
+            self._store.try_to(partial(claims.add, names=lacking))
+
     async def release(self, name: str) -> bool:
         """Have the database forget it; whether it knew it. Raises `NotStored`."""
         found = self._names.get(name_key(name))

@@ -42,6 +42,7 @@ from asgi_app.errors import (
     UnknownSession,
     UnknownToken,
 )
+from asgi_app.heartbeat import ended
 from asgi_app.limits import Complaints
 from asgi_app.machine_key import MachineKey
 from asgi_app.models import STRANGER, Actor, AnyCommand, Identity, Proof, Role, actor, as_json, shown
@@ -445,6 +446,10 @@ class Access:
         """Begin to look whether the command line changes the secrets."""
         self._note_claims()
         self._watching = asyncio.create_task(self._watch(), name="access")
+
+    def ended(self) -> str | None:
+        """What of it has ended by a fault, and why: then what is revoked would stay valid."""
+        return ended((self._watching,))
 
     def close(self) -> None:
         """What is in the trail is written; closing twice is no error."""

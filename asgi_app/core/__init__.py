@@ -8,10 +8,12 @@ time, drives the pins and stores what was said.
 from __future__ import annotations
 
 from asgi_app.core.lights import (
+    START,
     Decision,
     Drive,
     LightEvent,
     came_online,
+    clock_stepped,
     decide,
     drive_of,
     first_light,
@@ -23,9 +25,10 @@ from asgi_app.core.lights import (
     settled,
     went_offline,
 )
-from asgi_app.core.runs import recent
+from asgi_app.core.runs import followed
 from asgi_app.models import (
     Actor,
+    ClockChanged,
     LightActual,
     LightChanged,
     LightFlashed,
@@ -35,15 +38,18 @@ from asgi_app.models import (
     RunChanged,
     State,
     StateEvent,
+    StorageChanged,
 )
 
 __all__ = [
+    "START",
     "Decision",
     "Drive",
     "LightEvent",
     "apply",
     "audience",
     "came_online",
+    "clock_stepped",
     "decide",
     "drive_of",
     "first_light",
@@ -66,7 +72,7 @@ def apply(state: State, event: StateEvent) -> State:
         case LightActual():
             light = state.lights[event.light].model_copy(update={"actual": event.actual})
             return state.model_copy(update={"lights": state.lights | {light.id: light}})
-        case LightFlashed():
+        case LightFlashed() | ClockChanged():
             return state
         case PersonChanged():
             people = {name: person for name, person in state.people.items() if name != event.person}
@@ -76,7 +82,9 @@ def apply(state: State, event: StateEvent) -> State:
         case RoomChanged():
             return state.model_copy(update={"rooms": state.rooms | {event.room: event.state}})
         case RunChanged():
-            return state.model_copy(update={"runs": recent(state.runs | {event.run: event.state})})
+            return state.model_copy(update={"runs": followed(state.runs, event.state)})
+        case StorageChanged():
+            return state.model_copy(update={"storage": event.state})
 
 
 def view(state: State, actor: Actor) -> State:

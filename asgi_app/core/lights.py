@@ -23,6 +23,7 @@ from asgi_app.models import (
 LightEvent = LightChanged | LightActual | LightFlashed
 
 FIRST_LEVEL = 50  # percent, at the very first start
+START = Actor(name="Pilot Light", via="start")
 HARDWARE = Actor(name="hardware", via="pin")
 SAME_GESTURE = 2.0  # seconds; changes by one actor closer than this are one step of undo: a whole drag
 
@@ -83,7 +84,7 @@ def first_light(id: str, spec: LightSpec, stored: Look | None, at: float) -> Lig
         actual=0,
         online=False,
         reason="the panel is starting",
-        by=Actor(name="Pilot Light", via="start"),
+        by=START,
         at=at,
     )
 
@@ -127,6 +128,16 @@ def went_offline(light: Light, reason: str, at: float) -> LightEvent:
 def came_online(light: Light, at: float) -> LightEvent:
     """The pin is driven again, and at its target."""
     return _changed(_with(light, online=True, reason=None, actual=float(light.target)), HARDWARE, at)
+
+
+def clock_stepped(light: Light, seconds: float) -> LightEvent:
+    """The clock has stepped by so much: what was so long ago still was."""
+    transition = light.transition
+    if transition is not None:
+        transition = transition.model_copy(update={"since": transition.since + seconds})
+    gesture = None if light.gesture is None else light.gesture + seconds
+    at = light.at + seconds
+    return _changed(_with(light, at=at, gesture=gesture, transition=transition), light.by, at)
 
 
 def rebased(event: LightEvent, light: Light) -> LightEvent:

@@ -13,10 +13,18 @@ GRAPH_BYTES = 256 * 1024
 
 
 def recent(runs: Mapping[str, Run]) -> dict[str, Run]:
-    """The runs that go on, and the newest of those that ended."""
-    ended = sorted((run for run in runs.values() if run.ended_at is not None), key=lambda run: run.ended_at or 0)
-    old = {run.id for run in ended[:-RECENT]}
+    """The runs that go on, and those that ended last: by their order here, since the clock may step."""
+    over = [id for id, run in runs.items() if run.ended_at is not None]
+    old = set(over[:-RECENT])
     return {id: run for id, run in runs.items() if id not in old}
+
+
+def followed(runs: Mapping[str, Run], run: Run) -> dict[str, Run]:
+    """The runs after this one has changed; one that has ended is behind those that ended before it."""
+    before = runs.get(run.id)
+    if run.ended_at is not None and (before is None or before.ended_at is None):
+        runs = {id: other for id, other in runs.items() if id != run.id}
+    return recent({**runs, run.id: run})
 
 
 def changed(run: Run, change: RunChange) -> Run:

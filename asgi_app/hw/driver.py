@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from asgi_app.core import Drive
 from asgi_app.errors import LightOffline
+from asgi_app.heartbeat import ended
 from asgi_app.hw import effects
 from asgi_app.hw.pins import Pin, Pins, PinsError
 from asgi_app.hw.worker import Worker
@@ -137,6 +138,12 @@ class LightDriver:
         self._wake.set()
         await waiter
 
+    def ended(self) -> str | None:
+        """What of it has ended by a fault, and why: then no light moves any more."""
+        if self._closed:
+            return None
+        return ended(self._tasks) if self._worker.is_alive() else "the thread that drives the pins has ended"
+
     async def start(self, observer: Observer) -> None:
         """Take the pins and show each light's first level; where that fails the light is offline for now."""
         self._observer = observer
@@ -254,7 +261,7 @@ class LightDriver:
         duties = [(pin, lamp.spec.duty(level)) for lamp, pin, _, level, _ in writes]
         try:
             await self._call(lambda: _write_all(duties), CALL_SECONDS)
-        except (PinsError, asyncio.CancelledError) as error:
+        except BaseException as error:  # whatever it is, nobody waits for ever
             for lamp, _, _, _, waiters in writes:
                 lamp.reason = str(error) or STOPPING
                 self._reject(lamp, waiters)

@@ -22,7 +22,12 @@ class Worker:
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name="pins", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="pins", daemon=True)
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread.is_alive()
 
     async def call(self, function: Callable[[], T], timeout: float) -> T:
         """Run the function in the thread; its result, or what it raised.

@@ -67,6 +67,7 @@ from asgi_app.models.lights import (
     level_in_range,
     text_or_integer,
 )
+from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
 from asgi_app.models.runs import (
     AnswerRun,
     Edges,
@@ -118,7 +119,6 @@ from asgi_app.models.wire import (
     Snapshot,
     State,
     StateEvent,
-    Storage,
     parse_body,
     parse_change,
     parse_command,
@@ -135,6 +135,7 @@ __all__ = [
     "AnswerRun",
     "AnyCommand",
     "ChatMessage",
+    "ClockChanged",
     "Command",
     "Device",
     "Edges",
@@ -214,6 +215,7 @@ __all__ = [
     "StateEvent",
     "Step",
     "Storage",
+    "StorageChanged",
     "Strict",
     "Thread",
     "ThreadState",

@@ -22,6 +22,7 @@ from asgi_app.models.chat import (
     TypingChanged,
 )
 from asgi_app.models.lights import Hardware, Light, LightActual, LightChanged, LightFlashed, SetLight, UndoLight
+from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
 from asgi_app.models.runs import (
     RUN_COMMANDS,
     LogPage,
@@ -38,13 +39,6 @@ from asgi_app.models.runs import (
 M = TypeVar("M", bound=BaseModel)
 
 # --- state -------------------------------------------------------------------------------------------------
-
-
-class Storage(Frozen):
-    """Whether what is said and logged outlives the panel."""
-
-    kept: bool
-    reason: str | None = Field(None, description="Why not.")
 
 
 class State(Frozen):
@@ -90,7 +84,9 @@ NAMES = tuple(kind.model_fields["do"].default for kind in get_args(AnyCommand))
 # --- events ------------------------------------------------------------------------------------------------
 
 # Those that change the state: they have a revision, and are kept for clients that come back.
-StateEvent = LightChanged | LightActual | LightFlashed | PersonChanged | RoomChanged | RunChanged
+StateEvent = (
+    LightChanged | LightActual | LightFlashed | PersonChanged | RoomChanged | RunChanged | StorageChanged | ClockChanged
+)
 # Those that concern some connections only, or have numbers of their own.
 OtherEvent = MessageSaid | TypingChanged | MarksChanged | RunLog | RunBegun | RunGraph | RunEnd | RunSignal | Gap
 Event = Annotated[StateEvent | OtherEvent, Field(discriminator="event")]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from quart import Blueprint, Response
 from quart_schema import document_response, tag
 
-from asgi_app.errors import LightOffline
+from asgi_app.errors import LightOffline, Restarting
 from asgi_app.models import Role
 from asgi_app.routes.answers import json_answer
 from asgi_app.routes.asker import visitor
@@ -24,15 +24,17 @@ class Health(BaseModel):
     not_ready: dict[str, str] = Field({}, description="What is not ready (lights, store, panel), and why.")
 
 
-def health_routes(not_ready: Callable[[], Awaitable[dict[str, str]]]) -> Blueprint:
-    """The routes of `/health`; `not_ready` says what is not, and why."""
+def health_routes(ended: Callable[[], str | None], not_ready: Callable[[], Awaitable[dict[str, str]]]) -> Blueprint:
+    """The routes of `/health`; `ended` says what has ended that the panel needs, `not_ready` what does not work."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/health/live")
     @document_response(Health)
     @tag(HEALTH)
     async def get_live() -> Response:
-        """Whether the process answers at all."""
+        """Whether the process answers, and every thread and task that it needs is at work."""
+        if (fault := ended()) is not None:
+            raise Restarting(f"the panel ends: {fault}")
         return _fresh(json_answer(Health(ok=True)))
 
     @routes.get("/health/ready")

@@ -111,6 +111,18 @@ class Chat(Part):
         }
         panel.add(self, rooms={LOBBY: Room(name=LOBBY)} | store.read(stored.rooms))
 
+    async def read_again(self) -> None:
+        """Know whom and what the file knows, which was opened late, or is another one. Raises `NotStored`."""
+        known, rooms = await self._store.do(lambda database: (stored.people(database), stored.rooms(database)))
+        self._known |= known
+        for name, room in rooms.items():
+            if room != self._panel.state.rooms.get(name):
+                if (topic := self._rooms.get(name)) is not None:
+                    topic.feed.next = room.n + 1
+                self._panel.commit(RoomChanged(room=name, state=room))
+        for person in list(self._people):  # messages may wait: each connection looks for what it has not had
+            self._people[person].tell(_gap(Gap(of="private"), 0, 0))
+
     def person(self, actor: Actor) -> str:
         """The name this actor talks under. Raises `NameNeeded`, `BadName`."""
         return rules.person_of(actor, self._limits.name, self.reserved)
@@ -155,6 +167,13 @@ class Chat(Part):
         self._tell_devices(person)
         if not self._people[person].sessions:
             del self._people[person]
+
+    def clock_stepped(self, seconds: float) -> None:
+        """Whoever came so long ago still did."""
+        for session, device in self._devices.items():
+            self._devices[session] = device.model_copy(update={"at": device.at + seconds})
+        for person in self._people:
+            self._tell_devices(person)
 
     def _meet(self, person: str) -> None:
         if person in self._known:

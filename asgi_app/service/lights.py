@@ -8,6 +8,7 @@ decided together and share the next write.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pilotlight.service")
 
-Save = Callable[[str, Look], "asyncio.Future[None] | None"]
+Save = Callable[[str, Look], None]
 
 
 class Driver(Protocol):
@@ -67,6 +68,7 @@ class Lights(Part):
         clock: Callable[[], float],
     ) -> None:
         self._panel = panel
+        self._specs = specs
         self._driver: Driver | None = None
         self._save = save
         self._clock = clock
@@ -133,12 +135,20 @@ class Lights(Part):
             for event in asked.decision.events:
                 self._panel.commit(core.rebased(event, self._panel.state.lights[light]))
             answers.append((asked, {"rev": self._panel.rev, "light": self._panel.state.lights[light]}))
-        # Screens have it already; the asker hears it once a crash could not undo it. The lane goes on meanwhile.
-        saved = self._save(light, core.look_of(self._panel.state.lights[light]))
-        if saved is None or saved.done():
-            _answer_all(answers)
-        else:
-            saved.add_done_callback(lambda _: _answer_all(answers))
+        # The pin has it: that is what an answer says. No light waits until it is remembered too.
+        self._save(light, core.look_of(self._panel.state.lights[light]))
+        for asked, answer in answers:
+            asked.done(answer)
+
+    async def restore(self, looks: Mapping[str, Look]) -> None:
+        """Set the lights as they were, where the start could not know it; whoever set one since then is right."""
+        for id, look in looks.items():
+            light = self._panel.state.lights.get(id)
+            if light is None or light.by != core.START or self._specs[id].restore != "last":
+                continue
+            command = SetLight(light=id, level=look.level, on=look.on, effect=look.effect if look.on else None)
+            with contextlib.suppress(PanelError):  # it is offline, or the panel is stopping
+                await self._through_lane(core.START, command, None)
 
     # --- what the hardware says ----------------------------------------------------------------------------
 
@@ -166,6 +176,11 @@ class Lights(Part):
         if light.online or light.reason != reason:
             self._panel.commit(core.went_offline(light, reason, self._clock()))
 
+    def clock_stepped(self, seconds: float) -> None:
+        """What was so long ago still was: undo, fades and screens reckon with it."""
+        for light in self._panel.state.lights.values():
+            self._panel.commit(core.clock_stepped(light, seconds))
+
     def came_online(self, id: str) -> None:
         """The pin is driven again and shows its target."""
         self._panel.commit(core.came_online(self._panel.state.lights[id], self._clock()))
@@ -176,8 +191,3 @@ def _merged(earlier: Drive | None, later: Drive | None) -> Drive | None:
     if earlier is None or later is None:
         return later or earlier
     return replace(later, flash=later.flash or earlier.flash)
-
-
-def _answer_all(answers: list[tuple[_Asked, Answer]]) -> None:
-    for asked, answer in answers:
-        asked.done(answer)

@@ -21,6 +21,7 @@ from asgi_app.hub import GOING_AWAY, Channel, Coalescer, Feed, Follower, Inbox, 
 from asgi_app.models import (
     Actor,
     AnyCommand,
+    ClockChanged,
     Gap,
     GetState,
     Hardware,
@@ -66,7 +67,7 @@ class OpenGate:
 class Panel:
     """One panel: its door, its state, its parts, and everybody who watches. `gate` says who may do what.
 
-    `save(light, look)` keeps a change for the next start; it must not block, and the reply waits for its future.
+    `save(light, look)` keeps a change for the next start; it must not block, and no reply waits for it.
     """
 
     def __init__(
@@ -153,6 +154,10 @@ class Panel:
         """The light as it is now. Raises `UnknownLight`."""
         return core.light_of(self.state, id)
 
+    async def restore(self, looks: Mapping[str, Look]) -> None:
+        """Set the lights as they were, where the start could not know it."""
+        await self._lights.restore(looks)
+
     # --- events --------------------------------------------------------------------------------------------
 
     def commit(self, event: StateEvent) -> None:
@@ -163,6 +168,12 @@ class Panel:
         message = Message({"rev": self.rev, **event.model_dump(mode="json")}, rev=self.rev, key=event.key)
         self._history.append(message)
         self.channel.publish(message)
+
+    def clock_stepped(self, seconds: float, at: float) -> None:
+        """The wall clock has stepped by so much, and it is `at` now (seconds since the epoch): screens are told."""
+        self.commit(ClockChanged(at=at, seconds=seconds))
+        for part in self._parts:
+            part.clock_stepped(seconds)
 
     def snapshot(self, actor: Actor) -> Snapshot:
         """Everything the actor may see, now."""

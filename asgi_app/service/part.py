@@ -31,3 +31,6 @@ class Part:
 
     def left(self, session: Session) -> None:
         """A connection is gone."""
+
+    def clock_stepped(self, seconds: float) -> None:
+        """The wall clock has stepped by so much."""

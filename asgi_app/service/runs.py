@@ -34,6 +34,7 @@ from asgi_app.errors import (
     TooMany,
     UnknownRun,
 )
+from asgi_app.heartbeat import STEP, ended
 from asgi_app.hub import Feed, Message
 from asgi_app.limits import Bucket
 from asgi_app.models import (
@@ -123,6 +124,7 @@ class LiveRun:
         self.begun_told = True
         self.dirty = False
         self.heard = time.monotonic()
+        self.began: float | None = None  # on the monotonic clock, where this process has seen it
         self.flushed = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.unstored = 0
@@ -155,6 +157,7 @@ class Runs(Part):
         self._limits = limits
         self._clock = clock
         self._live: dict[str, LiveRun] = {}
+        self._beginning = 0
         self._signal_ids = itertools.count(1)
         self._signals: dict[int, tuple[Session, asyncio.Future[Any]]] = {}
         self._sweeper: asyncio.Task[None] | None = None
@@ -171,22 +174,55 @@ class Runs(Part):
             SignalRun: self._signal_run,
         }
         self._lost: list[Run] = []
-        kept = {run.id: run for run in reversed(store.read(partial(stored.newest, limit=rules.RECENT)))}
-        for run in store.read(stored.unended):
+        panel.add(self, runs=rules.recent(self._found(store.read(partial(stored.kept, limit=rules.RECENT)))))
+
+    def _found(self, kept_runs: stored.Kept) -> dict[str, Run]:
+        """The runs of the file, as they are now that the panel has started: nobody produces those that go on."""
+        kept = {run.id: run for run in reversed(kept_runs.newest)}
+        for run, graph in kept_runs.unended:
             orphan = run.model_copy(update={"producer": False, "state": "running"})
             if run.kind == "show":  # it was the panel's own, and ended with it
-                orphan = rules.ended(orphan, None, "lost", clock())
+                orphan = rules.ended(orphan, None, "lost", self._clock())
                 self._lost.append(orphan)
             else:
-                self._live[run.id] = LiveRun(orphan, store.read(partial(stored.graph, run=run.id)), run.id, limits.rate)
+                self._live[run.id] = LiveRun(orphan, graph, run.id, self._limits.rate)
             kept[run.id] = orphan
-        panel.add(self, runs=rules.recent(kept))
+        return kept
+
+    async def read_again(self) -> None:
+        """Know the runs of the file, which was opened late, or is another one, and store those that go on in it.
+
+        Raises `NotStored`.
+        """
+        kept = await self._store.do(partial(stored.kept, limit=rules.RECENT))
+        strange = stored.Kept(
+            [run for run in kept.newest if run.id not in self._live],
+            [(run, graph) for run, graph in kept.unended if run.id not in self._live],
+        )
+        shown = rules.recent(self._found(strange) | self._panel.state.runs)
+        for id, run in shown.items():
+            if run != self._panel.state.runs.get(id):
+                self._panel.commit(RunChanged(run=id, state=run))
+        for live in self.all_live():
+            self._store.try_to(partial(stored.keep, run=live.run))
+            if live.graph is not None:
+                self._store.try_to(partial(stored.keep_graph, run=live.run.id, graph=live.graph))
+        self.store_again()
+        self._keep_lost()
+
+    def _keep_lost(self) -> None:
+        lost, self._lost = self._lost, []
+        for run in lost:
+            self._store.try_to(partial(stored.keep, run=run))
 
     def start(self) -> None:
         """Begin to look after what is old: runs that nobody ends, and what the retention forgets."""
-        for run in self._lost:
-            self._store.try_to(partial(stored.keep, run=run))
+        self._keep_lost()
         self._sweeper = asyncio.create_task(self._sweep(), name="sweep")
+
+    def ended(self) -> str | None:
+        """What of it has ended by a fault, and why."""
+        return ended((self._sweeper,))
 
     def close(self) -> None:
         """What is pending is written; closing twice is no error."""
@@ -258,7 +294,7 @@ class Runs(Part):
         """Begin a run, or go on with the one of this id; answers once it is stored.
 
         One that has ended goes on where its log ended, with `reopen`; else that raises `RunEnded`. Raises `TooMany`,
-        `TooLarge`, `BadCommand`, `RunOfShow`.
+        `TooLarge`, `BadCommand`, `RunOfShow`, and `NotStored`, where it has not begun.
         """
         self._panel.still_open()
         graph = new.graph if new.graph is None or kind == "show" else rules.graph_of(new.graph)
@@ -288,7 +324,7 @@ class Runs(Part):
             return self._live[run]
         if before is not None and not reopen:
             raise RunEnded(f"run {run} has ended; start another", field="run")
-        if len(self._live) >= self._limits.runs:
+        if len(self._live) + self._beginning >= self._limits.runs:
             raise TooMany(f"{self._limits.runs} runs are going on (setting max_runs); end one first")
         id = run or f"{_slug(new.name)}-{uuid.uuid4().hex[:8]}"
         begun = Run(
@@ -301,12 +337,20 @@ class Runs(Part):
             by=actor,
             producer=False,
         )
+        keep = partial(stored.begin, run=begun, graph=graph)
+        if kind == "show":  # the panel's own moves lights, which need no file
+            self._store.try_to(keep)
+        else:
+            self._beginning += 1
+            try:
+                await self._store.do(keep)
+            finally:
+                self._beginning -= 1
+        if id in self._live:  # somebody else has begun it meanwhile
+            return self._live[id]
         live = self._live[id] = LiveRun(begun, graph or graph_before, instance or id, self._limits.rate)
+        live.began = time.monotonic()
         self._panel.commit(RunChanged(run=id, state=live.run))
-        kept = self._store.try_to(partial(stored.keep, run=live.run))
-        if graph is not None:
-            kept = self._store.try_to(partial(stored.keep_graph, run=id, graph=graph))
-        await kept
         return live
 
     def produced_by(self, live: LiveRun, producer: Producer | None) -> None:
@@ -378,21 +422,46 @@ class Runs(Part):
     async def end(
         self, live: LiveRun, exit_code: int | None, outcome: Outcome | None = None, signal: str | None = None
     ) -> Run:
-        """It has ended; answers once that, and every line, is stored. Ending twice is no error."""
+        """It has ended; answers once that, and every line, is stored. Ending twice is no error.
+
+        Raises `NotStored`, and it goes on: a retry says when.
+        """
         if live.run.state == "ended":
             return live.run
+        outcome = outcome or rules.outcome_of(exit_code, signal)
         self._store_again(live)
         self._flush(live)
-        outcome = outcome or rules.outcome_of(exit_code, signal)
-        live.run = rules.ended(live.run, exit_code, outcome, self._clock(), signal)
-        del self._live[live.run.id]
-        self._panel.commit(RunChanged(run=live.run.id, state=live.run))
-        end = RunEnd(
-            run=live.run.id, exit_code=exit_code, signal=live.run.signal, outcome=outcome, lines=live.run.lines
-        )
+        before = live.run
+        if before.kind != "show":  # one that is found unended at the next start has ended with the panel anyway
+            await self.until_stored(live)
+            over = self._ended(live, exit_code, outcome, signal)
+            await self._store.do(partial(stored.keep, run=over))
+        if live.run.id not in self._live:  # somebody else was first
+            return live.run
+        if live.run is not before or before.kind == "show":  # it changed meanwhile
+            self._flush(live)
+            over = self._ended(live, exit_code, outcome, signal)
+            self._store.try_to(partial(stored.keep, run=over))
+        live.run = over
+        del self._live[over.id]
+        self._panel.commit(RunChanged(run=over.id, state=over))
+        end = RunEnd(run=over.id, exit_code=exit_code, signal=over.signal, outcome=outcome, lines=over.lines)
         live.feed.append(unversioned(end), count=0)
-        await self._store.try_to(partial(stored.keep, run=live.run))
-        return live.run
+        return over
+
+    def _ended(self, live: LiveRun, exit_code: int | None, outcome: Outcome, signal: str | None) -> Run:
+        """The run as it ends now. Where the clock has stepped meanwhile, its length is right, and when it ended."""
+        run, at = live.run, self._clock()
+        if live.began is not None:
+            took = time.monotonic() - live.began
+            if abs(at - run.started_at - took) > STEP:
+                run = run.model_copy(update={"started_at": at - took})
+        return rules.ended(run, exit_code, outcome, at, signal)
+
+    def store_again(self) -> None:
+        """The file can be written again: store the lines that could not be."""
+        for live in self.all_live():
+            self._store_again(live)
 
     def _set(self, live: LiveRun, run: Run) -> None:
         if run != live.run:
@@ -602,17 +671,19 @@ class Runs(Part):
         return {"runs": runs, "more": more}
 
     async def newest(self, before: str | None = None) -> tuple[list[Run], bool]:
-        """The runs that are kept, the newest first, from the one behind `before` on; whether there are more.
+        """The kept runs, the one that began last first, from the one behind `before` on; whether there are more.
 
         About `unread.PAGE` bytes of them. Raises `UnknownRun` where there is no such run.
         """
-        found = {run.id: run for run in await self._store.do(partial(stored.newest, limit=1000))}
-        found.update({id: live.run for id, live in self._live.items()})
-        runs = sorted(found.values(), key=lambda run: (-run.started_at, run.id))
+        found = await self._store.do(partial(stored.newest, limit=1000))
+        kept = {run.id for run in found}
+        unkept = [live.run for live in reversed(self._live.values()) if live.run.id not in kept]
+        runs = [*unkept, *(self._live[run.id].run if run.id in self._live else run for run in found)]
         if before is not None:
-            if before not in found:
+            place = next((place for place, run in enumerate(runs) if run.id == before), None)
+            if place is None:
                 raise UnknownRun(f"no run {before!r}", field="before")
-            runs = runs[runs.index(found[before]) + 1 :]
+            runs = runs[place + 1 :]
         page: list[Run] = []
         size = 0
         for run in runs:

@@ -36,6 +36,14 @@ class Waiting(NamedTuple):
     newest: int
 
 
+class Numbers(NamedTuple):
+    """How far the numbers of a file are: `(thread, n, at)`, who is in which thread, and the newest id."""
+
+    threads: list[tuple[str, int, float]]
+    members: list[tuple[str, str]]
+    newest: int
+
+
 class Said(NamedTuple):
     """A stored message; not `new` where the sender's retry found it there."""
 
@@ -181,7 +189,9 @@ def threads(database: sqlite3.Connection, person: str) -> list[ThreadState]:
     """
     found = database.execute(
         "SELECT thread, n FROM threads WHERE thread LIKE '#%' "
-        "OR thread IN (SELECT thread FROM members WHERE person = ?) ORDER BY at DESC",
+        "OR thread IN (SELECT thread FROM members WHERE person = ?) "
+        # By the number of the last message, since the clock may step.
+        "ORDER BY (SELECT id FROM messages WHERE messages.thread = threads.thread AND messages.n = threads.n) DESC",
         (person,),
     ).fetchall()
     states: list[ThreadState] = []
@@ -191,6 +201,28 @@ def threads(database: sqlite3.Connection, person: str) -> list[ThreadState]:
         states.append(state)
         size += bytes_of
     return states
+
+
+def numbers(database: sqlite3.Connection) -> Numbers:
+    """How far the numbers of this file are."""
+    ((newest,),) = database.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'")
+    return Numbers(
+        database.execute("SELECT thread, n, at FROM threads").fetchall(),
+        database.execute("SELECT person, thread FROM members").fetchall(),
+        newest,
+    )
+
+
+def go_on_from(database: sqlite3.Connection, before: Numbers) -> None:
+    """Number what comes behind what was there before in another file: no number is given twice."""
+    database.executemany(
+        "INSERT INTO threads VALUES (?, ?, ?) ON CONFLICT (thread) DO UPDATE SET n = max(n, excluded.n)",
+        before.threads,
+    )
+    database.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", before.members)
+    known = database.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'messages'", (before.newest,))
+    if known.rowcount == 0:
+        database.execute("INSERT INTO sqlite_sequence VALUES ('messages', ?)", (before.newest,))
 
 
 def prune(database: sqlite3.Connection, keep: int, most: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -32,6 +32,14 @@ def keep(database: sqlite3.Connection, run: Run) -> None:
     )
 
 
+def begin(database: sqlite3.Connection, run: Run, graph: dict[str, Any] | None) -> None:
+    """Remember a run that has just begun, maybe once more: it is the newest one now."""
+    keep(database, run)
+    database.execute("UPDATE runs SET rowid = (SELECT max(rowid) + 1 FROM runs) WHERE id = ?", (run.id,))
+    if graph is not None:
+        keep_graph(database, run.id, graph)
+
+
 def keep_graph(database: sqlite3.Connection, run: str, graph: dict[str, Any]) -> None:
     """Remember the run's graph; the run is there already."""
     database.execute("UPDATE runs SET graph = ? WHERE id = ?", (json.dumps(graph), run))
@@ -56,8 +64,8 @@ def graph(database: sqlite3.Connection, run: str) -> dict[str, Any] | None:
 
 
 def newest(database: sqlite3.Connection, limit: int) -> list[Run]:
-    """The newest runs, the newest first."""
-    found = database.execute("SELECT run FROM runs ORDER BY started DESC, id LIMIT ?", (limit,))
+    """The runs that began last, the last first: by their number (rowid), since the clock may step."""
+    found = database.execute("SELECT run FROM runs ORDER BY rowid DESC LIMIT ?", (limit,))
     return [run for (text,) in found if (run := _run(text)) is not None]
 
 
@@ -71,6 +79,18 @@ def unended(database: sqlite3.Connection) -> list[Run]:
             ).fetchone()
             found.append(run.model_copy(update={"lines": row[0] if row else 0}))
     return found
+
+
+class Kept(NamedTuple):
+    """What the file has of runs: the newest, and those that nobody has ended, with their graphs."""
+
+    newest: list[Run]
+    unended: list[tuple[Run, dict[str, Any] | None]]
+
+
+def kept(database: sqlite3.Connection, limit: int) -> Kept:
+    """What the start needs to know, with so many of the newest."""
+    return Kept(newest(database, limit), [(run, graph(database, run.id)) for run in unended(database)])
 
 
 def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> LogPage:
@@ -123,7 +143,7 @@ def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int
     old = [
         id
         for (id,) in database.execute(
-            "SELECT id FROM runs WHERE ended IS NOT NULL ORDER BY started DESC LIMIT -1 OFFSET ?", (runs,)
+            "SELECT id FROM runs WHERE ended IS NOT NULL ORDER BY rowid DESC LIMIT -1 OFFSET ?", (runs,)
         )
     ]
     gone = 0

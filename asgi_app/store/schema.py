@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 
 FAR = 2**62  # over every id, number and offset, and still an integer of SQLite's
 
@@ -105,3 +107,11 @@ def migrate(database: sqlite3.Connection) -> None:
             if database.in_transaction:
                 database.execute("ROLLBACK")
             raise
+
+
+@contextlib.contextmanager
+def empty_database() -> Iterator[sqlite3.Connection]:
+    """A database with nothing in it, in memory."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        migrate(database)
+        yield database

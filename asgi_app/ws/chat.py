@@ -190,9 +190,11 @@ class _Connection:
 
     async def _send_skipped_private(self) -> None:
         """Every private message that this connection has not had, also where another device of the person has."""
+        if self._newest is None:  # the file could not be read when this connection came
+            await self.look_for_waiting()
+            await self._send_stored(self._waiting)
+            return
         try:
-            if self._newest is None:
-                raise NotStored("it is not known what this connection has had")
             ids = [id for id in await self._chat.received(self._who.name, self._newest) if id not in self._early]
         except NotStored:
             await self._send(_text(_line("you were too slow: some messages are not shown here")))

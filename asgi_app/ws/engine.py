@@ -18,6 +18,7 @@ from engineio import async_server
 from engineio.packet import CLOSE, MESSAGE, OPEN, Packet
 
 from asgi_app.errors import BadEngineRequest, ForeignOrigin, PanelError, UnknownEngineSession
+from asgi_app.heartbeat import ended
 from asgi_app.hub import Coalescer, Outlet
 from asgi_app.limits import Allowance, Complaints, Places, note_cut
 from asgi_app.problems import Written, as_response
@@ -543,6 +544,10 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             self.start_service_task = False
             self.service_task_handle = self.start_background_task(self._service_task)
 
+    def ended(self) -> str | None:
+        """What of it has ended by a fault, and why: then no connection is pinged, and none that is silent ends."""
+        return None if self.leaving else ended((self.service_task_handle,))
+
     async def _service_task(self) -> None:
         """What stock python-engineio calls its service task; `shutdown` sets the event and waits for the end."""
         self.service_task_event = asyncio.Event()
@@ -577,5 +582,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             async with asyncio.timeout(LEAVE_SECONDS):
                 while any(not connection.closed for connection in self.sockets.values()):
                     await asyncio.sleep(0.01)
+        if ended((self.service_task_handle,)) is not None:  # by a fault, which `shutdown` would raise here
+            self.service_task_event = None  # type: ignore[assignment]
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self.shutdown(), LEAVE_SECONDS)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from asgi_app.errors import BadCommand, PanelError
+from asgi_app.heartbeat import ended
 from asgi_app.models import as_json, refusal, without_long_integers
 from asgi_app.ws.sio import Handler, Namespace
 
@@ -82,6 +83,10 @@ class RoomEvents:
         """Its sender is told, and it counts like every other."""
         count = self._counts[sid] = self._counts.get(sid, 0) + 1
         self._namespace.tell(sid, "my_response", {"data": error.detail, "count": count})
+
+    def ended(self) -> str | None:
+        """What of it has ended by a fault, and why."""
+        return ended((self._heartbeat,))
 
     def close(self) -> None:
         """End the server's own events; closing twice is no error."""

@@ -16,7 +16,7 @@ import {
   threadOf,
 } from './chat/state.js';
 import { ChatView } from './chat/view.js';
-import { learnClock, panelNow } from './clock.js';
+import { itIs, learnClock, panelNow } from './clock.js';
 import { Connection, LOST, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { remember } from './remember.js';
@@ -77,6 +77,7 @@ function connect(transport) {
 
 function listen(event) {
   if (event.event === 'link') linked(event.link);
+  if (event.event === 'clock_changed') itIs(event.at);
   if (event.event === 'gap') return fillGap(event);
   if (event.event === 'message') heard(event.message);
   dispatch(event.event === 'typing' ? { ...event, heard: Date.now() } : event);

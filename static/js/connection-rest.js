@@ -1,5 +1,6 @@
 // Plain HTTP: commands are PATCH and POST, and what others do is seen by asking again and again.
 
+import { learnFrom } from './clock.js';
 import { LOST } from './connection.js';
 
 const CALM = 1000; // ms between two looks
@@ -19,6 +20,7 @@ export function openREST({ name, received, closed }) {
       signal: gone.signal,
       ...(body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
     });
+    learnFrom(response); // the panel's clock may step, and no event says so here
     return { ok: response.ok, data: await response.json() };
   }
 

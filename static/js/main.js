@@ -1,6 +1,6 @@
 // The panel page: state in the middle, the connection on one side, the view on the other.
 
-import { learnClock } from './clock.js';
+import { itIs, learnClock } from './clock.js';
 import { Connection, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { learnMe } from './me.js';
@@ -59,6 +59,7 @@ function listen(event) {
       for (const wishes of everyWish.values()) wishes.forget();
     }
   }
+  if (event.event === 'clock_changed') itIs(event.at);
   heardOfChat(event);
   dispatch(event);
 }

@@ -44,6 +44,9 @@ export function apply(state, event) {
         flashed: { ...state.flashed, [event.light]: { by: event.by, at: event.at } },
       };
 
+    case 'clock_changed':
+      return onAnotherClock(state, event);
+
     case 'link':
       return { ...state, link: { ...state.link, ...event.link } };
     case 'me':
@@ -87,6 +90,17 @@ export function isLive(state) {
 // The server stamps a change with who and when; our answer carries the same stamp as everybody's event.
 function mark(light) {
   return `${light.at} ${light.by.via} ${light.by.name}`;
+}
+
+// The lights follow by themselves, with the times that they have now: what is compared with those moves along.
+function onAnotherClock(state, { rev, seconds }) {
+  const own = Object.entries(state.own).map(([id, known]) => {
+    const light = state.lights?.[id];
+    return [id, light && known === mark(light) ? mark({ ...light, at: light.at + seconds }) : known];
+  });
+  const flashed = Object.entries(state.flashed).map(([id, flash]) => [id, { ...flash, at: flash.at + seconds }]);
+  const after = { own: Object.fromEntries(own), flashed: Object.fromEntries(flashed) };
+  return { ...state, ...after, rev: Math.max(state.rev, rev) };
 }
 
 function withLight(state, id, rev, light) {

@@ -1,6 +1,6 @@
 // The Runs page: state in the middle, the connection on one side, the list, the run and its log on the other.
 
-import { learnClock } from './clock.js';
+import { itIs, learnClock } from './clock.js';
 import { Connection, LOST, lostSince } from './connection.js';
 import { onceAFrame } from './frames.js';
 import { TRANSPORTS, chosenSocket } from './transports.js';
@@ -71,6 +71,7 @@ function connect() {
 
 function listen(event) {
   heardOfChat(event);
+  if (event.event === 'clock_changed') itIs(event.at);
   if (event.event !== 'link') {
     dispatch(event);
     if (event.event === 'run_changed' && beganAgain(event)) watch();

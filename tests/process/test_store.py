@@ -15,6 +15,7 @@ from asgi_app.errors import SetupError
 from asgi_app.models import Look
 from asgi_app.store import SCHEMA_VERSION, Store
 from asgi_app.store.schema import MIGRATIONS
+from tests.support.database_file import NAME, stored_level, stored_look
 from tests.support.panel_process import RunningPanel, eventually
 
 LED = Look(level=30, on=True, effect="candle")
@@ -28,6 +29,12 @@ def reopened(directory: Path) -> dict[str, Look]:
         return store.open()
     finally:
         store.close()
+
+
+async def saved(store: Store, light: str, look: Look) -> None:
+    """Save it, and wait until the store has tried."""
+    store.save(light, look)
+    await store.try_to(lambda database: None)
 
 
 def test_a_new_place_is_made_and_knows_nothing(tmp_path: Path) -> None:
@@ -60,7 +67,7 @@ async def test_a_save_is_done_once_it_is_in_the_file(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.open()
     try:
-        await store.save("led", LED)
+        await saved(store, "led", LED)
         assert reopened(tmp_path) == {"led": LED}
     finally:
         store.close()
@@ -69,7 +76,7 @@ async def test_a_save_is_done_once_it_is_in_the_file(tmp_path: Path) -> None:
 async def test_a_store_without_a_place_remembers_nothing() -> None:
     store = Store(None)
     assert store.open() == {}
-    await store.save("led", LED)
+    await saved(store, "led", LED)
     store.close()
 
 
@@ -81,8 +88,8 @@ async def test_a_write_that_fails_is_said_once_and_stops_nobody(
     with sqlite3.connect(tmp_path / "pilotlight.db") as other:
         other.execute("DROP TABLE lights")
     other.close()
-    await store.save("led", LED)
-    await store.save("led", DESK)
+    await saved(store, "led", LED)
+    await saved(store, "led", DESK)
     store.close()
     (record,) = caplog.records
     assert record.levelname == "ERROR"
@@ -94,11 +101,11 @@ async def test_what_could_not_be_written_is_written_with_the_next_change(tmp_pat
     store.open()
     with sqlite3.connect(tmp_path / "pilotlight.db") as other:
         other.execute("ALTER TABLE lights RENAME TO away")
-    await store.save("led", LED)
+    await saved(store, "led", LED)
     with other:
         other.execute("ALTER TABLE away RENAME TO lights")
     other.close()
-    await store.save("desk", DESK)
+    await saved(store, "desk", DESK)
     store.close()
     assert reopened(tmp_path) == {"led": LED, "desk": DESK}
 
@@ -187,18 +194,20 @@ def test_a_row_that_makes_no_sense_costs_that_light_its_memory_only(
 # --- the process is killed ---------------------------------------------------------------------------------
 
 
-def test_an_answered_change_survives_kill_9(start_panel: Callable[..., RunningPanel]) -> None:
+def test_a_change_survives_kill_9_once_it_is_in_the_file(start_panel: Callable[..., RunningPanel]) -> None:
     panel = start_panel()
     with httpx.Client(timeout=10) as client:  # made before, so that nothing is between the answer and the kill
         for level in (41, 7, 93):
             pid = panel.process.pid
             answer = client.post(panel.url + "/led", json={"level": level})
-            os.kill(pid, signal.SIGKILL)
             assert answer.status_code == 200
+            eventually(lambda level=level: stored_level(panel.data / NAME) == level)  # nobody asks for that
+            os.kill(pid, signal.SIGKILL)
             eventually(lambda: panel.returncode is not None)
             panel.start()
             assert panel.level() == level
     assert panel.patch("/lights/led", {"on": False}).json()["level"] == 93
+    eventually(lambda: (stored_look(panel.data / NAME) or {}).get("on") is False)
     panel.kill()
     panel.start()
     assert panel.level() == 0

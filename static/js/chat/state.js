@@ -52,6 +52,8 @@ export function apply(state, event) {
           ? { ...state.people, [event.person]: { name: event.person, devices: event.devices } }
           : without(state.people, event.person),
       };
+    case 'storage_changed':
+      return { ...withRev(state, event), storage: event.state };
     case 'room_changed':
       return event.state
         ? changed(withRev(state, event), roomKey(event.room), (thread) => asRoom(thread, event.state))

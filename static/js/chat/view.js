@@ -103,7 +103,7 @@ export class ChatView {
   _renderNotKept({ kept, reason }) {
     const { notKept } = this._parts;
     notKept.hidden = kept;
-    write(notKept.querySelector('span'), kept ? '' : t('chat_not_kept'));
+    write(notKept.querySelector('span'), kept ? '' : [t('chat_not_kept'), reason].filter(Boolean).join(' '));
     notKept.title = reason ?? '';
   }
 

@@ -67,7 +67,7 @@ addWords({
     chat_name_start: 'Start chatting',
     chat_name_empty: 'A name has at least one character.',
 
-    chat_not_kept: 'What is said here is forgotten when the panel starts again.',
+    chat_not_kept: 'What is said here is not kept.',
     chat_lost: 'No connection. What you write waits here and goes out when the panel is back.',
     chat_script: 'The chat needs JavaScript.',
   },
@@ -135,7 +135,7 @@ addWords({
     chat_name_start: '开始聊天',
     chat_name_empty: '名字至少要有一个字符。',
 
-    chat_not_kept: '面板重新启动后，这里说的话会被忘记。',
+    chat_not_kept: '这里说的话目前不会保存。',
     chat_lost: '没有连接。你写的内容会在这里等待，面板恢复后发出。',
     chat_script: '聊天需要 JavaScript。',
   },

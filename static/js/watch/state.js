@@ -70,6 +70,10 @@ const changes = {
     });
   },
 
+  storage_changed(state, { rev, state: storage }) {
+    return { ...state, rev: Math.max(state.rev, rev), storage };
+  },
+
   run_changed(state, { rev, run, state: given }) {
     return withRun({ ...state, rev: Math.max(state.rev, rev) }, { ...given, id: run }, rev);
   },

@@ -11,7 +11,7 @@ const en = {
   watch_none_curl: 'Or begin a run from anything that speaks HTTP:',
   watch_all: 'Show older runs',
   watch_back: 'All runs',
-  watch_not_kept: 'Runs and logs are forgotten when the panel restarts.',
+  watch_not_kept: 'Runs and logs are not kept.',
 
   watch_shows: 'Shows',
   watch_shows_what: 'Small programs for the lights. Start one, or go through it step by step.',
@@ -107,7 +107,7 @@ const zh = {
   watch_none_curl: '或者用任何能发 HTTP 请求的工具创建一个运行：',
   watch_all: '显示更早的运行',
   watch_back: '所有运行',
-  watch_not_kept: '面板重新启动后，运行记录和日志不会保留。',
+  watch_not_kept: '运行记录和日志目前不会保存。',
 
   watch_shows: '灯光秀',
   watch_shows_what: '控制灯光的小程序。可以直接开始，也可以逐步执行。',

@@ -14,7 +14,7 @@ import pytest
 
 from asgi_app.errors import InternalError, NotStored
 from asgi_app.models import Actor, Look, Marks, Run, Thread
-from asgi_app.store import SCHEMA_VERSION, Retention, Store, database
+from asgi_app.store import SCHEMA_VERSION, Retention, Store, retention
 from asgi_app.store import chat as stored
 from asgi_app.store import runs as stored_runs
 from asgi_app.store.schema import MIGRATIONS
@@ -36,12 +36,6 @@ async def test_what_comes_at_once_shares_a_transaction(store: Store) -> None:
     assert [one.message.id for one in done] == sorted(one.message.id for one in done)
     assert [message.n for message in await page(store)] == list(range(1, 1001))
     assert statements.count("COMMIT") < 20
-
-
-async def test_a_durable_write_is_synchronous_and_another_is_not(store: Store) -> None:
-    for durable, level in ((True, 2), (False, 1), (True, 2)):
-        [[found]] = await store.do(lambda db: db.execute("PRAGMA synchronous").fetchall(), durable=durable)
-        assert found == level  # FULL is 2, NORMAL 1: sqlite.org/pragma.html
 
 
 async def test_work_that_fails_costs_the_others_nothing(store: Store, caplog: pytest.LogCaptureFixture) -> None:
@@ -113,7 +107,7 @@ async def test_old_messages_are_forgotten_and_numbers_go_on(store: Store) -> Non
 
 async def test_a_long_log_is_forgotten_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # given two runs that have ended, of which one is kept, with logs of 25 rows
-    monkeypatch.setattr(database, "PRUNE_ROWS", 10)
+    monkeypatch.setattr(retention, "PRUNE_ROWS", 10)
     store = Store(tmp_path, Retention(runs=1, lines=1000))
     store.open()
     by = Actor(name="Ada", via="rest")

@@ -1,0 +1,312 @@
+"""The database file: opening it, keeping it private, and noticing that somebody has taken it away.
+
+SQLite goes on writing to a file that was deleted or moved, and nobody would ever find what it wrote. So the file at
+the path is compared with the open one, by device and inode, before anything is acknowledged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import quote
+
+from asgi_app.errors import PanelError, SetupError
+from asgi_app.models import Look
+from asgi_app.store import chat, lights, runs
+from asgi_app.store.schema import SCHEMA_VERSION, migrate
+
+CACHE_KIB = 256  # of SQLite's pages; its 2 MiB take minutes to fill up, and nothing is written any faster for them
+SIDE_FILES = ("-wal", "-shm")  # beside the database while it is open (sqlite.org/tempfiles.html)
+PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
+
+Taken = Literal["there", "gone", "replaced", "cut short", "side file gone"]
+TAKEN: dict[Taken, str] = {
+    "gone": "was deleted or moved away",
+    "replaced": "was replaced by another file",
+    "cut short": "was cut short by another process",
+    "side file gone": "has lost its log (-wal or -shm), which was deleted",
+}
+
+# Faults that pass: somebody else holds the lock, the disk is full, memory or file descriptors have run out.
+PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+}
+PASSING_ERRNO = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EBUSY}
+
+
+class NotNow(SetupError):
+    """The file cannot be used now, for a reason that passes: it is tried again."""
+
+
+class Damaged(SetupError):
+    """What was in the file cannot be had any more."""
+
+
+class _Inodes(NamedTuple):
+    """Which files are open: device and inode of the database, and of those of its side files that there are."""
+
+    database: tuple[int, int] | None
+    size: int  # of the database: SQLite never makes it smaller, so somebody else did who wrote over it
+    side: tuple[tuple[int, int] | None, ...]
+
+
+def primary_code(error: BaseException) -> int | None:
+    """SQLite's result code without its extension (sqlite.org/rescode.html)."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether another process holds the lock."""
+    return primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Whether the file itself is damaged: that does not pass."""
+    return isinstance(error, Damaged) or primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_stale(error: BaseException) -> bool:
+    """Whether the open file may be one of a disk that was taken out and put in again."""
+    return primary_code(error) == sqlite3.SQLITE_IOERR
+
+
+def reason_of(error: BaseException) -> str:
+    """Why it failed, without the path: everybody may read it."""
+    if isinstance(error, PanelError):
+        return error.detail
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether the same may work later, without anybody mending the file."""
+    if isinstance(error, sqlite3.Error):
+        return primary_code(error) in PASSING
+    return isinstance(error, OSError) and error.errno in PASSING_ERRNO
+
+
+class DatabaseFile:
+    """The open database at a path, or in memory where there is none. All of it is for one thread at a time."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.connection: sqlite3.Connection | None = None
+        self._synced: bool | None = None  # whether the connection syncs each transaction
+        self._inodes = _Inodes(None, 0, ())
+
+    def open(self, *, create: bool = True) -> dict[str, Look]:
+        """Open the file, make it where there is none, bring it up to date; how each light was set last.
+
+        Without `create` it has to be there: somebody may have taken it away again.
+
+        Raises `NotNow` for what passes, `SetupError` for what does not.
+        """
+        try:
+            connection = self._connect(create)
+            try:
+                looks = self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except (OSError, sqlite3.Error) as error:
+            kind = NotNow if passes(error) else SetupError
+            raise kind(f"cannot use {self.path}: {error}") from error
+        self.close()
+        self.connection, self._synced = connection, None
+        self._inodes = self._look()
+        return looks
+
+    def sync_for(self, durable: bool) -> None:
+        """In WAL mode NORMAL survives the death of the process and FULL a power cut too (sqlite.org/pragma.html)."""
+        if durable is not self._synced and self.connection is not None:
+            self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._synced = durable
+
+    def close(self) -> None:
+        """Close it; what is in its log is worked into it. Closing twice is no error."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    # --- is it still there? ----------------------------------------------------------------------------------
+
+    def taken(self) -> Taken:
+        """What became of the open file: it is there, gone, or another one is in its place. Raises `OSError`."""
+        if self.path is None or self.connection is None:
+            return "there"
+        now, before = self._look(), self._inodes
+        if now.database is None:
+            return "gone"
+        if now.database != before.database:
+            return "replaced"
+        if now.size < before.size:
+            return "cut short"
+        if now.side != before.side:
+            return "side file gone"
+        self._inodes = now
+        return "there"
+
+    def put_back(self) -> None:
+        """Make the file anew from the open one, which has everything, and go on with it.
+
+        Of one that was cut short, what is in the log is left: that is everything until the log is worked into the file.
+
+        Raises `OSError`, `sqlite3.Error`, `SetupError`; then the open one is as it was.
+        """
+        assert self.path is not None
+        assert self.connection is not None
+        self._make_directory()
+        new = self.path.with_name(f"{self.path.name}.new")
+        new.unlink(missing_ok=True)
+        try:
+            _make_private(new)
+            with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
+                self.connection.backup(copy)
+                if copy.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+                    raise Damaged("what was in it is damaged")
+            if _inode(_stat(self.path)) not in (None, self._inodes.database):
+                raise FileExistsError(errno.EEXIST, "somebody has made another one", str(self.path))
+            os.rename(new, self.path)
+        finally:
+            new.unlink(missing_ok=True)
+        for path in self._side_files():  # of the old one: what is in them is in the copy
+            path.unlink(missing_ok=True)
+        _sync_directory(self.path.parent)
+        self.open(create=False)  # SQLite sees that the old one was moved, and leaves the new one's log alone
+
+    def take_over(self) -> dict[str, Look]:
+        """Open the file that is in the old one's place now; how the lights are set in it.
+
+        The numbers of messages go on where they were, so that none is there twice. Raises as `open`.
+        """
+        numbers = None
+        with contextlib.suppress(sqlite3.Error):  # the old one may be damaged
+            numbers = chat.numbers(self.connection) if self.connection is not None else None
+        for path, ours in zip(self._side_files(), self._inodes.side, strict=True):
+            if ours is not None and _inode(_stat(path)) == ours:  # SQLite would play this log into the new file
+                path.unlink()
+        if self.path is not None and self.is_empty():
+            self.path.unlink(missing_ok=True)  # it may be the old one, whose locks are ours
+        looks = self.open()
+        if numbers is not None and self.connection is not None:
+            self.connection.execute("BEGIN IMMEDIATE")
+            chat.go_on_from(self.connection, numbers)
+            self.connection.execute("COMMIT")
+        return looks
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing at the path that somebody could want to rescue."""
+        found = None if self.path is None else _stat(self.path)
+        return found is None or found.st_size == 0
+
+    # --- how it is opened --------------------------------------------------------------------------------------
+
+    def _connect(self, create: bool) -> sqlite3.Connection:
+        address = ":memory:"
+        if self.path is not None:
+            address = f"file:{quote(str(self.path))}?mode=rw"
+            if create:
+                self._make_directory()
+            _make_private(self.path, create=create)
+            for path in self._side_files():  # of an older version, after a crash
+                _make_private(path, create=False)
+        # No timeout: whoever waits for a lock can then be told to stop waiting.
+        return sqlite3.connect(
+            address, uri=True, check_same_thread=False, isolation_level=None, cached_statements=256, timeout=0
+        )
+
+    def _prepare(self, database: sqlite3.Connection) -> dict[str, Look]:
+        """Bring the schema up to date and read the looks; raises `SetupError`, `sqlite3.Error`."""
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise SetupError(f"{self.path} is of a newer Pilot Light (schema {version}); update this one")
+        migrate(database)
+        try:
+            database.execute("BEGIN IMMEDIATE")  # a file that can only be read says so now
+            database.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            if not passes(error):
+                raise
+        for query in (chat.people, chat.rooms, runs.unended):  # what the start reads: if it is damaged, say so now
+            query(database)
+        return lights.looks(database)
+
+    def write_a_page(self) -> None:
+        """Within a transaction: write a page that changes nothing. A row that is written as it was is no write."""
+        assert self.connection is not None
+        self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def try_writing(self) -> None:
+        """Write a page that changes nothing. Raises `sqlite3.Error` where nothing can be written."""
+        assert self.connection is not None
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            self.write_a_page()
+            self.connection.execute("COMMIT")
+        finally:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+
+    def _make_directory(self) -> None:
+        """Only what is made here is made private: a directory of the owner's may be for other things too."""
+        assert self.path is not None
+        self.path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+
+    def _side_files(self) -> list[Path]:
+        assert self.path is not None
+        return [self.path.with_name(self.path.name + suffix) for suffix in SIDE_FILES]
+
+    def _look(self) -> _Inodes:
+        if self.path is None:
+            return _Inodes(None, 0, ())
+        database = _stat(self.path)
+        side = tuple(_inode(_stat(path)) for path in self._side_files())
+        return _Inodes(_inode(database), database.st_size if database else 0, side)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _inode(found: os.stat_result | None) -> tuple[int, int] | None:
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
+def _make_private(path: Path, *, create: bool = True) -> None:
+    """Have the file be its owner's alone. SQLite gives a database's side files the mode of the database.
+
+    One that is there is not opened: closing it again would drop the locks that SQLite has on it (fcntl_locking(2)).
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        if create:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+        return
+    if stat.S_ISREG(mode) and mode & 0o077:
+        with contextlib.suppress(PermissionError):  # somebody else's, who lets us write
+            os.chmod(path, PRIVATE_FILE)
+
+
+def _sync_directory(directory: Path) -> None:
+    with contextlib.suppress(OSError):  # some file systems cannot do it
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
