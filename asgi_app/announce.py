@@ -30,8 +30,12 @@ def own_address() -> str:
             return f"{socket.gethostname()}.local"
 
 
-def qr_code(text: str) -> str:
-    """The text as a QR code for a terminal."""
+def qr_code(text: str, encoding: str = "utf-8") -> str:
+    """The text as a QR code for a terminal; empty where that has no block characters, or the text is too long."""
     code = io.StringIO()
-    segno.make(text, error="m").terminal(out=code, compact=True)
+    try:
+        segno.make(text, error="m").terminal(out=code, compact=True)
+        code.getvalue().encode(encoding)
+    except (ValueError, LookupError):
+        return ""
     return code.getvalue()

@@ -4,6 +4,9 @@ and `token` say who gets in."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
+import logging
 import os
 import sys
 import time
@@ -16,6 +19,7 @@ import click
 from asgi_app import __version__
 from asgi_app.errors import PanelError
 from asgi_app.journal import start_logging
+from asgi_app.signals import let_go_of_closed_output, open_missing_descriptors
 
 if TYPE_CHECKING:  # pydantic takes longer to load than most commands that `run` is given take to run
     from asgi_app.access import Keys
@@ -95,17 +99,24 @@ def cli() -> None:
 def serve(config: Path | None, workers: int, **flags: Any) -> None:
     """Run the panel."""
     settings = _settings(config, flags)
+    open_missing_descriptors()
     start_logging(settings.log_level, settings.log_format)
     from asgi_app.serve import serve as run
 
     def announce(address: str, pin: str) -> None:
-        click.echo(f"Pilot Light {__version__} is at {address}")
+        _say(f"Pilot Light {__version__} is at {address}\n")
         if settings.host in ("127.0.0.1", "localhost", "::1"):
-            click.echo("Only this machine can open it; --host 0.0.0.0 opens it to your network.")
+            _say("Only this machine can open it; --host 0.0.0.0 opens it to your network.\n")
         else:
-            click.echo(_invitation(address, pin, settings), nl=False)
+            _say(_invitation(address, pin, settings))
 
     run(settings, workers, announce)
+
+
+def _say(text: str) -> None:
+    """Print it, as far as there is somebody who can read it: the panel needs no terminal."""
+    with contextlib.suppress(OSError, ValueError):  # closed, full, gone, or of another alphabet
+        click.echo(text, nl=False)
 
 
 def _invitation(address: str, pin: str, settings: Settings) -> str:
@@ -113,10 +124,10 @@ def _invitation(address: str, pin: str, settings: Settings) -> str:
     from asgi_app.announce import address_for_others, qr_code
 
     found = address_for_others(address)
-    if not sys.stdout.isatty():  # a journal or a file, which others may read
+    if not (sys.stdout and sys.stdout.isatty()):  # a journal or a file, which others may read
         return f"In your network it is at {found} (pilotlight pin shows the PIN)\n"
     return (
-        f"In your network it is at {found}\n{qr_code(found)}"
+        f"In your network it is at {found}\n{qr_code(found, sys.stdout.encoding)}"
         f"PIN: {pin}\n"
         f"Without it your network may do what the role {settings.role_network} may; with it, {settings.role_pin}. "
         "pilotlight pin --new makes another.\n"
@@ -279,6 +290,9 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
 
 def main() -> None:
     """Run the command; what is wrong with the setup is one line on stderr, and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a path or a name that this terminal cannot show
     try:
         sys.exit(cli(prog_name="pilotlight", standalone_mode=False))
     except PanelError as error:
@@ -287,5 +301,13 @@ def main() -> None:
         complaint = error.format_message()
     except click.Abort:
         sys.exit(130)
-    click.echo(f"pilotlight: {complaint}", err=True)
+    except BrokenPipeError:  # such as `pilotlight doctor | head -1`
+        let_go_of_closed_output()
+        sys.exit(1)
+    except OSError as error:
+        logging.getLogger("pilotlight").debug("the command failed", exc_info=True)
+        complaint = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    with contextlib.suppress(OSError):
+        click.echo(f"pilotlight: {complaint}", err=True)
+    let_go_of_closed_output()
     sys.exit(2)

@@ -11,7 +11,6 @@ import gc
 import logging
 import math
 import os
-import signal
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
@@ -36,6 +35,7 @@ from asgi_app.journal import event
 from asgi_app.notify import ServiceManager
 from asgi_app.request_head import HEAD_BYTES
 from asgi_app.settings import Settings
+from asgi_app.signals import let_go_of_closed_output, on_signals
 from asgi_app.tls import read_certificate, server_context
 from asgi_app.ws.on_hypercorn import HypercornWebSocket
 from asgi_app.ws.on_uvicorn import PlainUvicornWebSocket, UvicornWebSocket
@@ -49,7 +49,7 @@ SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 
 
 def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], None] = lambda url, pin: None) -> None:
-    """Run the panel until SIGTERM or SIGINT; `announce` is told its address and its PIN once it listens.
+    """Run the panel until a signal ends it; `announce` is told its address and its PIN once it listens.
 
     Raises `SetupError`.
     """
@@ -82,6 +82,7 @@ def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], N
         with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.keeper)) as runner:
             runner.run(server(house, listener, tls))
         log.info("stopped", extra=event("stopped"))
+        let_go_of_closed_output()
 
 
 def settle() -> None:
@@ -256,9 +257,9 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 def _on_signals(
     house: House, stop_server: Callable[[], None], tls: ssl.SSLContext | None
 ) -> Callable[[], Awaitable[None]]:
-    """Have SIGTERM and SIGINT stop the house, then the server; returns what waits for that to be done.
+    """Have the signals stop the house, then the server; returns what waits for that to be done.
 
-    SIGHUP has the certificate read again, for new connections.
+    With TLS, SIGHUP has the certificate read again, for new connections.
     """
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_loop_error)
@@ -272,14 +273,12 @@ def _on_signals(
 
     def on_signal() -> None:
         if not tasks:
+            let_go_of_closed_output()
             log.info("stopping", extra=event("stopping"))
             ServiceManager().tell("STOPPING=1")
             tasks.append(loop.create_task(leave(), name="stop"))
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    if tls is not None:
-        loop.add_signal_handler(signal.SIGHUP, _read_again, tls, house.settings)
+    on_signals(loop, on_signal, partial(_read_again, tls, house.settings) if tls is not None else None)
 
     async def done() -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
