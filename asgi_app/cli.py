@@ -8,6 +8,7 @@ import contextlib
 import io
 import logging
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -101,14 +102,17 @@ def serve(config: Path | None, workers: int, **flags: Any) -> None:
     settings = _settings(config, flags)
     open_missing_descriptors()
     start_logging(settings.log_level, settings.log_format)
+    from asgi_app.announce import is_for_this_machine_only
+    from asgi_app.listening import local_address, url_of
     from asgi_app.serve import serve as run
 
-    def announce(address: str, pin: str) -> None:
+    def announce(listener: socket.socket, pin: str) -> None:
+        address = url_of(local_address(listener), listener.getsockname()[1], tls=settings.cert is not None)
         _say(f"Pilot Light {__version__} is at {address}\n")
-        if settings.host in ("127.0.0.1", "localhost", "::1"):
+        if is_for_this_machine_only(listener):
             _say("Only this machine can open it; --host 0.0.0.0 opens it to your network.\n")
         else:
-            _say(_invitation(address, pin, settings))
+            _say(_invitation(listener, pin, settings))
 
     run(settings, workers, announce)
 
@@ -119,15 +123,18 @@ def _say(text: str) -> None:
         click.echo(text, nl=False)
 
 
-def _invitation(address: str, pin: str, settings: Settings) -> str:
+def _invitation(listener: socket.socket, pin: str, settings: Settings) -> str:
     """Where phones find the panel, as text and as a QR code, and the PIN that lets them move a light."""
-    from asgi_app.announce import address_for_others, qr_code
+    from asgi_app.announce import addresses_for_others, qr_code
 
-    found = address_for_others(address)
+    first, *more = addresses_for_others(listener, tls=settings.cert is not None) or [""]
+    where = "".join([f"In your network it is at {first}", *(f", and at {other}" for other in more)])
+    if not first:
+        where = "This machine is in no network yet: nobody else can open it"
     if not (sys.stdout and sys.stdout.isatty()):  # a journal or a file, which others may read
-        return f"In your network it is at {found} (pilotlight pin shows the PIN)\n"
+        return f"{where} (pilotlight pin shows the PIN)\n"
     return (
-        f"In your network it is at {found}\n{qr_code(found, sys.stdout.encoding)}"
+        f"{where}\n{qr_code(first, sys.stdout.encoding) if first else ''}"
         f"PIN: {pin}\n"
         f"Without it your network may do what the role {settings.role_network} may; with it, {settings.role_pin}. "
         "pilotlight pin --new makes another.\n"
@@ -201,7 +208,7 @@ def doctor(config: Path | None, **flags: Any) -> None:
     from asgi_app.doctor import report
 
     healthy = True
-    for finding in report(settings):
+    for finding in report(settings, config):
         healthy = healthy and finding.good
         click.echo(f"{'ok  ' if finding.good else 'look'} {finding.what}: {finding.says}")
         if finding.fix:

@@ -32,6 +32,7 @@ from asgi_app.doors import Doorkeeper, HypercornConnection, UvicornConnection, m
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.http_hypercorn import HypercornHTTP
 from asgi_app.journal import event
+from asgi_app.listening import BACKLOG, ListenError, listen, local_address, url_of
 from asgi_app.notify import ServiceManager
 from asgi_app.request_head import HEAD_BYTES
 from asgi_app.settings import Settings
@@ -43,30 +44,31 @@ from asgi_app.ws.on_uvicorn import PlainUvicornWebSocket, UvicornWebSocket
 log = logging.getLogger("pilotlight")
 
 GRACE = 1  # seconds for requests under way, once the lights are down and the sockets closed
-BACKLOG = 4096  # connections that wait to be accepted, as far as the kernel allows (net.core.somaxconn)
 GOODBYE = 1.0  # seconds for a client's close_notify of TLS: it keeps its place until then
 SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 
 
-def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], None] = lambda url, pin: None) -> None:
-    """Run the panel until a signal ends it; `announce` is told its address and its PIN once it listens.
+Announce = Callable[[socket.socket, str], None]
+
+
+def serve(settings: Settings, workers: int = 1, announce: Announce = lambda listener, pin: None) -> None:
+    """Run the panel until a signal ends it; `announce` is called with its listener and its PIN once it listens.
 
     Raises `SetupError`.
     """
     refuse_more_workers(workers)
     tls = server_context(settings.cert, settings.key) if settings.cert else None
-    with contextlib.closing(listen(settings.host, settings.port, settings.slow_reader)) as listener:
+    with contextlib.closing(listener_for(settings.host, settings.port, settings.slow_reader)) as listener:
         manager = ServiceManager()
-        host, port = listener.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
 
         def ready() -> None:
             settle()
-            address = f"{'https' if tls else 'http'}://{shown}:{port}/"
+            port = listener.getsockname()[1]
+            address = url_of(local_address(listener), port, tls=tls is not None)
             if house.proxies.on_loopback:
                 house.access.machine_key.hand_out(port)
             keys = house.access.keys
-            announce(address, keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read")
+            announce(listener, keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read")
             manager.tell("READY=1", f"STATUS=serves {address}")
             log.info(
                 "Pilot Light %s serves %s",
@@ -110,17 +112,14 @@ def refuse_more_workers(workers: int) -> None:
         )
 
 
-def listen(host: str, port: int, slow_reader: float) -> socket.socket:
+def listener_for(host: str, port: int, slow_reader: float) -> socket.socket:
     """A listening socket. Raises `SetupError` that says what is in the way."""
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    except OSError as error:
-        raise SetupError(f"there is no address {host} here ({error.strerror or error}); try another --host") from None
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        reason = error.strerror or error
-        raise SetupError(f"cannot listen on {host} port {port}: {reason}; try another --port") from None
+        listener = listen(host, port)
+    except ListenError as error:
+        if error.unknown:
+            raise SetupError(f"there is no address {host} here ({error.strerror}); try another --host") from None
+        raise SetupError(f"cannot listen on {host} port {port}: {error.strerror}; try another --port") from None
     # Both are inherited by each connection (tcp(7)). The kernel would grow a send buffer to megabytes, and a
     # screen that stopped reading would be shown minutes of old levels before anybody noticed.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

@@ -45,7 +45,10 @@ class Settings(BaseSettings):
     )
     in_file: ClassVar[dict[str, Any]] = {}  # what the settings file says
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every network this machine is in.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on; 0.0.0.0 is every network this machine is in, :: those of IPv6 as well.",
+    )
     port: int = Field(5000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     server: Literal["uvicorn", "hypercorn"] = Field("uvicorn", description="The ASGI server that runs the panel.")
     cert: Path | None = Field(None, description="Certificate for https and wss, PEM, with its chain.")
