@@ -231,19 +231,47 @@ def service() -> None:
     """Run the panel for good, as a service of systemd."""
 
 
-def _unit(system: bool, config: Path | None = None, flags: dict[str, Any] | None = None) -> Unit:
+def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Unit, Settings]:
+    """The unit that runs with all that shapes a panel which is started here and now, and these settings.
+
+    Paths are made whole, since the service is started somewhere else. What the environment says is written into the
+    unit, but for paths, which are flags.
+    """
+    from asgi_app.settings import carried_environment, config_in_use, config_of_sudo
     from asgi_app.units import Unit
 
-    given = {name: value for name, value in (flags or {}).items() if value not in (None, ())}
-    settings = _settings(config, given)
-    words = [f"--config={config.resolve()}"] if config else []
-    for name, value in given.items():
-        if system and name in ("cert", "key", "data"):  # those come to it by systemd
-            continue
-        setting = getattr(settings, name)
-        said = setting.resolve() if isinstance(setting, Path) else value  # the service is started somewhere else
-        words += [f"--{name.replace('_', '-')}={one}" for one in (said if isinstance(said, tuple) else [said])]
-    return Unit(system, words, settings.port, settings.max_connections, settings.cert, settings.key)
+    file = config_in_use(config) or (config_of_sudo() if system else None)
+    settings = _settings(file, given)
+    shows = settings.shows
+    if system and shows is None and (settings.data / "shows").is_dir():
+        shows = settings.data / "shows"  # its data are somewhere else
+    paths = {"shows": shows}
+    if not system:  # those come to the system's service by systemd
+        paths |= {"config": file, "data": settings.data, "cert": settings.cert, "key": settings.key}
+    words = [
+        f"--{name.replace('_', '-')}={one}"
+        for name, value in given.items()
+        if name not in ("shows", "config", "data", "cert", "key")
+        for one in (value if isinstance(value, tuple) else [value])
+    ]
+    words += [f"--{name}={path.resolve()}" for name, path in paths.items() if path is not None]
+    unit = Unit(
+        system,
+        words,
+        settings.port,
+        settings.max_connections,
+        settings.cert,
+        settings.key,
+        file,
+        shows.resolve() if shows is not None else None,
+        carried_environment(),
+    )
+    return unit, settings
+
+
+def _for_comparison(settings: Settings) -> str:
+    """The settings as JSON, without the paths, which are others for a service."""
+    return settings.model_dump_json(exclude={"data", "cert", "key", "shows"})
 
 
 WHOSE = click.option("--system/--user", default=False, help="The whole machine's, or yours. [default: yours]")
@@ -256,12 +284,37 @@ def install_service(config: Path | None, system: bool, only_print: bool, **flags
     """Write the unit; settings that are given here are those it runs with."""
     from asgi_app.units import install
 
-    unit = _unit(system, config, flags)
+    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    unit, settings = _unit(system, config, given)
     if only_print:
         click.echo(unit.text(), nl=False)
         return
-    for line in install(unit):
+    for line in install(unit, _for_comparison(settings)):
         click.echo(line)
+    if system and "data" in given:
+        click.echo("its data are in /var/lib/pilotlight: --data is for a panel of yours")
+
+
+@service.command("check", cls=SettingsCommand, hidden=True)
+def check_service(config: Path | None, **flags: Any) -> None:
+    """Say which settings a service has come to, once all that it needs was found."""
+    settings = _settings(config, flags)
+    import asgi_app.serve  # noqa: F401  # that needs everything
+    from asgi_app.app import web_files
+    from asgi_app.shows.score import find_shows
+    from asgi_app.tls import server_context
+
+    if missing := [name for name in ("templates", "static") if not os.listdir(web_files() / name)]:
+        raise click.ClickException(f"there is nothing in {web_files() / missing[0]}")
+    if settings.cert is not None:
+        server_context(settings.cert, settings.key)
+    if settings.shows is not None and settings.shows.exists():
+        os.listdir(settings.shows)
+        find_shows(settings.shows)
+    there = next(folder for folder in (settings.data, *settings.data.absolute().parents) if folder.exists())
+    if not os.access(there, os.W_OK):
+        raise click.ClickException(f"{settings.data} cannot be written")
+    click.echo(_for_comparison(settings))
 
 
 @service.command("uninstall")

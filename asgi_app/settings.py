@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import os
+import pwd
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -28,8 +29,11 @@ MIB = 1024 * 1024
 
 
 def default_data() -> Path:
-    """The user's data directory for the panel."""
-    return Path(platformdirs.user_data_dir("pilotlight"))
+    """The user's data directory for the panel. Raises `SetupError` for a user without a home."""
+    try:
+        return Path(platformdirs.user_data_dir("pilotlight"))
+    except RuntimeError as error:
+        raise SetupError(f"{error}; or name a directory with --data") from None
 
 
 def default_config() -> Path:
@@ -229,8 +233,25 @@ def config_in_use(config: Path | None = None) -> Path | None:
         return Path(named)
     try:
         return default_config() if default_config().is_file() else None
-    except OSError:  # a home that one may not look into: `pilotlight doctor` says so
+    except (OSError, RuntimeError):  # a home that one may not look into (`pilotlight doctor` says so), or none at all
         return None
+
+
+def config_of_sudo() -> Path | None:
+    """The settings file of who called `sudo`, where there is one: root's home is another."""
+    try:
+        home = pwd.getpwuid(int(os.environ["SUDO_UID"])).pw_dir
+        file = Path(home, ".config", "pilotlight", "pilotlight.toml")
+        return file if file.is_file() else None
+    except (KeyError, ValueError, OSError):
+        return None
+
+
+def carried_environment() -> dict[str, str]:
+    """The variables that decide about settings here, but for those that name a path."""
+    paths = {name for name, field in Settings.model_fields.items() if field.annotation in (Path, Path | None)}
+    known = ["PIGPIO_ADDR", "PIGPIO_PORT", *(PREFIX + name.upper() for name in Settings.model_fields.keys() - paths)]
+    return {name: os.environ[name] for name in sorted(known) if os.environ.get(name)}
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -64,3 +64,15 @@ def test_a_home_that_one_may_not_look_into_has_no_settings(monkeypatch: pytest.M
 
     monkeypatch.setattr(settings_module, "default_config", lambda: Closed("/root/.config/pilotlight.toml"))
     assert config_in_use() is None
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(name: str) -> str:
+        raise RuntimeError("could not determine the home directory")  # platformdirs, without HOME and passwd
+
+    for function in ("user_data_dir", "user_config_dir"):
+        monkeypatch.setattr(settings_module.platformdirs, function, homeless)
+    assert config_in_use() is None
+    with pytest.raises(SetupError, match="--data"):
+        read_settings()
+    assert read_settings(data="/somewhere").data == Path("/somewhere")
