@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from asgi_app import __version__
+from asgi_app.compiled import IS_32_BIT, missing
 from asgi_app.errors import SetupError
 from asgi_app.hw.pins import Address, PinsError, board_model, choose
 from asgi_app.hw.throttling import throttling
@@ -65,6 +66,12 @@ def report(settings: Settings, config: Path | None = None) -> Iterator[Finding]:
 def _version() -> Iterator[Finding]:
     yield Finding(True, "version", f"{__version__} on Python {sys.version.split()[0]}")
     yield Finding(True, "board", board_model() or "not a Raspberry Pi")
+    if absent := missing():
+        names = ", ".join(part.library for part in absent)
+        why = "not to be had for a 32-bit system" if IS_32_BIT else "not installed"
+        fix = None if IS_32_BIT else f"pip install {' '.join(part.package for part in absent)}"
+        instead = ", ".join(part.instead for part in absent)
+        yield Finding(True, "libraries", f"{names}: {why}; it runs on {instead}, only slower", fix)
 
 
 def _settings_file(config: Path | None) -> Iterator[Finding]:

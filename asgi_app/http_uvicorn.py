@@ -11,9 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from asgi_app.entrance import ENGINE
 from asgi_app.errors import BadRequest, HeadTooLarge, PanelError
 from asgi_app.request_head import (
@@ -30,6 +27,12 @@ from asgi_app.request_head import (
     response,
     without_upgrade,
 )
+
+try:
+    import httptools
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+except ImportError:  # a machine without httptools: hypercorn serves there (`compiled.server_here`)
+    HttpToolsProtocol = object  # type: ignore[assignment,misc]
 
 PIECE = 4096  # bytes that are parsed at once: httptools makes a request of every 27 that are one
 PIPELINED = 8  # requests that wait for the answers before theirs

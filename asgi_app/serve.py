@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-import uvloop
 from hypercorn import protocol as hypercorn_protocol
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -28,6 +27,7 @@ from hypercorn.protocol import h11
 from asgi_app import __version__
 from asgi_app.accepting import Acceptor, TLSListener
 from asgi_app.app import House
+from asgi_app.compiled import Part, event_loop_class, missing, server_here
 from asgi_app.doors import Doorkeeper, HypercornConnection, UvicornConnection, more_files
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.http_hypercorn import HypercornHTTP
@@ -74,17 +74,31 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
                 "Pilot Light %s serves %s",
                 __version__,
                 address,
-                extra=event("started", version=__version__, address=address, server=settings.server, pid=os.getpid()),
+                extra=event(
+                    "started",
+                    version=__version__,
+                    address=address,
+                    server=server_here(settings.server),
+                    pid=os.getpid(),
+                ),
             )
 
         house = House(settings, ready=ready, alive=manager.alive)
         house.claim()
         more_files(settings.max_connections)
-        server = _uvicorn if settings.server == "uvicorn" else _hypercorn
+        if absent := missing():
+            log.info("%s here, so %s", *_instead(absent))
+        server = _uvicorn if server_here(settings.server) == "uvicorn" else _hypercorn
         with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.keeper)) as runner:
             runner.run(server(house, listener, tls))
         log.info("stopped", extra=event("stopped"))
         let_go_of_closed_output()
+
+
+def _instead(absent: list[Part]) -> tuple[str, str]:
+    """What is missing, and what takes its place."""
+    names = " and ".join(part.library for part in absent)
+    return f"there is no {names}", ", ".join(part.instead for part in absent)
 
 
 def settle() -> None:
@@ -131,8 +145,8 @@ def listener_for(host: str, port: int, slow_reader: float) -> socket.socket:
     return listener
 
 
-class _Loop(uvloop.Loop):
-    """uvloop, which waits no longer for a TLS handshake than for a request (uvicorn: a minute), and accepts a crowd."""
+class _Loop(event_loop_class()):  # type: ignore[misc]  # which it is depends on the machine
+    """Waits no longer for a TLS handshake than for a request (uvicorn: a minute), and accepts a crowd."""
 
     def __init__(self, handshake_seconds: float, keeper: Doorkeeper) -> None:
         super().__init__()
