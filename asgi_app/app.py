@@ -56,6 +56,7 @@ from asgi_app.routes.problems import handle_problems
 from asgi_app.routes.quick import QuickLed
 from asgi_app.routes.runs import run_routes
 from asgi_app.routes.shows import show_routes
+from asgi_app.seams import Seam
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat, ChatLimits
 from asgi_app.service.runs import RunLimits, Runs
@@ -81,6 +82,7 @@ from asgi_app.ws.wire import wire_of
 
 log = logging.getLogger("pilotlight")
 
+SEAMS = (Seam(Quart, "asgi_websocket_class"),)
 HEALTH = "/health/"  # is answered to the very end
 
 

@@ -8,6 +8,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 import socket
 import sys
 import time
@@ -348,6 +349,23 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
     os._exit(code if code >= 0 else 128 - code)
 
 
+def _lost_seam(error: ImportError | AttributeError) -> str:
+    """What to say where a library has not what we import of it. Raises an error of another kind again."""
+    from asgi_app.seams import gone, is_watched
+
+    module = error.name if isinstance(error, ImportError) else getattr(error.obj, "__name__", None)
+    if module is None or not is_watched(module):
+        raise error
+    what = f"{module}.{error.name}" if isinstance(error, AttributeError) else _imported(error, module)
+    return gone(what, module)
+
+
+def _imported(error: ImportError, module: str) -> str:
+    """The name that was to be imported; there is an attribute for it from Python 3.12 on."""
+    found = re.search(r"cannot import name '(\w+)'", error.msg)
+    return f"{module}.{found[1]}" if found else module
+
+
 def main() -> None:
     """Run the command; what is wrong with the setup is one line on stderr, and exit status 2."""
     for stream in (sys.stdout, sys.stderr):
@@ -361,6 +379,8 @@ def main() -> None:
         complaint = error.format_message()
     except click.Abort:
         sys.exit(130)
+    except (ImportError, AttributeError) as error:
+        complaint = _lost_seam(error)
     except BrokenPipeError:  # such as `pilotlight doctor | head -1`
         let_go_of_closed_output()
         sys.exit(1)

@@ -24,7 +24,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from hypercorn.protocol import h11
 
-from asgi_app import __version__
+from asgi_app import __version__, app, doors, http_hypercorn, http_uvicorn
 from asgi_app.accepting import Acceptor, TLSListener
 from asgi_app.app import House
 from asgi_app.compiled import Part, event_loop_class, missing, server_here
@@ -35,9 +35,11 @@ from asgi_app.journal import event
 from asgi_app.listening import BACKLOG, ListenError, listen, local_address, url_of
 from asgi_app.notify import ServiceManager
 from asgi_app.request_head import HEAD_BYTES
+from asgi_app.seams import Seam, check
 from asgi_app.settings import Settings
 from asgi_app.signals import let_go_of_closed_output, on_signals
 from asgi_app.tls import read_certificate, server_context
+from asgi_app.ws import engine, on_hypercorn, on_uvicorn, quartsocket, sio, sio_manager, sio_packets
 from asgi_app.ws.on_hypercorn import HypercornWebSocket
 from asgi_app.ws.on_uvicorn import PlainUvicornWebSocket, UvicornWebSocket
 
@@ -51,12 +53,36 @@ SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 Announce = Callable[[socket.socket, str], None]
 
 
+SEAMS = (
+    Seam(uvicorn.Server, "capture_signals"),
+    Seam(Config, "create_ssl_context ssl_enabled"),
+    Seam(hypercorn_run, "TCPServer"),
+    Seam(hypercorn_protocol, "H11Protocol"),
+    Seam(h11, "WSStream"),
+)
+ALL_SEAMS = (
+    *SEAMS,
+    *app.SEAMS,
+    *doors.SEAMS,
+    *http_hypercorn.SEAMS,
+    *http_uvicorn.SEAMS,
+    *engine.SEAMS,
+    *on_hypercorn.SEAMS,
+    *on_uvicorn.SEAMS,
+    *quartsocket.SEAMS,
+    *sio.SEAMS,
+    *sio_manager.SEAMS,
+    *sio_packets.SEAMS,
+)
+
+
 def serve(settings: Settings, workers: int = 1, announce: Announce = lambda listener, pin: None) -> None:
     """Run the panel until a signal ends it; `announce` is called with its listener and its PIN once it listens.
 
     Raises `SetupError`.
     """
     refuse_more_workers(workers)
+    check(ALL_SEAMS)
     tls = server_context(settings.cert, settings.key) if settings.cert else None
     with contextlib.closing(listener_for(settings.host, settings.port, settings.slow_reader)) as listener:
         manager = ServiceManager()

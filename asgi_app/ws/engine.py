@@ -29,6 +29,7 @@ from asgi_app.hub import GOING_AWAY, TOO_FAST, TOO_SLOW, Coalescer, Outlet
 from asgi_app.limits import Allowance, Complaints, Places, note_cut
 from asgi_app.problems import as_response
 from asgi_app.proxies import address_of
+from asgi_app.seams import Seam
 from asgi_app.tally import Tally
 from asgi_app.ws.frames import frame
 from asgi_app.ws.wire import Apart, Wire, live_on, wire_of
@@ -55,6 +56,23 @@ LEAVE_SECONDS = 0.4  # for all connections to be gone when the server stops
 Payload.max_decode_packets = 10_000
 
 Packets = Callable[[], list[Packet]]
+
+
+SEAMS = (
+    Seam(asgi.WebSocket, "asgi_receive asgi_send close handler send wait"),
+    Seam(
+        async_socket.AsyncSocket,
+        "_websocket_handler close closed connected handle_post_request last_ping queue receive schedule_ping "
+        "server sid upgraded upgrading",
+    ),
+    Seam(
+        engineio.AsyncServer,
+        "_async _cors_headers _handle_connect _log_error_once _service_task _trigger_event create_queue "
+        "ping_interval ping_timeout reason service_task_event shutdown sockets",
+    ),
+    Seam(async_server, "async_socket"),
+    Seam(Payload, "max_decode_packets"),
+)
 
 
 def framed(packet: Packet) -> bytes:

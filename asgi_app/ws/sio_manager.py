@@ -14,9 +14,17 @@ import socketio
 from engineio.packet import Packet as EnginePacket
 
 from asgi_app.hub import Coalescer
+from asgi_app.seams import Seam
 from asgi_app.ws.engine import EngineOutbox, framed
 from asgi_app.ws.recovery import Recovery
 from asgi_app.ws.sio_packets import event_packets
+
+SEAMS = (
+    Seam(
+        socketio.AsyncManager,
+        "basic_close_room basic_enter_room basic_leave_room connect emit pending_connect pre_connect rooms server",
+    ),
+)
 
 
 class _Members(NamedTuple):

@@ -15,6 +15,10 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 from socketio.packet import ACK, EVENT, Packet
 
+from asgi_app.seams import Seam
+
+SEAMS = (Seam(Packet, "json"),)
+
 JSON_SPACE = " \t\n\r"  # RFC 8259, 2
 PLAIN_EVENT = re.compile(r"2(?:(/[^,?]*)(?:\?[^,]*)?,)?([0-9]{0,100})(?=\[)")
 
