@@ -15,6 +15,8 @@ from collections.abc import Callable
 NOT_ENDING = {signal.SIGCHLD, signal.SIGCONT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGURG}
 NOT_ENDING |= {signal.SIGWINCH, signal.SIGSTOP, signal.SIGKILL}
 BROKEN = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP}
+LOOK_SECONDS = 5.0  # between looks whether there is a terminal
+GONE = 2  # looks in a row at which there is none
 ALWAYS = {signal.SIGTERM, signal.SIGINT}  # also where a shell has a background job ignore them
 
 
@@ -29,14 +31,24 @@ def on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[], None], renew: 
             loop.add_signal_handler(number, end)
     if renew is None:
         return
-    ends_with_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    checks_without = 0 if not ignored and _has_terminal() else GONE
+
+    def look() -> None:
+        """A terminal that went without a signal (`disown`) has nothing to do with one that comes later."""
+        nonlocal checks_without
+        checks_without = 0 if _has_terminal() else checks_without + 1
+        if checks_without < GONE:
+            loop.call_later(LOOK_SECONDS, look)
 
     def hung_up() -> None:
-        if ends_with_terminal and not _has_terminal():
+        if checks_without < GONE and not _has_terminal():
             end()
         else:
             renew()
 
+    if checks_without < GONE:
+        loop.call_later(LOOK_SECONDS, look)
     loop.add_signal_handler(signal.SIGHUP, hung_up)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import json
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from asgi_app import settings as settings_module
 from asgi_app.errors import SetupError
 from asgi_app.settings import PREFIX, Settings, config_in_use, read_settings
+from asgi_app.shows.score import BUILTIN, find_shows
 
 
 @pytest.fixture(autouse=True)
@@ -76,3 +79,12 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SetupError, match="--data"):
         read_settings()
     assert read_settings(data="/somewhere").data == Path("/somewhere")
+
+
+@pytest.mark.parametrize("kind", ["toml", "json"])
+def test_a_show_with_a_byte_order_mark(tmp_path: Path, kind: str) -> None:
+    text = (BUILTIN / "sunrise.toml").read_text()
+    if kind == "json":
+        text = json.dumps(tomllib.loads(text))
+    (tmp_path / f"mine.{kind}").write_bytes(codecs.BOM_UTF8 + text.encode())
+    assert "mine" in find_shows(tmp_path)

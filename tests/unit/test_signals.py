@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from asgi_app import signals
 from asgi_app.signals import on_signals
 
 ENDING = [
@@ -79,3 +80,39 @@ def test_with_a_certificate_hangup_renews_it(loop: asyncio.AbstractEventLoop) ->
     calls: list[str] = []
     on_signals(loop, lambda: calls.append("end"), lambda: calls.append("renew"))
     assert loop.run_until_complete(heard("HUP", calls)) == ["renew"]
+
+
+@pytest.mark.parametrize(
+    ("looks", "heard"),  # the terminal is there at start and gone at the signal; how often that was seen in between
+    [(0, "end"), (1, "end"), (2, "renew")],
+)
+def test_a_hangup_ends_it_where_it_comes_with_the_end_of_the_terminal(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch, looks: int, heard: str
+) -> None:
+    monkeypatch.setattr(signals, "LOOK_SECONDS", 0.001 if looks else 60)
+    there = True
+    left = looks
+
+    def has_terminal() -> bool:
+        nonlocal left
+        if there:
+            return True
+        left -= 1
+        if left == 0:
+            monkeypatch.setattr(signals, "LOOK_SECONDS", 60)  # no look more
+        return False
+
+    monkeypatch.setattr(signals, "_has_terminal", has_terminal)
+    calls: list[str] = []
+    on_signals(loop, lambda: calls.append("end"), lambda: calls.append("renew"))
+    there = False
+
+    async def until_then() -> list[str]:
+        while left > 0 and looks:
+            await asyncio.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGHUP)
+        while not calls:
+            await asyncio.sleep(0.001)
+        return calls
+
+    assert loop.run_until_complete(asyncio.wait_for(until_then(), 5)) == [heard]
