@@ -255,7 +255,7 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Uni
         if name not in ("shows", "config", "data", "cert", "key")
         for one in (value if isinstance(value, tuple) else [value])
     ]
-    words += [f"--{name}={path.resolve()}" for name, path in paths.items() if path is not None]
+    words += [f"--{name}={os.path.abspath(path)}" for name, path in paths.items() if path is not None]
     unit = Unit(
         system,
         words,
@@ -264,7 +264,7 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Uni
         settings.cert,
         settings.key,
         file,
-        shows.resolve() if shows is not None else None,
+        Path(os.path.abspath(shows)) if shows is not None else None,
         carried_environment(),
     )
     return unit, settings

@@ -19,16 +19,20 @@ class ListenError(Exception):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket. `::` is IPv4 too, and IPv4 alone where this kernel has no IPv6. Raises `ListenError`."""
+    """A listening TCP socket. `::` is IPv4 too, and IPv4 alone where this kernel has no IPv6. Raises `ListenError`.
+
+    Of a name that has addresses of both, such as localhost, it is IPv4's, at which programs ask first.
+    """
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     except (OSError, UnicodeError) as error:  # UnicodeError: a part of the name is empty or too long
         raise ListenError(error, unknown=True) from None
     every = address[0] == "::"
     try:
         if every and not socket.has_dualstack_ipv6():
-            host, family, every = "0.0.0.0", socket.AF_INET, False
-        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=every)
+            address, family, every = ("0.0.0.0", port), socket.AF_INET, False
+        return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=every)
     except OSError as error:
         raise ListenError(error) from None
 

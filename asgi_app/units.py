@@ -86,7 +86,7 @@ class Unit(NamedTuple):
     def credentials(self) -> dict[str, Path]:
         """The files that systemd hands to the system's service, by the names of their settings."""
         files = {"cert": self.cert, "key": self.key, "config": self.config} if self.system else {}
-        return {name: file.resolve() for name, file in files.items() if file is not None}
+        return {name: Path(os.path.abspath(file)) for name, file in files.items() if file is not None}
 
     @property
     def arguments(self) -> list[str]:

@@ -129,6 +129,16 @@ def test_a_kernel_without_ipv6(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> Non
     assert printed(lan, "::") == (["192.168.7.2"], [])
 
 
+def test_a_name_of_both_is_the_address_that_programs_ask_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *name, **kind: both)
+    with listen("localhost", 0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+
+
 def test_ipv4_and_ipv6_meet_in_one_socket(lan: Lan, server: str, start_panel: Callable[..., RunningPanel]) -> None:
     lan.ip(HOME, HOME_6)
     panel = start_panel(server=server, host="::", within=("ip", "netns", "exec", lan.machine))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 
 from asgi_app import units
 from asgi_app.errors import SetupError
@@ -102,6 +103,14 @@ def test_a_relative_path_is_made_whole(home: Home) -> None:
     unit = home.unit(cwd=home.path, PILOTLIGHT_SHOWS="my shows")
     assert f'"--shows={home.path}/my shows"' in unit
     assert f'BindReadOnlyPaths="{home.path}/my shows"' in unit
+
+
+def test_a_link_stays_one(home: Home, tmp_path: Path) -> None:
+    """certbot renews a certificate by changing where a link leads."""
+    for version in ("1", "2"):
+        trustme.CA().issue_cert("light.lan").private_key_and_cert_chain_pem.write_to_path(tmp_path / version)
+    (tmp_path / "live.pem").symlink_to("1")
+    assert f"LoadCredential=cert:{tmp_path}/live.pem\n" in home.unit(f"--cert={tmp_path}/live.pem")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import sys
 import tomllib
@@ -9,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import trustme
 from packaging.requirements import Requirement
 from websockets.sync.client import connect
 
 from tests.support.panel_process import ROOT, RunningPanel, panel_environment
-from tests.support.python_client import PythonClient
 from tests.support.signing_in import sign_in
 
 HERE = (sys.executable, "-m", "tests.support.without_compiled")
@@ -24,19 +25,32 @@ class PanelOnOldPi(RunningPanel):
         return HERE
 
 
-@pytest.fixture(scope="module", params=["uvicorn", "hypercorn"])
-def panel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
-    with PanelOnOldPi(tmp_path_factory.mktemp("old pi") / "data", server=request.param) as running:
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
+    cert = tmp_path_factory.mktemp("certificate") / "cert.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(cert)
+    with PanelOnOldPi(tmp_path_factory.mktemp("old pi") / "data", cert=cert) as running:
         yield running
 
 
-async def test_every_wire(panel: RunningPanel) -> None:
+def anybody() -> ssl.SSLContext:
+    """Trusts every certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def test_every_wire(panel: RunningPanel) -> None:
     assert panel.post("/led", json={"level": 21}).json() == {"level": 21}
-    with connect(panel.socket_url("/live")) as live:
+    with connect(panel.socket_url("/live"), ssl=anybody()) as live:
         assert '"level":21' in str(live.recv(timeout=5)).replace(" ", "")
-    page = await PythonClient.connect(panel.url)
-    assert await page.ask("led", {"level": 22}) == []
-    await page.disconnect()
+    with connect(panel.socket_url("/socket.io/?EIO=4&transport=websocket"), ssl=anybody()) as page:
+        assert str(page.recv(timeout=5)).startswith("0{")
+        page.send("40")
+        assert str(page.recv(timeout=5)).startswith("40{")
+        page.send('421["led",{"level":22}]')
+        while not str(page.recv(timeout=5)).startswith("431["):
+            pass
     assert panel.level() == 22
     assert "there is no uvloop and httptools and argon2 here" in panel.log()
     assert "server=hypercorn" in panel.log()
