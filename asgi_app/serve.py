@@ -94,7 +94,11 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
             if house.proxies.on_loopback:
                 house.access.machine_key.hand_out(port)
             keys = house.access.keys
-            announce(listener, keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read")
+            pin = keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read"
+            try:
+                announce(listener, pin)
+            except Exception as error:  # a panel needs nobody who reads its address
+                log.warning("the address could not be shown: %r", error)
             manager.tell("READY=1", f"STATUS=serves {address}")
             log.info(
                 "Pilot Light %s serves %s",

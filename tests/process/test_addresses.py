@@ -123,6 +123,16 @@ def test_without_ipv6_every_network_is_that_of_ipv4(lan: Lan) -> None:
     assert printed(lan, "::") == (["192.168.7.2"], [])
 
 
+def test_a_service_that_may_not_ask_by_netlink(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+    lan.ip(HOME)
+
+    def refused() -> None:
+        raise OSError(97, "Address family not supported by protocol")  # RestrictAddressFamilies= in the unit
+
+    monkeypatch.setattr(socket, "if_nameindex", refused)
+    assert printed(lan, "::") == (["192.168.7.2"], [])
+
+
 def test_a_kernel_without_ipv6(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
     lan.ip(HOME)
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)  # what the standard library says there
