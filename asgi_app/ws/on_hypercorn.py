@@ -23,7 +23,8 @@ SEAMS = (
     Seam(WebsocketBuffer, "extend length"),
     Seam(
         WSStream,
-        "_accept _handle_events _send_error_response _send_wsproto_event app_put app_send buffer closed handle send state stream_id",
+        "_accept _handle_events _send_error_response _send_wsproto_event app_put app_send buffer closed "
+        "handle send state stream_id",
     ),
 )
 

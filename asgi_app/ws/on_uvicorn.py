@@ -54,8 +54,8 @@ Leave = Callable[[Exception | None], None]  # told by what the connection was lo
 SEAMS = (
     Seam(
         WebSocketsSansIOProtocol,
-        "app close_sent config conn connection_lost connections data_received disconnected handle_connect handshake_complete "
-        "handshake_initiated loop ping_interval ping_timeout receive run_asgi send shutdown start_keepalive "
+        "app close_sent config conn connection_lost connections data_received disconnected handle_connect "
+        "handshake_complete handshake_initiated loop ping_interval ping_timeout receive run_asgi send shutdown start_keepalive "
         "transport writable",
     ),
 )
