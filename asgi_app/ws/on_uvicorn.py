@@ -55,8 +55,8 @@ SEAMS = (
     Seam(
         WebSocketsSansIOProtocol,
         "app close_sent config conn connection_lost connections data_received disconnected handle_connect "
-        "handshake_complete handshake_initiated loop ping_interval ping_timeout receive run_asgi send shutdown start_keepalive "
-        "transport writable",
+        "handshake_complete handshake_initiated loop ping_interval ping_timeout receive run_asgi send shutdown "
+        "start_keepalive transport writable",
     ),
 )
 
