@@ -5,14 +5,20 @@
 # make bench  measure the panel beside its peers (25 minutes) and write docs/performance.md
 # make chaos, fuzz, schema, soak   the long checks of campaigns/, which write docs/reliability.md
 # make lookalikes FROM=folder   make the table of characters that look alike from two files of Unicode
+# make wheel  build dist/pilotlight-*.whl, for pip and pipx
+# make pi     try the wheel on Debian for 32-bit and 64-bit ARM, in QEMU (an hour, as root), and write docs/pi.md
 # make lock   choose the exact versions anew
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGS ?=
+# A 32-bit system on a 64-bit kernel, as 32-bit Raspberry Pi OS is: pip must take it for what it is.
+PIP := $(shell [ "$$(getconf LONG_BIT)" = 32 ] && command -v linux32) $(BIN)/python -m pip --disable-pip-version-check
+# What is new in a lock file, and needed by nothing but what a 32-bit Raspberry Pi cannot have.
+NOT_32_BIT := ; platform_machine not in "armv6l armv7l armv8l"
 
-.PHONY: run test test-slow lint bench chaos fuzz schema soak lookalikes lock clean
+.PHONY: run test test-slow lint bench chaos fuzz schema soak lookalikes wheel pi lock clean
 
 run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
@@ -52,12 +58,23 @@ $(VENV)/.packages: tests/packages.sh
 	@mkdir -p $(VENV) && touch $@
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@echo "Pilot Light: making a Python environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian: sudo apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@echo "Pilot Light: installing what it needs into $(VENV); this happens once and takes a minute or two"
+	$(PIP) install -r requirements.lock
+	@echo "Pilot Light: installing itself"
+	$(PIP) install --quiet --no-deps -e .
 	@touch $@
+	@echo "Pilot Light: installed"
+
+wheel: | $(BIN)/python
+	$(PIP) wheel --quiet --no-deps -w dist .
+	@ls dist/*.whl
+
+pi: wheel
+	bash campaigns/pi.sh $(PI_ARGS)
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.packages $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
@@ -71,6 +88,8 @@ lock: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	sed -i -E 's/^((argon2-cffi|argon2-cffi-bindings|cffi|pycparser)==[^ ;]+).*/\1 $(NOT_32_BIT)/' requirements.lock
+	sed -i -E 's/^((argon2-cffi|argon2-cffi-bindings)==[^ ;]+).*/\1 $(NOT_32_BIT)/' requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) tests/support/node/node_modules dist build .mypy_cache .ruff_cache .pytest_cache

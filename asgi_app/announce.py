@@ -1,37 +1,42 @@
-"""What the terminal says to people with a phone in their hand: an address that others can open, and its QR code."""
+"""What the terminal says to people with a phone in their hand: addresses that others can open, and a QR code of one."""
 
 from __future__ import annotations
 
 import io
+import ipaddress
 import socket
-from urllib.parse import urlsplit
 
 import segno
 
-EVERY = ("0.0.0.0", "::")  # listening on these is listening on every address
-FAR = ("192.0.2.1", 9)  # RFC 5737: nothing is there, and nothing is sent
+from asgi_app.interfaces import own_addresses
+from asgi_app.listening import EVERY, url_of
 
 
-def address_for_others(url: str) -> str:
-    """The URL with an address of this machine in it that others in the network can open."""
-    parts = urlsplit(url)
-    if parts.hostname not in EVERY:
-        return url
-    return f"{parts.scheme}://{own_address()}:{parts.port}/"
+def is_for_this_machine_only(listener: socket.socket) -> bool:
+    """Whether nobody else can connect to it."""
+    return ipaddress.ip_address(_host(listener)).is_loopback
 
 
-def own_address() -> str:
-    """The address from which this machine speaks to others; its name in the local network where it has none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
-        try:
-            way.connect(FAR)  # which chooses a route, and sends nothing
-            return str(way.getsockname()[0])
-        except OSError:
-            return f"{socket.gethostname()}.local"
+def addresses_for_others(listener: socket.socket, *, tls: bool) -> list[str]:
+    """The URLs at which others in the network can open the panel, the likeliest first."""
+    host, port = _host(listener), listener.getsockname()[1]
+    if host not in EVERY:
+        return [url_of(listener.getsockname()[0], port, tls=tls)]
+    ipv6 = listener.family == socket.AF_INET6
+    return [url_of(address, port, tls=tls) for address in own_addresses(ipv6=ipv6)]
 
 
-def qr_code(text: str) -> str:
-    """The text as a QR code for a terminal."""
+def qr_code(text: str, encoding: str = "utf-8") -> str:
+    """The text as a QR code for a terminal; empty where that has no block characters, or the text is too long."""
     code = io.StringIO()
-    segno.make(text, error="m").terminal(out=code, compact=True)
+    try:
+        segno.make(text, error="m").terminal(out=code, compact=True)
+        code.getvalue().encode(encoding)
+    except (ValueError, LookupError):
+        return ""
     return code.getvalue()
+
+
+def _host(listener: socket.socket) -> str:
+    """Without the scope of a link-local address."""
+    return str(listener.getsockname()[0]).partition("%")[0]

@@ -68,6 +68,7 @@ from asgi_app.routes.problems import handle_problems
 from asgi_app.routes.quick import QuickLed
 from asgi_app.routes.runs import run_routes
 from asgi_app.routes.shows import show_routes
+from asgi_app.seams import Seam
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat, ChatLimits
 from asgi_app.service.runs import RunLimits, Runs
@@ -96,6 +97,7 @@ from asgi_app.ws.wire import wire_of
 log = logging.getLogger("pilotlight")
 
 PINGS = 1.25  # times the setting, between Engine.IO's pings: 25 s, its default, where the setting has its own
+SEAMS = (Seam(Quart, "asgi_websocket_class"),)
 HEALTH = "/health/"  # is answered to the very end
 LARGE_ANSWERS = ("/chat/rooms", "/runs", "/audit", "/openapi.json")  # that wait until there is room for them
 LAST_SECONDS = 5  # for a panel that ends by a fault; then the kernel ends it

@@ -4,7 +4,12 @@ and `token` say who gets in."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
+import logging
 import os
+import re
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +21,7 @@ import click
 from asgi_app import __version__
 from asgi_app.errors import PanelError
 from asgi_app.journal import start_logging
+from asgi_app.signals import let_go_of_closed_output, open_missing_descriptors
 
 if TYPE_CHECKING:  # pydantic takes longer to load than most commands that `run` is given take to run
     from asgi_app.access import Keys
@@ -95,28 +101,41 @@ def cli() -> None:
 def serve(config: Path | None, workers: int, **flags: Any) -> None:
     """Run the panel."""
     settings = _settings(config, flags)
+    open_missing_descriptors()
     start_logging(settings.log_level, settings.log_format)
+    from asgi_app.announce import is_for_this_machine_only
+    from asgi_app.listening import local_address, url_of
     from asgi_app.serve import serve as run
 
-    def announce(address: str, pin: str) -> None:
-        click.echo(f"Pilot Light {__version__} is at {address}")
-        if settings.host in ("127.0.0.1", "localhost", "::1"):
-            click.echo("Only this machine can open it; --host 0.0.0.0 opens it to your network.")
+    def announce(listener: socket.socket, pin: str) -> None:
+        address = url_of(local_address(listener), listener.getsockname()[1], tls=settings.cert is not None)
+        _say(f"Pilot Light {__version__} is at {address}\n")
+        if is_for_this_machine_only(listener):
+            _say("Only this machine can open it; --host 0.0.0.0 opens it to your network.\n")
         else:
-            click.echo(_invitation(address, pin, settings), nl=False)
+            _say(_invitation(listener, pin, settings))
 
     run(settings, workers, announce)
 
 
-def _invitation(address: str, pin: str, settings: Settings) -> str:
-    """Where phones find the panel, as text and as a QR code, and the PIN that lets them move a light."""
-    from asgi_app.announce import address_for_others, qr_code
+def _say(text: str) -> None:
+    """Print it, as far as there is somebody who can read it: the panel needs no terminal."""
+    with contextlib.suppress(OSError, ValueError):  # closed, full, gone, or of another alphabet
+        click.echo(text, nl=False)
 
-    found = address_for_others(address)
-    if not sys.stdout.isatty():  # a journal or a file, which others may read
-        return f"In your network it is at {found} (pilotlight pin shows the PIN)\n"
+
+def _invitation(listener: socket.socket, pin: str, settings: Settings) -> str:
+    """Where phones find the panel, as text and as a QR code, and the PIN that lets them move a light."""
+    from asgi_app.announce import addresses_for_others, qr_code
+
+    first, *more = addresses_for_others(listener, tls=settings.cert is not None) or [""]
+    where = "".join([f"In your network it is at {first}", *(f", and at {other}" for other in more)])
+    if not first:
+        where = "This machine is in no network yet: nobody else can open it"
+    if not (sys.stdout and sys.stdout.isatty()):  # a journal or a file, which others may read
+        return f"{where} (pilotlight pin shows the PIN)\n"
     return (
-        f"In your network it is at {found}\n{qr_code(found)}"
+        f"{where}\n{qr_code(first, sys.stdout.encoding) if first else ''}"
         f"PIN: {pin}\n"
         f"Without it your network may do what the role {settings.role_network} may; with it, {settings.role_pin}. "
         "pilotlight pin --new makes another.\n"
@@ -190,7 +209,7 @@ def doctor(config: Path | None, **flags: Any) -> None:
     from asgi_app.doctor import report
 
     healthy = True
-    for finding in report(settings):
+    for finding in report(settings, config):
         healthy = healthy and finding.good
         click.echo(f"{'ok  ' if finding.good else 'look'} {finding.what}: {finding.says}")
         if finding.fix:
@@ -213,19 +232,47 @@ def service() -> None:
     """Run the panel for good, as a service of systemd."""
 
 
-def _unit(system: bool, config: Path | None = None, flags: dict[str, Any] | None = None) -> Unit:
+def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Unit, Settings]:
+    """The unit that runs with all that shapes a panel which is started here and now, and these settings.
+
+    Paths are made whole, since the service is started somewhere else. What the environment says is written into the
+    unit, but for paths, which are flags.
+    """
+    from asgi_app.settings import carried_environment, config_in_use, config_of_sudo
     from asgi_app.units import Unit
 
-    given = {name: value for name, value in (flags or {}).items() if value not in (None, ())}
-    settings = _settings(config, given)
-    words = [f"--config={config.resolve()}"] if config else []
-    for name, value in given.items():
-        if system and name in ("cert", "key", "data"):  # those come to it by systemd
-            continue
-        setting = getattr(settings, name)
-        said = setting.resolve() if isinstance(setting, Path) else value  # the service is started somewhere else
-        words += [f"--{name.replace('_', '-')}={one}" for one in (said if isinstance(said, tuple) else [said])]
-    return Unit(system, words, settings.port, settings.max_connections, settings.cert, settings.key)
+    file = config_in_use(config) or (config_of_sudo() if system else None)
+    settings = _settings(file, given)
+    shows = settings.shows
+    if system and shows is None and (settings.data / "shows").is_dir():
+        shows = settings.data / "shows"  # its data are somewhere else
+    paths = {"shows": shows}
+    if not system:  # those come to the system's service by systemd
+        paths |= {"config": file, "data": settings.data, "cert": settings.cert, "key": settings.key}
+    words = [
+        f"--{name.replace('_', '-')}={one}"
+        for name, value in given.items()
+        if name not in ("shows", "config", "data", "cert", "key")
+        for one in (value if isinstance(value, tuple) else [value])
+    ]
+    words += [f"--{name}={os.path.abspath(path)}" for name, path in paths.items() if path is not None]
+    unit = Unit(
+        system,
+        words,
+        settings.port,
+        settings.max_connections,
+        settings.cert,
+        settings.key,
+        file,
+        Path(os.path.abspath(shows)) if shows is not None else None,
+        carried_environment(),
+    )
+    return unit, settings
+
+
+def _for_comparison(settings: Settings) -> str:
+    """The settings as JSON, without the paths, which are others for a service."""
+    return settings.model_dump_json(exclude={"data", "cert", "key", "shows"})
 
 
 WHOSE = click.option("--system/--user", default=False, help="The whole machine's, or yours. [default: yours]")
@@ -238,12 +285,37 @@ def install_service(config: Path | None, system: bool, only_print: bool, **flags
     """Write the unit; settings that are given here are those it runs with."""
     from asgi_app.units import install
 
-    unit = _unit(system, config, flags)
+    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    unit, settings = _unit(system, config, given)
     if only_print:
         click.echo(unit.text(), nl=False)
         return
-    for line in install(unit):
+    for line in install(unit, _for_comparison(settings)):
         click.echo(line)
+    if system and "data" in given:
+        click.echo("its data are in /var/lib/pilotlight: --data is for a panel of yours")
+
+
+@service.command("check", cls=SettingsCommand, hidden=True)
+def check_service(config: Path | None, **flags: Any) -> None:
+    """Say which settings a service has come to, once all that it needs was found."""
+    settings = _settings(config, flags)
+    import asgi_app.serve  # noqa: F401  # that needs everything
+    from asgi_app.app import web_files
+    from asgi_app.shows.score import find_shows
+    from asgi_app.tls import server_context
+
+    if missing := [name for name in ("templates", "static") if not os.listdir(web_files() / name)]:
+        raise click.ClickException(f"there is nothing in {web_files() / missing[0]}")
+    if settings.cert is not None:
+        server_context(settings.cert, settings.key)
+    if settings.shows is not None and settings.shows.exists():
+        os.listdir(settings.shows)
+        find_shows(settings.shows)
+    there = next(folder for folder in (settings.data, *settings.data.absolute().parents) if folder.exists())
+    if not os.access(there, os.W_OK):
+        raise click.ClickException(f"{settings.data} cannot be written")
+    click.echo(_for_comparison(settings))
 
 
 @service.command("uninstall")
@@ -277,8 +349,28 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
     os._exit(code if code >= 0 else 128 - code)
 
 
+def _lost_seam(error: ImportError | AttributeError) -> str:
+    """What to say where a library has not what we import of it. Raises an error of another kind again."""
+    from asgi_app.seams import gone, is_watched
+
+    module = error.name if isinstance(error, ImportError) else getattr(error.obj, "__name__", None)
+    if module is None or not is_watched(module):
+        raise error
+    what = f"{module}.{error.name}" if isinstance(error, AttributeError) else _imported(error, module)
+    return gone(what, module)
+
+
+def _imported(error: ImportError, module: str) -> str:
+    """The name that was to be imported; there is an attribute for it from Python 3.12 on."""
+    found = re.search(r"cannot import name '(\w+)'", error.msg)
+    return f"{module}.{found[1]}" if found else module
+
+
 def main() -> None:
     """Run the command; what is wrong with the setup is one line on stderr, and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a path or a name that this terminal cannot show
     try:
         sys.exit(cli(prog_name="pilotlight", standalone_mode=False))
     except PanelError as error:
@@ -287,5 +379,15 @@ def main() -> None:
         complaint = error.format_message()
     except click.Abort:
         sys.exit(130)
-    click.echo(f"pilotlight: {complaint}", err=True)
+    except (ImportError, AttributeError) as error:
+        complaint = _lost_seam(error)
+    except BrokenPipeError:  # such as `pilotlight doctor | head -1`
+        let_go_of_closed_output()
+        sys.exit(1)
+    except OSError as error:
+        logging.getLogger("pilotlight").debug("the command failed", exc_info=True)
+        complaint = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    with contextlib.suppress(OSError):
+        click.echo(f"pilotlight: {complaint}", err=True)
+    let_go_of_closed_output()
     sys.exit(2)

@@ -29,6 +29,7 @@ from asgi_app.http_uvicorn import UvicornHTTP
 from asgi_app.limits import Complaints, Places, note_cut
 from asgi_app.proxies import Proxies, address_of
 from asgi_app.request_head import EARLY_BYTES, LINGER_SECONDS, response
+from asgi_app.seams import Seam
 from asgi_app.tally import Tally
 from asgi_app.ws.on_uvicorn import Leave, UvicornWebSocket
 from asgi_app.ws.wire import NO_CONTEXT
@@ -44,6 +45,9 @@ HEAD = re.compile(
 )  # a request's first line; its headers, to the empty line
 REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: what is unread would reset it
 TOLD_AT_ONCE = 8  # connections over TLS that find no place and get as far as being told so
+
+
+SEAMS = (Seam(TCPServer, "_close _read_data idle_task protocol_send reader run writer"),)
 
 
 class Turnstile:

@@ -29,8 +29,17 @@ from asgi_app.request_head import (
     origin_form,
     without_upgrade,
 )
+from asgi_app.seams import Seam
 
 _REQUEST_LINE = re.compile(rb"\S+ .* HTTP/\d\.\d")
+
+
+SEAMS = (
+    Seam(
+        H11Protocol,
+        "_check_protocol _close_stream _create_stream _send_error_response _send_h11_event connection send stream",
+    ),
+)
 
 
 class _Lines(ReceiveBuffer):

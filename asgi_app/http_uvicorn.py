@@ -11,9 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from asgi_app.entrance import ENGINE
 from asgi_app.errors import BadRequest, HeadTooLarge, PanelError
 from asgi_app.request_head import (
@@ -30,8 +27,24 @@ from asgi_app.request_head import (
     response,
     without_upgrade,
 )
+from asgi_app.seams import Seam
+
+try:
+    import httptools
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+except ImportError:  # a machine without httptools: hypercorn serves there (`compiled.server_here`)
+    HttpToolsProtocol = object  # type: ignore[assignment,misc]
 
 PIECE = 4096  # bytes that are parsed at once: httptools makes a request of every 27 that are one
+SEAMS = (
+    Seam(
+        HttpToolsProtocol,
+        "_should_upgrade _unset_keepalive_if_required app_state client config connection_lost connection_made "
+        "connections cycle data_received eof_received expect_100_continue flow handle_websocket_upgrade headers loop "
+        "on_headers_complete on_message_begin on_message_complete on_response_complete parser pipeline scheme scope "
+        "server_state timeout_keep_alive_task transport ws_protocol_class",
+    ),
+)
 PIPELINED = 8  # requests that wait for the answers before theirs
 HELD_BYTES = 1024 * 1024  # that have come and are not parsed; a transport gives 256 KiB at once
 

@@ -11,7 +11,6 @@ import gc
 import logging
 import math
 import os
-import signal
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,24 +18,28 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-import uvloop
 from hypercorn import protocol as hypercorn_protocol
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from hypercorn.protocol import h11
 
-from asgi_app import __version__
+from asgi_app import __version__, app, doors, http_hypercorn, http_uvicorn
 from asgi_app.accepting import Acceptor, TLSListener
 from asgi_app.app import House
+from asgi_app.compiled import Part, event_loop_class, missing, server_here
 from asgi_app.doors import Doorkeeper, HypercornConnection, UvicornConnection, more_files
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.http_hypercorn import HypercornHTTP
 from asgi_app.journal import event
+from asgi_app.listening import BACKLOG, ListenError, listen, local_address, url_of
 from asgi_app.notify import ServiceManager
 from asgi_app.request_head import HEAD_BYTES
+from asgi_app.seams import Seam, check
 from asgi_app.settings import Settings
+from asgi_app.signals import let_go_of_closed_output, on_signals
 from asgi_app.tls import read_certificate, server_context
+from asgi_app.ws import engine, engine_socket, on_hypercorn, on_uvicorn, quartsocket, sio, sio_manager, sio_packets
 from asgi_app.ws.on_hypercorn import HypercornWebSocket
 from asgi_app.ws.on_uvicorn import PlainUvicornWebSocket, UvicornWebSocket
 
@@ -44,48 +47,93 @@ log = logging.getLogger("pilotlight")
 
 FAULT = 1  # exit status of a panel that ended by a fault of its own: its service manager starts it again
 GRACE = 1  # seconds for requests under way, once the lights are down and the sockets closed
-BACKLOG = 4096  # connections that wait to be accepted, as far as the kernel allows (net.core.somaxconn)
 GOODBYE = 1.0  # seconds for a client's close_notify of TLS: it keeps its place until then
 SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 
 
-def serve(settings: Settings, workers: int = 1, announce: Callable[[str, str], None] = lambda url, pin: None) -> None:
-    """Run the panel until SIGTERM or SIGINT; `announce` is told its address and its PIN once it listens.
+Announce = Callable[[socket.socket, str], None]
+
+
+SEAMS = (
+    Seam(uvicorn.Server, "capture_signals"),
+    Seam(Config, "create_ssl_context ssl_enabled"),
+    Seam(hypercorn_run, "TCPServer"),
+    Seam(hypercorn_protocol, "H11Protocol"),
+    Seam(h11, "WSStream"),
+)
+ALL_SEAMS = (
+    *SEAMS,
+    *app.SEAMS,
+    *doors.SEAMS,
+    *http_hypercorn.SEAMS,
+    *http_uvicorn.SEAMS,
+    *engine.SEAMS,
+    *engine_socket.SEAMS,
+    *on_hypercorn.SEAMS,
+    *on_uvicorn.SEAMS,
+    *quartsocket.SEAMS,
+    *sio.SEAMS,
+    *sio_manager.SEAMS,
+    *sio_packets.SEAMS,
+)
+
+
+def serve(settings: Settings, workers: int = 1, announce: Announce = lambda listener, pin: None) -> None:
+    """Run the panel until a signal ends it; `announce` is called with its listener and its PIN once it listens.
 
     Raises `SetupError`.
     """
     refuse_more_workers(workers)
+    check(ALL_SEAMS)
     tls = server_context(settings.cert, settings.key) if settings.cert else None
-    with contextlib.closing(listen(settings.host, settings.port, settings.slow_reader)) as listener:
+    with contextlib.closing(listener_for(settings.host, settings.port, settings.slow_reader)) as listener:
         manager = ServiceManager()
-        host, port = listener.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
 
         def ready() -> None:
             settle()
-            address = f"{'https' if tls else 'http'}://{shown}:{port}/"
+            port = listener.getsockname()[1]
+            address = url_of(local_address(listener), port, tls=tls is not None)
             if house.proxies.on_loopback:
                 house.access.machine_key.hand_out(port)
             keys = house.access.keys
-            announce(address, keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read")
+            pin = keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read"
+            try:
+                announce(listener, pin)
+            except Exception as error:  # a panel needs nobody who reads its address
+                log.warning("the address could not be shown: %r", error)
             manager.tell("READY=1", f"STATUS=serves {address}")
             log.info(
                 "Pilot Light %s serves %s",
                 __version__,
                 address,
-                extra=event("started", version=__version__, address=address, server=settings.server, pid=os.getpid()),
+                extra=event(
+                    "started",
+                    version=__version__,
+                    address=address,
+                    server=server_here(settings.server),
+                    pid=os.getpid(),
+                ),
             )
 
         house = House(settings, ready=ready, alive=manager.alive)
         house.claim()
         more_files(settings.max_connections)
-        server = _uvicorn if settings.server == "uvicorn" else _hypercorn
+        if absent := missing():
+            log.info("%s here, so %s", *_instead(absent))
+        server = _uvicorn if server_here(settings.server) == "uvicorn" else _hypercorn
         with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.keeper)) as runner:
             runner.run(server(house, listener, tls))
         if house.fault is not None:
             log.critical("ended: %s", house.fault, extra=event("stopped"))
             raise SystemExit(FAULT)
         log.info("stopped", extra=event("stopped"))
+        let_go_of_closed_output()
+
+
+def _instead(absent: list[Part]) -> tuple[str, str]:
+    """What is missing, and what takes its place."""
+    names = " and ".join(part.library for part in absent)
+    return f"there is no {names}", ", ".join(part.instead for part in absent)
 
 
 def settle() -> None:
@@ -113,17 +161,14 @@ def refuse_more_workers(workers: int) -> None:
         )
 
 
-def listen(host: str, port: int, slow_reader: float) -> socket.socket:
+def listener_for(host: str, port: int, slow_reader: float) -> socket.socket:
     """A listening socket. Raises `SetupError` that says what is in the way."""
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    except OSError as error:
-        raise SetupError(f"there is no address {host} here ({error.strerror or error}); try another --host") from None
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        reason = error.strerror or error
-        raise SetupError(f"cannot listen on {host} port {port}: {reason}; try another --port") from None
+        listener = listen(host, port)
+    except ListenError as error:
+        if error.unknown:
+            raise SetupError(f"there is no address {host} here ({error.strerror}); try another --host") from None
+        raise SetupError(f"cannot listen on {host} port {port}: {error.strerror}; try another --port") from None
     # Both are inherited by each connection (tcp(7)). The kernel would grow a send buffer to megabytes, and a
     # screen that stopped reading would be shown minutes of old levels before anybody noticed.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -135,8 +180,8 @@ def listen(host: str, port: int, slow_reader: float) -> socket.socket:
     return listener
 
 
-class _Loop(uvloop.Loop):
-    """uvloop, which waits no longer for a TLS handshake than for a request (uvicorn: a minute), and accepts a crowd."""
+class _Loop(event_loop_class()):  # type: ignore[misc]  # which it is depends on the machine
+    """Waits no longer for a TLS handshake than for a request (uvicorn: a minute), and accepts a crowd."""
 
     def __init__(self, handshake_seconds: float, keeper: Doorkeeper) -> None:
         super().__init__()
@@ -261,9 +306,9 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 def _on_signals(
     house: House, stop_server: Callable[[], None], tls: ssl.SSLContext | None
 ) -> Callable[[], Awaitable[None]]:
-    """Have SIGTERM and SIGINT stop the house, then the server; returns what waits for that to be done.
+    """Have the signals stop the house, then the server; returns what waits for that to be done.
 
-    SIGHUP has the certificate read again, for new connections.
+    With TLS, SIGHUP has the certificate read again, for new connections.
     """
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_loop_error)
@@ -277,14 +322,12 @@ def _on_signals(
 
     def on_signal() -> None:
         if not tasks:
+            let_go_of_closed_output()
             log.info("stopping", extra=event("stopping"))
             ServiceManager().tell("STOPPING=1")
             tasks.append(loop.create_task(leave(), name="stop"))
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    if tls is not None:
-        loop.add_signal_handler(signal.SIGHUP, _read_again, tls, house.settings)
+    on_signals(loop, on_signal, partial(_read_again, tls, house.settings) if tls is not None else None)
 
     async def done() -> None:
         await asyncio.gather(*tasks, return_exceptions=True)

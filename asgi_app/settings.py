@@ -5,8 +5,10 @@ A value comes from a `--flag`, else the environment (`PILOTLIGHT_PORT`), else th
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import os
+import pwd
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from asgi_app.errors import SetupError
 from asgi_app.models import LightId, LightSpec, RoleName
@@ -27,8 +29,11 @@ MIB = 1024 * 1024
 
 
 def default_data() -> Path:
-    """The user's data directory for the panel."""
-    return Path(platformdirs.user_data_dir("pilotlight"))
+    """The user's data directory for the panel. Raises `SetupError` for a user without a home."""
+    try:
+        return Path(platformdirs.user_data_dir("pilotlight"))
+    except RuntimeError as error:
+        raise SetupError(f"{error}; or name a directory with --data") from None
 
 
 def default_config() -> Path:
@@ -42,20 +47,23 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=False, env_ignore_empty=True
     )
-    toml: ClassVar[Path | None] = None
+    in_file: ClassVar[dict[str, Any]] = {}  # what the settings file says
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every network this machine is in.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on; 0.0.0.0 is every network this machine is in, :: those of IPv6 as well.",
+    )
     port: int = Field(5000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     server: Literal["uvicorn", "hypercorn"] = Field("uvicorn", description="The ASGI server that runs the panel.")
     cert: Path | None = Field(None, description="Certificate for https and wss, PEM, with its chain.")
     key: Path | None = Field(None, description="Its private key, PEM; in the certificate's file by default.")
     pins: Literal["auto", "pigpio", "lgpio", "mock"] = Field("auto", description="How the pins are driven.")
     pigpio_host: str = Field(
-        default_factory=lambda: os.environ.get("PIGPIO_ADDR", "localhost"),
+        default_factory=lambda: os.environ.get("PIGPIO_ADDR") or "localhost",
         description="Where pigpiod runs; PIGPIO_ADDR, where set, is the default.",
     )
     pigpio_port: int = Field(
-        default_factory=lambda: os.environ.get("PIGPIO_PORT", "8888"),
+        default_factory=lambda: os.environ.get("PIGPIO_PORT") or "8888",
         validate_default=True,
         ge=1,
         le=65535,
@@ -199,8 +207,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        sources = (init_settings, env_settings)
-        return (*sources, TomlConfigSettingsSource(settings_cls, cls.toml)) if cls.toml else sources
+        return init_settings, env_settings, InitSettingsSource(settings_cls, cls.in_file)
 
 
 def read_settings(config: Path | None = None, **flags: Any) -> Settings:
@@ -208,11 +215,10 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
 
     Raises `SetupError`: one line that names each setting that is wrong, where it came from, and what would do.
     """
-    file = config or _config_from_environment()
-    if file is not None:
-        _readable(file)
+    file = config_in_use(config)
+    in_file = _read(file) if file is not None else {}
     given = {name: value for name, value in flags.items() if value is not None}
-    configured: type[Settings] = type("Settings", (Settings,), {"toml": file, "__module__": __name__})
+    configured: type[Settings] = type("Settings", (Settings,), {"in_file": in_file, "__module__": __name__})
     try:
         return configured(**given)
     except ValidationError as error:
@@ -228,15 +234,41 @@ def _unknown(location: tuple[Any, ...]) -> str:
     return f"no such setting; did you mean {near[0]}?" if near else f"no such setting; there is {', '.join(known)}"
 
 
-def _config_from_environment() -> Path | None:
+def config_in_use(config: Path | None = None) -> Path | None:
+    """The settings file that is read: the one named, by flag or by environment, else the user's, where there is one."""
+    if config is not None:
+        return config
     if named := os.environ.get(PREFIX + "CONFIG"):
         return Path(named)
-    return default_config() if default_config().is_file() else None
-
-
-def _readable(file: Path) -> None:
     try:
-        tomllib.loads(file.read_text())
+        return default_config() if default_config().is_file() else None
+    except (OSError, RuntimeError):  # a home that one may not look into (`pilotlight doctor` says so), or none at all
+        return None
+
+
+def config_of_sudo() -> Path | None:
+    """The settings file of who called `sudo`, where there is one: root's home is another."""
+    try:
+        home = pwd.getpwuid(int(os.environ["SUDO_UID"])).pw_dir
+        file = Path(home, ".config", "pilotlight", "pilotlight.toml")
+        return file if file.is_file() else None
+    except (KeyError, ValueError, OSError):
+        return None
+
+
+def carried_environment() -> dict[str, str]:
+    """The variables that decide about settings here, but for those that name a path."""
+    paths = {name for name, field in Settings.model_fields.items() if field.annotation in (Path, Path | None)}
+    known = ["PIGPIO_ADDR", "PIGPIO_PORT", *(PREFIX + name.upper() for name in Settings.model_fields.keys() - paths)]
+    return {name: os.environ[name] for name in sorted(known) if os.environ.get(name)}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What the file says. An editor may have put a byte order mark before it, or have saved it as UTF-16."""
+    try:
+        content = file.read_bytes()
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return tomllib.loads(content.decode("utf-16" if wide else "utf-8-sig"))
     except OSError as error:
         raise SetupError(f"cannot read the settings file {file}: {error.strerror}") from error
     except ValueError as error:
@@ -246,11 +278,11 @@ def _readable(file: Path) -> None:
 def _fault(fault: Any, given: dict[str, Any], file: Path | None) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     top = str(fault["loc"][0]) if fault["loc"] else ""
-    if top == "pigpio_port" and "PIGPIO_PORT" in os.environ and fault["input"] == os.environ["PIGPIO_PORT"]:
+    if top == "pigpio_port" and fault["input"] == os.environ.get("PIGPIO_PORT"):
         source = "PIGPIO_PORT"
     elif top in given:
         source = f"--{top.replace('_', '-')}"
-    elif PREFIX + top.upper() in os.environ:
+    elif os.environ.get(PREFIX + top.upper()):
         source = PREFIX + top.upper()
     else:
         source = str(file) if file else "the defaults"

@@ -19,13 +19,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-import argon2
-
 from asgi_app.access import rules
 from asgi_app.access.audit import Audit
 from asgi_app.access.claims import Claims
 from asgi_app.access.devices import Devices
 from asgi_app.access.keys import Keys, Secrets, Session, Token, name_key
+from asgi_app.access.passwords import Passwords
 from asgi_app.access.sessions import Sessions
 from asgi_app.access.throttle import Guesser, Throttle
 from asgi_app.addresses import written
@@ -101,7 +100,7 @@ class Access:
             "pin": Role.of(settings.role_pin),
         }
         self._throttle = Throttle(tally=tally, complaints=complaints)
-        self._passwords = argon2.PasswordHasher()
+        self._passwords = Passwords()
         self._hashing = asyncio.Lock()  # one at a time: each takes 64 MiB
         self._tickets: dict[str, tuple[Proof, float]] = {}
         self._connections: dict[object, _Connection] = {}
@@ -332,10 +331,7 @@ class Access:
 
     async def _is_password(self, hash: str, password: str) -> bool:
         async with self._hashing:
-            try:
-                return await asyncio.to_thread(self._passwords.verify, hash, password)
-            except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-                return False
+            return await asyncio.to_thread(self._passwords.verify, hash, password)
 
     async def _claim(self, identity: Identity, name: str, password: str) -> tuple[str, int]:
         if identity.role < Role.OPERATOR:

@@ -74,7 +74,7 @@ class Claim(BaseModel):
     """A name that belongs to somebody."""
 
     name: str = Field(description="As its owner writes it.")
-    password: str = Field(description="argon2id.")
+    password: str = Field(description="Its hash: argon2id or scrypt.")
     generation: int
     at: float
 

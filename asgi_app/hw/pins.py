@@ -12,6 +12,7 @@ import importlib.util
 import os
 import socket
 import struct
+import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -206,14 +207,15 @@ class LgpioPins(_GpiozeroPins):
             from gpiozero.pins.lgpio import LGPIOFactory
         except ImportError as error:
             raise PinsError(f"the lgpio library is not installed: {INSTALL_LGPIO}") from error
+        except OSError as error:  # it makes a pipe there as soon as it is imported
+            where = os.environ.get("LG_WD") or os.getcwd()
+            says = f"lgpio cannot make its pipe in {where} ({error.strerror})"
+            raise PinsError(f"{says}: start the panel in a directory that you may write") from error
         return LGPIOFactory()
 
     def _own_faults(self) -> tuple[type[Exception], ...]:
-        try:
-            import lgpio
-        except ImportError:
-            return ()
-        return (lgpio.error,)
+        lgpio = sys.modules.get("lgpio")  # importing it may fail, in more ways than one
+        return (lgpio.error,) if lgpio is not None else ()
 
 
 class PigpioPins(_GpiozeroPins):
@@ -294,8 +296,8 @@ def pigpio_silence(address: Address, timeout: float = ANSWER_SECONDS) -> str | N
                 answer += part
     except TimeoutError:
         return f"pigpiod at {address} accepts connections and does not answer"
-    except OSError as error:
-        return f"pigpiod does not answer at {address} ({error.strerror or error})"
+    except (OSError, UnicodeError) as error:  # UnicodeError: a part of the name is empty or too long
+        return f"pigpiod does not answer at {address} ({getattr(error, 'strerror', None) or error})"
     if struct.unpack("<4I", answer)[0] != PIGPV:
         return f"what listens at {address} is no pigpiod"
     return None

@@ -289,7 +289,7 @@ def read_show(path: Path) -> Show:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise BadShow(f"larger than {MAX_BYTES // 1024} KiB; a show of {MAX_STEPS} steps is smaller")
-        return parse_show(data.decode(), KINDS[path.suffix], path.stem)
+        return parse_show(data.decode("utf-8-sig"), KINDS[path.suffix], path.stem)
     except BadShow as error:
         raise BadShow(f"{path}: {error.detail}", errors=error.errors) from None
     except OSError as error:

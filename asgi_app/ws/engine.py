@@ -23,6 +23,7 @@ from asgi_app.hub import Coalescer, Outlet
 from asgi_app.limits import Allowance, Complaints, Places, note_cut
 from asgi_app.problems import Written, as_response
 from asgi_app.proxies import address_of
+from asgi_app.seams import Seam
 from asgi_app.tally import Tally
 from asgi_app.unread import SMALL, Unread
 from asgi_app.ws.engine_heart import Heart
@@ -52,6 +53,17 @@ POLICY = 1008  # RFC 6455, 7.4.1
 LEAVE_SECONDS = 0.4  # for all connections to be gone when the server stops
 
 Packets = Callable[[], list[Packet]]
+
+
+SEAMS = (
+    Seam(
+        engineio.AsyncServer,
+        "_cors_allowed_origins _cors_headers _service_task _trigger_event allow_upgrades cors_allowed_origins "
+        "create_queue generate_id handle_request max_http_buffer_size ping_interval ping_timeout reason "
+        "service_task_event service_task_handle shutdown sockets start_background_task start_service_task",
+    ),
+    Seam(async_server, "async_socket"),
+)
 
 
 def size_of(packet: Packet) -> int:

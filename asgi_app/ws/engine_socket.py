@@ -22,6 +22,7 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, PONG, Packet
 from asgi_app.errors import BadEngineRequest, TooLarge, UnknownEngineSession
 from asgi_app.hub import GOING_AWAY, TOO_FAST, TOO_SLOW
 from asgi_app.limits import Allowance
+from asgi_app.seams import Seam
 from asgi_app.unread import SMALL
 from asgi_app.ws.engine_packets import MESSAGE_TYPE, PACKET_TYPES, SEPARATOR, message_of
 from asgi_app.ws.engine_poll import Poll, settled, taken
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
     from asgi_app.ws.engine import EngineServer
 
 log = logging.getLogger("pilotlight.engineio")
+
+SEAMS = (
+    Seam(
+        async_socket.AsyncSocket,
+        "close closed closing connected poll queue receive schedule_ping send server sid upgraded",
+    ),
+)
 
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
 UPGRADE_SECONDS = 10.0  # for a WebSocket to take over from polling

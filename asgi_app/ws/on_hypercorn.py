@@ -15,8 +15,18 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError,
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
+from asgi_app.seams import Seam
 from asgi_app.ws.frames import TOO_BIG
 from asgi_app.ws.wire import NO_CONTEXT
+
+SEAMS = (
+    Seam(WebsocketBuffer, "extend length"),
+    Seam(
+        WSStream,
+        "_accept _handle_events _send_error_response _send_wsproto_event app_put app_send buffer closed "
+        "handle send state stream_id",
+    ),
+)
 
 
 class _ByteBuffer(WebsocketBuffer):

@@ -21,6 +21,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from asgi_app.request_head import EARLY_BYTES, LINGER_SECONDS, Headers
+from asgi_app.seams import Seam
 from asgi_app.unread import SMALL
 from asgi_app.ws.frames import (
     BINARY,
@@ -49,6 +50,16 @@ CLOSE_SECONDS = 10.0  # for the client's close frame
 
 
 Leave = Callable[[Exception | None], None]  # told by what the connection was lost, if nobody closed it
+
+
+SEAMS = (
+    Seam(
+        WebSocketsSansIOProtocol,
+        "app close_sent config conn connection_lost connections data_received disconnected handle_connect "
+        "handshake_complete handshake_initiated loop ping_interval ping_timeout receive run_asgi send shutdown "
+        "start_keepalive transport writable",
+    ),
+)
 
 
 class UvicornWebSocket(WebSocketsSansIOProtocol):

@@ -27,6 +27,7 @@ from asgi_app.limits import Allowance, Complaints, note_cut
 from asgi_app.models import Actor
 from asgi_app.origins import Origins
 from asgi_app.proxies import address_of
+from asgi_app.seams import Seam
 from asgi_app.tally import Tallies
 from asgi_app.unread import SMALL, Unread
 from asgi_app.ws.frames import FAULT, NORMAL, frame
@@ -42,6 +43,9 @@ HERE = "pilotlight.connection"  # in the ASGI scope
 CLOSE_SECONDS = 0.2  # for the close frame of a connection that takes nothing any more
 LINGER_SECONDS = 1.0  # for a client's close frame
 POLICY = 1008  # RFC 6455, 7.4.1: this name will not do
+
+
+SEAMS = (Seam(ASGIWebsocketConnection, "_create_websocket_from_scope handle_websocket queue scope"),)
 
 
 class Connection(ASGIWebsocketConnection):

@@ -24,6 +24,7 @@ from asgi_app.hub import Coalescer
 from asgi_app.limits import Complaints, Places
 from asgi_app.models import Actor, Role, as_json
 from asgi_app.origins import Origins
+from asgi_app.seams import Seam
 from asgi_app.tally import Tally
 from asgi_app.unread import SMALL, Unread
 from asgi_app.ws.engine import EngineOutbox, EngineServer, Packets
@@ -48,6 +49,16 @@ Handler = Callable[..., Awaitable[Any]]
 
 _reasons = socketio.AsyncServer.reason
 CUT = {_reasons.PING_TIMEOUT, _reasons.TRANSPORT_CLOSE, _reasons.TRANSPORT_ERROR}  # nobody said goodbye
+
+
+SEAMS = (
+    Seam(socketio.AsyncNamespace, "disconnect namespace server trigger_event"),
+    Seam(
+        socketio.AsyncServer,
+        "_binary_packet _engineio_server_class _handle_connect _handle_eio_connect _handle_eio_message "
+        "_handle_event _send_packet eio manager namespace_handlers reason register_namespace",
+    ),
+)
 
 
 class Part(Protocol):

@@ -14,10 +14,19 @@ import socketio
 from engineio.packet import Packet as EnginePacket
 
 from asgi_app.hub import Coalescer
+from asgi_app.seams import Seam
 from asgi_app.ws.engine import EngineOutbox
 from asgi_app.ws.engine_packets import framed
 from asgi_app.ws.recovery import Recovery
 from asgi_app.ws.sio_packets import event_packets
+
+SEAMS = (
+    Seam(
+        socketio.AsyncManager,
+        "basic_close_room basic_enter_room basic_leave_room connect disconnect eio_sid_from_sid emit get_namespaces "
+        "pending_connect pre_connect rooms server sid_from_eio_sid",
+    ),
+)
 
 
 class _Members(NamedTuple):

@@ -20,6 +20,9 @@ from socketio.packet import ACK, EVENT, Packet
 
 from asgi_app.errors import MalformedJSON, PanelError
 from asgi_app.models import check_depth, too_deep
+from asgi_app.seams import Seam
+
+SEAMS = (Seam(Packet, "json reconstruct_binary"),)
 
 JSON_SPACE = " \t\n\r"  # RFC 8259, 2
 HEAD = r"(?:(/[^,?]*)(?:\?[^,]*)?,)?([0-9]{0,100})"

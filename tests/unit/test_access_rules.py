@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 from asgi_app.access import Access, Audit, Hosts, Keys, rules
 from asgi_app.access.keys import Secrets, name_key
 from asgi_app.access.throttle import FREE, LONGEST, Throttle
-from asgi_app.announce import address_for_others
 from asgi_app.errors import NameTaken, NotAllowed, SetupError, SignInNeeded, TooManyTries
 from asgi_app.models import Actor, Identity, Proof, Role, SetLight
 from asgi_app.origins import Origins
@@ -268,10 +266,3 @@ async def test_the_trail_keeps_the_newest_of_what_was_done_and_of_what_was_refus
         f"knock {number}" for number in range(299, 199, -1)
     ]
     await asyncio.to_thread(store.close)
-
-
-def test_the_address_for_others_is_one_that_they_can_open() -> None:
-    assert address_for_others("http://192.168.0.9:5000/") == "http://192.168.0.9:5000/"
-    found = address_for_others("http://0.0.0.0:5000/")
-    assert re.fullmatch(r"http://[\w.-]+:5000/", found)
-    assert "0.0.0.0" not in found

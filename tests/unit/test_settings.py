@@ -184,7 +184,7 @@ def test_every_fault_is_named_at_once(toml: Path) -> None:
         (lambda file: None, "No such file"),
         (lambda file: file.mkdir(), "directory"),
         (lambda file: file.write_text("port = = 1"), "not TOML"),
-        (lambda file: file.write_bytes(b"\xff\xfe"), "not TOML"),
+        (lambda file: file.write_bytes(b"\xff\xff"), "not TOML"),
     ],
     ids=["missing", "a directory", "malformed", "no text"],
 )

@@ -1,0 +1,89 @@
+"""Passwords as they are kept: argon2id (RFC 9106), or scrypt (RFC 7914) where there is no argon2.
+
+argon2 is compiled and not to be had for every machine (a 32-bit Raspberry Pi); scrypt comes with Python.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+from types import ModuleType
+
+from asgi_app.errors import SignInFailed
+
+log = logging.getLogger("pilotlight.access")
+
+# OWASP's Password Storage Cheat Sheet: N = 2^15, r = 8, p = 3; it takes 128 * N * r = 32 MiB.
+LOG_N, R, P = 15, 8, 3
+SALT_BYTES = 16
+HASH_BYTES = 32
+SCRYPT = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
+MOST_BYTES = 256 * 1024 * 1024  # that a hash in the file may make us take
+
+argon2: ModuleType | None
+try:
+    import argon2
+except ImportError:
+    argon2 = None
+
+
+class Passwords:
+    """Makes and checks the hashes; each takes some tenths of a second and some tens of MiB."""
+
+    def __init__(self) -> None:
+        self._argon2 = argon2.PasswordHasher() if argon2 is not None else None
+
+    @property
+    def by(self) -> str:
+        """What new hashes are made with."""
+        return "scrypt" if self._argon2 is None else "argon2id"
+
+    def hash(self, password: str) -> str:
+        """A hash with its salt and its costs, as text."""
+        if self._argon2 is not None:
+            made: str = self._argon2.hash(password)
+            return made
+        salt = secrets.token_bytes(SALT_BYTES)
+        digest = _scrypt(password, salt, LOG_N, R, P, HASH_BYTES)
+        return f"$scrypt$ln={LOG_N},r={R},p={P}${_text(salt)}${_text(digest)}"
+
+    def verify(self, hash: str, password: str) -> bool:
+        """Whether the hash is of this password. Raises `SignInFailed` where this machine cannot tell."""
+        if (found := SCRYPT.fullmatch(hash)) is not None:
+            salt, digest = _bytes(found[4]), _bytes(found[5])
+            log_n, r, p = (int(number) for number in found.group(1, 2, 3))
+            try:
+                return hmac.compare_digest(_scrypt(password, salt, log_n, r, p, len(digest)), digest)
+            except (ValueError, TypeError):  # costs that nobody can pay
+                return False
+        if not hash.startswith("$argon2"):
+            return False
+        if argon2 is None or self._argon2 is None:
+            log.error("a password is kept as argon2, which this machine does not have: pip install argon2-cffi")
+            raise SignInFailed(
+                "this password was set on another machine, and cannot be checked here; "
+                "an admin can release the name, then claim it anew",
+                field="password",
+            )
+        try:
+            self._argon2.verify(hash, password)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
+        return True
+
+
+def _scrypt(password: str, salt: bytes, log_n: int, r: int, p: int, size: int) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=2**log_n, r=r, p=p, maxmem=MOST_BYTES, dklen=size)
+
+
+def _text(data: bytes) -> str:
+    """Base64 without padding, as argon2 writes it."""
+    return base64.b64encode(data).decode().rstrip("=")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,52 @@
+"""The compiled libraries, which are not to be had for every machine, and what takes their place on a 32-bit Pi."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    """A compiled library, and what does its work where it is missing."""
+
+    library: str
+    package: str
+    instead: str
+
+
+PARTS = (
+    Part("uvloop", "uvloop", "asyncio's own event loop"),
+    Part("httptools", "httptools", "the server hypercorn, on h11"),
+    Part("argon2", "argon2-cffi", "scrypt for passwords"),
+)
+IS_32_BIT = sys.maxsize < 2**32
+
+
+def missing() -> list[Part]:
+    """Those that cannot be imported here."""
+    return [part for part in PARTS if not _is_there(part.library)]
+
+
+def _is_there(library: str) -> bool:
+    try:
+        importlib.import_module(library)
+    except ImportError:
+        return False
+    return True
+
+
+def server_here(wanted: str) -> str:
+    """The server that can run here: uvicorn's connections are made of httptools, hypercorn's of h11."""
+    return wanted if wanted == "hypercorn" or _is_there("httptools") else "hypercorn"
+
+
+def event_loop_class() -> type[asyncio.AbstractEventLoop]:
+    """uvloop's, else asyncio's."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.SelectorEventLoop
+    loop: type[asyncio.AbstractEventLoop] = uvloop.Loop
+    return loop

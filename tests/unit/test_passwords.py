@@ -1,0 +1,63 @@
+"""How passwords are kept, with and without argon2."""
+
+from __future__ import annotations
+
+import pytest
+
+from asgi_app.access import passwords
+from asgi_app.access.passwords import Passwords
+from asgi_app.errors import SignInFailed
+
+# RFC 7914, section 12, the second vector (dkLen 64): "password" with "NaCl", N = 1024, r = 8, p = 16.
+VECTOR = "$scrypt$ln=10,r=8,p=16$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWIurzDZLiKjiG/xCSedmDDaxyevuUqD7m2DYMvfoswGQA"  # noqa: E501
+
+
+@pytest.fixture
+def without_argon2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "argon2", None)
+
+
+def test_with_argon2() -> None:
+    kept = Passwords()
+    hash = kept.hash("secret")
+    assert hash.startswith("$argon2id$")
+    assert (kept.verify(hash, "secret"), kept.verify(hash, "Secret")) == (True, False)
+
+
+@pytest.mark.usefixtures("without_argon2")
+def test_without_argon2() -> None:
+    kept = Passwords()
+    hash = kept.hash("sécret")
+    assert hash.startswith("$scrypt$ln=15,r=8,p=3$")
+    assert hash != kept.hash("sécret")
+    assert (kept.verify(hash, "sécret"), kept.verify(hash, "secret")) == (True, False)
+
+
+@pytest.mark.parametrize("there_is_argon2", [True, False])
+def test_scrypt_is_read_everywhere(monkeypatch: pytest.MonkeyPatch, there_is_argon2: bool) -> None:
+    if not there_is_argon2:
+        monkeypatch.setattr(passwords, "argon2", None)
+    assert Passwords().verify(VECTOR, "password")
+    assert not Passwords().verify(VECTOR, "Password")
+
+
+def test_argon2_is_not_read_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    hash = Passwords().hash("secret")
+    monkeypatch.setattr(passwords, "argon2", None)
+    with pytest.raises(SignInFailed, match="set on another machine"):
+        Passwords().verify(hash, "secret")
+
+
+@pytest.mark.parametrize(
+    "hash",
+    [
+        "",
+        "secret",
+        "$scrypt$",
+        "$scrypt$ln=99,r=8,p=1$TmFDbA$TmFDbA",
+        "$argon2id$broken",
+        "$scrypt$ln=30,r=8,p=1$TmFDbA$TmFDbA",
+    ],
+)
+def test_what_is_no_hash_is_nobodys_password(hash: str) -> None:
+    assert Passwords().verify(hash, "secret") is False
