@@ -23,8 +23,8 @@ NOT_32_BIT := ; platform_machine not in "armv6l armv7l armv8l"
 run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
 
-# Three on two cores: a third of the time a test waits.
-PYTEST := $(BIN)/python -m tests.support.measured $(BIN)/python -m pytest -n 3 --dist loadgroup
+# Four on two cores: half of the time a test waits.
+PYTEST := $(BIN)/python -m tests.support.measured $(BIN)/python -m pytest -n 4 --dist loadgroup
 
 test: $(VENV)/.dev tests/support/node/node_modules/.installed
 	$(PYTEST) -m "not slow" $(TEST_ARGS)

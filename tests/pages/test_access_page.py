@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from asgi_app.access import Keys
 from tests.support.panel_process import RunningPanel
+from tests.support.tabs import first_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
@@ -63,7 +64,7 @@ async def opened(browser: Browser, url: str, device: dict[str, Any] = DESKTOP, *
     assert errors == []
 
 
-@pytest.mark.parametrize("transport", ["websocket", "socketio", "rest"])
+@pytest.mark.parametrize("transport", first_of("websocket", "socketio", "rest"))
 async def test_a_viewer_sees_the_light_signs_in_and_moves_it(
     browser: Browser, home: RunningPanel, transport: str
 ) -> None:
@@ -95,7 +96,7 @@ async def test_a_viewer_sees_the_light_signs_in_and_moves_it(
         await expect(page.locator(".me")).to_contain_text("You may look.")
 
 
-@pytest.mark.parametrize("transport", ["websocket", "socketio", "rest"])
+@pytest.mark.parametrize("transport", first_of("websocket", "socketio", "rest"))
 async def test_who_may_see_nothing_is_told_to_sign_in(browser: Browser, shut: RunningPanel, transport: str) -> None:
     async with opened(browser, f"{shut.url}/?transport={transport}", PHONE) as page:
         await expect(page.locator("#access-strip")).to_contain_text("not open to you yet")
@@ -120,7 +121,7 @@ async def test_another_pin_sends_the_page_back_to_looking(browser: Browser, home
         await expect(page.locator("#access-strip")).to_be_visible()
 
 
-@pytest.mark.parametrize("device", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("device", first_of(PHONE, DESKTOP), ids=["phone", "desktop"])
 async def test_an_admin_makes_and_revokes_tokens_and_reads_the_trail(
     browser: Browser, panel: RunningPanel, device: dict[str, Any]
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.async_api import BrowserContext, CDPSession, ConsoleMessage, Page, Request, expect
 
 from tests.support.panel_process import RunningPanel
@@ -172,6 +173,12 @@ TOO_SMALL = """[...document.querySelectorAll('a, button, input, summary, [role=s
     return { width, height, element: element.outerHTML.slice(0, 80) };
   })
   .filter(({ width, height }) => width < 43.5 || height < 43.5)"""
+
+
+def first_of(*values: Any) -> list[Any]:
+    """The parameters of a page's test: `make test` has the first, and `make test-slow` all."""
+    return [values[0], *(pytest.param(value, marks=pytest.mark.slow) for value in values[1:])]
+
 
 WIDTH = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 

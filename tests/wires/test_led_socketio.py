@@ -21,7 +21,7 @@ from tests.support.inbox import SocketIOClient
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
-from tests.support.stock_clients import CLIENTS, Clients
+from tests.support.stock_clients import CLIENTS, EACH_CLIENT, Clients
 
 server = each_of(*EVERY_WAY, matters=False)
 
@@ -81,7 +81,7 @@ def told_everybody(*levels: int) -> dict[str, list[Any]]:
 # --- connecting --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_a_newcomer_alone_is_told_the_level(
     panel: RunningPanel, node: NodeClients, clients: Clients, name: str
 ) -> None:
@@ -93,7 +93,7 @@ async def test_a_newcomer_alone_is_told_the_level(
     await newcomer.disconnect()
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_a_client_that_leaves_disturbs_nobody(
     panel: RunningPanel, node: NodeClients, clients: Clients, name: str
 ) -> None:
@@ -175,7 +175,7 @@ async def test_what_is_no_level_changes_nothing_and_everybody_is_told(
     assert await level_of(http) == BEFORE
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_no_ack_is_needed(clients: Clients, name: str) -> None:
     for level in ("5", "abc", 6):
         await clients[name].emit("led", {"level": level})
@@ -184,7 +184,7 @@ async def test_no_ack_is_needed(clients: Clients, name: str) -> None:
     assert await all_that_arrived(clients) == told_everybody(5, 5, 6)
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_a_fast_drag_ends_where_the_finger_is(http: httpx.AsyncClient, clients: Clients, name: str) -> None:
     for level in range(101):
         await clients[name].emit("led", {"level": str(level)})

@@ -18,7 +18,7 @@ from tests.support.native_command_tables import BEFORE, COMMANDS, LOST, REFUSED,
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
-from tests.support.stock_clients import CLIENTS, Clients, join
+from tests.support.stock_clients import CLIENTS, EACH_CLIENT, Clients, join
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,7 +71,7 @@ async def snapshot(client: SocketIOClient) -> dict[str, Any]:
 # --- the opening, commands, events -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_the_first_event_is_a_snapshot(
     panel: RunningPanel, node: NodeClients, clients: Clients, name: str
 ) -> None:
@@ -136,7 +136,7 @@ async def test_a_command_without_an_ack_is_done(clients: Clients, screen: LiveCl
     assert [event["state"]["level"] for event in await screen.caught_up()] == [17]
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_a_fast_drag_ends_where_the_finger_is(clients: Clients, screen: LiveClient, name: str) -> None:
     for level in range(101):
         await clients[name].emit("ask", {"do": "set_light", "light": "led", "level": level})
@@ -153,7 +153,7 @@ async def test_a_fast_drag_ends_where_the_finger_is(clients: Clients, screen: Li
 # --- coming back -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 @pytest.mark.parametrize("missed", [0, 3])
 async def test_who_comes_back_gets_exactly_what_it_missed(
     panel: RunningPanel, node: NodeClients, clients: Clients, screen: LiveClient, name: str, missed: int

@@ -12,7 +12,7 @@ from playwright.async_api import WebSocketRoute, expect
 from tests.support.chat_tabs import OpenChat, said_in
 from tests.support.live_client import live
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import DESKTOP, PHONE, TOO_SMALL, OpenTab, fits
+from tests.support.tabs import DESKTOP, PHONE, TOO_SMALL, OpenTab, first_of, fits
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -113,7 +113,7 @@ async def test_a_name_is_asked_for_and_a_refusal_is_explained(open_chat: OpenCha
     await nobody.delivered("here I am", "Stored")
 
 
-@pytest.mark.parametrize("page", ["/", "/chat", "/compare", "/lab", "/docs"])
+@pytest.mark.parametrize("page", first_of("/", "/chat", "/compare", "/lab", "/docs"))
 async def test_the_settings_are_on_every_page(panel: RunningPanel, open_tab: OpenTab, page: str) -> None:
     tab = await open_tab(page, PHONE, watch=False)  # going away in the middle of a request is no fault
     await tab.page.locator(".top .mark").click()
@@ -128,7 +128,7 @@ async def test_the_settings_are_on_every_page(panel: RunningPanel, open_tab: Ope
 # --- how it looks -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("device", [PHONE, DESKTOP], ids=["390 px", "1280 px"])
+@pytest.mark.parametrize("device", first_of(PHONE, DESKTOP), ids=["390 px", "1280 px"])
 async def test_it_fits_and_can_be_pressed(
     panel: RunningPanel, open_chat: OpenChat, room: str, device: dict[str, Any]
 ) -> None:

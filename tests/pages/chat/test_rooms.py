@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from tests.support.chat_tabs import ChatTab, OpenChat, become, said_in
 from tests.support.live_client import live
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import PHONE, OpenTab
+from tests.support.tabs import PHONE, OpenTab, first_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,7 +24,7 @@ OLD = 130  # messages; a page of the history has 50
 # --- rooms --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("transport", ["websocket", "socketio"])
+@pytest.mark.parametrize("transport", first_of("websocket", "socketio"))
 async def test_two_people_talk_in_a_room(open_chat: OpenChat, room: str, transport: str) -> None:
     # given two people, of whom one makes a room
     ada, bob = await open_chat("Ada", f"?transport={transport}"), await open_chat("Bob", f"?transport={transport}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.support.lab_tab import Lab
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import complaints_of
+from tests.support.tabs import complaints_of, first_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -90,17 +89,14 @@ async def test_the_log_is_bounded_and_follows_what_comes(context: BrowserContext
 # --- how it looks -------------------------------------------------------------------------------------------
 
 
-LOOKS = [
-    pytest.param(viewport, locale, id=f"{viewport['width']} {locale[:2]}")
-    for viewport in (PHONE, DESKTOP)
-    for locale in ("en-US", "zh-CN")
-]
+LOOKS = [(viewport, locale) for viewport in (PHONE, DESKTOP) for locale in ("en-US", "zh-CN")]
 
 
-@pytest.mark.parametrize(("viewport", "locale"), LOOKS)
+@pytest.mark.parametrize("look", first_of(*LOOKS))
 async def test_it_fits_the_screen_in_every_look(
-    browser: Browser, panel: RunningPanel, viewport: Any, locale: str
+    browser: Browser, panel: RunningPanel, look: tuple[dict[str, int], str]
 ) -> None:
+    viewport, locale = look
     context = await browser.new_context(viewport=viewport, color_scheme="dark", locale=locale, reduced_motion="reduce")
     complaints = complaints_of(context)
     page = await context.new_page()

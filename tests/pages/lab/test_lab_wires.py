@@ -9,6 +9,7 @@ from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.support.lab_tab import Lab
 from tests.support.panel_process import RunningPanel
+from tests.support.tabs import first_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -29,7 +30,7 @@ async def test_it_connects_by_polling_and_shows_the_upgrade(context: BrowserCont
     await expect(lab.entries("my_response", '{"data": "Connected", "count": 0}')).to_have_count(1)
 
 
-@pytest.mark.parametrize("transport", ["polling", "websocket"])
+@pytest.mark.parametrize("transport", first_of("polling", "websocket"))
 async def test_a_transport_is_chosen_and_kept_in_the_address(
     context: BrowserContext, panel: RunningPanel, transport: str
 ) -> None:

@@ -13,12 +13,12 @@ from playwright.async_api import (
 
 from tests.support.page_lights import TRANSPORTS, set_light
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import DESKTOP, PHONE, TOO_SMALL, OpenTab, fits
+from tests.support.tabs import DESKTOP, PHONE, TOO_SMALL, OpenTab, first_of, fits
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
 
-DEVICES = pytest.mark.parametrize("device", [PHONE, DESKTOP], ids=["390 px", "1280 px"])
+DEVICES = pytest.mark.parametrize("device", first_of(PHONE, DESKTOP), ids=["390 px", "1280 px"])
 
 
 COLORS_OF_THE_PLOT = """names => {

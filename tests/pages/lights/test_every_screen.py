@@ -13,7 +13,7 @@ from playwright.async_api import (
 
 from tests.support.page_lights import TRANSPORTS, set_light
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import Card, OpenTab
+from tests.support.tabs import Card, OpenTab, first_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
@@ -27,7 +27,7 @@ GESTURES: list[tuple[str, Callable[[Card], Awaitable[None]], str]] = [
 ]
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", first_of(*TRANSPORTS))
 async def test_two_tabs_follow_each_other(panel: RunningPanel, open_tab: OpenTab, transport: str) -> None:
     # given two tabs on the same transport
     set_light(panel, level=50)

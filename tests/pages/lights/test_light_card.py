@@ -13,7 +13,7 @@ from playwright.async_api import (
 
 from tests.support.page_lights import TRANSPORTS, revision, set_light
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import OpenTab
+from tests.support.tabs import OpenTab, first_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
@@ -129,7 +129,7 @@ async def test_a_flash_is_seen_on_every_screen_and_changes_nothing(panel: Runnin
 # --- what is refused ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", first_of(*TRANSPORTS))
 async def test_a_refused_level_says_why_and_returns_to_the_truth(
     panel: RunningPanel, open_tab: OpenTab, transport: str
 ) -> None:

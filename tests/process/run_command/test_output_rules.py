@@ -216,6 +216,6 @@ def test_a_long_command_is_a_title_of_two_hundred_characters() -> None:
 def test_a_batch_fits_into_a_frame_whatever_the_lines() -> None:
     backlog = Backlog()
     backlog.resume(0)
-    backlog.put(STDOUT, (b"\x01" * (LINE_BYTES - 1) + b"\n") * 1000, 0)
+    backlog.put(STDOUT, (b"\x01" * (LINE_BYTES - 1) + b"\n") * 200, 0)
     assert len(json.dumps(backlog.batch())) < 1024 * 1024
     assert BATCH_LINES <= 1000

@@ -11,10 +11,10 @@ import pytest_asyncio
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.rooms_clients import Client, Observer
-from tests.support.stock_clients import CLIENTS, join
+from tests.support.stock_clients import EACH_CLIENT, join
 
 
-@pytest_asyncio.fixture(loop_scope="module", params=CLIENTS)
+@pytest_asyncio.fixture(loop_scope="module", params=EACH_CLIENT)
 async def sender(request: pytest.FixtureRequest, panel: RunningPanel, node: NodeClients) -> AsyncIterator[Client]:
     """A new connection of each kind in turn; the test is about what it sends."""
     client = await Client(await join(request.param, panel, node)).begin()

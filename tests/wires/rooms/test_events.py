@@ -11,7 +11,7 @@ from tests.conftest import EVERY_WAY, SERVERS, each_of
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.rooms_clients import BY_ITSELF, VALUES, Client, Observer, all_told
-from tests.support.stock_clients import CLIENTS, join
+from tests.support.stock_clients import EACH_CLIENT, join
 
 server = each_of(*EVERY_WAY, matters=False)
 
@@ -25,7 +25,7 @@ EVERY = 10.0  # seconds between the panel's own events
 # --- connecting, and the count ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_a_newcomer_alone_is_told_that_it_is_connected(
     panel: RunningPanel, node: NodeClients, others: list[Client], name: str
 ) -> None:
@@ -54,7 +54,7 @@ COUNTED: list[tuple[str, list[Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_every_event_is_counted_from_1_a_refused_one_too_and_a_ping_not(
     panel: RunningPanel, node: NodeClients, name: str
 ) -> None:

@@ -17,7 +17,7 @@ from tests.support.node_clients import DIRECTORY, NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
 from tests.support.rooms_clients import BY_ITSELF, Client, all_told, heard
-from tests.support.stock_clients import CLIENTS, join
+from tests.support.stock_clients import EACH_CLIENT, join
 
 server = each_of(*EVERY_WAY, matters=False)
 
@@ -172,7 +172,7 @@ async def in_javascript(panel: RunningPanel, version: int, transport: str, scrip
 # --- a lot, and somebody who does not read ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_300_events_at_once_are_all_answered_in_order(panel: RunningPanel, node: NodeClients, name: str) -> None:
     """What a polling client buffers goes out in one request."""
     client = Client(await join(name, panel, node))

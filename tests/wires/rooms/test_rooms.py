@@ -11,7 +11,7 @@ from tests.conftest import EVERY_WAY, each_of
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.rooms_clients import VALUES, Client, all_told
-from tests.support.stock_clients import CLIENTS, join
+from tests.support.stock_clients import EACH_CLIENT, join
 
 server = each_of(*EVERY_WAY, matters=False)
 
@@ -151,7 +151,7 @@ async def test_closing_a_room_that_is_none_is_no_error(sender: Client, others: l
     assert await all_told([sender, *others]) == [[], [], []]
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_who_leaves_the_panel_leaves_its_rooms(
     panel: RunningPanel, node: NodeClients, others: list[Client], name: str
 ) -> None:

@@ -12,7 +12,7 @@ import pytest_asyncio
 from tests.support.inbox import SocketIOClient
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import RunningPanel
-from tests.support.stock_clients import CLIENTS, Clients, join
+from tests.support.stock_clients import CLIENTS, EACH_CLIENT, Clients, join
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -31,7 +31,7 @@ async def pages(panel: RunningPanel, node: NodeClients) -> AsyncIterator[Clients
         await client.disconnect()
 
 
-@pytest_asyncio.fixture(loop_scope="module", params=CLIENTS)
+@pytest_asyncio.fixture(loop_scope="module", params=EACH_CLIENT)
 async def producer(request: pytest.FixtureRequest, panel: RunningPanel, node: NodeClients) -> AsyncIterator[Any]:
     """A new connection of each kind in turn, which runs a process."""
     client = await join(request.param, panel, node, "/running_logger")

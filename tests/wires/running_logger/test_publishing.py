@@ -23,7 +23,7 @@ from tests.support.running_logger_events import (
     progress,
     told,
 )
-from tests.support.stock_clients import CLIENTS, Clients, join
+from tests.support.stock_clients import EACH_CLIENT, Clients, join
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -54,7 +54,7 @@ GRAPH = {"nodes": NODES, "edges": [EDGE]}
 # --- namespaces ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_an_unknown_namespace_is_refused(panel: RunningPanel, node: NodeClients, name: str) -> None:
     for namespace in ("/running", "/running_logger/x", "/UIA"):
         with pytest.raises((ConnectionError, socketio.exceptions.ConnectionError)):
@@ -169,7 +169,7 @@ async def test_a_run_that_has_ended_and_is_published_to_again_goes_on(
 # --- late pages ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_a_late_page_gets_the_end_of_the_log_and_then_every_line_once(
     panel: RunningPanel, node: NodeClients, name: str
 ) -> None:

@@ -22,7 +22,7 @@ from tests.support.running_logger_events import (
     progress,
     refused,
 )
-from tests.support.stock_clients import CLIENTS, Clients, join
+from tests.support.stock_clients import EACH_CLIENT, Clients, join
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -201,7 +201,7 @@ async def test_of_those_who_take_what_nobody_runs_one_gets_it(
 # --- nobody runs it -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", EACH_CLIENT)
 async def test_without_a_producer_the_sender_alone_is_told(pages: Clients, name: str) -> None:
     id = next(IDS)
     for signal in SIGNALS:
