@@ -42,7 +42,7 @@ class Uncollected(RunningPanel):
     def uncollected(self) -> dict[str, int]:
         """What only the collector would free, by class."""
         self._told.unlink(missing_ok=True)
-        self.process.send_signal(signal.SIGUSR1)
+        self.process.send_signal(signal.SIGURG)
         eventually(self._told.exists, timeout=10)
         told: dict[str, int] = json.loads(self._told.read_text())
         return told

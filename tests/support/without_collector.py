@@ -1,6 +1,6 @@
 """`python -m tests.support.without_collector FILE serve …`: the panel without its garbage collector.
 
-At SIGUSR1 it writes to FILE, as JSON, what the collector would have had to find since the last time: how many objects
+At SIGURG it writes to FILE, as JSON, what the collector would have had to find since the last time: how many objects
 of each class of the panel's, its servers' and its libraries' that hold connections. wsproto's are left out: its parser
 holds itself, and of a WebSocket that is reset on hypercorn it waits for the collector.
 """
@@ -43,6 +43,6 @@ def tell(file: Path) -> None:
 
 if __name__ == "__main__":
     file = Path(sys.argv.pop(1))
-    signal.signal(signal.SIGUSR1, lambda number, frame: tell(file))
+    signal.signal(signal.SIGURG, lambda number, frame: tell(file))
     gc.disable()
     main()
