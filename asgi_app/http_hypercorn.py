@@ -65,7 +65,9 @@ class _Connection(h11.Connection):
                 self._receive_buffer.maybe_extract_at_most(2)
         elif self.their_state is h11.MUST_CLOSE and self._receive_buffer:
             self._receive_buffer = _Lines()  # RFC 9112, 9.6: it is not processed
-        return super().next_event()
+        event = super().next_event()
+        # Where no request follows, hypercorn would wait for the turn of the next one for ever, and hold the connection.
+        return h11.NEED_DATA if event is h11.PAUSED and self.our_state in (h11.MUST_CLOSE, h11.CLOSED) else event
 
 
 class HypercornHTTP(H11Protocol):
@@ -101,8 +103,23 @@ class HypercornHTTP(H11Protocol):
 
     async def _close_stream(self) -> None:
         self.refused |= getattr(self.stream, "failed", False)
+        self._unbind()
         await super()._close_stream()
         self._answered.set()
+
+    def _unbind(self) -> None:
+        """Have nobody wait for the application any more: it may have answered without reading the request's body.
+
+        The message that ends the stream goes into the same queue. Where that is full, the application would wait for
+        itself, and whoever reads the connection for the application; the connection would keep its place for ever.
+        """
+        queue = getattr(getattr(self.stream, "app_put", None), "__self__", None)
+        if not isinstance(queue, asyncio.Queue):
+            return
+        queue._maxsize = 0  # type: ignore[attr-defined]  # asyncio has no other way
+        if self.connection.our_state in (h11.DONE, h11.MUST_CLOSE):  # answered: it reads no more
+            while not queue.empty():
+                queue.get_nowait()
 
     async def _refuse(self, error: PanelError) -> None:
         self.refused = True
