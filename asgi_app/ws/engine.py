@@ -99,10 +99,9 @@ class EngineOutbox(Outlet):
 
     Answers and protocol packets (`put`) keep their order and are never dropped; a handler that makes more
     than `limit` of them, or so many bytes that the `account` is full, waits, so nothing more is read from a client that
-    does not read. Events (`offer`)
-    have a key: under backpressure a new one replaces its unsent predecessor, and past `limit` all events are
-    dropped and each namespace's `refill` (a snapshot) takes their place when the client reads again. Of a feed it holds
-    only that there is more (`due`), and takes the packets when it is taken from itself.
+    does not read. Events (`offer`) have a key: under backpressure a new one replaces its unsent predecessor, and past
+    `limit` all events are dropped and each namespace's `refill` (a snapshot) takes their place when the client reads
+    again. Of a feed it holds only that there is more (`due`), and takes the packets when it is taken from itself.
     """
 
     __slots__ = (
@@ -434,7 +433,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
     # --- requests ------------------------------------------------------------------------------------------
 
     async def handle_request(self, scope: Any, receive: Any, send: Any) -> None:
-        """Written an HTTP request, or take a WebSocket: what stock python-engineio does in one long function."""
+        """Answer an HTTP request, or take a WebSocket: what stock python-engineio does in one long function."""
         environ = await translate_request(scope, receive, send, self.max_http_buffer_size)
         if not environ:
             return

@@ -100,19 +100,19 @@ LOST = {
 }
 
 
+def ended(program: str) -> subprocess.CompletedProcess[str]:
+    """A Python program that starts a panel, and should not get far."""
+    command = [sys.executable, "-c", program]
+    return subprocess.run(
+        command, cwd=ROOT, env=panel_environment(), capture_output=True, text=True, timeout=30, check=False
+    )
+
+
 @pytest.mark.parametrize("how", LOST)
 def test_the_panel_says_so_in_one_line(how: str) -> None:
     lose, name = LOST[how]
     program = f"{lose}; import sys; from asgi_app.cli import main; sys.argv[1:] = ['serve', '--pins=mock']; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=panel_environment(),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = ended(program)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert re.search(rf"(uvicorn|hypercorn|python-engineio) [\d.]+ has no {name}, which the panel needs", line)
@@ -120,15 +120,7 @@ def test_the_panel_says_so_in_one_line(how: str) -> None:
 
 def test_another_error_is_still_one() -> None:
     program = "import sys; sys.modules['segno'] = None; from asgi_app.cli import main; sys.argv[1:] = ['serve']; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=panel_environment(),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = ended(program)
     assert "ModuleNotFoundError: import of segno halted" in done.stderr
 
 
