@@ -58,12 +58,12 @@ def test_systemd_hears_that_it_is_up_alive_and_stopping(
     systemd: Systemd, monkeypatch: pytest.MonkeyPatch, start_panel: Callable[..., RunningPanel], server: str
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", systemd.address)
-    monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+    monkeypatch.setenv("WATCHDOG_USEC", "8000000")  # so it says so every 2 s
     panel = start_panel(server=server)
     assert systemd.hears() == ["READY=1", f"STATUS=serves {panel.url}/"]
     began = time.monotonic()
     assert [systemd.hears() for _ in range(3)] == [["WATCHDOG=1"]] * 3
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 3 * 8 / 2  # on average at most half of what systemd waits, on a busy machine too
     panel.process.send_signal(signal.SIGTERM)
     while (heard := systemd.hears()) == ["WATCHDOG=1"]:
         pass

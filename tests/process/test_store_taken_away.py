@@ -69,7 +69,8 @@ def directory_moved(data: Path) -> None:
 
 
 def directory_deleted(data: Path) -> None:
-    shutil.rmtree(data)
+    while data.exists():  # the panel may write into it while it is emptied
+        shutil.rmtree(data, ignore_errors=True)
 
 
 TAKEN = [
