@@ -1,5 +1,5 @@
 """`python -m asgi_app` is the `pilotlight` command."""
 
-from asgi_app.cli import main
+from asgi_app.cli.main import main
 
 main()

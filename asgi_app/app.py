@@ -16,18 +16,6 @@ from quart import Quart
 
 from asgi_app import core
 from asgi_app.access import SCOPE, Access, Audit, Claims, Hosts, Keys
-from asgi_app.alone import Alone
-from asgi_app.doors import Doorkeeper
-from asgi_app.entrance import (
-    ENGINE,
-    for_engine,
-    in_pieces,
-    in_time,
-    refuse,
-    whole_body,
-    with_headers,
-    with_length,
-)
 from asgi_app.errors import (
     BadRequest,
     Full,
@@ -40,34 +28,43 @@ from asgi_app.errors import (
     TooMuchUnread,
     WrongHost,
 )
-from asgi_app.heartbeat import Heartbeat, PanelClock
-from asgi_app.host_page import send_page, wants_page
+from asgi_app.gateway import (
+    ENGINE,
+    in_pieces,
+    in_time,
+    refuse,
+    with_headers,
+    with_length,
+)
 from asgi_app.hub import GOING_AWAY
 from asgi_app.hw.driver import LightDriver
+from asgi_app.hw.lock import Alone
 from asgi_app.hw.pins import Address, choose
-from asgi_app.hw.throttling import throttling
-from asgi_app.journal import event
-from asgi_app.limits import Addresses, Complaints, Places
+from asgi_app.hw.power import throttling
 from asgi_app.models import Look, Storage
-from asgi_app.origins import Origins
-from asgi_app.proxies import FORWARDED, PROXIED, Proxies, address_of
-from asgi_app.request_head import check_host
+from asgi_app.net.admission import Doorkeeper
+from asgi_app.net.limits import Addresses, Complaints, Places
+from asgi_app.net.origins import Origins
+from asgi_app.net.proxies import FORWARDED, PROXIED, Proxies, address_of
+from asgi_app.net.request_head import check_host
+from asgi_app.net.unread import Unread
 from asgi_app.routes.access import access_routes
-from asgi_app.routes.api import api
-from asgi_app.routes.asker import admit
+from asgi_app.routes.auth import admit
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
-from asgi_app.routes.documents import document_api
 from asgi_app.routes.health import health_routes
-from asgi_app.routes.led import led
+from asgi_app.routes.led_fast_path import QuickLed
+from asgi_app.routes.legacy_api import api
+from asgi_app.routes.legacy_led import led
 from asgi_app.routes.lights import lights
-from asgi_app.routes.limits import CommandLimit, limit_commands
 from asgi_app.routes.metrics import Measured, Meters, metric_routes
+from asgi_app.routes.openapi import document_api
 from asgi_app.routes.pages import pages
 from asgi_app.routes.problems import handle_problems
-from asgi_app.routes.quick import QuickLed
+from asgi_app.routes.rate_limit import CommandLimit, limit_commands
 from asgi_app.routes.runs import run_routes
 from asgi_app.routes.shows import show_routes
+from asgi_app.routes.unknown_host import send_page, wants_page
 from asgi_app.seams import Seam
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat, ChatLimits
@@ -75,24 +72,25 @@ from asgi_app.service.runs import RunLimits, Runs
 from asgi_app.service.shows import Shows
 from asgi_app.service.storage import StorageWatch
 from asgi_app.settings import Settings, read_settings
-from asgi_app.shows.score import find_shows
+from asgi_app.shows.show import find_shows
 from asgi_app.store import Retention, Store
-from asgi_app.tally import Tallies
-from asgi_app.unread import Unread
-from asgi_app.ws.chat import chat_wire
-from asgi_app.ws.echo import echo
-from asgi_app.ws.live import live
-from asgi_app.ws.native import asks_much, asks_somebody
-from asgi_app.ws.quartsocket import Connection, SocketRules
-from asgi_app.ws.recovery import Recovery
-from asgi_app.ws.sio import Namespace, PanelServer
-from asgi_app.ws.sio_led import LedEvents
-from asgi_app.ws.sio_logger import LoggerEvents
-from asgi_app.ws.sio_panel import PanelWords
-from asgi_app.ws.sio_producers import Workers
-from asgi_app.ws.sio_rooms import RoomEvents
-from asgi_app.ws.sio_uia import UiaEvents
-from asgi_app.ws.wire import wire_of
+from asgi_app.telemetry.counters import Tallies
+from asgi_app.telemetry.logs import event
+from asgi_app.telemetry.loop_lag import Heartbeat, PanelClock
+from asgi_app.ws.legacy.chat import chat_wire
+from asgi_app.ws.legacy.echo import echo
+from asgi_app.ws.native.live import live
+from asgi_app.ws.native.protocol import asks_much, asks_somebody
+from asgi_app.ws.socketio.led import LedEvents
+from asgi_app.ws.socketio.panel import PanelWords
+from asgi_app.ws.socketio.producers import Workers
+from asgi_app.ws.socketio.recovery import Recovery
+from asgi_app.ws.socketio.rooms import RoomEvents
+from asgi_app.ws.socketio.running_logger import LoggerEvents
+from asgi_app.ws.socketio.server import Namespace, PanelServer
+from asgi_app.ws.socketio.uia import UiaEvents
+from asgi_app.ws.transport.direct import wire_of
+from asgi_app.ws.transport.quart_websocket import Connection, SocketRules
 
 log = logging.getLogger("pilotlight")
 
@@ -459,14 +457,6 @@ class Door:
         try:
             if scope["type"] == "http":
                 receive = in_time(receive, self.house.settings.request_timeout)
-                if engine:
-                    size = None
-                    if scope["method"] == "POST":
-                        whole = await whole_body(receive, self.house.settings.max_frame)
-                        if whole is None:
-                            return
-                        receive, size = whole
-                    scope = for_engine(scope, size)
                 async with self._room_for_answer(scope, send) as send_counted:
                     await self.rooms(scope, receive, send_counted)
             else:

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import pydantic_core
 
-from asgi_app.tally import Histogram, Tally
-from asgi_app.unread import SMALL, Account, Unread
+from asgi_app.net.unread import SMALL, Account, Unread
+from asgi_app.telemetry.counters import Histogram, Tally
 
 T = TypeVar("T")
 

@@ -34,7 +34,7 @@ class Seam(NamedTuple):
 def check(seams: Iterable[Seam]) -> None:
     """Raises `SetupError` that names the first seam which is gone."""
     for owner, names in seams:
-        if owner is object:  # stands for a library that this machine cannot have (`compiled.py`)
+        if owner is object:  # stands for a library that this machine cannot have (`server/fallbacks.py`)
             continue
         for name in names.split():
             if not _has(owner, name):

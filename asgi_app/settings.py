@@ -20,8 +20,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from asgi_app.errors import SetupError
 from asgi_app.models import LightId, LightSpec, RoleName
-from asgi_app.origins import canonical
-from asgi_app.proxies import networks
+from asgi_app.net.origins import canonical
+from asgi_app.net.proxies import networks
 
 PREFIX = "PILOTLIGHT_"
 MAX_SIGN_IN_DAYS = 365

@@ -19,7 +19,7 @@ import schemathesis
 from pydantic import ValidationError
 from schemathesis.checks import CHECKS, load_all_checks
 
-from asgi_app.routes.documents import Problem
+from asgi_app.routes.openapi import Problem
 from campaigns.schema_hooks import THERE
 from tests.support.panel_process import RunningPanel
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from asgi_app.access.keys import Secrets, name_key
-from asgi_app.lookalikes import looks_like
+from asgi_app.access.secret_store import Secrets, name_key
 from asgi_app.store import Store, claims
+from asgi_app.unicode.lookalikes import looks_like
 
 
 class Claims:

@@ -10,8 +10,8 @@ import secrets as random
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from asgi_app.access.keys import Keys
-from asgi_app.access.throttle import Guesser
+from asgi_app.access.login_throttle import Guesser
+from asgi_app.access.secret_store import Keys
 from asgi_app.models import Identity
 
 DEVICE_DAYS = 365  # in which it is known without signing in

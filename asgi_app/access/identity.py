@@ -19,15 +19,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from asgi_app.access import rules
+from asgi_app.access import permissions as rules
 from asgi_app.access.audit import Audit
 from asgi_app.access.claims import Claims
 from asgi_app.access.devices import Devices
-from asgi_app.access.keys import Keys, Secrets, Session, Token, name_key
+from asgi_app.access.login_throttle import Guesser, Throttle
 from asgi_app.access.passwords import Passwords
+from asgi_app.access.secret_store import Keys, Secrets, Session, Token, name_key
 from asgi_app.access.sessions import Sessions
-from asgi_app.access.throttle import Guesser, Throttle
-from asgi_app.addresses import written
 from asgi_app.errors import (
     BadCommand,
     NameTaken,
@@ -41,14 +40,15 @@ from asgi_app.errors import (
     UnknownSession,
     UnknownToken,
 )
-from asgi_app.heartbeat import ended
-from asgi_app.limits import Complaints
-from asgi_app.machine_key import MachineKey
 from asgi_app.models import STRANGER, Actor, AnyCommand, Identity, Proof, Role, actor, as_json, shown
-from asgi_app.origins import Origins
-from asgi_app.proxies import PROXIED, address_of
+from asgi_app.net.address import written
+from asgi_app.net.limits import Complaints
+from asgi_app.net.machine_key import MachineKey
+from asgi_app.net.origins import Origins
+from asgi_app.net.proxies import PROXIED, address_of
 from asgi_app.settings import Settings
-from asgi_app.tally import Tally
+from asgi_app.telemetry.counters import Tally
+from asgi_app.telemetry.loop_lag import ended
 
 log = logging.getLogger("pilotlight.access")
 

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from asgi_app.access.keys import Keys, Secrets, Session, name_key
+from asgi_app.access.secret_store import Keys, Secrets, Session, name_key
 from asgi_app.errors import NotStored, UnknownSession
 from asgi_app.models import Proof, as_json, shown
 

@@ -6,9 +6,9 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-from asgi_app import lookalikes
 from asgi_app.errors import BadName, NameNeeded, TooLarge
 from asgi_app.models import Actor, as_json, sent_size
+from asgi_app.unicode import lookalikes
 
 # Control characters, surrogates, private use, line breaks; and format characters, which are not seen (zero width,
 # soft hyphen, those that turn the writing round) and make one name look like another.

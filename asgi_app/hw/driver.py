@@ -17,12 +17,12 @@ from typing import Protocol, TypeVar
 
 from asgi_app.core import Drive
 from asgi_app.errors import LightOffline
-from asgi_app.heartbeat import ended
 from asgi_app.hw import effects
 from asgi_app.hw.pins import Pin, Pins, PinsError
 from asgi_app.hw.worker import Worker
-from asgi_app.journal import event
 from asgi_app.models import LightSpec
+from asgi_app.telemetry.logs import event
+from asgi_app.telemetry.loop_lag import ended
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""CORS on the HTTP routes: quart-cors, by the rule of `origins.py`."""
+"""CORS on the HTTP routes: quart-cors, by the rule of `net/origins.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from quart import Quart, has_request_context, request, websocket
 from quart_cors import cors
 
 from asgi_app.errors import ForeignOrigin
-from asgi_app.origins import Origins
+from asgi_app.net.origins import Origins
 
 SAFE = ("GET", "HEAD", "OPTIONS")  # RFC 9110, 9.2.1: they change nothing
 

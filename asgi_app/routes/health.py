@@ -10,8 +10,8 @@ from quart_schema import document_response, tag
 
 from asgi_app.errors import LightOffline, Restarting
 from asgi_app.models import Role
-from asgi_app.routes.answers import json_answer
-from asgi_app.routes.asker import visitor
+from asgi_app.routes.auth import visitor
+from asgi_app.routes.json_io import json_answer
 
 HEALTH = ["Health"]
 UNTOLD = "it does not work; the panel's log says why"

@@ -8,9 +8,9 @@ from quart_schema import document_request, document_response, tag
 
 from asgi_app.errors import UnsupportedMediaType
 from asgi_app.models import Hardware, Light, LightChange, Reply, SetLight, UndoLight, parse_change, parse_json
-from asgi_app.routes.answers import json_answer
-from asgi_app.routes.asker import asker
-from asgi_app.routes.documents import Problem
+from asgi_app.routes.auth import asker
+from asgi_app.routes.json_io import json_answer
+from asgi_app.routes.openapi import Problem
 from asgi_app.routes.problems import problem_response
 from asgi_app.service import Panel
 

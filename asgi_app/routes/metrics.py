@@ -16,7 +16,7 @@ from quart_schema import hide
 from asgi_app import __version__
 from asgi_app.service import Panel
 from asgi_app.store import Store
-from asgi_app.tally import Histogram
+from asgi_app.telemetry.counters import Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BY_WIRE = (

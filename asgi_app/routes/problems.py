@@ -13,8 +13,8 @@ from werkzeug.exceptions import NotFound as WerkzeugNotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooLarge
-from asgi_app.journal import event
-from asgi_app.problems import as_response
+from asgi_app.net.problem_response import as_response
+from asgi_app.telemetry.logs import event
 
 log = logging.getLogger("pilotlight.routes")
 

@@ -30,9 +30,9 @@ from asgi_app.models import (
     UpdateRun,
     parse_body,
 )
-from asgi_app.routes.answers import json_answer, json_body, query
-from asgi_app.routes.asker import asker
-from asgi_app.routes.documents import Problem
+from asgi_app.routes.auth import asker
+from asgi_app.routes.json_io import json_answer, json_body, query
+from asgi_app.routes.openapi import Problem
 from asgi_app.service import Panel
 from asgi_app.service.runs import Runs
 

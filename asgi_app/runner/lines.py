@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from asgi_app.progress import Progress, level_of
 from asgi_app.runner.backlog import BOTH, STDERR, STDOUT, Line
+from asgi_app.runner.progress import Progress, level_of
 from asgi_app.runner.rows import Row
 from asgi_app.runner.screen import Screen
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from asgi_app import __version__
 from asgi_app.errors import SetupError
-from asgi_app.machine_key import headers_for
+from asgi_app.net.machine_key import headers_for
 from asgi_app.runner.backlog import BATCH_LINES, STDERR, Backlog, Line
 from asgi_app.runner.child import Child
 

@@ -16,8 +16,6 @@ from typing import Any, NamedTuple
 from asgi_app.core import chat as rules
 from asgi_app.errors import BadCommand, BadName, PanelError, TooFast, TooMany, UnknownPerson, UnknownRoom
 from asgi_app.hub import Feed, Message
-from asgi_app.limits import Bucket
-from asgi_app.lookalikes import same_looks
 from asgi_app.models import (
     LOBBY,
     Actor,
@@ -44,10 +42,12 @@ from asgi_app.models import (
     as_json,
     device_of,
 )
+from asgi_app.net.limits import Bucket
+from asgi_app.service.component import Answer, Handlers, Part
 from asgi_app.service.panel import Panel, Session, unversioned
-from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
+from asgi_app.unicode.lookalikes import same_looks
 
 JOINED = 50  # rooms one connection may be in
 DEVICES_SHOWN = 20  # of one person

@@ -18,7 +18,7 @@ from asgi_app import core
 from asgi_app.core import Decision, Drive
 from asgi_app.errors import InternalError, PanelError, Restarting
 from asgi_app.models import Actor, LightSpec, Look, SetLight, UndoLight
-from asgi_app.service.part import Answer, Handlers, Part
+from asgi_app.service.component import Answer, Handlers, Part
 
 if TYPE_CHECKING:
     from asgi_app.service.panel import Panel, Session

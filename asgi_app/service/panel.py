@@ -36,10 +36,10 @@ from asgi_app.models import (
     StateEvent,
     Storage,
 )
+from asgi_app.net.unread import LARGEST, Unread
+from asgi_app.service.component import Answer, Part
 from asgi_app.service.lights import Driver, Lights, Save
-from asgi_app.service.part import Answer, Part
-from asgi_app.tally import Tallies
-from asgi_app.unread import LARGEST, Unread
+from asgi_app.telemetry.counters import Tallies
 
 HISTORY = 1024  # events kept for those who come back; older than that they get a snapshot
 

@@ -34,9 +34,7 @@ from asgi_app.errors import (
     TooMany,
     UnknownRun,
 )
-from asgi_app.heartbeat import STEP, ended
 from asgi_app.hub import Feed, Message
-from asgi_app.limits import Bucket
 from asgi_app.models import (
     Actor,
     AnswerRun,
@@ -68,11 +66,13 @@ from asgi_app.models import (
     json_size,
     sent_size,
 )
+from asgi_app.net.limits import Bucket
+from asgi_app.net.unread import PAGE
+from asgi_app.service.component import Answer, Handlers, Part
 from asgi_app.service.panel import Panel, Session, unversioned
-from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
-from asgi_app.unread import PAGE
+from asgi_app.telemetry.loop_lag import STEP, ended
 
 log = logging.getLogger("pilotlight.runs")
 

@@ -21,12 +21,12 @@ from asgi_app.models import (
     Signal,
     StartShow,
 )
+from asgi_app.service.component import Answer, Handlers, Part
 from asgi_app.service.panel import Panel, Session
-from asgi_app.service.part import Answer, Handlers, Part
 from asgi_app.service.runs import LiveRun, Runs
-from asgi_app.shows.layout import graph_of
+from asgi_app.shows.graph import graph_of
 from asgi_app.shows.player import Player
-from asgi_app.shows.score import Show
+from asgi_app.shows.show import Show
 
 log = logging.getLogger("pilotlight.shows")
 

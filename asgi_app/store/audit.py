@@ -8,8 +8,8 @@ import sqlite3
 from collections import Counter
 from typing import Any, NamedTuple
 
+from asgi_app.net.unread import PAGE
 from asgi_app.store.schema import FAR
-from asgi_app.unread import PAGE
 
 DONE = "outcome = 'done'"
 REFUSED = "outcome = 'refused' AND role <> 'nobody'"

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pydantic_core
 
 from asgi_app.models import ChatMessage, Marks, Room, Thread, ThreadState
+from asgi_app.net.unread import PAGE
 from asgi_app.store.schema import FAR
-from asgi_app.unread import PAGE
 
 COLUMNS = "id, thread, n, sender, recipient, msg, at, client_id"
 MSG = COLUMNS.split(", ").index("msg")

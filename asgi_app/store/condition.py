@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from asgi_app.journal import event
 from asgi_app.models import Look, Storage
+from asgi_app.telemetry.logs import event
 
 log = logging.getLogger("pilotlight.store")
 

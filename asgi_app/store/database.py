@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from asgi_app.errors import InternalError, NotStored, PanelError, SetupError
-from asgi_app.journal import event
 from asgi_app.models import Look, Storage
 from asgi_app.store import lights
 from asgi_app.store.condition import Condition
@@ -30,6 +29,7 @@ from asgi_app.store.jobs import Job, JobQueue, Work, answer
 from asgi_app.store.pending_looks import PendingLooks
 from asgi_app.store.retention import Retention, prune
 from asgi_app.store.schema import empty_database
+from asgi_app.telemetry.logs import event
 
 log = logging.getLogger("pilotlight.store")
 

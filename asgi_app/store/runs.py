@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from asgi_app.models import LogPage, Run
+from asgi_app.net.unread import PAGE
 from asgi_app.store.schema import FAR
-from asgi_app.unread import PAGE
 
 log = logging.getLogger("pilotlight.store")
 

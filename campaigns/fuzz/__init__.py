@@ -78,24 +78,24 @@ KINDS = {
     for kind in (
         Kind(
             "frames",
-            "RFC 6455 bytes into `ws/frames.py`, beside the parser of `websockets`",
+            "RFC 6455 bytes into `ws/transport/frames.py`, beside the parser of `websockets`",
             _frames,
             500_000,
-            ("asgi_app.ws.frames",),
+            ("asgi_app.ws.transport.frames",),
         ),
         Kind(
             "packets",
-            "texts of Socket.IO packets into `ws/sio_packets.py`, beside python-socketio's parser",
+            "texts of Socket.IO packets into `ws/socketio/packets.py`, beside python-socketio's parser",
             _packets,
             250_000,
-            ("asgi_app.ws.sio_packets",),
+            ("asgi_app.ws.socketio.packets",),
         ),
         Kind(
             "words",
-            "native commands into `ws/native.py`, on a whole panel",
+            "native commands into `ws/native/protocol.py`, on a whole panel",
             _words,
             110_000,
-            ("asgi_app.ws.native", "asgi_app.models", "asgi_app.core", "asgi_app.service"),
+            ("asgi_app.ws.native.protocol", "asgi_app.models", "asgi_app.core", "asgi_app.service"),
         ),
         Kind(
             "socketio",
@@ -106,24 +106,29 @@ KINDS = {
         ),
         Kind(
             "led",
-            "requests for `/led` into `routes/quick.py`, beside `routes/led.py`",
+            "requests for `/led` into `routes/led_fast_path.py`, beside `routes/legacy_led.py`",
             _led,
             40_000,
-            ("asgi_app.routes.quick", "asgi_app.routes.led", "asgi_app.models.lights"),
+            ("asgi_app.routes.led_fast_path", "asgi_app.routes.legacy_led", "asgi_app.models.lights"),
         ),
         Kind(
             "chat",
             "frames of `ws /<username>`, beside a second old client that reads what is said",
             _chat,
             30_000,
-            ("asgi_app.ws.chat", "asgi_app.service.chat", "asgi_app.models.chat"),
+            ("asgi_app.ws.legacy.chat", "asgi_app.service.chat", "asgi_app.models.chat"),
         ),
         Kind(
             "connection",
             "bytes on a WebSocket of uvicorn's, to `/echo`, beside the whole protocol of `websockets`",
             _connection,
             30_000,
-            ("asgi_app.ws.frames", "asgi_app.ws.on_uvicorn", "asgi_app.ws.wire", "asgi_app.ws.quartsocket"),
+            (
+                "asgi_app.ws.transport.frames",
+                "asgi_app.server.uvicorn_websocket",
+                "asgi_app.ws.transport.direct",
+                "asgi_app.ws.transport.quart_websocket",
+            ),
         ),
     )
 }

@@ -10,9 +10,9 @@ from uvicorn.server import ServerState
 from websockets.frames import Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 
-from asgi_app.http_uvicorn import UvicornHTTP
-from asgi_app.ws.frames import BINARY, CLOSE, NO_UTF8, PING, TEXT, close_code
-from asgi_app.ws.on_uvicorn import PlainUvicornWebSocket, UvicornWebSocket
+from asgi_app.server.uvicorn_http import UvicornHTTP
+from asgi_app.server.uvicorn_websocket import PlainUvicornWebSocket, UvicornWebSocket
+from asgi_app.ws.transport.frames import BINARY, CLOSE, NO_UTF8, PING, TEXT, close_code
 from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.frames import Reading, ours, stream
 from campaigns.fuzz.house import Inside
@@ -46,7 +46,7 @@ class EchoConnection:
         self._configs = [self._config(kind) for kind in (UvicornWebSocket, PlainUvicornWebSocket)]
 
     def _config(self, kind: type[UvicornWebSocket]) -> uvicorn.Config:
-        """As `serve.py` has it."""
+        """As `server/run.py` has it."""
         config = uvicorn.Config(
             self._inside.house.app,
             ws=kind,

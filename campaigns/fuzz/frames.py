@@ -8,7 +8,7 @@ from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Opcode, apply_mask  # type: ignore[attr-defined]
 from websockets.protocol import OPEN, SERVER, Protocol
 
-from asgi_app.ws.frames import (
+from asgi_app.ws.transport.frames import (
     BINARY,
     CLOSE,
     CONT,

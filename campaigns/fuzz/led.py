@@ -1,4 +1,4 @@
-"""Requests for `/led` into `routes/quick.py`; the oracle is `routes/led.py`, behind Quart, with every case."""
+"""Requests for `/led` into `routes/led_fast_path.py`; the oracle is `routes/legacy_led.py`, behind Quart."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from socketio.packet import EVENT, Packet
 
-from asgi_app.ws.sio_packets import StrictJSON, StrictPacket, plain_event
+from asgi_app.ws.socketio.packets import StrictJSON, StrictPacket, plain_event
 from campaigns.fuzz.choices import Choices
 
 # What `PanelServer._handle_eio_message` takes for a packet that is none.

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from asgi_app.errors import PanelError
 from asgi_app.models import PANEL, AnyCommand, SetLight, actor, parse_json
-from asgi_app.ws.native import answer
+from asgi_app.ws.native.protocol import answer
 from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.house import Inside
 

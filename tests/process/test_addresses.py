@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from asgi_app import __version__
-from asgi_app.announce import addresses_for_others
-from asgi_app.listening import listen, url_of
+from asgi_app.cli.banner import addresses_for_others
+from asgi_app.server.listen import listen, url_of
 from tests.support.lan import Lan, inside
 from tests.support.network_namespace import NoRight
 from tests.support.panel_process import RunningPanel, eventually

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from asgi_app import doctor
+from asgi_app.cli import doctor
 from asgi_app.settings import Settings
 from tests.support.panel_process import PILOTLIGHT, ROOT, panel_environment
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from asgi_app.http_uvicorn import UvicornHTTP
-from asgi_app.serve import _Uvicorn
-from asgi_app.ws.on_uvicorn import UvicornWebSocket
+from asgi_app.server.run import _Uvicorn
+from asgi_app.server.uvicorn_http import UvicornHTTP
+from asgi_app.server.uvicorn_websocket import UvicornWebSocket
 from tests.support.raw_sockets import upgrade
 
 

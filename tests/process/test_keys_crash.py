@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from asgi_app.access.keys import Keys
+from asgi_app.access.secret_store import Keys
 from asgi_app.models import Role
 from tests.support.panel_process import ROOT
 
@@ -19,7 +19,7 @@ from tests.support.panel_process import ROOT
 CRASH = """
 import itertools, json, os, sys
 from pathlib import Path
-from asgi_app.access import keys
+from asgi_app.access import secret_store as keys
 
 def end_before(line):
     lines = itertools.count(1)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from asgi_app.units import Unit
+from asgi_app.systemd.unit import Unit
 
 
 @pytest.mark.parametrize("system", [True, False])

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from asgi_app import doctor
-from asgi_app.doctor import Finding, report
-from asgi_app.notify import ServiceManager
+from asgi_app.cli import doctor
+from asgi_app.cli.doctor import Finding, report
 from asgi_app.settings import Settings
-from asgi_app.units import Unit
+from asgi_app.systemd.notify import ServiceManager
+from asgi_app.systemd.unit import Unit
 from tests.support.panel_process import RunningPanel, eventually, run_pilotlight
 from tests.support.pigpiod_standin import StandIn
 

@@ -16,10 +16,10 @@ import httpx
 import pytest
 import trustme
 
-from asgi_app import units
 from asgi_app.errors import SetupError
 from asgi_app.settings import config_of_sudo
-from asgi_app.units import Unit
+from asgi_app.systemd import unit as units
+from asgi_app.systemd.unit import Unit
 from tests.support.as_service import Service
 from tests.support.panel_process import ADDRESS, ROOT, panel_environment, run_pilotlight
 

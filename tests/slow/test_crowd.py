@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from asgi_app.accepting import Acceptor
-from asgi_app.doors import BEGUN_A_TURN, EARLY_BYTES, Turnstile
+from asgi_app.net.admission import BEGUN_A_TURN, Turnstile
+from asgi_app.net.request_head import EARLY_BYTES
+from asgi_app.server.accept import Acceptor
 from campaigns.crowds import CROWDS_ADDRESS
 from tests.support.certificates import issue, trusting
 from tests.support.panel_process import RunningPanel, eventually

@@ -14,11 +14,11 @@ import redis
 import socketio
 import uvicorn
 
-from asgi_app.http_uvicorn import UvicornHTTP
-from asgi_app.limits import Complaints, Places
-from asgi_app.ws.engine import EngineServer
-from asgi_app.ws.on_uvicorn import UvicornWebSocket
-from asgi_app.ws.sio_manager import QueueingManager
+from asgi_app.net.limits import Complaints, Places
+from asgi_app.server.uvicorn_http import UvicornHTTP
+from asgi_app.server.uvicorn_websocket import UvicornWebSocket
+from asgi_app.ws.engineio.server import EngineServer
+from asgi_app.ws.socketio.manager import QueueingManager
 from tests.support.panel_process import eventually
 from tests.support.python_client import PythonClient
 

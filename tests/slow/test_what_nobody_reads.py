@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from asgi_app.ws.frames import PING
+from asgi_app.ws.transport.frames import PING
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel
 from tests.support.raw_http import head, masked, opening

@@ -7,6 +7,6 @@ import sys
 # The libraries under the panel's take these for their clients and brokers where they find them.
 sys.modules.update(dict.fromkeys(("aiohttp", "redis", "requests")))  # None: importing it says that there is none
 
-from asgi_app.cli import main  # noqa: E402 - only now
+from asgi_app.cli.main import main  # noqa: E402 - only now
 
 main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from asgi_app.cli import main
+from asgi_app.cli.main import main
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
 

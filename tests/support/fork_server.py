@@ -116,13 +116,13 @@ class ForkServer:
 def _import_the_panel() -> None:
     """Import what a start imports, as users have it: not what only the tests installed (`as_installed`)."""
     sys.modules.update(dict.fromkeys(("aiohttp", "redis", "requests")))
-    import asgi_app.announce
     import asgi_app.app
-    import asgi_app.cli
-    import asgi_app.doctor
-    import asgi_app.exit_levels
-    import asgi_app.serve
-    import asgi_app.units  # noqa: F401
+    import asgi_app.cli.banner
+    import asgi_app.cli.doctor
+    import asgi_app.cli.exit_levels
+    import asgi_app.cli.main
+    import asgi_app.server.run
+    import asgi_app.systemd.unit  # noqa: F401
 
 
 def _serve(connection: socket.socket) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def main() -> None:
     if request["namespace"]:
         _enter(request["namespace"])
     sys.argv = ["pilotlight", *request["arguments"]]
-    from asgi_app.cli import main as pilotlight
+    from asgi_app.cli.main import main as pilotlight
 
     pilotlight()
 

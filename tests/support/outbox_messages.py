@@ -8,7 +8,7 @@ from engineio.packet import MESSAGE, Packet
 from hypothesis import HealthCheck, settings
 
 from asgi_app.hub import Message, Outbox
-from asgi_app.ws.engine import EngineOutbox
+from asgi_app.ws.engineio.server import EngineOutbox
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a loaded machine is no fault
 

@@ -14,7 +14,7 @@ from typing import Any
 # As in `as_installed`: what only the tests installed is not there.
 sys.modules.update(dict.fromkeys(("aiohttp", "redis", "requests")))
 
-from asgi_app.cli import main  # noqa: E402
+from asgi_app.cli.main import main  # noqa: E402
 from asgi_app.core import Drive  # noqa: E402
 from asgi_app.hw.driver import LightDriver  # noqa: E402
 from asgi_app.hw.worker import Worker  # noqa: E402

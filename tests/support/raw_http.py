@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from asgi_app.ws.frames import frame
+from asgi_app.ws.transport.frames import frame
 
 HOST = "Host: 127.0.0.1\r\n"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="

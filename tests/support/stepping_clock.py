@@ -28,6 +28,6 @@ def step_by(file: Path) -> None:
 
 if __name__ == "__main__":
     step_by(Path(sys.argv.pop(1)))
-    from asgi_app.cli import main  # only now: what takes `time.time` at its import has that one
+    from asgi_app.cli.main import main  # only now: what takes `time.time` at its import has that one
 
     main()

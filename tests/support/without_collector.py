@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from asgi_app.cli import main
+from asgi_app.cli.main import main
 
 WATCHED = (
     "asgi_app", "uvicorn", "hypercorn", "engineio", "socketio", "quart", "uvloop", "asyncio", "websockets", "h11",

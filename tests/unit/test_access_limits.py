@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from asgi_app.access import Access, Audit, Keys, identity, keys
-from asgi_app.access.keys import new_pin
+from asgi_app.access import Access, Audit, Keys, identity
+from asgi_app.access import secret_store as keys
+from asgi_app.access.secret_store import new_pin
 from asgi_app.errors import BadCommand, SignInFailed, SignInNeeded, TooMany
 from asgi_app.models import Identity, Proof, Role
-from asgi_app.origins import Origins
+from asgi_app.net.origins import Origins
 from asgi_app.routes.access import SignIn, TrailQuery
 from asgi_app.settings import Settings
 from asgi_app.store import Store

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from asgi_app.access import Access, Audit, Hosts, Keys, rules
-from asgi_app.access.keys import Secrets, name_key
-from asgi_app.access.throttle import FREE, LONGEST, Throttle
+from asgi_app.access import Access, Audit, Hosts, Keys
+from asgi_app.access import permissions as rules
+from asgi_app.access.login_throttle import FREE, LONGEST, Throttle
+from asgi_app.access.secret_store import Secrets, name_key
 from asgi_app.errors import NameTaken, NotAllowed, SetupError, SignInNeeded, TooManyTries
 from asgi_app.models import Actor, Identity, Proof, Role, SetLight
-from asgi_app.origins import Origins
+from asgi_app.net.origins import Origins
 from asgi_app.settings import Settings
 from asgi_app.store import Retention, Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from asgi_app.alone import Alone
+from asgi_app.hw.lock import Alone
 
 
 def test_the_lock_and_the_directory_made_for_it_are_the_owners(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_app.announce import qr_code
+from asgi_app.cli.banner import qr_code
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp437", "koi8-r", "gb18030", "utf-16"])

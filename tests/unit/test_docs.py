@@ -12,9 +12,10 @@ from quart import Quart
 
 from asgi_app import errors, models
 from asgi_app.app import House
-from asgi_app.cli import cli
+from asgi_app.cli.main import cli
 from asgi_app.settings import Settings
-from asgi_app.shows import find_shows, score
+from asgi_app.shows import find_shows
+from asgi_app.shows import show as score
 from tests.support.panel_process import ROOT
 
 DOCS = ROOT / "docs"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from asgi_app.ws import engine_heart
-from asgi_app.ws.engine_heart import Heart
+from asgi_app.ws.engineio import pinger as engine_heart
+from asgi_app.ws.engineio.pinger import Heart
 
 
 class Connection:

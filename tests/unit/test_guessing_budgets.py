@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import asgi_app.access.throttle
-from asgi_app.access.throttle import FREE, SITE, STRANGERS, TOGETHER, Guesser, Throttle
+import asgi_app.access.login_throttle
+from asgi_app.access.login_throttle import FREE, SITE, STRANGERS, TOGETHER, Guesser, Throttle
 from asgi_app.errors import TooManyTries
-from asgi_app.limits import LINES
-from asgi_app.tally import Tally
+from asgi_app.net.limits import LINES
+from asgi_app.telemetry.counters import Tally
 
 PROXIED = "elsewhere"
 TRIES = 1100  # more than any budget has
@@ -139,7 +139,7 @@ def test_who_signs_in_with_a_password_uses_nothing_up() -> None:
 def test_who_guesses_from_many_addresses_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     throttle = Throttle(clock)
-    monkeypatch.setattr(asgi_app.access.throttle, "HOSTS", 100)
+    monkeypatch.setattr(asgi_app.access.login_throttle, "HOSTS", 100)
     guessers = hosts_of("2600::/32", 48)
     for _ in range(20):
         assert guess(throttle, guessers, 20, "token") == 20

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asgi_app.journal import JSONLines, TextLines, event
+from asgi_app.telemetry.logs import JSONLines, TextLines, event
 from tests.support.panel_process import ROOT, RunningPanel, eventually
 from tests.support.pigpiod_standin import StandIn
 

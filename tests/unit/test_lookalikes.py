@@ -9,12 +9,12 @@ import unicodedata
 
 import pytest
 
-from asgi_app import lookalikes
-from asgi_app.access.keys import Claim, Secrets, name_key
+from asgi_app.access.secret_store import Claim, Secrets, name_key
 from asgi_app.core.chat import name_of, person_of
 from asgi_app.errors import BadName, NameTaken
-from asgi_app.lookalikes import forms, is_unseen, looks_like
 from asgi_app.models import Actor
+from asgi_app.unicode import lookalikes
+from asgi_app.unicode.lookalikes import forms, is_unseen, looks_like
 
 UNSEEN = [0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x180B, 0x180F, 0x200B, 0x200D, 0x202E, 0x2060, 0x2065, 0x2069]
 UNSEEN += [0x206F, 0x2800, 0x3164, 0xFE00, 0xFE0F, 0xFEFF, 0xFFA0, 0xFFF8, 0xFFF9, 0x1BCA0, 0x1D173, 0xE0001, 0xE0100]
@@ -133,5 +133,5 @@ def test_the_table_is_whole_and_each_prototype_is_its_own() -> None:
 
 
 def test_the_table_is_read_when_it_is_needed() -> None:
-    code = "import asgi_app.app, asgi_app.lookalikes as it; print(it._tables.cache_info().currsize)"
+    code = "import asgi_app.app, asgi_app.unicode.lookalikes as it; print(it._tables.cache_info().currsize)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"0\n"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from asgi_app.errors import SetupError
-from asgi_app.origins import Origins, canonical
+from asgi_app.net.origins import Origins, canonical
 from asgi_app.settings import read_settings
 
 # Everything that clients are known to send, and what they might.

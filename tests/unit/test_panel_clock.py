@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from asgi_app.heartbeat import PanelClock
 from asgi_app.models import Actor, Run, Thread
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from asgi_app.store import runs as stored_runs
+from asgi_app.telemetry.loop_lag import PanelClock
 
 
 class Machine:

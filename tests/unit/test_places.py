@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from asgi_app.errors import Full, TooFast, TooManyConnections
-from asgi_app.limits import KEPT, KEPT_EACH, SITE, Addresses, Places
-from asgi_app.proxies import Proxies
+from asgi_app.net.limits import KEPT, KEPT_EACH, SITE, Addresses, Places
+from asgi_app.net.proxies import Proxies
 
 EACH = 4
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_app.progress import Progress, progress_of
+from asgi_app.runner.progress import Progress, progress_of
 
 SAID = {
     # HandBrake

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_app.access import rules
-from asgi_app.proxies import FORWARDED, PROXIED, Proxies, address_of
+from asgi_app.access import permissions as rules
+from asgi_app.net.proxies import FORWARDED, PROXIED, Proxies, address_of
 
 LOCAL = "127.0.0.1"
 ClientSays = list[tuple[str, str]]

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from asgi_app import seams, serve
+from asgi_app import seams
 from asgi_app.errors import SetupError
 from asgi_app.seams import PACKAGES, Seam, check
+from asgi_app.server import run as serve
 from tests.support.panel_process import ROOT, panel_environment
 
 EACH = [(seam.owner, name) for seam in serve.ALL_SEAMS for name in seam.names.split()]
@@ -111,7 +112,7 @@ def ended(program: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("how", LOST)
 def test_the_panel_says_so_in_one_line(how: str) -> None:
     lose, name = LOST[how]
-    program = f"{lose}; import sys; from asgi_app.cli import main; sys.argv[1:] = ['serve', '--pins=mock']; main()"
+    program = f"{lose}; import sys; from asgi_app.cli.main import main; sys.argv[1:] = ['serve', '--pins=mock']; main()"
     done = ended(program)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
@@ -119,7 +120,9 @@ def test_the_panel_says_so_in_one_line(how: str) -> None:
 
 
 def test_another_error_is_still_one() -> None:
-    program = "import sys; sys.modules['segno'] = None; from asgi_app.cli import main; sys.argv[1:] = ['serve']; main()"
+    program = (
+        "import sys; sys.modules['segno'] = None; from asgi_app.cli.main import main; sys.argv[1:] = ['serve']; main()"
+    )
     done = ended(program)
     assert "ModuleNotFoundError: import of segno halted" in done.stderr
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from asgi_app import signals
-from asgi_app.signals import on_signals
+from asgi_app.server import signals
+from asgi_app.server.signals import on_signals
 
 ENDING = [
     "HUP",

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from asgi_app import unread
 from asgi_app.errors import TooMuchUnread
 from asgi_app.hub import Message, Outbox
-from asgi_app.unread import LARGEST, OF_CONNECTION, SMALL, Unread
+from asgi_app.net import unread
+from asgi_app.net.unread import LARGEST, OF_CONNECTION, SMALL, Unread
 
 MIB = 1024 * 1024
 

@@ -11,7 +11,7 @@ from websockets.protocol import OPEN, SERVER, Protocol
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 
-from asgi_app.ws.frames import BINARY, CLOSE, CONT, NO_CODE, PING, PONG, TEXT
+from asgi_app.ws.transport.frames import BINARY, CLOSE, CONT, NO_CODE, PING, PONG, TEXT
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel
 from tests.support.raw_http import opening, plugged

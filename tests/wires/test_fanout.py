@@ -1,6 +1,6 @@
 """Fan-out: frames as the RFC has them, bursts that are joined, and every message once and in order for real clients.
 
-On uvicorn frames go straight to the transport (`ws/wire.py`); on hypercorn everything goes through the outboxes.
+On uvicorn frames go straight to the transport (`ws/transport/direct.py`); on hypercorn all goes through the outboxes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from asgi_app.hub import Burst, Channel, Closed, Coalescer, Message, Outbox
-from asgi_app.ws.engine import EngineOutbox
-from asgi_app.ws.frames import frame
-from asgi_app.ws.wire import Arrivals, Wire
+from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.transport.direct import Arrivals, Wire
+from asgi_app.ws.transport.frames import frame
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.inbox import SocketIOClient
 from tests.support.live_client import LiveClient, live

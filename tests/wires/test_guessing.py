@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from asgi_app.access.throttle import SITE, STRANGERS
+from asgi_app.access.login_throttle import SITE, STRANGERS
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.signing_in import pin_of, slug, token_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
-from asgi_app.hw.throttling import throttling
+from asgi_app.hw.power import throttling
 from tests.support.live_client import live
 from tests.support.panel_process import ROOT, RunningPanel, eventually
 from tests.support.pigpiod_standin import StandIn

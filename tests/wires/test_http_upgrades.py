@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from asgi_app.ws.frames import TEXT
+from asgi_app.ws.transport.frames import TEXT
 from tests.conftest import SERVERS, each_of
 from tests.support.panel_process import RunningPanel
 from tests.support.raw_http import ACCEPT, HOST, Plug, ask, chunked, head, masked, opening, plugged

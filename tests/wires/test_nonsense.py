@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
-from asgi_app.ws.sio_packets import plain_event
+from asgi_app.ws.socketio.packets import plain_event
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel, eventually
 

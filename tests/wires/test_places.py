@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from asgi_app.limits import KEPT_EACH
+from asgi_app.net.limits import KEPT_EACH
 from tests.conftest import SERVERS, each_of
 from tests.support.network_namespace import Network
 from tests.support.panel_process import RunningPanel, eventually

@@ -12,8 +12,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from asgi_app.errors import SetupError
-from asgi_app.machine_key import headers_for
-from asgi_app.proxies import PROXIED, Proxies, address_of
+from asgi_app.net.machine_key import headers_for
+from asgi_app.net.proxies import PROXIED, Proxies, address_of
 from asgi_app.settings import read_settings
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.nginx import Nginx

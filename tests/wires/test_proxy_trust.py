@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
-from asgi_app.machine_key import headers_for
+from asgi_app.net.machine_key import headers_for
 from tests.conftest import SERVERS, each_of
 from tests.support.panel_process import RunningPanel, run_pilotlight
 

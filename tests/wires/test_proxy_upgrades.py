@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from asgi_app.ws.frames import TEXT
+from asgi_app.ws.transport.frames import TEXT
 from tests.conftest import SERVERS, each_of
 from tests.support.nginx import Nginx
 from tests.support.panel_process import RunningPanel

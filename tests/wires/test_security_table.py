@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from asgi_app import models
-from asgi_app.access import rules
+from asgi_app.access import permissions as rules
 from asgi_app.app import House
 from asgi_app.settings import Settings
 from tests.support import security_table as table

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from websockets.asyncio.client import ClientConnection, connect
 
 from asgi_app.errors import SetupError
-from asgi_app.tls import server_context
+from asgi_app.server.tls import server_context
 from tests.conftest import SERVERS, each_of
 from tests.support.certificates import AUTHORITY, issue, trusting
 from tests.support.node_clients import NodeClients

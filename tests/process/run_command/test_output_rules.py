@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from asgi_app.progress import level_of, progress_of
 from asgi_app.runner import title_of
 from asgi_app.runner.backlog import BATCH_LINES, STDERR, STDOUT, TAIL_LINES, Backlog
+from asgi_app.runner.progress import level_of, progress_of
 from asgi_app.runner.reporter import socket_url
 from asgi_app.runner.rows import LINE_BYTES
 from asgi_app.runner.screen import Screen

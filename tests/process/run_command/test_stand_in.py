@@ -110,7 +110,7 @@ def test_a_process_left_behind_does_not_hold_us(nobody: str) -> None:
 
 
 def test_no_pydantic_and_no_server_are_loaded() -> None:
-    script = "import sys, asgi_app.cli, asgi_app.runner; print(*sorted(m.split('.')[0] for m in sys.modules))"
+    script = "import sys, asgi_app.cli.main, asgi_app.runner; print(*sorted(m.split('.')[0] for m in sys.modules))"
     python = [sys.executable, "-c", script]
     loaded = set(subprocess.run(python, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())
     assert "click" in loaded

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_app.hub import Closed, Feed, Message, Outbox
-from asgi_app.ws.engine import EngineOutbox
+from asgi_app.ws.engineio.server import EngineOutbox
 from tests.support.outbox_messages import (
     LIMIT,
     SOON,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_app.hub import Channel, Closed, Message, Outbox
-from asgi_app.ws.engine import CONFLATE_FROM, EngineOutbox
+from asgi_app.ws.engineio.server import CONFLATE_FROM, EngineOutbox
 from tests.support.outbox_messages import (
     LIMIT,
     SOON,

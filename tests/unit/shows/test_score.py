@@ -12,7 +12,7 @@ from hypothesis import given
 
 from asgi_app.errors import BadShow
 from asgi_app.shows import Player, Show, check, find_shows, graph_of, parse_show, read_show
-from asgi_app.shows.score import MAX_BYTES, every_step, seconds_of
+from asgi_app.shows.show import MAX_BYTES, every_step, seconds_of
 from tests.support.show_scores import (
     SHOWS,
     STEADY,

@@ -12,9 +12,9 @@ import socketio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from asgi_app import limits
 from asgi_app.errors import Full, TooFast, TooManyConnections
-from asgi_app.limits import Addresses, Allowance, Bucket, Complaints, Places
+from asgi_app.net import limits
+from asgi_app.net.limits import Addresses, Allowance, Bucket, Complaints, Places
 from tests.support.live_client import LiveClient, live
 from tests.support.low_limits import RATE, by_proxy
 from tests.support.panel_process import RunningPanel

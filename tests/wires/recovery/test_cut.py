@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import async_playwright
 
-from asgi_app.ws.recovery import OFFSET
+from asgi_app.ws.socketio.recovery import OFFSET
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.browser import launch
 from tests.support.cuttable_line import Line

@@ -14,9 +14,9 @@ from engineio.packet import MESSAGE, Packet
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from asgi_app.ws import recovery
-from asgi_app.ws.engine import EngineOutbox
-from asgi_app.ws.recovery import OFFSET, Recovery, Seat, asks_like_javascript
+from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.socketio import recovery
+from asgi_app.ws.socketio.recovery import OFFSET, Recovery, Seat, asks_like_javascript
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.cuttable_line import Line
 from tests.support.live_client import live

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_app.ws.recovery import OFFSET
+from asgi_app.ws.socketio.recovery import OFFSET
 from tests.conftest import SERVERS, each_of
 from tests.support.cuttable_line import Line
 from tests.support.node_clients import NodeClient, NodeClients

@@ -1,0 +1,193 @@
+"""Guessing made slow: a few free tries a host, then each wrong one doubles the wait; and budgets for many hosts.
+
+Whoever has IPv6 has as many addresses as they like. So a host is a /64, a /48 has a budget over its hosts, and so have
+all strangers together. Strangers, the local network and devices that have signed in before have budgets apart: what
+strangers guess does not lock out who is at home.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from asgi_app.errors import TooManyTries
+from asgi_app.net.address import host_of, place_of, site_of
+from asgi_app.net.limits import Complaints
+from asgi_app.telemetry.counters import Tally
+
+WIRE = "sign-in"  # in the log
+FREE = 5  # wrong tries that cost nothing: people mistype
+LONGEST = 900.0  # seconds
+FORGOTTEN = 3600.0  # seconds without a wrong try, after which a host starts afresh
+HOSTS = 10_000  # that are remembered
+UNGUESSABLE = ("token", "ticket")  # 192 random bits and more: tries at them use up nobody's tries at the PIN
+
+
+class Guesser(NamedTuple):
+    """Who tries: `place` as `addresses.place_of` has it, and the `device` where it has signed in before."""
+
+    address: str
+    place: str | None = None
+    device: str | None = None
+
+
+class Budget(NamedTuple):
+    """Wrong tries of many hosts together: so many at once, and then one in so many seconds."""
+
+    at_once: int
+    seconds: float
+
+
+SITE = Budget(20, 120.0)  # of each /48
+STRANGERS = Budget(100, 60.0)  # at this rate 10**8 PINs take 190 years
+TOGETHER = {
+    "all strangers": STRANGERS,
+    "all strangers' tokens": Budget(1000, 1.0),
+    "the local network": Budget(1000, 10.0),
+    "all known devices": Budget(100, 60.0),
+}
+
+
+class _Host:
+    """The wrong tries of one host or device."""
+
+    def __init__(self) -> None:
+        self.wrong: Counter[str] = Counter()
+        self.until = 0.0
+        self.last = 0.0
+
+
+class _Spent:
+    """What is used up of a budget. It comes back with time."""
+
+    def __init__(self, budget: Budget, now: float) -> None:
+        self.budget = budget
+        self._spent = 0.0
+        self._at = now
+
+    def wait(self, now: float) -> float:
+        """Seconds until there is a try again."""
+        return max(self.now(now) - self.budget.at_once + 1, 0.0) * self.budget.seconds
+
+    def now(self, now: float) -> float:
+        """How many tries are used up by now."""
+        self._spent = max(self._spent - (now - self._at) / self.budget.seconds, 0.0)
+        self._at = now
+        return self._spent
+
+    def spend(self, tries: int, now: float) -> None:
+        """Use up so many, or give so many back."""
+        self._spent = max(self.now(now) + tries, 0.0)
+
+
+class Throttle:
+    """Wrong secrets, by host and by what has a budget over hosts.
+
+    What was guessed has a `subject` ("pin", "name Ada", …): a right answer forgives only what was wrong on that, so
+    that whoever has one secret of his own cannot buy tries at another's with it. Who is slowed down is in the log, and
+    `tally` counts the tries that were refused for it.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        tally: Tally | None = None,
+        complaints: Complaints | None = None,
+    ) -> None:
+        self._clock = clock
+        self._tally = tally or Tally()
+        self._complaints = complaints or Complaints()
+        self._hosts: dict[str, _Host] = {}
+        self._budgets: dict[str, _Spent] = {}
+
+    def check(self, who: Guesser | str, subject: str = "pin") -> None:
+        """Raises `TooManyTries` while who tries must wait, with the seconds until the next try is looked at."""
+        now = self._clock()
+        who = _guesser(who)
+        host = _key(who)
+        waits = {host: self._hosts[host].until - now} if host in self._hosts else {}
+        for key, _ in _budgets(who, subject):
+            if key in self._budgets:
+                waits[key] = self._budgets[key].wait(now)
+        whom = max(waits, key=lambda key: waits[key], default=host)
+        if waits.get(whom, 0.0) > 0:
+            seconds = math.ceil(waits[whom])
+            error = TooManyTries(f"Too many wrong tries from {whom}. Wait {seconds} s.", retry_after=seconds)
+            self._tally.refused += 1
+            self._complaints.tell(WIRE, whom, error)
+            raise error
+
+    def wrong(self, who: Guesser | str, subject: str) -> None:
+        """A wrong try: from the fifth on, the next one of this host must wait."""
+        who, now = _guesser(who), self._clock()
+        for key, budget in _budgets(who, subject):
+            self._spent(key, budget, now).spend(1, now)
+        key = _key(who)
+        tries = self._hosts.pop(key, None)
+        if tries is None or now - tries.last > FORGOTTEN:
+            tries = _Host()
+        self._hosts[key] = tries  # last: the first ones are forgotten first
+        if len(self._hosts) > HOSTS:
+            del self._hosts[next(iter(self._hosts))]
+        tries.last = now
+        tries.wrong[subject] += 1
+        over = tries.wrong.total() - FREE
+        if over >= 0:
+            tries.until = now + min(2.0 ** min(over, 30), LONGEST)
+            if over == 0:  # also who waits as long as it is told to is in the log
+                said = f"{FREE} wrong tries, the last at: {subject}. It is slowed down."
+                self._complaints.tell(WIRE, key, TooManyTries(said, retry_after=1))
+
+    def right(self, who: Guesser | str, subject: str) -> None:
+        """A right answer: what was wrong on this subject is forgiven."""
+        who, now = _guesser(who), self._clock()
+        key = _key(who)
+        if (tries := self._hosts.get(key)) is None:
+            return
+        forgiven = tries.wrong.pop(subject, 0)
+        for name, _ in _budgets(who, subject):
+            if name in self._budgets:
+                self._budgets[name].spend(-forgiven, now)
+        if not tries.wrong:
+            del self._hosts[key]
+
+    def _spent(self, key: str, budget: Budget, now: float) -> _Spent:
+        spent = self._budgets.get(key)
+        if spent is None:
+            if len(self._budgets) >= HOSTS:
+                self._budgets = {key: spent for key, spent in self._budgets.items() if spent.now(now) > 0}
+            if len(self._budgets) >= HOSTS:
+                del self._budgets[next(iter(self._budgets))]
+            spent = self._budgets[key] = _Spent(budget, now)
+        return spent
+
+
+def _guesser(who: Guesser | str) -> Guesser:
+    who = Guesser(who) if isinstance(who, str) else who
+    return who if who.place is not None else who._replace(place=place_of(who.address))
+
+
+def _key(who: Guesser) -> str:
+    """The host or device whose tries count together. What a proxy that nobody named forwards is apart from its host."""
+    if who.device is not None:
+        return f"device {who.device}"
+    if who.place == "loopback":
+        return "this machine"
+    host = host_of(who.address)
+    return host if who.place == place_of(who.address) else f"{host} (forwarded)"
+
+
+def _budgets(who: Guesser, subject: str) -> Iterator[tuple[str, Budget]]:
+    """The budgets over hosts that a try counts in."""
+    if who.device is not None:
+        yield "all known devices", TOGETHER["all known devices"]
+    elif who.place == "network":
+        yield "the local network", TOGETHER["the local network"]
+    elif who.place != "loopback":
+        if (site := site_of(who.address)) is not None:
+            yield site, SITE
+        together = "all strangers' tokens" if subject in UNGUESSABLE else "all strangers"
+        yield together, TOGETHER[together]

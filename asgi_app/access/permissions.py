@@ -1,0 +1,191 @@
+"""The one table: which role each command, route, event and socket needs, and which of them leave a trail.
+
+Pure. What is not in the table is for admins: a new door is closed until somebody says for whom it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from asgi_app.errors import NotAllowed, PanelError, SignInNeeded
+from asgi_app.models import (
+    AnswerRun,
+    EndRun,
+    GetLog,
+    GetMessages,
+    GetRuns,
+    GetState,
+    GetThreads,
+    Identity,
+    JoinRoom,
+    LeaveRoom,
+    LogRun,
+    Mark,
+    Ping,
+    Role,
+    Say,
+    SetLight,
+    SignalRun,
+    StartRun,
+    StartShow,
+    Typing,
+    UndoLight,
+    UnwatchRun,
+    UpdateRun,
+    WatchRun,
+)
+from asgi_app.net import address as addresses
+
+
+class Rule(NamedTuple):
+    """Who may, and whether the trail keeps it. What has a record of its own (messages, logs) is not kept twice."""
+
+    role: Role
+    kept: bool = False
+
+
+NOBODY, VIEWER, OPERATOR, ADMIN = Role
+
+COMMANDS: Mapping[type[Any], Rule] = {
+    SetLight: Rule(OPERATOR, kept=True),
+    UndoLight: Rule(OPERATOR, kept=True),
+    GetState: Rule(VIEWER),
+    Ping: Rule(VIEWER),
+    Say: Rule(OPERATOR),
+    Typing: Rule(OPERATOR),
+    Mark: Rule(OPERATOR),
+    JoinRoom: Rule(OPERATOR),
+    LeaveRoom: Rule(OPERATOR),
+    GetMessages: Rule(VIEWER),
+    GetThreads: Rule(OPERATOR),
+    StartRun: Rule(OPERATOR, kept=True),
+    UpdateRun: Rule(OPERATOR),
+    LogRun: Rule(OPERATOR),
+    EndRun: Rule(OPERATOR, kept=True),
+    AnswerRun: Rule(OPERATOR),
+    WatchRun: Rule(VIEWER),
+    UnwatchRun: Rule(VIEWER),
+    GetLog: Rule(VIEWER),
+    GetRuns: Rule(VIEWER),
+    SignalRun: Rule(OPERATOR, kept=True),
+    StartShow: Rule(OPERATOR, kept=True),
+}
+
+# Pages are shells: what they show comes over the wires. A stranger needs them to sign in.
+ROUTES: Mapping[str, Role] = {
+    "GET /": NOBODY,
+    "GET /chat": NOBODY,
+    "GET /ws": NOBODY,
+    "GET /watch": NOBODY,
+    "GET /compare": NOBODY,
+    "GET /lab": NOBODY,
+    "GET /docs": NOBODY,
+    "GET /static/<path:filename>": NOBODY,
+    "GET /access": NOBODY,
+    "GET /access/me": NOBODY,
+    "POST /access/sign-in": NOBODY,
+    "POST /access/sign-out": NOBODY,
+    "POST /access/ticket": NOBODY,  # it needs a cookie or a token, whatever the role
+    "POST /access/names/<name>/release": NOBODY,  # by its owner; by others as admins
+    "GET /access/sessions": NOBODY,  # one's own; it needs a cookie or a token, or an admin
+    "DELETE /access/sessions/<id>": NOBODY,
+    "GET /access/names": ADMIN,
+    "GET /access/tokens": ADMIN,
+    "POST /access/tokens": ADMIN,
+    "DELETE /access/tokens/<id>": ADMIN,
+    "GET /audit": ADMIN,
+    "GET /openapi.json": VIEWER,
+    "GET /metrics": VIEWER,
+    "POST /api": VIEWER,  # it answers, and changes nothing
+    "GET /led": VIEWER,
+    "POST /led": OPERATOR,
+    "GET /lights": VIEWER,
+    "GET /lights/<light>": VIEWER,
+    "PATCH /lights/<light>": OPERATOR,
+    "POST /lights/<light>/undo": OPERATOR,
+    "GET /chat/rooms": VIEWER,
+    "GET /chat/rooms/<room>/messages": VIEWER,
+    "POST /chat/rooms/<room>/messages": OPERATOR,
+    "GET /runs": VIEWER,
+    "POST /runs": OPERATOR,
+    "GET /runs/<run>": VIEWER,
+    "PATCH /runs/<run>": OPERATOR,
+    "GET /runs/<run>/log": VIEWER,
+    "POST /runs/<run>/log": OPERATOR,
+    "POST /runs/<run>/end": OPERATOR,
+    "POST /runs/<run>/signal": OPERATOR,
+    "GET /shows": VIEWER,
+    "GET /shows/<show>": VIEWER,
+    "POST /shows/<show>/start": OPERATOR,
+}
+OPEN_FOLDERS = ("/health/",)  # for whoever looks after the machine
+
+# On the old chat wire one speaks, under the name in the address.
+SOCKETS: Mapping[str, Role] = {"/live": VIEWER, "/echo": VIEWER, "/<username>": OPERATOR}
+
+# A namespace is for viewers; its events are not all.
+EVENTS: Mapping[tuple[str, str], Rule] = {
+    ("/", "led"): Rule(OPERATOR),  # a command, which leaves the trail
+    ("/", "my_event"): Rule(VIEWER),
+    ("/", "my_broadcast_event"): Rule(OPERATOR),
+    ("/", "join"): Rule(VIEWER),
+    ("/", "leave"): Rule(VIEWER),
+    ("/", "close_room"): Rule(OPERATOR),
+    ("/", "my_room_event"): Rule(OPERATOR),
+    ("/", "disconnect_request"): Rule(VIEWER),
+    ("/", "my_ping"): Rule(VIEWER),
+    ("/panel", "ask"): Rule(VIEWER),  # what is asked is a command
+    ("/running_logger", "running_logger"): Rule(OPERATOR, kept=True),
+    ("/running_logger", "subscribe"): Rule(OPERATOR),
+    ("/uia", "uia"): Rule(OPERATOR),
+    ("/uia", "subscribe"): Rule(OPERATOR),
+}
+
+CLOSED = Rule(ADMIN)
+
+
+def of_route(method: str, rule: str) -> Role:
+    """The role that a REST route or a page needs."""
+    if rule.startswith(OPEN_FOLDERS) or method == "OPTIONS":  # which only says what there is
+        return NOBODY
+    return ROUTES.get(f"{'GET' if method == 'HEAD' else method} {rule}", ADMIN)
+
+
+def of_command(kind: type[Any]) -> Rule:
+    """The rule for a command."""
+    return COMMANDS.get(kind, CLOSED)
+
+
+def of_event(namespace: str, event: str) -> Rule:
+    """The rule for an event of Socket.IO."""
+    return EVENTS.get((namespace, event), CLOSED)
+
+
+def check(identity: Identity, needed: Role, what: str) -> None:
+    """Raises `SignInNeeded` or `NotAllowed`, which say what would do, where the role is too small."""
+    if identity.role < needed:
+        raise refusal(identity, needed, what)
+
+
+def refusal(identity: Identity, needed: Role, what: str) -> PanelError:
+    """What to tell somebody whose role is too small."""
+    here = f"{what} is for the role {needed.word}; yours is {identity.role.word} ({identity.how})"
+    if needed is Role.ADMIN:
+        do = "sign in at /access with a token of that role (pilotlight token add --role admin)"
+    else:
+        do = f"sign in at /access with the panel's PIN, or use a token of the role {needed.word}"
+    if identity.proof.pin is None and identity.proof.token is None:
+        return SignInNeeded(f"{here}; {do}")
+    return NotAllowed(f"{here}; {do}")
+
+
+# --- where somebody is -------------------------------------------------------------------------------------
+
+
+def place_of(address: str, *, proxied: bool) -> str:
+    """Where an address is: `loopback`, `network` (the local one) or `elsewhere`.
+
+    A request that says it was forwarded, by a proxy that nobody named, is from anywhere.
+    """
+    return "elsewhere" if proxied else addresses.place_of(address)

@@ -1,0 +1,1 @@
+"""Addresses, proxies, origins, host names, and limits of connections."""

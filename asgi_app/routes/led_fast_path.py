@@ -1,0 +1,123 @@
+"""`GET /led` and `POST /led` as scripts send them, answered before Quart: a tenth of the time that Quart takes for it.
+
+The rules and the bytes are those of `routes/legacy_led.py`, which has every case. Here are the two plain ones: no
+query, no `Origin`, and for `POST` a small JSON body with a good level. The others go on to Quart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgi_app.access import permissions as rules
+from asgi_app.access import visitor_of
+from asgi_app.errors import BadLevel, MalformedJSON, PanelError, TooFast
+from asgi_app.models import Actor, SetLight, level_in_range, parse_json, text_or_integer
+from asgi_app.net.problem_response import as_response
+from asgi_app.routes.auth import asker_of
+from asgi_app.routes.problems import fault
+from asgi_app.routes.rate_limit import CommandLimit
+from asgi_app.service import Panel
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+BODY = 1024  # bytes of a plain JSON body, at most
+NOT_PLAIN = {b"origin", b"transfer-encoding", b"expect", b"content-encoding"}
+
+
+class QuickLed:
+    """An ASGI application in front of another: the plain requests for the light are answered, the others handed on."""
+
+    def __init__(self, panel: Panel, light: str, limit: CommandLimit, app: App) -> None:
+        self._panel = panel
+        self._light = light
+        self._limit = limit
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != "/led" or scope["query_string"]:
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        plain = NOT_PLAIN.isdisjoint(headers) and len(headers) == len(scope["headers"])  # none of them twice
+        asker = self._asker(scope, headers) if plain else None
+        if asker is not None and _is_plain_get(scope, headers) and self._may_ask(scope):
+            await _answer(send, self._panel.light(self._light).target)
+        elif asker is not None and scope["method"] == "POST" and _is_small_json(headers):
+            await self._post(scope, asker, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _asker(self, scope: Any, headers: dict[bytes, bytes]) -> Actor | None:
+        """Who asks; None for who may not, or not under this name."""
+        visitor = visitor_of(scope)
+        try:
+            visitor.require(rules.of_route(scope["method"], "/led"), f"{scope['method']} /led")
+            return asker_of(visitor, headers)
+        except PanelError:
+            return None
+
+    async def _post(self, scope: Any, asker: Actor, receive: Any, send: Any) -> None:
+        event = await receive()
+        if (level := _level(event)) is None or not self._may_ask(scope):
+
+            async def again() -> Any:
+                nonlocal event
+                read, event = event, None
+                return read or await receive()
+
+            await self._app(scope, again, send)
+            return
+        try:
+            reply = await self._panel.ask(asker, SetLight(light=self._light, level=level))
+        except Exception as error:
+            await _refuse(send, fault("/led", error))
+            return
+        if reply.problem is None:
+            await _answer(send, level)
+        else:
+            await _refuse(send, reply.problem)
+
+    def _may_ask(self, scope: Any) -> bool:
+        """Whether this request is not one too many."""
+        try:
+            self._limit.spend(scope)
+        except TooFast:
+            return False
+        return True
+
+
+def _is_plain_get(scope: Any, headers: dict[bytes, bytes]) -> bool:
+    return scope["method"] == "GET" and b"content-length" not in headers
+
+
+def _is_small_json(headers: dict[bytes, bytes]) -> bool:
+    size = headers.get(b"content-length", b"")
+    return size.isdigit() and 0 < int(size[:9]) <= BODY and headers.get(b"content-type") == b"application/json"
+
+
+def _level(event: Any) -> int | None:
+    """The level in a whole body; None where there is no good one."""
+    if event["type"] != "http.request" or event.get("more_body"):
+        return None
+    try:
+        sent = parse_json(event["body"])
+        return level_in_range(text_or_integer(sent["level"])) if isinstance(sent, dict) and "level" in sent else None
+    except (BadLevel, MalformedJSON):
+        return None
+
+
+async def _answer(send: Any, level: int) -> None:
+    body = b'{"level":%d}\n' % level
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await _send(send, 200, headers, body)
+
+
+async def _refuse(send: Any, problem: dict[str, Any]) -> None:
+    written = as_response(problem)
+    await _send(send, written.status, written.as_bytes(), written.body)
+
+
+async def _send(send: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"vary", b"Origin")]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,45 @@
+"""The bounds of REST: commands a second from one address, and reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart import Quart, request
+
+from asgi_app.errors import TooFast
+from asgi_app.net.limits import Addresses, Complaints
+from asgi_app.net.proxies import address_of
+from asgi_app.routes.cors import SAFE
+from asgi_app.telemetry.counters import Tally
+
+HEALTH = "/health/"  # is answered to whoever looks after the machine, however often
+
+
+class CommandLimit:
+    """What one address may ask for over REST."""
+
+    def __init__(self, commands: Addresses, reads: Addresses, tally: Tally, complaints: Complaints) -> None:
+        self._commands = commands
+        self._reads = reads
+        self._tally = tally
+        self._complaints = complaints
+
+    def spend(self, scope: Any) -> None:
+        """One command, or read, by the request with this ASGI scope. Raises `TooFast`."""
+        address = address_of(scope)
+        addresses = self._reads if scope["method"] in SAFE else self._commands
+        try:
+            addresses.spend(address)
+        except TooFast as error:
+            self._tally.refused += 1
+            self._complaints.tell("rest", address, error)
+            raise
+
+
+def limit_commands(app: Quart, limit: CommandLimit) -> None:
+    """Refuse an address that asks too often (429)."""
+
+    @app.before_request
+    async def spend() -> None:
+        if not request.path.startswith(HEALTH):
+            limit.spend(request.scope)

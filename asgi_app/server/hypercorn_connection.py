@@ -1,0 +1,130 @@
+"""hypercorn's connections: each needs a place, and waits for its turn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from typing import Any
+
+from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
+
+from asgi_app.errors import PanelError
+from asgi_app.net.admission import ASKS_FOR_HEALTH, LONGEST_START, REFUSED_SECONDS, Doorkeeper, Leave
+from asgi_app.net.proxies import address_of
+from asgi_app.net.request_head import LINGER_SECONDS, response
+from asgi_app.seams import Seam
+from asgi_app.server.hypercorn_http import HypercornHTTP
+
+HEAD = re.compile(
+    rb"([^\n]*\n)((?:\r?[^\r\n][^\n]*\n)*\r?\n)"
+)  # a request's first line; its headers, to the empty line
+SEAMS = (Seam(TCPServer, "_close _read_data idle_task protocol_send reader run writer"),)
+
+
+class HypercornConnection(TCPServer):
+    """hypercorn's connection, which has to have a place; hypercorn itself ends one that sends no whole request."""
+
+    def __init__(self, keeper: Doorkeeper, *args: Any) -> None:
+        super().__init__(*args)
+        self._keeper = keeper
+        self._closed = False  # by us, and not by the network
+
+    async def run(self) -> None:
+        """Serve the connection to its end, where it has a place."""
+        peer = self.writer.get_extra_info("peername")
+        try:
+            leave = self._keeper.admit(peer)
+        except PanelError as error:
+            health = await self._refuse(error, address_of({"client": peer}))
+            if health is None:
+                return
+            leave = health
+        try:
+            await self._wait_for_turn(address_of({"client": peer}))
+            if self.reader.exception() is None:  # it was not reset meanwhile
+                await super().run()
+            else:
+                self.writer.close()
+        finally:
+            lost = self.reader.exception()
+            leave(None if self._closed else lost)
+            # What holds each other would wait for the collector: its protocol, and a reset with the frames it came by.
+            self.__dict__.pop("protocol", None)
+            if lost is not None:
+                lost.__traceback__ = None
+
+    async def _wait_for_turn(self, address: str) -> None:
+        """A connection waits here as a whole: what it says is not looked at before."""
+        come = asyncio.Event()
+        self._keeper.turnstile.enter(address, come.set)
+        await come.wait()
+
+    async def _read_data(self) -> None:
+        """As hypercorn's, but for what it notes at the end."""
+        http = self.protocol.protocol
+        assert isinstance(http, HypercornHTTP)
+        while not self.reader.at_eof():
+            try:
+                data = await self.reader.read(MAX_RECV)
+            except OSError:
+                break
+            await self.protocol.handle(RawData(data))
+            if http.refused:
+                await self._linger()
+                break
+        else:
+            await http.answered()
+        self._closed |= isinstance(http.stream, WSStream) and http.stream.state is ASGIWebsocketState.CLOSED
+        await self.protocol.handle(Closed())
+        await self.idle_task.stop()  # nobody is there any more: it would hold the place until its time is over
+
+    async def _linger(self) -> None:
+        """Read and drop what still comes for a moment, so that the client can read why it was refused."""
+        with contextlib.suppress(OSError, RuntimeError):  # TLS has no half-closed connections
+            self.writer.write_eof()
+        with contextlib.suppress(OSError):  # also the end of the time
+            async with asyncio.timeout(LINGER_SECONDS):
+                while await self.reader.read(MAX_RECV):
+                    pass
+
+    async def protocol_send(self, event: Event) -> None:
+        """As hypercorn's, which knows `ConnectionError` only: `ETIMEDOUT` would go on into the application."""
+        if isinstance(event, Closed) and getattr(self.protocol.protocol, "refused", False):
+            return  # `_read_data` lingers
+        try:
+            await super().protocol_send(event)
+        except OSError:
+            await self.protocol.handle(Closed())
+
+    async def _close(self) -> None:
+        self._closed |= self.reader.exception() is None
+        await super()._close()
+
+    async def _refuse(self, error: PanelError, address: str) -> Leave | None:
+        """Refuse the connection, unless it is about health: then what gives its place back."""
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(REFUSED_SECONDS):
+                said = await self._beginning()
+                whole = HEAD.match(said) if not self.reader.at_eof() else None
+                leave = self._keeper.admit_for_health(address, said) if whole is not None else None
+                if whole is not None and leave is not None:
+                    self.reader.feed_data(b"%bConnection: close\r\n%b" % whole.groups())  # it is empty until here
+                    return leave
+                if said:
+                    self.writer.write(response(error))
+                    await self.writer.drain()
+        self.writer.close()
+        return None
+
+    async def _beginning(self) -> bytes:
+        """What a connection says first: its first line; all its headers, where that is about health."""
+        said = b""
+        while len(said) < LONGEST_START and (b"\n" not in said or ASKS_FOR_HEALTH.match(said)) and not HEAD.match(said):
+            more = await self.reader.read(2**16)
+            if not more:
+                break
+            said += more
+        return said

@@ -1,0 +1,131 @@
+"""hypercorn's WebSocket, mended where it does not end a connection.
+
+A message that is too big is closed with 1009 (RFC 6455, 7.4.1); hypercorn says so, and leaves the connection open. A
+client that breaks the protocol it leaves without a close frame. And its pings are a task a connection, which keeps a
+closed one until it has slept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hypercorn.protocol.events import Data, Event, StreamClosed
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError, WebsocketBuffer, WSStream
+from wsproto.connection import ConnectionState
+from wsproto.events import CloseConnection, Message, Ping, TextMessage
+
+from asgi_app.net.admission import NO_CONTEXT
+from asgi_app.seams import Seam
+from asgi_app.ws.transport.frames import TOO_BIG
+
+SEAMS = (
+    Seam(WebsocketBuffer, "extend length"),
+    Seam(
+        WSStream,
+        "_accept _handle_events _send_error_response _send_wsproto_event app_put app_send buffer closed "
+        "handle send state stream_id",
+    ),
+)
+
+
+class _ByteBuffer(WebsocketBuffer):
+    """hypercorn's message buffer, whose limit is in bytes: stock counts a text's characters."""
+
+    def extend(self, event: Message[Any]) -> None:
+        if isinstance(event, TextMessage) and not event.data.isascii():
+            self.length += len(event.data.encode()) - len(event.data)
+        super().extend(event)
+
+
+class HypercornWebSocket(WSStream):
+    """hypercorn's WebSocket, which says why it ends, then ends, also when nobody answers its pings."""
+
+    def __init__(self, *args: Any, ping_seconds: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ping_seconds = ping_seconds
+        self.buffer = _ByteBuffer(self.buffer.max_length)
+        self.failed = False  # by the client, who has been told
+        self._heard = True
+        self._decided = asyncio.Event()  # whether the handshake is accepted
+        self._timer: asyncio.TimerHandle | None = None
+        self._pinging: asyncio.Task[None] | None = None
+
+    async def handle(self, event: Event) -> None:
+        if isinstance(event, Data):
+            self._heard = True
+            if self.state is ASGIWebsocketState.HANDSHAKE:  # it came before that was answered; nothing more is read
+                await self._decided.wait()
+        await super().handle(event)
+        if self.closed:
+            self._decided.set()
+        if self.closed and self._timer is not None:
+            self._timer.cancel()
+
+    async def app_send(self, message: Any) -> None:
+        await super().app_send(message)
+        if message is None or self.state is not ASGIWebsocketState.HANDSHAKE:
+            self._decided.set()
+
+    async def _accept(self, message: Any) -> None:
+        """The handshake is done. Engine.IO has pings of its own."""
+        self.handshake.extensions = None  # no compression, as on uvicorn: 64 KiB can inflate to 64 MiB
+        subprotocol = message.get("subprotocol") or next(iter(self.scope["subprotocols"]), None)
+        accepted: Any = {**message, "subprotocol": subprotocol}  # a browser that offers some fails where none is taken
+        await super()._accept(accepted)
+        if not self.scope["path"].startswith("/socket.io"):
+            self._ping_later()
+
+    def _ping_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self.ping_seconds, self._ping, context=NO_CONTEXT)
+
+    def _ping(self) -> None:
+        """By a timer: hypercorn's own pings are a task that keeps a connection for as long as one sleeps."""
+        self._pinging = asyncio.ensure_future(self._ping_or_end())
+
+    async def _ping_or_end(self) -> None:
+        if self.closed or self.state is not ASGIWebsocketState.CONNECTED:
+            return
+        if self._heard:  # something, at least the pong, since the last ping
+            self._heard = False
+            await self._send_wsproto_event(Ping())
+            self._ping_later()
+            return
+        await self._send_wsproto_event(CloseConnection(code=1011, reason="keepalive ping timeout"))
+        await self.send(StreamClosed(stream_id=self.stream_id))
+
+    async def _send_error_response(self, status_code: int) -> None:
+        """hypercorn refuses what is no handshake, and then waits for ever for an application that was never called."""
+        await super()._send_error_response(status_code)
+        if status_code in (400, 404):
+            await self.send(StreamClosed(stream_id=self.stream_id))
+
+    async def _handle_events(self) -> None:
+        """As hypercorn's, which ends a connection that breaks the protocol without a word (RFC 6455, 7.1.7)."""
+        assert self.app_put is not None
+        for event in self.connection.events():
+            if isinstance(event, Message):
+                try:
+                    self.buffer.extend(event)
+                except FrameTooLargeError:
+                    most = self.buffer.max_length
+                    await self._fail(TOO_BIG, f"a message has {most} bytes at most, the setting max_frame")
+                    return
+                if event.message_finished:
+                    await self.app_put(self.buffer.to_message())
+                    self.buffer.clear()
+            elif isinstance(event, Ping):
+                await self._send_wsproto_event(event.response())
+            elif isinstance(event, CloseConnection):
+                if self.connection.state is ConnectionState.OPEN:  # wsproto's word, and not the client's
+                    await self._fail(event.code, event.reason or "")
+                    return
+                if self.connection.state is ConnectionState.REMOTE_CLOSING:
+                    await self._send_wsproto_event(event.response())
+                await self.send(StreamClosed(stream_id=self.stream_id))
+                return
+
+    async def _fail(self, code: int, reason: str) -> None:
+        self.failed = True
+        await self._send_wsproto_event(CloseConnection(code=code, reason=reason))
+        await self.send(StreamClosed(stream_id=self.stream_id))

@@ -1,0 +1,267 @@
+"""uvicorn's HTTP connection, where stock leaves the rules: upgrades, targets, the size of a head, the order of answers.
+
+httptools ends its parsing at every `Upgrade` header, also at one that is not taken. Such a request is read once more
+without that header, so that its body and what follows are heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from asgi_app.errors import BadRequest, HeadTooLarge, PanelError
+from asgi_app.gateway import ENGINE
+from asgi_app.net.request_head import (
+    HEAD_BYTES,
+    HEAD_FIELDS,
+    LINGER_SECONDS,
+    TARGET_BYTES,
+    ascii_target,
+    asks_for_websocket,
+    check_size,
+    check_version,
+    handshake,
+    origin_form,
+    response,
+    without_upgrade,
+)
+from asgi_app.seams import Seam
+
+try:
+    import httptools
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+except ImportError:  # a machine without httptools: hypercorn serves there (`compiled.server_here`)
+    HttpToolsProtocol = object  # type: ignore[assignment,misc]
+
+PIECE = 4096  # bytes that are parsed at once: httptools makes a request of every 27 that are one
+SEAMS = (
+    Seam(
+        HttpToolsProtocol,
+        "_should_upgrade _unset_keepalive_if_required app_state client config connection_lost connection_made "
+        "connections cycle data_received eof_received expect_100_continue flow handle_websocket_upgrade headers loop "
+        "on_headers_complete on_message_begin on_message_complete on_response_complete parser pipeline scheme scope "
+        "server_state timeout_keep_alive_task transport ws_protocol_class",
+    ),
+)
+PIPELINED = 8  # requests that wait for the answers before theirs
+HELD_BYTES = 1024 * 1024  # that have come and are not parsed; a transport gives 256 KiB at once
+
+
+class UvicornHTTP(HttpToolsProtocol):
+    """The requests of a connection, in their order, until one becomes a WebSocket."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._line_read = False  # the request line of the next request has come
+        self._in_head = False
+        self._head_size = 0  # bytes that came while a head was read
+        self._chunk = 0  # bytes that are being parsed
+        self._websocket = False  # what the request wants to become, and may
+        self._read_again = False  # its upgrade is not taken
+        self._fault: PanelError | None = None
+        self._afterwards: Callable[[], None] | None = None  # once all requests before are answered
+        self._held = b""  # what came meanwhile
+        self._deaf = False  # it was refused, and what still comes is dropped
+        self._no_more = False  # the client has closed its side
+
+    # --- what comes --------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        if self._deaf:
+            return
+        if self._blocked:
+            self._hold(data)
+            return
+        if not self._line_read:
+            end = data.find(b"\n") + 1
+            if not data.isascii():
+                data = ascii_target(data[:end]) + data[end:] if end else ascii_target(data)
+            self._line_read = end > 0
+        for start in range(0, len(data), PIECE):
+            if self._blocked:
+                self._hold(data[start:])
+                return
+            end = start + PIECE
+            if not self._parse(data[start:end], data, end):
+                return
+
+    def _parse(self, piece: bytes, data: bytes, end: int) -> bool:
+        """Read a piece, which ends there in the data; whether there is more to read here."""
+        in_head, self._chunk = self._in_head, len(piece)
+        while True:
+            try:
+                self.parser.feed_data(piece)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = piece[upgrade.args[0] :]
+                if self._websocket:
+                    self._in_turn(partial(self._become_websocket, rest + data[end:]))
+                    return False
+                # A parser of its own: one that has seen `Connection: close` reads nothing more.
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                piece = self._head_without_upgrade() + rest
+            except httptools.HttpParserError:
+                self._misread(self._fault or BadRequest("The request is not valid HTTP/1.1"))
+                return False
+            else:
+                break
+        if in_head and self._in_head:
+            self._head_size += self._chunk
+            if self._head_size > HEAD_BYTES:
+                error = HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes; send less")
+                self._in_turn(partial(self._refuse, error))
+                return False
+        return True
+
+    def _head_without_upgrade(self) -> bytes:
+        method = str(self.scope["method"]).encode()
+        lines = [b"%s %s HTTP/%s" % (method, self.url, self.scope["http_version"].encode())]
+        lines += [name + b": " + value for name, value in without_upgrade(self.headers)]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._head_size = 0
+        self._websocket = self._read_again = False
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if self._head_size + self._chunk + PIECE > TARGET_BYTES or len(self.headers) > HEAD_FIELDS:
+            self._may_fail(check_size, self.url, self.headers)
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        self._may_fail(check_version, version)
+        self.expect_100_continue &= version == "1.1"  # RFC 9110, 10.1.1
+        self.url, headers = self._may_fail(origin_form, method, self.url, self.headers)
+        self.headers[:] = headers
+        if self.parser.should_upgrade():
+            self.scope["method"], self.scope["http_version"] = method.decode(), version
+            self._websocket = asks_for_websocket(method, version, headers)
+            self._read_again = not self._websocket
+            return
+        super().on_headers_complete()
+
+    def _may_fail(self, rule: Callable[..., Any], *args: Any) -> Any:
+        """The rule's result; a refusal goes through the parser, which knows only that something failed."""
+        try:
+            return rule(*args)
+        except PanelError as error:
+            self._fault = error
+            raise
+
+    def on_message_complete(self) -> None:
+        self._line_read = False
+        if not (self._websocket or self._read_again):
+            super().on_message_complete()
+
+    # --- in order ----------------------------------------------------------------------------------------------
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and (bool(self.pipeline) or not self.cycle.response_complete)
+
+    def _in_turn(self, do: Callable[[], None]) -> None:
+        """Do it once all requests before are answered; what comes meanwhile waits."""
+        if self._answering:
+            self._afterwards = do
+            self.flow.pause_reading()
+        else:
+            do()
+
+    @property
+    def _blocked(self) -> bool:
+        """Whether nothing more is read before something has been answered."""
+        return self._afterwards is not None or len(self.pipeline) >= PIPELINED
+
+    def _hold(self, data: bytes) -> None:
+        """Keep it for later, and read no more; an application that waits for its client has the transport read on."""
+        self._held += data
+        self.flow.pause_reading()
+        if len(self._held) > HELD_BYTES:
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        last = not self.pipeline
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if last and self._afterwards is not None:
+            self._unset_keepalive_if_required()
+            do, self._afterwards = self._afterwards, None
+            do()
+        elif self._held and not self._blocked:
+            held, self._held = self._held, b""
+            self.data_received(held)
+        if self._blocked:
+            self.flow.pause_reading()
+        elif self._no_more and not self._answering:
+            self.transport.close()
+
+    def _misread(self, error: PanelError) -> None:
+        """What has come is not HTTP: it may be the body of a request that is being answered."""
+        if self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete:
+            cycle = self.cycle
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if self.pipeline:
+                self.pipeline.popleft()  # the newest
+            elif cycle.response_started:
+                self.transport.close()
+                return
+            else:
+                self._refuse(error)
+                return
+        self._in_turn(partial(self._refuse, error))
+
+    def _refuse(self, error: PanelError) -> None:
+        """Say why, and end the connection; what still comes is read and dropped for a moment."""
+        self._deaf = True
+        self.flow.resume_reading()
+        self.transport.write(response(error))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Whether the connection stays open: a request that came whole is answered (RFC 9112, 9.6).
+
+        Not over TLS, where the transport closes both sides; nor one that waits for something to happen, where the
+        end is how a client says that it has gone.
+        """
+        waits = self.cycle is not None and self.cycle.scope["path"].startswith(ENGINE)
+        if self._deaf or not self._answering or self.cycle.more_body or waits or self.scheme == "https":
+            return None
+        self._no_more = True
+        return True
+
+    # --- WebSocket ---------------------------------------------------------------------------------------------
+
+    def _should_upgrade(self) -> bool:
+        return self._websocket
+
+    def _become_websocket(self, early: bytes) -> None:
+        """Hand the connection over, with what has come behind the handshake."""
+        early, self._held = early + self._held, b""
+        try:
+            headers = handshake(self.headers)
+        except PanelError as error:
+            self._refuse(error)
+            return
+        self.flow.resume_reading()
+        self.connections.discard(self)
+        protocol: Any = self.ws_protocol_class(  # type: ignore[call-arg, misc]
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        protocol.connection_made(self.transport)
+        self.transport.set_protocol(protocol)
+        self.handed_over(protocol)
+        protocol.begin(self.url, headers)
+        if early:
+            protocol.data_received(early)
+
+    def handed_over(self, protocol: asyncio.Protocol) -> None:
+        """The connection is this protocol's now."""
+        self.parser = None  # type: ignore[assignment]  # they hold each other, and nothing more comes here

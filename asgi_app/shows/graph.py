@@ -1,0 +1,170 @@
+"""How a show is drawn: its graph in LogicFlow's format, top to bottom, and the ids of its nodes and edges.
+
+Pure. Coordinates are pixels, a node's x and y are its centre. A node's id is its step's path in the file; a parallel
+step has two, `….fork` and `….join`; the graph begins at `start` and ends at `end`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from asgi_app.shows.show import Parallel, Repeat, Show, Step, endless, inner
+
+START, END = "start", "end"
+STEP = (180, 56)  # width and height: two lines of a label; two branches side by side on a phone at half size
+DIAMOND = (180, 72)
+FORK, JOIN = 28, 12  # heights of the bars, as wide as what is between them
+RADIUS = 20  # of start and end
+GAP = 40  # between one node and the next below it, with room for the arrow
+BETWEEN = 32  # between branches side by side
+LANE = 36  # left of a repeat's steps: the way back
+
+
+def edge_id(source: str, target: str) -> str:
+    """The id of the edge from one node to another: there is one at most."""
+    return f"{source}->{target}"
+
+
+def fork_of(path: str) -> str:
+    return f"{path}.fork"
+
+
+def join_of(path: str) -> str:
+    return f"{path}.join"
+
+
+def graph_of(show: Show) -> dict[str, Any]:
+    """The show as LogicFlow's graph: `nodes` and `edges`, with every way that the player can go as an edge.
+
+    `properties` has a node's `kind`, `path`, `width` and `height`, as LogicFlow 2 takes them.
+    """
+    drawing = _Drawing()
+    left, _ = _extents(show.steps)
+    x = left + GAP
+    drawing.node(START, "circle", x, GAP, (2 * RADIUS, 2 * RADIUS), "Start", r=RADIUS)
+    last, y = drawing.steps("steps", show.steps, START, x, GAP + 2 * RADIUS + GAP)
+    drawing.node(END, "circle", x, y, (2 * RADIUS, 2 * RADIUS), "End", r=RADIUS)
+    drawing.edge(last, END, x, "stop" if endless(show.steps[-1]) else "")
+    return {"nodes": list(drawing.nodes.values()), "edges": drawing.edges}
+
+
+def _extents(steps: tuple[Step, ...]) -> tuple[float, float]:
+    """How far the steps reach to the left and to the right of their axis."""
+    reach = [_extent(step) for step in steps]
+    return max(left for left, _ in reach), max(right for _, right in reach)
+
+
+def _extent(step: Step) -> tuple[float, float]:
+    match step.verb:
+        case Repeat(steps=steps):
+            left, right = _extents(steps)
+            return max(left, DIAMOND[0] / 2) + LANE, max(right, DIAMOND[0] / 2)
+        case Parallel(branches=branches):
+            half = (sum(sum(_extents(branch)) for branch in branches) + BETWEEN * (len(branches) - 1)) / 2
+            return half, half
+        case _:
+            return STEP[0] / 2, STEP[0] / 2
+
+
+@dataclass(slots=True)
+class _Drawing:
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    edges: list[dict[str, Any]] = field(default_factory=list)
+
+    def steps(self, path: str, steps: tuple[Step, ...], came: str, x: float, y: float) -> tuple[str, float]:
+        """Draw the steps below each other on the axis x, from y down, after the node one came from.
+
+        The last node of them, and the y below.
+        """
+        for n, step in enumerate(steps):
+            came, y = self.step(f"{path}[{n}]", step, came, x, y)
+        return came, y
+
+    def step(self, path: str, step: Step, came: str, x: float, y: float) -> tuple[str, float]:
+        match step.verb:
+            case Repeat() as repeat:
+                return self.repeat(path, step, repeat, came, x, y)
+            case Parallel():
+                return self.parallel(path, step, came, x, y)
+            case _:
+                self.node(path, "rect", x, y, STEP, step.in_words, step.kind, path)
+                self.edge(came, path, x)
+                return path, y + STEP[1] + GAP
+
+    def repeat(self, path: str, step: Step, repeat: Repeat, came: str, x: float, y: float) -> tuple[str, float]:
+        """The steps, below them the diamond that decides, and left of them the way back to the first."""
+        entered = len(self.edges)
+        last, below = self.steps(f"{path}.repeat.steps", repeat.steps, came, x, y)
+        first = self.edges[entered]["targetNodeId"]
+        width, height = DIAMOND
+        self.node(path, "diamond", x, below, DIAMOND, step.in_words, "repeat", path, rx=width / 2, ry=height / 2)
+        self.edge(last, path, x)
+        lane = x - max(_extents(repeat.steps)[0], width / 2) - LANE / 2
+        top, bottom = self.nodes[first]["y"], self.nodes[path]["y"]
+        beside = x - self.nodes[first]["properties"]["width"] / 2
+        back = [(x - width / 2, bottom), (lane, bottom), (lane, top), (beside, top)]
+        self.way(path, first, back, {"value": repeat.in_words, "x": lane, "y": (top + bottom) / 2})
+        return path, below + height + GAP
+
+    def parallel(self, path: str, step: Step, came: str, x: float, y: float) -> tuple[str, float]:
+        """The branches side by side, between two bars as wide as they are."""
+        width = sum(_extent(step))
+        fork, join = fork_of(path), join_of(path)
+        self.node(fork, "rect", x, y, (width, FORK), step.in_words, "fork", path)
+        self.edge(came, fork, x)
+        top = y + FORK + GAP
+        side = x - width / 2
+        ends = []
+        for where, steps in inner(path, step):
+            left, right = _extents(steps)
+            ends.append((*self.steps(where, steps, fork, side + left, top), side + left))
+            side += left + right + BETWEEN
+        below = max(end for _, end, _ in ends)
+        self.node(join, "rect", x, below, (width, JOIN), "", "join", path)
+        for last, _, axis in ends:
+            self.edge(last, join, axis)
+        return join, below + JOIN + GAP
+
+    def node(
+        self,
+        id: str,
+        type: str,
+        x: float,
+        top: float,
+        size: tuple[float, float],
+        text: str,
+        kind: str | None = None,
+        path: str = "",
+        **shape: float,
+    ) -> None:
+        width, height = size
+        properties = {"kind": kind or id, "path": path, "width": width, "height": height, **shape}
+        self.nodes[id] = {
+            "id": id,
+            "type": type,
+            "x": x,
+            "y": top + height / 2,
+            "text": text,
+            "properties": properties,
+        }
+
+    def edge(self, source: str, target: str, x: float, text: str = "") -> None:
+        """Straight down the axis x, from one node's bottom to the other's top."""
+        one, other = self.nodes[source], self.nodes[target]
+        top = one["y"] + one["properties"]["height"] / 2
+        bottom = other["y"] - other["properties"]["height"] / 2
+        self.way(source, target, [(x, top), (x, bottom)], text)
+
+    def way(self, source: str, target: str, points: list[tuple[float, float]], text: str | dict[str, Any]) -> None:
+        self.edges.append(
+            {
+                "id": edge_id(source, target),
+                "type": "polyline",
+                "sourceNodeId": source,
+                "targetNodeId": target,
+                "text": text,
+                "properties": {},
+                "pointsList": [{"x": x, "y": y} for x, y in points],
+            }
+        )

@@ -1,0 +1,1 @@
+"""The systemd unit of the panel, and what the panel tells systemd."""

@@ -1,0 +1,277 @@
+"""`pilotlight service`: the systemd unit that runs the panel for good, with as few rights as it needs.
+
+The system's unit has a user of its own that systemd makes for it (`DynamicUser`) and sees nothing of the machine but
+the pins, its data directory and the network. The one of a user runs with that user's rights, less what a user's manager
+can take away. Each line is explained in systemd.exec(5); docs/operating.md says what was chosen and why.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from asgi_app.errors import SetupError
+from asgi_app.systemd.sandbox import HOMES, Bind, binds, is_in, prove, search_path
+
+NAME = "pilotlight.service"
+SYSTEM_DIRECTORY = Path("/etc/systemd/system")
+GROUPS = ("gpio",)  # who may use /dev/gpiochip* on Raspberry Pi OS
+WATCHDOG_SECONDS = 15
+MEMORY_MIB = 256  # of the panel itself, with all that its clients have not read (docs/operating.md)
+CONNECTION_KIB = 64  # of each connection, at most: its own buffers, on either server
+
+# Of the system and of a user alike: nothing here needs a right that a user's manager has not.
+SANDBOX = """\
+UMask=0077
+NoNewPrivileges=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+"""
+
+SYSTEM_SANDBOX = """\
+ProtectSystem=strict
+PrivateTmp=yes
+PrivateMounts=yes
+DevicePolicy=closed
+DeviceAllow=char-gpiochip rw
+DeviceAllow=/dev/gpiomem rw
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+RemoveIPC=yes
+"""
+
+
+class Unit(NamedTuple):
+    """What the unit runs: flags of `serve`, and the settings that decide what it may do.
+
+    The system's service gets the files by systemd, so that they may be readable for root alone.
+    """
+
+    system: bool
+    flags: list[str]
+    port: int
+    connections: int
+    cert: Path | None = None
+    key: Path | None = None
+    config: Path | None = None
+    shows: Path | None = None
+    environment: dict[str, str] = {}  # noqa: RUF012  # nobody changes it
+
+    @property
+    def file(self) -> Path:
+        """Where it belongs."""
+        if self.system:
+            return SYSTEM_DIRECTORY / NAME
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        return home / "systemd" / "user" / NAME
+
+    @property
+    def credentials(self) -> dict[str, Path]:
+        """The files that systemd hands to the system's service, by the names of their settings."""
+        files = {"cert": self.cert, "key": self.key, "config": self.config} if self.system else {}
+        return {name: Path(os.path.abspath(file)) for name, file in files.items() if file is not None}
+
+    @property
+    def arguments(self) -> list[str]:
+        """The flags, and those that name what only the service has: its directories are %S and %d."""
+        own = ["--data=%S/pilotlight", *(f"--{name}=%d/{name}" for name in self.credentials)] if self.system else []
+        return [*self.flags, *own]
+
+    def text(self) -> str:
+        """The unit file."""
+        own = self.arguments[len(self.flags) :]
+        environment = self.environment | self._search_path()
+        service = [
+            "Type=notify",
+            " ".join([f"ExecStart={_command('serve', self.flags)}", *own]),
+            " ".join([f"ExecStopPost=-{_command('exit-levels', self.flags)}", *own]),
+            *(f"Environment={_quoted(f'{name}={value}', variables=False)}" for name, value in environment.items()),
+            *(f"LoadCredential={name}:{_percents(str(file))}" for name, file in self.credentials.items()),
+            "Restart=always",
+            "RestartSec=1",
+            "RestartPreventExitStatus=2",  # the settings are wrong: the log says which
+            f"WatchdogSec={WATCHDOG_SECONDS}",
+            "TimeoutStartSec=60",
+            "TimeoutStopSec=10",
+            f"LimitNOFILE={self.connections + 256}",
+            f"MemoryMax={MEMORY_MIB + self.connections * CONNECTION_KIB // 1024}M",
+            *(self._own_user() if self.system else []),
+            *SANDBOX.splitlines(),
+            *(SYSTEM_SANDBOX.splitlines() if self.system else []),
+        ]
+        return "\n".join(
+            [
+                "# Written by pilotlight service install; pilotlight service uninstall takes it away.",
+                "[Unit]",
+                "Description=Pilot Light, a live control panel for lights",
+                "After=network-online.target pigpiod.service" if self.system else "After=network.target",
+                *(["Wants=network-online.target"] if self.system else []),
+                "StartLimitIntervalSec=60",
+                "StartLimitBurst=10",
+                "",
+                "[Service]",
+                *service,
+                "",
+                "[Install]",
+                f"WantedBy={'multi-user' if self.system else 'default'}.target",
+                "",
+            ]
+        )
+
+    def _own_user(self) -> list[str]:
+        bind = "CAP_NET_BIND_SERVICE" if 0 < self.port < 1024 else ""
+        seen = self._seen()
+        groups = [name for name in GROUPS if _there_is(name)]
+        return [
+            "DynamicUser=yes",
+            "User=pilotlight",
+            *(f"SupplementaryGroups={name}" for name in groups),
+            "StateDirectory=pilotlight",
+            "StateDirectoryMode=0700",
+            "WorkingDirectory=%S/pilotlight",  # lgpio makes a pipe there: in / it may not
+            f"CapabilityBoundingSet={bind}",
+            f"AmbientCapabilities={bind}",
+            "ProtectHome=tmpfs" if any(is_in(HOMES, one.path) for one in seen) else "ProtectHome=yes",
+            *(f"BindReadOnlyPaths={_bind(one)}" for one in seen),
+        ]
+
+    def _seen(self) -> list[Bind]:
+        return binds(*([self.shows] if self.shows is not None else []))
+
+    def _search_path(self) -> dict[str, str]:
+        found = os.pathsep.join(search_path())
+        return {"PYTHONPATH": found} if found else {}
+
+    def prove(self, settings: str) -> list[str]:
+        """Run the panel's own check as the service would, which must find these `settings` (JSON); what to say.
+
+        Raises `SetupError` where the service would not start, or not with these settings.
+        """
+        arguments = ["service", "check", *self.arguments]
+        environment = self.environment | self._search_path()
+        if not self.system:
+            found = prove(arguments, environment)
+        else:
+            found = prove(arguments, environment, seen=self._seen(), credentials=self.credentials)
+        if found is None:
+            return ["this machine lets nobody try it before: look at its log once it is started"]
+        wanted, there = json.loads(settings), json.loads(found)
+        if wrong := [name for name in wanted if wanted[name] != there.get(name)]:
+            raise SetupError(f"the service was tried and would run with another {', another '.join(wrong)}")
+        return ["tried it: it finds its settings and its files"]
+
+
+def install(unit: Unit, settings: str) -> list[str]:
+    """Try the unit, write it and have systemd look at it; what to do next. Raises `SetupError`.
+
+    `settings` are those that it must come to, as the hidden `pilotlight service check` prints them.
+    """
+    if unit.system and os.geteuid() != 0:
+        raise SetupError(f"cannot write {unit.file}{_as_root(unit)}")
+    tried = unit.prove(settings)
+    try:
+        unit.file.parent.mkdir(parents=True, exist_ok=True)
+        unit.file.write_text(unit.text(), encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise SetupError(f"cannot write {unit.file} ({error.strerror}){_as_root(unit)}") from None
+    _systemctl(unit, "daemon-reload")
+    flag = "" if unit.system else " --user"
+    carried = [f"its settings file is {unit.config}"] if unit.config else []
+    if unit.environment:
+        carried.append(f"from the environment it has {', '.join(unit.environment)}")
+    start = f"start it, now and always: systemctl{flag} enable --now pilotlight"
+    linger = [] if unit.system else ["also while you are not logged in: loginctl enable-linger"]
+    return [*tried, *carried, f"wrote {unit.file}", start, *linger]
+
+
+def uninstall(unit: Unit) -> list[str]:
+    """Stop it and take the unit away; what was done. Raises `SetupError`."""
+    if not unit.file.exists():
+        return [f"there is no {unit.file}"]
+    _systemctl(unit, "disable", "--now", NAME)
+    try:
+        unit.file.unlink()
+    except OSError as error:
+        raise SetupError(f"cannot remove {unit.file} ({error.strerror}){_as_root(unit)}") from None
+    _systemctl(unit, "daemon-reload")
+    return [f"removed {unit.file}; what the panel remembers is still there"]
+
+
+def _command(name: str, flags: list[str]) -> str:
+    """A command line as systemd reads it (systemd.service(5), "Command lines")."""
+    parts = [sys.executable, "-m", "asgi_app", name]
+    return " ".join(_quoted(word) for word in [*parts, *flags])
+
+
+def _quoted(word: str, *, variables: bool = True) -> str:
+    """The word as one, with nothing in it that systemd would replace (systemd.syntax(7), "Quoting").
+
+    Where it replaces `$variables`, as in command lines, a `$` is written twice.
+    """
+    text = "".join(_ESCAPES.get(mark) or _bytes_of(mark) for mark in _percents(word))
+    text = text.replace("$", "$$") if variables else text
+    return f'"{text}"' if not text or text != word or any(mark in text for mark in " ';") else text
+
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"'}
+
+
+def _bytes_of(mark: str) -> str:
+    """A character; one of control, or a byte that is no UTF-8, as systemd writes it."""
+    if mark.isprintable():
+        return mark
+    return "".join(f"\\x{byte:02x}" for byte in mark.encode("utf-8", "surrogateescape"))
+
+
+def _percents(text: str) -> str:
+    """With nothing in it that systemd takes for a specifier."""
+    return text.replace("%", "%%")
+
+
+def _bind(bind: Bind) -> str:
+    paths = [bind.path] if bind.source == bind.path else [bind.source, bind.path]
+    return ":".join(_path(str(path)) for path in paths)
+
+
+def _path(path: str) -> str:
+    """In quotes where there is a mark in it that would end it: here systemd knows no `\\x20`."""
+    text = _percents(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"' if any(mark in text for mark in " \t:'\\") else text
+
+
+def _there_is(group: str) -> bool:
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        return False
+    return True
+
+
+def _as_root(unit: Unit) -> str:
+    return "; run it as root, with sudo" if unit.system and os.geteuid() != 0 else ""
+
+
+def _systemctl(unit: Unit, *arguments: str) -> None:
+    """As far as there is one: a unit is also written where systemd is not running, such as in an image."""
+    if (systemctl := shutil.which("systemctl")) is not None:
+        scope = [] if unit.system else ["--user"]
+        subprocess.run([systemctl, *scope, *arguments], check=False, capture_output=True, timeout=30)

@@ -1,0 +1,1 @@
+"""Logs, counters, and the lag of the event loop."""

@@ -1,0 +1,1 @@
+"""Engine.IO: sessions, polling, WebSocket, upgrades."""

@@ -1,0 +1,31 @@
+"""Engine.IO packets as the messages and frames of a WebSocket (https://github.com/socketio/engine.io-protocol)."""
+
+from __future__ import annotations
+
+from engineio.packet import MESSAGE, PING, Packet
+
+from asgi_app.ws.transport.frames import frame
+
+MESSAGE_TYPE = str(MESSAGE)
+PACKET_TYPES = tuple("0123456b")
+SEPARATOR = "\x1e"  # between the packets of a body
+PING_PACKET = Packet(PING)
+
+
+def framed(packet: Packet) -> bytes:
+    """The packet as a WebSocket frame: made once, whatever the number of connections."""
+    made: bytes | None = packet.__dict__.get("frame")
+    if made is None:
+        made = packet.frame = frame(message_of(packet))
+    return made
+
+
+def message_of(packet: Packet) -> str | bytes:
+    """The packet as a WebSocket message. Bytes not by `encode`: it caches them, and a poll needs them as base64."""
+    message: str | bytes = packet.data if packet.binary else packet.encode()
+    return message
+
+
+def body_of(packets: list[Packet]) -> bytes:
+    """The packets as the body of a poll's answer."""
+    return SEPARATOR.join(packet.encode(b64=True) for packet in packets).encode()

@@ -1,0 +1,138 @@
+"""Engine.IO's requests: what python-engineio reads of one, which are refused, and how an answer goes out."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import urllib.parse
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from engineio.packet import Packet
+
+from asgi_app.errors import BadEngineRequest, TooLarge
+from asgi_app.net.problem_response import Written
+from asgi_app.ws.engineio.packets import body_of
+
+BODY = "pilotlight.body"  # of a request, in its environ
+CONTENT = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}  # CGI has these two without HTTP_
+TRANSPORTS = ("polling", "websocket")
+VERSION = "4"  # of the protocol: https://github.com/socketio/engine.io-protocol
+COMPRESS_FROM = 1024  # bytes
+CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+HEADERS = (("Content-Type", "text/plain; charset=UTF-8"), ("Cache-Control", "no-store"))
+
+
+async def translate_request(scope: Any, receive: Any, send: Any, most: int) -> dict[str, Any]:
+    """The request as far as python-engineio and we look at it, with its body; empty where its client has gone.
+
+    Stock python-engineio makes a class for each, which only the collector frees. Raises `TooLarge` for a body of more
+    than `most` bytes.
+    """
+    body = bytearray()
+    message: dict[str, Any] = {"more_body": True}
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise TooLarge(f"The body is over {most} bytes (setting max_frame). Send less at once.")
+    if message["type"] not in ("http.request", "websocket.connect"):
+        return {}
+    environ = {
+        BODY: bytes(body),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "REQUEST_METHOD": scope.get("method", "GET"),
+        "PATH_INFO": scope["path"],
+        "QUERY_STRING": scope.get("query_string", b"").decode(errors="replace"),
+        "asgi.receive": receive,
+        "asgi.send": send,
+        "asgi.scope": scope,
+    }
+    for name, value in scope["headers"]:
+        text = value.decode(errors="replace")
+        if name.lower() in CONTENT:
+            environ[CONTENT[name.lower()]] = text
+            continue
+        key = "HTTP_" + name.decode(errors="replace").upper().replace("-", "_")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ
+
+
+def is_socket(environ: Mapping[str, Any]) -> bool:
+    """Whether this is the handshake of a WebSocket."""
+    return bool(environ["asgi.scope"]["type"] == "websocket")
+
+
+class Query(NamedTuple):
+    """What Engine.IO's request line says: the method, the transport, and the session (None: a new one)."""
+
+    method: str
+    transport: str
+    sid: str | None
+
+
+def read_query(environ: Mapping[str, Any]) -> Query:
+    """Raises `BadEngineRequest`, with the protocol's code."""
+    said = urllib.parse.parse_qs(environ["QUERY_STRING"])
+    method, sid = environ["REQUEST_METHOD"], said.get("sid", [None])[0]
+    if "j" in said:
+        raise BadEngineRequest("JSONP is not spoken here. Leave out j, and poll with an ordinary request.")
+    transport = said.get("transport", [""])[0]
+    if transport not in TRANSPORTS:
+        raise BadEngineRequest(f"Unknown transport {transport!r}. Ask for polling or websocket.", code=0)
+    if is_socket(environ) != (transport == "websocket"):
+        raise BadEngineRequest(f"The transport {transport} came by another way. Open a WebSocket for websocket alone.")
+    if method not in ("GET", "POST"):
+        raise BadEngineRequest(f"Unknown method {method}. Poll with GET, and send with POST.", code=2)
+    if sid is None:
+        if method != "GET":
+            raise BadEngineRequest(f"A session does not begin with {method}. Begin it with GET.", code=2)
+        if (version := said.get("EIO", [""])[0]) != VERSION:
+            raise BadEngineRequest(f"Unsupported Engine.IO version {version!r}. Ask with EIO={VERSION}.", code=5)
+    return Query(method, transport, sid)
+
+
+def packets_answer(packets: list[Packet], environ: Mapping[str, Any]) -> Written:
+    """What waited for a poll."""
+    body = body_of(packets)
+    if len(body) >= COMPRESS_FROM:
+        for coding in accepted_codings(environ.get("HTTP_ACCEPT_ENCODING", "")):
+            if coding in CODINGS:
+                return Written(200, [*HEADERS, ("Content-Encoding", coding)], CODINGS[coding](body))
+    return Written(200, [*HEADERS], body)
+
+
+async def send_answer(environ: Mapping[str, Any], answer: Written) -> None:
+    """Written the request, or a WebSocket's handshake, which ends with that."""
+    kind, send = "http.response", environ["asgi.send"]
+    if is_socket(environ):
+        if "websocket.http.response" not in (environ["asgi.scope"].get("extensions") or {}):
+            await send({"type": "websocket.close"})
+            return
+        kind = "websocket.http.response"
+    await send({"type": f"{kind}.start", "status": answer.status, "headers": answer.as_bytes()})
+    await send({"type": f"{kind}.body", "body": answer.body})
+
+
+def accepted_codings(header: str) -> list[str]:
+    """The content codings of an Accept-Encoding, the client's favourite first, without those of weight 0.
+
+    RFC 9110, 12.5.3. `*` is left out: no coding at all is always acceptable to such a client.
+    """
+    weighed: list[tuple[float, str]] = []
+    for element in header.lower().split(","):
+        coding, *parameters = (part.strip() for part in element.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "q":
+                weight = _weight(value.strip())
+        if coding and coding != "*" and weight > 0:
+            weighed.append((weight, coding))
+    return [coding for _, coding in sorted(weighed, key=lambda pair: -pair[0])]
+
+
+def _weight(text: str) -> float:
+    """RFC 9110, 12.4.2; what is no weight counts as 0, so that nothing is sent that was not asked for."""
+    return float(text) if re.fullmatch(r"0(\.\d{0,3})?|1(\.0{0,3})?", text) else 0.0

@@ -1,0 +1,1 @@
+"""The WebSocket routes of the old pages: chat and echo."""

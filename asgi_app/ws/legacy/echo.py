@@ -1,0 +1,44 @@
+"""`ws /echo`: whatever comes goes back, in a frame of the same type. The contract's section A."""
+
+from __future__ import annotations
+
+from quart import Blueprint
+from quart_cors import cors_exempt
+
+from asgi_app.errors import TooMuchUnread
+from asgi_app.hub import TOO_SLOW
+from asgi_app.net.unread import SMALL
+from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
+
+
+def echo(rules: SocketRules) -> Blueprint:
+    """The route of `/echo`; a client that reads nothing back is not read from, and cut at last."""
+    routes = Blueprint("echo", __name__)
+
+    @routes.websocket("/echo")
+    @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
+    async def echo_socket() -> None:
+        socket = await Socket.accept(rules, "echo")
+        if await socket.enter(None) is None:
+            return
+        sent = rules.tallies.of("echo")
+        account = rules.unread.account(socket.client)
+
+        async def life() -> None:
+            try:
+                while await echoed(await socket.receive()):
+                    sent.sent += 1
+            except TooMuchUnread as error:
+                await socket.close(TOO_SLOW, error.title)
+            finally:
+                account.close()
+
+        async def echoed(data: str | bytes) -> bool:
+            if len(data) <= SMALL:
+                return await socket.send(data)
+            async with account.reserved(len(data)):
+                return await socket.send(data)
+
+        socket.live(life)
+
+    return routes

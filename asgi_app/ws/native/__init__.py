@@ -1,0 +1,1 @@
+"""The panel's own protocol over a plain WebSocket."""

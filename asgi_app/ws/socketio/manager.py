@@ -1,0 +1,202 @@
+"""Socket.IO's `emit` without a task a recipient: encoded once, put into each connection's queue, never waiting.
+
+Stock `AsyncManager.emit` makes a task for every recipient and waits for all of them, so one client that does
+not read would hold up whoever emits to its room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from functools import partial
+from typing import Any, NamedTuple
+
+import socketio
+from engineio.packet import Packet as EnginePacket
+
+from asgi_app.hub import Coalescer
+from asgi_app.seams import Seam
+from asgi_app.ws.engineio.packets import framed
+from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.socketio.packets import event_packets
+from asgi_app.ws.socketio.recovery import Recovery
+
+SEAMS = (
+    Seam(
+        socketio.AsyncManager,
+        "basic_close_room basic_enter_room basic_leave_room connect disconnect eio_sid_from_sid emit get_namespaces "
+        "pending_connect pre_connect rooms server sid_from_eio_sid",
+    ),
+)
+
+
+class _Members(NamedTuple):
+    """The queues of those in a room: of those who cannot come back, and of those who can."""
+
+    plain: list[EngineOutbox]
+    seated: list[EngineOutbox]
+
+
+class _Room:
+    """Everybody in a room, found anew after somebody came or went."""
+
+    __slots__ = ("_find", "_members", "_name", "_recovery", "_skipped")
+
+    def __init__(
+        self, find: Callable[[], _Members], recovery: Recovery, name: str | None, skipped: Set[str] = frozenset()
+    ) -> None:
+        self._find = find
+        self._recovery = recovery
+        self._name = name
+        self._skipped = skipped
+        self._members: _Members | None = None
+
+    def changed(self) -> None:
+        """Somebody came or went."""
+        self._members = None
+
+    def deliver(self, events: list[list[EnginePacket]]) -> None:
+        """Put the events, each in all its parts, into every queue: as one write where that is possible."""
+        if self._members is None:
+            self._members = self._find()
+        recovery = self._recovery
+        joined = b"".join(framed(packet) for packets in events for packet in packets)
+        straight = 0
+        for queue in self._members.plain:
+            if (direct := queue.direct) is not None:
+                direct(joined)
+                straight += 1
+            else:
+                for packets in events:
+                    queue.tell(packets)
+        if straight:
+            self._members.plain[0].tally.sent += straight * len(events)  # one tally for all of them
+        if not recovery.is_used:
+            return
+        markers = [recovery.keep_marked(packets, self._name, self._skipped) for packets in events]
+        joined += framed(markers[-1])
+        for queue in self._members.seated:
+            if (direct := queue.direct) is not None:
+                queue.tally.sent += len(events)
+                direct(joined)
+            else:
+                for packets, marker in zip(events, markers, strict=True):
+                    queue.tell(packets, marker)
+
+
+class _Recoveries(dict[str, Recovery]):
+    """Each namespace's; from one that was given none, nobody comes back."""
+
+    def __missing__(self, namespace: str) -> Recovery:
+        made = self[namespace] = Recovery(namespace)
+        return made
+
+
+class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio has no type hints
+    """python-socketio's manager, whose events go straight into the queues of `ws/engineio/server.py`.
+
+    Also behind a manager that shares events among processes: `class Shared(AsyncRedisManager, QueueingManager)`.
+    """
+
+    def __init__(self, coalescer: Coalescer | None = None) -> None:
+        super().__init__()
+        self._coalescer = coalescer or Coalescer()
+        self._rooms: dict[tuple[str, str | None], _Room] = {}
+        self._seated: dict[tuple[str, str], str] = {}
+        self.recoveries = _Recoveries()
+
+    def seat(self, eio_sid: str, namespace: str, sid: str) -> None:
+        """Have the connection, which is about to enter the namespace, be known there by the sid it had before."""
+        self._seated[eio_sid, namespace] = sid
+
+    async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
+        sid = self._seated.pop((eio_sid, namespace), None)
+        if sid is None:
+            made: str | None = await super().pre_connect(eio_sid, namespace)
+            return made
+        for room in (None, sid):  # as python-socketio does for a new sid
+            self.basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
+        self.pending_connect.setdefault(namespace, []).append(sid)
+        return sid
+
+    async def connect(self, sid: str, namespace: str) -> str:
+        connected: str = await super().connect(sid, namespace)
+        for room in (None, sid):
+            if (known := self._rooms.get((namespace, room))) is not None:
+                known.changed()
+        eio_sid = self.eio_sid_from_sid(connected, namespace)
+        if (connection := self.server.eio.sockets.get(eio_sid)) is not None:
+            connection.outside = None
+        return connected
+
+    async def disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
+        """The client leaves the namespace; it has to join one again in time."""
+        eio_sid = self.eio_sid_from_sid(sid, namespace)
+        await super().disconnect(sid, namespace, **kwargs)
+        connection = self.server.eio.sockets.get(eio_sid)
+        if connection is not None and connection.outside is None and not self._is_inside(eio_sid):
+            self.server.eio.heart.expect_to_join(connection)
+
+    def _is_inside(self, eio_sid: str | None) -> bool:
+        return any(self.sid_from_eio_sid(eio_sid, namespace) is not None for namespace in list(self.get_namespaces()))
+
+    def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
+        self._coalescer.flush()  # what waits was sent before
+        super().basic_enter_room(sid, namespace, room, eio_sid)
+        self.recoveries[namespace].entered(sid, room)
+        if (known := self._rooms.get((namespace, room))) is not None:
+            known.changed()
+
+    def basic_close_room(self, room: str, namespace: str) -> None:
+        super().basic_close_room(room, namespace)
+        self.recoveries[namespace].closed(room)
+
+    def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
+        self._coalescer.flush()  # what waits was sent before
+        super().basic_leave_room(sid, namespace, room)
+        self.recoveries[namespace].left(sid, room)
+        if (known := self._rooms.get((namespace, room))) is not None:
+            known.changed()
+            if room not in self.rooms.get(namespace, {}):
+                del self._rooms[namespace, room]
+
+    async def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str,
+        room: Any = None,
+        skip_sid: Any = None,
+        callback: Any = None,
+        to: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if callback is not None:  # an ack id of its own for each recipient: python-socketio's way
+            await super().emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
+            return
+        room = to or room
+        recovery = self.recoveries[namespace]
+        if room not in self.rooms.get(namespace, {}) and not recovery.away:
+            return
+        parts = event_packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
+        if skip_sid:
+            skipped = set(skip_sid if isinstance(skip_sid, list) else [skip_sid])
+            find = partial(self._members, namespace, room, skipped)
+            self._coalescer.send(_Room(find, recovery, room, skipped).deliver, parts)
+            return
+        known = self._rooms.get((namespace, room))
+        if known is None:
+            known = _Room(partial(self._members, namespace, room, frozenset()), recovery, room)
+            if room in self.rooms.get(namespace, {}):  # else all who are in it are away
+                self._rooms[namespace, room] = known
+        self._coalescer.send(known.deliver, parts)
+
+    def _members(self, namespace: str, room: str | None, skipped: Set[str]) -> _Members:
+        """Whoever is in the room. Not before its CONNECT packet: whoever comes back is sent what came before that."""
+        members = _Members([], [])
+        seats = self.recoveries[namespace].seats
+        not_yet = set(self.pending_connect.get(namespace, ()))
+        for sid, eio_sid in self.rooms.get(namespace, {}).get(room, {}).items():
+            connection = self.server.eio.sockets.get(eio_sid)
+            if connection is not None and not connection.closed and sid not in skipped and sid not in not_yet:
+                (members.seated if sid in seats else members.plain).append(connection.queue)
+        return members

@@ -1,0 +1,193 @@
+"""Socket.IO, default namespace: echo, broadcast, rooms, acks and latency. The contract's section B.
+
+The page `/lab` shows it. Each event is counted per connection, a refused one too; a refusal changes nothing
+and is told to its sender only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from asgi_app.errors import BadCommand, PanelError
+from asgi_app.models import as_json, refusal, without_long_integers
+from asgi_app.telemetry.loop_lag import ended
+from asgi_app.ws.socketio.server import Handler, Namespace
+
+SERVER_EVENT_SECONDS = 10.0
+Act = Callable[[str, int, Any], Awaitable[None]]
+Data = Annotated[Any, AfterValidator(without_long_integers)]
+
+
+class Saying(BaseModel):
+    """Any JSON, to be sent on."""
+
+    data: Data
+
+
+class RoomName(BaseModel):
+    """A room; rooms are made by joining them."""
+
+    model_config = ConfigDict(strict=True)
+    room: str = Field(min_length=1, max_length=100)
+
+
+class RoomSaying(BaseModel):
+    """Any JSON for a room; an empty or null room is the sender alone."""
+
+    model_config = ConfigDict(strict=True)
+    room: str | None
+    data: Data
+
+
+class RoomEvents:
+    """The events of the lab, on a namespace."""
+
+    def __init__(self, namespace: Namespace, most_rooms: int) -> None:
+        self._namespace = namespace
+        self._most_rooms = most_rooms
+        self._counts: dict[str, int] = {}
+        self._leaving: set[str] = set()
+        self._heartbeat: asyncio.Task[None] | None = None
+        self.events: dict[str, Handler] = {
+            "my_event": self._counted(self._echo, Saying),
+            "my_broadcast_event": self._counted(self._broadcast, Saying),
+            "join": self._counted(self._join, RoomName),
+            "leave": self._counted(self._leave, RoomName),
+            "close_room": self._counted(self._close_room, RoomName),
+            "my_room_event": self._counted(self._room_event, RoomSaying),
+            "disconnect_request": self._counted(self._disconnect, None),
+            "my_ping": self._ping,
+        }
+
+    def connected(self, sid: str, auth: Any) -> None:
+        """The newcomer is told so; the first one ever starts the server's own events."""
+        self._counts[sid] = 0
+        self._namespace.tell(sid, "my_response", {"data": "Connected", "count": 0})
+        if self._heartbeat is None:
+            self._heartbeat = asyncio.create_task(self._server_events(), name="server events")
+
+    def gone(self, sid: str) -> int:
+        """How far its count was."""
+        self._leaving.discard(sid)
+        return self._counts.pop(sid, 0)
+
+    def recovered(self, sid: str, kept: int) -> None:
+        """It goes on counting."""
+        self._counts[sid] = kept
+
+    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
+        """Its sender is told, and it counts like every other."""
+        count = self._counts[sid] = self._counts.get(sid, 0) + 1
+        self._namespace.tell(sid, "my_response", {"data": error.detail, "count": count})
+
+    def ended(self) -> str | None:
+        """What of it has ended by a fault, and why."""
+        return ended((self._heartbeat,))
+
+    def close(self) -> None:
+        """End the server's own events; closing twice is no error."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+
+    def _counted(self, act: Act, model: type[BaseModel] | None) -> Callable[..., Awaitable[None]]:
+        """A handler that counts, checks the argument against the model, and tells its sender of a refusal."""
+
+        async def handle(sid: str, *arguments: Any) -> None:
+            count = self._counts[sid] = self._counts.get(sid, 0) + 1
+            try:
+                await act(sid, count, _checked(model, arguments))
+            except BadCommand as error:
+                await self._answer(sid, error.detail, count)
+                raise
+
+        return handle
+
+    # --- the events ----------------------------------------------------------------------------------------
+
+    async def _echo(self, sid: str, count: int, saying: Saying) -> None:
+        await self._answer(sid, saying.data, count)
+
+    async def _broadcast(self, sid: str, count: int, saying: Saying) -> None:
+        await self._respond(saying.data, count)
+
+    async def _join(self, sid: str, count: int, name: RoomName) -> None:
+        if name.room != sid and self._is_own_room(name.room):
+            raise BadCommand(f"{name.room} is another client's own room; send to it instead", field="room")
+        if len(self._namespace.rooms(sid)) > self._most_rooms:
+            raise BadCommand(
+                f"you are in {self._most_rooms} rooms (setting socket_rooms); leave one first", field="room"
+            )
+        await self._namespace.enter_room(sid, name.room)
+        await self._tell_rooms(sid, count)
+
+    async def _leave(self, sid: str, count: int, name: RoomName) -> None:
+        if name.room == sid:
+            raise BadCommand("your own room cannot be left: it is how you are reached", field="room")
+        await self._namespace.leave_room(sid, name.room)
+        await self._tell_rooms(sid, count)
+
+    async def _close_room(self, sid: str, count: int, name: RoomName) -> None:
+        if self._is_own_room(name.room):
+            raise BadCommand("a client's own room cannot be closed: it is how the client is reached", field="room")
+        await self._respond(f"Room {name.room} is closing.", count, to=name.room)
+        await self._namespace.close_room(name.room)
+
+    async def _room_event(self, sid: str, count: int, saying: RoomSaying) -> None:
+        if saying.room in (None, "", sid):
+            await self._answer(sid, saying.data, count)
+        else:
+            await self._respond(saying.data, count, to=saying.room)
+
+    async def _disconnect(self, sid: str, count: int, nothing: None) -> None:
+        if sid in self._leaving:  # waited for already
+            await self._answer(sid, "Disconnected!", count)
+            return
+        self._leaving.add(sid)
+
+        async def acknowledged(*arguments: Any) -> None:
+            await self._namespace.disconnect(sid)
+
+        await self._namespace.emit(
+            "my_response", {"data": "Disconnected!", "count": count}, to=sid, callback=acknowledged
+        )
+
+    async def _ping(self, sid: str, *arguments: Any) -> None:
+        await self._namespace.answer(sid, "my_pong")
+
+    # --- what they share -----------------------------------------------------------------------------------
+
+    async def _answer(self, sid: str, data: Any, count: int) -> None:
+        await self._namespace.answer(sid, "my_response", {"data": data, "count": count})
+
+    async def _respond(self, data: Any, count: int, to: str | None = None) -> None:
+        await self._namespace.emit("my_response", {"data": data, "count": count}, to=to)
+
+    async def _tell_rooms(self, sid: str, count: int) -> None:
+        await self._answer(sid, "In rooms: " + ", ".join(self._namespace.rooms(sid)), count)
+
+    def _is_own_room(self, room: str) -> bool:
+        return room in self._counts or room in self._namespace.recovery.away
+
+    async def _server_events(self) -> None:
+        count = 0
+        while True:
+            await asyncio.sleep(SERVER_EVENT_SECONDS)
+            count += 1
+            await self._respond("Server generated event", count)
+
+
+def _checked(model: type[BaseModel] | None, arguments: tuple[Any, ...]) -> Any:
+    """The argument as the model; raises `BadCommand`."""
+    if model is None:
+        return None
+    value = arguments[0] if arguments else None
+    if not isinstance(value, dict):
+        raise BadCommand(f"send an object with {', '.join(model.model_fields)}, not {as_json(value)}")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise refusal(error) from None

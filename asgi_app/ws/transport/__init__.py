@@ -1,0 +1,1 @@
+"""WebSocket frames and connections, below every protocol."""
