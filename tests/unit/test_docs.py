@@ -149,6 +149,12 @@ def test_every_vendored_file_is_listed_with_its_licence() -> None:
         assert list((ROOT / "static/vendor" / package).glob("LICENSE*")), package
 
 
+def test_the_index_lists_every_page_once() -> None:
+    listed = re.findall(r"\]\(([\w/-]+\.md)\)", (DOCS / "README.md").read_text())
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"README.md"}
+    assert sorted(listed) == sorted(pages)
+
+
 @pytest.mark.parametrize("page", sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
 def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", page.read_text()):
