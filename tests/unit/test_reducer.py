@@ -1,4 +1,4 @@
-"""The page's reducer, `apply(state, event)` of static/js/state.js, run by Node on the frames a panel sends."""
+"""The lights page's reducer, `apply(state, event)` of static/js/lights/state.js, run by Node on a panel's frames."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class After:
 
 def after(*events: Event, state: dict[str, Any] | None = None) -> After:
     """Apply these events to this state, or to the one a page begins with."""
-    return After(**reduced("state.js", VIEW, list(events), state))
+    return After(**reduced("lights/state.js", VIEW, list(events), state))
 
 
 # --- what a panel sends ------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // The log: what went out and what came in, the newest last, at most `KEPT` entries.
 
-import { onceAFrame } from '../frames.js';
+import { onceAFrame } from '../once-a-frame.js';
 import { make } from '../view/dom.js';
 import { inMilliseconds } from '../view/mark.js';
 import { t } from '../words.js';

@@ -2,7 +2,7 @@
 //
 // A log may have a hundred thousand lines, the state holds some thousands of them, and the page at most WINDOW.
 
-import { onceAFrame } from '../frames.js';
+import { onceAFrame } from '../once-a-frame.js';
 import { make, write } from '../view/dom.js';
 import { language, t } from '../words.js';
 import { RANKS, look, lookLike, rank, reading, signOf, timeOf } from './lines.js';

@@ -1,7 +1,7 @@
 // The command that would mend what is missing, with a button that copies it.
 
 import { t } from '../words.js';
-import { make } from './dom.js';
+import { make } from '../view/dom.js';
 
 export function renderFix(box, command) {
   box.hidden = !command;

@@ -1,18 +1,18 @@
 // The lab: the place to see what the sockets say. State in the middle, the wires on one side, the view on the other.
 
-import './lab/words.js';
+import './words.js';
 
-import { onceAFrame } from './frames.js';
-import { RawEcho } from './lab/echo.js';
-import { Log } from './lab/log.js';
-import { sizeText } from './lab/payload.js';
-import { CHOICES, SocketIO } from './lab/socketio.js';
-import { START, apply } from './lab/state.js';
-import { LabView } from './lab/view.js';
-import { Choice } from './view/choice.js';
-import { inMilliseconds } from './view/mark.js';
-import { lineOf } from './view/problem.js';
-import { t, translate } from './words.js';
+import { onceAFrame } from '../once-a-frame.js';
+import { RawEcho } from './echo.js';
+import { Log } from './log.js';
+import { sizeText } from './payload.js';
+import { CHOICES, SocketIO } from './socketio.js';
+import { START, apply } from './state.js';
+import { LabView } from './view.js';
+import { Choice } from '../view/choice.js';
+import { inMilliseconds } from '../view/mark.js';
+import { lineOf } from '../view/problem.js';
+import { t, translate } from '../words.js';
 
 const MIB = 2 ** 20;
 const SIZES = [0, 1024, 65536, MIB, MIB + 1]; // bytes; the last is one more than the panel takes, as it is set up

@@ -3,11 +3,11 @@
 import { panelNow } from '../clock.js';
 import { mayControl } from '../me.js';
 import { remember, remembered } from '../remember.js';
-import { Slider } from '../slider.js';
-import { isLive, isOwn, shown } from '../state.js';
+import { Slider } from './slider.js';
+import { isLive, isOwn, shown } from './state.js';
 import { ago, t, translate } from '../words.js';
-import { Choice } from './choice.js';
-import { setAttributes, write } from './dom.js';
+import { Choice } from '../view/choice.js';
+import { setAttributes, write } from '../view/dom.js';
 import { renderFix } from './fix.js';
 
 const FADES = [0, 0.5, 2, 10, 60]; // seconds

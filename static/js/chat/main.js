@@ -1,9 +1,9 @@
 // The chat page: state in the middle, the connection on one side, the view on the other.
 
-import './chat/words.js';
+import './words.js';
 
-import { Outbox, keepPending, keptPending } from './chat/outbox.js';
-import { hashOf } from './chat/side.js';
+import { Outbox, keepPending, keptPending } from './outbox.js';
+import { hashOf } from './side.js';
 import {
   EMPTY,
   addressOf,
@@ -14,17 +14,17 @@ import {
   personKey,
   roomKey,
   threadOf,
-} from './chat/state.js';
-import { ChatView } from './chat/view.js';
-import { itIs, learnClock, panelNow } from './clock.js';
-import { Connection, LOST, lostSince } from './connection.js';
-import { onceAFrame } from './frames.js';
-import { remember } from './remember.js';
-import { SOCKETS, TRANSPORTS, chosenSocket } from './transports.js';
-import { followedRooms } from './unread.js';
-import { deviceName, inOrder, settingsSheet } from './view/settings.js';
-import { transportChoice } from './view/transport-choice.js';
-import { translate } from './words.js';
+} from './state.js';
+import { ChatView } from './view.js';
+import { itIs, learnClock, panelNow } from '../clock.js';
+import { Connection, LOST, lostSince } from '../connection.js';
+import { onceAFrame } from '../once-a-frame.js';
+import { remember } from '../remember.js';
+import { SOCKETS, TRANSPORTS, chosenSocket } from '../transports.js';
+import { followedRooms } from '../unread.js';
+import { deviceName, inOrder, settingsSheet } from '../view/settings.js';
+import { transportChoice } from '../view/transport-choice.js';
+import { translate } from '../words.js';
 
 const SETTLED = 250; // ms; a message may overtake the number that announces it, and a burst is marked once
 const AGAIN = 3000; // ms until what failed is asked for again

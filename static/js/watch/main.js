@@ -1,20 +1,20 @@
 // The Runs page: state in the middle, the connection on one side, the list, the run and its log on the other.
 
-import { itIs, learnClock } from './clock.js';
-import { Connection, LOST, lostSince } from './connection.js';
-import { onceAFrame } from './frames.js';
-import { TRANSPORTS, chosenSocket } from './transports.js';
-import { chatBadge } from './unread.js';
-import { deviceName, settingsSheet } from './view/settings.js';
-import { DrivesView } from './watch/drives-view.js';
-import { FrameView } from './watch/frame-view.js';
-import { textOf } from './watch/lines.js';
-import { ListView } from './watch/list-view.js';
-import { RunView } from './watch/run-view.js';
-import { lookOf, nameOf, percentOf } from './watch/run-words.js';
-import { EMPTY, apply, hole, needed, runOnShow } from './watch/state.js';
-import './watch/words.js';
-import { t, translate } from './words.js';
+import { itIs, learnClock } from '../clock.js';
+import { Connection, LOST, lostSince } from '../connection.js';
+import { onceAFrame } from '../once-a-frame.js';
+import { TRANSPORTS, chosenSocket } from '../transports.js';
+import { chatBadge } from '../unread.js';
+import { deviceName, settingsSheet } from '../view/settings.js';
+import { DrivesView } from './drives-view.js';
+import { FrameView } from './frame-view.js';
+import { textOf } from './lines.js';
+import { ListView } from './list-view.js';
+import { RunView } from './run-view.js';
+import { lookOf, nameOf, percentOf } from './run-words.js';
+import { EMPTY, apply, hole, needed, runOnShow } from './state.js';
+import './words.js';
+import { t, translate } from '../words.js';
 
 const PAGE = 1000; // lines, what the panel gives at once
 const TAIL = 500;

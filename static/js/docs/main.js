@@ -1,6 +1,6 @@
 // The API viewer: Swagger UI over this panel's own OpenAPI document, with nothing from the network.
 
-import { translate } from './words.js';
+import { translate } from '../words.js';
 
 translate(document);
 

@@ -1,9 +1,9 @@
 // The page of who gets in: signing in and out, this person's name, and for admins the tokens, names and the trail.
 
-import { learnMe } from './me.js';
-import { remember } from './remember.js';
-import { Choice } from './view/choice.js';
-import { addWords, ago, t, translate } from './words.js';
+import { learnMe } from '../me.js';
+import { remember } from '../remember.js';
+import { Choice } from '../view/choice.js';
+import { addWords, ago, t, translate } from '../words.js';
 
 const PAGE = 30; // rows of the trail
 const ROLES = ['viewer', 'operator', 'admin'];

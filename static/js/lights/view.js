@@ -1,11 +1,11 @@
 // The page around the cards: `render(state)` puts the whole state on it.
 
-import { shown } from '../state.js';
+import { shown } from './state.js';
 import { t } from '../words.js';
-import { write } from './dom.js';
+import { write } from '../view/dom.js';
 import { renderFix } from './fix.js';
-import { LinkView } from './link.js';
-import { Notices } from './notices.js';
+import { LinkView } from '../view/link.js';
+import { Notices } from '../view/notices.js';
 
 export class PanelView {
   /** `makeCard(id)` makes a light's card, `dismiss(id)` takes a notice away, `retry()` connects now. */

@@ -1,19 +1,19 @@
 // The panel page: state in the middle, the connection on one side, the view on the other.
 
-import { itIs, learnClock } from './clock.js';
-import { Connection, lostSince } from './connection.js';
-import { onceAFrame } from './frames.js';
-import { learnMe } from './me.js';
-import { remember, remembered } from './remember.js';
+import { itIs, learnClock } from '../clock.js';
+import { Connection, lostSince } from '../connection.js';
+import { onceAFrame } from '../once-a-frame.js';
+import { learnMe } from '../me.js';
+import { remember, remembered } from '../remember.js';
 import { EMPTY, apply, shown } from './state.js';
-import { TRANSPORTS, chosenTransport } from './transports.js';
-import { chatBadge } from './unread.js';
-import { LightCard } from './view/light-card.js';
-import { PanelView } from './view/panel.js';
-import { deviceName, settingsSheet } from './view/settings.js';
-import { transportChoice } from './view/transport-choice.js';
+import { TRANSPORTS, chosenTransport } from '../transports.js';
+import { chatBadge } from '../unread.js';
+import { LightCard } from './light-card.js';
+import { PanelView } from './view.js';
+import { deviceName, settingsSheet } from '../view/settings.js';
+import { transportChoice } from '../view/transport-choice.js';
 import { Wishes } from './wishes.js';
-import { translate } from './words.js';
+import { translate } from '../words.js';
 
 translate(document);
 

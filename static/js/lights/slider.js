@@ -4,7 +4,7 @@
 // (`touch-action: pan-y`), a touch starts to count only after THRESHOLD px sideways, from there it moves the
 // level by as much as the finger moves, and a tap does nothing. A mouse or a pen sets the level where it points.
 
-import { setAttributes } from './view/dom.js';
+import { setAttributes } from '../view/dom.js';
 
 const THRESHOLD = 8; // px
 const PAGE = 10; // percent
