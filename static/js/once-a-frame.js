@@ -1,9 +1,6 @@
-// Working no more often than the screen draws.
+// Work that runs at most once a frame of the screen.
 
-/**
- * A function that has `work()` called in the next frame, once, however often it is asked before that.
- * A hidden page has no frames, and nobody who looks.
- */
+/** Returns a function that calls `work()` in the next frame, once for many calls. A hidden page has no frames. */
 export function onceAFrame(work) {
   let waiting = false;
   return () => {

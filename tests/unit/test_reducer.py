@@ -14,7 +14,7 @@ VIEW = """(page, state, same) => {
   return {
     state,
     same,
-    live: page.isLive(state),
+    live: state.link.status === 'live',
     shown: Object.fromEntries(lights.map(({ id }) => [id, page.shown(state, id)])),
     own: lights.filter((light) => page.isOwn(state, light)).map(({ id }) => id),
   };

@@ -1,106 +1,79 @@
-// What the page knows, and the one function that changes it.
+// What the lights page knows, and how each event changes it.
 //
-// `apply(state, event)` is pure: the same state and event give the same new state. Events are the server's own
-// (`light_changed`, `light_actual`, `light_flashed`, and a `snapshot` for a whole frame) and the page's
-// (`link`, `me`, `round_trip`, `held`, `released`, `own`, `refused`, `notice_gone`). What is said in the chat and what the
-// runs do is for other pages, and leaves this state as it is.
+// Events of the server: `snapshot`, `light_changed`, `light_actual`, `light_flashed`, `clock_changed`.
+// Events of the page: `me`, `held`, `released`, `own`, and those of page-state.js.
+
+import { COMMON, reducer, withRev, without } from '../page-state.js';
 
 export const EMPTY = {
-  epoch: null,
-  rev: 0,
+  ...COMMON,
   lights: null, // null until the first snapshot: unknown is not the same as none
-  revs: {}, // per light, the revision its state is from
+  revs: {}, // per light, the revision of its state
   hardware: null,
-  link: { status: 'connecting', transport: null, roundTrip: null, since: 0, retryAt: null, restarting: false },
-  held: {}, // per light, what this page has asked for and not heard of yet; shown instead of the truth
+  held: {}, // per light, what this page has asked for and has no answer to; shown instead of the real state
   own: {}, // per light, the mark of the last change that this page made
   flashed: {}, // per light, who flashed it last, and when
-  notices: [],
-  me: null, // who this browser is for the panel; null until it is known
+  me: null, // role and name of this browser; null until the panel has answered
 };
 
-export function apply(state, event) {
-  switch (event.event) {
-    case 'snapshot':
-      return {
-        ...state,
-        epoch: event.epoch,
-        rev: event.rev,
-        lights: event.state.lights,
-        revs: Object.fromEntries(Object.keys(event.state.lights).map((id) => [id, event.rev])),
-        hardware: event.state.hardware ?? state.hardware,
-      };
-    case 'light_changed':
-      return withLight({ ...state, rev: Math.max(state.rev, event.rev) }, event.light, event.rev, event.state);
-    case 'light_actual':
-      return withLight({ ...state, rev: Math.max(state.rev, event.rev) }, event.light, event.rev, {
-        ...state.lights?.[event.light],
-        actual: event.actual,
-      });
-    case 'light_flashed':
-      return {
-        ...state,
-        rev: Math.max(state.rev, event.rev),
-        flashed: { ...state.flashed, [event.light]: { by: event.by, at: event.at } },
-      };
+export const apply = reducer({
+  snapshot: (state, { epoch, rev, state: { lights, hardware } }) => ({
+    ...state,
+    epoch,
+    rev,
+    lights,
+    revs: Object.fromEntries(Object.keys(lights).map((id) => [id, rev])),
+    hardware: hardware ?? state.hardware,
+  }),
 
-    case 'clock_changed':
-      return onAnotherClock(state, event);
+  light_changed: (state, event) => withLight(withRev(state, event), event.light, event.rev, event.state),
 
-    case 'link':
-      return { ...state, link: { ...state.link, ...event.link } };
-    case 'me':
-      return { ...state, me: event.me };
-    case 'round_trip':
-      return { ...state, link: { ...state.link, roundTrip: event.ms } };
+  light_actual: (state, event) =>
+    withLight(withRev(state, event), event.light, event.rev, { ...state.lights?.[event.light], actual: event.actual }),
 
-    case 'held':
-      return { ...state, held: { ...state.held, [event.light]: { ...state.held[event.light], ...event.look } } };
-    case 'released':
-      return { ...state, held: without(state.held, event.light) };
-    case 'own': {
-      // The answer to our own command: the light as it was at that revision, which may be older than an event
-      // that overtook it. The page's own revision stays: events of other lights may still be on their way.
-      const known = withLight(state, event.light.id, event.rev ?? state.rev, event.light);
-      return { ...known, own: { ...known.own, [event.light.id]: mark(event.light) } };
-    }
-    case 'refused':
-      return { ...state, notices: [...state.notices.slice(-2), { id: event.id, problem: event.problem }] };
-    case 'notice_gone':
-      return { ...state, notices: state.notices.filter((notice) => notice.id !== event.id) };
-    default:
-      return state; // an event of a newer server
-  }
-}
+  light_flashed: (state, event) => ({
+    ...withRev(state, event),
+    flashed: { ...state.flashed, [event.light]: { by: event.by, at: event.at } },
+  }),
 
-/** The light as this page shows it: the truth, with what is held over it. */
+  /** The server moves the times of the lights itself; move here what is compared with them. */
+  clock_changed(state, event) {
+    const own = mapped(state.own, (known, id) => {
+      const light = state.lights?.[id];
+      return light && known === mark(light) ? mark({ ...light, at: light.at + event.seconds }) : known;
+    });
+    const flashed = mapped(state.flashed, (flash) => ({ ...flash, at: flash.at + event.seconds }));
+    return { ...withRev(state, event), own, flashed };
+  },
+
+  me: (state, { me }) => ({ ...state, me }),
+
+  held: (state, { light, look }) => ({ ...state, held: { ...state.held, [light]: { ...state.held[light], ...look } } }),
+  released: (state, { light }) => ({ ...state, held: without(state.held, light) }),
+
+  /**
+   * The reply to a command of this page: the light as it was at that revision, which may be older than an event that
+   * came before the reply. The revision of the page stays: events of other lights may still be on their way.
+   */
+  own(state, { light, rev }) {
+    const known = withLight(state, light.id, rev ?? state.rev, light);
+    return { ...known, own: { ...known.own, [light.id]: mark(light) } };
+  },
+});
+
+/** The light as this page shows it: the real state, and over it what is held. */
 export function shown(state, id) {
   return { ...state.lights[id], ...state.held[id] };
 }
 
-/** Whether the last change of the light was made by this page. */
+/** Whether this page made the last change of the light. */
 export function isOwn(state, light) {
   return state.own[light.id] === mark(light);
 }
 
-export function isLive(state) {
-  return state.link.status === 'live';
-}
-
-// The server stamps a change with who and when; our answer carries the same stamp as everybody's event.
+// The server stamps each change with who and when. A reply has the same stamp as the event that all clients get.
 function mark(light) {
   return `${light.at} ${light.by.via} ${light.by.name}`;
-}
-
-// The lights follow by themselves, with the times that they have now: what is compared with those moves along.
-function onAnotherClock(state, { rev, seconds }) {
-  const own = Object.entries(state.own).map(([id, known]) => {
-    const light = state.lights?.[id];
-    return [id, light && known === mark(light) ? mark({ ...light, at: light.at + seconds }) : known];
-  });
-  const flashed = Object.entries(state.flashed).map(([id, flash]) => [id, { ...flash, at: flash.at + seconds }]);
-  const after = { own: Object.fromEntries(own), flashed: Object.fromEntries(flashed) };
-  return { ...state, ...after, rev: Math.max(state.rev, rev) };
 }
 
 function withLight(state, id, rev, light) {
@@ -108,7 +81,6 @@ function withLight(state, id, rev, light) {
   return { ...state, lights: { ...state.lights, [id]: light }, revs: { ...state.revs, [id]: rev } };
 }
 
-function without(record, key) {
-  const { [key]: _, ...rest } = record;
-  return rest;
+function mapped(record, change) {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]));
 }
