@@ -166,7 +166,7 @@ const zh = {
   did_start: '面板启动后未更改',
   look_level: ({ level }) => `${level} %`,
   look_off: '关闭',
-  look_effect: ({ effect, level }) => `${effect},${level} %`,
+  look_effect: ({ effect, level }) => `${effect}，${level} %`,
   ago_now: '刚刚',
   ago_seconds: ({ n }) => `${n} 秒前`,
   ago_minutes: ({ n }) => `${n} 分钟前`,

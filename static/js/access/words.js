@@ -74,7 +74,7 @@ addWords({
     access_sign_in: '登录',
     access_sign_out: '退出登录',
     access_pin: 'PIN 或令牌',
-    access_pin_how: '面板启动时会显示 PIN；在面板所在的机器上运行 “pilotlight pin” 也能看到。',
+    access_pin_how: '面板启动时会显示 PIN；在面板所在的机器上运行“pilotlight pin”也能看到。',
     access_name: '你的名字',
     access_name_how: '设了密码的名字归你所有：别人不能使用它，也看不到它的私聊消息。',
     access_name_field: '名字',

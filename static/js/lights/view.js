@@ -8,7 +8,7 @@ import { renderFix } from './fix.js';
 import { shown } from './state.js';
 
 export class LightsView {
-  /** `makeCard(id)` makes a light's card, `dismiss(id)` takes a notice away, `retry()` connects now. */
+  /** `makeCard(id)` makes the card of a light, `dismiss(id)` removes a notice, `retry()` connects now. */
   constructor({ makeCard, dismiss, retry }) {
     this._makeCard = makeCard;
     this._cards = new Map();
