@@ -26,7 +26,7 @@ export function chatBadge(page) {
 
   async function count() {
     timer = null;
-    // The page asks over REST for lights only. Without a name, or as a viewer, nobody has messages.
+    // REST has no chat commands here, and there are no messages without a name or for a viewer.
     if (document.hidden || !page.live || !SOCKETS.includes(page.connection.transport)) return;
     if (!deviceName() || !mayControl(knownMe())) return;
     const reply = await page.ask({ do: 'get_threads' });
