@@ -10,8 +10,8 @@ import secrets as random
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from asgi_app.access.login_throttle import Guesser
-from asgi_app.access.secret_store import Keys
+from asgi_app.access.login_throttle import SignInSource
+from asgi_app.access.secret_store import SecretStore
 from asgi_app.models import Identity
 
 DEVICE_DAYS = 365  # in which it is known without signing in
@@ -20,9 +20,9 @@ DEVICE_DAYS = 365  # in which it is known without signing in
 class Devices:
     """The rule for the cookie `name`. It lets nobody in: it only says whose tries count together."""
 
-    def __init__(self, keys: Keys, name: str) -> None:
+    def __init__(self, secret_store: SecretStore, name: str) -> None:
         self.name = name
-        self._keys = keys
+        self._secret_store = secret_store
 
     def cookie(self, identity: Identity) -> str:
         """The cookie for the device that has just signed in: the one it has, or a new one."""
@@ -30,14 +30,14 @@ class Devices:
             return identity.device
         return self._signer().dumps(random.token_urlsafe(9))
 
-    def guesser(self, address: str, place: str, cookie: str | None) -> Guesser:
+    def guesser(self, address: str, place: str, cookie: str | None) -> SignInSource:
         """Who tries a token or a ticket, from there with this cookie."""
-        return Guesser(address, place, self._id(cookie))
+        return SignInSource(address, place, self._id(cookie))
 
-    def guesser_of(self, identity: Identity) -> Guesser:
+    def guesser_of(self, identity: Identity) -> SignInSource:
         """Who tries to sign in. A session or a token that is good now makes a known device too."""
-        known = self._id(identity.device) or identity.proof.session or identity.proof.token
-        return Guesser(identity.address, identity.place, known)
+        known = self._id(identity.device) or identity.credentials.session or identity.credentials.token
+        return SignInSource(identity.address, identity.place, known)
 
     def _id(self, cookie: str | None) -> str | None:
         try:
@@ -46,4 +46,4 @@ class Devices:
             return None
 
     def _signer(self) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(self._keys.secrets.secret, salt="pilotlight.device")
+        return URLSafeTimedSerializer(self._secret_store.secrets.secret, salt="pilotlight.device")

@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from asgi_app.access import permissions as rules
+from asgi_app.access import permissions
 from asgi_app.access.audit import Audit
 from asgi_app.access.claims import Claims
 from asgi_app.access.devices import Devices
-from asgi_app.access.login_throttle import Guesser, Throttle
+from asgi_app.access.login_throttle import LoginThrottle, SignInSource
 from asgi_app.access.passwords import Passwords
-from asgi_app.access.secret_store import Keys, Secrets, Session, Token, name_key
+from asgi_app.access.secret_store import Secrets, SecretStore, Session, Token, name_key
 from asgi_app.access.sessions import Sessions
 from asgi_app.errors import (
     BadCommand,
@@ -40,14 +40,14 @@ from asgi_app.errors import (
     UnknownSession,
     UnknownToken,
 )
-from asgi_app.models import STRANGER, Actor, AnyCommand, Identity, Proof, Role, actor, as_json, shown
+from asgi_app.models import STRANGER, Actor, AnyCommand, Credentials, Identity, Role, actor, as_json, shown
 from asgi_app.net.address import written
-from asgi_app.net.limits import Complaints
+from asgi_app.net.limits import RefusalLog
 from asgi_app.net.machine_key import MachineKey
 from asgi_app.net.origins import Origins
 from asgi_app.net.proxies import PROXIED, address_of
 from asgi_app.settings import Settings
-from asgi_app.telemetry.counters import Tally
+from asgi_app.telemetry.counters import Counters
 from asgi_app.telemetry.loop_lag import ended
 
 log = logging.getLogger("pilotlight.access")
@@ -76,20 +76,20 @@ class Access:
     def __init__(
         self,
         settings: Settings,
-        keys: Keys,
+        secret_store: SecretStore,
         origins: Origins,
         audit: Audit,
-        tally: Tally | None = None,
-        complaints: Complaints | None = None,
+        counters: Counters | None = None,
+        refusal_log: RefusalLog | None = None,
         claims: Claims | None = None,
     ) -> None:
-        self.keys = keys
-        self.sessions = Sessions(keys, settings.sign_in_days)
+        self.secret_store = secret_store
+        self.sessions = Sessions(secret_store, settings.sign_in_days)
         self._claims = claims
         self.machine_key = MachineKey()
         self.audit = audit
         self.cookie = f"pilotlight-{settings.port}"  # browsers keep cookies by host, whatever the port
-        self.devices = Devices(keys, f"{self.cookie}-device")
+        self.devices = Devices(secret_store, f"{self.cookie}-device")
         self.days = settings.sign_in_days
         self.check_name: Callable[[str], str] = lambda name: name
         self._origins = origins
@@ -99,10 +99,10 @@ class Access:
             "elsewhere": Role.NOBODY,
             "pin": Role.of(settings.role_pin),
         }
-        self._throttle = Throttle(tally=tally, complaints=complaints)
+        self._throttle = LoginThrottle(counters=counters, refusal_log=refusal_log)
         self._passwords = Passwords()
         self._hashing = asyncio.Lock()  # one at a time: each takes 64 MiB
-        self._tickets: dict[str, tuple[Proof, float]] = {}
+        self._tickets: dict[str, tuple[Credentials, float]] = {}
         self._connections: dict[object, _Connection] = {}
         self._watching: asyncio.Task[None] | None = None
 
@@ -111,19 +111,19 @@ class Access:
     def identify(self, scope: Mapping[str, Any]) -> Identity:
         """Who sends this request. Raises `SignInFailed`, `TooManyTries` for a token or ticket that is none."""
         address = written(address_of(scope))
-        place = rules.place_of(address, proxied=bool(scope.get(PROXIED)))
+        place = permissions.place_of(address, proxied=bool(scope.get(PROXIED)))
         headers = _headers(scope)
-        proof = Proof()
+        credentials = Credentials()
         device = _cookie(headers.get("cookie", ""), self.devices.name)
         if (token := _token_in(headers.get("authorization"))) is not None:
             if self.machine_key.is_key(token):
-                return self._identity(LOOPBACK, "loopback", proof)
-            proof = self._shown(self.devices.guesser(address, place, device), token=token)
+                return self._identity(LOOPBACK, "loopback", credentials)
+            credentials = self._shown(self.devices.guesser(address, place, device), token=token)
         elif scope["type"] == "websocket" and (ticket := _ticket_in(scope)) is not None:
-            proof = self._shown(self.devices.guesser(address, place, device), ticket=ticket)
+            credentials = self._shown(self.devices.guesser(address, place, device), ticket=ticket)
         elif (cookie := _cookie(headers.get("cookie", ""), self.cookie)) and self._is_own_page(scope, headers):
-            proof = self._of_cookie(cookie)
-        identity = self._identity(address, place, proof)
+            credentials = self._of_cookie(cookie)
+        identity = self._identity(address, place, credentials)
         identity.device = device
         return identity
 
@@ -134,59 +134,61 @@ class Access:
 
     def now(self, identity: Identity) -> Identity:
         """Who it is by now, with what it has shown."""
-        return self._identity(identity.address, identity.place, identity.proof)
+        return self._identity(identity.address, identity.place, identity.credentials)
 
     async def sign_out(self, identity: Identity) -> Identity:
         """End what it has signed in with, wherever that cookie is: who it is without. Raises `NotStored`."""
-        if (session := identity.proof.session) is not None:
+        if (session := identity.credentials.session) is not None:
             with contextlib.suppress(UnknownSession):
                 await asyncio.to_thread(self.sessions.end, session)
             self.audit.note(identity, "sign_out", subject=identity.name)
             self._review()
-        return self._identity(identity.address, identity.place, Proof())
+        return self._identity(identity.address, identity.place, Credentials())
 
-    def _identity(self, address: str, place: str, proof: Proof) -> Identity:
-        """What the proof is worth now; of it is left what is worth anything."""
-        known = self.keys.secrets
+    def _identity(self, address: str, place: str, credentials: Credentials) -> Identity:
+        """What the credentials is worth now; of it is left what is worth anything."""
+        known = self.secret_store.secrets
         role, how, name = self._roles[place], place, None
-        if self.keys.trouble is not None or (proof.session is not None and self.sessions.get(proof.session) is None):
-            proof = Proof()
-        if proof.name is not None:
-            claim = known.names.get(name_key(proof.name[0]))
-            if claim is not None and claim.generation == proof.name[1]:
+        if self.secret_store.trouble is not None or (
+            credentials.session is not None and self.sessions.get(credentials.session) is None
+        ):
+            credentials = Credentials()
+        if credentials.name is not None:
+            claim = known.names.get(name_key(credentials.name[0]))
+            if claim is not None and claim.generation == credentials.name[1]:
                 name = claim.name
             else:
-                proof = proof._replace(name=None)
-        if proof.token is not None and (token := known.tokens.get(proof.token)) is not None:
+                credentials = credentials._replace(name=None)
+        if credentials.token is not None and (token := known.tokens.get(credentials.token)) is not None:
             role, how = Role.of(token.role), f"token {token.label}"
             name = name or _name_of_token(token, known)
-        elif proof.pin == known.pin_generation:
-            role, how, proof = max(role, self._roles["pin"]), "pin", proof._replace(token=None)
+        elif credentials.pin == known.pin_generation:
+            role, how, credentials = max(role, self._roles["pin"]), "pin", credentials._replace(token=None)
         else:
-            proof = proof._replace(token=None, pin=None)
-        if proof.is_empty:
-            proof = Proof()
-        return Identity(role, how, address, place, name, proof)
+            credentials = credentials._replace(token=None, pin=None)
+        if credentials.is_empty:
+            credentials = Credentials()
+        return Identity(role, how, address, place, name, credentials)
 
-    def _shown(self, who: Guesser, token: Any = None, ticket: Any = None) -> Proof:
-        """The proof that a token or a ticket is. A right one is believed also while its host must wait: it cannot be
-        guessed, and others behind the address may be the ones who guess."""
+    def _shown(self, who: SignInSource, token: Any = None, ticket: Any = None) -> Credentials:
+        """Return the credentials of a token or a ticket. A right one is accepted even while its host must wait: nobody
+        guesses it, and others behind the address may be the ones who guess."""
         self._refresh()
         self._check_secrets()
         subject = "token" if token else "ticket"
-        if isinstance(token, str) and (id := self.keys.token_of(token)) is not None:
+        if isinstance(token, str) and (id := self.secret_store.token_of(token)) is not None:
             self._throttle.right(who, subject)
-            return Proof(token=id)
+            return Credentials(token=id)
         if not token and isinstance(ticket, str):
-            proof, until = self._tickets.pop(ticket, (None, 0.0))
-            if proof is not None and time.monotonic() < until:
-                return proof
+            credentials, until = self._tickets.pop(ticket, (None, 0.0))
+            if credentials is not None and time.monotonic() < until:
+                return credentials
         self._throttle.check(who, subject)
         self._throttle.wrong(who, subject)
         self.audit.note(Identity(address=who.address), "sign_in", outcome="refused", detail={"wrong": subject})
         raise SignInFailed(f"this {subject} is none of the panel's, or no longer; make another")
 
-    def _of_cookie(self, cookie: str) -> Proof:
+    def _of_cookie(self, cookie: str) -> Credentials:
         self._refresh()
         return self.sessions.of_cookie(cookie)
 
@@ -198,32 +200,32 @@ class Access:
 
     def check(self, actor: Actor, command: AnyCommand) -> None:
         """Raises `SignInNeeded` or `NotAllowed` where the actor's role is too small for the command."""
-        rule = rules.of_command(type(command))
+        rule = permissions.of_command(type(command))
         if actor.identity.role < rule.role:
             raise self.refused(actor.identity, rule.role, str(command.do), actor)
 
     def check_event(self, actor: Actor, namespace: str, event: str) -> None:
         """As `check`, for an event of Socket.IO that is no command."""
-        rule = rules.of_event(namespace, event)
+        rule = permissions.of_event(namespace, event)
         if actor.identity.role < rule.role:
             raise self.refused(actor.identity, rule.role, f"{namespace} {event}", actor)
 
     def event_done(self, actor: Actor, namespace: str, event: str, arguments: tuple[Any, ...]) -> None:
         """As `done`: a page's event is in the trail; what a producer publishes (`message`) has a log of its own."""
         sent = arguments[0] if arguments and isinstance(arguments[0], dict) else {"message": None}
-        if rules.of_event(namespace, event).kept and "message" not in sent:
+        if permissions.of_event(namespace, event).kept and "message" not in sent:
             subject, detail = str(sent.get("process_instance_id")), {"msg": shown(str(sent.get("msg")))}
             self.audit.note(actor.identity, event, actor=actor, subject=subject, detail=detail)
 
     def refused(self, identity: Identity, needed: Role, what: str, actor: Actor | None = None) -> PanelError:
         """The refusal, which is in the trail."""
-        error = rules.refusal(identity, needed, what)
+        error = permissions.refusal(identity, needed, what)
         self.audit.note(identity, what, actor=actor, outcome="refused", detail={"needed": needed.word})
         return error
 
     def done(self, actor: Actor, command: AnyCommand) -> None:
         """The command was done: it is in the trail where the table says so."""
-        if rules.of_command(type(command)).kept:
+        if permissions.of_command(type(command)).kept:
             self.audit.note_command(actor, command)
 
     # --- names ---------------------------------------------------------------------------------------------
@@ -254,13 +256,13 @@ class Access:
 
     def _owner(self, name: str) -> str | None:
         """The name as its owner writes it, where it or one that looks like it belongs to somebody."""
-        known = self.keys.secrets
+        known = self.secret_store.secrets
         owner = known.owner(name)
         return owner or (self._claims.owner_lost(name, known) if self._claims is not None else None)
 
     def lost_names(self) -> list[str]:
         """The names that were claimed, and whose owners the secrets do not know any more."""
-        return sorted(self._claims.lost(self.keys.secrets).values()) if self._claims is not None else []
+        return sorted(self._claims.lost(self.secret_store.secrets).values()) if self._claims is not None else []
 
     # --- signing in ----------------------------------------------------------------------------------------
 
@@ -281,28 +283,28 @@ class Access:
         """
         if (name is None) is not (password is None) or (pin or token or name) is None:
             raise BadCommand("give pin, or token, or name and password")
-        address, proof = identity.address, identity.proof
+        address, credentials = identity.address, identity.credentials
         if pin is not None or name is not None:
             self._throttle.check(self.devices.guesser_of(identity))
         self._refresh()
         self._check_secrets()
         if pin is not None:
             self._check_pin(identity, pin)
-            proof = proof._replace(pin=self.keys.secrets.pin_generation, token=None)
+            credentials = credentials._replace(pin=self.secret_store.secrets.pin_generation, token=None)
         if token is not None:
             shown = self._shown(self.devices.guesser_of(identity), token=token)
-            proof = shown._replace(name=proof.name, session=proof.session)
+            credentials = shown._replace(name=credentials.name, session=credentials.session)
         if name is not None and password is not None:
-            now = self._identity(address, identity.place, proof)
-            proof = proof._replace(name=await self._own(now, name, password))
-        proof, cookie = await asyncio.to_thread(self.sessions.begin, proof, address, device)
-        signed_in = self._identity(address, identity.place, proof)
+            now = self._identity(address, identity.place, credentials)
+            credentials = credentials._replace(name=await self._own(now, name, password))
+        credentials, cookie = await asyncio.to_thread(self.sessions.begin, credentials, address, device)
+        signed_in = self._identity(address, identity.place, credentials)
         signed_in.device = identity.device
         self.audit.note(signed_in, "sign_in", subject=signed_in.name, detail={"role": signed_in.role.word})
         return signed_in, cookie
 
     def _check_pin(self, identity: Identity, pin: str) -> None:
-        if self.keys.is_pin(pin):
+        if self.secret_store.is_pin(pin):
             self._throttle.right(self.devices.guesser_of(identity), "pin")
             return
         self._throttle.wrong(self.devices.guesser_of(identity), "pin")
@@ -311,8 +313,8 @@ class Access:
 
     async def _own(self, identity: Identity, name: str, password: str) -> tuple[str, int]:
         """The claim on this name, by its password; a name that is nobody's is claimed with it."""
-        claim = self.keys.secrets.names.get(name_key(name))
-        lost = self._claims.owner_lost(name, self.keys.secrets) if self._claims is not None else None
+        claim = self.secret_store.secrets.names.get(name_key(name))
+        lost = self._claims.owner_lost(name, self.secret_store.secrets) if self._claims is not None else None
         if claim is None and lost is not None:
             raise NameTaken(
                 f"{lost} belongs to somebody, and the password was lost with the panel's secrets; an admin can release "
@@ -342,7 +344,7 @@ class Access:
             raise BadCommand(f"a password has {PASSWORD[0]} to {PASSWORD[-1]} characters", field="password")
         async with self._hashing:
             hash = await asyncio.to_thread(self._passwords.hash, password)
-        generation = await asyncio.to_thread(self.keys.change, lambda known: known.claim(name, hash))
+        generation = await asyncio.to_thread(self.secret_store.change, lambda known: known.claim(name, hash))
         self.audit.note(identity, "claim_name", subject=name)
         self._review()
         return name, generation
@@ -352,12 +354,12 @@ class Access:
         self._refresh()
         owner = self._owner(name)
         if owner != identity.name or owner is None:
-            rules.check(identity, Role.ADMIN, f"releasing the name {as_json(name)} of somebody else")
+            permissions.check(identity, Role.ADMIN, f"releasing the name {as_json(name)} of somebody else")
 
         def release(known: Secrets) -> bool:
             return known.names.pop(name_key(name), None) is not None
 
-        released = owner is not None and await asyncio.to_thread(self.keys.change, release)
+        released = owner is not None and await asyncio.to_thread(self.secret_store.change, release)
         if self._claims is not None:
             released = await self._claims.release(name) or released
         if not released:
@@ -373,16 +375,16 @@ class Access:
             name = self.check_name(name)
             if self._owner(name) not in (None, identity.name):
                 raise NameTaken(f"{name} belongs to somebody else: only they can have a token for it", field="name")
-        made = await asyncio.to_thread(self.keys.add_token, label, role, name)
+        made = await asyncio.to_thread(self.secret_store.add_token, label, role, name)
         self.audit.note(identity, "add_token", subject=label, detail={"role": role.word})
         self._review()
         return made
 
     async def revoke_token(self, identity: Identity, id: str) -> None:
         """Take it back; whoever is connected with it is out. Raises `UnknownToken`."""
-        if id not in self.keys.secrets.tokens:
+        if id not in self.secret_store.secrets.tokens:
             raise UnknownToken(f"no token {as_json(id)}", field="id")
-        token = await asyncio.to_thread(self.keys.revoke_token, id)
+        token = await asyncio.to_thread(self.secret_store.revoke_token, id)
         self.audit.note(identity, "revoke_token", subject=token.label)
         self._review()
 
@@ -396,8 +398,10 @@ class Access:
         self._refresh()
         found = {}
         for id, session in self.sessions.all().items():
-            worth = self._identity(session.address, "elsewhere", Proof(session.pin, session.token, session.name, id))
-            own = id == identity.proof.session or (worth.name is not None and worth.name == identity.name)
+            worth = self._identity(
+                session.address, "elsewhere", Credentials(session.pin, session.token, session.name, id)
+            )
+            own = id == identity.credentials.session or (worth.name is not None and worth.name == identity.name)
             if worth.signed_in and (own or identity.role is Role.ADMIN):
                 found[id] = session, worth
         return found
@@ -420,7 +424,7 @@ class Access:
         if len(self._tickets) >= TICKETS:
             raise TooMany(f"{TICKETS} tickets wait to be used; wait {TICKET_SECONDS} s")
         ticket = random.token_urlsafe(24)
-        self._tickets[ticket] = identity.proof, now + TICKET_SECONDS
+        self._tickets[ticket] = identity.credentials, now + TICKET_SECONDS
         return ticket
 
     # --- connections that stay -----------------------------------------------------------------------------
@@ -430,7 +434,7 @@ class Access:
         is gone."""
         key = object()
         self._connections[key] = _Connection(actor, end)
-        if self.now(actor.identity).proof != actor.identity.proof:  # taken back since it began to connect
+        if self.now(actor.identity).credentials != actor.identity.credentials:  # taken back since it began to connect
             asyncio.get_running_loop().call_soon(self._review)
 
         def gone() -> None:
@@ -458,31 +462,33 @@ class Access:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             self._refresh()
-            if self.keys.trouble is None and self.sessions.are_stale():
+            if self.secret_store.trouble is None and self.sessions.are_stale():
                 with contextlib.suppress(NotStored):  # a full disk; they are worth nothing all the same
                     await asyncio.to_thread(self.sessions.tidy)
                 self._review()
 
     def _refresh(self) -> None:
-        if self.keys.refresh():
+        if self.secret_store.refresh():
             self._review()
 
     def _check_secrets(self) -> None:
-        if self.keys.trouble is not None:  # the log and /health/ready say which file, and strangers need not know
+        if (
+            self.secret_store.trouble is not None
+        ):  # the log and /health/ready say which file, and strangers need not know
             raise SecretsUnreadable("the panel cannot read its secrets, so nobody can sign in; its log says why")
 
     def _note_claims(self) -> None:
         if self._claims is not None:
-            self._claims.follow(self.keys.secrets)
+            self._claims.follow(self.secret_store.secrets)
 
     def _review(self) -> None:
-        """End the connections whose proof is worth another role now, or whose name is somebody else's."""
+        """End the connections whose credentials is worth another role now, or whose name is somebody else's."""
         self._note_claims()
         for key, (who, end) in list(self._connections.items()):
             was = who.identity
             now = self.now(was)
             error: PanelError | None = None
-            if (now.role, now.name, now.proof) != (was.role, was.name, was.proof):
+            if (now.role, now.name, now.credentials) != (was.role, was.name, was.credentials):
                 error = SignInNeeded("what you signed in with has changed or was taken back; sign in again at /access")
             elif who.given is not None and self._owner(who.given) not in (None, now.name):
                 error = NameTaken(

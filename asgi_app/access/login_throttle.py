@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from asgi_app.errors import TooManyTries
 from asgi_app.net.address import host_of, place_of, site_of
-from asgi_app.net.limits import Complaints
-from asgi_app.telemetry.counters import Tally
+from asgi_app.net.limits import RefusalLog
+from asgi_app.telemetry.counters import Counters
 
 WIRE = "sign-in"  # in the log
 FREE = 5  # wrong tries that cost nothing: people mistype
@@ -26,7 +26,7 @@ HOSTS = 10_000  # that are remembered
 UNGUESSABLE = ("token", "ticket")  # 192 random bits and more: tries at them use up nobody's tries at the PIN
 
 
-class Guesser(NamedTuple):
+class SignInSource(NamedTuple):
     """Who tries: `place` as `addresses.place_of` has it, and the `device` where it has signed in before."""
 
     address: str
@@ -83,27 +83,27 @@ class _Spent:
         self._spent = max(self.now(now) + tries, 0.0)
 
 
-class Throttle:
+class LoginThrottle:
     """Wrong secrets, by host and by what has a budget over hosts.
 
     What was guessed has a `subject` ("pin", "name Ada", …): a right answer forgives only what was wrong on that, so
     that whoever has one secret of his own cannot buy tries at another's with it. Who is slowed down is in the log, and
-    `tally` counts the tries that were refused for it.
+    `counters` counts the tries that were refused for it.
     """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        tally: Tally | None = None,
-        complaints: Complaints | None = None,
+        counters: Counters | None = None,
+        refusal_log: RefusalLog | None = None,
     ) -> None:
         self._clock = clock
-        self._tally = tally or Tally()
-        self._complaints = complaints or Complaints()
+        self._counters = counters or Counters()
+        self._refusal_log = refusal_log or RefusalLog()
         self._hosts: dict[str, _Host] = {}
         self._budgets: dict[str, _Spent] = {}
 
-    def check(self, who: Guesser | str, subject: str = "pin") -> None:
+    def check(self, who: SignInSource | str, subject: str = "pin") -> None:
         """Raises `TooManyTries` while who tries must wait, with the seconds until the next try is looked at."""
         now = self._clock()
         who = _guesser(who)
@@ -116,11 +116,11 @@ class Throttle:
         if waits.get(whom, 0.0) > 0:
             seconds = math.ceil(waits[whom])
             error = TooManyTries(f"Too many wrong tries from {whom}. Wait {seconds} s.", retry_after=seconds)
-            self._tally.refused += 1
-            self._complaints.tell(WIRE, whom, error)
+            self._counters.refused += 1
+            self._refusal_log.log(WIRE, whom, error)
             raise error
 
-    def wrong(self, who: Guesser | str, subject: str) -> None:
+    def wrong(self, who: SignInSource | str, subject: str) -> None:
         """A wrong try: from the fifth on, the next one of this host must wait."""
         who, now = _guesser(who), self._clock()
         for key, budget in _budgets(who, subject):
@@ -139,9 +139,9 @@ class Throttle:
             tries.until = now + min(2.0 ** min(over, 30), LONGEST)
             if over == 0:  # also who waits as long as it is told to is in the log
                 said = f"{FREE} wrong tries, the last at: {subject}. It is slowed down."
-                self._complaints.tell(WIRE, key, TooManyTries(said, retry_after=1))
+                self._refusal_log.log(WIRE, key, TooManyTries(said, retry_after=1))
 
-    def right(self, who: Guesser | str, subject: str) -> None:
+    def right(self, who: SignInSource | str, subject: str) -> None:
         """A right answer: what was wrong on this subject is forgiven."""
         who, now = _guesser(who), self._clock()
         key = _key(who)
@@ -165,12 +165,12 @@ class Throttle:
         return spent
 
 
-def _guesser(who: Guesser | str) -> Guesser:
-    who = Guesser(who) if isinstance(who, str) else who
+def _guesser(who: SignInSource | str) -> SignInSource:
+    who = SignInSource(who) if isinstance(who, str) else who
     return who if who.place is not None else who._replace(place=place_of(who.address))
 
 
-def _key(who: Guesser) -> str:
+def _key(who: SignInSource) -> str:
     """The host or device whose tries count together. What a proxy that nobody named forwards is apart from its host."""
     if who.device is not None:
         return f"device {who.device}"
@@ -180,7 +180,7 @@ def _key(who: Guesser) -> str:
     return host if who.place == place_of(who.address) else f"{host} (forwarded)"
 
 
-def _budgets(who: Guesser, subject: str) -> Iterator[tuple[str, Budget]]:
+def _budgets(who: SignInSource, subject: str) -> Iterator[tuple[str, Budget]]:
     """The budgets over hosts that a try counts in."""
     if who.device is not None:
         yield "all known devices", TOGETHER["all known devices"]

@@ -175,7 +175,7 @@ def refusal(identity: Identity, needed: Role, what: str) -> PanelError:
         do = "sign in at /access with a token of that role (pilotlight token add --role admin)"
     else:
         do = f"sign in at /access with the panel's PIN, or use a token of the role {needed.word}"
-    if identity.proof.pin is None and identity.proof.token is None:
+    if identity.credentials.pin is None and identity.credentials.token is None:
         return SignInNeeded(f"{here}; {do}")
     return NotAllowed(f"{here}; {do}")
 

@@ -1,7 +1,7 @@
 """The file of secrets, `access.json`: the PIN, tokens, names, and who is signed in.
 
 It is the owner's alone (mode 0600) and small, so it is read whole and replaced whole. The command line changes it while
-the panel runs: whoever writes holds the lock, and the panel looks at the file's time stamp before it believes a proof.
+the panel runs: whoever writes holds the lock, and the panel looks at the file's time stamp before it accepts one.
 What it cannot read it does not believe: then nobody is signed in until it can, and names stay whose they were.
 """
 
@@ -141,8 +141,8 @@ def name_key(name: str) -> str:
     return " ".join("".join(one for one in text if unicodedata.category(one) != "Cf").split())
 
 
-class Keys:
-    """The secrets, as the file has them. `Keys(None)` forgets them at its end."""
+class SecretStore:
+    """The secrets, as the file has them. `SecretStore(None)` forgets them at its end."""
 
     def __init__(self, directory: Path | None) -> None:
         self.path = directory / "access.json" if directory else None

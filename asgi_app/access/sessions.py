@@ -11,9 +11,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from asgi_app.access.secret_store import Keys, Secrets, Session, name_key
+from asgi_app.access.secret_store import Secrets, SecretStore, Session, name_key
 from asgi_app.errors import NotStored, UnknownSession
-from asgi_app.models import Proof, as_json, shown
+from asgi_app.models import Credentials, as_json, shown
 
 DAY = 24 * 3600
 SESSIONS = 1000  # that are kept; each is some 250 bytes of a file that is written whole
@@ -30,12 +30,12 @@ class Sessions:
 
     def __init__(
         self,
-        keys: Keys,
+        secret_store: SecretStore,
         days: int,
         clock: Callable[[], float] = time.time,
         uptime: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._keys = keys
+        self._secret_store = secret_store
         self._seconds = days * DAY
         self._clock = clock
         self._uptime = uptime
@@ -45,40 +45,40 @@ class Sessions:
 
     def all(self) -> dict[str, Session]:
         """Those that are good, by id."""
-        known = {**self._keys.secrets.sessions, **self._unsaved}
+        known = {**self._secret_store.secrets.sessions, **self._unsaved}
         return {id: session for id, session in known.items() if self.get(id) is session}
 
     def get(self, id: str) -> Session | None:
         """The session with this id, where it is good."""
-        session = self._unsaved.get(id) or self._keys.secrets.sessions.get(id)
+        session = self._unsaved.get(id) or self._secret_store.secrets.sessions.get(id)
         if session is None or id in self._ended or self._age(id, session) >= self._seconds:
             return None
         return session
 
-    def of_cookie(self, cookie: str) -> Proof:
-        """What the cookie stands for; an empty proof where that is nothing."""
-        digest = self._keys.digest(cookie)
-        id = self._keys.session_with(digest)
+    def of_cookie(self, cookie: str) -> Credentials:
+        """What the cookie stands for; an empty credentials where that is nothing."""
+        digest = self._secret_store.digest(cookie)
+        id = self._secret_store.session_with(digest)
         if id is None:
             id = next((id for id, session in list(self._unsaved.items()) if session.digest == digest), None)
         session = self.get(id) if id is not None else None
         if session is None or session.digest != digest:
-            return Proof()
-        return Proof(session.pin, session.token, session.name, id)
+            return Credentials()
+        return Credentials(session.pin, session.token, session.name, id)
 
-    def begin(self, proof: Proof, address: str, device: str) -> tuple[Proof, str]:
-        """Keep what somebody has shown, in the session they have or in a new one: the proof with it, and its cookie.
+    def begin(self, credentials: Credentials, address: str, device: str) -> tuple[Credentials, str]:
+        """Keep the credentials in the session they have or in a new one. Return them with the session, and its cookie.
 
         Blocks. A file that cannot be written does not keep anybody out: the session is then forgotten at the end.
         """
-        cookie, id = random.token_urlsafe(32), proof.session or random.token_hex(8)
+        cookie, id = random.token_urlsafe(32), credentials.session or random.token_hex(8)
         before = self.get(id)
         session = Session(
-            digest=self._keys.digest(cookie),
+            digest=self._secret_store.digest(cookie),
             at=round(self._clock(), 3),
-            pin=proof.pin,
-            token=proof.token,
-            name=proof.name,
+            pin=credentials.pin,
+            token=credentials.token,
+            name=credentials.name,
             address=before.address if before else shown(address),
             device=before.device if before else shown(device),
         )
@@ -93,14 +93,14 @@ class Sessions:
             known.sessions[id] = session
 
         try:
-            self._keys.change(keep)
+            self._secret_store.change(keep)
             self._unsaved.pop(id, None)
         except NotStored:
             self._unsaved.pop(id, None)
             while len(self._unsaved) >= UNSAVED:
                 del self._unsaved[_oldest_of_most(self._unsaved)]
             self._unsaved[id] = session
-        return proof._replace(session=id), cookie
+        return credentials._replace(session=id), cookie
 
     def end(self, id: str) -> Session:
         """Have the session be none. Blocks. Raises `UnknownSession`.
@@ -116,14 +116,14 @@ class Sessions:
         if session is None:
             raise UnknownSession(f"no session {as_json(id)}", field="id")
         self._unsaved.pop(id, None)
-        if id in self._keys.secrets.sessions:
+        if id in self._secret_store.secrets.sessions:
             self._ended.add(id)
-            self._keys.change(forget)
+            self._secret_store.change(forget)
         return session
 
     def are_stale(self) -> bool:
         """Whether some are worth nothing any more, which must not come back, or have a wrong date."""
-        known = self._keys.secrets
+        known = self._secret_store.secrets
         return len(self._begun) > 2 * SESSIONS or any(
             not self._is_worth_keeping(id, session, known) or abs(self._off(id, session)) > OFF
             for id, session in known.sessions.items()
@@ -131,8 +131,8 @@ class Sessions:
 
     def tidy(self) -> None:
         """Forget and date those. Blocks. Raises `NotStored`."""
-        self._keys.change(self._prune)
-        kept = {*self._keys.secrets.sessions, *self._unsaved}
+        self._secret_store.change(self._prune)
+        kept = {*self._secret_store.secrets.sessions, *self._unsaved}
         self._ended &= kept
         self._begun = {id: begun for id, begun in self._begun.items() if id in kept}
 

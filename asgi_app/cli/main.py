@@ -24,7 +24,7 @@ from asgi_app.server.signals import let_go_of_closed_output, open_missing_descri
 from asgi_app.telemetry.logs import start_logging
 
 if TYPE_CHECKING:  # pydantic takes longer to load than most commands that `run` is given take to run
-    from asgi_app.access import Keys
+    from asgi_app.access import SecretStore
     from asgi_app.models import RoleName
     from asgi_app.settings import Settings
     from asgi_app.systemd.unit import Unit
@@ -142,11 +142,11 @@ def _invitation(listener: socket.socket, pin: str, settings: Settings) -> str:
     )
 
 
-def _keys(config: Path | None, data: Path | None) -> Keys:
+def _keys(config: Path | None, data: Path | None) -> SecretStore:
     """The secrets of the panel on this machine. Raises `SetupError`."""
-    from asgi_app.access import Keys
+    from asgi_app.access import SecretStore
 
-    keys = Keys(_settings(config, {"data": data}).data)
+    keys = SecretStore(_settings(config, {"data": data}).data)
     keys.open()
     return keys
 

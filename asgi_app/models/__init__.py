@@ -1,6 +1,6 @@
 """The words of the panel: lights, people, runs, commands, events, replies, as pydantic models; one file a noun."""
 
-from asgi_app.models.access import PANEL, STRANGER, Identity, Proof, Role, RoleName
+from asgi_app.models.access import PANEL, STRANGER, Credentials, Identity, Role, RoleName
 from asgi_app.models.base import (
     Actor,
     Frozen,
@@ -137,6 +137,7 @@ __all__ = [
     "ChatMessage",
     "ClockChanged",
     "Command",
+    "Credentials",
     "Device",
     "Edges",
     "Effect",
@@ -183,7 +184,6 @@ __all__ = [
     "PersonChanged",
     "Ping",
     "Progress",
-    "Proof",
     "Reply",
     "Role",
     "RoleName",

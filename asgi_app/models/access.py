@@ -29,7 +29,7 @@ class Role(IntEnum):
         return cls[word.upper()]
 
 
-class Proof(NamedTuple):
+class Credentials(NamedTuple):
     """How somebody signed in. What that is worth is looked up each time, so it can be taken back."""
 
     pin: int | None = None  # generation of the PIN
@@ -43,25 +43,25 @@ class Proof(NamedTuple):
         return self.pin is None and self.token is None and self.name is None
 
 
-NOTHING = Proof()
+NOTHING = Credentials()
 
 
 @dataclass(eq=False, slots=True)
 class Identity:
-    """Who a request or a connection is for the panel. A connection's changes when its proof is taken back."""
+    """Who a request or a connection is for the panel. A connection's changes when its credentials is taken back."""
 
     role: Role = Role.NOBODY
     how: str = "nobody"  # loopback, network, pin, token <label>, elsewhere, panel
     address: str = ""
     place: str = "elsewhere"  # loopback, network, elsewhere
     name: str | None = None  # the claimed name, where it signed in as its owner
-    proof: Proof = NOTHING
+    credentials: Credentials = NOTHING
     device: str | None = None  # the cookie of a device that has signed in before, as it came
 
     @property
     def signed_in(self) -> bool:
         """Whether it has shown anything."""
-        return not self.proof.is_empty
+        return not self.credentials.is_empty
 
 
 STRANGER = Identity()

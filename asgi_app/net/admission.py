@@ -19,9 +19,9 @@ from typing import Any
 
 from asgi_app.errors import PanelError
 from asgi_app.net.address import host_of
-from asgi_app.net.limits import Complaints, Places, note_cut
+from asgi_app.net.limits import ConnectionQuota, RefusalLog, note_cut
 from asgi_app.net.proxies import Proxies, address_of
-from asgi_app.telemetry.counters import Tally
+from asgi_app.telemetry.counters import Counters
 
 Leave = Callable[[Exception | None], None]  # told by what the connection was lost, if nobody closed it
 
@@ -35,7 +35,7 @@ REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: w
 TOLD_AT_ONCE = 8  # connections over TLS that find no place and get as far as being told so
 
 
-class Turnstile:
+class AdmissionQueue:
     """Newcomers begin their first request a few in each turn of the loop, and addresses take turns.
 
     So a crowd keeps neither those waiting who are connected, nor the next one from another address. Clients behind one
@@ -86,15 +86,15 @@ def _end(peer: Any) -> Peer:
 
 
 @dataclass(frozen=True)
-class Doorkeeper:
+class AdmissionControl:
     """Who gets in, and when it is their turn: the places, and how many seconds a request may take to come."""
 
-    places: Places
+    quota: ConnectionQuota
     proxies: Proxies
     seconds: float
-    tally: Tally
-    complaints: Complaints
-    turnstile: Turnstile = field(default_factory=Turnstile)
+    counters: Counters
+    refusal_log: RefusalLog
+    queue: AdmissionQueue = field(default_factory=AdmissionQueue)
     _arriving: dict[Peer, Leave] = field(default_factory=dict)  # in TLS's handshake
     _told: set[Peer] = field(default_factory=set)  # in it as well, without a place, to be told so
 
@@ -116,7 +116,7 @@ class Doorkeeper:
             leave(None)
 
     def admit(self, peer: Any) -> Leave:
-        """A place for a connection from there; what gives it back. Raises as `Places.check`."""
+        """A place for a connection from there; what gives it back. Raises as `ConnectionQuota.check`."""
         if peer and (leave := self._arriving.pop(_end(peer), None)) is not None:
             return leave
         try:
@@ -128,26 +128,26 @@ class Doorkeeper:
     def _enter(self, peer: Any) -> Leave:
         address = address_of({"client": peer})
         many = self.proxies.trusts(address)
-        self.places.enter(address, many=many)
+        self.quota.enter(address, many=many)
         return partial(self._leave, address, many)
 
     def _note(self, peer: Any, error: PanelError) -> None:
-        self.tally.refused += 1
-        self.complaints.tell("connection", address_of({"client": peer}), error)
+        self.counters.refused += 1
+        self.refusal_log.log("connection", address_of({"client": peer}), error)
 
     def admit_for_health(self, address: str, said: bytes) -> Leave | None:
         """A place for one question after health, where there is no other and this is what was `said`."""
         if ASKS_FOR_HEALTH.match(said) is None:
             return None
         try:
-            self.places.enter_for_health(address)
+            self.quota.enter_for_health(address)
         except PanelError:
             return None
-        return lambda lost: self.places.leave_after_health(address)
+        return lambda lost: self.quota.leave_after_health(address)
 
     def _leave(self, address: str, many: bool, lost: Exception | None) -> None:
         """The connection is over; `lost` by what, if nobody closed it."""
-        self.places.leave(address, many=many)
+        self.quota.leave(address, many=many)
         if isinstance(lost, OSError) and lost.errno == errno.ETIMEDOUT:  # by the kernel: `serve.listen`
             why = "it took nothing for more than twice the setting slow_reader"
-            note_cut(log, self.tally, "a client", why, wire="connection", client=address, reason="timed_out")
+            note_cut(log, self.counters, "a client", why, wire="connection", client=address, reason="timed_out")

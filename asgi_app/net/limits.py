@@ -13,7 +13,7 @@ from collections import Counter
 
 from asgi_app.errors import Full, PanelError, TooFast, TooManyConnections
 from asgi_app.net.address import host_of, is_loopback, place_of, site_of
-from asgi_app.telemetry.counters import Tally
+from asgi_app.telemetry.counters import Counters
 from asgi_app.telemetry.logs import event
 
 log = logging.getLogger("pilotlight.limits")
@@ -28,7 +28,7 @@ QUIET = 60.0  # seconds between two lines of the log about one address and one l
 LINES = 100  # about all limits in that time
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket: `rate` a second, and `most` at once."""
 
     __slots__ = ("_at", "_left", "_most", "_rate")
@@ -74,15 +74,15 @@ class Bucket:
         self._at = now
 
 
-class Allowance:
+class RateLimit:
     """The commands of one connection: refused over `rate` a second, and ended far over that."""
 
     __slots__ = ("_bucket", "_patience", "_rate")
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
-        self._bucket = Bucket(rate, rate * BURST)
-        self._patience = Bucket(rate, rate * BURST * PATIENCE)
+        self._bucket = TokenBucket(rate, rate * BURST)
+        self._patience = TokenBucket(rate, rate * BURST * PATIENCE)
 
     def spend(self) -> None:
         """One command. Raises `TooFast`."""
@@ -104,15 +104,15 @@ class Allowance:
             await asyncio.sleep(1 / self._rate)
 
 
-class Addresses:
+class AddressRateLimit:
     """A bucket for each host, and one for each /48: what all connections of one client may ask together."""
 
     def __init__(self, rate: float, setting: str = "rest_rate", what: str = "commands") -> None:
         self._rate = rate
         self._setting = setting
         self._what = what
-        self._buckets: dict[str, Bucket] = {}
-        self._sites: dict[str, Bucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
+        self._sites: dict[str, TokenBucket] = {}
 
     def spend(self, address: str) -> None:
         """One command from this address. Raises `TooFast`."""
@@ -122,24 +122,24 @@ class Addresses:
         if (site := site_of(address)) is not None:
             self._take(self._sites, site, self._rate * SITE, f"{SITE} times the setting {self._setting}")
 
-    def _take(self, buckets: dict[str, Bucket], whom: str, rate: float, why: str) -> None:
+    def _take(self, buckets: dict[str, TokenBucket], whom: str, rate: float, why: str) -> None:
         if (bucket := buckets.get(whom)) is None:
             if len(buckets) >= ADDRESSES:
                 _forget(buckets)
-            bucket = buckets[whom] = Bucket(rate, rate * BURST)
+            bucket = buckets[whom] = TokenBucket(rate, rate * BURST)
         if not bucket.take():
             raise TooFast(
                 f"{whom} sent more than {rate:g} {self._what} a second ({why}); wait", retry_after=bucket.until_next()
             )
 
 
-def _forget(buckets: dict[str, Bucket]) -> None:
+def _forget(buckets: dict[str, TokenBucket]) -> None:
     """Make room: of whom is quiet, else of a quarter of them, those that came first."""
     for whom in [whom for whom, bucket in buckets.items() if bucket.full] or list(buckets)[: ADDRESSES // 4]:
         del buckets[whom]
 
 
-class Places:
+class ConnectionQuota:
     """How many connections there are: in all, from each host, and from each /48.
 
     When strangers have taken all there are, this machine, the local network and questions after health still have
@@ -206,13 +206,13 @@ def _counted(address: str, many: bool) -> tuple[str, ...]:
     return (host_of(address), place_of(address)) + ((site,) if site is not None else ())
 
 
-class Complaints:
+class RefusalLog:
     """The log's lines about limits: one a minute for each host and problem, and not more than `LINES` for all."""
 
     def __init__(self) -> None:
         self._told: dict[tuple[str, str], float] = {}
 
-    def tell(self, wire: str, address: str, error: PanelError) -> None:
+    def log(self, wire: str, address: str, error: PanelError) -> None:
         """Log that this was refused, where that has not been said just now."""
         key, now = (host_of(address), error.slug), time.monotonic()
         if now - self._told.get(key, -QUIET) < QUIET:
@@ -232,7 +232,7 @@ class Complaints:
             log.warning("%d clients were over a limit within a minute; the others are only counted", LINES)
 
 
-def note_cut(log: logging.Logger, tally: Tally, whom: str, why: str, **fields: str) -> None:
+def note_cut(log: logging.Logger, counters: Counters, whom: str, why: str, **fields: str) -> None:
     """Count a connection that the panel ends, and log it as `client_cut`, with `wire`, `client` and `reason`."""
-    tally.cut += 1
+    counters.cut += 1
     log.warning("cut %s: %s", whom, why, extra=event("client_cut", **fields))

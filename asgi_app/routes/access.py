@@ -218,7 +218,7 @@ def access_routes(access: Access) -> Blueprint:
     @tag(ACCESS)
     async def get_tokens() -> Response:
         """Every token, without itself."""
-        known = access.keys.secrets.tokens
+        known = access.secret_store.secrets.tokens
         return json_answer(Tokens(tokens=[TokenShown(id=id, **token.model_dump()) for id, token in known.items()]))
 
     @routes.post("/access/tokens")
@@ -255,10 +255,10 @@ def access_routes(access: Access) -> Blueprint:
                 device=session.device,
                 address=session.address,
                 role=worth.role.word,
-                how=worth.how if worth.proof.pin or worth.proof.token else "name",
+                how=worth.how if worth.credentials.pin or worth.credentials.token else "name",
                 name=worth.name,
                 at=session.at,
-                current=id == identity.proof.session,
+                current=id == identity.credentials.session,
             )
             for id, (session, worth) in access.sessions_for(identity).items()
         ]
@@ -274,7 +274,7 @@ def access_routes(access: Access) -> Blueprint:
         """End a session: its cookie is good for nothing any more, and what is connected with it is out."""
         identity = _identity()
         await access.end_session(identity, id)
-        if id == identity.proof.session and identity.role < Role.ADMIN:
+        if id == identity.credentials.session and identity.role < Role.ADMIN:
             return json_answer(SessionsShown(sessions=[]))
         return await get_sessions()
 
@@ -283,7 +283,7 @@ def access_routes(access: Access) -> Blueprint:
     @tag(ACCESS)
     async def get_names() -> Response:
         """Every name that belongs to somebody."""
-        claims = access.keys.secrets.names.values()
+        claims = access.secret_store.secrets.names.values()
         shown = [NameShown(name=claim.name, at=claim.at, lost=False) for claim in claims]
         shown += [NameShown(name=name, at=None, lost=True) for name in access.lost_names()]
         return json_answer(Names(names=shown))

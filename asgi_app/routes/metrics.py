@@ -62,7 +62,7 @@ class Meters(Collector):
         yield _counter("unread_refused", "Answers that there was no room for.", [], unread.refused)
         yield _gauge("tasks", "asyncio tasks that are not done.", [], len(asyncio.all_tasks()))
         for field, name, text in BY_WIRE:
-            counts = {(wire,): getattr(tally, field) for wire, tally in measured.panel.tallies}
+            counts = {(wire,): getattr(counters, field) for wire, counters in measured.panel.counter_registry}
             yield _counter(name, text, ["wire"], counts)
         coalescer = measured.panel.coalescer
         yield _counter("messages_coalesced", "Messages that waited for others, to be one write.", [], coalescer.joined)

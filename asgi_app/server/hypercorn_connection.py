@@ -12,7 +12,7 @@ from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 
 from asgi_app.errors import PanelError
-from asgi_app.net.admission import ASKS_FOR_HEALTH, LONGEST_START, REFUSED_SECONDS, Doorkeeper, Leave
+from asgi_app.net.admission import ASKS_FOR_HEALTH, LONGEST_START, REFUSED_SECONDS, AdmissionControl, Leave
 from asgi_app.net.proxies import address_of
 from asgi_app.net.request_head import LINGER_SECONDS, response
 from asgi_app.seams import Seam
@@ -27,16 +27,16 @@ SEAMS = (Seam(TCPServer, "_close _read_data idle_task protocol_send reader run w
 class HypercornConnection(TCPServer):
     """hypercorn's connection, which has to have a place; hypercorn itself ends one that sends no whole request."""
 
-    def __init__(self, keeper: Doorkeeper, *args: Any) -> None:
+    def __init__(self, admission: AdmissionControl, *args: Any) -> None:
         super().__init__(*args)
-        self._keeper = keeper
+        self._admission = admission
         self._closed = False  # by us, and not by the network
 
     async def run(self) -> None:
         """Serve the connection to its end, where it has a place."""
         peer = self.writer.get_extra_info("peername")
         try:
-            leave = self._keeper.admit(peer)
+            leave = self._admission.admit(peer)
         except PanelError as error:
             health = await self._refuse(error, address_of({"client": peer}))
             if health is None:
@@ -59,7 +59,7 @@ class HypercornConnection(TCPServer):
     async def _wait_for_turn(self, address: str) -> None:
         """A connection waits here as a whole: what it says is not looked at before."""
         come = asyncio.Event()
-        self._keeper.turnstile.enter(address, come.set)
+        self._admission.queue.enter(address, come.set)
         await come.wait()
 
     async def _read_data(self) -> None:
@@ -109,7 +109,7 @@ class HypercornConnection(TCPServer):
             async with asyncio.timeout(REFUSED_SECONDS):
                 said = await self._beginning()
                 whole = HEAD.match(said) if not self.reader.at_eof() else None
-                leave = self._keeper.admit_for_health(address, said) if whole is not None else None
+                leave = self._admission.admit_for_health(address, said) if whole is not None else None
                 if whole is not None and leave is not None:
                     self.reader.feed_data(b"%bConnection: close\r\n%b" % whole.groups())  # it is empty until here
                     return leave

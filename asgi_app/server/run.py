@@ -28,7 +28,7 @@ from hypercorn.protocol import h11
 from asgi_app import __version__, app
 from asgi_app.app import House
 from asgi_app.errors import PanelError, SetupError
-from asgi_app.net.admission import Doorkeeper
+from asgi_app.net.admission import AdmissionControl
 from asgi_app.net.request_head import HEAD_BYTES
 from asgi_app.seams import Seam, check
 from asgi_app.server import hypercorn_connection, hypercorn_http, uvicorn_http
@@ -106,7 +106,7 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
             address = url_of(local_address(listener), port, tls=tls is not None)
             if house.proxies.on_loopback:
                 house.access.machine_key.hand_out(port)
-            keys = house.access.keys
+            keys = house.access.secret_store
             pin = keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read"
             try:
                 announce(listener, pin)
@@ -132,7 +132,7 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
         if absent := missing():
             log.info("%s here, so %s", *_instead(absent))
         server = _uvicorn if server_here(settings.server) == "uvicorn" else _hypercorn
-        with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.keeper)) as runner:
+        with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.admission)) as runner:
             runner.run(server(house, listener, tls))
         if house.fault is not None:
             log.critical("ended: %s", house.fault, extra=event("stopped"))
@@ -205,10 +205,10 @@ def listener_for(host: str, port: int, slow_reader: float) -> socket.socket:
 class _Loop(event_loop_class()):  # type: ignore[misc]  # which it is depends on the machine
     """Waits no longer for a TLS handshake than for a request (uvicorn: a minute), and accepts a crowd."""
 
-    def __init__(self, handshake_seconds: float, keeper: Doorkeeper) -> None:
+    def __init__(self, handshake_seconds: float, admission: AdmissionControl) -> None:
         super().__init__()
         self._handshake_seconds = handshake_seconds
-        self._keeper = keeper
+        self._admission = admission
 
     async def create_server(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
         if options.get("ssl"):
@@ -216,7 +216,7 @@ class _Loop(event_loop_class()):  # type: ignore[misc]  # which it is depends on
             options.setdefault("ssl_shutdown_timeout", GOODBYE)
         if (listener := options.get("sock")) is not None:
             if tls := {name: value for name, value in options.items() if name.startswith("ssl") and value}:
-                return TLSListener(self, listener, protocol_factory, tls, self._keeper)
+                return TLSListener(self, listener, protocol_factory, tls, self._admission)
             protocol_factory = Acceptor(self, listener, protocol_factory).make_protocol
         return await super().create_server(protocol_factory, *args, **options)
 
@@ -233,7 +233,7 @@ async def _uvicorn(house: House, listener: socket.socket, tls: ssl.SSLContext | 
     config = uvicorn.Config(
         house.app,
         loop="none",
-        http=partial(UvicornConnection, keeper=house.keeper),  # type: ignore[arg-type]  # it is only ever called
+        http=partial(UvicornConnection, admission=house.admission),  # type: ignore[arg-type]  # it is only ever called
         ws=UvicornWebSocket if house.settings.fast_path else PlainUvicornWebSocket,
         backlog=BACKLOG,
         ws_max_size=house.settings.max_frame,
@@ -293,7 +293,7 @@ async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext 
     config.accesslog = None
     config.errorlog = logging.getLogger("pilotlight.hypercorn")
     # The one place where each is looked up.
-    hypercorn_run.TCPServer = partial(HypercornConnection, house.keeper)  # type: ignore[assignment,attr-defined]
+    hypercorn_run.TCPServer = partial(HypercornConnection, house.admission)  # type: ignore[assignment,attr-defined]
     sockets = partial(HypercornWebSocket, ping_seconds=house.settings.ping_interval)
     hypercorn_protocol.H11Protocol = HypercornHTTP  # type: ignore[assignment,attr-defined]
     h11.WSStream = sockets  # type: ignore[assignment,attr-defined]

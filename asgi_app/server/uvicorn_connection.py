@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from asgi_app.errors import PanelError
-from asgi_app.net.admission import LONGEST_START, REFUSED_SECONDS, Doorkeeper, Leave
+from asgi_app.net.admission import LONGEST_START, REFUSED_SECONDS, AdmissionControl, Leave
 from asgi_app.net.proxies import address_of
 from asgi_app.net.request_head import EARLY_BYTES, response
 from asgi_app.server.uvicorn_http import UvicornHTTP
@@ -16,9 +16,9 @@ from asgi_app.server.uvicorn_websocket import UvicornWebSocket
 class UvicornConnection(UvicornHTTP):
     """uvicorn's connection, which has to have a place, and to send a whole request within some seconds."""
 
-    def __init__(self, *args: Any, keeper: Doorkeeper, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, admission: AdmissionControl, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._keeper = keeper
+        self._admission = admission
         self._leave: Leave | None = None
         self._refused: PanelError | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -32,15 +32,15 @@ class UvicornConnection(UvicornHTTP):
         super().connection_made(transport)
         self._address = address_of({"client": self.client})
         try:
-            self._leave = self._keeper.admit(self.client)
+            self._leave = self._admission.admit(self.client)
         except PanelError as error:
             self._refused = error
-        self._hurry(self._keeper.seconds if self._refused is None else REFUSED_SECONDS)
+        self._hurry(self._admission.seconds if self._refused is None else REFUSED_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         if self._inside:
             if self.timeout_keep_alive_task is not None:  # uvicorn takes an empty line for a request that has begun
-                self._hurry(self._keeper.seconds)
+                self._hurry(self._admission.seconds)
             super().data_received(data)
         elif self._refused is None:
             self._at_the_door(data)
@@ -50,7 +50,7 @@ class UvicornConnection(UvicornHTTP):
     def _turn_away(self, error: PanelError, data: bytes) -> None:
         """Refuse the connection, unless it is about health; `data` is what it begins with."""
         self._said += data
-        self._leave = self._keeper.admit_for_health(self._address, self._said)
+        self._leave = self._admission.admit_for_health(self._address, self._said)
         if self._leave is not None:
             self._refused, self._only_health = None, True
             self._early = self._said
@@ -67,7 +67,7 @@ class UvicornConnection(UvicornHTTP):
             self.transport.pause_reading()
         if first:
             self._no_hurry()  # it is not the client who is late now
-            self._keeper.turnstile.enter(self._address, self._go_in)
+            self._admission.queue.enter(self._address, self._go_in)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         if self._early:  # who says something and goes is heard
@@ -82,12 +82,12 @@ class UvicornConnection(UvicornHTTP):
             if len(early) > EARLY_BYTES:
                 self.transport.resume_reading()
             if not self._only_health:  # whose time has begun
-                self._hurry(self._keeper.seconds)
+                self._hurry(self._admission.seconds)
             super().data_received(early)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._hurry(self._keeper.seconds)
+        self._hurry(self._admission.seconds)
 
     def on_headers_complete(self) -> None:
         self._no_hurry()

@@ -21,7 +21,7 @@ from websockets.http11 import Request
 
 from asgi_app.net.admission import NO_CONTEXT, Leave
 from asgi_app.net.request_head import EARLY_BYTES, LINGER_SECONDS, Headers
-from asgi_app.net.unread import SMALL
+from asgi_app.net.send_budget import SMALL
 from asgi_app.seams import Seam
 from asgi_app.ws.transport.direct import OFFER, Arrivals, Wire
 from asgi_app.ws.transport.frames import (

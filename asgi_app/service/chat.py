@@ -42,7 +42,7 @@ from asgi_app.models import (
     as_json,
     device_of,
 )
-from asgi_app.net.limits import Bucket
+from asgi_app.net.limits import TokenBucket
 from asgi_app.service.component import Answer, Handlers, Part
 from asgi_app.service.panel import Panel, Session, unversioned
 from asgi_app.store import Store
@@ -98,7 +98,7 @@ class Chat(Part):
         self._rooms: dict[str, _Topic] = {}
         self._people: dict[str, _Topic] = {}
         self._devices: dict[Session, Device] = {}
-        self._allowance: dict[str, Bucket] = {}
+        self._allowance: dict[str, TokenBucket] = {}
         self._forgetting = False
         self.handlers: Handlers = {
             Say: self._say,
@@ -255,7 +255,7 @@ class Chat(Part):
         if person not in self._allowance:
             if len(self._allowance) > self._limits.people:
                 self._allowance.clear()
-            self._allowance[person] = Bucket(rate, rate * BURST)
+            self._allowance[person] = TokenBucket(rate, rate * BURST)
         if not self._allowance[person].take():
             raise TooFast(
                 f"that is more than {rate:g} messages a second (setting chat_rate); wait a moment",

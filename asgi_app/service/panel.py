@@ -36,10 +36,10 @@ from asgi_app.models import (
     StateEvent,
     Storage,
 )
-from asgi_app.net.unread import LARGEST, Unread
+from asgi_app.net.send_budget import LARGEST, SendBudget
 from asgi_app.service.component import Answer, Part
 from asgi_app.service.lights import Driver, Lights, Save
-from asgi_app.telemetry.counters import Tallies
+from asgi_app.telemetry.counters import CounterRegistry
 
 HISTORY = 1024  # events kept for those who come back; older than that they get a snapshot
 
@@ -80,17 +80,17 @@ class Panel:
         clock: Callable[[], float] = time.time,
         outbox_limit: int = 256,
         storage: Storage = Storage(kept=True),  # noqa: B008 - frozen
-        tallies: Tallies | None = None,
+        counter_registry: CounterRegistry | None = None,
         gate: Gate = OpenGate(),  # noqa: B008 - it knows nothing
-        unread: Unread | None = None,
+        unread: SendBudget | None = None,
     ) -> None:
         self.epoch = uuid.uuid4().hex
         self.rev = 0
         self.state = State(lights={}, hardware=hardware, storage=storage)
         self.coalescer = Coalescer()
-        self.tallies = tallies or Tallies()
+        self.counter_registry = counter_registry or CounterRegistry()
         self.channel = Channel(self.coalescer)
-        self.unread = unread or Unread()
+        self.unread = unread or SendBudget()
         self._gate = gate
         self._outbox_limit = outbox_limit
         self._history: deque[Message] = deque(maxlen=HISTORY)
@@ -200,7 +200,7 @@ class Panel:
             lambda: self.snapshot_message(actor),
             limit=self._outbox_limit,
             coalescer=self.coalescer,
-            tally=self.tallies.of(actor.via),
+            counters=self.counter_registry.of(actor.via),
             account=self.unread.account(actor.identity.address),
         )
 

@@ -66,8 +66,8 @@ from asgi_app.models import (
     json_size,
     sent_size,
 )
-from asgi_app.net.limits import Bucket
-from asgi_app.net.unread import PAGE
+from asgi_app.net.limits import TokenBucket
+from asgi_app.net.send_budget import PAGE
 from asgi_app.service.component import Answer, Handlers, Part
 from asgi_app.service.panel import Panel, Session, unversioned
 from asgi_app.store import Store
@@ -114,7 +114,7 @@ class LiveRun:
 
     def __init__(self, run: Run, graph: dict[str, Any] | None, instance: str, rate: float) -> None:
         self.run = run
-        self.pace = Bucket(rate, rate * LINES_AT_ONCE)
+        self.pace = TokenBucket(rate, rate * LINES_AT_ONCE)
         self.graph = graph
         self.instance = instance  # its id on the old wire
         self.producer: Producer | None = None

@@ -8,7 +8,7 @@ import sqlite3
 from collections import Counter
 from typing import Any, NamedTuple
 
-from asgi_app.net.unread import PAGE
+from asgi_app.net.send_budget import PAGE
 from asgi_app.store.schema import FAR
 
 DONE = "outcome = 'done'"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pydantic_core
 
 from asgi_app.models import ChatMessage, Marks, Room, Thread, ThreadState
-from asgi_app.net.unread import PAGE
+from asgi_app.net.send_budget import PAGE
 from asgi_app.store.schema import FAR
 
 COLUMNS = "id, thread, n, sender, recipient, msg, at, client_id"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from asgi_app.models import LogPage, Run
-from asgi_app.net.unread import PAGE
+from asgi_app.net.send_budget import PAGE
 from asgi_app.store.schema import FAR
 
 log = logging.getLogger("pilotlight.store")

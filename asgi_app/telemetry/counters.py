@@ -8,7 +8,7 @@ from collections.abc import Iterator
 SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
-class Tally:
+class Counters:
     """What went over one wire since the start."""
 
     __slots__ = ("conflated", "cut", "received", "refused", "resyncs", "sent")
@@ -22,17 +22,17 @@ class Tally:
         self.refused = 0  # commands and connections that were over a limit
 
 
-class Tallies:
-    """A tally for each wire; asking for one makes it."""
+class CounterRegistry:
+    """The counters of each wire, made when somebody asks for them."""
 
     def __init__(self) -> None:
-        self._of: dict[str, Tally] = {}
+        self._of: dict[str, Counters] = {}
 
-    def of(self, wire: str) -> Tally:
-        """The tally of this wire: always the same one."""
-        return self._of.setdefault(wire, Tally())
+    def of(self, wire: str) -> Counters:
+        """Return the counters of this wire: always the same object."""
+        return self._of.setdefault(wire, Counters())
 
-    def __iter__(self) -> Iterator[tuple[str, Tally]]:
+    def __iter__(self) -> Iterator[tuple[str, Counters]]:
         return iter(sorted(self._of.items()))
 
 

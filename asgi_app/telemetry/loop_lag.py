@@ -53,7 +53,7 @@ def ended(tasks: Iterable[asyncio.Task[Any] | None]) -> str | None:
     return None
 
 
-class Heartbeat:
+class LoopLagMonitor:
     """Notes how late the loop gets to a timer: so long does everybody wait. `on_beat` is told each beat."""
 
     def __init__(self, on_beat: Callable[[], None] = lambda: None) -> None:

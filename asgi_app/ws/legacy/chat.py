@@ -18,7 +18,7 @@ from quart_cors import cors_exempt
 from asgi_app.errors import BadCommand, NotStored, PanelError, TooFast, TooMuchUnread, UnknownPerson
 from asgi_app.hub import TOO_SLOW, Closed, Message, Outbox
 from asgi_app.models import LOBBY, Actor, ChatMessage, Marks, Say, Thread, as_json, parse_json
-from asgi_app.net.unread import SMALL
+from asgi_app.net.send_budget import SMALL
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
 from asgi_app.ws.transport.duplex import both_ways
@@ -93,7 +93,7 @@ class _Connection:
         """Say what comes in; what cannot be said is told as a line that old pages show."""
         while True:
             data = await self._socket.receive()
-            await self._socket.allowance.spend_slowly()
+            await self._socket.rate_limit.spend_slowly()
             try:
                 await self._say(_said(parse_json(data)))
             except PanelError as error:

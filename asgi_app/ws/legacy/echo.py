@@ -7,7 +7,7 @@ from quart_cors import cors_exempt
 
 from asgi_app.errors import TooMuchUnread
 from asgi_app.hub import TOO_SLOW
-from asgi_app.net.unread import SMALL
+from asgi_app.net.send_budget import SMALL
 from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
 
 
@@ -21,7 +21,7 @@ def echo(rules: SocketRules) -> Blueprint:
         socket = await Socket.accept(rules, "echo")
         if await socket.enter(None) is None:
             return
-        sent = rules.tallies.of("echo")
+        sent = rules.counter_registry.of("echo")
         account = rules.unread.account(socket.client)
 
         async def life() -> None:

@@ -11,7 +11,7 @@ from quart_cors import cors_exempt
 from asgi_app.errors import MalformedJSON, PanelError, TooFast, TooMuchUnread
 from asgi_app.hub import TOO_FAST, TOO_SLOW, Closed, Message, Outbox, text_of
 from asgi_app.models import Actor, parse_json
-from asgi_app.net.unread import SMALL
+from asgi_app.net.send_budget import SMALL
 from asgi_app.service import Panel, Session
 from asgi_app.ws.native.protocol import answer, asks_much, asks_somebody, id_of, latest, resume_from
 from asgi_app.ws.transport.direct import Apart
@@ -79,7 +79,7 @@ class _Connection:
             self._opening = session.opening
             self._outbox.attach(self._drain, self._socket.wire)
             try:
-                while not self._socket.allowance.used_up:
+                while not self._socket.rate_limit.used_up:
                     await self._take(session, await self._socket.receive())
                 self._socket.note_too_fast()
                 self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")

@@ -99,7 +99,7 @@ class LedEvents:
                 for packet in packets:
                     page.offer(PAGE, packet)
         if straight:
-            page.tally.sent += straight * len(packets)  # one tally for all of them
+            page.counters.sent += straight * len(packets)  # they share their counters
         recovery = self._namespace.recovery
         if not recovery.is_used:
             return
@@ -107,7 +107,7 @@ class LedEvents:
         joined += framed(markers[-1])
         for page in self._seated.values():
             if (direct := page.direct) is not None:
-                page.tally.sent += len(packets)
+                page.counters.sent += len(packets)
                 direct(joined)
             else:
                 for packet, marker in zip(packets, markers, strict=True):

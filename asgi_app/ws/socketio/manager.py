@@ -69,14 +69,14 @@ class _Room:
                 for packets in events:
                     queue.tell(packets)
         if straight:
-            self._members.plain[0].tally.sent += straight * len(events)  # one tally for all of them
+            self._members.plain[0].counters.sent += straight * len(events)  # they share their counters
         if not recovery.is_used:
             return
         markers = [recovery.keep_marked(packets, self._name, self._skipped) for packets in events]
         joined += framed(markers[-1])
         for queue in self._members.seated:
             if (direct := queue.direct) is not None:
-                queue.tally.sent += len(events)
+                queue.counters.sent += len(events)
                 direct(joined)
             else:
                 for packets, marker in zip(events, markers, strict=True):

@@ -78,7 +78,7 @@ class _Screen:
 
     def offer_all(self, burst: Burst) -> None:
         if (direct := self._outbox.direct) is not None:
-            self._outbox.tally.sent += len(burst.messages)
+            self._outbox.counters.sent += len(burst.messages)
             direct(burst.newest(self._bytes))
         else:
             for message in burst.messages:

@@ -22,11 +22,11 @@ from asgi_app.access import Access, visitor_of
 from asgi_app.errors import BadCommand, InternalError, MalformedJSON, PanelError, TooFast, TooMuchUnread
 from asgi_app.hub import Coalescer
 from asgi_app.models import Actor, Role, as_json
-from asgi_app.net.limits import Complaints, Places
+from asgi_app.net.limits import ConnectionQuota, RefusalLog
 from asgi_app.net.origins import Origins
-from asgi_app.net.unread import SMALL, Unread
+from asgi_app.net.send_budget import SMALL, SendBudget
 from asgi_app.seams import Seam
-from asgi_app.telemetry.counters import Tally
+from asgi_app.telemetry.counters import Counters
 from asgi_app.ws.engineio.server import EngineOutbox, EngineServer, Packets
 from asgi_app.ws.engineio.socket import EngineSocket
 from asgi_app.ws.socketio.manager import QueueingManager
@@ -313,12 +313,12 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         slow_reader: float,
         outbox: int,
         coalescer: Coalescer,
-        tally: Tally,
-        sessions: Places,
+        counters: Counters,
+        sessions: ConnectionQuota,
         command_rate: float,
         line_rate: float,
-        complaints: Complaints,
-        unread: Unread,
+        refusal_log: RefusalLog,
+        unread: SendBudget,
         ping_interval: float = 25.0,
         ping_timeout: float = 20.0,
         connect_timeout: float = 45.0,
@@ -338,11 +338,11 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             slow_reader=slow_reader,
             outbox=outbox,
             coalescer=coalescer,
-            tally=tally,
+            counters=counters,
             sessions=sessions,
             command_rate=command_rate,
             line_rate=line_rate,
-            complaints=complaints,
+            refusal_log=refusal_log,
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
             connect_timeout=connect_timeout,
@@ -408,7 +408,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             return
         connection: EngineSocket = self.eio.sockets[eio_sid]
         room: Namespace = self.namespace_handlers[namespace]
-        self.eio.tally.received += 1
+        self.eio.counters.received += 1
         try:
             if room.every_line_counts:
                 await connection.lines.spend_slowly()
@@ -478,11 +478,11 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
     def _spend(self, connection: EngineSocket) -> None:
         """One command of the connection's, on whichever namespace. Raises `TooFast`."""
         try:
-            connection.allowance.spend()
+            connection.rate_limit.spend()
         except TooFast as error:
-            self.eio.tally.refused += 1
-            self.eio.complaints.tell("socketio", connection.queue.client, error)
-            if connection.allowance.used_up:
+            self.eio.counters.refused += 1
+            self.eio.refusal_log.log("socketio", connection.queue.client, error)
+            if connection.rate_limit.used_up:
                 connection.cut_off()
             raise
 

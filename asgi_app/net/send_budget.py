@@ -22,7 +22,7 @@ OF_CONNECTION = PAGE  # bytes of answers that may wait, before nothing more is r
 WAIT = 10.0  # seconds for room
 
 
-class Unread:
+class SendBudget:
     """The bytes that wait for their readers. `most` of all, `most_of_one` address; loopback is one like others."""
 
     def __init__(self, most: int = 32 * 1024 * 1024, most_of_one: int = 4 * 1024 * 1024) -> None:
@@ -33,9 +33,9 @@ class Unread:
         self._of: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
 
-    def account(self, address: str) -> Account:
+    def account(self, address: str) -> SendAccount:
         """That of a connection from this address, which counts as its host. It must be closed."""
-        return Account(self, host_of(address))
+        return SendAccount(self, host_of(address))
 
     def has_room(self, address: str, size: int) -> bool:
         """Whether so many bytes more may wait; what nothing else waits beside always may."""
@@ -73,12 +73,12 @@ class Unread:
                     free.set_result(None)
 
 
-class Account:
+class SendAccount:
     """What waits for one connection."""
 
     __slots__ = ("_address", "_closed", "_unread", "waits")
 
-    def __init__(self, unread: Unread, address: str) -> None:
+    def __init__(self, unread: SendBudget, address: str) -> None:
         self._unread = unread
         self._address = address
         self._closed = False
