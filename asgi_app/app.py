@@ -15,7 +15,7 @@ import socketio
 from quart import Quart
 
 from asgi_app import core
-from asgi_app.access import SCOPE, Access, Audit, Claims, Hosts, SecretStore
+from asgi_app.access import SCOPE, Access, Accounts, Audit, Claims, Hosts, SecretStore
 from asgi_app.errors import (
     BadRequest,
     Full,
@@ -74,9 +74,10 @@ from asgi_app.service.storage import StorageWatch
 from asgi_app.settings import Settings, read_settings
 from asgi_app.shows.show import find_shows
 from asgi_app.store import Retention, Store
+from asgi_app.telemetry.clock import PanelClock
 from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.telemetry.logs import event
-from asgi_app.telemetry.loop_lag import LoopLagMonitor, PanelClock
+from asgi_app.telemetry.loop_lag import LoopLagMonitor
 from asgi_app.ws.legacy.chat import chat_wire
 from asgi_app.ws.legacy.echo import echo
 from asgi_app.ws.native.live import live
@@ -179,7 +180,7 @@ class House:
         limits = RunLimits(settings.max_runs, settings.run_silence, settings.run_rate)
         self.runs = Runs(self.panel, self.store, limits, clock=self.clock.now)
         self.storage_watch = StorageWatch(self.panel, self.store, claims, self.chat, self.runs)
-        self.access.check_name = self.chat.check_name
+        self.accounts = Accounts(self.access, self.chat.check_name)
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
         first = {id: core.drive_of(light) for id, light in self.panel.state.lights.items()}
@@ -354,7 +355,7 @@ class House:
         handle_problems(quart)
         for blueprint in (
             pages(),
-            access_routes(self.access),
+            access_routes(self.access, self.accounts),
             api(),
             led(self.panel, light),
             lights(self.panel),

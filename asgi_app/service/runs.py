@@ -72,7 +72,8 @@ from asgi_app.service.component import Answer, Handlers, Part
 from asgi_app.service.panel import Panel, Session, unversioned
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
-from asgi_app.telemetry.loop_lag import STEP, ended
+from asgi_app.telemetry.clock import STEP
+from asgi_app.telemetry.tasks import ended
 
 log = logging.getLogger("pilotlight.runs")
 
