@@ -41,7 +41,7 @@ from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.lock import Alone
 from asgi_app.hw.pins import Address, choose
 from asgi_app.hw.power import throttling
-from asgi_app.models import Look, Storage
+from asgi_app.models import LightSettings, Storage
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.net.limits import AddressRateLimit, ConnectionQuota, RefusalLog
 from asgi_app.net.origins import Origins
@@ -307,7 +307,7 @@ class House:
             throttling=throttling,
         )
 
-    def _open_store(self) -> tuple[dict[str, Look], Storage]:
+    def _open_store(self) -> tuple[dict[str, LightSettings], Storage]:
         try:
             return self.store.open(), self.store.storage
         except SetupError as error:

@@ -12,8 +12,8 @@ from asgi_app.models import (
     LightActual,
     LightChanged,
     LightFlashed,
+    LightSettings,
     LightSpec,
-    Look,
     SetLight,
     State,
     Transition,
@@ -66,21 +66,21 @@ def light_of(state: State, light: str) -> Light:
         raise UnknownLight(f"no light {light!r}; there is {', '.join(state.lights)}", field="light") from None
 
 
-def first_light(id: str, spec: LightSpec, stored: Look | None, at: float) -> Light:
+def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: float) -> Light:
     """The light as it starts: by its `restore` setting, from what was stored, else at 50 percent."""
-    look = stored or Look(level=FIRST_LEVEL, on=True)
+    settings = stored or LightSettings(level=FIRST_LEVEL, on=True)
     match spec.restore:
         case "off":
-            look = Look(level=look.level, on=False)
+            settings = LightSettings(level=settings.level, on=False)
         case int(level):
-            look = Look(level=level, on=True)
+            settings = LightSettings(level=level, on=True)
     return Light(
         id=id,
         name=spec.name or id.replace("_", " ").replace("-", " ").capitalize(),
         pin=spec.pin,
-        level=look.level,
-        on=look.on,
-        effect=look.effect if look.on else None,
+        level=settings.level,
+        on=settings.on,
+        effect=settings.effect if settings.on else None,
         actual=0,
         online=False,
         reason="the panel is starting",
@@ -89,9 +89,9 @@ def first_light(id: str, spec: LightSpec, stored: Look | None, at: float) -> Lig
     )
 
 
-def look_of(light: Light) -> Look:
+def settings_of(light: Light) -> LightSettings:
     """How the light is set."""
-    return Look(level=light.level, on=light.on, effect=light.effect)
+    return LightSettings(level=light.level, on=light.on, effect=light.effect)
 
 
 def drive_of(light: Light) -> Drive:
@@ -115,8 +115,10 @@ def settled(light: Light, at: float) -> LightEvent:
 
 def set_outside(light: Light, level: float, at: float) -> LightEvent:
     """Somebody else set the pin to this level (percent): the panel follows, and undo takes it back."""
-    look = Look(level=round(level), on=True) if level > 0 else Look(level=light.level, on=False)
-    after = _with(_looking(light, look), transition=None, actual=round(level, 1), undo=look_of(light), gesture=None)
+    settings = LightSettings(level=round(level), on=True) if level > 0 else LightSettings(level=light.level, on=False)
+    after = _with(
+        _with_settings(light, settings), transition=None, actual=round(level, 1), undo=settings_of(light), gesture=None
+    )
     return _set_by(after, Actor(name="outside", via="pin"), at)
 
 
@@ -179,43 +181,43 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
             raise BadCommand("an effect needs the light on: leave out on, or effect", field="effect")
         on = command.on
         effect = effect if on else None
-    look = Look(level=level, on=on, effect=effect)
-    only_flash = command.flash is not None and look == look_of(light)
+    settings = LightSettings(level=level, on=on, effect=effect)
+    only_flash = command.flash is not None and settings == settings_of(light)
     seconds = command.transition or 0.0
     if only_flash and light.transition is not None:  # the fade goes on where the flashes end
         seconds = max(light.transition.since + light.transition.seconds - at, 0.0)
     drive = Drive(level if on else 0, seconds, effect, command.flash or 0)
     flashed = [LightFlashed(light=light.id, by=actor, at=at, times=command.flash)] if command.flash else []
-    changed = [] if only_flash else [_look_changed(light, look, seconds, actor, at)]
+    changed = [] if only_flash else [_settings_changed(light, settings, seconds, actor, at)]
     return Decision((*changed, *flashed), drive)
 
 
 def _undo_light(light: Light, actor: Actor, at: float) -> Decision:
     if light.undo is None:
         raise NothingToUndo(f"{light.name} has not been changed since the panel started", field="light")
-    look = light.undo
-    event = _look_changed(light, look, 0.0, actor, at)
-    after = _with(event.state, undo=look_of(light), gesture=None)
+    settings = light.undo
+    event = _settings_changed(light, settings, 0.0, actor, at)
+    after = _with(event.state, undo=settings_of(light), gesture=None)
     return Decision((event.model_copy(update={"state": after}),), drive_of(after))
 
 
-def _look_changed(light: Light, look: Look, seconds: float, actor: Actor, at: float) -> LightChanged:
+def _settings_changed(light: Light, settings: LightSettings, seconds: float, actor: Actor, at: float) -> LightChanged:
     """The light looks like this from now on, or is on its way there; what it was is kept for undo."""
-    before = look_of(light)
+    before = settings_of(light)
     same_hand = (actor.name, actor.via) == (light.by.name, light.by.via)
     same_gesture = same_hand and light.gesture is not None and at - light.gesture < SAME_GESTURE
-    if look == before:  # asked for what is there already: nothing to undo
+    if settings == before:  # asked for what is there already: nothing to undo
         undo, gesture = light.undo, at if same_gesture else None
     else:
         undo, gesture = light.undo if same_gesture else before, at
     transition, actual = Transition(seconds=seconds, since=at) if seconds else None, light.actual
-    if not seconds and look.effect is None:
-        actual = float(look.level if look.on else 0)
+    if not seconds and settings.effect is None:
+        actual = float(settings.level if settings.on else 0)
     after = _with(
         light,
-        level=look.level,
-        on=look.on,
-        effect=look.effect,
+        level=settings.level,
+        on=settings.on,
+        effect=settings.effect,
         transition=transition,
         actual=actual,
         undo=undo,
@@ -233,8 +235,8 @@ def _with(light: Light, **changes: object) -> Light:
     return light.model_copy(update=changes)
 
 
-def _looking(light: Light, look: Look) -> Light:
-    return _with(light, level=look.level, on=look.on, effect=look.effect)
+def _with_settings(light: Light, settings: LightSettings) -> Light:
+    return _with(light, level=settings.level, on=settings.on, effect=settings.effect)
 
 
 def _set_by(light: Light, actor: Actor, at: float) -> LightChanged:

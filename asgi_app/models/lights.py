@@ -136,7 +136,7 @@ class Transition(Frozen):
     since: float = Field(description="When it began, seconds since the Unix epoch.")
 
 
-class Look(Frozen):
+class LightSettings(Frozen):
     """How a light is set: what undo goes back to."""
 
     level: int = Field(ge=0, le=100)
@@ -159,7 +159,7 @@ class Light(Frozen):
     reason: str | None = Field(None, description="Why it is offline.")
     by: Actor = Field(description="Who set it last.")
     at: float = Field(description="When they did, seconds since the Unix epoch.")
-    undo: Look | None = Field(None, description="What undo would go back to.")
+    undo: LightSettings | None = Field(None, description="What undo would go back to.")
     # When `by` last moved it in one go, such as a drag: the core's own memory, on no wire.
     gesture: SkipJsonSchema[float | None] = Field(None, exclude=True)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from asgi_app import core
 from asgi_app.core import Decision, Drive
 from asgi_app.errors import InternalError, PanelError, Restarting
-from asgi_app.models import Actor, LightSpec, Look, SetLight, UndoLight
+from asgi_app.models import Actor, LightSettings, LightSpec, SetLight, UndoLight
 from asgi_app.service.component import Answer, Handlers, Part
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pilotlight.service")
 
-Save = Callable[[str, Look], None]
+Save = Callable[[str, LightSettings], None]
 
 
 class Driver(Protocol):
@@ -63,7 +63,7 @@ class Lights(Part):
         panel: Panel,
         specs: Mapping[str, LightSpec],
         *,
-        stored: Mapping[str, Look],
+        stored: Mapping[str, LightSettings],
         save: Save,
         clock: Callable[[], float],
     ) -> None:
@@ -136,17 +136,19 @@ class Lights(Part):
                 self._panel.commit(core.rebased(event, self._panel.state.lights[light]))
             answers.append((asked, {"rev": self._panel.rev, "light": self._panel.state.lights[light]}))
         # The pin has it: that is what an answer says. No light waits until it is remembered too.
-        self._save(light, core.look_of(self._panel.state.lights[light]))
+        self._save(light, core.settings_of(self._panel.state.lights[light]))
         for asked, answer in answers:
             asked.done(answer)
 
-    async def restore(self, looks: Mapping[str, Look]) -> None:
+    async def restore(self, settings: Mapping[str, LightSettings]) -> None:
         """Set the lights as they were, where the start could not know it; whoever set one since then is right."""
-        for id, look in looks.items():
+        for id, setting in settings.items():
             light = self._panel.state.lights.get(id)
             if light is None or light.by != core.START or self._specs[id].restore != "last":
                 continue
-            command = SetLight(light=id, level=look.level, on=look.on, effect=look.effect if look.on else None)
+            command = SetLight(
+                light=id, level=setting.level, on=setting.on, effect=setting.effect if setting.on else None
+            )
             with contextlib.suppress(PanelError):  # it is offline, or the panel is stopping
                 await self._through_lane(core.START, command, None)
 
@@ -168,7 +170,7 @@ class Lights(Part):
         """Somebody else set the pin to this level (percent)."""
         event = core.set_outside(self._panel.state.lights[id], level, self._clock())
         self._panel.commit(event)
-        self._save(id, core.look_of(self._panel.state.lights[id]))
+        self._save(id, core.settings_of(self._panel.state.lights[id]))
 
     def went_offline(self, id: str, reason: str) -> None:
         """The pin cannot be driven."""

@@ -26,8 +26,8 @@ from asgi_app.models import (
     GetState,
     Hardware,
     Light,
+    LightSettings,
     LightSpec,
-    Look,
     OtherEvent,
     Ping,
     Reply,
@@ -67,7 +67,7 @@ class OpenGate:
 class Panel:
     """One panel: its door, its state, its parts, and everybody who watches. `gate` says who may do what.
 
-    `save(light, look)` keeps a change for the next start; it must not block, and no reply waits for it.
+    `save(light, settings)` keeps a change for the next start; it must not block, and no reply waits for it.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class Panel:
         specs: Mapping[str, LightSpec],
         hardware: Hardware,
         *,
-        stored: Mapping[str, Look] | None = None,
-        save: Save = lambda light, look: None,
+        stored: Mapping[str, LightSettings] | None = None,
+        save: Save = lambda light, settings: None,
         clock: Callable[[], float] = time.time,
         outbox_limit: int = 256,
         storage: Storage = Storage(kept=True),  # noqa: B008 - frozen
@@ -154,9 +154,9 @@ class Panel:
         """The light as it is now. Raises `UnknownLight`."""
         return core.light_of(self.state, id)
 
-    async def restore(self, looks: Mapping[str, Look]) -> None:
+    async def restore(self, settings: Mapping[str, LightSettings]) -> None:
         """Set the lights as they were, where the start could not know it."""
-        await self._lights.restore(looks)
+        await self._lights.restore(settings)
 
     # --- events --------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from asgi_app.access import Claims
 from asgi_app.errors import NotStored
-from asgi_app.models import Look, Storage, StorageChanged
+from asgi_app.models import LightSettings, Storage, StorageChanged
 from asgi_app.service.chat import Chat
 from asgi_app.service.panel import Panel
 from asgi_app.service.runs import Runs
@@ -40,14 +40,14 @@ class StorageWatch:
         if storage.kept:
             self._runs.store_again()
 
-    def _reopened(self, looks: Mapping[str, Look]) -> None:
-        self._do(self._read_again(looks))
+    def _reopened(self, settings: Mapping[str, LightSettings]) -> None:
+        self._do(self._read_again(settings))
 
-    async def _read_again(self, looks: Mapping[str, Look]) -> None:
+    async def _read_again(self, settings: Mapping[str, LightSettings]) -> None:
         await self._claims.read_again()  # first: whose names are whose
         await self._chat.read_again()
         await self._runs.read_again()
-        await self._panel.restore(looks)
+        await self._panel.restore(settings)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="after a change of the file")

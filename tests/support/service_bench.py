@@ -8,7 +8,7 @@ from typing import Any
 from asgi_app.core import Drive
 from asgi_app.errors import LightOffline
 from asgi_app.hub import Message
-from asgi_app.models import Actor, Hardware, LightSpec, Look, Reply, parse_command
+from asgi_app.models import Actor, Hardware, LightSettings, LightSpec, Reply, parse_command
 from asgi_app.service import Panel
 
 ANN = Actor(name="Ann", via="live")
@@ -49,11 +49,11 @@ class Pins:
             raise LightOffline(f"the light {light} is offline: {self.reason}", field="light")
 
 
-class Kept(list[tuple[str, Look]]):
+class Kept(list[tuple[str, LightSettings]]):
     """What the panel wanted to be remembered."""
 
-    def save(self, light: str, look: Look) -> None:
-        self.append((light, look))
+    def save(self, light: str, settings: LightSettings) -> None:
+        self.append((light, settings))
 
 
 class Bench:

@@ -16,8 +16,8 @@ from asgi_app.errors import (
 from asgi_app.models import (
     Actor,
     LightChanged,
+    LightSettings,
     LightSpec,
-    Look,
     UndoLight,
 )
 from tests.support.light_states import ANN, BOB, NOON, OFF, PULSING, STEADY, UNDO, a_light, a_state, after, set_light
@@ -26,22 +26,24 @@ from tests.support.light_states import ANN, BOB, NOON, OFF, PULSING, STEADY, UND
 
 
 @pytest.mark.parametrize(
-    ("given_light", "level", "look", "actual"),
+    ("given_light", "level", "settings", "actual"),
     [
-        ({}, 30.4, Look(level=30, on=True), 30.4),
-        ({}, 0.0, Look(level=50, on=False), 0.0),
-        (OFF, 100.0, Look(level=100, on=True), 100.0),
-        (PULSING, 5.0, Look(level=5, on=True), 5.0),
+        ({}, 30.4, LightSettings(level=30, on=True), 30.4),
+        ({}, 0.0, LightSettings(level=50, on=False), 0.0),
+        (OFF, 100.0, LightSettings(level=100, on=True), 100.0),
+        (PULSING, 5.0, LightSettings(level=5, on=True), 5.0),
     ],
 )
-def test_a_change_from_outside(given_light: dict[str, Any], level: float, look: Look, actual: float) -> None:
+def test_a_change_from_outside(
+    given_light: dict[str, Any], level: float, settings: LightSettings, actual: float
+) -> None:
     before = a_light(**given_light)
     event = core.set_outside(before, level, NOON)
     light = apply(a_state(**given_light), event).lights["led"]
-    assert core.look_of(light) == look
+    assert core.settings_of(light) == settings
     assert light.actual == actual
     assert light.by.via == event.by.via == "pin"
-    assert light.undo == core.look_of(before)
+    assert light.undo == core.settings_of(before)
 
 
 def test_a_fade_moves_and_settles() -> None:
@@ -62,27 +64,27 @@ def test_offline_and_back_keeps_how_the_light_is_set() -> None:
     assert (light.online, light.reason, light.level, light.actual) == (True, None, 70, 70.0)
 
 
-STORED = Look(level=30, on=True, effect="candle")
+STORED = LightSettings(level=30, on=True, effect="candle")
 
 
 @pytest.mark.parametrize(
-    ("restore", "stored", "look"),
+    ("restore", "stored", "settings"),
     [
-        ("last", None, Look(level=50, on=True)),
+        ("last", None, LightSettings(level=50, on=True)),
         ("last", STORED, STORED),
-        ("last", Look(level=30, on=False), Look(level=30, on=False)),
-        ("off", None, Look(level=50, on=False)),
-        ("off", STORED, Look(level=30, on=False)),
-        (80, None, Look(level=80, on=True)),
-        (80, STORED, Look(level=80, on=True)),
-        (0, STORED, Look(level=0, on=True)),
+        ("last", LightSettings(level=30, on=False), LightSettings(level=30, on=False)),
+        ("off", None, LightSettings(level=50, on=False)),
+        ("off", STORED, LightSettings(level=30, on=False)),
+        (80, None, LightSettings(level=80, on=True)),
+        (80, STORED, LightSettings(level=80, on=True)),
+        (0, STORED, LightSettings(level=0, on=True)),
     ],
 )
-def test_how_a_light_starts(restore: Any, stored: Look | None, look: Look) -> None:
+def test_how_a_light_starts(restore: Any, stored: LightSettings | None, settings: LightSettings) -> None:
     light = core.first_light("led", LightSpec(pin=21, restore=restore), stored, NOON)
-    assert core.look_of(light) == look
+    assert core.settings_of(light) == settings
     assert not light.online
-    assert core.drive_of(light) == Drive(look.level if look.on else 0, effect=look.effect)
+    assert core.drive_of(light) == Drive(settings.level if settings.on else 0, effect=settings.effect)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from asgi_app.core import Drive
-from asgi_app.models import Look, Reply, parse_command
+from asgi_app.models import LightSettings, Reply, parse_command
 from tests.support.service_bench import ANN, BOB, SOON, Bench, heard, levels, settle
 
 # --- commands -----------------------------------------------------------------------------------------------
@@ -27,7 +27,7 @@ async def test_a_command_is_done_by_the_pins_then_told(bench: Bench) -> None:
     assert message.data["by"] == {"name": "Ann", "via": "live"}
     assert message.data["rev"] == message.rev == reply.rev
     assert message.data["state"] == json.loads(bench.panel.light("led").model_dump_json())
-    assert bench.kept == [("led", Look(level=70, on=True))]
+    assert bench.kept == [("led", LightSettings(level=70, on=True))]
 
 
 async def test_nothing_is_said_before_the_pins_took_it(bench: Bench) -> None:
@@ -204,7 +204,7 @@ async def test_the_hardware_speaks_and_everybody_hears(bench: Bench) -> None:
         bench.panel.light_online("led")
         (online,) = await heard(session)
         assert (online.data["state"]["online"], online.data["state"]["actual"]) == (True, 5.0)
-    assert bench.kept[-1] == ("led", Look(level=5, on=True))
+    assert bench.kept[-1] == ("led", LightSettings(level=5, on=True))
 
 
 async def test_what_happens_during_a_write_is_not_forgotten_by_its_commit(bench: Bench) -> None:
