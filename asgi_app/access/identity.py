@@ -68,7 +68,7 @@ class _Connection(NamedTuple):
 
 
 class Access:
-    """Who is who, and who may what. It is the panel's gate: `check` and `done` are asked for every command.
+    """Who is who, and who may what. It is the panel's `Gate`.
 
     `check_name` says what a chat name looks like, and raises for one that nobody can have.
     """
@@ -82,6 +82,7 @@ class Access:
         counters: Counters | None = None,
         refusal_log: RefusalLog | None = None,
         claims: Claims | None = None,
+        check_name: Callable[[str], str] = lambda name: name,
     ) -> None:
         self.secret_store = secret_store
         self.sessions = Sessions(secret_store, settings.sign_in_days)
@@ -91,7 +92,7 @@ class Access:
         self.cookie = f"pilotlight-{settings.port}"  # browsers keep cookies by host, whatever the port
         self.devices = Devices(secret_store, f"{self.cookie}-device")
         self.days = settings.sign_in_days
-        self.check_name: Callable[[str], str] = lambda name: name
+        self._check_name = check_name
         self._origins = origins
         self._roles: Mapping[str, Role] = {
             "loopback": Role.of(settings.role_loopback),
@@ -198,20 +199,20 @@ class Access:
 
     # --- what it may ---------------------------------------------------------------------------------------
 
-    def check(self, actor: Actor, command: AnyCommand) -> None:
+    def authorize_command(self, actor: Actor, command: AnyCommand) -> None:
         """Raises `SignInNeeded` or `NotAllowed` where the actor's role is too small for the command."""
         rule = permissions.of_command(type(command))
         if actor.identity.role < rule.role:
             raise self.refused(actor.identity, rule.role, str(command.do), actor)
 
     def check_event(self, actor: Actor, namespace: str, event: str) -> None:
-        """As `check`, for an event of Socket.IO that is no command."""
+        """As `authorize_command`, for an event of Socket.IO that is no command."""
         rule = permissions.of_event(namespace, event)
         if actor.identity.role < rule.role:
             raise self.refused(actor.identity, rule.role, f"{namespace} {event}", actor)
 
     def event_done(self, actor: Actor, namespace: str, event: str, arguments: tuple[Any, ...]) -> None:
-        """As `done`: a page's event is in the trail; what a producer publishes (`message`) has a log of its own."""
+        """As `record_command`, for an event of a page. What a producer publishes (`message`) has its own log."""
         sent = arguments[0] if arguments and isinstance(arguments[0], dict) else {"message": None}
         if permissions.of_event(namespace, event).kept and "message" not in sent:
             subject, detail = str(sent.get("process_instance_id")), {"msg": shown(str(sent.get("msg")))}
@@ -223,7 +224,7 @@ class Access:
         self.audit.note(identity, what, actor=actor, outcome="refused", detail={"needed": needed.word})
         return error
 
-    def done(self, actor: Actor, command: AnyCommand) -> None:
+    def record_command(self, actor: Actor, command: AnyCommand) -> None:
         """The command was done: it is in the trail where the table says so."""
         if permissions.of_command(type(command)).kept:
             self.audit.note_command(actor, command)
@@ -322,7 +323,7 @@ class Access:
                 field="name",
             )
         if claim is None:
-            return await self._claim(identity, self.check_name(name), password)
+            return await self._claim(identity, self._check_name(name), password)
         subject, who = f"name {claim.name}", self.devices.guesser_of(identity)
         self._throttle.wrong(who, subject)  # before the wait, in which others could try too
         if not await self._is_password(claim.password, password):
@@ -372,7 +373,7 @@ class Access:
     async def add_token(self, identity: Identity, label: str, role: Role, name: str | None) -> tuple[str, str]:
         """Make a token: its id, and the token. Bound to a name it speaks as that one: a free one, or one's own."""
         if name is not None:
-            name = self.check_name(name)
+            name = self._check_name(name)
             if self._owner(name) not in (None, identity.name):
                 raise NameTaken(f"{name} belongs to somebody else: only they can have a token for it", field="name")
         made = await asyncio.to_thread(self.secret_store.add_token, label, role, name)
