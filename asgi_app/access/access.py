@@ -42,7 +42,7 @@ LOOPBACK = "127.0.0.1"  # the address of a program that shows the machine's key
 
 
 class Access:
-    """Authenticates requests and authorises commands. `Panel` calls `check` and `done` for every command."""
+    """Authenticates requests and authorises commands. It is the panel's `Gate`."""
 
     def __init__(
         self,
@@ -153,14 +153,14 @@ class Access:
 
     # --- authorisation -------------------------------------------------------------------------------------
 
-    def check(self, actor: Actor, command: AnyCommand) -> None:
+    def authorize_command(self, actor: Actor, command: AnyCommand) -> None:
         """Raises `SignInNeeded` or `NotAllowed` where the actor's role is too small for the command."""
         rule = permissions.of_command(type(command))
         if actor.identity.role < rule.role:
             raise self.refused(actor.identity, rule.role, str(command.do), actor)
 
     def check_event(self, actor: Actor, namespace: str, event: str) -> None:
-        """As `check`, for a Socket.IO event that is no command."""
+        """As `authorize_command`, for a Socket.IO event that is no command."""
         rule = permissions.of_event(namespace, event)
         if actor.identity.role < rule.role:
             raise self.refused(actor.identity, rule.role, f"{namespace} {event}", actor)
@@ -171,13 +171,13 @@ class Access:
         self.audit.note(identity, what, actor=actor, outcome="refused", detail={"needed": needed.word})
         return error
 
-    def done(self, actor: Actor, command: AnyCommand) -> None:
+    def record_command(self, actor: Actor, command: AnyCommand) -> None:
         """Record the command in the audit trail if the table says so."""
         if permissions.of_command(type(command)).kept:
             self.audit.note_command(actor, command)
 
     def event_done(self, actor: Actor, namespace: str, event: str, arguments: tuple[Any, ...]) -> None:
-        """As `done`, for an event of a page. What a producer publishes (`message`) has a log of its own."""
+        """As `record_command`, for an event of a page. What a producer publishes (`message`) has a log of its own."""
         sent = arguments[0] if arguments and isinstance(arguments[0], dict) else {"message": None}
         if permissions.of_event(namespace, event).kept and "message" not in sent:
             subject, detail = str(sent.get("process_instance_id")), {"msg": shown(str(sent.get("msg")))}

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from asgi_app.core import Drive
+from asgi_app.core.lights import Drive
 from asgi_app.errors import LightOffline
 from asgi_app.hw import effects
 from asgi_app.hw.pins import Pin, Pins, PinsError

@@ -1,4 +1,4 @@
-"""Roles, credentials and identities."""
+"""Access: roles, credentials and identities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RoleName = Literal["nobody", "viewer", "operator", "admin"]
 
 
 class Role(IntEnum):
-    """Each role includes those above it."""
+    """What somebody may do. Each role includes those above it in this list."""
 
     NOBODY = 0
     VIEWER = 1
@@ -19,7 +19,7 @@ class Role(IntEnum):
 
     @property
     def word(self) -> RoleName:
-        """The name that settings and wires use."""
+        """The name of the role in settings and JSON."""
         words: tuple[RoleName, ...] = ("nobody", "viewer", "operator", "admin")
         return words[self]
 
@@ -30,16 +30,16 @@ class Role(IntEnum):
 
 
 class Credentials(NamedTuple):
-    """How somebody signed in. They are validated at each use, so they can be revoked."""
+    """Credentials that somebody showed. They are validated at each use, so that they can be revoked."""
 
     pin: int | None = None  # generation of the PIN
     token: str | None = None  # id of the token
     name: tuple[str, int] | None = None  # a claimed name, and the generation of the claim
-    session: str | None = None  # id of the session of the cookie; if it ends, the rest is invalid
+    session: str | None = None  # of the cookie: the rest counts only while this session exists
 
     @property
     def is_empty(self) -> bool:
-        """Whether there are none. A session alone is none."""
+        """Whether it has no credential. A session alone is none."""
         return self.pin is None and self.token is None and self.name is None
 
 
@@ -48,21 +48,21 @@ NOTHING = Credentials()
 
 @dataclass(eq=False, slots=True)
 class Identity:
-    """Who sends a request, or has a connection. The role drops when the credentials are revoked."""
+    """Who sends a request or holds a connection. That of a connection changes when its credentials are revoked."""
 
     role: Role = Role.NOBODY
     how: str = "nobody"  # loopback, network, pin, token <label>, elsewhere, panel
     address: str = ""
     place: str = "elsewhere"  # loopback, network, elsewhere
-    name: str | None = None  # the claimed name, if its owner has signed in
+    name: str | None = None  # the claimed name, if it signed in as its owner
     credentials: Credentials = NOTHING
-    device: str | None = None  # the cookie of a known device, as it was sent
+    device: str | None = None  # raw cookie of a device that has signed in before
 
     @property
     def signed_in(self) -> bool:
-        """Whether there are credentials."""
+        """Whether it has shown a credential."""
         return not self.credentials.is_empty
 
 
 STRANGER = Identity()
-PANEL = Identity(role=Role.ADMIN, how="panel")  # for actions of the panel itself
+PANEL = Identity(role=Role.ADMIN, how="panel")  # for what the panel does on its own

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from asgi_app.models import Look, Storage
+from asgi_app.models import LightSettings, Storage
 from asgi_app.telemetry.logs import event
 
 log = logging.getLogger("pilotlight.store")
@@ -18,7 +18,7 @@ log = logging.getLogger("pilotlight.store")
 class _Watcher(NamedTuple):
     loop: asyncio.AbstractEventLoop
     changed: Callable[[Storage], None]
-    reopened: Callable[[Mapping[str, Look]], None]
+    reopened: Callable[[Mapping[str, LightSettings]], None]
 
 
 class Condition:
@@ -35,7 +35,9 @@ class Condition:
         """Whether nothing could be stored the last time."""
         return not self.storage.kept
 
-    def watch(self, changed: Callable[[Storage], None], reopened: Callable[[Mapping[str, Look]], None]) -> None:
+    def watch(
+        self, changed: Callable[[Storage], None], reopened: Callable[[Mapping[str, LightSettings]], None]
+    ) -> None:
         """Tell these, on the running loop; the first one at once."""
         self._watcher = _Watcher(asyncio.get_running_loop(), changed, reopened)
         changed(self.storage)
@@ -59,9 +61,9 @@ class Condition:
             log.warning("%s can be written again", self._path, extra=event("store_again", file=self._path))
             self._say(Storage(kept=True))
 
-    def reopened(self, looks: Mapping[str, Look]) -> None:
-        """Another file is open, or it was opened late: these looks are in it, of lights that were not set meanwhile."""
-        self._tell(lambda watcher: watcher.reopened, looks)
+    def reopened(self, settings: Mapping[str, LightSettings]) -> None:
+        """Report another file, or one opened late, with its settings of lights that were not set meanwhile."""
+        self._tell(lambda watcher: watcher.reopened, settings)
 
     def _say(self, storage: Storage) -> None:
         if storage != self.storage:

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from asgi_app.errors import InternalError, NotStored, PanelError, SetupError
-from asgi_app.models import Look, Storage
+from asgi_app.models import LightSettings, Storage
 from asgi_app.store import lights
 from asgi_app.store.condition import Condition
 from asgi_app.store.file import TAKEN, DatabaseFile, NotNow, is_busy, is_damaged, is_stale, reason_of
 from asgi_app.store.jobs import Job, JobQueue, Work, answer
-from asgi_app.store.pending_looks import PendingLooks
+from asgi_app.store.pending_lights import PendingLights
 from asgi_app.store.retention import Retention, prune
 from asgi_app.store.schema import empty_database
 from asgi_app.telemetry.logs import event
@@ -64,7 +64,7 @@ class Store:
         self._retention = retention
         self._file = DatabaseFile(self.path)
         self._condition = Condition(self.path)
-        self._looks = PendingLooks()
+        self._lights = PendingLights()
         self._jobs = JobQueue()
         self._in_hand: list[Job] = []
         self._open = False
@@ -77,13 +77,13 @@ class Store:
         """Whether the file can be written now, and why not."""
         return self._condition.storage
 
-    def open(self) -> dict[str, Look]:
+    def open(self) -> dict[str, LightSettings]:
         """Open the file, make it where there is none, and return how each light was set last."""
-        looks: dict[str, Look] = {}
+        settings: dict[str, LightSettings] = {}
         until = time.monotonic() + START_SECONDS
         while True:
             try:
-                looks = self._file.open()
+                settings = self._file.open()
                 self._file.try_writing()
                 break
             except NotNow as error:
@@ -100,9 +100,11 @@ class Store:
         self._open = True
         self._thread = threading.Thread(target=self._work_on, name="store", daemon=True)
         self._thread.start()
-        return looks
+        return settings
 
-    def watch(self, changed: Callable[[Storage], None], reopened: Callable[[Mapping[str, Look]], None]) -> None:
+    def watch(
+        self, changed: Callable[[Storage], None], reopened: Callable[[Mapping[str, LightSettings]], None]
+    ) -> None:
         """From now on say on the running loop what becomes of the file.
 
         `changed` is told that it cannot be written, or can be again; `reopened` that another file was opened, or that
@@ -142,13 +144,13 @@ class Store:
                 done.set_exception(NotStored("the panel has closed its file"))
         return done
 
-    def save(self, light: str, look: Look) -> None:
+    def save(self, light: str, setting: LightSettings) -> None:
         """Remember how the light is set, as soon as the file takes it; nobody waits for that.
 
         The newest look of each light is written. The end of the process does not undo it once it is, nor, at most two
         seconds later, a power cut. While the file cannot be written it waits, and is written as soon as it can be.
         """
-        if self._looks.save(light, look):
+        if self._lights.save(light, setting):
             self._jobs.wake()
 
     async def trouble(self) -> str | None:
@@ -182,7 +184,7 @@ class Store:
         if self._thread is not None:
             self._thread.join(timeout=CLOSE_SECONDS)
             if self._thread.is_alive():  # stuck in a write: the database is its own until the process ends
-                if lights := self._looks.unwritten():
+                if lights := self._lights.unwritten():
                     log.error("%s does not answer: the last level of %s is lost", self.path, ", ".join(lights))
                 return
             self._thread = None
@@ -201,7 +203,7 @@ class Store:
         while True:
             jobs, end = self._jobs.take(BATCH, self._pause(look_at))
             if end:
-                self._looks.sync_now()
+                self._lights.sync_now()
             self._do_all(jobs)
             if end:
                 return
@@ -211,74 +213,74 @@ class Store:
 
     def _pause(self, look_at: float) -> float | None:
         """Seconds until there is something to do without anybody asking; None where there never is."""
-        if self._looks.waits() and not self._condition.refuses:  # a look came while the one before was written
+        if self._lights.waits() and not self._condition.refuses:  # set while the last write ran
             return 0
         return None if self.path is None else look_at - time.monotonic()
 
     def _do_all(self, jobs: list[Job]) -> None:
-        """One transaction for all of them and the looks; where that fails, one for each: one costs the others nothing.
+        """Commit the jobs and the light settings in one transaction. Where that fails, each gets its own.
 
         Where another process holds the lock, they wait for it together.
         """
         self._in_hand = jobs
-        looks = self._looks.due()
-        if not jobs and not looks:
+        settings = self._lights.due()
+        if not jobs and not settings:
             return
         until = time.monotonic() + (0 if self._condition.refuses else BUSY_SECONDS)
         while True:
             try:
-                self._answer(jobs, self._transaction(jobs, looks))
+                self._answer(jobs, self._transaction(jobs, settings))
                 return
             except Exception as error:
                 if not is_busy(error) or time.monotonic() >= min(until, self._end_by):
                     fault = error
                     break
             time.sleep(BUSY_PAUSE)
-            looks = self._looks.due()
-        if len(jobs) + bool(looks) == 1:
-            self._refuse(jobs, looks, fault)
+            settings = self._lights.due()
+        if len(jobs) + bool(settings) == 1:
+            self._refuse(jobs, settings, fault)
             return
         for job in jobs:
             self._do_one([job], {})
-        if looks:
-            self._do_one([], looks)
+        if settings:
+            self._do_one([], settings)
 
-    def _do_one(self, jobs: list[Job], looks: Mapping[str, Look]) -> None:
+    def _do_one(self, jobs: list[Job], settings: Mapping[str, LightSettings]) -> None:
         try:
-            results = self._transaction(jobs, looks)
+            results = self._transaction(jobs, settings)
         except Exception as error:
-            self._refuse(jobs, looks, error)
+            self._refuse(jobs, settings, error)
         else:
             self._answer(jobs, results)
 
-    def _refuse(self, jobs: list[Job], looks: Mapping[str, Look], error: Exception) -> None:
+    def _refuse(self, jobs: list[Job], settings: Mapping[str, LightSettings], error: Exception) -> None:
         told = self._failed(error)
         if not isinstance(told, NotStored):  # it is not the file: the same would fail again and again
-            self._looks.give_up(looks)
+            self._lights.give_up(settings)
         self._answer(jobs, [told] * len(jobs))
 
-    def _transaction(self, jobs: list[Job], looks: Mapping[str, Look]) -> list[Any]:
+    def _transaction(self, jobs: list[Job], settings: Mapping[str, LightSettings]) -> list[Any]:
         try:
-            return self._commit(jobs, looks)
+            return self._commit(jobs, settings)
         except (_Taken, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.Error) and (not is_damaged(error) or self._file.taken() == "there"):
                 raise
         self._look_after_file()
-        return self._commit(jobs, looks)  # in the file that is there now
+        return self._commit(jobs, settings)  # in the file that is there now
 
-    def _commit(self, jobs: list[Job], looks: Mapping[str, Look]) -> list[Any]:
+    def _commit(self, jobs: list[Job], settings: Mapping[str, LightSettings]) -> list[Any]:
         if (database := self._file.connection) is None:
             raise NotStored(f"{self.storage.reason}; nothing was stored")
-        sync_looks = self._looks.sync_is_due()
-        synced = sync_looks or any(job.durable for job in jobs)
+        sync_lights = self._lights.sync_is_due()
+        synced = sync_lights or any(job.durable for job in jobs)
         self._file.sync_for(synced)
         before = database.total_changes
         database.execute("BEGIN")
         try:
             results = [job.work(database) for job in jobs]
-            if looks:
-                lights.keep(database, looks)
-            if sync_looks:
+            if settings:
+                lights.keep(database, settings)
+            if sync_lights:
                 self._file.write_a_page()
             changed = database.total_changes != before
             if changed and self._file.taken() != "there":
@@ -293,7 +295,7 @@ class Store:
         if not self._look_after_file():
             raise NotStored(f"{self.path} was replaced by another file; nothing was stored")
         self.commits += 1
-        self._looks.written(looks, synced=synced)
+        self._lights.written(settings, synced=synced)
         self._condition.works()
         return results
 
@@ -317,9 +319,9 @@ class Store:
             self._do_all([])
 
     def _open_late(self) -> None:
-        looks = self._file.open()
+        settings = self._file.open()
         log.warning("%s is open now", self.path, extra=event("store_opened", file=self.path))
-        self._condition.reopened(self._looks.untouched(looks))
+        self._condition.reopened(self._lights.untouched(settings))
 
     def _look_after_file(self) -> bool:
         """Go on with the file that is there now; whether all that was committed is in it.
@@ -357,7 +359,7 @@ class Store:
     def _take_over(self) -> None:
         """Go on with the file that is at the path now, or an empty one."""
         self._file.take_over()
-        self._looks.write_all_again()
+        self._lights.write_all_again()
         self._condition.damaged = False
         self._condition.reopened({})
 
@@ -386,7 +388,7 @@ class Store:
         return NotStored(f"the panel's file cannot be written ({reason}); nothing was stored")
 
     def _die(self, error: BaseException) -> None:
-        """The thread ends by a fault: whoever waits is told. The panel looks at `ended`, and ends too."""
+        """The thread ends by a fault: whoever waits is told. The panel watches `ended`, and ends too."""
         self.fault = f"{type(error).__name__}: {error}"
         with self._closing:
             self._open = False

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from asgi_app.errors import PanelError, SetupError
-from asgi_app.models import Look
+from asgi_app.models import LightSettings
 from asgi_app.store import chat, lights, runs
 from asgi_app.store.schema import SCHEMA_VERSION, migrate
 
@@ -104,7 +104,7 @@ class DatabaseFile:
         self._synced: bool | None = None  # whether the connection syncs each transaction
         self._inodes = _Inodes(None, 0, ())
 
-    def open(self, *, create: bool = True) -> dict[str, Look]:
+    def open(self, *, create: bool = True) -> dict[str, LightSettings]:
         """Open the file, make it where there is none, bring it up to date; how each light was set last.
 
         Without `create` it has to be there: somebody may have taken it away again.
@@ -114,7 +114,7 @@ class DatabaseFile:
         try:
             connection = self._connect(create)
             try:
-                looks = self._prepare(connection)
+                settings = self._prepare(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -124,7 +124,7 @@ class DatabaseFile:
         self.close()
         self.connection, self._synced = connection, None
         self._inodes = self._look()
-        return looks
+        return settings
 
     def sync_for(self, durable: bool) -> None:
         """In WAL mode NORMAL survives the death of the process and FULL a power cut too (sqlite.org/pragma.html)."""
@@ -184,7 +184,7 @@ class DatabaseFile:
         _sync_directory(self.path.parent)
         self.open(create=False)  # SQLite sees that the old one was moved, and leaves the new one's log alone
 
-    def take_over(self) -> dict[str, Look]:
+    def take_over(self) -> dict[str, LightSettings]:
         """Open the file that is in the old one's place now; how the lights are set in it.
 
         The numbers of messages go on where they were, so that none is there twice. Raises as `open`.
@@ -197,12 +197,12 @@ class DatabaseFile:
                 path.unlink()
         if self.path is not None and self.is_empty():
             self.path.unlink(missing_ok=True)  # it may be the old one, whose locks are ours
-        looks = self.open()
+        settings = self.open()
         if numbers is not None and self.connection is not None:
             self.connection.execute("BEGIN IMMEDIATE")
             chat.go_on_from(self.connection, numbers)
             self.connection.execute("COMMIT")
-        return looks
+        return settings
 
     def is_empty(self) -> bool:
         """Whether there is nothing at the path that somebody could want to rescue."""
@@ -225,8 +225,8 @@ class DatabaseFile:
             address, uri=True, check_same_thread=False, isolation_level=None, cached_statements=256, timeout=0
         )
 
-    def _prepare(self, database: sqlite3.Connection) -> dict[str, Look]:
-        """Bring the schema up to date and read the looks; raises `SetupError`, `sqlite3.Error`."""
+    def _prepare(self, database: sqlite3.Connection) -> dict[str, LightSettings]:
+        """Bring the schema up to date and read the settings; raises `SetupError`, `sqlite3.Error`."""
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         (version,) = database.execute("PRAGMA user_version").fetchone()
@@ -241,7 +241,7 @@ class DatabaseFile:
                 raise
         for query in (chat.people, chat.rooms, runs.unended):  # what the start reads: if it is damaged, say so now
             query(database)
-        return lights.looks(database)
+        return lights.settings(database)
 
     def write_a_page(self) -> None:
         """Within a transaction: write a page that changes nothing. A row that is written as it was is no write."""

@@ -13,7 +13,7 @@ MIGRATIONS = (
     """
     CREATE TABLE IF NOT EXISTS lights (
         id TEXT PRIMARY KEY,
-        look TEXT NOT NULL  -- JSON of models.Look
+        look TEXT NOT NULL  -- JSON of models.LightSettings
     ) WITHOUT ROWID;
     """,
     """

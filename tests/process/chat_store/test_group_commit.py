@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from asgi_app.errors import InternalError, NotStored
-from asgi_app.models import Actor, Look, Marks, Run, Thread
+from asgi_app.models import Actor, LightSettings, Marks, Run, Thread
 from asgi_app.store import SCHEMA_VERSION, Retention, Store, retention
 from asgi_app.store import chat as stored
 from asgi_app.store import runs as stored_runs
@@ -187,7 +187,7 @@ async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path, start_p
     data.mkdir()
     with contextlib.closing(sqlite3.connect(data / "pilotlight.db")) as database, database:
         database.executescript(MIGRATIONS[0])
-        database.execute("INSERT INTO lights VALUES ('led', ?)", (Look(level=37, on=True).model_dump_json(),))
+        database.execute("INSERT INTO lights VALUES ('led', ?)", (LightSettings(level=37, on=True).model_dump_json(),))
         database.execute("PRAGMA user_version = 1")
     panel = start_panel(data=data)
     assert panel.level() == 37

@@ -1,4 +1,4 @@
-"""How the lights are set, until the file has it: the newest look of each light, written in the background."""
+"""How the lights are set, until the file has it: the newest setting of each light, written in the background."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ import threading
 import time
 from collections.abc import Mapping
 
-from asgi_app.models import Look
+from asgi_app.models import LightSettings
 
-SYNC_SECONDS = 1.0  # until a power cut does not undo a look any more, once it is in the file
+SYNC_SECONDS = 1.0  # until a power cut does not undo a setting any more, once it is in the file
 
 
-class PendingLooks:
+class PendingLights:
     """What the file does not have yet, and what a power cut could still undo. Any thread may save, one writes."""
 
     def __init__(self) -> None:
-        self._looks: dict[str, Look] = {}  # as set since the start
+        self._settings: dict[str, LightSettings] = {}  # as set since the start
         self._unwritten: set[str] = set()
         self._unsynced: set[str] = set()
         self._sync_at = math.inf
         self._lock = threading.Lock()  # never held while the disk works
 
-    def save(self, light: str, look: Look) -> bool:
-        """Keep the look for the file, in the place of an older one; whether nothing waited before."""
+    def save(self, light: str, setting: LightSettings) -> bool:
+        """Keep the setting for the file, in the place of an older one; whether nothing waited before."""
         with self._lock:
             first = not self._unwritten
-            self._looks[light] = look
+            self._settings[light] = setting
             self._unwritten.add(light)
             return first
 
     def waits(self) -> bool:
-        """Whether there is a look that the file does not have."""
+        """Whether there is a setting that the file does not have."""
         return bool(self._unwritten)
 
     def unwritten(self) -> list[str]:
-        """The lights of which the file does not have the newest look."""
+        """The lights of which the file does not have the newest setting."""
         with self._lock:
             return sorted(self._unwritten)
 
-    def due(self) -> dict[str, Look]:
+    def due(self) -> dict[str, LightSettings]:
         """What is to be written now: what is not in the file, and what a power cut could undo for too long."""
         with self._lock:
             lights = self._unwritten | (self._unsynced if self.sync_is_due() else set())
-            return {light: self._looks[light] for light in lights}
+            return {light: self._settings[light] for light in lights}
 
     def sync_is_due(self) -> bool:
         """Whether the next write has to survive a power cut."""
@@ -53,28 +53,28 @@ class PendingLooks:
         """Let the next write be one that survives a power cut."""
         self._sync_at = 0.0 if self._unwritten or self._unsynced else math.inf
 
-    def written(self, looks: Mapping[str, Look], *, synced: bool) -> None:
+    def written(self, settings: Mapping[str, LightSettings], *, synced: bool) -> None:
         """These are in the file; `synced` with all that was in it before."""
         with self._lock:
-            self._unwritten -= {light for light, look in looks.items() if self._looks[light] is look}
+            self._unwritten -= {light for light, setting in settings.items() if self._settings[light] is setting}
             if synced:
                 self._unsynced.clear()
                 self._sync_at = math.inf
-            elif looks:
-                self._unsynced |= looks.keys()
+            elif settings:
+                self._unsynced |= settings.keys()
                 self._sync_at = min(self._sync_at, time.monotonic() + SYNC_SECONDS)
 
-    def give_up(self, looks: Mapping[str, Look]) -> None:
+    def give_up(self, settings: Mapping[str, LightSettings]) -> None:
         """These cannot be written, whatever the file says."""
         with self._lock:
-            self._unwritten -= {light for light, look in looks.items() if self._looks[light] is look}
+            self._unwritten -= {light for light, setting in settings.items() if self._settings[light] is setting}
 
     def write_all_again(self) -> None:
         """It is another file: everything that was set since the start is to be written."""
         with self._lock:
-            self._unwritten |= self._looks.keys()
+            self._unwritten |= self._settings.keys()
 
-    def untouched(self, looks: Mapping[str, Look]) -> dict[str, Look]:
+    def untouched(self, settings: Mapping[str, LightSettings]) -> dict[str, LightSettings]:
         """Those of the lights that were not set since the start."""
         with self._lock:
-            return {light: look for light, look in looks.items() if light not in self._looks}
+            return {light: setting for light, setting in settings.items() if light not in self._settings}
