@@ -14,7 +14,7 @@ from typing import Any
 import socketio
 from quart import Quart
 
-from asgi_app.access import SCOPE, Access, Audit, Claims, Hosts, SecretStore
+from asgi_app.access import SCOPE, Access, Accounts, Audit, Claims, Hosts, SecretStore
 from asgi_app.core import chat as chat_rules
 from asgi_app.core import lights as light_rules
 from asgi_app.errors import (
@@ -76,9 +76,10 @@ from asgi_app.service.storage import StorageWatch
 from asgi_app.settings import Settings, read_settings
 from asgi_app.shows.show import find_shows
 from asgi_app.store import Retention, Store
+from asgi_app.telemetry.clock import PanelClock
 from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.telemetry.logs import event
-from asgi_app.telemetry.loop_lag import LoopLagMonitor, PanelClock
+from asgi_app.telemetry.loop_lag import LoopLagMonitor
 from asgi_app.ws.legacy.chat import chat_wire
 from asgi_app.ws.legacy.echo import echo
 from asgi_app.ws.native.live import live
@@ -151,8 +152,8 @@ class House:
             self.counter_registry.of("sign-in"),
             self.refusal_log,
             claims,
-            partial(chat_rules.person_name, longest=settings.chat_name),
         )
+        self.accounts = Accounts(self.access, partial(chat_rules.person_name, longest=settings.chat_name))
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
         self.panel = Panel(
@@ -356,7 +357,7 @@ class House:
         handle_problems(quart)
         for blueprint in (
             pages(),
-            access_routes(self.access),
+            access_routes(self.access, self.accounts),
             api(),
             led(self.panel, light),
             lights(self.panel),

@@ -22,7 +22,7 @@ from asgi_app.hw.pins import Pin, Pins, PinsError
 from asgi_app.hw.worker import Worker
 from asgi_app.models import LightSpec
 from asgi_app.telemetry.logs import event
-from asgi_app.telemetry.loop_lag import ended
+from asgi_app.telemetry.tasks import ended
 
 T = TypeVar("T")
 

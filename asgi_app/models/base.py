@@ -29,13 +29,13 @@ def as_json(value: object) -> str:
 class Frozen(BaseModel):
     """Immutable value."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)  # built at its first use: a start uses few of them
 
 
 class Strict(BaseModel):
     """Input of a client: exact types, no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
 
 class Result(Frozen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models.base import DONE, Asks, Frozen, Result, Strict, as_json
@@ -81,7 +81,7 @@ class Ping(Strict, Asks[Result]):
 
 AnyCommand = SetLight | UndoLight | GetState | Ping | CHAT_COMMANDS | RUN_COMMANDS
 Command = Annotated[AnyCommand, Field(discriminator="do")]
-COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(Command)
+COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(Command, config=ConfigDict(defer_build=True))
 NAMES = tuple(kind.model_fields["do"].default for kind in get_args(AnyCommand))
 
 # --- events ------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from asgi_app.service.panel import Panel
 from asgi_app.service.run_log import AT_ONCE, BURST, LogBuffer
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
-from asgi_app.telemetry.loop_lag import STEP
+from asgi_app.telemetry.clock import STEP
 
 APART = 0.05  # seconds between two events of one run
 NEXT_TURN = 0.005  # seconds in which readers that keep up take what was published

@@ -35,7 +35,7 @@ from asgi_app.service.run_signals import RunSignals, SessionProducer
 from asgi_app.service.session import Session
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
-from asgi_app.telemetry.loop_lag import ended
+from asgi_app.telemetry.tasks import ended
 
 log = logging.getLogger("pilotlight.runs")
 

@@ -18,7 +18,7 @@ from asgi_app.hw.worker import Worker
 from asgi_app.models import LightSettings
 from asgi_app.settings import Settings
 from asgi_app.store import Store
-from asgi_app.telemetry.loop_lag import ended
+from asgi_app.telemetry.tasks import ended
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.pigpiod_standin import StandIn
 

@@ -225,7 +225,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 
-        self._leaving[sid] = visitor.access.connected(actor, end)
+        self._leaving[sid] = visitor.access.live.connected(actor, end)
 
     def connected(self, sid: str, auth: Any) -> None:
         """The client has got its CONNECT packet; what is sent from now on arrives after it."""
