@@ -27,15 +27,15 @@ def as_json(value: object) -> str:
 
 
 class Frozen(BaseModel):
-    """Immutable value."""
+    """Immutable value. It is built at its first use, because a start uses few of them."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True)  # built at its first use: a start uses few of them
+    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, serialize_by_alias=True)
 
 
 class Strict(BaseModel):
     """Input of a client: exact types, no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, strict=True, extra="forbid")
 
 
 class Result(Frozen):
