@@ -157,7 +157,7 @@ class Chat(Component):
         except PanelError:
             to = ""
         if to not in self._people.known:
-            raise UnknownPerson(f"No person has the name {as_json(where.to)}.", field="to")
+            raise UnknownPerson(f"Nobody with the name {as_json(where.to)} was ever here.", field="to")
         return Thread.between(person, to), to
 
     def _spend(self, person: str) -> None:

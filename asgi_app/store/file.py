@@ -171,9 +171,9 @@ class DatabaseFile:
             with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
                 self.connection.backup(copy)
                 if copy.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-                    raise Damaged("Its content is damaged.")
+                    raise Damaged("its content is damaged")
             if _inode(_stat(self.path)) not in (None, self._inodes.database):
-                raise FileExistsError(errno.EEXIST, "Another process has made a file there", str(self.path))
+                raise FileExistsError(errno.EEXIST, "another process has made a file there", str(self.path))
             os.rename(new, self.path)
         finally:
             new.unlink(missing_ok=True)
