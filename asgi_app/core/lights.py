@@ -54,7 +54,7 @@ def decide(light: Light, command: SetLight | UndoLight, actor: Actor, at: float)
     Raises `LightOffline`, `NothingToUndo`, `BadCommand`.
     """
     if not light.online:
-        raise LightOffline(f"{light.name} is offline: {light.reason}.", field="light")
+        raise LightOffline(f"{light.name} is offline: {light.reason}", field="light")
     match command:
         case SetLight():
             return _set_light(light, command, actor, at)

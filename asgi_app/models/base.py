@@ -27,21 +27,21 @@ def as_json(value: object) -> str:
 
 
 class Frozen(BaseModel):
-    """Immutable value."""
+    """Immutable value. It is built at its first use, because a start uses few of them."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True)  # built at its first use: a start uses few of them
+    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, serialize_by_alias=True)
 
 
 class Strict(BaseModel):
     """Input of a client: exact types, no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, strict=True, extra="forbid")
 
 
 class Result(Frozen):
     """What a command led to: the fields of its reply beside `ok` and `rev`."""
 
-    # The panel's revision when the command was done; None where that is the present one.
+    # The panel's revision when the command was done; None if that is the present one.
     rev: SkipJsonSchema[int | None] = Field(None, exclude=True)
 
 

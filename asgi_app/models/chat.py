@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from asgi_app.models.base import INTEGRAL, Actor, Asks, Count, Frozen, Result, Strict
 
@@ -74,8 +74,6 @@ class Thread(Frozen):
 class ChatMessage(Frozen):
     """A stored message."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
-
     id: int = Field(description="Id; rises with every message of any thread.")
     room: str | None = None
     to: str | None = Field(None, description="Recipient of a private message.")
@@ -95,8 +93,6 @@ class Marks(Frozen):
 
 class ThreadState(Frozen):
     """A thread as one person sees it."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
     room: str | None = None
     other: str | None = Field(None, alias="with", description="The other person of a private thread.")
@@ -285,8 +281,6 @@ class MarksChanged(Frozen):
 
 class Gap(Frozen):
     """This connection was too slow for `from` up to, but not including, `upto`. Read that part again."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
     event: Literal["gap"] = "gap"
     of: Literal["room", "private", "run"]

@@ -201,7 +201,7 @@ SOMETHING_TO_DO: dict[str, Any] = {
 class LightChange(Strict):
     """What to change about a light: at least one field. The others stay as they are."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", json_schema_extra=SOMETHING_TO_DO)
+    model_config = ConfigDict(json_schema_extra=SOMETHING_TO_DO)
 
     level: Level | None = None
     step: Step | None = None

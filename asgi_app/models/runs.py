@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from asgi_app.models.base import INTEGRAL, Actor, Asks, Count, Frozen, Result, Strict, Whole
 from asgi_app.models.json_text import json_size
@@ -125,8 +125,6 @@ class LogLine(Frozen):
 class LogPage(Frozen):
     """Consecutive lines of a log."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
-
     since: int = Field(alias="from", description="Offset of the first line.")
     next: int = Field(description="Offset after the last line.")
     lines: list[dict[str, Any]]
@@ -240,8 +238,6 @@ class UpdateRun(RunChange, Asks[RunResult]):
 class Lines(Strict):
     """Lines to append to a log."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
-
     since: Count | None = Field(
         None, alias="from", description="Offset of the first line: lines that are there already are skipped."
     )
@@ -283,8 +279,6 @@ class AnswerRun(Strict, Asks[Result]):
 class WatchRun(Strict, Asks[WatchResult]):
     """Receive the log and the graph of a run on this connection from now on, and the lines before."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
-
     do: Literal["watch_run"] = "watch_run"
     run: str
     since: Count | None = Field(None, alias="from", description="Offset of the next line that you need.")
@@ -302,8 +296,6 @@ class UnwatchRun(Strict, Asks[Result]):
 
 class LogQuery(Strict):
     """Lines of a log to read."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
 
     since: Count = Field(0, alias="from")
     limit: Annotated[int, Field(ge=1, le=1000), INTEGRAL] = 1000
@@ -375,8 +367,6 @@ class RunChanged(Frozen):
 
 class RunLog(Frozen):
     """New lines of a log, for those who watch it. Offsets are consecutive."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
     event: Literal["run_log"] = "run_log"
     run: str

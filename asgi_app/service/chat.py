@@ -83,7 +83,7 @@ class Chat(Component):
         self._rooms: dict[str, Topic] = {}
         self._allowance: dict[str, TokenBucket] = {}
         self.handlers = {
-            Say: self._say,
+            Say: self.say,
             Typing: self._typing,
             Mark: self._mark,
             JoinRoom: self._join_room,
@@ -117,15 +117,11 @@ class Chat(Component):
 
     # --- sending -------------------------------------------------------------------------------------------
 
-    async def _say(self, actor: Actor, command: Say, session: Session | None) -> MessageResult:
-        return MessageResult(message=await self.say(actor, command))
-
-    async def say(self, actor: Actor, command: Say) -> ChatMessage:
+    async def say(self, actor: Actor, command: Say, session: Session | None = None) -> MessageResult:
         """Store the message, then publish it. Return it with its id and number.
 
         Raises `NameNeeded`, `BadName`, `TooLarge`, `UnknownRoom`, `UnknownPerson`, `TooFast`, `TooMany`, `NotStored`.
         """
-        self._panel.require_open()
         person = self._people.person(actor)
         size = rules.size_of(command.msg, self._limits.message)
         thread, to = self._thread(person, command)
@@ -135,7 +131,7 @@ class Chat(Component):
         said = self._store.do(partial(stored.say, draft=draft), durable=True)
         # A callback publishes it even if the asker has gone, and in the order of the file.
         said.add_done_callback(lambda done: self._said(done, size))
-        return (await asyncio.shield(said)).message
+        return MessageResult(message=(await asyncio.shield(said)).message)
 
     def _said(self, done: asyncio.Future[stored.Said], size: int) -> None:
         if done.cancelled() or done.exception() is not None or not done.result().new:
@@ -161,7 +157,7 @@ class Chat(Component):
         except PanelError:
             to = ""
         if to not in self._people.known:
-            raise UnknownPerson(f"No person has the name {as_json(where.to)}.", field="to")
+            raise UnknownPerson(f"Nobody with the name {as_json(where.to)} was ever here.", field="to")
         return Thread.between(person, to), to
 
     def _spend(self, person: str) -> None:

@@ -56,8 +56,7 @@ class Shows(Component):
         """
         self._panel.require_open()
         show = self.show(name)
-        stage = _Stage(self._panel, show, self._specs)
-        playing = _Playing(show, Player(show, list(self._specs), stage, stepping=step), stage)
+        playing = _Playing(self._panel, show, self._specs, step)
         if name in self._playing:
             raise ShowRunning(f"{show.title} is running already. Stop it first, or send it a signal.", field="show")
         begun: asyncio.Future[LiveRun] = asyncio.get_running_loop().create_future()
@@ -83,10 +82,10 @@ class Shows(Component):
     async def _play(
         self, actor: Actor, name: str, playing: _Playing, step: bool, instance: str, begun: asyncio.Future[LiveRun]
     ) -> None:
-        show, stage = playing.show, playing.stage
+        title = playing.show.title
         try:
-            new = NewRun(name=show.title, graph=graph_of(show))
-            stage.live = await self._runs.begin(actor, new, kind="show", producer=playing, instance=instance)
+            new = NewRun(name=title, graph=graph_of(playing.show))
+            playing.live = await self._runs.begin(actor, new, kind="show", producer=playing, instance=instance)
         except Exception as error:
             self._playing.discard(name)
             begun.set_exception(error)
@@ -94,8 +93,8 @@ class Shows(Component):
         except asyncio.CancelledError:
             begun.set_exception(Restarting("The panel is restarting. The show was not started."))
             return
-        stage.live.change(RunChange(progress=0, state="paused" if step else "running"))
-        begun.set_result(stage.live)
+        playing.live.change(RunChange(progress=0, state="paused" if step else "running"))
+        begun.set_result(playing.live)
         exit_code: int | None = None
         outcome: Outcome = "stopped"
         try:
@@ -104,24 +103,26 @@ class Shows(Component):
         except PanelError:  # the player has logged the step
             exit_code, outcome = 1, "failed"
         except asyncio.CancelledError:
-            stage.log("The panel is stopping.", "warning")
+            playing.log("The panel is stopping.", "warning")
         except Exception:
             log.exception("The show %s failed.", name)
-            stage.log(InternalError().detail, "error")
+            playing.log(InternalError().detail, "error")
             exit_code, outcome = 1, "failed"
         words = {"done": "is done", "stopped": "was stopped", "failed": "failed"}[outcome]
         level = "error" if outcome == "failed" else "info"
-        stage.live.take_lines([LineSent(msg=f"{show.title} {words}", level=level, sign="finished")])
+        playing.live.take_lines([LineSent(msg=f"{title} {words}", level=level, sign="finished")])
         self._playing.discard(name)  # first: a client that sees the end may start it again
-        await self._runs.end(stage.live, exit_code, outcome)
+        await self._runs.end(playing.live, exit_code, outcome)
 
 
-class _Stage:
-    """The lights and the run, for the player."""
+class _Playing:
+    """A show that runs: the stage of its player, and the producer of its run."""
 
     live: LiveRun
 
-    def __init__(self, panel: Panel, show: Show, specs: Mapping[str, LightSpec]) -> None:
+    def __init__(self, panel: Panel, show: Show, specs: Mapping[str, LightSpec], step: bool) -> None:
+        self.show = show
+        self.player = Player(show, list(specs), self, stepping=step)
         self._panel = panel
         self._specs = specs
         self._actor = Actor(name=show.title[:64], via="show", identity=PANEL)
@@ -156,19 +157,10 @@ class _Stage:
             for id, light in state.lights.items()
         ]
 
-
-class _Playing:
-    """The producer of a show that runs."""
-
-    def __init__(self, show: Show, player: Player, stage: _Stage) -> None:
-        self.show = show
-        self.player = player
-        self.stage = stage
-
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
         """Do what the signal says. The run shows what changes."""
         if signal == "get_uia":
-            return {"pins": self.stage.pins()}
+            return {"pins": self.pins()}
         act = {
             "start": self.player.start,
             "pause": self.player.pause,
@@ -178,6 +170,6 @@ class _Playing:
         }.get(signal)
         if act is None:
             raise BadCommand(f"A show does not know the signal {signal!r}.", field="signal")
-        self.stage.log(f"{signal}, by {by.name}", "debug")
+        self.log(f"{signal}, by {by.name}", "debug")
         act()
         return {"signal": signal}

@@ -1,4 +1,4 @@
-"""How each light was set last."""
+"""How each light was set last: SQL on the store's thread."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from asgi_app.models import LightSettings
+from asgi_app.models.lights import LightSettings
 
 log = logging.getLogger("pilotlight.store")
 
 
 def settings(database: sqlite3.Connection) -> dict[str, LightSettings]:
-    """The settings that make sense; another one costs its light its memory, and is said."""
+    """Return the valid settings. One that is not valid is logged and skipped."""
     found = {}
     for light, text in database.execute("SELECT id, look FROM lights"):
         try:
             found[light] = LightSettings.model_validate_json(text)
         except ValidationError:
-            log.warning("the store does not say how light %s was set; it starts afresh", light)
+            log.warning("The stored settings of light %s are invalid. It starts with its defaults.", light)
     return found
 
 
 def keep(database: sqlite3.Connection, settings: Mapping[str, LightSettings]) -> None:
-    """Remember these."""
+    """Store these settings."""
     database.executemany(
         "INSERT INTO lights VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET look = excluded.look",
         [(light, setting.model_dump_json()) for light, setting in settings.items()],

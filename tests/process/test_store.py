@@ -93,7 +93,7 @@ async def test_a_write_that_fails_is_said_once_and_stops_nobody(
     store.close()
     (record,) = caplog.records
     assert record.levelname == "ERROR"
-    assert "levels will not be remembered" in record.message
+    assert "levels are not remembered" in record.message
 
 
 async def test_what_could_not_be_written_is_written_with_the_next_change(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_row_that_makes_no_sense_costs_that_light_its_memory_only(
     a_row_that_is_no_look(tmp_path / "data")
     panel = start_panel(data=tmp_path / "data")
     assert panel.level() == 50
-    assert "how light led was set" in panel.log()
+    assert "settings of light led are invalid" in panel.log()
     assert panel.post("/led", json={"level": 33}).json() == {"level": 33}
     assert panel.restart().level() == 33
 

@@ -192,7 +192,7 @@ def test_a_stop_that_cannot_write_the_last_level_says_so(start_panel: StartPanel
         assert panel.post("/led", json={"level": 9}).status_code == 200
         assert panel.stop() < 3
     assert panel.returncode == 0
-    assert [line for line in panel.complaints() if "levels will not be remembered" in line]
+    assert [line for line in panel.complaints() if "levels are not remembered" in line]
 
 
 async def test_what_waits_for_a_lock_ends_in_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
