@@ -13,6 +13,7 @@ from quart import Quart
 from asgi_app import errors, models
 from asgi_app.app import House
 from asgi_app.cli.main import cli
+from asgi_app.models.base import Asks
 from asgi_app.settings import Settings
 from asgi_app.shows import find_shows
 from asgi_app.shows import show as score
@@ -71,6 +72,13 @@ def test_every_command_is_documented(command: type[models.BaseModel]) -> None:
 @pytest.mark.parametrize("command", members(models.Command), ids=lambda kind: kind.__name__)
 def test_every_field_of_a_command_is_documented(command: type[models.BaseModel]) -> None:
     for field in in_fields_of(command) - {"do"}:
+        assert f'"{field}"' in WIRES or f"`{field}`" in WIRES, field
+
+
+@pytest.mark.parametrize("command", members(models.Command), ids=lambda kind: kind.__name__)
+def test_every_field_of_a_reply_is_documented(command: type[models.BaseModel]) -> None:
+    (result,) = (typing.get_args(base)[0] for base in command.__orig_bases__ if typing.get_origin(base) is Asks)
+    for field in in_fields_of(result) - {"rev"}:
         assert f'"{field}"' in WIRES or f"`{field}`" in WIRES, field
 
 
