@@ -102,9 +102,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
         """Begin a run, or continue the run with this id."""
         new: RunToBegin = parse_body(RunToBegin, await json_body(request))
         command = StartRun(run=new.id, **new.model_dump(exclude={"id"}))
-        begun = (await panel.perform(current_actor(), command)).run
-        assert begun is not None
-        return json_answer(begun, 201)
+        return json_answer((await panel.perform(current_actor(), command)).run, 201)
 
     @routes.get("/runs/<run>")
     @documented(RUNS, RunWithGraph, refusals=(404,))
@@ -119,9 +117,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     async def patch_run(run: str) -> Response:
         """Update the progress of a run."""
         change = parse_body(UpdateRun, await json_body(request), run=run)
-        changed = (await panel.perform(current_actor(), change)).run
-        assert changed is not None
-        return json_answer(changed)
+        return json_answer((await panel.perform(current_actor(), change)).run)
 
     @routes.post("/runs/<run>/log")
     @documented(RUNS, Next, body=Lines, refusals=(404, 409))
@@ -133,7 +129,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
             commands = [parse_body(LogRun, await json_body(request), run=run)]
         next = 0
         for command in commands:
-            next = (await panel.perform(current_actor(), command)).next or 0
+            next = (await panel.perform(current_actor(), command)).next
         return json_answer(Next(next=next))
 
     @routes.get("/runs/<run>/log")
@@ -154,9 +150,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     async def post_end(run: str) -> Response:
         """End a run."""
         command = parse_body(EndRun, await json_body(request, empty={}), run=run)
-        ended = (await panel.perform(current_actor(), command)).run
-        assert ended is not None
-        return json_answer(ended)
+        return json_answer((await panel.perform(current_actor(), command)).run)
 
     @routes.post("/runs/<run>/signal")
     @documented(RUNS, Answered, body=SignalSent, refusals=(404, 409, 504))

@@ -55,8 +55,6 @@ def show_routes(panel: Panel, shows: Shows) -> Blueprint:
     async def post_start(show: str) -> Response:
         """Start a show as a run."""
         command = parse_body(StartShow, await json_body(request, empty={}), show=show)
-        begun = (await panel.perform(current_actor(), command)).run
-        assert begun is not None
-        return json_answer(begun, 201)
+        return json_answer((await panel.perform(current_actor(), command)).run, 201)
 
     return routes
