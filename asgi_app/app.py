@@ -72,7 +72,7 @@ from asgi_app.service.runs import RunLimits, Runs
 from asgi_app.service.shows import Shows
 from asgi_app.service.storage import StorageWatch
 from asgi_app.settings import Settings, read_settings
-from asgi_app.shows.show import find_shows
+from asgi_app.shows.reader import find_shows
 from asgi_app.store import Retention, Store
 from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.telemetry.logs import event

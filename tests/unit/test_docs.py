@@ -15,7 +15,7 @@ from asgi_app.app import House
 from asgi_app.cli.main import cli
 from asgi_app.settings import Settings
 from asgi_app.shows import find_shows
-from asgi_app.shows import show as score
+from asgi_app.shows.show import Show, Step
 from tests.support.panel_process import ROOT
 
 DOCS = ROOT / "docs"
@@ -85,7 +85,7 @@ def test_every_show_of_the_panel_is_documented(show: str) -> None:
     assert re.search(rf"^\| `{show}` \|", WIRES, re.M)
 
 
-@pytest.mark.parametrize("step", [*score.Step.model_fields, *score.Show.model_fields])
+@pytest.mark.parametrize("step", [*Step.model_fields, *Show.model_fields])
 def test_every_word_of_a_show_is_documented(step: str) -> None:
     assert re.search(rf"`{step}`|^{step} = |\[\[{step}\]\]", WIRES, re.M)
 
