@@ -59,7 +59,7 @@ class DrivenLight:
     @property
     def offline(self) -> LightOffline:
         """The refusal of a command while the light is offline."""
-        return LightOffline(f"the light {self.id} is offline: {self.reason}", field="light")
+        return LightOffline(f"The light {self.id} is offline: {self.reason}.", field="light")
 
     def refuse(self, reason: str) -> None:
         """Refuse the commands that wait for the next write."""

@@ -11,7 +11,7 @@ import pytest
 from quart import Quart
 
 from asgi_app import errors, models
-from asgi_app.app import House
+from asgi_app.app import PanelApp
 from asgi_app.cli.main import cli
 from asgi_app.settings import Settings
 from asgi_app.shows import find_shows
@@ -111,7 +111,7 @@ def test_every_problem_has_a_title_in_chinese(problem: type[errors.PanelError]) 
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
-    house = House(Settings(pins="mock", data=tmp_path))
+    house = PanelApp(Settings(pins="mock", data=tmp_path))
     quart: Quart = house.quart
     house.store.close()
     missing = []
@@ -129,7 +129,7 @@ def test_every_route_is_documented(tmp_path: Path) -> None:
 
 
 def test_every_namespace_event_is_documented(tmp_path: Path) -> None:
-    house = House(Settings(pins="mock", data=tmp_path))
+    house = PanelApp(Settings(pins="mock", data=tmp_path))
     house.store.close()
     for namespace in house.sockets.namespace_handlers.values():
         for event in namespace.events:
