@@ -21,7 +21,7 @@ from typing import Any
 import uvicorn
 
 from asgi_app import __version__, app
-from asgi_app.app import House
+from asgi_app.app import PanelApp
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.seams import Seam, check
@@ -110,7 +110,7 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
                 ),
             )
 
-        house = House(settings, ready=ready, alive=manager.alive)
+        house = PanelApp(settings, ready=ready, alive=manager.alive)
         house.claim()
         more_files(settings.max_connections)
         if absent := missing():
@@ -118,8 +118,8 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
         server = _uvicorn if server_here(settings.server) == "uvicorn" else _hypercorn
         with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.admission)) as runner:
             runner.run(server(house, listener, tls))
-        if house.fault is not None:
-            log.critical("ended: %s", house.fault, extra=event("stopped"))
+        if house.health.fault is not None:
+            log.critical("ended: %s", house.health.fault, extra=event("stopped"))
             raise SystemExit(FAULT)
         log.info("stopped", extra=event("stopped"))
         let_go_of_closed_output()
@@ -213,7 +213,7 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def _uvicorn(house: House, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+async def _uvicorn(house: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     config = uvicorn.Config(
         house.app,
         loop="none",
@@ -247,7 +247,7 @@ async def _uvicorn(house: House, listener: socket.socket, tls: ssl.SSLContext | 
         await stopping()
 
 
-async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+async def _hypercorn(house: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     from asgi_app.server import hypercorn
 
     stopped = asyncio.Event()
@@ -279,7 +279,7 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 
 
 def _on_signals(
-    house: House, stop_server: Callable[[], None], tls: ssl.SSLContext | None
+    house: PanelApp, stop_server: Callable[[], None], tls: ssl.SSLContext | None
 ) -> Callable[[], Awaitable[None]]:
     """Have the signals stop the house, then the server; returns what waits for that to be done.
 

@@ -173,7 +173,7 @@ def test_lights_reach_their_exit_levels_after_kill_9(
     flags = [f"--data={panel.data}", "--pins=pigpio", f"--pigpio-port={pigpiod.port}"]
     config = f"--config={panel.data.parent / panel.data.name}.toml"
     running = run_pilotlight("exit-levels", *flags, config)
-    assert (running.returncode, "another panel" in running.stderr) == (2, True)
+    assert (running.returncode, "Another panel" in running.stderr) == (2, True)
     assert pigpiod.duty(12) == pytest.approx(0.6, abs=0.01)
     panel.kill()
     done = run_pilotlight("exit-levels", *flags, config)
