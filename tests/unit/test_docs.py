@@ -20,8 +20,8 @@ from asgi_app.shows.show import Show, Step
 from tests.support.panel_process import ROOT
 
 DOCS = ROOT / "docs"
-WIRES = "".join((DOCS / page).read_text() for page in ("wires.md", "chat.md", "runs.md", "security.md"))
-SETTINGS = (DOCS / "settings.md").read_text()
+WIRES = "".join(page.read_text() for page in sorted((DOCS / "reference").glob("*.md")))
+SETTINGS = (DOCS / "reference" / "settings.md").read_text()
 PAGE_WORDS = (ROOT / "static" / "js" / "words.js").read_text()
 DEPENDENCIES = (DOCS / "dependencies.md").read_text()
 
@@ -157,7 +157,13 @@ def test_every_vendored_file_is_listed_with_its_licence() -> None:
         assert list((ROOT / "static/vendor" / package).glob("LICENSE*")), package
 
 
-@pytest.mark.parametrize("page", sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
+def test_the_index_lists_every_page_once() -> None:
+    listed = re.findall(r"\]\(([\w/-]+\.md)\)", (DOCS / "README.md").read_text())
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"README.md"}
+    assert sorted(listed) == sorted(pages)
+
+
+@pytest.mark.parametrize("page", sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
 def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", page.read_text()):
         link = target[0] or target[1]
