@@ -82,12 +82,13 @@ from asgi_app.ws.legacy.echo import echo
 from asgi_app.ws.native.live import live
 from asgi_app.ws.native.protocol import asks_much, asks_somebody
 from asgi_app.ws.socketio.led import LedEvents
+from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.panel import PanelWords
 from asgi_app.ws.socketio.producers import Workers
 from asgi_app.ws.socketio.recovery import Recovery
 from asgi_app.ws.socketio.rooms import RoomEvents
 from asgi_app.ws.socketio.running_logger import LoggerEvents
-from asgi_app.ws.socketio.server import Namespace, PanelServer
+from asgi_app.ws.socketio.server import PanelServer
 from asgi_app.ws.socketio.uia import UiaEvents
 from asgi_app.ws.transport.direct import wire_of
 from asgi_app.ws.transport.quart_websocket import Connection, SocketRules

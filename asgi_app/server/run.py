@@ -50,6 +50,7 @@ from asgi_app.telemetry.logs import event
 from asgi_app.ws.engineio import server as engine
 from asgi_app.ws.engineio import socket as engine_socket
 from asgi_app.ws.socketio import manager as sio_manager
+from asgi_app.ws.socketio import namespace as sio_namespace
 from asgi_app.ws.socketio import packets as sio_packets
 from asgi_app.ws.socketio import server as sio
 from asgi_app.ws.transport import quart_websocket as quartsocket
@@ -85,6 +86,7 @@ ALL_SEAMS = (
     *quartsocket.SEAMS,
     *sio.SEAMS,
     *sio_manager.SEAMS,
+    *sio_namespace.SEAMS,
     *sio_packets.SEAMS,
 )
 

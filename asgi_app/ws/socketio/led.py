@@ -16,7 +16,7 @@ from asgi_app.models import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
 from asgi_app.ws.engineio.packets import framed
 from asgi_app.ws.engineio.server import EngineOutbox
-from asgi_app.ws.socketio.server import Handler, Namespace
+from asgi_app.ws.socketio.namespace import Handler, Namespace
 
 PAGE = "/led"  # what an unsent level is replaced by
 

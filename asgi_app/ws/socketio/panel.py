@@ -16,7 +16,7 @@ from asgi_app.service import Panel, Session
 from asgi_app.ws.engineio.packets import framed
 from asgi_app.ws.engineio.server import EngineOutbox
 from asgi_app.ws.native.protocol import answer, frame, resume_from
-from asgi_app.ws.socketio.server import Handler, Namespace
+from asgi_app.ws.socketio.namespace import Handler, Namespace
 
 
 class PanelWords:

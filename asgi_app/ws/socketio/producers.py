@@ -12,7 +12,7 @@ from typing import Any
 from asgi_app.errors import BadCommand, NoAnswer, NoProducer, PanelError
 from asgi_app.models import Actor, Signal, as_json
 from asgi_app.service.runs import LiveRun, Producer, Runs
-from asgi_app.ws.socketio.server import Namespace
+from asgi_app.ws.socketio.namespace import Namespace
 
 ANSWER_SECONDS = 2.0  # for an old producer's ack; many never send one
 DEBUG = "-debug"  # after the id of a process that is run step by step

@@ -23,8 +23,8 @@ from asgi_app.service.panel import Panel
 from asgi_app.service.runs import LiveRun, Runs
 from asgi_app.service.shows import Shows
 from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.socketio.namespace import Handler, Namespace
 from asgi_app.ws.socketio.producers import DEBUG, SIGNALS, OldProducer, ProcessEvents, Workers, payload_of
-from asgi_app.ws.socketio.server import Handler, Namespace
 
 log = logging.getLogger("pilotlight.socketio")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.service.runs import LiveRun, Producer, Runs
+from asgi_app.ws.socketio.namespace import Handler, Namespace
 from asgi_app.ws.socketio.producers import OldProducer, ProcessEvents, Workers, payload_of
-from asgi_app.ws.socketio.server import Handler, Namespace
 
 
 class UiaEvents(ProcessEvents):
