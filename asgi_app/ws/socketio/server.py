@@ -1,15 +1,16 @@
-"""The Socket.IO server: python-socketio with every event answered, in order, whatever a client sends.
+"""The Socket.IO server: python-socketio, but every event is answered, in order, whatever a client sends.
 
-Stock python-socketio runs one task an event (a drag of 0..100 ended at 97), lets clients call the handlers
-of `connect` and `disconnect`, never acknowledges an event whose handler raised, and sends what a connect
-handler emits before the CONNECT packet. Here: one event after the other, reserved names refused, every
-refusal a problem in the ack, and `connected` called once the client knows that it is connected.
+python-socketio runs one task for each event (a drag of 0..100 ended at 97). It lets clients call the handlers of
+`connect` and `disconnect`. It never acknowledges an event whose handler raised. What a connect handler emits is sent
+before the CONNECT packet. Here events are handled one after the other, and reserved names are refused. A refusal is a
+problem in the ack. `connected` is called once the client knows that it is connected.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import socketio
@@ -31,7 +32,7 @@ from asgi_app.ws.socketio.packets import StrictPacket, ack_packets, plain_event,
 
 log = logging.getLogger("pilotlight.socketio")
 
-KEPT = {  # of a request, in WSGI's words
+KEPT = {  # of the connection request's WSGI environment
     "asgi.scope",
     "HTTP_HOST",
     "HTTP_ORIGIN",
@@ -40,8 +41,8 @@ KEPT = {  # of a request, in WSGI's words
     "QUERY_STRING",
 }
 
-ATTACHMENTS = 1000  # bytes objects in one event: each is a message of its own, kept until the last one has come
-
+ATTACHMENTS = 1000  # bytes objects in one event: each is a message of its own, kept until the last one arrives
+Handle = Callable[[], Awaitable[Any]]
 
 SEAMS = (
     Seam(
@@ -53,9 +54,9 @@ SEAMS = (
 
 
 class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
-    """python-socketio's server, which answers everything and starts a namespace after its CONNECT packet.
+    """python-socketio's server, which answers every event.
 
-    A client has `connect_timeout` seconds to join a namespace: at first, and whenever it has left the last one.
+    A client has `connect_timeout` seconds to connect to a namespace: at first, and after it has left its last one.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         return EngineServer
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> Any:
-        """Of the request is kept what somebody asks for later: 2 KB a connection instead of 6."""
+        """Keep only what is used later of the request: 2 KB for each connection instead of 6."""
         connection: EngineSocket = self.eio.sockets[eio_sid]
         self.eio.heart.expect_to_join(connection)
         return await super()._handle_eio_connect(eio_sid, {name: environ[name] for name in KEPT if name in environ})
@@ -117,119 +118,104 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         super().register_namespace(namespace_handler)
         self.manager.recoveries[namespace_handler.namespace] = namespace_handler.recovery
 
-    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
-        namespace = namespace or "/"
-        room: Namespace | None = self.namespace_handlers.get(namespace)
-        if room is None or self.manager.sid_from_eio_sid(eio_sid, namespace) is not None:
-            why = "Invalid namespace" if room is None else "Already connected to this namespace"
-            refusal = StrictPacket(CONNECT_ERROR, data={"message": why}, namespace=namespace)
-            await self._send_packet(eio_sid, refusal)
-            return
-        await self._end_old_connection(room, data)
-        if (before := room.expect(data)) is not None:
-            self.manager.seat(eio_sid, namespace, before)
-        try:
-            await super()._handle_connect(eio_sid, namespace, data)
-            sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
-            if sid is not None and self.manager.is_connected(sid, namespace):
-                room.connected(sid, data)
-        finally:
-            if before is not None:
-                room.expect_no_more(before)
+    # --- connecting ----------------------------------------------------------------------------------------
 
-    async def _end_old_connection(self, room: Namespace, auth: Any) -> None:
-        """A client that comes back has lost its old connection, also where we have not noticed yet."""
-        seat = room.recovery.seat_of(auth)
-        if seat is None or seat.sid not in room.recovery.seats:
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        name = namespace or "/"
+        joined: Namespace | None = self.namespace_handlers.get(name)
+        if joined is None or self.manager.sid_from_eio_sid(eio_sid, name) is not None:
+            why = "Invalid namespace" if joined is None else "Already connected to this namespace"
+            await self._send_packet(eio_sid, StrictPacket(CONNECT_ERROR, data={"message": why}, namespace=name))
             return
-        eio_sid = self.manager.eio_sid_from_sid(seat.sid, room.namespace)
+        await self._end_old_connection(joined, data)
+        if (old_sid := joined.claim(data)) is not None:
+            self.manager.reuse_sid(eio_sid, name, old_sid)
+        try:
+            await super()._handle_connect(eio_sid, name, data)
+            sid = self.manager.sid_from_eio_sid(eio_sid, name)
+            if sid is not None and self.manager.is_connected(sid, name):
+                joined.connected(sid, data)
+        finally:
+            if old_sid is not None:
+                joined.drop_claim(old_sid)
+
+    async def _end_old_connection(self, namespace: Namespace, auth: Any) -> None:
+        """End the old connection of a client that comes back: it is lost, even if nobody noticed yet."""
+        session = namespace.recovery.session_by_pid(auth)
+        if session is None or session.sid not in namespace.recovery.sessions:
+            return
+        eio_sid = self.manager.eio_sid_from_sid(session.sid, namespace.namespace)
         if (connection := self.eio.sockets.get(eio_sid)) is not None:
             connection.queue.hang_up()
             await connection.close(wait=False, abort=True, reason=self.reason.TRANSPORT_CLOSE)
             self.eio.sockets.pop(eio_sid, None)
 
     async def _send_packet(self, eio_sid: str, pkt: StrictPacket) -> None:
-        if pkt.packet_type == CONNECT and (room := self.namespace_handlers.get(pkt.namespace)) is not None:
-            pid = room.pid(pkt.data["sid"])
+        if pkt.packet_type == CONNECT and (namespace := self.namespace_handlers.get(pkt.namespace)) is not None:
+            pid = namespace.pid(pkt.data["sid"])
             pkt.data |= {} if pid is None else {"pid": pid}
         await super()._send_packet(eio_sid, pkt)
 
+    # --- events and acks -----------------------------------------------------------------------------------
+
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
-        namespace = namespace or "/"
-        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
-        if sid is None or not self.manager.is_connected(sid, namespace):
+        name = namespace or "/"
+        sid = self.manager.sid_from_eio_sid(eio_sid, name)
+        if sid is None or not self.manager.is_connected(sid, name):
             return
         connection: EngineSocket = self.eio.sockets[eio_sid]
-        room: Namespace = self.namespace_handlers[namespace]
+        joined: Namespace = self.namespace_handlers[name]
         self.eio.counters.received += 1
         try:
-            if room.every_line_counts:
+            if joined.slow_down:
                 await connection.lines.spend_slowly()
             else:
                 self._spend(connection)
         except PanelError as error:
             if id is not None:
-                await connection.queue.answer(ack_packets(namespace, id, error.problem()))
+                await connection.queue.answer(ack_packets(name, id, error.problem()))
             return
-        answering = self._answer(connection, room, sid, id, data)
-        if room.asks_somebody is not None and len(data) > 1 and room.asks_somebody(data[1]):
-            await connection.apart.answer(answering)
-        elif room.asks_much is not None and len(data) > 1 and room.asks_much(data[1]):
-            await self._answer_much(connection, room, sid, id, answering)
+        handle = partial(joined.handle, sid, *data)
+        argument = data[1] if len(data) > 1 else None
+        if joined.in_background is not None and joined.in_background(argument):
+            await connection.apart.answer(self._answer(connection, name, id, data, handle))
+        elif joined.may_be_large is not None and joined.may_be_large(argument):
+            await self._answer_large(connection, name, sid, id, data, handle)
         else:
-            await answering
+            await self._answer(connection, name, id, data, handle)
 
-    async def _answer_much(
-        self,
-        connection: EngineSocket,
-        room: Namespace,
-        sid: str,
-        id: int | None,
-        answering: Coroutine[Any, Any, None],
+    async def _answer_large(
+        self, connection: EngineSocket, namespace: str, sid: str, id: int | None, data: list[Any], handle: Handle
     ) -> None:
-        """Answer once there is room for what may be large."""
+        """Answer once there is memory for a large ack."""
         try:
             async with connection.queue.account.reserved():
-                if self.manager.is_connected(sid, room.namespace):
-                    await answering
-                else:  # it has gone meanwhile
-                    answering.close()
+                if self.manager.is_connected(sid, namespace):  # the client has not gone meanwhile
+                    await self._answer(connection, namespace, id, data, handle)
         except TooMuchUnread as error:
-            answering.close()
             if id is not None:
-                await connection.queue.answer(ack_packets(room.namespace, id, error.problem()))
+                await connection.queue.answer(ack_packets(namespace, id, error.problem()))
 
     async def _answer(
-        self, connection: EngineSocket, room: Namespace, sid: str, id: int | None, data: list[Any]
+        self, connection: EngineSocket, namespace: str, id: int | None, data: list[Any], handle: Handle
     ) -> None:
-        """Handle the event, and acknowledge it."""
-        answer = await self._answer_to(room, data, room.handle(sid, *data))
+        """Handle the event and acknowledge it with the result, or with a problem."""
+        try:
+            answer = await handle()
+        except PanelError as error:
+            answer = error.problem()
+        except Exception:
+            log.exception("the handler of %s on %s failed", as_json(data[0]), namespace)
+            answer = InternalError().problem()
         if id is None:
             return
-        if callable(answer):
-            await connection.apart.answer(self._acknowledge_later(connection, room, id, data, answer()))
+        if callable(answer):  # more must be done before the ack, and the next events do not wait for it
+            await connection.apart.answer(self._answer(connection, namespace, id, data, answer))
         else:
-            await connection.queue.answer(ack_packets(room.namespace, id, answer))
-
-    async def _acknowledge_later(
-        self, connection: EngineSocket, room: Namespace, id: int, data: list[Any], done: Awaitable[None]
-    ) -> None:
-        """Acknowledge what was begun, once it is done; the next events do not wait for that."""
-        answer = await self._answer_to(room, data, done)
-        await connection.queue.answer(ack_packets(room.namespace, id, answer))
-
-    async def _answer_to(self, room: Namespace, data: list[Any], handling: Awaitable[Any]) -> Any:
-        """What comes of handling an event: what the handler returned, or a problem."""
-        try:
-            return await handling
-        except PanelError as error:
-            return error.problem()
-        except Exception:
-            log.exception("the handler of %s on %s failed", as_json(data[0]), room.namespace)
-            return InternalError().problem()
+            await connection.queue.answer(ack_packets(namespace, id, answer))
 
     def _spend(self, connection: EngineSocket) -> None:
-        """One command of the connection's, on whichever namespace. Raises `TooFast`."""
+        """Count a command of the connection, on any namespace. Raises `TooFast`."""
         try:
             connection.rate_limit.spend()
         except TooFast as error:
@@ -240,31 +226,31 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             raise
 
     def _check_attachments(self, begun: StrictPacket) -> None:
-        """Raises `ValueError` for an event that promises, or has by now, more bytes than a message may have."""
+        """Raises `ValueError` for an event that announces too many attachments, or has too many bytes by now."""
         size = sum(map(len, begun.attachments))
         if begun.attachment_count > ATTACHMENTS or size > self.eio.max_http_buffer_size:
             raise ValueError(f"an event with {begun.attachment_count} attachments, {size} bytes of them so far")
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
-        """Handle a message; a large one once there is room for the answer, which may be as large."""
+        """Handle a message; a large one once there is memory for its answer, which may be as large."""
         if len(data) <= SMALL:
-            await self._hear(eio_sid, data)
+            await self._read_message(eio_sid, data)
             return
         if (connection := self.eio.sockets.get(eio_sid)) is None:
             return
         try:
             async with connection.queue.account.reserved(len(data)):
-                await self._hear(eio_sid, data)
+                await self._read_message(eio_sid, data)
         except TooMuchUnread as error:
             self._binary_packet.pop(eio_sid, None)
             if isinstance(data, str):
                 await self._refuse_unread(eio_sid, data, error)
 
-    async def _hear(self, eio_sid: str, data: Any) -> None:
+    async def _read_message(self, eio_sid: str, data: Any) -> None:
         try:
             if isinstance(data, str):
                 if self._binary_packet.pop(eio_sid, None) is not None:
-                    log.info("dropped an event whose bytes did not come")
+                    log.info("dropped an event whose attachments did not arrive")
                 if (event := plain_event(data)) is not None:
                     await self._handle_event(eio_sid, event.namespace, event.id, event.data)
                     return
@@ -275,11 +261,11 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             self._binary_packet.pop(eio_sid, None)
             await self._refuse_unread(eio_sid, data, error)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-            log.debug("dropped a packet that is no Socket.IO: %s", error)
+            log.debug("dropped an invalid Socket.IO packet: %s", error)
             self._binary_packet.pop(eio_sid, None)
 
     async def _refuse_unread(self, eio_sid: str, text: str, error: PanelError) -> None:
-        """Answer a packet that the panel does not read; nobody waits for the answer to one that is neither of these."""
+        """Refuse an event, or a CONNECT packet, that the panel cannot read; nobody waits for an answer to others."""
         if (event := unread_event(text, error)) is not None:
             await self._handle_event(eio_sid, event.namespace, event.id, event.data)
         elif text[:1] == str(CONNECT):
