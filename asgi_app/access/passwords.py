@@ -11,7 +11,9 @@ import hmac
 import logging
 import re
 import secrets
+from functools import cached_property
 from types import ModuleType
+from typing import Any
 
 from asgi_app.errors import SignInFailed
 
@@ -24,18 +26,23 @@ HASH_BYTES = 32
 SCRYPT = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
 MOST_BYTES = 256 * 1024 * 1024  # that a hash in the file may make us take
 
-argon2: ModuleType | None
-try:
-    import argon2
-except ImportError:
-    argon2 = None
+
+def _library() -> ModuleType | None:
+    """Return argon2, where there is one. Its import takes long, and few panels have passwords."""
+    try:
+        import argon2
+    except ImportError:
+        return None
+    return argon2
 
 
 class Passwords:
     """Makes and checks the hashes; each takes some tenths of a second and some tens of MiB."""
 
-    def __init__(self) -> None:
-        self._argon2 = argon2.PasswordHasher() if argon2 is not None else None
+    @cached_property
+    def _argon2(self) -> Any:
+        argon2 = _library()
+        return argon2.PasswordHasher() if argon2 is not None else None
 
     @property
     def by(self) -> str:
@@ -62,7 +69,7 @@ class Passwords:
                 return False
         if not hash.startswith("$argon2"):
             return False
-        if argon2 is None or self._argon2 is None:
+        if (argon2 := _library()) is None:
             log.error("a password is kept as argon2, which this machine does not have: pip install argon2-cffi")
             raise SignInFailed(
                 "this password was set on another machine, and cannot be checked here; "

@@ -29,13 +29,13 @@ def as_json(value: object) -> str:
 class Frozen(BaseModel):
     """A value: never changed, only replaced."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)  # built at its first use: a start uses few of them
 
 
 class Strict(BaseModel):
     """What a client sends: exact types, and no field that nobody reads."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
 
 def _whole(value: object) -> object:

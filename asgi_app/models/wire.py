@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models.base import Frozen, Strict, as_json
@@ -78,7 +78,7 @@ class Ping(Strict):
 
 AnyCommand = SetLight | UndoLight | GetState | Ping | CHAT_COMMANDS | RUN_COMMANDS
 Command = Annotated[AnyCommand, Field(discriminator="do")]
-COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(Command)
+COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(Command, config=ConfigDict(defer_build=True))
 NAMES = tuple(kind.model_fields["do"].default for kind in get_args(AnyCommand))
 
 # --- events ------------------------------------------------------------------------------------------------

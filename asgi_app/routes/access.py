@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from quart import Blueprint, Response, request
-from quart_schema import document_querystring, document_request, document_response, tag
 
 from asgi_app.access import DEVICE_DAYS, TICKET_SECONDS, Access
 from asgi_app.errors import NotStored
 from asgi_app.models import Identity, Role, RoleName, Strict, actor_name, parse_body
 from asgi_app.routes.auth import visitor
 from asgi_app.routes.json_io import json_answer, json_body, query
-from asgi_app.routes.openapi import Problem
+from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
 from asgi_app.routes.problems import problem_response
 
 ACCESS = ["Access"]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 from quart import Blueprint, Response, request
-from quart_schema import document_request, document_response, tag
 
 from asgi_app.errors import UnsupportedMediaType
 from asgi_app.models import Hardware, Light, LightChange, Reply, SetLight, UndoLight, parse_change, parse_json
 from asgi_app.routes.auth import asker
 from asgi_app.routes.json_io import json_answer
-from asgi_app.routes.openapi import Problem
+from asgi_app.routes.openapi import Problem, document_request, document_response, tag
 from asgi_app.routes.problems import problem_response
 from asgi_app.service import Panel
 

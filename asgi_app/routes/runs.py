@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from quart import Blueprint, Response, request
-from quart_schema import document_querystring, document_request, document_response, tag
 
 from asgi_app.models import (
     Ending,
@@ -32,7 +31,7 @@ from asgi_app.models import (
 )
 from asgi_app.routes.auth import asker
 from asgi_app.routes.json_io import json_answer, json_body, query
-from asgi_app.routes.openapi import Problem
+from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
 from asgi_app.service import Panel
 from asgi_app.service.runs import Runs
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
+import importlib.util
 import sys
 from typing import NamedTuple
 
@@ -30,11 +30,8 @@ def missing() -> list[Part]:
 
 
 def _is_there(library: str) -> bool:
-    try:
-        importlib.import_module(library)
-    except ImportError:
-        return False
-    return True
+    """Whether it is installed. It is not imported: argon2's import takes long, and few panels need it."""
+    return importlib.util.find_spec(library) is not None
 
 
 def server_here(wanted: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 BACKLOG = 4096  # connections that wait to be accepted, as far as the kernel allows (net.core.somaxconn)
+GRACE = 1  # seconds for requests under way, once the lights are down and the sockets closed
 EVERY = ("0.0.0.0", "::")  # listening on these is listening on every address
 
 

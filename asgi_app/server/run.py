@@ -19,27 +19,17 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-from hypercorn import protocol as hypercorn_protocol
-from hypercorn.asyncio import run as hypercorn_run
-from hypercorn.asyncio import serve as hypercorn_serve
-from hypercorn.config import Config
-from hypercorn.protocol import h11
 
 from asgi_app import __version__, app
 from asgi_app.app import House
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.net.admission import AdmissionControl
-from asgi_app.net.request_head import HEAD_BYTES
 from asgi_app.seams import Seam, check
-from asgi_app.server import hypercorn_connection, hypercorn_http, uvicorn_http
-from asgi_app.server import hypercorn_websocket as on_hypercorn
+from asgi_app.server import uvicorn_http
 from asgi_app.server import uvicorn_websocket as on_uvicorn
 from asgi_app.server.accept import Acceptor, TLSListener
 from asgi_app.server.fallbacks import Part, event_loop_class, missing, server_here
-from asgi_app.server.hypercorn_connection import HypercornConnection
-from asgi_app.server.hypercorn_http import HypercornHTTP
-from asgi_app.server.hypercorn_websocket import HypercornWebSocket
-from asgi_app.server.listen import BACKLOG, ListenError, listen, local_address, url_of
+from asgi_app.server.listen import BACKLOG, GRACE, ListenError, listen, local_address, url_of
 from asgi_app.server.signals import let_go_of_closed_output, on_signals
 from asgi_app.server.tls import read_certificate, server_context
 from asgi_app.server.uvicorn_connection import UvicornConnection
@@ -58,7 +48,6 @@ from asgi_app.ws.transport import quart_websocket as quartsocket
 log = logging.getLogger("pilotlight")
 
 FAULT = 1  # exit status of a panel that ended by a fault of its own: its service manager starts it again
-GRACE = 1  # seconds for requests under way, once the lights are down and the sockets closed
 GOODBYE = 1.0  # seconds for a client's close_notify of TLS: it keeps its place until then
 SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 
@@ -66,22 +55,13 @@ SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
 Announce = Callable[[socket.socket, str], None]
 
 
+# Of all but hypercorn, whose own are in `server/hypercorn.py`.
 SEAMS = (
     Seam(uvicorn.Server, "capture_signals"),
-    Seam(Config, "create_ssl_context ssl_enabled"),
-    Seam(hypercorn_run, "TCPServer"),
-    Seam(hypercorn_protocol, "H11Protocol"),
-    Seam(h11, "WSStream"),
-)
-ALL_SEAMS = (
-    *SEAMS,
     *app.SEAMS,
-    *hypercorn_connection.SEAMS,
-    *hypercorn_http.SEAMS,
     *uvicorn_http.SEAMS,
     *engine.SEAMS,
     *engine_socket.SEAMS,
-    *on_hypercorn.SEAMS,
     *on_uvicorn.SEAMS,
     *quartsocket.SEAMS,
     *sio.SEAMS,
@@ -97,7 +77,11 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
     Raises `SetupError`.
     """
     refuse_more_workers(workers)
-    check(ALL_SEAMS)
+    check(SEAMS)
+    if server_here(settings.server) == "hypercorn":  # which takes long to import
+        from asgi_app.server import hypercorn
+
+        check(hypercorn.SEAMS)
     tls = server_context(settings.cert, settings.key) if settings.cert else None
     with contextlib.closing(listener_for(settings.host, settings.port, settings.slow_reader)) as listener:
         manager = ServiceManager()
@@ -114,7 +98,7 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
                 announce(listener, pin)
             except Exception as error:  # a panel needs nobody who reads its address
                 log.warning("the address could not be shown: %r", error)
-            manager.tell("READY=1", f"STATUS=serves {address}")
+            manager.notify("READY=1", f"STATUS=serves {address}")
             log.info(
                 "Pilot Light %s serves %s",
                 __version__,
@@ -265,44 +249,13 @@ async def _uvicorn(house: House, listener: socket.socket, tls: ssl.SSLContext | 
         await stopping()
 
 
-class _Hypercorn(Config):
-    """hypercorn's configuration with a TLS context that is there already."""
-
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        super().__init__()
-        self._tls = tls
-
-    @property
-    def ssl_enabled(self) -> bool:
-        return self._tls is not None
-
-    def create_ssl_context(self) -> ssl.SSLContext | None:
-        return self._tls
-
-
 async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
-    config = _Hypercorn(tls)
-    config.bind = [f"fd://{os.dup(listener.fileno())}"]
-    config.backlog = BACKLOG
-    config.websocket_max_message_size = house.settings.max_frame
-    config.h11_max_incomplete_size = HEAD_BYTES
-    config.max_app_queue_size = 2  # messages that are read ahead; each may be `max_frame`
-    config.include_server_header = False
-    config.graceful_timeout = GRACE
-    config.shutdown_timeout = GRACE
-    config.keep_alive_timeout = house.settings.request_timeout
-    config.ssl_handshake_timeout = house.settings.request_timeout
-    config.accesslog = None
-    config.errorlog = logging.getLogger("pilotlight.hypercorn")
-    # The one place where each is looked up.
-    hypercorn_run.TCPServer = partial(HypercornConnection, house.admission)  # type: ignore[assignment,attr-defined]
-    sockets = partial(HypercornWebSocket, ping_seconds=house.settings.ping_interval)
-    hypercorn_protocol.H11Protocol = HypercornHTTP  # type: ignore[assignment,attr-defined]
-    h11.WSStream = sockets  # type: ignore[assignment,attr-defined]
+    from asgi_app.server import hypercorn
+
     stopped = asyncio.Event()
     stopping = _on_signals(house, stopped.set, tls)
     try:
-        await hypercorn_serve(house.app, config, shutdown_trigger=stopped.wait)
+        await hypercorn.serve(house, listener, tls, stopped.wait)
     finally:
         await stopping()
 
@@ -348,7 +301,7 @@ def _on_signals(
         if not tasks:
             let_go_of_closed_output()
             log.info("stopping", extra=event("stopping"))
-            ServiceManager().tell("STOPPING=1")
+            ServiceManager().notify("STOPPING=1")
             tasks.append(loop.create_task(leave(), name="stop"))
 
     on_signals(loop, on_signal, partial(_read_again, tls, house.settings) if tls is not None else None)
