@@ -1,10 +1,7 @@
-"""uvicorn's WebSocket: its handshake, then a connection of ours with frames of ours, and a wire for those who want it.
+"""uvicorn's WebSocket handshake, which hands the connection over to `uvicorn_frames.py`.
 
-Stock uvicorn parses and makes each frame by websockets' general machinery and hands messages over one by one; a
-connection holds 18 KB before it has done anything, most of it for the handshake. Here all of that is let go of when
-the handshake is done. And a message that is refused (too big, no UTF-8) is closed with its code: a socket that is
-closed with unread bytes in it resets the connection, and the close frame is lost now and then (stock: 3 of 150 at
-1 MiB + 1, 47 of 150 at 2 MiB), so what still comes is read and dropped.
+uvicorn parses and makes each frame with websockets' general code, and hands over messages one by one. A connection
+takes 18 KB before it has done anything, most of it for the handshake. Here all of that is freed after the handshake.
 """
 
 from __future__ import annotations
@@ -32,27 +29,27 @@ SEAMS = (
 
 
 class UvicornWebSocket(WebSocketsSansIOProtocol):
-    """The handshake, and ASGI's `receive` and `send` for whoever does without the wire."""
+    """The handshake, and ASGI's `receive` and `send` for applications that do not use the wire."""
 
     offers_wire = True
 
-    after: Frames | None = None  # once the handshake is done
-    early = b""  # what came before that
-    leave: Leave | None = None  # gives back the place that the connection has
+    after: Frames | None = None  # the connection after the handshake
+    early = b""  # what arrived before that
+    leave: Leave | None = None  # gives back the connection's place
 
     def begin(self, target: bytes, headers: Headers) -> None:
-        """Take the handshake, which has been read and checked; websockets' own reader has smaller limits."""
+        """Take a handshake that was read and checked. websockets' own parser has smaller limits."""
         fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
         self.handle_connect(Request(target.decode(), websockets.Headers(fields)))
 
     def data_received(self, data: bytes) -> None:
-        """What comes before the handshake is answered."""
+        """Keep what arrives before the handshake is answered."""
         self.early += data
         if len(self.early) > EARLY_BYTES:
             self.transport.pause_reading()
 
     def start_keepalive(self) -> None:
-        """The handshake is done."""
+        """Hand the connection over: the handshake is done."""
         pings = not self.scope["path"].startswith("/socket.io")  # Engine.IO has its own
         self.after = Frames(
             self.loop,
@@ -74,25 +71,24 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
             self.after.data_received(self.early)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """There was no handshake."""
+        """The connection was lost before the handshake was done."""
         super().connection_lost(exc)
-        self.conn.parser.close()  # a generator that holds what holds it
+        self.conn.parser.close()  # a generator in a reference cycle
         if self.leave is not None:
             self.leave(exc)
 
     def shutdown(self) -> None:
-        """uvicorn stops before the handshake is done, and answers it: what the application says now would be a second
-        answer, which fails."""
+        """uvicorn stops, and refuses the handshake itself: a second response, from the application, would fail."""
         super().shutdown()
         self.disconnected = self.handshake_complete = True
 
     async def run_asgi(self) -> None:
-        """The application's call; what the connection lives on with is a task of its own, without any of this."""
+        """Call the application. What the connection does after that is a task that keeps nothing of the call."""
         self.app = _Call(self, self.app)
         try:
             await super().run_asgi()
         finally:
-            # They hold the handshake, as it holds them: what is in a circle waits for the collector, which comes late.
+            # Break reference cycles, so that memory is freed at once.
             del self.app, self.scope
             if self.after is not None:
                 self.conn.parser.close()
@@ -106,20 +102,20 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
             return
         if message["type"] == "websocket.accept" and not message.get("subprotocol"):
             offered = next(iter(self.scope["subprotocols"]), None)
-            message = {**message, "subprotocol": offered}  # a browser that offers some fails where none is taken
+            message = {**message, "subprotocol": offered}  # a browser that offers some fails if none is chosen
         await super().send(message)
-        if self.close_sent:  # refused by an answer of HTTP; stock would log an error, that no handshake came
+        if self.close_sent:  # refused by an HTTP response; uvicorn would log a missing handshake
             self.handshake_complete = True
 
 
 class PlainUvicornWebSocket(UvicornWebSocket):
-    """The same without its wire: everything goes the ASGI way."""
+    """As `UvicornWebSocket`, without the wire: everything goes through ASGI."""
 
     offers_wire = False
 
 
 class _Call:
-    """The application's call, whose end is not that of a connection that lives on."""
+    """The application's call. The connection may outlive it."""
 
     def __init__(self, handshake: UvicornWebSocket, app: Any) -> None:
         self._handshake = handshake
@@ -131,14 +127,14 @@ class _Call:
             await self._app(scope, receive, send)
         finally:
             if (after := handshake.after) is not None:
-                handshake.transport = _Handed()  # type: ignore[assignment]
+                handshake.transport = _HandedOver()  # type: ignore[assignment]
                 task = NO_CONTEXT.copy().run(handshake.loop.create_task, after.live())
-                handshake.tasks.add(task)  # uvicorn waits for them when it stops
+                handshake.tasks.add(task)  # uvicorn waits for these when it stops
                 task.add_done_callback(handshake.tasks.discard)
 
 
-class _Handed:
-    """The handshake's transport, once the connection has it."""
+class _HandedOver:
+    """Stands for the transport after it was handed over."""
 
     def close(self) -> None:
-        """Not by the handshake's end."""
+        """Do nothing: the end of the call does not close the connection."""
