@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
+
+from asgi_app.net.admission import AdmissionControl
 
 ACCEPTED_A_TURN = 64  # connections in one turn of the loop, at most
 AGAIN_SECONDS = 0.1  # after accepting failed, most likely for lack of file descriptors
@@ -60,16 +62,6 @@ class Acceptor:
             task.exception()  # the client has gone: not logged, as in libuv
 
 
-class Handshakes(Protocol):
-    """Counts connections during their TLS handshakes."""
-
-    def expect(self, peer: Any) -> bool:
-        """Whether a connection from this peer may begin its handshake."""
-
-    def no_longer(self, peer: Any) -> None:
-        """The handshake is over: the connection has taken its place, or never will."""
-
-
 class TLSListener:
     """Accepts TLS connections, and counts them from the start of their handshake, which takes time and memory.
 
@@ -82,13 +74,13 @@ class TLSListener:
         listener: socket.socket,
         make: Callable[[], asyncio.BaseProtocol],
         tls: dict[str, Any],
-        handshakes: Handshakes,
+        admission: AdmissionControl,
     ) -> None:
         self._loop = loop
         self._listener = listener
         self._make = make
         self._tls = tls
-        self._handshakes = handshakes
+        self._admission = admission
         self._arriving: set[asyncio.Task[None]] = set()
         self._again: asyncio.TimerHandle | None = None
         self._listen()
@@ -108,7 +100,7 @@ class TLSListener:
                 self._again = self._loop.call_later(AGAIN_SECONDS, self._listen)
                 return
             connection.setblocking(False)
-            if not self._handshakes.expect(peer):
+            if not self._admission.expect(peer):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 connection.close()
                 continue
@@ -122,7 +114,7 @@ class TLSListener:
         except (OSError, asyncio.CancelledError):  # it failed or took too long: not logged
             connection.close()
         # hypercorn's connection begins in a task of its own, which exists by now.
-        self._loop.call_soon(self._handshakes.no_longer, peer)
+        self._loop.call_soon(self._admission.no_longer, peer)
 
     def close(self) -> None:
         """Accept no more connections, and cancel running handshakes."""

@@ -25,8 +25,7 @@ from asgi_app.app import House
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.seams import Seam, check
-from asgi_app.server import uvicorn_http
-from asgi_app.server import uvicorn_websocket as on_uvicorn
+from asgi_app.server import uvicorn_http, uvicorn_websocket
 from asgi_app.server.accept import Acceptor, TLSListener
 from asgi_app.server.fallbacks import Part, event_loop_class, missing, server_here
 from asgi_app.server.listen import BACKLOG, GRACE, ListenError, listen, local_address, url_of
@@ -39,11 +38,10 @@ from asgi_app.systemd.notify import ServiceManager
 from asgi_app.telemetry.logs import event
 from asgi_app.ws.engineio import server as engine
 from asgi_app.ws.engineio import socket as engine_socket
-from asgi_app.ws.socketio import manager as sio_manager
-from asgi_app.ws.socketio import namespace as sio_namespace
-from asgi_app.ws.socketio import packets as sio_packets
-from asgi_app.ws.socketio import server as sio
-from asgi_app.ws.transport import quart_websocket as quartsocket
+from asgi_app.ws.socketio import manager as socketio_manager
+from asgi_app.ws.socketio import namespace, packets
+from asgi_app.ws.socketio import server as socketio_server
+from asgi_app.ws.transport import quart_websocket
 
 log = logging.getLogger("pilotlight")
 
@@ -58,16 +56,12 @@ Announce = Callable[[socket.socket, str], None]
 # All but those of hypercorn, which are in `server/hypercorn.py`.
 SEAMS = (
     Seam(uvicorn.Server, "capture_signals"),
-    *app.SEAMS,
-    *uvicorn_http.SEAMS,
-    *engine.SEAMS,
-    *engine_socket.SEAMS,
-    *on_uvicorn.SEAMS,
-    *quartsocket.SEAMS,
-    *sio.SEAMS,
-    *sio_manager.SEAMS,
-    *sio_namespace.SEAMS,
-    *sio_packets.SEAMS,
+    *(
+        seam
+        for module in (app, uvicorn_http, uvicorn_websocket, engine, engine_socket, quart_websocket)
+        for seam in module.SEAMS
+    ),
+    *(seam for module in (socketio_manager, namespace, packets, socketio_server) for seam in module.SEAMS),
 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -63,8 +64,7 @@ class Frames(asyncio.Protocol):
         "_loop",
         "_lost",
         "_paused",
-        "_ping_interval",
-        "_ping_timeout",
+        "_ping_seconds",
         "_pinged",
         "_reader",
         "_timer",
@@ -81,8 +81,7 @@ class Frames(asyncio.Protocol):
         transport: Any,
         *,
         max_size: int,
-        ping_interval: float | None,
-        ping_timeout: float | None,
+        ping_seconds: float | None,
         connections: set[Any],
     ) -> None:
         self._loop = loop
@@ -90,8 +89,7 @@ class Frames(asyncio.Protocol):
         self._reader = FrameReader(max_size)
         self._arrivals = Arrivals(loop, transport.pause_reading, transport.resume_reading)
         self._connections = connections
-        self._ping_interval = ping_interval
-        self._ping_timeout = ping_timeout
+        self._ping_seconds = ping_seconds  # until a ping, and for its answer
         self._pinged: bytes | None = None
         self._unanswered: bytes | None = None  # a ping that arrived while the transport's buffer was full
         self._timer: asyncio.TimerHandle | None = None  # for the next ping, or its answer
@@ -102,7 +100,7 @@ class Frames(asyncio.Protocol):
         self.wire = Wire(transport.write, self._arrivals, self.send)
         self.wire.set(True)
         connections.add(self)
-        self._ping_later()
+        self._start_timer(self._ping)
 
     async def live(self) -> None:
         """Run what the connection does from now on, then close it."""
@@ -139,7 +137,7 @@ class Frames(asyncio.Protocol):
         if what.opcode == PONG:
             if what.payload == self._pinged:
                 self._pinged = None
-                self._ping_later()
+                self._start_timer(self._ping)
         elif what.opcode == CLOSE:
             self._closed(close_code(what.payload))
         elif what.opcode == TEXT:
@@ -164,7 +162,7 @@ class Frames(asyncio.Protocol):
         if not self._close_sent:
             self._close_sent = True
             self._transport.write(close_frame(code))
-        self._cancel_closing()
+        self._cancel_timers()
         self._transport.close()
 
     def _refuse(self, breach: Breach) -> None:
@@ -178,7 +176,7 @@ class Frames(asyncio.Protocol):
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._transport.resume_reading()
-        self._cancel_closing()
+        self._cancel_timers()
         self._closing = self._loop.call_later(LINGER_SECONDS, self._transport.close, context=NO_CONTEXT)
 
     async def receive(self) -> Any:
@@ -246,46 +244,38 @@ class Frames(asyncio.Protocol):
 
     # --- pings -------------------------------------------------------------------------------------------------
 
-    def _ping_later(self) -> None:
-        self._stop_pinging()
-        if self._ping_interval is not None:
-            self._timer = self._loop.call_later(self._ping_interval, self._ping, context=NO_CONTEXT)
+    def _start_timer(self, then: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._ping_seconds is not None:
+            self._timer = self._loop.call_later(self._ping_seconds, then, context=NO_CONTEXT)
 
     def _ping(self) -> None:
-        self._timer = None
         if self._close_sent or self._transport.is_closing():
             return
         self._pinged = random.randbytes(4)
         self._transport.write(frame(self._pinged, PING))
-        if self._ping_timeout is not None:
-            self._timer = self._loop.call_later(self._ping_timeout, self._went_silent, context=NO_CONTEXT)
-        else:
-            self._ping_later()
+        self._start_timer(self._went_silent)
 
     def _went_silent(self) -> None:
-        self._timer = None
         if not self._close_sent and not self._transport.is_closing():
             self._close(FAULT, "no answer to a ping")
-            self._cancel_closing()
+            self._cancel_timers()
             self._transport.close()
-
-    def _stop_pinging(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     # --- the end -----------------------------------------------------------------------------------------------
 
-    def _cancel_closing(self) -> None:
-        if self._closing is not None:
-            self._closing.cancel()
-            self._closing = None
+    def _cancel_timers(self) -> None:
+        for timer in (self._timer, self._closing):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._closing = None
 
     def shutdown(self) -> None:
         """Close the connection: uvicorn stops."""
         if not self._close_sent:
             self._close(RESTART)
-        self._cancel_closing()
+        self._cancel_timers()
         self._transport.close()
 
     def eof_received(self) -> None:
@@ -296,8 +286,7 @@ class Frames(asyncio.Protocol):
         self.wire.set(False)
         self._arrivals.end({"type": "websocket.disconnect", "code": GOING if exc is None else LOST})
         self._connections.discard(self)
-        self._stop_pinging()
-        self._cancel_closing()
+        self._cancel_timers()
         self._wake_senders()
         self.wire.lost()
         if self.leave is not None:

@@ -22,7 +22,7 @@ SEAMS = (
     Seam(
         WebSocketsSansIOProtocol,
         "app close_sent config conn connection_lost connections data_received disconnected handle_connect "
-        "handshake_complete handshake_initiated loop ping_interval ping_timeout receive run_asgi send shutdown "
+        "handshake_complete handshake_initiated loop ping_interval receive run_asgi send shutdown "
         "start_keepalive transport writable",
     ),
 )
@@ -55,8 +55,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
             self.loop,
             self.transport,
             max_size=self.config.ws_max_size,
-            ping_interval=(self.ping_interval or None) if pings else None,
-            ping_timeout=self.ping_timeout,
+            ping_seconds=(self.ping_interval or None) if pings else None,
             connections=self.connections,
         )
         if not self.writable.is_set():

@@ -16,12 +16,12 @@ from asgi_app.models import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
 from asgi_app.ws.engineio.packets import framed
 from asgi_app.ws.engineio.server import EngineOutbox
-from asgi_app.ws.socketio.namespace import Handler, Namespace
+from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 
 PAGE = "/led"  # conflation key: a new level replaces an unsent one
 
 
-class LedEvents:
+class LedEvents(RecoverableHandlers):
     """The light of the old pages: one subscriber of the panel, which forwards what these pages understand."""
 
     def __init__(self, namespace: Namespace, panel: Panel, light: str) -> None:
@@ -31,7 +31,7 @@ class LedEvents:
         self._shown = panel.light(light).target
         self._pages: dict[str, EngineOutbox] = {}
         self._recoverable: dict[str, EngineOutbox] = {}  # pages that can come back: an offset follows each level
-        self.handlers: dict[str, Handler] = {"led": self.led}
+        self.handlers = {"led": self.led}
         panel.channel.join(self)
 
     def connected(self, sid: str, auth: Any) -> None:
@@ -103,7 +103,7 @@ class LedEvents:
         recovery = self._namespace.recovery
         if not recovery.is_used:
             return
-        markers = [recovery.record_and_mark([packet]) for packet in packets]
+        markers = [recovery.record([packet]) for packet in packets]
         joined += framed(markers[-1])
         for page in self._recoverable.values():
             if (direct := page.direct) is not None:

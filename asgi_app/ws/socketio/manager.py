@@ -41,9 +41,7 @@ class _Room:
 
     __slots__ = ("_find", "_members", "_name", "_recovery", "_skipped")
 
-    def __init__(
-        self, find: Callable[[], _Members], recovery: Recovery, name: str | None, skipped: Set[str] = frozenset()
-    ) -> None:
+    def __init__(self, find: Callable[[], _Members], recovery: Recovery, name: str | None, skipped: Set[str]) -> None:
         self._find = find
         self._recovery = recovery
         self._name = name
@@ -72,7 +70,7 @@ class _Room:
             self._members.plain[0].counters.sent += straight * len(events)  # they share their counters
         if not recovery.is_used:
             return
-        markers = [recovery.record_and_mark(packets, self._name, self._skipped) for packets in events]
+        markers = [recovery.record(packets, self._name, self._skipped) for packets in events]
         joined += framed(markers[-1])
         for queue in self._members.recoverable:
             if (direct := queue.direct) is not None:
@@ -178,15 +176,11 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         if room not in self.rooms.get(namespace, {}) and not recovery.suspended:
             return
         parts = event_packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
-        if skip_sid:
-            skipped = set(skip_sid if isinstance(skip_sid, list) else [skip_sid])
-            find = partial(self._members, namespace, room, skipped)
-            self._coalescer.send(_Room(find, recovery, room, skipped).deliver, parts)
-            return
-        known = self._rooms.get((namespace, room))
+        skipped = frozenset(skip_sid if isinstance(skip_sid, list) else [skip_sid]) if skip_sid else frozenset()
+        known = None if skipped else self._rooms.get((namespace, room))
         if known is None:
-            known = _Room(partial(self._members, namespace, room, frozenset()), recovery, room)
-            if room in self.rooms.get(namespace, {}):  # else all who are in it are suspended
+            known = _Room(partial(self._members, namespace, room, skipped), recovery, room, skipped)
+            if not skipped and room in self.rooms.get(namespace, {}):  # else all who are in it are suspended
                 self._rooms[namespace, room] = known
         self._coalescer.send(known.deliver, parts)
 

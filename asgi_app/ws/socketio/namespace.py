@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import socketio
 from engineio.packet import Packet as EnginePacket
@@ -30,7 +30,7 @@ SEAMS = (
 )
 
 
-class EventHandlers(Protocol):
+class EventHandlers:
     """The handlers of some events of a namespace, and what they do when a client comes and goes.
 
     `handlers[event]` is awaited with the sid and the arguments. It returns the ack; None is an ack without arguments.
@@ -49,8 +49,7 @@ class EventHandlers(Protocol):
         """The client's role is too low for the event, or its JSON cannot be read. Old pages ignore acks."""
 
 
-@runtime_checkable
-class RecoverableHandlers(EventHandlers, Protocol):
+class RecoverableHandlers(EventHandlers):
     """Handlers whose clients can come back after their connection was cut."""
 
     def recovered(self, sid: str, kept: Any) -> None:

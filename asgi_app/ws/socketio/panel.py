@@ -16,17 +16,17 @@ from asgi_app.service import Panel, Session
 from asgi_app.ws.engineio.packets import framed
 from asgi_app.ws.engineio.server import EngineOutbox
 from asgi_app.ws.native.protocol import frame, read_command, resume_from
-from asgi_app.ws.socketio.namespace import Handler, Namespace
+from asgi_app.ws.socketio.namespace import EventHandlers, Namespace
 
 
-class PanelEvents:
+class PanelEvents(EventHandlers):
     """The native protocol as Socket.IO events."""
 
     def __init__(self, namespace: Namespace, panel: Panel) -> None:
         self._namespace = namespace
         self._panel = panel
         self._sessions: dict[str, Session] = {}
-        self.handlers: dict[str, Handler] = {"ask": self.ask}
+        self.handlers = {"ask": self.ask}
 
     def connected(self, sid: str, auth: Any) -> None:
         """Send what the client missed since `{epoch, rev}` in `auth` or in the query, or a snapshot."""
@@ -41,9 +41,6 @@ class PanelEvents:
         if (session := self._sessions.pop(sid, None)) is not None:
             session.__exit__()
             self._namespace.refill_with(sid, None)
-
-    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
-        """Do nothing: the ack has the problem."""
 
     async def ask(self, sid: str, *arguments: Any) -> dict[str, Any]:
         """Do a command. The ack is its reply."""

@@ -12,7 +12,7 @@ from typing import Any
 from asgi_app.errors import BadCommand, NoAnswer, NoProducer, PanelError
 from asgi_app.models import Actor, Signal, as_json
 from asgi_app.service.runs import LiveRun, Producer, Runs
-from asgi_app.ws.socketio.namespace import Namespace
+from asgi_app.ws.socketio.namespace import EventHandlers, Namespace
 
 ANSWER_SECONDS = 2.0  # for an old producer's ack; many never acknowledge
 DEBUG = "-debug"  # suffix of the id of a process that runs step by step
@@ -110,7 +110,7 @@ class OldProducer:
             raise NoAnswer(f"the producer got it and did not answer within {ANSWER_SECONDS:g} s") from None
 
 
-class ProcessEvents:
+class ProcessEvents(EventHandlers):
     """What both namespaces have in common. `id` is the field of a process's id in their events."""
 
     id: str
@@ -130,8 +130,7 @@ class ProcessEvents:
         self._refused(sid, str(sent.get(self.id, "")), error)
 
     def _answered(self, sid: str, process: str, answer: Any) -> None:
-        """Send the producer's answer to the page that asked."""
-        raise NotImplementedError
+        """Do nothing: the page sees the result in the run."""
 
     def _refused(self, sid: str, process: str, error: PanelError) -> None:
         """Tell the page that its signal was refused."""

@@ -86,9 +86,6 @@ class Recent:
         self._entries: deque[Entry] = deque()
         self._bytes = 0
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
     def add(self, entry: Entry) -> None:
         """Add an event with a higher number than all before."""
         self._entries.append(entry)
@@ -273,23 +270,22 @@ class Recovery:
         """Whether any client can come back."""
         return bool(self._by_pid)
 
-    def record(self, packets: Iterable[EnginePacket], room: str | None = None, skipped: Iterable[str] = ()) -> None:
-        """Record an event to everybody who is in the room now. To be called when it is sent, not before."""
+    def record(
+        self, packets: Iterable[EnginePacket], room: str | None = None, skipped: Iterable[str] = ()
+    ) -> EnginePacket:
+        """Record an event to everybody who is in the room now, and return the offset packet that follows it.
+
+        To be called when the event is sent, not before.
+        """
         if self._by_pid:
             self._shared.add(self._entry(packets, room, frozenset(skipped)))
+        return self.marker()
 
     def marker(self) -> EnginePacket:
         """Return the offset packet: a client that has it has everything until now."""
         if self._marker is None or self._marker[0] != self.number:
             self._marker = self.number, self._offset(self.number)
         return self._marker[1]
-
-    def record_and_mark(
-        self, packets: Iterable[EnginePacket], room: str | None = None, skipped: Iterable[str] = ()
-    ) -> EnginePacket:
-        """As `record`. Return the offset packet that follows the event."""
-        self.record(packets, room, skipped)
-        return self.marker()
 
     def enqueue(self, session: RecoverableSession, packets: list[EnginePacket]) -> None:
         """Enqueue an event for this client only, and record it. Never blocks."""

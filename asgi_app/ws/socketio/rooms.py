@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models import as_json, refusal, without_long_integers
 from asgi_app.telemetry.loop_lag import ended
-from asgi_app.ws.socketio.namespace import Handler, Namespace
+from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 
 SERVER_EVENT_SECONDS = 10.0
 Act = Callable[[str, int, Any], Awaitable[None]]
@@ -43,7 +43,7 @@ class RoomData(BaseModel):
     data: Data
 
 
-class RoomEvents:
+class RoomEvents(RecoverableHandlers):
     """The events of the page `/lab`."""
 
     def __init__(self, namespace: Namespace, most_rooms: int) -> None:
@@ -52,7 +52,7 @@ class RoomEvents:
         self._counts: dict[str, int] = {}
         self._disconnecting: set[str] = set()
         self._server_task: asyncio.Task[None] | None = None
-        self.handlers: dict[str, Handler] = {
+        self.handlers = {
             "my_event": self._counted(self._echo, AnyData),
             "my_broadcast_event": self._counted(self._broadcast, AnyData),
             "join": self._counted(self._join, RoomName),

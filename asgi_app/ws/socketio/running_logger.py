@@ -23,7 +23,7 @@ from asgi_app.service.panel import Panel
 from asgi_app.service.runs import LiveRun, Runs
 from asgi_app.service.shows import Shows
 from asgi_app.ws.engineio.server import EngineOutbox
-from asgi_app.ws.socketio.namespace import Handler, Namespace
+from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.producers import DEBUG, SIGNALS, OldProducer, ProcessEvents, ProducerRegistry, payload_of
 
 log = logging.getLogger("pilotlight.socketio")
@@ -47,7 +47,7 @@ class LoggerEvents(ProcessEvents):
         self._packets: dict[str, tuple[tuple[Any, ...], Packet]] = {}  # of each run: its progress, encoded as a packet
         self._last_sent: dict[str, Packet] = {}
         self._live: dict[str, LiveRun] = {live.run.id: live for live in runs.all_live()}
-        self.handlers: dict[str, Handler] = {"running_logger": self.running_logger, "subscribe": self.subscribe}
+        self.handlers = {"running_logger": self.running_logger, "subscribe": self.subscribe}
         panel.channel.join(self)
 
     # --- pages ---------------------------------------------------------------------------------------------
@@ -172,9 +172,6 @@ class LoggerEvents(ProcessEvents):
                 await self._shows.start(self._namespace.actors[sid], show, step=signal == "step", instance=id)
                 return
         self._forward(sid, id, signal, payload)
-
-    def _answered(self, sid: str, process: str, answer: Any) -> None:
-        """Do nothing: the page sees the result in the run."""
 
     def _refused(self, sid: str, process: str, error: PanelError) -> None:
         """Send a log line to this page only."""

@@ -19,11 +19,9 @@ from socketio.packet import CONNECT, CONNECT_ERROR
 from asgi_app.errors import InternalError, MalformedJSON, PanelError, TooFast, TooMuchUnread
 from asgi_app.hub import Coalescer
 from asgi_app.models import as_json
-from asgi_app.net.limits import ConnectionQuota, RefusalLog
 from asgi_app.net.origins import Origins
-from asgi_app.net.send_budget import SMALL, SendBudget
+from asgi_app.net.send_budget import SMALL
 from asgi_app.seams import Seam
-from asgi_app.telemetry.counters import Counters
 from asgi_app.ws.engineio.server import EngineServer
 from asgi_app.ws.engineio.socket import EngineSocket
 from asgi_app.ws.socketio.manager import QueueingManager
@@ -56,27 +54,11 @@ SEAMS = (
 class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
     """python-socketio's server, which answers every event.
 
-    A client has `connect_timeout` seconds to connect to a namespace: at first, and after it has left its last one.
+    `options` are those of `EngineServer`. With its `connect_timeout`, a client has so many seconds to connect to a
+    namespace: at first, and after it has left its last one.
     """
 
-    def __init__(
-        self,
-        origins: Origins,
-        *,
-        max_frame: int,
-        slow_reader: float,
-        outbox: int,
-        coalescer: Coalescer,
-        counters: Counters,
-        sessions: ConnectionQuota,
-        command_rate: float,
-        line_rate: float,
-        refusal_log: RefusalLog,
-        unread: SendBudget,
-        ping_interval: float = 25.0,
-        ping_timeout: float = 20.0,
-        connect_timeout: float = 45.0,
-    ) -> None:
+    def __init__(self, origins: Origins, *, max_frame: int, coalescer: Coalescer, **options: Any) -> None:
         def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
             scheme = environ.get("asgi.scope", {}).get("scheme", "http")
             return origins.allows(origin, scheme=scheme, host=environ.get("HTTP_HOST"))
@@ -89,20 +71,10 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             client_manager=QueueingManager(coalescer),
             serializer=StrictPacket,
             max_http_buffer_size=max_frame,
-            slow_reader=slow_reader,
-            outbox=outbox,
             coalescer=coalescer,
-            counters=counters,
-            sessions=sessions,
-            command_rate=command_rate,
-            line_rate=line_rate,
-            refusal_log=refusal_log,
-            ping_interval=ping_interval,
-            ping_timeout=ping_timeout,
-            connect_timeout=connect_timeout,
-            unread=unread,
             logger=logging.getLogger("pilotlight.socketio.library"),
             engineio_logger=logging.getLogger("pilotlight.engineio.library"),
+            **options,
         )
 
     def _engineio_server_class(self) -> type[EngineServer]:

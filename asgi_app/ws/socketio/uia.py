@@ -6,21 +6,18 @@ from typing import Any
 
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.service.runs import LiveRun, Producer, Runs
-from asgi_app.ws.socketio.namespace import Handler, Namespace
+from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 from asgi_app.ws.socketio.producers import OldProducer, ProcessEvents, ProducerRegistry, payload_of
 
 
-class UiaEvents(ProcessEvents):
+class UiaEvents(ProcessEvents, RecoverableHandlers):
     """The events of `/uia`."""
 
     id = "process_id"
 
     def __init__(self, namespace: Namespace, runs: Runs, producers: ProducerRegistry) -> None:
         super().__init__(namespace, runs, producers)
-        self.handlers: dict[str, Handler] = {"uia": self.uia, "subscribe": self.subscribe}
-
-    def connected(self, sid: str, auth: Any) -> None:
-        """Do nothing: a new client gets only what it asks for."""
+        self.handlers = {"uia": self.uia, "subscribe": self.subscribe}
 
     def disconnected(self, sid: str) -> list[str]:
         """Return the processes that the client took signals for."""

@@ -302,7 +302,7 @@ async def test_when_nobody_can_come_back_nothing_is_kept() -> None:
     async with asyncio.timeout(5):
         while kept.recovery.is_used:
             await asyncio.sleep(0)
-    assert kept.recovery.record_and_mark(events(3)) is kept.recovery.marker()
+    assert kept.recovery.record(events(3)) is kept.recovery.marker()
 
 
 async def test_who_was_too_slow_for_levels_goes_on_from_the_snapshot_or_anew() -> None:
@@ -312,7 +312,7 @@ async def test_who_was_too_slow_for_levels_goes_on_from_the_snapshot_or_anew() -
     recovery.start(session)
     queue.refill_with("/", lambda: [*events(0), recovery.refilled(session)])
     for number in range(1, 40):
-        queue.offer(("led", number), *events(number), recovery.record_and_mark(events(number)))
+        queue.offer(("led", number), *events(number), recovery.record(events(number)))
     assert queue.is_stale
     recovery.enqueue(session, events(40))
     sent = []
@@ -330,7 +330,7 @@ async def test_an_event_that_waits_has_its_offset_right_behind_it(levels: int) -
     kept = Kept()
     queue = kept.session.queue
     for number in range(1, levels + 1):
-        queue.offer("led", *events(number), kept.recovery.record_and_mark(events(number)))
+        queue.offer("led", *events(number), kept.recovery.record(events(number)))
         kept.recovery.enqueue(kept.session, events(-number))
     sent = []
     while not queue.empty():
