@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import uuid
+from dataclasses import dataclass, field
 from typing import Any
 
 from quart import Blueprint
@@ -53,21 +54,21 @@ def chat_wire(panel: Panel, chat: Chat, rules: SocketRules) -> Blueprint:
     return routes
 
 
+@dataclass(slots=True, eq=False)
 class LegacyChatConnection:
     """One old client."""
 
-    def __init__(self, panel: Panel, chat: Chat, who: Actor, outbox: Outbox, socket: Socket) -> None:
-        self._panel = panel
-        self._chat = chat
-        self._who = who
-        self._outbox = outbox
-        self._socket = socket
-        self._own_prefix = uuid.uuid4().hex  # of the client ids of this connection's messages
-        self._sent = 0
-        self._saying: Say | None = None
-        self._waiting: list[int] = []  # ids of private messages
-        self._newest: int | None = None  # private message that it has, or that existed before it connected
-        self._early: set[int] = set()  # private messages from the store, which may also arrive by the feed
+    _panel: Panel
+    _chat: Chat
+    _who: Actor
+    _outbox: Outbox
+    _socket: Socket
+    _own_prefix: str = field(default_factory=lambda: uuid.uuid4().hex)  # of the client ids of its own messages
+    _sent: int = 0
+    _saying: Say | None = None
+    _waiting: list[int] = field(default_factory=list)  # ids of private messages
+    _newest: int | None = None  # private message that it has, or that existed before it connected
+    _early: set[int] = field(default_factory=set)  # private messages from the store, which may also arrive by the feed
 
     async def live(self) -> None:
         """Serve the client. At the end, say what it sent before it left."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass, field
 from typing import Any
 
 from quart import Blueprint, websocket
@@ -47,28 +48,18 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
     return routes
 
 
+@dataclass(slots=True, eq=False)
 class NativeConnection:
     """One client: its commands are answered in order, and its session's events are sent meanwhile."""
 
-    __slots__ = ("_background", "_framing", "_opening", "_outbox", "_panel", "_resume", "_socket", "_who")
-
-    def __init__(
-        self,
-        panel: Panel,
-        who: Actor,
-        resume: tuple[str, int] | None,
-        outbox: Outbox,
-        socket: Socket,
-        framing: _Framing,
-    ) -> None:
-        self._panel = panel
-        self._who = who
-        self._resume = resume
-        self._outbox = outbox
-        self._socket = socket
-        self._framing = framing
-        self._opening: Message | None = None
-        self._background = Apart()
+    _panel: Panel
+    _who: Actor
+    _resume: tuple[str, int] | None
+    _outbox: Outbox
+    _socket: Socket
+    _framing: _Framing
+    _opening: Message | None = None
+    _background: Apart = field(default_factory=Apart)
 
     async def live(self) -> None:
         """Serve the client until it leaves or is cut off."""
