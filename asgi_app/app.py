@@ -14,8 +14,9 @@ from typing import Any
 import socketio
 from quart import Quart
 
-from asgi_app import core
-from asgi_app.access import SCOPE, Access, Audit, Claims, Hosts, SecretStore
+from asgi_app.access import SCOPE, Access, Accounts, Audit, Claims, Hosts, SecretStore
+from asgi_app.core import chat as chat_rules
+from asgi_app.core import lights as light_rules
 from asgi_app.errors import (
     BadRequest,
     Full,
@@ -41,7 +42,7 @@ from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.lock import Alone
 from asgi_app.hw.pins import Address, choose
 from asgi_app.hw.power import throttling
-from asgi_app.models import Look, Storage
+from asgi_app.models import LightSettings, Storage
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.net.limits import AddressRateLimit, ConnectionQuota, RefusalLog
 from asgi_app.net.origins import Origins
@@ -68,15 +69,17 @@ from asgi_app.routes.unknown_host import send_page, wants_page
 from asgi_app.seams import Seam
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat, ChatLimits
+from asgi_app.service.lights import Lights
 from asgi_app.service.runs import RunLimits, Runs
 from asgi_app.service.shows import Shows
 from asgi_app.service.storage import StorageWatch
 from asgi_app.settings import Settings, read_settings
 from asgi_app.shows.show import find_shows
 from asgi_app.store import Retention, Store
+from asgi_app.telemetry.clock import PanelClock
 from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.telemetry.logs import event
-from asgi_app.telemetry.loop_lag import LoopLagMonitor, PanelClock
+from asgi_app.telemetry.loop_lag import LoopLagMonitor
 from asgi_app.ws.legacy.chat import chat_wire
 from asgi_app.ws.legacy.echo import echo
 from asgi_app.ws.native.live import live
@@ -151,19 +154,23 @@ class House:
             self.refusal_log,
             claims,
         )
+        self.accounts = Accounts(self.access, partial(chat_rules.person_name, longest=settings.chat_name))
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
         self.panel = Panel(
-            settings.lights,
             hardware,
-            stored=stored,
-            save=self.store.save,
-            clock=self.clock.now,
             outbox_limit=settings.outbox,
             storage=storage,
             counter_registry=self.counter_registry,
             gate=self.access,
             unread=SendBudget(settings.unread, settings.unread_per_address),
+        )
+        now = self.clock.now()
+        first = {id: light_rules.first_light(id, spec, stored.get(id), now) for id, spec in settings.lights.items()}
+        drives = {id: light_rules.drive_of(light) for id, light in first.items()}
+        self.driver = LightDriver(pins, settings.lights, drives)
+        self.lights = Lights(
+            self.panel, self.driver, settings.lights, first, save=self.store.save, clock=self.clock.now
         )
         self.chat = Chat(
             self.panel,
@@ -179,13 +186,9 @@ class House:
         )
         limits = RunLimits(settings.max_runs, settings.run_silence, settings.run_rate)
         self.runs = Runs(self.panel, self.store, limits, clock=self.clock.now)
-        self.storage_watch = StorageWatch(self.panel, self.store, claims, self.chat, self.runs)
-        self.access.check_name = self.chat.check_name
+        self.storage_watch = StorageWatch(self.panel, self.store, claims, self.lights, self.chat, self.runs)
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
-        first = {id: core.drive_of(light) for id, light in self.panel.state.lights.items()}
-        self.driver = LightDriver(pins, settings.lights, first)
-        self.panel.attach(self.driver)
         self.sockets = PanelServer(
             self.origins,
             max_frame=settings.max_frame,
@@ -232,7 +235,7 @@ class House:
         log.info("pins: %s (%s)", pins, why, extra=event("pins", pins=pins, why=why))
         if self.hardware.fix:
             log.info("for more: %s", self.hardware.fix)
-        await self.driver.start(self.panel)
+        await self.driver.start(self.lights)
         if self.store.path is not None:
             self.storage_watch.start()
         self.runs.start()
@@ -245,7 +248,7 @@ class House:
             return
         self.stopped = True
         self.shows.stop()
-        self.panel.stop_asking()
+        self.panel.refuse_commands()
         try:
             await self.driver.close()
             await self.shows.close()
@@ -308,7 +311,7 @@ class House:
             throttling=throttling,
         )
 
-    def _open_store(self) -> tuple[dict[str, Look], Storage]:
+    def _open_store(self) -> tuple[dict[str, LightSettings], Storage]:
         try:
             return self.store.open(), self.store.storage
         except SetupError as error:
@@ -355,7 +358,7 @@ class House:
         handle_problems(quart)
         for blueprint in (
             pages(),
-            access_routes(self.access),
+            access_routes(self.access, self.accounts),
             api(),
             led(self.panel, light),
             lights(self.panel),
@@ -369,8 +372,6 @@ class House:
             metric_routes(Meters(self._measured())),
         ):
             quart.register_blueprint(blueprint)
-        first_words = {rule.rule.split("/")[1].lower() for rule in quart.url_map.iter_rules()}
-        self.chat.reserved = frozenset(first_words - {"", "<username>"} | {"server", "socket.io"})
         share_with(quart, self.origins)
         commands, reads = (
             AddressRateLimit(self.settings.rest_rate),

@@ -83,7 +83,7 @@ class Meters:
 
     def _clients(self) -> Iterable[Metric]:
         measured = self._measured
-        sessions = measured.panel.sessions_by_wire()
+        sessions = measured.panel.sessions_by_via()
         clients = {(wire,): sessions[wire] for wire in ("live", "panel", "chat")}
         clients |= {(f"socketio_{transport}",): count for transport, count in measured.socketio_clients().items()}
         yield _gauge("clients", "Clients that are connected.", ["transport"], clients)

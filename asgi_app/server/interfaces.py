@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from asgi_app.net.proxies import Address
+from asgi_app.net.address import Address
 
 SIOCGIFFLAGS, SIOCGIFADDR, SIOCETHTOOL = 0x8913, 0x8915, 0x8946  # linux/sockios.h
 ETHTOOL_GDRVINFO = 3  # linux/ethtool.h: the driver's name follows four bytes

@@ -40,7 +40,7 @@ async def test_who_waits_too_long_is_refused_by_name(monkeypatch: pytest.MonkeyP
     all_of_it = SendBudget(most=100 * LARGEST, most_of_one=LARGEST)
     full = all_of_it.account("192.0.2.7")
     full.add(LARGEST)
-    with pytest.raises(TooMuchUnread, match=r"192\.0\.2\.7 has 524288 bytes .* unread_per_address"):
+    with pytest.raises(TooMuchUnread, match=r"192\.0\.2\.7 has 524288 unread bytes .* unread_per_address"):
         await _reserve(all_of_it.account("192.0.2.7"))
     full.close()
     await _reserve(all_of_it.account("192.0.2.7"))

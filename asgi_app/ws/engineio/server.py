@@ -25,7 +25,7 @@ from asgi_app.net.proxies import address_of
 from asgi_app.net.send_budget import SMALL, SendBudget
 from asgi_app.seams import Seam
 from asgi_app.telemetry.counters import Counters
-from asgi_app.telemetry.loop_lag import ended
+from asgi_app.telemetry.tasks import ended
 from asgi_app.ws.engineio.packets import framed, message_of
 from asgi_app.ws.engineio.pinger import Heart
 from asgi_app.ws.engineio.poll import settled, taken

@@ -149,7 +149,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             self._disconnecting.add(task)
             task.add_done_callback(self._disconnecting.discard)
 
-        self._unregister[sid] = visitor.access.connected(actor, end)
+        self._unregister[sid] = visitor.access.live.connected(actor, end)
 
     def connected(self, sid: str, auth: Any) -> None:
         """The client has its CONNECT packet; what is sent from now on arrives after it."""

@@ -35,7 +35,7 @@ class PanelEvents(EventHandlers):
         session = self._panel.session(actor, resume=self._resume(sid, auth), outbox=_Subscriber(self, outbox))
         self._sessions[sid] = session.__enter__()
         outbox.put_nowait(session.opening.encoded(self.plain_packet))
-        self._namespace.refill_with(sid, lambda: [self._panel.snapshot_message(actor).encoded(self.plain_packet)])
+        self._namespace.refill_with(sid, lambda: [self._panel.snapshot_message().encoded(self.plain_packet)])
 
     def disconnected(self, sid: str) -> None:
         if (session := self._sessions.pop(sid, None)) is not None:

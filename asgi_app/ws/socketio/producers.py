@@ -11,7 +11,8 @@ from typing import Any
 
 from asgi_app.errors import BadCommand, NoAnswer, NoProducer, PanelError
 from asgi_app.models import Actor, Signal, as_json
-from asgi_app.service.runs import LiveRun, Producer, Runs
+from asgi_app.service.live_run import LiveRun, Producer
+from asgi_app.service.runs import Runs
 from asgi_app.ws.socketio.namespace import EventHandlers, Namespace
 
 ANSWER_SECONDS = 2.0  # for an old producer's ack; many never acknowledge

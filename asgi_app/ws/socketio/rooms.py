@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models import as_json, refusal, without_long_integers
-from asgi_app.telemetry.loop_lag import ended
+from asgi_app.telemetry.tasks import ended
 from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 
 SERVER_EVENT_SECONDS = 10.0

@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from engineio.packet import Packet
@@ -19,8 +18,10 @@ from asgi_app.core.runs import graph_of
 from asgi_app.errors import BadCommand, PanelError, RunOfShow
 from asgi_app.hub import Burst, Follower, Message
 from asgi_app.models import LineSent, RunChange, Signal, StartRun, as_json, parse_body
+from asgi_app.service.live_run import LiveRun
 from asgi_app.service.panel import Panel
-from asgi_app.service.runs import LiveRun, Runs
+from asgi_app.service.run_log import stored_line
+from asgi_app.service.runs import Runs
 from asgi_app.service.shows import Shows
 from asgi_app.ws.engineio.server import EngineOutbox
 from asgi_app.ws.socketio.namespace import Namespace
@@ -112,8 +113,8 @@ class LoggerEvents(ProcessEvents):
 
     async def _tail(self, live: LiveRun, until: int) -> list[Packet]:
         """Return the last lines of a log."""
-        since = await self._runs.tail_from(live.run.id, until - TAIL, TAIL_BYTES)
-        tail = await self._runs.lines(live.run.id, since, TAIL)
+        since = await self._runs.reader.tail_from(live.run.id, until - TAIL, TAIL_BYTES)
+        tail = await self._runs.reader.lines(live.run.id, since, TAIL)
         return [_line_packet(self._namespace, live.instance, line) for line in tail.lines[: max(until - tail.since, 0)]]
 
     def _progress(self, live: LiveRun) -> Packet:
@@ -162,7 +163,7 @@ class LoggerEvents(ProcessEvents):
         producer = OldProducer(self._namespace, sid)
         self._producers.add(process, producer)
         if (live := self._runs.instance(process)) is not None and live.producer is None:
-            self._runs.produced_by(live, producer)
+            live.produced_by(producer)
 
     async def _signal(self, sid: str, id: str, signal: Signal, payload: dict[str, Any]) -> None:
         """Send the signal to the producer, or start the show of this name. Raises a `PanelError`."""
@@ -187,7 +188,7 @@ class LoggerEvents(ProcessEvents):
             raise BadCommand(f"message is an object, not {as_json(message)}", field="message")
         change, line = _change(topic, message), _line(topic, message)
         if line is not None:
-            self._runs.line(line)  # may raise; no run must begin for it then
+            stored_line(line, time.time())  # may raise; no run must begin for it then
         live = self._runs.instance(id)
         producer = OldProducer(self._namespace, sid)
         if live is None:
@@ -197,14 +198,14 @@ class LoggerEvents(ProcessEvents):
         elif live.run.kind == "show":
             raise RunOfShow(f"{id} is a show of the panel's own; choose another id", field="process_instance_id")
         if live.producer != producer:
-            self._runs.produced_by(live, producer)
+            live.produced_by(producer)
         if change is not None:
-            self._runs.change(live, change)
+            live.change(change)
         if line is not None:
-            await self._runs.add_lines(live, [line])
+            await live.add_lines([line])
             if line.sign:
                 await self._runs.end(live, None)
-            return partial(self._runs.until_stored, live)
+            return live.log.until_stored
         return None
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from asgi_app.errors import BadCommand, PanelError
-from asgi_app.service.runs import LiveRun, Producer, Runs
+from asgi_app.service.live_run import LiveRun, Producer
+from asgi_app.service.runs import Runs
 from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 from asgi_app.ws.socketio.producers import OldProducer, ProcessEvents, ProducerRegistry, payload_of
 
