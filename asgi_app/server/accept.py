@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgi_app.net.admission import AdmissionControl
+from asgi_app.telemetry.tasks import start_task
 
 ACCEPTED_A_TURN = 64  # connections in one turn of the loop, at most
 AGAIN_SECONDS = 0.1  # after accepting failed, most likely for lack of file descriptors
@@ -104,9 +105,7 @@ class TLSListener:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 connection.close()
                 continue
-            task = self._loop.create_task(self._shake_hands(connection, peer))
-            self._arriving.add(task)
-            task.add_done_callback(self._arriving.discard)
+            start_task(self._arriving, self._shake_hands(connection, peer))
 
     async def _shake_hands(self, connection: socket.socket, peer: Any) -> None:
         try:

@@ -16,6 +16,7 @@ from asgi_app.net.admission import NO_CONTEXT, Leave
 from asgi_app.net.request_head import EARLY_BYTES, Headers
 from asgi_app.seams import Seam
 from asgi_app.server.uvicorn_frames import Frames
+from asgi_app.telemetry.tasks import start_task
 from asgi_app.ws.transport.direct import OFFER
 
 SEAMS = (
@@ -127,9 +128,7 @@ class _Call:
         finally:
             if (after := handshake.after) is not None:
                 handshake.transport = _HandedOver()  # type: ignore[assignment]
-                task = NO_CONTEXT.copy().run(handshake.loop.create_task, after.live())
-                handshake.tasks.add(task)  # uvicorn waits for these when it stops
-                task.add_done_callback(handshake.tasks.discard)
+                NO_CONTEXT.copy().run(start_task, handshake.tasks, after.live())  # uvicorn waits for these at its stop
 
 
 class _HandedOver:

@@ -14,6 +14,7 @@ from asgi_app.access import Access, visitor_of
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models import Actor, Role, as_json
 from asgi_app.seams import Seam
+from asgi_app.telemetry.tasks import start_task
 from asgi_app.ws.engineio.server import EngineOutbox, Packets
 from asgi_app.ws.socketio.manager import QueueingManager
 from asgi_app.ws.socketio.packets import UnreadEvent, event_packets
@@ -85,7 +86,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         self.actors: dict[str, Actor] = {}
         self._access: Access | None = None
         self._unregister: dict[str, Callable[[], None]] = {}
-        self._disconnecting: set[asyncio.Future[Any]] = set()
+        self._disconnecting: set[asyncio.Task[None]] = set()
         self._groups: list[EventHandlers] = []
         self._claims: dict[str, tuple[RecoverableSession, int]] = {}
 
@@ -145,9 +146,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         self._access = visitor.access
 
         def end(error: PanelError) -> None:
-            task = asyncio.ensure_future(self.disconnect(sid))
-            self._disconnecting.add(task)
-            task.add_done_callback(self._disconnecting.discard)
+            start_task(self._disconnecting, self.disconnect(sid))
 
         self._unregister[sid] = visitor.access.live.connected(actor, end)
 

@@ -13,6 +13,7 @@ from asgi_app.errors import BadCommand, NoAnswer, NoProducer, PanelError
 from asgi_app.models import Actor, Signal, as_json
 from asgi_app.service.live_run import LiveRun, Producer
 from asgi_app.service.runs import Runs
+from asgi_app.telemetry.tasks import start_task
 from asgi_app.ws.socketio.namespace import EventHandlers, Namespace
 
 ANSWER_SECONDS = 2.0  # for an old producer's ack; many never acknowledge
@@ -156,7 +157,7 @@ class ProcessEvents(EventHandlers):
         else:
             assert live is not None
             sent = producer.signal(live.run.id, signal, self._namespace.actors[sid])
-        self._spawn(self._answer_later(sid, process, sent))
+        start_task(self._tasks, self._answer_later(sid, process, sent))
 
     async def _answer_later(self, sid: str, process: str, sent: Awaitable[Any]) -> None:
         try:
@@ -167,11 +168,6 @@ class ProcessEvents(EventHandlers):
             self._refused(sid, process, error)
         else:
             self._answered(sid, process, answer)
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def payload_of(arguments: tuple[Any, ...], id: str, *, topic: bool = True) -> dict[str, Any]:

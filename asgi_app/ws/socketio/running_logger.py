@@ -23,6 +23,7 @@ from asgi_app.service.panel import Panel
 from asgi_app.service.run_log import stored_line
 from asgi_app.service.runs import Runs
 from asgi_app.service.shows import Shows
+from asgi_app.telemetry.tasks import start_task
 from asgi_app.ws.engineio.server import EngineOutbox
 from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.producers import DEBUG, SIGNALS, OldProducer, ProcessEvents, ProducerRegistry, payload_of
@@ -59,7 +60,7 @@ class LoggerEvents(ProcessEvents):
         self._namespace.refill_with(sid, lambda: [self._progress(live) for live in self._live.values()])
         runs = [(live, live.feed.next, page.follow(live, held=True)) for live in self._live.values()]
         if runs:
-            self._spawn(self._catch_up(page, runs))
+            start_task(self._tasks, self._catch_up(page, runs))
 
     def disconnected(self, sid: str) -> None:
         if (page := self._pages.pop(sid, None)) is not None:
