@@ -22,7 +22,7 @@ from asgi_app.errors import PanelError
 if TYPE_CHECKING:
     import socket
 
-    from asgi_app.access import Keys
+    from asgi_app.access import SecretStore
     from asgi_app.models import RoleName
     from asgi_app.settings import Settings
     from asgi_app.systemd.unit import Unit
@@ -117,11 +117,11 @@ def serve(config: Path | None, workers: int, **flags: Any) -> None:
     run(settings, workers, print_banner)
 
 
-def _keys(config: Path | None, data: Path | None) -> Keys:
+def _keys(config: Path | None, data: Path | None) -> SecretStore:
     """Open the secrets of the panel on this machine. Raises `SetupError`."""
-    from asgi_app.access import Keys
+    from asgi_app.access import SecretStore
 
-    keys = Keys(_settings(config, {"data": data}).data)
+    keys = SecretStore(_settings(config, {"data": data}).data)
     keys.open()
     return keys
 

@@ -71,7 +71,7 @@ class Meters:
         yield _counter("unread_refused", "Answers that there was no room for.", [], unread.refused)
         yield _gauge("tasks", "asyncio tasks that are not done.", [], len(asyncio.all_tasks()))
         for field, name, text in BY_WIRE:
-            counts = {(wire,): getattr(tally, field) for wire, tally in measured.panel.tallies}
+            counts = {(wire,): getattr(counters, field) for wire, counters in measured.panel.counter_registry}
             yield _counter(name, text, ["wire"], counts)
         coalescer = measured.panel.coalescer
         yield _counter("messages_coalesced", "Messages that waited for others, to be one write.", [], coalescer.joined)
@@ -83,7 +83,7 @@ class Meters:
 
     def _clients(self) -> Iterable[Metric]:
         measured = self._measured
-        sessions = measured.panel.sessions_by_wire()
+        sessions = measured.panel.sessions_by_via()
         clients = {(wire,): sessions[wire] for wire in ("live", "panel", "chat")}
         clients |= {(f"socketio_{transport}",): count for transport, count in measured.socketio_clients().items()}
         yield _gauge("clients", "Clients that are connected.", ["transport"], clients)

@@ -97,7 +97,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @tag(RUNS)
     async def get_runs() -> Response:
         """The runs that are kept, the newest first: as many as fit in a page."""
-        found, more = await runs.newest(request.args.get("before"))
+        found, more = await runs.reader.newest(request.args.get("before"))
         return json_answer(RunList(runs=found, more=more))
 
     @routes.post("/runs")
@@ -121,8 +121,8 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @tag(RUNS)
     async def get_run(run: str) -> Response:
         """One run, its graph, and the lines of its log that may still change."""
-        found, graph = await runs.find(run)
-        begun = [LogLine(**line) for line in runs.begun(run)]
+        found, graph = await runs.reader.find(run)
+        begun = [LogLine(**line) for line in runs.reader.begun(run)]
         return json_answer(RunWithGraph(**dict(found), graph=graph, begun=begun))
 
     @routes.patch("/runs/<run>")
@@ -168,7 +168,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     async def get_log(run: str) -> Response:
         """Lines of a run's log from an offset on; with `Accept: text/plain` all of it, as text."""
         wanted = query(GetLog, run=run)
-        page = await runs.lines(run, wanted.since, wanted.limit)
+        page = await runs.reader.lines(run, wanted.since, wanted.limit)
         best = request.accept_mimetypes.best_match(["application/json", "text/plain"])
         if best == "text/plain":
             return Response(_text(runs, run, wanted.since), content_type="text/plain; charset=utf-8")
@@ -220,7 +220,7 @@ def _pages(data: str | bytes) -> list[list[str | LineSent]]:
 async def _text(runs: Runs, run: str, since: int) -> AsyncIterator[bytes]:
     """The log as text, a page at a time."""
     while True:
-        page = await runs.lines(run, since, PAGE)
+        page = await runs.reader.lines(run, since, PAGE)
         if not page.lines:
             return
         if page.since > since:
