@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from quart import Blueprint, Response, request
 
 from asgi_app.access import DEVICE_DAYS, TICKET_SECONDS, Access, Accounts
 from asgi_app.errors import NotStored
-from asgi_app.models import Identity, Role, RoleName, Strict, actor_name, parse_body
+from asgi_app.models import Frozen, Identity, Role, RoleName, Strict, actor_name, parse_body
 from asgi_app.routes.auth import visitor
 from asgi_app.routes.json_io import json_answer, json_body, query
 from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
@@ -18,7 +18,7 @@ from asgi_app.routes.problems import problem_response
 ACCESS = ["Access"]
 
 
-class Sent(BaseModel):
+class Sent(Frozen):
     """What a client sends: nothing that nobody reads."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
@@ -35,7 +35,7 @@ class SignIn(Sent):
     )
 
 
-class Me(BaseModel):
+class Me(Frozen):
     """Who somebody is for the panel, and what that means."""
 
     role: RoleName
@@ -45,7 +45,7 @@ class Me(BaseModel):
     signed_in: bool
 
 
-class Ticket(BaseModel):
+class Ticket(Frozen):
     """For one connection."""
 
     ticket: str
@@ -60,7 +60,7 @@ class NewToken(Sent):
     name: str | None = Field(None, max_length=256, description="The name it speaks as.")
 
 
-class TokenShown(BaseModel):
+class TokenShown(Frozen):
     """A token, without itself."""
 
     id: str
@@ -70,20 +70,20 @@ class TokenShown(BaseModel):
     at: float
 
 
-class TokenMade(BaseModel):
+class TokenMade(Frozen):
     """A token, this once."""
 
     id: str
     token: str
 
 
-class Tokens(BaseModel):
+class Tokens(Frozen):
     """Every token."""
 
     tokens: list[TokenShown]
 
 
-class NameShown(BaseModel):
+class NameShown(Frozen):
     """A name that belongs to somebody."""
 
     name: str
@@ -91,13 +91,13 @@ class NameShown(BaseModel):
     lost: bool = Field(description="Nobody can sign in as it: its password was lost with the secrets.")
 
 
-class Names(BaseModel):
+class Names(Frozen):
     """Every name that belongs to somebody."""
 
     names: list[NameShown]
 
 
-class SessionShown(BaseModel):
+class SessionShown(Frozen):
     """A browser in which somebody is signed in."""
 
     id: str
@@ -110,7 +110,7 @@ class SessionShown(BaseModel):
     current: bool = Field(description="It is the one that asks.")
 
 
-class SessionsShown(BaseModel):
+class SessionsShown(Frozen):
     """The sessions that the asker may see."""
 
     sessions: list[SessionShown]
@@ -123,7 +123,7 @@ class TrailQuery(Strict):
     limit: int = Field(100, ge=1, le=1000)
 
 
-class Deed(BaseModel):
+class Deed(Frozen):
     """Something that was done, or refused."""
 
     id: int
@@ -140,7 +140,7 @@ class Deed(BaseModel):
     detail: dict[str, Any]
 
 
-class Trail(BaseModel):
+class Trail(Frozen):
     """The newest rows first."""
 
     audit: list[Deed]

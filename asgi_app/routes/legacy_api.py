@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, RootModel
+from pydantic import RootModel
 from quart import Blueprint, Response, jsonify, request
 
 from asgi_app.errors import UnsupportedMediaType
-from asgi_app.models import parse_json
+from asgi_app.models import Frozen, parse_json
 from asgi_app.routes.openapi import Problem, document_request, document_response, tag
 
 
@@ -16,7 +16,7 @@ class AnyJSON(RootModel[Any]):
     """Any JSON value."""
 
 
-class Received(BaseModel):
+class Received(Frozen):
     """What every JSON value is answered with."""
 
     response: Literal["Received data"] = "Received data"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
 from quart import Blueprint, Response, jsonify, request
 
 from asgi_app.errors import BadLevel, LevelMissing, MalformedJSON
-from asgi_app.models import Level, SetLight, level_in_range, parse_json, text_or_integer
+from asgi_app.models import Frozen, Level, SetLight, level_in_range, parse_json, text_or_integer
 from asgi_app.routes.auth import asker
 from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
 from asgi_app.routes.problems import problem_response
@@ -18,13 +17,13 @@ HELP = "Set LED brightness level"  # the old API put it before every complaint a
 MISSING = "Missing required parameter in the JSON body or the post body or the query string"
 
 
-class LedLevel(BaseModel):
+class LedLevel(Frozen):
     """The level of the light, percent."""
 
     level: Level
 
 
-class LedQuery(BaseModel):
+class LedQuery(Frozen):
     """A level to set, percent; a JSON body wins over it, and it wins over a form."""
 
     level: Level | None = None

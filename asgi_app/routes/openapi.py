@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from quart import Quart, Response
 
 from asgi_app import __version__
+from asgi_app.models import Frozen
 from asgi_app.routes.cors import SAFE
 
 BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # a query will do, or nothing need be said
@@ -40,14 +41,14 @@ TOKEN = {
 }
 
 
-class FieldFault(BaseModel):
+class FieldFault(Frozen):
     """One field that was wrong."""
 
     field: str | None
     detail: str
 
 
-class Problem(BaseModel):
+class Problem(Frozen):
     """A refusal (RFC 9457): nothing was changed."""
 
     type: str = Field(description="urn:pilotlight:problem:<slug>; the slugs are listed in docs/wires.md.")

@@ -6,12 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from quart import Blueprint, Response, request
 
 from asgi_app.models import (
     Ending,
     EndRun,
+    Frozen,
     GetLog,
     Lines,
     LineSent,
@@ -45,7 +46,7 @@ class RunToBegin(NewRun):
     id: RunId | None = Field(None, description="Its id; the panel makes one where none is given.")
 
 
-class RunList(BaseModel):
+class RunList(Frozen):
     """Runs that are kept, the newest first."""
 
     runs: list[Run]
@@ -63,13 +64,13 @@ class RunWithGraph(Run):
     )
 
 
-class Next(BaseModel):
+class Next(Frozen):
     """Where a log goes on."""
 
     next: int = Field(description="Offset of the next line.")
 
 
-class Log(BaseModel):
+class Log(Frozen):
     """Lines that follow each other."""
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
@@ -79,7 +80,7 @@ class Log(BaseModel):
     lines: list[LogLine]
 
 
-class Answered(BaseModel):
+class Answered(Frozen):
     """What the producer answered to a signal."""
 
     answer: Any
