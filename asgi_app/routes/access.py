@@ -13,7 +13,7 @@ from asgi_app.models import Frozen, Identity, Role, RoleName, Strict, actor_name
 from asgi_app.routes.auth import current_visitor
 from asgi_app.routes.json_io import json_answer, json_body, query
 from asgi_app.routes.openapi import documented
-from asgi_app.routes.problems import problem_response
+from asgi_app.routes.problems import refusal_response
 
 ACCESS = "Access"
 
@@ -175,7 +175,7 @@ def access_routes(access: Access, accounts: Accounts) -> Blueprint:
         try:
             response = _me(await accounts.sign_out(current_visitor().identity))
         except NotStored as error:
-            response = problem_response(error.problem())
+            response = refusal_response(error)
         response.delete_cookie(access.cookie, httponly=True, samesite="Strict", secure=request.scheme == "https")
         return response
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from quart import Blueprint, Response, jsonify, request
 
-from asgi_app.errors import BadLevel, LevelMissing, MalformedJSON
+from asgi_app.errors import BadLevel, LevelMissing
 from asgi_app.models import Frozen, Level, SetLight, level_in_range, parse_json, text_or_integer
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.openapi import documented
@@ -48,11 +48,7 @@ def led(panel: Panel, light: str) -> Blueprint:
             level = level_in_range(text_or_integer(await _level_sent()))
         except BadLevel as error:
             return problem_response(error.problem(), {"level": f"{HELP} {error.detail}"})
-        except MalformedJSON as error:
-            return problem_response(error.problem())
-        reply = await panel.ask(current_actor(), SetLight(light=light, level=level))
-        if reply.problem is not None:
-            return problem_response(reply.problem)
+        await panel.perform(current_actor(), SetLight(light=light, level=level))
         return jsonify(level=level)
 
     return routes

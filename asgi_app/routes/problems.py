@@ -105,9 +105,7 @@ def _of_http(error: HTTPException) -> Response:
                 return refusal_response(NotFound(f"There is nothing at {request.path}"))
         case RequestEntityTooLarge():
             limit = request.max_content_length
-            return problem_response(
-                TooLarge(f"The body is over {limit} bytes (setting max_body). Send less.").problem()
-            )
+            return refusal_response(TooLarge(f"The body is over {limit} bytes (setting max_body). Send less."))
     status = error.code or 500
     return problem_response(
         {
