@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import pydantic_core
 
-from asgi_app.net.unread import SMALL, Account, Unread
-from asgi_app.telemetry.counters import Histogram, Tally
+from asgi_app.net.send_budget import SMALL, SendAccount, SendBudget
+from asgi_app.telemetry.counters import Counters, Histogram
 
 T = TypeVar("T")
 
@@ -514,13 +514,13 @@ class Outbox(Outlet):
         "_answers",
         "_burst_bytes",
         "_closed",
+        "_counters",
         "_event_bytes",
         "_events",
         "_in_hand",
         "_limit",
         "_overflowed",
         "_snapshot",
-        "_tally",
         "_waiting",
         "account",
         "resyncs",
@@ -532,14 +532,14 @@ class Outbox(Outlet):
         *,
         limit: int = 256,
         coalescer: Coalescer | None = None,
-        tally: Tally | None = None,
-        account: Account | None = None,
+        counters: Counters | None = None,
+        account: SendAccount | None = None,
     ) -> None:
         super().__init__(coalescer)
-        self.account = account or Unread().account("")
+        self.account = account or SendBudget().account("")
         self._in_hand = 0  # bytes of answers that were taken, and may not be sent yet
         self._snapshot = snapshot
-        self._tally = tally or Tally()
+        self._counters = counters or Counters()
         self._limit = limit
         self._event_bytes: Callable[[Message], bytes] = _no_bytes
         self._burst_bytes: Callable[[list[Message]], bytes] = _no_bytes
@@ -559,7 +559,7 @@ class Outbox(Outlet):
         if self._coalescer.behind(self._offer_each, message):
             return
         if (direct := self.direct) is not None:
-            self._tally.sent += 1
+            self._counters.sent += 1
             direct(message.encoded(self._event_bytes))
             return
         if self._closed or (self._overflowed and message.rev):
@@ -568,7 +568,7 @@ class Outbox(Outlet):
         if self._waiting.pop(key, None) is None:
             self._events += 1
         else:
-            self._tally.conflated += 1
+            self._counters.conflated += 1
         self._waiting[key] = message
         if self._events > self._limit:
             self._overflow()
@@ -577,7 +577,7 @@ class Outbox(Outlet):
     def offer_all(self, burst: Burst) -> None:
         """Take events that come together. Never blocks."""
         if (direct := self.direct) is not None:
-            self._tally.sent += len(burst.messages)
+            self._counters.sent += len(burst.messages)
             direct(burst.newest(self._burst_bytes))
         else:
             self._offer_each(burst.messages)
@@ -592,7 +592,7 @@ class Outbox(Outlet):
             return
         if (direct := self.direct) is not None:
             for message in follower.messages():
-                self._tally.sent += 1
+                self._counters.sent += 1
                 direct(message.encoded(self._event_bytes))
         elif self._closed is None:
             self._waiting.setdefault(follower, follower)
@@ -613,7 +613,7 @@ class Outbox(Outlet):
         for message in messages:
             size = len(message.encoded(text_of))
             if (direct := self.direct) is not None and size <= SMALL:
-                self._tally.sent += 1
+                self._counters.sent += 1
                 direct(message.encoded(self._answer_bytes))
             elif self._closed is None:
                 self._answers += 1
@@ -670,7 +670,7 @@ class Outbox(Outlet):
             messages.append(self._snapshot())
             self._overflowed = False
         self._taken.ring()
-        self._tally.sent += len(messages)
+        self._counters.sent += len(messages)
         return messages
 
     def close(self, code: int, reason: str) -> None:
@@ -698,7 +698,7 @@ class Outbox(Outlet):
         self._events = sum(isinstance(waiting, Message) for waiting in self._waiting.values())
         self._overflowed = True
         self.resyncs += 1
-        self._tally.resyncs += 1
+        self._counters.resyncs += 1
 
 
 def _no_bytes(message: object) -> bytes:

@@ -77,6 +77,12 @@ TARGETS = (
     Target("echo round trip with ack, median time / Node socket.io", "echo", "p50_ms", "ours", "node", 1.0),
     Target("`GET /led`, CPU / Node express", "get", "cpu_us", "ours", "express", 1.0),
     Target("`GET /led`, CPU / Flask-RESTful on gunicorn gevent", "get", "cpu_us", "ours", "restful", 0.6),
+    Target("start to the first answer, CPU / the imports alone", "start", "cpu_ms", "installed", "imports", 1.1),
+    Target("memory after the start", "start", "rss_mib", "installed", None, 55, " MiB"),
+    *(
+        Target(f"`{command}`, CPU to its first output", "start", "cpu_ms", command, None, 150, " ms")
+        for command in ("pilotlight --version", "pilotlight pin", "pilotlight run")
+    ),
     Target("memory per idle connection, Socket.IO", "connections", "kb", "ours socketio", None, 22, " KB"),
     Target("memory per idle connection, native", "connections", "kb", "ours native", None, 14, " KB"),
     Target("idle CPU, 1,000 connections / Node socket.io", "idle", "cpu_ms_per_s", "ours", "node", 1.0),
@@ -100,6 +106,8 @@ FIGURES = {
     "answer_p99_ms": "p99 of answers, ms",
     "moves_per_s": "moves a second",
     "cpu_percent": "CPU, %",
+    "cpu_ms": "CPU, ms",
+    "rss_mib": "memory, MiB",
     "kb": "memory, KB",
     "cpu_ms_per_s": "CPU, ms a second",
     "mb": "grown by, MB",
@@ -118,6 +126,7 @@ TITLES = {
     "echo": "Per round trip: `my_event` with ack, one client",
     "connections": "Per connection: memory while idle, and setting it up",
     "idle": "1,000 idle Socket.IO connections: pings, and one event to all every 10 s",
+    "start": "Per start: until the first answer, and `import quart, socketio, uvicorn, pydantic` alone",
     "slow-reader": "22,000 × 1 KB at a client that never reads",
     "slider": "A slider dragged by 50, 1,000 watching: from the move to the last screen",
 }
@@ -183,6 +192,8 @@ def _spread(values: list[float]) -> str:
 
 def _label(series: str) -> str:
     kind, _, wire = series.partition(" ")
+    if kind not in KINDS:  # no server
+        return f"`{series}`"
     return KINDS[kind].label + (f", `{wire}`" if wire else "")
 
 

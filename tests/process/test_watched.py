@@ -12,13 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from asgi_app.app import House
+from asgi_app.app import PanelApp
 from asgi_app.errors import NotStored
 from asgi_app.hw.worker import Worker
-from asgi_app.models import Look
+from asgi_app.models import LightSettings
 from asgi_app.settings import Settings
 from asgi_app.store import Store
-from asgi_app.telemetry.loop_lag import ended
+from asgi_app.telemetry.tasks import ended
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.pigpiod_standin import StandIn
 
@@ -92,7 +92,7 @@ async def test_everybody_who_waits_for_the_store_is_told(tmp_path: Path, best_ef
     await asyncio.to_thread(stuck.wait)
     last = store.try_to(panic) if best_effort else store.do(panic)
     behind = [store.do(lambda db: 1) for _ in range(300)]
-    store.save("led", Look(level=3, on=True))
+    store.save("led", LightSettings(level=3, on=True))
     go_on.set()
     await first
     done = await asyncio.gather(last, *behind, return_exceptions=True)
@@ -122,21 +122,21 @@ def test_the_thread_of_the_pins_is_seen() -> None:
 
 @pytest.mark.parametrize("which", ["light driver", "push task", "sweep", "access", "server events", "engine"])
 async def test_every_task_that_the_panel_needs_is_looked_at(tmp_path: Path, which: str) -> None:
-    house = House(Settings(data=tmp_path, pins="mock"))
+    house = PanelApp(Settings(data=tmp_path, pins="mock"))
     await house.start()
     try:
         house.sockets.eio.service_task_handle = asyncio.create_task(house.sockets.eio._service_task(), name="engine")
         house.room_events._heartbeat = asyncio.create_task(house.room_events._server_events(), name="server events")
         await asyncio.sleep(0)
-        assert house.ended() is None
+        assert house.health.ended() is None
         [task] = [one for one in asyncio.all_tasks() if one.get_name() == which]
         task.cancel()
         await asyncio.wait([task])
-        assert house.ended() == f"the task {which!r} was cancelled"
-        assert "panel" in await house.not_ready()
+        assert house.health.ended() == f"the task {which!r} was cancelled"
+        assert "panel" in await house.health.not_ready()
     finally:
         await house.stop()
-    assert house.ended() is None  # an end that somebody asked for is no fault
+    assert house.health.ended() is None  # an end that somebody asked for is no fault
 
 
 async def test_a_task_that_ended_is_named_with_its_fault() -> None:

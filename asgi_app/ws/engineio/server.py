@@ -19,13 +19,13 @@ from engineio.packet import CLOSE, MESSAGE, OPEN, Packet
 
 from asgi_app.errors import BadEngineRequest, ForeignOrigin, PanelError, UnknownEngineSession
 from asgi_app.hub import Coalescer, Outlet
-from asgi_app.net.limits import Allowance, Complaints, Places, note_cut
+from asgi_app.net.limits import ConnectionQuota, RateLimit, RefusalLog, note_cut
 from asgi_app.net.problem_response import Written, as_response
 from asgi_app.net.proxies import address_of
-from asgi_app.net.unread import SMALL, Unread
+from asgi_app.net.send_budget import SMALL, SendBudget
 from asgi_app.seams import Seam
-from asgi_app.telemetry.counters import Tally
-from asgi_app.telemetry.loop_lag import ended
+from asgi_app.telemetry.counters import Counters
+from asgi_app.telemetry.tasks import ended
 from asgi_app.ws.engineio.packets import framed, message_of
 from asgi_app.ws.engineio.pinger import Heart
 from asgi_app.ws.engineio.poll import settled, taken
@@ -118,19 +118,19 @@ class EngineOutbox(Outlet):
         "_waiting",
         "account",
         "client",
+        "counters",
         "is_over",
         "overflowed",
         "resyncs",
-        "tally",
         "too_fast",
     )
 
-    def __init__(self, limit: int, coalescer: Coalescer | None = None, tally: Tally | None = None) -> None:
+    def __init__(self, limit: int, coalescer: Coalescer | None = None, counters: Counters | None = None) -> None:
         super().__init__(coalescer)
         self._limit = limit
-        self.tally = tally or Tally()
+        self.counters = counters or Counters()
         self.client = ""  # its address
-        self.account = Unread().account("")  # until it is known whose it is
+        self.account = SendBudget().account("")  # until it is known whose it is
         self._in_hand = 0  # bytes of answers that were taken, and may not be sent yet
         self._waiting: dict[object, Packet | Packets | None] = {}
         self._unfolded: list[Packet] = []  # the next one last
@@ -159,7 +159,7 @@ class EngineOutbox(Outlet):
         if self._coalescer.behind(self._offer_each, (key, packet, marker)):
             return
         if (direct := self.direct) is not None:
-            self.tally.sent += 1
+            self.counters.sent += 1
             direct(framed(packet) if marker is None else framed(packet) + framed(marker))
             return
         if self._stale:
@@ -168,14 +168,14 @@ class EngineOutbox(Outlet):
         if self._waiting.pop(mark, None) is None:
             self._events += 1
         else:
-            self.tally.conflated += 1
+            self.counters.conflated += 1
         self._waiting[mark] = _together(packet, marker)
         if self._events > self._limit:
             self._waiting = {mark: kept for mark, kept in self._waiting.items() if not isinstance(mark, tuple)}
             self._events = 0
             self._stale = True
             self.resyncs += 1
-            self.tally.resyncs += 1
+            self.counters.resyncs += 1
         self._stir()
 
     def due(self, source: object, packets: Packets) -> None:
@@ -184,7 +184,7 @@ class EngineOutbox(Outlet):
             return
         if (direct := self.direct) is not None:
             for packet in packets():
-                self.tally.sent += 1
+                self.counters.sent += 1
                 direct(framed(packet))
             return
         self._waiting.setdefault(source, packets)
@@ -199,7 +199,7 @@ class EngineOutbox(Outlet):
         if self._coalescer.behind(self._tell_each, (packets, marker)):
             return
         if (direct := self.direct) is not None:
-            self.tally.sent += 1
+            self.counters.sent += 1
             for packet in packets[:-1]:
                 direct(framed(packet))
             direct(framed(packets[-1]) if marker is None else framed(packets[-1]) + framed(marker))
@@ -229,7 +229,7 @@ class EngineOutbox(Outlet):
     def note_cut(self, reason: str, why: str) -> None:
         """The connection is being ended."""
         whom = "a Socket.IO client"
-        note_cut(log, self.tally, whom, why, wire="socketio", client=self.client, reason=reason)
+        note_cut(log, self.counters, whom, why, wire="socketio", client=self.client, reason=reason)
 
     def _offer_each(self, offers: list[tuple[object, Packet, Packet | None]]) -> None:
         for key, packet, marker in offers:
@@ -268,7 +268,7 @@ class EngineOutbox(Outlet):
             return
         size = 0 if packet is None else size_of(packet)
         if packet is not None and packet.packet_type != CLOSE and size <= SMALL and (direct := self.direct) is not None:
-            self.tally.sent += 1
+            self.counters.sent += 1
             direct(framed(packet))
             return
         self.account.add(size)
@@ -339,11 +339,11 @@ class EngineOutbox(Outlet):
             self._taken.ring()
             waiting = self._waiting.pop(mark)
             if not callable(waiting):
-                self.tally.sent += 1
+                self.counters.sent += 1
                 return waiting
             self._unfolded = waiting()[::-1]
         self._taken.ring()
-        self.tally.sent += 1
+        self.counters.sent += 1
         return self._unfolded.pop()
 
     def next_to_send(self) -> Packet | None:
@@ -408,26 +408,26 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         slow_reader: float = 30.0,
         outbox: int = 256,
         coalescer: Coalescer | None = None,
-        tally: Tally | None = None,
-        sessions: Places,
+        counters: Counters | None = None,
+        sessions: ConnectionQuota,
         command_rate: float,
         line_rate: float,
-        complaints: Complaints,
+        refusal_log: RefusalLog,
         connect_timeout: float = 45.0,
-        unread: Unread | None = None,
+        unread: SendBudget | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.unread = unread or Unread()
+        self.unread = unread or SendBudget()
         self._sessions = sessions
         self._command_rate = command_rate
         self._line_rate = line_rate
-        self.complaints = complaints
+        self.refusal_log = refusal_log
         self.slow_reader = slow_reader
         self.outbox = outbox
         self.coalescer = coalescer or Coalescer()
         self.heart = Heart(self.ping_interval, self.ping_timeout, connect_timeout)
-        self.tally = tally or Tally()
+        self.counters = counters or Counters()
         self.leaving = False
 
     # --- requests ------------------------------------------------------------------------------------------
@@ -489,8 +489,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         try:
             self._sessions.check(address)
         except PanelError as error:
-            self.tally.refused += 1
-            self.complaints.tell("socketio", address, error)
+            self.counters.refused += 1
+            self.refusal_log.log("socketio", address, error)
             raise
         self._start_service()
         sid = self.generate_id()
@@ -539,8 +539,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             come = self.sockets[args[0]]
             come.queue.client = address_of(args[1]["asgi.scope"])
             come.queue.account = self.unread.account(come.queue.client)
-            come.allowance = Allowance(self._command_rate)
-            come.lines = Allowance(self._line_rate)
+            come.rate_limit = RateLimit(self._command_rate)
+            come.lines = RateLimit(self._line_rate)
             come.apart = Apart()
             self._sessions.enter(come.queue.client)
         if event == "disconnect" and (gone := self.sockets.get(args[0])) is not None:
@@ -574,7 +574,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             stopped.cancel()
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
-        return EngineOutbox(self.outbox, self.coalescer, self.tally)
+        return EngineOutbox(self.outbox, self.coalescer, self.counters)
 
     def by_transport(self) -> dict[str, int]:
         """How many clients are connected, by the transport that they use now."""

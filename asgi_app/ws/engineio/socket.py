@@ -22,8 +22,8 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, PONG, Packet
 from asgi_app.errors import BadEngineRequest, TooLarge, UnknownEngineSession
 from asgi_app.hub import GOING_AWAY, TOO_FAST, TOO_SLOW
 from asgi_app.net.admission import NO_CONTEXT
-from asgi_app.net.limits import Allowance
-from asgi_app.net.unread import SMALL
+from asgi_app.net.limits import RateLimit
+from asgi_app.net.send_budget import SMALL
 from asgi_app.seams import Seam
 from asgi_app.ws.engineio.packets import MESSAGE_TYPE, PACKET_TYPES, SEPARATOR, message_of
 from asgi_app.ws.engineio.poll import Poll, settled, taken
@@ -159,8 +159,8 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]  # python-en
     closing: bool
     closed: bool
     upgraded: bool  # whether it is on a WebSocket
-    allowance: Allowance  # of commands
-    lines: Allowance  # of what producers of runs publish
+    rate_limit: RateLimit  # of commands
+    lines: RateLimit  # of what producers of runs publish
     apart: Apart
     outside: object | None = None  # since when it is in no namespace
     pinged: float | None = None  # by the ping that it has not answered yet

@@ -19,17 +19,16 @@ from typing import TYPE_CHECKING, Any
 from quart import websocket
 from quart.asgi import ASGIWebsocketConnection
 
-from asgi_app.access import Visitor, visitor_of
-from asgi_app.access import permissions as access_rules
+from asgi_app.access import Visitor, permissions, visitor_of
 from asgi_app.errors import BadName, ForeignOrigin, NameTaken, PanelError, TooFast
 from asgi_app.hub import TOO_SLOW
 from asgi_app.models import Actor
-from asgi_app.net.limits import Allowance, Complaints, note_cut
+from asgi_app.net.limits import RateLimit, RefusalLog, note_cut
 from asgi_app.net.origins import Origins
 from asgi_app.net.proxies import address_of
-from asgi_app.net.unread import SMALL, Unread
+from asgi_app.net.send_budget import SMALL, SendBudget
 from asgi_app.seams import Seam
-from asgi_app.telemetry.counters import Tallies
+from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.ws.transport.direct import Gone, Life, live_on, wire_of
 from asgi_app.ws.transport.frames import FAULT, NORMAL, frame
 
@@ -110,27 +109,27 @@ class SocketRules:
     origins: Origins
     slow_reader: float  # seconds
     command_rate: float  # commands a second
-    tallies: Tallies
-    complaints: Complaints
-    unread: Unread
+    counter_registry: CounterRegistry
+    refusal_log: RefusalLog
+    unread: SendBudget
 
 
 class Socket:
     """An accepted WebSocket, which is cut when it is not read. It has nothing of the request that it came with."""
 
     __slots__ = (
-        "_complaints",
+        "_counters",
         "_ended",
         "_messages",
         "_name",
         "_path",
         "_reading",
+        "_refusal_log",
         "_send",
         "_slow_reader",
-        "_tally",
         "_visitor",
-        "allowance",
         "client",
+        "rate_limit",
         "wire",
     )
 
@@ -141,9 +140,9 @@ class Socket:
         self._path = path
         self._name = wire
         self._slow_reader = rules.slow_reader
-        self._tally = rules.tallies.of(wire)
-        self._complaints = rules.complaints
-        self.allowance = Allowance(rules.command_rate)
+        self._counters = rules.counter_registry.of(wire)
+        self._refusal_log = rules.refusal_log
+        self.rate_limit = RateLimit(rules.command_rate)
         self.client = address_of(connection.scope)
         self._visitor: Visitor = visitor_of(connection.scope)
         self._reading: asyncio.Task[Any] | None = None
@@ -180,7 +179,7 @@ class Socket:
     async def receive(self) -> str | bytes:
         """The next message. Raises `Gone`, also once the connection was closed from here."""
         data = await (self._next() if self.wire is None else self.wire.receive())
-        self._tally.received += 1
+        self._counters.received += 1
         return data
 
     async def _next(self) -> str | bytes:
@@ -201,10 +200,10 @@ class Socket:
     def spend(self) -> None:
         """One command of this connection's. Raises `TooFast`."""
         try:
-            self.allowance.spend()
+            self.rate_limit.spend()
         except TooFast as error:
-            self._tally.refused += 1
-            self._complaints.tell(self._name, self.client, error)
+            self._counters.refused += 1
+            self._refusal_log.log(self._name, self.client, error)
             raise
 
     def note_too_fast(self) -> None:
@@ -213,7 +212,7 @@ class Socket:
 
     def _note_cut(self, reason: str, why: str) -> None:
         whom = f"a client of {self._path}"
-        note_cut(log, self._tally, whom, why, wire=self._name, client=self.client, reason=reason)
+        note_cut(log, self._counters, whom, why, wire=self._name, client=self.client, reason=reason)
 
     async def enter(self, name: str | None, refusal: Callable[[PanelError], str] | None = None) -> Actor | None:
         """Who connects, under which name; None where it may not, which it has been told.
@@ -223,7 +222,7 @@ class Socket:
         """
         route = websocket.url_rule.rule if websocket.url_rule is not None else ""
         try:
-            self._visitor.require(access_rules.SOCKETS.get(route, access_rules.CLOSED.role), f"ws {route}")
+            self._visitor.require(permissions.SOCKETS.get(route, permissions.CLOSED.role), f"ws {route}")
             return self._visitor.actor(name, websocket.headers.get("User-Agent"), self._name)
         except PanelError as error:
             await self.refuse(error, refusal)
