@@ -47,8 +47,8 @@ from asgi_app.server.uvicorn_websocket import PlainUvicornWebSocket, UvicornWebS
 from asgi_app.settings import Settings
 from asgi_app.systemd.notify import ServiceManager
 from asgi_app.telemetry.logs import event
+from asgi_app.ws.engineio import connection as engine_connection
 from asgi_app.ws.engineio import server as engine
-from asgi_app.ws.engineio import socket as engine_socket
 from asgi_app.ws.socketio import manager as sio_manager
 from asgi_app.ws.socketio import packets as sio_packets
 from asgi_app.ws.socketio import server as sio
@@ -79,7 +79,7 @@ ALL_SEAMS = (
     *hypercorn_http.SEAMS,
     *uvicorn_http.SEAMS,
     *engine.SEAMS,
-    *engine_socket.SEAMS,
+    *engine_connection.SEAMS,
     *on_hypercorn.SEAMS,
     *on_uvicorn.SEAMS,
     *quartsocket.SEAMS,

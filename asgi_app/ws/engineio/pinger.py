@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from asgi_app.ws.engineio.packets import PING_PACKET
 
 if TYPE_CHECKING:
-    from asgi_app.ws.engineio.socket import EngineSocket
+    from asgi_app.ws.engineio.connection import EngineSocket
 
 TICK_SECONDS = 0.05  # between two beats, at least: connections whose time comes together share one
 TICKS = 200  # in a ping's time to be answered, at least: short times are kept more exactly

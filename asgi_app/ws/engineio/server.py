@@ -2,7 +2,7 @@
 
 Stock python-engineio keeps an unbounded queue for each client, waits without limit for a reader that takes nothing, and
 has states without an end. What is left of it here is what python-socketio sees of it; the connections themselves are in
-`ws/engineio/socket.py`.
+`ws/engineio/connection.py`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from asgi_app.net.unread import SMALL, Unread
 from asgi_app.seams import Seam
 from asgi_app.telemetry.counters import Tally
 from asgi_app.telemetry.loop_lag import ended
+from asgi_app.ws.engineio.connection import EngineSocket
 from asgi_app.ws.engineio.packets import framed, message_of
 from asgi_app.ws.engineio.pinger import Heart
 from asgi_app.ws.engineio.poll import settled, taken
@@ -38,7 +39,6 @@ from asgi_app.ws.engineio.requests import (
     send_answer,
     translate_request,
 )
-from asgi_app.ws.engineio.socket import EngineSocket
 from asgi_app.ws.transport.direct import Apart
 from asgi_app.ws.transport.frames import frame
 

@@ -27,8 +27,8 @@ from asgi_app.net.origins import Origins
 from asgi_app.net.unread import SMALL, Unread
 from asgi_app.seams import Seam
 from asgi_app.telemetry.counters import Tally
+from asgi_app.ws.engineio.connection import EngineSocket
 from asgi_app.ws.engineio.server import EngineOutbox, EngineServer, Packets
-from asgi_app.ws.engineio.socket import EngineSocket
 from asgi_app.ws.socketio.manager import QueueingManager
 from asgi_app.ws.socketio.packets import (
     StrictPacket,
