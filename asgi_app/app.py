@@ -36,7 +36,7 @@ from asgi_app.gateway import (
     with_headers,
     with_length,
 )
-from asgi_app.hub import GOING_AWAY
+from asgi_app.hub import SERVICE_RESTART
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.lock import Alone
 from asgi_app.hw.pins import Address, choose
@@ -89,8 +89,8 @@ from asgi_app.ws.socketio.rooms import RoomEvents
 from asgi_app.ws.socketio.running_logger import LoggerEvents
 from asgi_app.ws.socketio.server import Namespace, PanelServer
 from asgi_app.ws.socketio.uia import UiaEvents
-from asgi_app.ws.transport.direct import wire_of
-from asgi_app.ws.transport.quart_websocket import Connection, SocketRules
+from asgi_app.ws.transport.direct import direct_transport
+from asgi_app.ws.transport.quart_websocket import QuartConnection, SocketRules
 
 log = logging.getLogger("pilotlight")
 
@@ -340,7 +340,7 @@ class House:
         )
         quart.config["MAX_CONTENT_LENGTH"] = self.settings.max_body
         quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # ask again each time (304): no page of half an upgrade
-        quart.asgi_websocket_class = Connection
+        quart.asgi_websocket_class = QuartConnection
         light = "led" if "led" in self.settings.lights else next(iter(self.settings.lights))
         rules = SocketRules(
             self.origins,
@@ -438,7 +438,7 @@ class Door:
             self._rest.sent += 1
         if self.house.stopped and not scope["path"].startswith(HEALTH):
             if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": GOING_AWAY})
+                await send({"type": "websocket.close", "code": SERVICE_RESTART})
                 return
             # Nothing to read for Engine.IO: a body cut off by the end ends python-socketio's coming back for good.
             restarting = Restarting("the panel is restarting; ask again in a moment")
@@ -465,7 +465,7 @@ class Door:
             await refuse(scope, send, error)
         finally:
             if leave is not None:
-                wire = wire_of(scope)
+                wire = direct_transport(scope)
                 if wire is not None and wire.life is not None:  # it lives on
                     wire.at_end(leave)
                 else:

@@ -1,40 +1,31 @@
-"""Fan-out: who gets what, encoded once, through one bounded and conflating queue for each connection.
+"""Fan-out: who gets what, encoded once, through one bounded and conflating backlog for each connection.
 
-No rule and no transport is here, and nothing waits for a slow reader.
+No rule is here, and nothing waits for a slow reader.
 """
 
 from __future__ import annotations
 
-from asgi_app.hub.outbox import (
-    GOING_AWAY,
-    TOO_FAST,
-    TOO_SLOW,
-    Burst,
-    Channel,
-    Closed,
-    Coalescer,
-    Feed,
-    Follower,
-    Inbox,
-    Message,
-    Outbox,
-    Outlet,
-    text_of,
-)
+from asgi_app.hub.backlog import SERVICE_RESTART, TOO_FAST, TOO_SLOW, Backlog, Closed, Kept
+from asgi_app.hub.channel import Channel
+from asgi_app.hub.coalescer import Coalescer
+from asgi_app.hub.feed import Cursor, Feed, Inbox
+from asgi_app.hub.message import Burst, Message, text_of
+from asgi_app.hub.outbox import Outbox
 
 __all__ = [
-    "GOING_AWAY",
+    "SERVICE_RESTART",
     "TOO_FAST",
     "TOO_SLOW",
+    "Backlog",
     "Burst",
     "Channel",
     "Closed",
     "Coalescer",
+    "Cursor",
     "Feed",
-    "Follower",
     "Inbox",
+    "Kept",
     "Message",
     "Outbox",
-    "Outlet",
     "text_of",
 ]

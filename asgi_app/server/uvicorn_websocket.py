@@ -19,22 +19,22 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from asgi_app.hub import SERVICE_RESTART
 from asgi_app.net.admission import NO_CONTEXT, Leave
 from asgi_app.net.request_head import EARLY_BYTES, LINGER_SECONDS, Headers
 from asgi_app.net.unread import SMALL
 from asgi_app.seams import Seam
-from asgi_app.ws.transport.direct import OFFER, Arrivals, Wire
+from asgi_app.ws.transport.direct import EXTENSION, Arrivals, DirectTransport
 from asgi_app.ws.transport.frames import (
+    ABNORMAL_CLOSURE,
     BINARY,
     CLOSE,
-    FAULT,
-    GOING,
-    LOST,
-    NO_UTF8,
-    NORMAL,
+    GOING_AWAY,
+    INTERNAL_ERROR,
+    INVALID_DATA,
+    NORMAL_CLOSURE,
     PING,
     PONG,
-    RESTART,
     TEXT,
     Arrived,
     Breach,
@@ -96,7 +96,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         self.transport.set_protocol(self.after)
         self.connections.discard(self)
         if self.offers_wire:
-            self.scope["extensions"][OFFER] = self.after.wire  # type: ignore[assignment]
+            self.scope["extensions"][EXTENSION] = self.after.wire  # type: ignore[assignment]
         if self.early:
             self.transport.resume_reading()
             self.after.data_received(self.early)
@@ -228,7 +228,7 @@ class Frames(asyncio.Protocol):
         self._close_sent = self._lingering = self._lost = self._paused = False
         self._writable: asyncio.Future[None] | None = None
         self.leave: Leave | None = None
-        self.wire = Wire(transport.write, self._arrivals, self.send)
+        self.wire = DirectTransport(transport.write, self._arrivals, self.send)
         self.wire.set(True)
         connections.add(self)
         self._ping_later()
@@ -275,7 +275,7 @@ class Frames(asyncio.Protocol):
             try:
                 text = what.payload.decode()
             except UnicodeDecodeError:
-                raise Breach(NO_UTF8, "the text is no UTF-8") from None
+                raise Breach(INVALID_DATA, "the text is no UTF-8") from None
             if not self._close_sent:
                 self._arrivals.put(text)
         elif not self._close_sent:
@@ -334,7 +334,7 @@ class Frames(asyncio.Protocol):
                 del message, text, data
                 await self._until_writable()
         elif message["type"] == "websocket.close":
-            self._close(message.get("code", NORMAL), message.get("reason") or "")
+            self._close(message.get("code", NORMAL_CLOSURE), message.get("reason") or "")
         else:
             raise RuntimeError(f"{message['type']} after the handshake")
 
@@ -394,7 +394,7 @@ class Frames(asyncio.Protocol):
     def _went_silent(self) -> None:
         self._timer = None
         if not self._close_sent and not self._transport.is_closing():
-            self._close(FAULT, "no answer to a ping")
+            self._close(INTERNAL_ERROR, "no answer to a ping")
             self._stop_waiting()
             self._transport.close()
 
@@ -413,7 +413,7 @@ class Frames(asyncio.Protocol):
     def shutdown(self) -> None:
         """uvicorn stops."""
         if not self._close_sent:
-            self._close(RESTART)
+            self._close(SERVICE_RESTART)
         self._stop_waiting()
         self._transport.close()
 
@@ -423,7 +423,7 @@ class Frames(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         self.wire.set(False)
-        self._arrivals.end({"type": "websocket.disconnect", "code": GOING if exc is None else LOST})
+        self._arrivals.end({"type": "websocket.disconnect", "code": GOING_AWAY if exc is None else ABNORMAL_CLOSURE})
         self._connections.discard(self)
         self._stop_pinging()
         self._stop_waiting()

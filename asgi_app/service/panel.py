@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from asgi_app import core
 from asgi_app.errors import PanelError, Restarting
-from asgi_app.hub import GOING_AWAY, Channel, Coalescer, Feed, Follower, Inbox, Message, Outbox, text_of
+from asgi_app.hub import SERVICE_RESTART, Channel, Coalescer, Cursor, Feed, Inbox, Message, Outbox, text_of
 from asgi_app.models import (
     Actor,
     AnyCommand,
@@ -262,7 +262,7 @@ class Panel:
     def end_sessions(self) -> None:
         """Close every session with a code that says "restarting"."""
         for session in list(self._sessions):
-            session.outbox.close(GOING_AWAY, "restarting")
+            session.outbox.close(SERVICE_RESTART, "restarting")
 
     # `Session` is the only one who calls these two.
     def _enter(self, session: Session) -> None:
@@ -273,7 +273,7 @@ class Panel:
             session.opening = self.opening(session.actor, session.resume)
             self.channel.join(session.outbox)
         if self._closing:
-            session.outbox.close(GOING_AWAY, "restarting")
+            session.outbox.close(SERVICE_RESTART, "restarting")
 
     def _leave(self, session: Session) -> None:
         self._sessions.discard(session)
@@ -302,9 +302,9 @@ class Session:
         self.opening = Message({})
         self.resume = resume
         self._panel = panel
-        self._following: dict[str, Follower] = {}
+        self._following: dict[str, Cursor] = {}
 
-    def follow(self, name: str, feed: Feed, *, held: bool = False) -> Follower:
+    def follow(self, name: str, feed: Feed, *, held: bool = False) -> Cursor:
         """Get what is appended to the feed from now on; what was followed under this name is left."""
         self.unfollow(name)
         follower = self._following[name] = feed.follow(name, self.outbox, held=held)

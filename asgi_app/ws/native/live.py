@@ -14,7 +14,7 @@ from asgi_app.models import Actor, parse_json
 from asgi_app.net.unread import SMALL
 from asgi_app.service import Panel, Session
 from asgi_app.ws.native.protocol import answer, asks_much, asks_somebody, id_of, latest, resume_from
-from asgi_app.ws.transport.direct import Apart
+from asgi_app.ws.transport.background import BackgroundAnswers
 from asgi_app.ws.transport.frames import frame
 from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
 
@@ -68,7 +68,7 @@ class _Connection:
         self._socket = socket
         self._framing = framing
         self._opening: Message | None = None
-        self._apart = Apart()
+        self._apart = BackgroundAnswers()
 
     async def live(self) -> None:
         """Answer what comes, in order, to a client that keeps its measure; what happens is written meanwhile."""
@@ -77,7 +77,7 @@ class _Connection:
             self._socket.staying(self._who, self._outbox.close),
         ):
             self._opening = session.opening
-            self._outbox.attach(self._drain, self._socket.wire)
+            self._outbox.attach(self._drain, self._socket.transport)
             try:
                 while not self._socket.allowance.used_up:
                     await self._take(session, await self._socket.receive())

@@ -15,8 +15,8 @@ from engineio.packet import Packet as EnginePacket
 
 from asgi_app.hub import Coalescer
 from asgi_app.seams import Seam
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import framed
-from asgi_app.ws.engineio.server import EngineOutbox
 from asgi_app.ws.socketio.packets import event_packets
 from asgi_app.ws.socketio.recovery import Recovery
 
@@ -67,7 +67,7 @@ class _Room:
                 straight += 1
             else:
                 for packets in events:
-                    queue.tell(packets)
+                    queue.enqueue(packets)
         if straight:
             self._members.plain[0].tally.sent += straight * len(events)  # one tally for all of them
         if not recovery.is_used:
@@ -80,7 +80,7 @@ class _Room:
                 direct(joined)
             else:
                 for packets, marker in zip(events, markers, strict=True):
-                    queue.tell(packets, marker)
+                    queue.enqueue(packets, marker)
 
 
 class _Recoveries(dict[str, Recovery]):
@@ -134,7 +134,7 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         await super().disconnect(sid, namespace, **kwargs)
         connection = self.server.eio.sockets.get(eio_sid)
         if connection is not None and connection.outside is None and not self._is_inside(eio_sid):
-            self.server.eio.heart.expect_to_join(connection)
+            self.server.eio.pinger.expect_to_join(connection)
 
     def _is_inside(self, eio_sid: str | None) -> bool:
         return any(self.sid_from_eio_sid(eio_sid, namespace) is not None for namespace in list(self.get_namespaces()))
@@ -181,14 +181,14 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         if skip_sid:
             skipped = set(skip_sid if isinstance(skip_sid, list) else [skip_sid])
             find = partial(self._members, namespace, room, skipped)
-            self._coalescer.send(_Room(find, recovery, room, skipped).deliver, parts)
+            self._coalescer.publish(_Room(find, recovery, room, skipped).deliver, parts)
             return
         known = self._rooms.get((namespace, room))
         if known is None:
             known = _Room(partial(self._members, namespace, room, frozenset()), recovery, room)
             if room in self.rooms.get(namespace, {}):  # else all who are in it are away
                 self._rooms[namespace, room] = known
-        self._coalescer.send(known.deliver, parts)
+        self._coalescer.publish(known.deliver, parts)
 
     def _members(self, namespace: str, room: str | None, skipped: Set[str]) -> _Members:
         """Whoever is in the room. Not before its CONNECT packet: whoever comes back is sent what came before that."""

@@ -27,7 +27,7 @@ from engineio.packet import Packet as EnginePacket
 
 from asgi_app.hub import Coalescer
 from asgi_app.models import Actor
-from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.socketio.packets import event_packets
 
 OFFSET = "_offset"  # the event that nobody listens to
@@ -179,7 +179,7 @@ class Recovery:
         self._coalescer.flush()  # what waits has lower numbers
         seat.opened = True
         if seat.queue is not None:
-            seat.queue.tell([self.marker()])
+            seat.queue.enqueue([self.marker()])
 
     def seat_of(self, auth: Any) -> Seat | None:
         """The seat of the `pid` that a client shows, there or away."""
@@ -292,8 +292,13 @@ class Recovery:
 
     def tell(self, seat: Seat, packets: list[EnginePacket]) -> None:
         """Send an event to this client alone, and keep it; never blocks."""
-        if not self._coalescer.behind(self._tell_each, (seat, packets)):
-            self._tell_each([(seat, packets)])
+        if self._coalescer.pending:
+            self._coalescer.defer(self.tell, seat, packets)
+            return
+        if seat.opened:
+            self._own.add(self._entry(packets, seat.sid, frozenset()))
+        if seat.queue is not None:
+            seat.queue.enqueue(packets, self.marker() if seat.opened else None)
 
     async def answer(self, seat: Seat, packets: list[EnginePacket]) -> None:
         """As `tell`, for what its client asked for: waits while it does not read."""
@@ -306,13 +311,6 @@ class Recovery:
         self.number += 1
         seat.since = self.number
         return self.marker()
-
-    def _tell_each(self, told: list[tuple[Seat, list[EnginePacket]]]) -> None:
-        for seat, packets in told:
-            if seat.opened:
-                self._own.add(self._entry(packets, seat.sid, frozenset()))
-            if seat.queue is not None:
-                seat.queue.tell(packets, self.marker() if seat.opened else None)
 
     def _entry(self, packets: Iterable[EnginePacket], room: str | None, skipped: frozenset[str]) -> Entry:
         self.number += 1

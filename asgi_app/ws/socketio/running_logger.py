@@ -17,12 +17,12 @@ from engineio.packet import Packet
 
 from asgi_app.core.runs import graph_of
 from asgi_app.errors import BadCommand, PanelError, RunOfShow
-from asgi_app.hub import Burst, Follower, Message
+from asgi_app.hub import Burst, Cursor, Message
 from asgi_app.models import LineSent, RunChange, Signal, StartRun, as_json, parse_body
 from asgi_app.service.panel import Panel
 from asgi_app.service.runs import LiveRun, Runs
 from asgi_app.service.shows import Shows
-from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.socketio.producers import DEBUG, SIGNALS, OldProducer, ProcessEvents, Workers, payload_of
 from asgi_app.ws.socketio.server import Handler, Namespace
 
@@ -83,7 +83,7 @@ class LoggerEvents(ProcessEvents):
             self._told[id] = packet
             for page in self._pages.values():
                 if ended:  # nothing comes after it that could stand in for it
-                    page.outbox.tell([packet])
+                    page.outbox.enqueue([packet])
                 else:
                     page.outbox.offer(("/running_logger", id), packet)
         if ended:
@@ -94,7 +94,7 @@ class LoggerEvents(ProcessEvents):
         for message in burst.messages:
             self.offer(message)
 
-    async def _catch_up(self, page: _Page, news: list[tuple[LiveRun, int, Follower]]) -> None:
+    async def _catch_up(self, page: _Page, news: list[tuple[LiveRun, int, Cursor]]) -> None:
         """Each run as it is, and the end of its log up to this offset; the follower has what comes from there on.
 
         One after the other, as they are read: all of them at once would be megabytes for each newcomer.
@@ -215,9 +215,9 @@ class _Page:
     def __init__(self, namespace: Namespace, sid: str) -> None:
         self.outbox: EngineOutbox = namespace.outbox(sid)
         self._namespace = namespace
-        self._following: set[Follower] = set()
+        self._following: set[Cursor] = set()
 
-    def follow(self, live: LiveRun, *, held: bool = False) -> Follower:
+    def follow(self, live: LiveRun, *, held: bool = False) -> Cursor:
         """Get the run's log from now on."""
         follower = live.feed.follow(live.instance, self, held=held)
         self._following.add(follower)
@@ -233,13 +233,13 @@ class _Page:
     def offer(self, message: Message) -> None:
         """Pages get what they understand by way of `LoggerEvents`."""
 
-    def due(self, follower: Follower) -> None:
+    def due(self, follower: Cursor) -> None:
         self.outbox.due(follower, lambda: self._packets(follower))
 
     def close(self, code: int, reason: str) -> None:
         """The connection is ended by the server."""
 
-    def _packets(self, follower: Follower) -> list[Packet]:
+    def _packets(self, follower: Cursor) -> list[Packet]:
         """The packets of what the log has more: made once for all pages."""
         codec = _Codec(self._namespace, follower.name)
         packets: list[Packet] = []

@@ -27,8 +27,9 @@ from asgi_app.net.origins import Origins
 from asgi_app.net.unread import SMALL, Unread
 from asgi_app.seams import Seam
 from asgi_app.telemetry.counters import Tally
-from asgi_app.ws.engineio.connection import EngineSocket
-from asgi_app.ws.engineio.server import EngineOutbox, EngineServer, Packets
+from asgi_app.ws.engineio.connection import EngineConnection
+from asgi_app.ws.engineio.outbox import EngineOutbox, Packets
+from asgi_app.ws.engineio.server import EngineServer
 from asgi_app.ws.socketio.manager import QueueingManager
 from asgi_app.ws.socketio.packets import (
     StrictPacket,
@@ -39,6 +40,7 @@ from asgi_app.ws.socketio.packets import (
     unread_event,
 )
 from asgi_app.ws.socketio.recovery import Recovery, Seat, asks_like_javascript
+from asgi_app.ws.transport.frames import NORMAL_CLOSURE
 
 log = logging.getLogger("pilotlight.socketio")
 
@@ -276,7 +278,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             self.recovery.tell(seat, event_packets(self.namespace, event, *arguments))
             return
         with contextlib.suppress(KeyError):
-            self.outbox(sid).tell(event_packets(self.namespace, event, *arguments))
+            self.outbox(sid).enqueue(event_packets(self.namespace, event, *arguments))
 
     async def answer(self, sid: str, event: str, *arguments: Any) -> None:
         """Send a client what it asked for; waits while it does not read, so that no more is read from it."""
@@ -356,8 +358,8 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> Any:
         """Of the request is kept what somebody asks for later: 2 KB a connection instead of 6."""
-        connection: EngineSocket = self.eio.sockets[eio_sid]
-        self.eio.heart.expect_to_join(connection)
+        connection: EngineConnection = self.eio.sockets[eio_sid]
+        self.eio.pinger.expect_to_join(connection)
         return await super()._handle_eio_connect(eio_sid, {name: environ[name] for name in KEPT if name in environ})
 
     def register_namespace(self, namespace_handler: Namespace) -> None:
@@ -391,7 +393,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             return
         eio_sid = self.manager.eio_sid_from_sid(seat.sid, room.namespace)
         if (connection := self.eio.sockets.get(eio_sid)) is not None:
-            connection.queue.hang_up()
+            connection.queue.close(NORMAL_CLOSURE)
             await connection.close(wait=False, abort=True, reason=self.reason.TRANSPORT_CLOSE)
             self.eio.sockets.pop(eio_sid, None)
 
@@ -406,7 +408,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         if sid is None or not self.manager.is_connected(sid, namespace):
             return
-        connection: EngineSocket = self.eio.sockets[eio_sid]
+        connection: EngineConnection = self.eio.sockets[eio_sid]
         room: Namespace = self.namespace_handlers[namespace]
         self.eio.tally.received += 1
         try:
@@ -420,7 +422,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             return
         answering = self._answer(connection, room, sid, id, data)
         if room.asks_somebody is not None and len(data) > 1 and room.asks_somebody(data[1]):
-            await connection.apart.answer(answering)
+            await connection.background.answer(answering)
         elif room.asks_much is not None and len(data) > 1 and room.asks_much(data[1]):
             await self._answer_much(connection, room, sid, id, answering)
         else:
@@ -428,7 +430,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _answer_much(
         self,
-        connection: EngineSocket,
+        connection: EngineConnection,
         room: Namespace,
         sid: str,
         id: int | None,
@@ -447,19 +449,19 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
                 await connection.queue.answer(ack_packets(room.namespace, id, error.problem()))
 
     async def _answer(
-        self, connection: EngineSocket, room: Namespace, sid: str, id: int | None, data: list[Any]
+        self, connection: EngineConnection, room: Namespace, sid: str, id: int | None, data: list[Any]
     ) -> None:
         """Handle the event, and acknowledge it."""
         answer = await self._answer_to(room, data, room.handle(sid, *data))
         if id is None:
             return
         if callable(answer):
-            await connection.apart.answer(self._acknowledge_later(connection, room, id, data, answer()))
+            await connection.background.answer(self._acknowledge_later(connection, room, id, data, answer()))
         else:
             await connection.queue.answer(ack_packets(room.namespace, id, answer))
 
     async def _acknowledge_later(
-        self, connection: EngineSocket, room: Namespace, id: int, data: list[Any], done: Awaitable[None]
+        self, connection: EngineConnection, room: Namespace, id: int, data: list[Any], done: Awaitable[None]
     ) -> None:
         """Acknowledge what was begun, once it is done; the next events do not wait for that."""
         answer = await self._answer_to(room, data, done)
@@ -475,7 +477,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             log.exception("the handler of %s on %s failed", as_json(data[0]), room.namespace)
             return InternalError().problem()
 
-    def _spend(self, connection: EngineSocket) -> None:
+    def _spend(self, connection: EngineConnection) -> None:
         """One command of the connection's, on whichever namespace. Raises `TooFast`."""
         try:
             connection.allowance.spend()

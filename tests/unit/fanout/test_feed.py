@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_app.hub import Closed, Feed, Message, Outbox
-from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from tests.support.outbox_messages import (
     LIMIT,
     SOON,
@@ -317,14 +317,3 @@ async def test_an_overflow_of_the_queue_takes_nothing_of_a_feed(queue: EngineOut
     for number in range(LIMIT + 1):
         queue.offer(number, packet(f"e{number}"))
     assert drained(queue) == ["one", "two", "snapshot"]
-
-
-async def test_join_waits_for_the_packets_of_a_feed(queue: EngineOutbox) -> None:
-    due_of(queue, "one", "two")
-    joining = asyncio.create_task(queue.join())
-    await settle()
-    assert queue.get_nowait() is not None
-    await settle()
-    assert not joining.done()
-    assert queue.get_nowait() is not None
-    await asyncio.wait_for(joining, SOON)
