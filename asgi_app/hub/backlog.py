@@ -133,5 +133,5 @@ class Backlog(Writer):
             self._in_hand += key.size
         elif not isinstance(key, Kept):
             self._events -= 1
-        del self._waiting[key]
+        self._waiting.pop(key, None)  # the flush may have ended the connection, and emptied this
         return key, item

@@ -26,6 +26,7 @@ from asgi_app.ws.engineio.packets import MESSAGE_TYPE, PACKET_TYPES, SEPARATOR, 
 from asgi_app.ws.engineio.poll import Poll, settled, taken
 from asgi_app.ws.engineio.websocket import EngineWebSocket
 from asgi_app.ws.transport.background import BackgroundAnswers
+from asgi_app.ws.transport.direct import live_on
 from asgi_app.ws.transport.frames import INTERNAL_ERROR
 
 if TYPE_CHECKING:
@@ -209,7 +210,8 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
     async def open_socket(self, environ: dict[str, Any]) -> None:
         """Take a WebSocket for a new session, or to upgrade a polling one."""
         try:
-            await EngineWebSocket(self).open(environ)
+            await environ["asgi.send"]({"type": "websocket.accept"})
+            await live_on(environ["asgi.scope"], EngineWebSocket(self, environ).live)
         except BaseException:
             if not self.connected:  # there is no other transport
                 await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)

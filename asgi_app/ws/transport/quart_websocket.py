@@ -30,8 +30,9 @@ from asgi_app.net.proxies import address_of
 from asgi_app.net.unread import SMALL, Unread
 from asgi_app.seams import Seam
 from asgi_app.telemetry.counters import Tallies
-from asgi_app.ws.transport.direct import Gone, Life, direct_transport, live_on
+from asgi_app.ws.transport.direct import Life, live_on
 from asgi_app.ws.transport.frames import INTERNAL_ERROR, NORMAL_CLOSURE, POLICY_VIOLATION, frame
+from asgi_app.ws.transport.websocket import AcceptedWebSocket
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, WebsocketScope
@@ -40,10 +41,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("pilotlight.websocket")
 
 HERE = "pilotlight.connection"  # in the ASGI scope
-CLOSE_SECONDS = 0.2  # for the close frame of a client that takes nothing any more
 LINGER_SECONDS = 1.0  # for a client's close frame
 
-SEAMS = (Seam(ASGIWebsocketConnection, "_create_websocket_from_scope handle_websocket queue scope"),)
+SEAMS = (Seam(ASGIWebsocketConnection, "_create_websocket_from_scope handle_websocket scope"),)
 
 
 class QuartConnection(ASGIWebsocketConnection):
@@ -57,7 +57,6 @@ class QuartConnection(ASGIWebsocketConnection):
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self.receive: Any = receive
         self.asgi_send: Any = send
-        self.queue = _Messages(receive)  # type: ignore[assignment]
         self.scope[HERE] = self  # type: ignore[literal-required]  # an extension of ours
         try:
             await self.handle_websocket(self._create_websocket_from_scope(self.send), self._send_after_route)
@@ -80,27 +79,6 @@ class QuartConnection(ASGIWebsocketConnection):
                 await self.send(event)
 
 
-class _Messages:
-    """Quart's queue of messages, which reads one when it is asked for."""
-
-    __slots__ = ("_receive", "over")
-
-    def __init__(self, receive: Any) -> None:
-        self._receive = receive
-        self.over = False
-
-    async def get(self) -> str | bytes:
-        """Wait for the next message. Raises `Gone`."""
-        event = await self._receive()
-        if event["type"] == "websocket.connect":
-            event = await self._receive()
-        if event["type"] != "websocket.receive":
-            self.over = True
-            raise Gone
-        text = event.get("text")
-        return text if text is not None else event.get("bytes") or b""
-
-
 @dataclass(frozen=True)
 class SocketRules:
     """Rules for every WebSocket: which origins may connect, when a slow reader is cut, how many commands it takes."""
@@ -113,39 +91,30 @@ class SocketRules:
     unread: Unread
 
 
-class Socket:
+class Socket(AcceptedWebSocket):
     """An accepted WebSocket, which is cut when the client does not read. It holds nothing of its request."""
 
     __slots__ = (
         "_complaints",
-        "_ended",
-        "_messages",
+        "_is_closed",
         "_path",
-        "_reading",
-        "_send",
-        "_slow_reader",
         "_tally",
         "_via",
         "_visitor",
         "allowance",
         "client",
-        "transport",
     )
 
     def __init__(self, connection: QuartConnection, path: str, via: str, rules: SocketRules) -> None:
-        self.transport = direct_transport(connection.scope)
-        self._send = connection.asgi_send if self.transport is None else self.transport.send
-        self._messages = _Messages(connection.receive) if self.transport is None else None
+        super().__init__(connection.scope, connection.receive, connection.asgi_send, rules.slow_reader)
         self._path = path
         self._via = via
-        self._slow_reader = rules.slow_reader
         self._tally = rules.tallies.of(via)
         self._complaints = rules.complaints
         self.allowance = Allowance(rules.command_rate)
         self.client = address_of(connection.scope)
         self._visitor: Visitor = visitor_of(connection.scope)
-        self._reading: asyncio.Task[Any] | None = None
-        self._ended = False
+        self._is_closed = False
 
     @classmethod
     async def accept(cls, rules: SocketRules, via: str) -> Socket:
@@ -180,21 +149,6 @@ class Socket:
         data = await (self._next() if self.transport is None else self.transport.receive())
         self._tally.received += 1
         return data
-
-    async def _next(self) -> str | bytes:
-        if self._ended:
-            raise Gone
-        assert self._messages is not None
-        self._reading = asyncio.current_task()
-        try:
-            return await self._messages.get()
-        except asyncio.CancelledError:
-            if self._ended and (task := asyncio.current_task()) is not None:
-                task.uncancel()
-                raise Gone from None
-            raise
-        finally:
-            self._reading = None
 
     def spend(self) -> None:
         """Count one command of this connection. Raises `TooFast`."""
@@ -239,11 +193,11 @@ class Socket:
 
     async def _drop_the_rest(self) -> None:
         """Read and drop what the client sent before its close frame, which hypercorn sees only after that."""
-        if self._messages is not None and not self._messages.over:
+        if self.transport is None and not self.has_gone:
             with contextlib.suppress(OSError):  # `Gone`, or it took too long (`TimeoutError`)
                 async with asyncio.timeout(LINGER_SECONDS):
                     while True:
-                        await self._messages.get()
+                        await self._read()
 
     async def send(self, data: str | bytes) -> bool:
         """Send a message. Return False if the client has gone, or was cut because it read nothing for `slow_reader` s.
@@ -254,8 +208,7 @@ class Socket:
             self.transport.write(frame(data))
             return True
         try:
-            async with asyncio.timeout(self._slow_reader):
-                await self._send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
+            await self._send_slowly(data)
         except TimeoutError:
             self._note_cut("slow_reader", f"it read nothing for {self._slow_reader:g} s")
             await self.close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
@@ -266,16 +219,9 @@ class Socket:
 
     async def close(self, code: int, reason: str) -> None:
         """Close with this code if the client still takes it, and stop the reader. Closing twice is no error."""
-        if self._ended:
-            return
-        self._ended = True
-        with contextlib.suppress(OSError, RuntimeError):  # closed already, or no room for the frame (TimeoutError)
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._send({"type": "websocket.close", "code": code, "reason": reason})
-        if self.transport is not None:
-            self.transport.end()
-        elif self._reading is not None:
-            self._reading.cancel()
+        if not self._is_closed:
+            self._is_closed = True
+            await self._close(code, reason)
 
 
 def _connection() -> QuartConnection:
