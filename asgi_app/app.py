@@ -14,8 +14,9 @@ from typing import Any
 import socketio
 from quart import Quart
 
-from asgi_app import core
-from asgi_app.access import SCOPE, Access, Audit, Claims, Hosts, Keys
+from asgi_app.access import SCOPE, Access, Accounts, Audit, Claims, Hosts, SecretStore
+from asgi_app.core import chat as chat_rules
+from asgi_app.core import lights as light_rules
 from asgi_app.errors import (
     BadRequest,
     Full,
@@ -41,13 +42,13 @@ from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.lock import Alone
 from asgi_app.hw.pins import Address, choose
 from asgi_app.hw.power import throttling
-from asgi_app.models import Look, Storage
-from asgi_app.net.admission import Doorkeeper
-from asgi_app.net.limits import Addresses, Complaints, Places
+from asgi_app.models import LightSettings, Storage
+from asgi_app.net.admission import AdmissionControl
+from asgi_app.net.limits import AddressRateLimit, ConnectionQuota, RefusalLog
 from asgi_app.net.origins import Origins
 from asgi_app.net.proxies import FORWARDED, PROXIED, Proxies, address_of
 from asgi_app.net.request_head import check_host
-from asgi_app.net.unread import Unread
+from asgi_app.net.send_budget import SendBudget
 from asgi_app.routes.access import access_routes
 from asgi_app.routes.auth import admit
 from asgi_app.routes.chat import chat_routes
@@ -61,33 +62,36 @@ from asgi_app.routes.metrics import Measured, Meters, metric_routes
 from asgi_app.routes.openapi import document_api
 from asgi_app.routes.pages import pages
 from asgi_app.routes.problems import handle_problems
-from asgi_app.routes.rate_limit import CommandLimit, limit_commands
+from asgi_app.routes.rate_limit import RestRateLimit, limit_commands
 from asgi_app.routes.runs import run_routes
 from asgi_app.routes.shows import show_routes
 from asgi_app.routes.unknown_host import send_page, wants_page
 from asgi_app.seams import Seam
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat, ChatLimits
+from asgi_app.service.lights import Lights
 from asgi_app.service.runs import RunLimits, Runs
 from asgi_app.service.shows import Shows
 from asgi_app.service.storage import StorageWatch
 from asgi_app.settings import Settings, read_settings
 from asgi_app.shows.show import find_shows
 from asgi_app.store import Retention, Store
-from asgi_app.telemetry.counters import Tallies
+from asgi_app.telemetry.clock import PanelClock
+from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.telemetry.logs import event
-from asgi_app.telemetry.loop_lag import Heartbeat, PanelClock
+from asgi_app.telemetry.loop_lag import LoopLagMonitor
 from asgi_app.ws.legacy.chat import chat_wire
 from asgi_app.ws.legacy.echo import echo
 from asgi_app.ws.native.live import live
-from asgi_app.ws.native.protocol import asks_much, asks_somebody
+from asgi_app.ws.native.protocol import reply_may_be_large, waits_for_producer
 from asgi_app.ws.socketio.led import LedEvents
-from asgi_app.ws.socketio.panel import PanelWords
-from asgi_app.ws.socketio.producers import Workers
+from asgi_app.ws.socketio.namespace import Namespace
+from asgi_app.ws.socketio.panel import PanelEvents
+from asgi_app.ws.socketio.producers import ProducerRegistry
 from asgi_app.ws.socketio.recovery import Recovery
 from asgi_app.ws.socketio.rooms import RoomEvents
 from asgi_app.ws.socketio.running_logger import LoggerEvents
-from asgi_app.ws.socketio.server import Namespace, PanelServer
+from asgi_app.ws.socketio.server import PanelServer
 from asgi_app.ws.socketio.uia import UiaEvents
 from asgi_app.ws.transport.direct import direct_transport
 from asgi_app.ws.transport.quart_websocket import QuartConnection, SocketRules
@@ -127,15 +131,15 @@ class House:
             settings.keep_messages, settings.keep_runs, settings.keep_lines, settings.keep_audit
         )
         self.store = Store(settings.data, self._retention)
-        self.tallies = Tallies()
+        self.counter_registry = CounterRegistry()
         self.proxies = Proxies(settings.trusted_proxies)
-        self.complaints = Complaints()
-        self.keeper = Doorkeeper(
-            Places(settings.max_connections, settings.connections_per_address),
+        self.refusal_log = RefusalLog()
+        self.admission = AdmissionControl(
+            ConnectionQuota(settings.max_connections, settings.connections_per_address),
             self.proxies,
             settings.request_timeout,
-            self.tallies.of("connection"),
-            self.complaints,
+            self.counter_registry.of("connection"),
+            self.refusal_log,
         )
         stored, storage = self._open_store()
         self.origins = Origins(settings.cors_origins)
@@ -146,23 +150,27 @@ class House:
             self._open_keys(),
             self.origins,
             Audit(self.store, self.clock.now),
-            self.tallies.of("sign-in"),
-            self.complaints,
+            self.counter_registry.of("sign-in"),
+            self.refusal_log,
             claims,
         )
+        self.accounts = Accounts(self.access, partial(chat_rules.person_name, longest=settings.chat_name))
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
         self.hardware = hardware
         self.panel = Panel(
-            settings.lights,
             hardware,
-            stored=stored,
-            save=self.store.save,
-            clock=self.clock.now,
             outbox_limit=settings.outbox,
             storage=storage,
-            tallies=self.tallies,
+            counter_registry=self.counter_registry,
             gate=self.access,
-            unread=Unread(settings.unread, settings.unread_per_address),
+            unread=SendBudget(settings.unread, settings.unread_per_address),
+        )
+        now = self.clock.now()
+        first = {id: light_rules.first_light(id, spec, stored.get(id), now) for id, spec in settings.lights.items()}
+        drives = {id: light_rules.drive_of(light) for id, light in first.items()}
+        self.driver = LightDriver(pins, settings.lights, drives)
+        self.lights = Lights(
+            self.panel, self.driver, settings.lights, first, save=self.store.save, clock=self.clock.now
         )
         self.chat = Chat(
             self.panel,
@@ -178,24 +186,20 @@ class House:
         )
         limits = RunLimits(settings.max_runs, settings.run_silence, settings.run_rate)
         self.runs = Runs(self.panel, self.store, limits, clock=self.clock.now)
-        self.storage_watch = StorageWatch(self.panel, self.store, claims, self.chat, self.runs)
-        self.access.check_name = self.chat.check_name
+        self.storage_watch = StorageWatch(self.panel, self.store, claims, self.lights, self.chat, self.runs)
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
-        first = {id: core.drive_of(light) for id, light in self.panel.state.lights.items()}
-        self.driver = LightDriver(pins, settings.lights, first)
-        self.panel.attach(self.driver)
         self.sockets = PanelServer(
             self.origins,
             max_frame=settings.max_frame,
             slow_reader=settings.slow_reader,
             outbox=settings.outbox,
             coalescer=self.panel.coalescer,
-            tally=self.tallies.of("socketio"),
-            sessions=Places(settings.max_connections, settings.connections_per_address),
+            counters=self.counter_registry.of("socketio"),
+            sessions=ConnectionQuota(settings.max_connections, settings.connections_per_address),
             command_rate=settings.command_rate,
             line_rate=settings.run_rate,
-            complaints=self.complaints,
+            refusal_log=self.refusal_log,
             ping_interval=PINGS * settings.ping_interval,
             ping_timeout=settings.ping_interval,
             connect_timeout=(PINGS + 1) * settings.ping_interval,
@@ -208,7 +212,7 @@ class House:
         self.stopped = False
         self.fault: str | None = None  # why the panel ends, where nobody told it to
         self._alive = alive
-        self.heartbeat = Heartbeat(self._beat)
+        self.loop_lag = LoopLagMonitor(self._beat)
         self.app = self._join()
 
     async def start(self) -> None:
@@ -231,11 +235,11 @@ class House:
         log.info("pins: %s (%s)", pins, why, extra=event("pins", pins=pins, why=why))
         if self.hardware.fix:
             log.info("for more: %s", self.hardware.fix)
-        await self.driver.start(self.panel)
+        await self.driver.start(self.lights)
         if self.store.path is not None:
             self.storage_watch.start()
         self.runs.start()
-        self.heartbeat.start()
+        self.loop_lag.start()
         self.access.start()
 
     async def stop(self) -> None:
@@ -244,11 +248,11 @@ class House:
             return
         self.stopped = True
         self.shows.stop()
-        self.panel.stop_asking()
+        self.panel.refuse_commands()
         try:
             await self.driver.close()
             await self.shows.close()
-            self.heartbeat.stop()
+            self.loop_lag.stop()
             self.panel.end_sessions()
             self.room_events.close()
             self.runs.close()
@@ -290,8 +294,8 @@ class House:
         kept = self.panel.state.storage
         if trouble := (await self.store.trouble() if kept.kept else kept.reason):
             missing["store"] = trouble
-        if self.access.keys.trouble is not None:
-            missing["access"] = f"the secrets cannot be read: {self.access.keys.trouble}"
+        if self.access.secret_store.trouble is not None:
+            missing["access"] = f"the secrets cannot be read: {self.access.secret_store.trouble}"
         if self.stopped:
             missing.setdefault("panel", "the panel is stopping")
         return missing
@@ -300,14 +304,14 @@ class House:
         return Measured(
             panel=self.panel,
             store=self.store,
-            lag=self.heartbeat.lag,
-            connections=lambda: self.keeper.places.taken,
+            lag=self.loop_lag.lag,
+            connections=lambda: self.admission.quota.taken,
             socketio_clients=self.sockets.eio.by_transport,
             hardware_faults=lambda: self.driver.faults,
             throttling=throttling,
         )
 
-    def _open_store(self) -> tuple[dict[str, Look], Storage]:
+    def _open_store(self) -> tuple[dict[str, LightSettings], Storage]:
         try:
             return self.store.open(), self.store.storage
         except SetupError as error:
@@ -319,8 +323,8 @@ class House:
             self.store = Store(None, self._retention)
             return self.store.open(), Storage(kept=False, reason=error.detail)
 
-    def _open_keys(self) -> Keys:
-        keys = Keys(self.settings.data)
+    def _open_keys(self) -> SecretStore:
+        keys = SecretStore(self.settings.data)
         try:
             keys.open()
         except SetupError as error:
@@ -328,7 +332,7 @@ class House:
                 keys.close(error)
                 return keys
             log.warning("%s; this start has a PIN of its own, and forgets tokens and names at its end", error.detail)
-            keys = Keys(None)
+            keys = SecretStore(None)
         return keys
 
     def _join(self) -> Door:
@@ -346,15 +350,15 @@ class House:
             self.origins,
             self.settings.slow_reader,
             self.settings.command_rate,
-            self.tallies,
-            self.complaints,
+            self.counter_registry,
+            self.refusal_log,
             self.panel.unread,
         )
         document_api(quart)
         handle_problems(quart)
         for blueprint in (
             pages(),
-            access_routes(self.access),
+            access_routes(self.access, self.accounts),
             api(),
             led(self.panel, light),
             lights(self.panel),
@@ -368,11 +372,12 @@ class House:
             metric_routes(Meters(self._measured())),
         ):
             quart.register_blueprint(blueprint)
-        first_words = {rule.rule.split("/")[1].lower() for rule in quart.url_map.iter_rules()}
-        self.chat.reserved = frozenset(first_words - {"", "<username>"} | {"server", "socket.io"})
         share_with(quart, self.origins)
-        commands, reads = Addresses(self.settings.rest_rate), Addresses(self.settings.read_rate, "read_rate", "reads")
-        limit = CommandLimit(commands, reads, self.tallies.of("rest"), self.complaints)
+        commands, reads = (
+            AddressRateLimit(self.settings.rest_rate),
+            AddressRateLimit(self.settings.read_rate, "read_rate", "reads"),
+        )
+        limit = RestRateLimit(commands, reads, self.counter_registry.of("rest"), self.refusal_log)
         limit_commands(quart, limit)
         admit(quart)
 
@@ -393,13 +398,13 @@ class House:
         default = self.default_namespace
         default.add(LedEvents(default, self.panel, light))
         default.add(self.room_events)
-        panel = Namespace("/panel", via="panel", asks_somebody=asks_somebody, asks_much=asks_much)
-        panel.add(PanelWords(panel, self.panel))
-        workers = Workers()
-        logger = Namespace("/running_logger", via="running_logger", every_line_counts=True)
-        logger.add(LoggerEvents(logger, self.panel, self.runs, self.shows, workers))
-        uia = Namespace("/uia", via="uia", recovery=self._recovery("/uia"), every_line_counts=True)
-        uia.add(UiaEvents(uia, self.runs, workers))
+        panel = Namespace("/panel", via="panel", in_background=waits_for_producer, may_be_large=reply_may_be_large)
+        panel.add(PanelEvents(panel, self.panel))
+        producers = ProducerRegistry()
+        logger = Namespace("/running_logger", via="running_logger", slow_down=True)
+        logger.add(LoggerEvents(logger, self.panel, self.runs, self.shows, producers))
+        uia = Namespace("/uia", via="uia", recovery=self._recovery("/uia"), slow_down=True)
+        uia.add(UiaEvents(uia, self.runs, producers))
         for namespace in (default, panel, logger, uia):
             self.sockets.register_namespace(namespace)
 
@@ -413,9 +418,9 @@ class Door:
     def __init__(self, house: House, rooms: QuickLed) -> None:
         self.house = house
         self.rooms = rooms
-        self._rest = house.tallies.of("rest")
+        self._rest = house.counter_registry.of("rest")
         self._proxies = house.proxies
-        self._forwarded = Places(house.settings.max_connections, house.settings.connections_per_address)
+        self._forwarded = ConnectionQuota(house.settings.max_connections, house.settings.connections_per_address)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -503,7 +508,7 @@ class Door:
             self._forwarded.enter(address)
         except PanelError as error:
             self._rest.refused += 1
-            self.house.complaints.tell("proxy", address, error)
+            self.house.refusal_log.log("proxy", address, error)
             raise
         return partial(self._forwarded.leave, address)
 

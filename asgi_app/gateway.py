@@ -8,7 +8,7 @@ from typing import Any
 
 from asgi_app.errors import PanelError, RequestTimeout, TooLarge
 from asgi_app.net.problem_response import as_response
-from asgi_app.net.unread import SMALL, Account
+from asgi_app.net.send_budget import SMALL, SendAccount
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -53,7 +53,7 @@ async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = Fa
     await send({"type": f"{kind}.body", "body": written.body})
 
 
-def in_pieces(send: Send, account: Account | None) -> Send:
+def in_pieces(send: Send, account: SendAccount | None) -> Send:
     """`send`, which hands a large body to the server piece by piece, as it is read.
 
     Until then it counts in the account, where one is given: else there is room for it already.

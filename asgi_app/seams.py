@@ -1,12 +1,11 @@
-"""The names of other libraries that we override or reach into, though nobody promises that they stay.
+"""The names of other libraries that the panel overrides or uses though they are not public, and the check for them.
 
-Each module that does so has a table of them, `SEAMS`. They are looked at when the panel starts: where one is gone, it
-says which and what to install, instead of failing at the first connection, or running without what was overridden.
+Each module that needs such names lists them in a table, `SEAMS`. The panel checks the tables when it starts. If a name
+is gone, it says which one and which version to install, instead of failing at the first connection.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from collections.abc import Iterable
 from types import ModuleType
@@ -25,41 +24,53 @@ PACKAGES = {
 
 
 class Seam(NamedTuple):
-    """A class or a module, and the names in it that we need, as words."""
+    """A class or a module, and the names in it that we need, separated by spaces."""
 
     owner: type | ModuleType
     names: str
 
 
 def check(seams: Iterable[Seam]) -> None:
-    """Raises `SetupError` that names the first seam which is gone."""
+    """Check that every name is there. Raises `SetupError` for the first that is not."""
     for owner, names in seams:
-        if owner is object:  # stands for a library that this machine cannot have (`server/fallbacks.py`)
+        if owner is object:  # stands for a library that this machine does not have (`server/fallbacks.py`)
             continue
         for name in names.split():
             if not _has(owner, name):
                 where = owner.__name__ if isinstance(owner, ModuleType) else f"{owner.__module__}.{owner.__qualname__}"
-                raise SetupError(gone(f"{where}.{name}", where))
+                raise SetupError(_fault(f"{where}.{name}", where))
+
+
+def lost_seam(error: ImportError | AttributeError) -> str:
+    """Return what to tell the user about an import that failed. Raises the error again if it is about other modules."""
+    module = error.name if isinstance(error, ImportError) else getattr(error.obj, "__name__", None)
+    if module is None or _package_of(module) is None:
+        raise error
+    if isinstance(error, AttributeError):
+        return _fault(f"{module}.{error.name}", module)
+    name = re.search(r"cannot import name '(\w+)'", error.msg)  # Python 3.12 has an attribute for it
+    return _fault(f"{module}.{name[1]}" if name else module, module)
 
 
 def _has(owner: type | ModuleType, name: str) -> bool:
-    """Whether it has the name, or sets it when it is made."""
+    """Return whether the owner has the name, or sets it in its `__init__`."""
     if hasattr(owner, name):
         return True
     makers = [vars(one).get("__init__") for one in getattr(owner, "__mro__", ())]
     return any(name in maker.__code__.co_names for maker in makers if hasattr(maker, "__code__"))
 
 
-def is_watched(module: str) -> bool:
-    """Whether the module is one of these libraries'."""
-    return module.partition(".")[0] in PACKAGES
+def _package_of(module: str) -> str | None:
+    return PACKAGES.get(module.partition(".")[0])
 
 
-def gone(what: str, module: str) -> str:
-    """What to say of a name in a module of a library that is not there."""
-    package = PACKAGES.get(module.partition(".")[0])
+def _fault(what: str, module: str) -> str:
+    """Return what to tell the user about a name that a module does not have."""
+    package = _package_of(module)
     if package is None:
         return f"there is no {what}"
+    import importlib.metadata
+
     return (
         f"{package} {importlib.metadata.version(package)} has no {what}, which the panel needs: "
         f"pip install '{package}{_versions(package)}'"
@@ -67,7 +78,9 @@ def gone(what: str, module: str) -> str:
 
 
 def _versions(package: str) -> str:
-    """Which the panel was made for, as pip says it; empty where it runs from a checkout that is not installed."""
+    """Return the versions that the panel accepts, as pip writes them; empty in a checkout that is not installed."""
+    import importlib.metadata
+
     try:
         wanted = importlib.metadata.requires("pilotlight") or []
     except importlib.metadata.PackageNotFoundError:

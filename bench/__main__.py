@@ -17,7 +17,7 @@ from bench import report
 from bench.load import Trouble
 from bench.run import Run, plain
 from bench.scenarios import SCENARIOS, Scenario
-from bench.servers import BENCH, KINDS, install
+from bench.servers import BENCH, KINDS, OURS, install
 
 SPARE_FILES = 200
 FULL_SECONDS, QUICK_SECONDS = 23 * 60, 195
@@ -72,7 +72,7 @@ async def bench(chosen: list[Scenario], arguments: argparse.Namespace, peers: se
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     load_core, server_core = cores()
     limit = raise_files()
-    kinds = {name for scenario in chosen for name in scenario.kinds if peers is None or name in peers or name == "ours"}
+    kinds = {name for scenario in chosen for name in scenario.kinds if peers is None or name in peers or name in OURS}
     missing = install([KINDS[name] for name in sorted(kinds)], print)
     began = time.monotonic()
     run = Run(

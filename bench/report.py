@@ -82,6 +82,12 @@ TARGETS = (
     Target("idle CPU, 1,000 connections / Node socket.io", "idle", "cpu_ms_per_s", "ours", "node", 1.0),
     Target("memory growth, a reader that never reads", "slow-reader", "mb", "ours", None, 4, " MB"),
     Target("… that is neither cut nor resynchronised (0: it is, 1: it is not)", "slow-reader", "lost", "ours", None, 0),
+    Target("start to the first answer, CPU / the imports alone", "start", "cpu_ms", "installed", "imports", 1.1),
+    Target("memory after the start", "start", "rss_mib", "installed", None, 55, " MiB"),
+    *(
+        Target(f"`{command}`, CPU to its first output", "start", "cpu_ms", command, None, 150, " ms")
+        for command in ("pilotlight --version", "pilotlight pin", "pilotlight run")
+    ),
     Target("p99 from a dragged slider to the last of 1,000 screens", "slider", "p99_ms", "ours", None, 50, " ms"),
 )
 
@@ -93,6 +99,8 @@ FIGURES = {
     "answer_p99_ms": "p99 of answers, ms",
     "moves_per_s": "moves a second",
     "cpu_percent": "CPU, %",
+    "cpu_ms": "CPU, ms",
+    "rss_mib": "memory, MiB",
     "kb": "memory, KB",
     "cpu_ms_per_s": "CPU, ms a second",
     "mb": "grown by, MB",
@@ -111,6 +119,7 @@ TITLES = {
     "echo": "Per round trip: `my_event` with ack, one client",
     "connections": "Per connection: memory while idle, and setting it up",
     "idle": "1,000 idle Socket.IO connections: pings, and one event to all every 10 s",
+    "start": "Per start: until the first answer, and `import quart, socketio, uvicorn, pydantic` alone",
     "slow-reader": "22,000 × 1 KB at a client that never reads",
     "slider": "A slider dragged by 50, 1,000 watching: from the move to the last screen",
 }
@@ -175,6 +184,8 @@ def _spread(values: list[float]) -> str:
 
 def _label(series: str) -> str:
     kind, _, wire = series.partition(" ")
+    if kind not in KINDS:  # no server
+        return f"`{series}`"
     return KINDS[kind].label + (f", `{wire}`" if wire else "")
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.servers import Server, running
+from bench.servers import OURS, Server, running
 
 Figures = dict[str, float]  # of one round: "cpu_us", "p99_ms", …
 Measure = Callable[[int], Awaitable[Figures]]  # of a round; number 0 is the warm-up
@@ -39,7 +39,7 @@ class Run:
 
     def wanted(self, names: Iterable[str]) -> list[str]:
         """Those kinds of servers that can be had, and were not left out."""
-        asked = [name for name in names if name == "ours" or self.peers is None or name in self.peers]
+        asked = [name for name in names if name in OURS or self.peers is None or name in self.peers]
         for name in asked:
             if name in self.missing and not any(name in note for note in self.notes):
                 self.note(f"{name} is left out: {self.missing[name]}")

@@ -13,6 +13,7 @@ from bench.load import Asker, Client, Crowd, Trouble, ask_many, percentile
 from bench.run import Figures, Measure, Run
 from bench.servers import Server
 from bench.slider import drag
+from bench.start import start
 from bench.wires import BROADCAST, ECHO, LED, LIVE, Wire, request
 
 ROUND_SECONDS = 120  # a round that takes longer has lost something
@@ -354,5 +355,6 @@ SCENARIOS = (
     Scenario("connections", "memory and set-up of connections", connections, EVERY_KIND, 5100),
     Scenario("idle", "1,000 idle connections", idle, ("ours", "node", "stock"), 1000),
     Scenario("slow-reader", "a reader that never reads", slow_reader, ("ours", "node"), 2),
+    Scenario("start", "start-up, and the imports alone", start, ("installed",), 1),
     _fan_out("fanout-5000", "5,000 clients, one at a time", 5000, ("ours", "node", "writer"), BOTH),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import functools
 import hashlib
 import os
 import shutil
@@ -26,6 +27,9 @@ PEERS = BENCH / "peers"
 NODE = BENCH / "node"
 VENV = BENCH / ".venv"
 PEER_PYTHON = str(VENV / "bin" / "python")
+USER_VENV = BENCH / ".venv-user"  # what a user has: requirements.lock alone
+USER_PYTHON = str(USER_VENV / "bin" / "python")
+OURS = {"ours", "installed"}
 
 START_SECONDS = 30
 STOP_SECONDS = 5
@@ -40,15 +44,15 @@ class Kind:
     name: str
     label: str
     command: Callable[[int, Path], list[str]]
-    needs: str = ""  # "node" or "python": which packages of the bench's own
+    needs: str = ""  # "node", "python" or "user": which packages of the bench's own
     env: dict[str, str] = field(default_factory=dict)
     cwd: Path = ROOT
 
 
-def _panel(port: int, data: Path) -> list[str]:
+def _panel(port: int, data: Path, python: str = sys.executable) -> list[str]:
     flags = ["--pins", "mock", "--port", str(port), "--data", str(data), "--log-level", "warning"]
     flags += ["--command-rate", "1000000"]  # how fast it is, not how fast it lets one client be
-    return [sys.executable, "-m", "asgi_app", "serve", *flags]
+    return [python, "-m", "asgi_app", "serve", *flags]
 
 
 def _python(file: str) -> Callable[[int, Path], list[str]]:
@@ -69,6 +73,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("ours", "Pilot Light", _panel),
+        Kind("installed", "Pilot Light", functools.partial(_panel, python=USER_PYTHON), "user"),
         Kind("node", "Node socket.io", _node("socketio.mjs"), "node", PRODUCTION),
         Kind("express", "Node express + socket.io", _node("socketio.mjs", "--express"), "node", PRODUCTION),
         Kind("ws", "Node ws", _node("ws.mjs"), "node", PRODUCTION),
@@ -86,10 +91,12 @@ KINDS = {
 
 def install(kinds: Iterable[Kind], say: Callable[[str], None]) -> dict[str, str]:
     """Install what these kinds need, where it is not there yet; why a kind cannot run, by its name."""
-    reasons = {"": "", "python": "", "node": ""}
+    reasons = dict.fromkeys(("", "python", "user", "node"), "")
     needs = {kind.needs for kind in kinds}
     if "python" in needs:
         reasons["python"] = _once(VENV / ".installed", BENCH / "requirements.txt", _install_python, say)
+    if "user" in needs:
+        reasons["user"] = _once(USER_VENV / ".installed", ROOT / "requirements.lock", _install_user, say)
     if "node" in needs:
         if shutil.which("node") is None or shutil.which("npm") is None:
             reasons["node"] = "there is no node and npm on this machine"
@@ -112,10 +119,14 @@ def _once(stamp: Path, wanted: Path, installing: Callable[[], None], say: Callab
     return ""
 
 
-def _install_python() -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True, capture_output=True)
-    pip = [PEER_PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-r", str(BENCH / "requirements.txt")], check=True, capture_output=True)
+def _install_python(venv: Path = VENV, wanted: Path = BENCH / "requirements.txt") -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True, capture_output=True)
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-r", str(wanted)], check=True, capture_output=True)
+
+
+def _install_user() -> None:
+    _install_python(USER_VENV, ROOT / "requirements.lock")
 
 
 def _install_node() -> None:
@@ -145,7 +156,7 @@ class Server:
             self._process = subprocess.Popen(  # noqa: ASYNC220  # a few ms, and nothing else is going on
                 self.kind.command(self.port, directory / "data"),
                 cwd=self.kind.cwd,
-                env=_environment() | self.kind.env,
+                env=environment() | self.kind.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -172,7 +183,7 @@ class Server:
         The kernel's account of each process (clock_getcpuclockid(3)): utime + stime of /proc/<pid>/stat, without
         their rounding to 10 ms.
         """
-        return sum(time.clock_gettime_ns((~pid << 3) | CPUCLOCK_SCHED) for pid in self._pids)
+        return sum(time.clock_gettime_ns(process_clock(pid)) for pid in self._pids)
 
     def rss(self) -> int:
         """Resident memory of all its processes, bytes."""
@@ -216,6 +227,11 @@ async def running(names: Iterable[str], core: int | None) -> AsyncIterator[dict[
         await asyncio.gather(*(server.stop() for server in servers.values()))
 
 
+def process_clock(pid: int) -> int:
+    """The clock of a process's CPU time, of all its threads."""
+    return (~pid << 3) | CPUCLOCK_SCHED
+
+
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody has."""
     with socket.socket() as taken:
@@ -237,7 +253,8 @@ async def answers_http(port: int) -> bool:
         return False
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's environment without what would change the panel's settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PILOTLIGHT_", "PIGPIO_"))}
+    unwanted = ("PILOTLIGHT_", "PIGPIO_", "PYTHONDONTWRITEBYTECODE")  # users have everything compiled
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     return kept | {"PYTHONUNBUFFERED": "1", "XDG_CONFIG_HOME": "/nonexistent"}

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from asgi_app.models import Look, Thread
+from asgi_app.models import LightSettings, Thread
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 
@@ -66,7 +66,7 @@ async def _write(data: Path) -> None:
     for number in range(MESSAGES):
         draft = stored.Draft(thread, "Ada", None, number, float(number), f"a{number}")
         await store.do(partial(stored.say, draft=draft), durable=True)
-        store.save("led", Look(level=number % 101, on=True))
+        store.save("led", LightSettings(level=number % 101, on=True))
         await store.try_to(lambda database: None)
     for name in (NAME, f"{NAME}-wal"):
         shutil.copy(data / name, data / f"{name}.copy")

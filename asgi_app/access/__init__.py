@@ -1,11 +1,11 @@
-"""Who may do what: the table of roles, who somebody is, what they signed in with, and the trail of what they did."""
+"""Access control: roles, identities, secrets, sign-in, and the audit trail."""
 
-from asgi_app.access import permissions as rules
+from asgi_app.access.access import SCOPE, TICKET_SECONDS, Access, Visitor, visitor_of
+from asgi_app.access.accounts import Accounts
 from asgi_app.access.audit import Audit
 from asgi_app.access.claims import Claims
 from asgi_app.access.devices import DEVICE_DAYS
-from asgi_app.access.identity import SCOPE, TICKET_SECONDS, Access, Visitor, visitor_of
-from asgi_app.access.secret_store import Keys
+from asgi_app.access.secret_store import SecretStore
 from asgi_app.net.hosts import Hosts
 
 __all__ = [
@@ -13,11 +13,11 @@ __all__ = [
     "SCOPE",
     "TICKET_SECONDS",
     "Access",
+    "Accounts",
     "Audit",
     "Claims",
     "Hosts",
-    "Keys",
+    "SecretStore",
     "Visitor",
-    "rules",
     "visitor_of",
 ]

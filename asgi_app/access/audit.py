@@ -1,4 +1,4 @@
-"""The trail: who did what, from where, and who was refused what. One row a second for a drag."""
+"""The audit trail: who did what from where, and what was refused. A drag makes one row a second."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from asgi_app.store import Store
 from asgi_app.store import audit as stored
 from asgi_app.store.audit import Deed
 
-APART = 1.0  # seconds: what somebody does again and again within them is one row
-SUBJECTS = ("light", "run", "show")  # of which a command names one
-PENDING = 1000  # rows that wait to be written; more are written at once
+PERIOD = 1.0  # seconds in which equal actions are one row
+SUBJECTS = ("light", "run", "show")  # a command has at most one of these fields
+PENDING = 1000  # rows that may wait; at this number they are stored at once
 
 Outcome = Literal["done", "refused"]
 
 
 class _Key(NamedTuple):
-    """What makes two deeds one row."""
+    """What equal actions have in common."""
 
     who: str | None
     via: str
@@ -35,7 +35,7 @@ class _Key(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """A row that waits to be written."""
+    """A row that waits to be stored."""
 
     at: float
     role: Role
@@ -44,7 +44,7 @@ class _Row(NamedTuple):
 
 
 class Audit:
-    """What was done and refused; rows are put together for a second, then stored."""
+    """Records actions and refusals, and stores them once a second."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -62,20 +62,20 @@ class Audit:
         outcome: Outcome = "done",
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        """It was done, or refused. Never blocks."""
+        """Record an action or a refusal. Never blocks."""
         who, via = (actor.name, actor.via) if actor is not None else (identity.name, "rest")
         key = _Key(who, via, identity.how, identity.address, shown(what), subject and shown(subject), outcome)
         self._note(key, identity.role, detail or {})
 
     def note_command(self, actor: Actor, command: AnyCommand) -> None:
-        """A command was done; what it says is looked at when the row is written, so a drag costs next to nothing."""
+        """Record a command. Its content is read only when the row is stored, so a drag costs next to nothing."""
         subject = next((found for name in SUBJECTS if (found := getattr(command, name, None)) is not None), None)
         who = actor.identity
         key = _Key(actor.name, actor.via, who.how, who.address, str(command.do), subject, "done")
         self._note(key, who.role, command)
 
     def _note(self, key: _Key, role: Role, detail: Mapping[str, Any] | AnyCommand) -> None:
-        if key.how == "panel":  # a show's steps: who started it is in the trail
+        if key.how == "panel":  # steps of a show: the trail has who started it
             return
         before = self._pending.pop(key, None)
         times = before.times + 1 if before is not None else 1
@@ -83,7 +83,7 @@ class Audit:
         if len(self._pending) >= PENDING:
             self.flush()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(APART, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(PERIOD, self.flush)
 
     def flush(self) -> None:
         """Store what is pending."""
@@ -96,12 +96,12 @@ class Audit:
             self._store.try_to(partial(stored.add, deeds=deeds))
 
     def close(self) -> None:
-        """As `flush`, at the end."""
+        """Store what is pending, at the end."""
         if self._pending:
             self.flush()
 
     async def page(self, *, before: int | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
-        """The newest rows, or those before an id, the newest first; whether there are more."""
+        """Return rows before an id, or the newest, newest first, and whether there are more."""
         self.flush()
         return await self._store.do(partial(stored.page, before=before, limit=limit))
 

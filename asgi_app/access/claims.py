@@ -1,8 +1,8 @@
-"""Names that were claimed, as the database knows them: they stay closed where the secrets do not know them any more.
+"""Claimed names in the database: they stay closed after the secrets are lost.
 
-Who claimed a name, and with which password, is in the file of secrets. Where that file is lost, nobody can prove to be
-the owner, and whoever came first would read what was written to the name. So the database, which has those messages,
-knows the names too.
+The file of secrets has the password of each claimed name. If that file is lost, nobody can prove to be the owner, and
+the next one to take the name would read its private messages. So the database, which has the messages, keeps the names
+too.
 """
 
 from __future__ import annotations
@@ -15,24 +15,23 @@ from asgi_app.unicode.lookalikes import looks_like
 
 
 class Claims:
-    """The names in the database. `known` is what the secrets say."""
+    """The names in the database. `known` are the secrets of now."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._names: dict[str, str] = {name_key(name): name for name in store.read(claims.all_names)}
 
     def lost(self, known: Secrets) -> dict[str, str]:
-        """The names that only the database knows, by key."""
+        """Return the names that only the database knows, by key."""
         return {key: name for key, name in self._names.items() if key not in known.names}
 
     def owner_lost(self, name: str, known: Secrets) -> str | None:
-        """The name as its owner wrote it, where it or one that looks like it was claimed, and the secrets do not know
-        by whom."""
+        """Return the lost name that this name is, or looks like, as its owner wrote it."""
         lost = self.lost(known) if self._names else {}
         return (lost.get(name_key(name)) or looks_like(name, lost.values())) if lost else None
 
     def follow(self, known: Secrets) -> None:
-        """Note what is claimed by now. Never blocks; tried again each time until it is stored."""
+        """Store the names that are claimed now. Never blocks. Each call tries again until they are stored."""
         new = {key: claim.name for key, claim in known.names.items() if self._names.get(key) != claim.name}
         if new:
             before = [name for key in new if (name := self._names.get(key)) is not None]
@@ -41,7 +40,7 @@ class Claims:
             self._store.try_to(partial(claims.add, names=list(new.values())))
 
     async def read_again(self) -> None:
-        """Know the names of the file, which was opened late, or is another one, and store there those that it lacks.
+        """Read the names of a database that was opened late or replaced, and store those that it lacks.
 
         Raises `NotStored`.
         """
@@ -52,7 +51,7 @@ class Claims:
             self._store.try_to(partial(claims.add, names=lacking))
 
     async def release(self, name: str) -> bool:
-        """Have the database forget it; whether it knew it. Raises `NotStored`."""
+        """Have the database forget the name. Return whether it knew it. Raises `NotStored`."""
         found = self._names.get(name_key(name))
         if found is None:
             return False

@@ -1,6 +1,6 @@
-"""Devices that have signed in before: each is known by a cookie of its own, and its tries count apart from strangers'.
+"""Known devices: each has a cookie, and its sign-in attempts count apart from those of strangers.
 
-OWASP calls them device cookies: whoever guesses from elsewhere cannot keep the owner's phone from signing in again
+OWASP calls this device cookies: an attacker who guesses from elsewhere does not lock out the owner's phone
 (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
 """
 
@@ -10,34 +10,34 @@ import secrets as random
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from asgi_app.access.login_throttle import Guesser
-from asgi_app.access.secret_store import Keys
+from asgi_app.access.login_throttle import SignInSource
+from asgi_app.access.secret_store import SecretStore
 from asgi_app.models import Identity
 
-DEVICE_DAYS = 365  # in which it is known without signing in
+DEVICE_DAYS = 365  # since its last sign-in, after which a device is unknown
 
 
 class Devices:
-    """The rule for the cookie `name`. It lets nobody in: it only says whose tries count together."""
+    """Makes and reads the cookie `name`. It signs nobody in: it only groups attempts."""
 
-    def __init__(self, keys: Keys, name: str) -> None:
+    def __init__(self, secret_store: SecretStore, name: str) -> None:
         self.name = name
-        self._keys = keys
+        self._secret_store = secret_store
 
     def cookie(self, identity: Identity) -> str:
-        """The cookie for the device that has just signed in: the one it has, or a new one."""
+        """Return the cookie for a device that has just signed in: its own, or a new one."""
         if identity.device is not None and self._id(identity.device) is not None:
             return identity.device
         return self._signer().dumps(random.token_urlsafe(9))
 
-    def guesser(self, address: str, place: str, cookie: str | None) -> Guesser:
-        """Who tries a token or a ticket, from there with this cookie."""
-        return Guesser(address, place, self._id(cookie))
+    def source(self, address: str, place: str, cookie: str | None) -> SignInSource:
+        """Return the source of an attempt with a token or a ticket."""
+        return SignInSource(address, place, self._id(cookie))
 
-    def guesser_of(self, identity: Identity) -> Guesser:
-        """Who tries to sign in. A session or a token that is good now makes a known device too."""
-        known = self._id(identity.device) or identity.proof.session or identity.proof.token
-        return Guesser(identity.address, identity.place, known)
+    def source_of(self, identity: Identity) -> SignInSource:
+        """Return the source of a sign-in. A valid session or token makes a known device too."""
+        known = self._id(identity.device) or identity.credentials.session or identity.credentials.token
+        return SignInSource(identity.address, identity.place, known)
 
     def _id(self, cookie: str | None) -> str | None:
         try:
@@ -46,4 +46,4 @@ class Devices:
             return None
 
     def _signer(self) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(self._keys.secrets.secret, salt="pilotlight.device")
+        return URLSafeTimedSerializer(self._secret_store.secrets.secret, salt="pilotlight.device")

@@ -1,8 +1,7 @@
-"""Guessing made slow: a few free tries a host, then each wrong one doubles the wait; and budgets for many hosts.
+"""Throttling of sign-ins: a host has a few free attempts, then each wrong one doubles its wait.
 
-Whoever has IPv6 has as many addresses as they like. So a host is a /64, a /48 has a budget over its hosts, and so have
-all strangers together. Strangers, the local network and devices that have signed in before have budgets apart: what
-strangers guess does not lock out who is at home.
+IPv6 gives everybody many addresses. So a host is a /64, and each /48 has a budget for all its hosts. Strangers, the
+local network and known devices have separate budgets, so strangers do not lock out people at home.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ from typing import NamedTuple
 
 from asgi_app.errors import TooManyTries
 from asgi_app.net.address import host_of, place_of, site_of
-from asgi_app.net.limits import Complaints
-from asgi_app.telemetry.counters import Tally
+from asgi_app.net.limits import RefusalLog
+from asgi_app.telemetry.counters import Counters
 
 WIRE = "sign-in"  # in the log
-FREE = 5  # wrong tries that cost nothing: people mistype
+FREE = 5  # wrong attempts without a wait: people mistype
 LONGEST = 900.0  # seconds
-FORGOTTEN = 3600.0  # seconds without a wrong try, after which a host starts afresh
-HOSTS = 10_000  # that are remembered
-UNGUESSABLE = ("token", "ticket")  # 192 random bits and more: tries at them use up nobody's tries at the PIN
+FORGOTTEN = 3600.0  # seconds without a wrong attempt, after which a host starts again
+HOSTS = 10_000  # remembered at once
+UNGUESSABLE = ("token", "ticket")  # 192 random bits and more: attempts at them do not count as attempts at the PIN
 
 
-class Guesser(NamedTuple):
-    """Who tries: `place` as `addresses.place_of` has it, and the `device` where it has signed in before."""
+class SignInSource(NamedTuple):
+    """Where an attempt comes from: `place` as in `net.address.place_of`, and `device` if it is known."""
 
     address: str
     place: str | None = None
@@ -35,7 +34,7 @@ class Guesser(NamedTuple):
 
 
 class Budget(NamedTuple):
-    """Wrong tries of many hosts together: so many at once, and then one in so many seconds."""
+    """Wrong attempts of many hosts together: so many at once, then one in so many seconds."""
 
     at_once: int
     seconds: float
@@ -52,7 +51,7 @@ TOGETHER = {
 
 
 class _Host:
-    """The wrong tries of one host or device."""
+    """The wrong attempts of one host or device."""
 
     def __init__(self) -> None:
         self.wrong: Counter[str] = Counter()
@@ -61,7 +60,7 @@ class _Host:
 
 
 class _Spent:
-    """What is used up of a budget. It comes back with time."""
+    """The used part of a budget, which shrinks with time."""
 
     def __init__(self, budget: Budget, now: float) -> None:
         self.budget = budget
@@ -69,44 +68,43 @@ class _Spent:
         self._at = now
 
     def wait(self, now: float) -> float:
-        """Seconds until there is a try again."""
+        """Return the seconds until the next attempt."""
         return max(self.now(now) - self.budget.at_once + 1, 0.0) * self.budget.seconds
 
     def now(self, now: float) -> float:
-        """How many tries are used up by now."""
+        """Return how many attempts are used now."""
         self._spent = max(self._spent - (now - self._at) / self.budget.seconds, 0.0)
         self._at = now
         return self._spent
 
     def spend(self, tries: int, now: float) -> None:
-        """Use up so many, or give so many back."""
+        """Use so many attempts, or give so many back."""
         self._spent = max(self.now(now) + tries, 0.0)
 
 
-class Throttle:
-    """Wrong secrets, by host and by what has a budget over hosts.
+class LoginThrottle:
+    """Delays sign-ins by host and by budget.
 
-    What was guessed has a `subject` ("pin", "name Ada", …): a right answer forgives only what was wrong on that, so
-    that whoever has one secret of his own cannot buy tries at another's with it. Who is slowed down is in the log, and
-    `tally` counts the tries that were refused for it.
+    Each attempt has a `subject` ("pin", "name Ada", …). A right answer forgives only wrong ones on the same subject: so
+    nobody buys attempts at another secret with their own. Delays are logged, and `counters` counts refused attempts.
     """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        tally: Tally | None = None,
-        complaints: Complaints | None = None,
+        counters: Counters | None = None,
+        refusal_log: RefusalLog | None = None,
     ) -> None:
         self._clock = clock
-        self._tally = tally or Tally()
-        self._complaints = complaints or Complaints()
+        self._counters = counters or Counters()
+        self._refusal_log = refusal_log or RefusalLog()
         self._hosts: dict[str, _Host] = {}
         self._budgets: dict[str, _Spent] = {}
 
-    def check(self, who: Guesser | str, subject: str = "pin") -> None:
-        """Raises `TooManyTries` while who tries must wait, with the seconds until the next try is looked at."""
+    def check(self, who: SignInSource | str, subject: str = "pin") -> None:
+        """Raises `TooManyTries` while the source must wait, with the seconds until its next attempt."""
         now = self._clock()
-        who = _guesser(who)
+        who = _source(who)
         host = _key(who)
         waits = {host: self._hosts[host].until - now} if host in self._hosts else {}
         for key, _ in _budgets(who, subject):
@@ -115,21 +113,21 @@ class Throttle:
         whom = max(waits, key=lambda key: waits[key], default=host)
         if waits.get(whom, 0.0) > 0:
             seconds = math.ceil(waits[whom])
-            error = TooManyTries(f"Too many wrong tries from {whom}. Wait {seconds} s.", retry_after=seconds)
-            self._tally.refused += 1
-            self._complaints.tell(WIRE, whom, error)
+            error = TooManyTries(f"Too many wrong attempts from {whom}. Wait {seconds} s.", retry_after=seconds)
+            self._counters.refused += 1
+            self._refusal_log.log(WIRE, whom, error)
             raise error
 
-    def wrong(self, who: Guesser | str, subject: str) -> None:
-        """A wrong try: from the fifth on, the next one of this host must wait."""
-        who, now = _guesser(who), self._clock()
+    def wrong(self, who: SignInSource | str, subject: str) -> None:
+        """Count a wrong attempt. From the fifth on, the host must wait."""
+        who, now = _source(who), self._clock()
         for key, budget in _budgets(who, subject):
             self._spent(key, budget, now).spend(1, now)
         key = _key(who)
         tries = self._hosts.pop(key, None)
         if tries is None or now - tries.last > FORGOTTEN:
             tries = _Host()
-        self._hosts[key] = tries  # last: the first ones are forgotten first
+        self._hosts[key] = tries  # at the end: the oldest are forgotten first
         if len(self._hosts) > HOSTS:
             del self._hosts[next(iter(self._hosts))]
         tries.last = now
@@ -137,13 +135,13 @@ class Throttle:
         over = tries.wrong.total() - FREE
         if over >= 0:
             tries.until = now + min(2.0 ** min(over, 30), LONGEST)
-            if over == 0:  # also who waits as long as it is told to is in the log
-                said = f"{FREE} wrong tries, the last at: {subject}. It is slowed down."
-                self._complaints.tell(WIRE, key, TooManyTries(said, retry_after=1))
+            if over == 0:  # log it now: a client that always waits is never refused
+                text = f"{FREE} wrong attempts, the last at: {subject}. It must wait now."
+                self._refusal_log.log(WIRE, key, TooManyTries(text, retry_after=1))
 
-    def right(self, who: Guesser | str, subject: str) -> None:
-        """A right answer: what was wrong on this subject is forgiven."""
-        who, now = _guesser(who), self._clock()
+    def right(self, who: SignInSource | str, subject: str) -> None:
+        """Forgive the wrong attempts on this subject."""
+        who, now = _source(who), self._clock()
         key = _key(who)
         if (tries := self._hosts.get(key)) is None:
             return
@@ -165,13 +163,13 @@ class Throttle:
         return spent
 
 
-def _guesser(who: Guesser | str) -> Guesser:
-    who = Guesser(who) if isinstance(who, str) else who
+def _source(who: SignInSource | str) -> SignInSource:
+    who = SignInSource(who) if isinstance(who, str) else who
     return who if who.place is not None else who._replace(place=place_of(who.address))
 
 
-def _key(who: Guesser) -> str:
-    """The host or device whose tries count together. What a proxy that nobody named forwards is apart from its host."""
+def _key(who: SignInSource) -> str:
+    """The host or device whose attempts count together. Requests of an untrusted proxy are not those of its host."""
     if who.device is not None:
         return f"device {who.device}"
     if who.place == "loopback":
@@ -180,8 +178,8 @@ def _key(who: Guesser) -> str:
     return host if who.place == place_of(who.address) else f"{host} (forwarded)"
 
 
-def _budgets(who: Guesser, subject: str) -> Iterator[tuple[str, Budget]]:
-    """The budgets over hosts that a try counts in."""
+def _budgets(who: SignInSource, subject: str) -> Iterator[tuple[str, Budget]]:
+    """The budgets that an attempt counts in."""
     if who.device is not None:
         yield "all known devices", TOGETHER["all known devices"]
     elif who.place == "network":

@@ -1,6 +1,6 @@
-"""Passwords as they are kept: argon2id (RFC 9106), or scrypt (RFC 7914) where there is no argon2.
+"""Password hashes: argon2id (RFC 9106), or scrypt (RFC 7914) without the library for it.
 
-argon2 is compiled and not to be had for every machine (a 32-bit Raspberry Pi); scrypt comes with Python.
+argon2 is compiled, and does not exist for every machine (a 32-bit Raspberry Pi). scrypt comes with Python.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import hmac
 import logging
 import re
 import secrets
+from functools import cached_property
 from types import ModuleType
+from typing import Any
 
 from asgi_app.errors import SignInFailed
 
@@ -22,28 +24,33 @@ LOG_N, R, P = 15, 8, 3
 SALT_BYTES = 16
 HASH_BYTES = 32
 SCRYPT = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
-MOST_BYTES = 256 * 1024 * 1024  # that a hash in the file may make us take
+MOST_BYTES = 256 * 1024 * 1024  # of memory that a hash in the file may ask for
 
-argon2: ModuleType | None
-try:
-    import argon2
-except ImportError:
-    argon2 = None
+
+def _library() -> ModuleType | None:
+    """Return argon2 if it is installed. Its import takes long, and few panels have passwords."""
+    try:
+        import argon2
+    except ImportError:
+        return None
+    return argon2
 
 
 class Passwords:
-    """Makes and checks the hashes; each takes some tenths of a second and some tens of MiB."""
+    """Makes and verifies hashes. Each takes some tenths of a second and some tens of MiB."""
 
-    def __init__(self) -> None:
-        self._argon2 = argon2.PasswordHasher() if argon2 is not None else None
+    @cached_property
+    def _argon2(self) -> Any:
+        argon2 = _library()
+        return argon2.PasswordHasher() if argon2 is not None else None
 
     @property
     def by(self) -> str:
-        """What new hashes are made with."""
+        """The algorithm of new hashes."""
         return "scrypt" if self._argon2 is None else "argon2id"
 
     def hash(self, password: str) -> str:
-        """A hash with its salt and its costs, as text."""
+        """Return a hash with its salt and its costs, as text."""
         if self._argon2 is not None:
             made: str = self._argon2.hash(password)
             return made
@@ -52,21 +59,21 @@ class Passwords:
         return f"$scrypt$ln={LOG_N},r={R},p={P}${_text(salt)}${_text(digest)}"
 
     def verify(self, hash: str, password: str) -> bool:
-        """Whether the hash is of this password. Raises `SignInFailed` where this machine cannot tell."""
+        """Whether the hash belongs to this password. Raises `SignInFailed` if this machine cannot compute it."""
         if (found := SCRYPT.fullmatch(hash)) is not None:
             salt, digest = _bytes(found[4]), _bytes(found[5])
             log_n, r, p = (int(number) for number in found.group(1, 2, 3))
             try:
                 return hmac.compare_digest(_scrypt(password, salt, log_n, r, p, len(digest)), digest)
-            except (ValueError, TypeError):  # costs that nobody can pay
+            except (ValueError, TypeError):  # costs over the limit
                 return False
         if not hash.startswith("$argon2"):
             return False
-        if argon2 is None or self._argon2 is None:
-            log.error("a password is kept as argon2, which this machine does not have: pip install argon2-cffi")
+        if (argon2 := _library()) is None:
+            log.error("A password is hashed with argon2, which is missing here: pip install argon2-cffi")
             raise SignInFailed(
-                "this password was set on another machine, and cannot be checked here; "
-                "an admin can release the name, then claim it anew",
+                "This password was set on another machine and cannot be verified here. "
+                "An admin can release the name; then claim it again.",
                 field="password",
             )
         try:

@@ -1,6 +1,6 @@
-"""The one table: which role each command, route, event and socket needs, and which of them leave a trail.
+"""Permissions: the role that each command, route, event and socket needs, and which of them the audit trail keeps.
 
-Pure. What is not in the table is for admins: a new door is closed until somebody says for whom it is.
+Pure. What is not in the tables needs the role admin, so a new route is closed until somebody lists it here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from asgi_app.net import address as addresses
 
 
 class Rule(NamedTuple):
-    """Who may, and whether the trail keeps it. What has a record of its own (messages, logs) is not kept twice."""
+    """The role, and whether the audit trail keeps it. Messages and logs have records of their own."""
 
     role: Role
     kept: bool = False
@@ -72,7 +72,7 @@ COMMANDS: Mapping[type[Any], Rule] = {
     StartShow: Rule(OPERATOR, kept=True),
 }
 
-# Pages are shells: what they show comes over the wires. A stranger needs them to sign in.
+# Pages have no data in them: that comes over the wires. A stranger needs the pages to sign in.
 ROUTES: Mapping[str, Role] = {
     "GET /": NOBODY,
     "GET /chat": NOBODY,
@@ -86,9 +86,9 @@ ROUTES: Mapping[str, Role] = {
     "GET /access/me": NOBODY,
     "POST /access/sign-in": NOBODY,
     "POST /access/sign-out": NOBODY,
-    "POST /access/ticket": NOBODY,  # it needs a cookie or a token, whatever the role
-    "POST /access/names/<name>/release": NOBODY,  # by its owner; by others as admins
-    "GET /access/sessions": NOBODY,  # one's own; it needs a cookie or a token, or an admin
+    "POST /access/ticket": NOBODY,  # needs a cookie or a token, of any role
+    "POST /access/names/<name>/release": NOBODY,  # for its owner and admins
+    "GET /access/sessions": NOBODY,  # one's own; needs a cookie or a token, or an admin
     "DELETE /access/sessions/<id>": NOBODY,
     "GET /access/names": ADMIN,
     "GET /access/tokens": ADMIN,
@@ -97,7 +97,7 @@ ROUTES: Mapping[str, Role] = {
     "GET /audit": ADMIN,
     "GET /openapi.json": VIEWER,
     "GET /metrics": VIEWER,
-    "POST /api": VIEWER,  # it answers, and changes nothing
+    "POST /api": VIEWER,  # changes nothing
     "GET /led": VIEWER,
     "POST /led": OPERATOR,
     "GET /lights": VIEWER,
@@ -119,14 +119,14 @@ ROUTES: Mapping[str, Role] = {
     "GET /shows/<show>": VIEWER,
     "POST /shows/<show>/start": OPERATOR,
 }
-OPEN_FOLDERS = ("/health/",)  # for whoever looks after the machine
+OPEN_FOLDERS = ("/health/",)  # for service managers and load balancers
 
-# On the old chat wire one speaks, under the name in the address.
+# On the old chat wire everybody may talk, under the name in the path.
 SOCKETS: Mapping[str, Role] = {"/live": VIEWER, "/echo": VIEWER, "/<username>": OPERATOR}
 
-# A namespace is for viewers; its events are not all.
+# Viewers may connect to a namespace. Some of its events need more.
 EVENTS: Mapping[tuple[str, str], Rule] = {
-    ("/", "led"): Rule(OPERATOR),  # a command, which leaves the trail
+    ("/", "led"): Rule(OPERATOR),  # a command, which the audit trail keeps
     ("/", "my_event"): Rule(VIEWER),
     ("/", "my_broadcast_event"): Rule(OPERATOR),
     ("/", "join"): Rule(VIEWER),
@@ -135,7 +135,7 @@ EVENTS: Mapping[tuple[str, str], Rule] = {
     ("/", "my_room_event"): Rule(OPERATOR),
     ("/", "disconnect_request"): Rule(VIEWER),
     ("/", "my_ping"): Rule(VIEWER),
-    ("/panel", "ask"): Rule(VIEWER),  # what is asked is a command
+    ("/panel", "ask"): Rule(VIEWER),  # its content is a command
     ("/running_logger", "running_logger"): Rule(OPERATOR, kept=True),
     ("/running_logger", "subscribe"): Rule(OPERATOR),
     ("/uia", "uia"): Rule(OPERATOR),
@@ -146,46 +146,45 @@ CLOSED = Rule(ADMIN)
 
 
 def of_route(method: str, rule: str) -> Role:
-    """The role that a REST route or a page needs."""
-    if rule.startswith(OPEN_FOLDERS) or method == "OPTIONS":  # which only says what there is
+    """Return the role that a REST route or a page needs."""
+    if rule.startswith(OPEN_FOLDERS) or method == "OPTIONS":  # OPTIONS only lists methods
         return NOBODY
     return ROUTES.get(f"{'GET' if method == 'HEAD' else method} {rule}", ADMIN)
 
 
 def of_command(kind: type[Any]) -> Rule:
-    """The rule for a command."""
+    """Return the rule for a command."""
     return COMMANDS.get(kind, CLOSED)
 
 
 def of_event(namespace: str, event: str) -> Rule:
-    """The rule for an event of Socket.IO."""
+    """Return the rule for a Socket.IO event."""
     return EVENTS.get((namespace, event), CLOSED)
 
 
 def check(identity: Identity, needed: Role, what: str) -> None:
-    """Raises `SignInNeeded` or `NotAllowed`, which say what would do, where the role is too small."""
+    """Raises `SignInNeeded` or `NotAllowed` if the role is too small."""
     if identity.role < needed:
         raise refusal(identity, needed, what)
 
 
 def refusal(identity: Identity, needed: Role, what: str) -> PanelError:
-    """What to tell somebody whose role is too small."""
-    here = f"{what} is for the role {needed.word}; yours is {identity.role.word} ({identity.how})"
+    """Return the error for a role that is too small, with what to do."""
+    text = f"{what} needs the role {needed.word}. Yours is {identity.role.word} ({identity.how}). "
     if needed is Role.ADMIN:
-        do = "sign in at /access with a token of that role (pilotlight token add --role admin)"
+        text += "Sign in at /access with a token of that role (pilotlight token add --role admin)."
     else:
-        do = f"sign in at /access with the panel's PIN, or use a token of the role {needed.word}"
-    if identity.proof.pin is None and identity.proof.token is None:
-        return SignInNeeded(f"{here}; {do}")
-    return NotAllowed(f"{here}; {do}")
+        text += f"Sign in at /access with the panel's PIN, or use a token of the role {needed.word}."
+    signed_in = identity.credentials.pin is not None or identity.credentials.token is not None
+    return (NotAllowed if signed_in else SignInNeeded)(text)
 
 
 # --- where somebody is -------------------------------------------------------------------------------------
 
 
 def place_of(address: str, *, proxied: bool) -> str:
-    """Where an address is: `loopback`, `network` (the local one) or `elsewhere`.
+    """Return where an address is: `loopback`, `network` (the local one) or `elsewhere`.
 
-    A request that says it was forwarded, by a proxy that nobody named, is from anywhere.
+    A request that an untrusted proxy has forwarded may come from anywhere.
     """
     return "elsewhere" if proxied else addresses.place_of(address)

@@ -1,8 +1,8 @@
-"""The file of secrets, `access.json`: the PIN, tokens, names, and who is signed in.
+"""The file of secrets, `access.json`: the PIN, tokens, claimed names, and sessions.
 
-It is the owner's alone (mode 0600) and small, so it is read whole and replaced whole. The command line changes it while
-the panel runs: whoever writes holds the lock, and the panel looks at the file's time stamp before it believes a proof.
-What it cannot read it does not believe: then nobody is signed in until it can, and names stay whose they were.
+Only its owner can read it (mode 0600). It is small, so it is read and replaced as a whole. The command line changes it
+while the panel runs: writers hold a lock, and the panel compares the file's time stamp before it accepts credentials.
+While the file cannot be read, nobody is signed in, and claimed names stay claimed.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ log = logging.getLogger("pilotlight.access")
 T = TypeVar("T")
 
 PIN_DIGITS = 8
-DASHES = "_.\N{MINUS SIGN}\N{KATAKANA-HIRAGANA PROLONGED SOUND MARK}"  # the last is what Japanese keyboards make of -
-TOKEN_PREFIX = "plt_"  # so that a leaked one is recognised
+DASHES = "_.\N{MINUS SIGN}\N{KATAKANA-HIRAGANA PROLONGED SOUND MARK}"  # the last is the "-" of Japanese keyboards
+TOKEN_PREFIX = "plt_"  # so that a leaked token is recognised
 TOKENS = 1000
-CLAIMS = 1000  # names that belong to somebody
+CLAIMS = 1000  # of names
 LARGEST = 16 * 1024 * 1024  # bytes of the file
-REQUIRED = ("pin", "pin_generation", "secret", "tokens", "names", "generation")  # what every version of it has
+REQUIRED = ("pin", "pin_generation", "secret", "tokens", "names", "generation")  # fields of every version of the file
 
 
 def typed_pin(text: str) -> str:
-    """A PIN as somebody typed or copied it, of any script, with dashes, spaces and what is not seen: its digits."""
+    """Return the digits of a PIN as somebody typed it: in any script, with dashes, spaces or invisible characters."""
     digits = []
     for one in text:
         digit = unicodedata.digit(one, None)
@@ -55,17 +55,17 @@ def typed_pin(text: str) -> str:
 
 
 def new_pin() -> str:
-    """A PIN at random."""
+    """Return a random PIN."""
     return f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
 
 
 class Token(BaseModel):
-    """A program's way in. Only its hash is kept."""
+    """A token of a program. Only its hash is kept."""
 
     label: str
     role: RoleName
     name: str | None = Field(None, description="The chat name it speaks as.")
-    generation: int | None = Field(None, description="The claim on that name which it belongs to.")
+    generation: int | None = Field(None, description="The generation of the claim on that name.")
     at: float = Field(description="When it was made.")
     digest: str
 
@@ -80,44 +80,44 @@ class Claim(BaseModel):
 
 
 class Session(BaseModel):
-    """Somebody who is signed in in a browser: what they have shown. Of the cookie only its hash is kept."""
+    """The sign-in of a browser: its credentials. Only a hash of the cookie is kept."""
 
     digest: str
-    at: float = Field(description="When it was signed in to last.")
-    pin: int | None = Field(None, description="The generation of the PIN that was shown.")
-    token: str | None = Field(None, description="The id of the token that was shown.")
-    name: tuple[str, int] | None = Field(None, description="The name that was signed in as, and which claim on it.")
+    at: float = Field(description="When it last signed in.")
+    pin: int | None = Field(None, description="The generation of the PIN.")
+    token: str | None = Field(None, description="The id of the token.")
+    name: tuple[str, int] | None = Field(None, description="The claimed name, and the generation of the claim.")
     address: str
     device: str
 
 
 class Secrets(BaseModel):
-    """What is in the file."""
+    """The content of the file."""
 
     pin: str = Field(default_factory=new_pin, pattern="^[0-9]{4,64}$")
     pin_generation: int = 1
     secret: str = Field(default_factory=lambda: secrets.token_hex(32), pattern="^[0-9a-f]{64}$")
     tokens: dict[str, Token] = {}
     names: dict[str, Claim] = {}
-    generation: int = Field(1, description="Counts claims of names: a name that is claimed anew is another claim.")
+    generation: int = Field(1, description="Counts claims. A name that is claimed again has another generation.")
     sessions: dict[str, Session] = {}
 
     def claim(self, name: str, password: str) -> int:
-        """Have the name belong to who knows the password; the claim's generation. Raises `NameTaken`, `TooMany`."""
+        """Claim the name with a password hash. Return the claim's generation. Raises `NameTaken`, `TooMany`."""
         if (owner := self.owner(name)) is not None:
             like = "" if owner == name else f": it looks like {owner}"
             raise NameTaken(f"{name} belongs to somebody{like}. Choose another name.", field="name")
         if len(self.names) >= CLAIMS:
-            raise TooMany(f"{CLAIMS} names belong to somebody, and no more fit in", field="name")
+            raise TooMany(f"{CLAIMS} names are claimed, which is the limit. Release one first.", field="name")
         self.generation += 1
         claim = Claim(name=name, password=password, generation=self.generation, at=round(time.time(), 3))
         self.names[name_key(name)] = claim
         return claim.generation
 
     def owner(self, name: str) -> str | None:
-        """The claimed name that this is, or looks like, as its owner writes it.
+        """Return the claimed name that this name is, or looks like, as its owner writes it.
 
-        Two names that look alike can both belong to somebody: they could once be claimed.
+        Two claimed names may look alike: older versions allowed it.
         """
         if not self.names:
             return None
@@ -127,50 +127,50 @@ class Secrets(BaseModel):
         return looks_like(name, (claim.name for claim in self.names.values()))
 
     def claim_for_programs(self, name: str) -> int:
-        """The claim on the name; one that nobody's password opens where it is free."""
+        """Return the claim on the name. A free name is claimed without a password."""
         known = self.names.get(name_key(name))
         return known.generation if known is not None else self.claim(name, "")
 
 
 def name_key(name: str) -> str:
-    """One key for all spellings of a name: compatibility forms, case, white space, format characters.
+    """Return one key for all spellings of a name: compatibility forms, case, white space, format characters.
 
-    The file has claims by it, so it stays as it is. `Secrets.owner` knows what looks alike beside that.
+    The file has claims by this key, so the key must not change. `Secrets.owner` also finds names that look alike.
     """
     text = unicodedata.normalize("NFKC", name).casefold()
     return " ".join("".join(one for one in text if unicodedata.category(one) != "Cf").split())
 
 
-class Keys:
-    """The secrets, as the file has them. `Keys(None)` forgets them at its end."""
+class SecretStore:
+    """The secrets of the file. `SecretStore(None)` keeps them in memory only."""
 
     def __init__(self, directory: Path | None) -> None:
         self.path = directory / "access.json" if directory else None
         self._stamp: tuple[int, int, int] | None = None
-        self._tokens: dict[str, str] = {}  # ids by digest, of these and of sessions
+        self._tokens: dict[str, str] = {}  # ids by digest
         self._sessions: dict[str, str] = {}
-        self._damaged: tuple[int, int, int] | None = None  # the stamp of a file that makes no sense: read once
-        self.trouble: str | None = None  # why the file cannot be read now: nothing that is in it lets anybody in
+        self._damaged: tuple[int, int, int] | None = None  # the stamp of an invalid file, which is read only once
+        self.trouble: str | None = None  # why the file cannot be read now: until then no credentials count
         self.secrets = Secrets()
 
     def open(self) -> None:
-        """Read the file, or make it. Raises `SetupError` where that cannot be."""
+        """Read the file, or create it. Raises `SetupError`."""
         if self.path is None:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self._new.exists() or not self.path.exists():
                 with self._locked():
-                    self._new.unlink(missing_ok=True)  # of a crash in the middle of a write
+                    self._new.unlink(missing_ok=True)  # left by a crash during a write
                     if not self.path.exists():
                         self._write(self.secrets)
             self._read()
         except OSError as error:
-            raise SetupError(f"cannot use {self.path}: {error.strerror or error}") from error
+            raise SetupError(f"Cannot use {self.path}: {error.strerror or error}") from error
 
     @property
     def may_be_there(self) -> bool:
-        """Whether there is a file, as far as one can tell: what cannot be looked at may be one."""
+        """Whether there may be a file: True also if that cannot be checked."""
         try:
             return self.path is not None and bool(os.stat(self.path))
         except (FileNotFoundError, NotADirectoryError):
@@ -179,9 +179,9 @@ class Keys:
             return True
 
     def refresh(self) -> bool:
-        """Read the file again where somebody has changed it, or it could not be read; whether anything is new.
+        """Read the file again if it has changed or could not be read. Return whether anything is new.
 
-        A file that is gone, cannot be read or makes no sense is `trouble`: somebody may have revoked something in it.
+        A missing, unreadable or invalid file sets `trouble`: it may have revoked something.
         """
         if self.path is None:
             return False
@@ -195,20 +195,20 @@ class Keys:
         return True
 
     def close(self, error: OSError | SetupError) -> bool:
-        """Believe nothing that is shown until the file can be read; whether that is new."""
+        """Accept no credentials until the file can be read. Return whether that is new."""
         known, self._stamp = self.trouble, None
         self.trouble = error.detail if isinstance(error, SetupError) else f"{self.path}: {error.strerror or error}"
         if self.trouble == known:
             return False
         log.error(
-            "the secrets cannot be read, and nobody is signed in until they can: %s",
+            "The secrets cannot be read, so nobody is signed in until they can: %s",
             self.trouble,
             extra=event("secrets_unreadable", reason=self.trouble),
         )
         return known is None
 
     def change(self, change: Callable[[Secrets], T]) -> T:
-        """Change the secrets, in the file too, which others may be changing. Raises `NotStored`."""
+        """Change the secrets and the file, while other processes may change it too. Raises `NotStored`."""
         if self.path is None:
             changed = self.secrets.model_copy(deep=True)
             result = change(changed)
@@ -223,10 +223,10 @@ class Keys:
                 self._read()
         except OSError as error:
             raise NotStored(
-                f"{self.path} cannot be written ({error.strerror or error}); nothing was changed"
+                f"{self.path} cannot be written ({error.strerror or error}). Nothing was changed."
             ) from error
         except SetupError as error:
-            raise NotStored(f"{error.detail}; nothing was changed") from error
+            raise NotStored(f"{error.detail}. Nothing was changed.") from error
         return result
 
     # --- the PIN -------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ class Keys:
         return hmac.compare_digest(typed_pin(text).encode(errors="replace"), self.secrets.pin.encode())
 
     def renew_pin(self) -> str:
-        """Another PIN; sign-ins made with the old one end."""
+        """Make a new PIN and return it. Sign-ins with the old one end."""
 
         def renew(secrets: Secrets) -> str:
             before = secrets.pin
@@ -250,13 +250,13 @@ class Keys:
     # --- tokens --------------------------------------------------------------------------------------------
 
     def add_token(self, label: str, role: Role, name: str | None = None) -> tuple[str, str]:
-        """Make a token: its id, and the token itself, which is nowhere kept."""
+        """Make a token. Return its id and the token, which is not kept."""
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         id = secrets.token_hex(4)
 
         def add(kept: Secrets) -> None:
             if len(kept.tokens) >= TOKENS:
-                raise TooMany(f"there are {TOKENS} tokens; revoke one first")
+                raise TooMany(f"There are {TOKENS} tokens. Revoke one first.")
             made = Token(label=label, role=role.word, at=round(time.time(), 3), digest=self.digest(token))
             if name is not None:
                 made.name, made.generation = name, kept.claim_for_programs(name)
@@ -266,25 +266,25 @@ class Keys:
         return id, token
 
     def revoke_token(self, id: str) -> Token:
-        """Take a token back. Raises `UnknownToken`."""
+        """Revoke a token. Raises `UnknownToken`."""
 
         def revoke(kept: Secrets) -> Token:
             if id not in kept.tokens:
-                raise UnknownToken(f"no token {id!r}", field="id")
+                raise UnknownToken(f"There is no token {id!r}.", field="id")
             return kept.tokens.pop(id)
 
         return self.change(revoke)
 
     def token_of(self, token: str) -> str | None:
-        """The id of the token, where it is one."""
+        """Return the id of a valid token."""
         return self._tokens.get(self.digest(token))
 
     def session_with(self, digest: str) -> str | None:
-        """The id of the session whose cookie has this digest."""
+        """Return the id of the session whose cookie has this digest."""
         return self._sessions.get(digest)
 
     def digest(self, token: str) -> str:
-        """A keyed hash (BLAKE2b, RFC 7693). A token is 256 random bits: a slow hash would slow no guessing down."""
+        """Return a keyed hash (BLAKE2b, RFC 7693). Nobody guesses 256 random bits, so it need not be slow."""
         key = bytes.fromhex(self.secrets.secret)
         return hashlib.blake2b(token.encode(errors="replace"), key=key, digest_size=32).hexdigest()
 
@@ -314,16 +314,16 @@ class Keys:
         self._stamp = stamp
         if self.trouble is not None:
             self.trouble = None
-            log.warning("the secrets can be read again", extra=event("secrets_again"))
+            log.warning("The secrets can be read again", extra=event("secrets_again"))
 
     def _fault(self, why: str) -> str:
         return (
-            f"{self.path} makes no sense ({why}); put a copy of before in its place, or move it away and start the "
-            "panel again: it then makes a new one, and names that were claimed stay closed until an admin releases them"
+            f"{self.path} makes no sense ({why}). Restore a copy, or move the file away and start the panel again. "
+            "It then makes a new file, and claimed names stay closed until an admin releases them"
         )
 
     def _bytes(self) -> bytes:
-        """What is in the file. Raises `OSError`, `SetupError` for what is no file: a pipe would be waited for."""
+        """Return the bytes of the file. Raises `OSError`, and `SetupError` for a pipe, which would block."""
         assert self.path is not None
         descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -336,7 +336,7 @@ class Keys:
             os.close(descriptor)
 
     def _write(self, secrets: Secrets) -> None:
-        """Whole or not at all, and never readable by others, not even for a moment."""
+        """Replace the file atomically. Others cannot read it at any time."""
         assert self.path is not None
         self._new.unlink(missing_ok=True)
         descriptor = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -346,16 +346,16 @@ class Keys:
             file.flush()
             os.fsync(descriptor)
         os.replace(self._new, self.path)
-        with contextlib.suppress(OSError):  # it holds from now on; some file systems cannot do more
+        with contextlib.suppress(OSError):  # some file systems cannot do this
             directory = os.open(self.path.parent, os.O_RDONLY)
             try:
-                os.fsync(directory)  # its new name too is on the disk before anybody is told
+                os.fsync(directory)  # stores the new name too
             finally:
                 os.close(directory)
 
     @property
     def _new(self) -> Path:
-        """What is being written; only who holds the lock does."""
+        """The file that is being written, under the lock."""
         assert self.path is not None
         return self.path.with_name(f"{self.path.name}.new")
 
@@ -371,7 +371,7 @@ class Keys:
             os.close(lock)
 
     def _give_to_owner(self, descriptor: int) -> None:
-        """What root makes is for whoever has the directory: the panel still reads it after `sudo pilotlight pin`."""
+        """Give root's files to the owner of the directory, so that the panel reads them after `sudo pilotlight pin`."""
         assert self.path is not None
         if os.geteuid() == 0:
             directory = os.stat(self.path.parent)

@@ -1,7 +1,7 @@
-"""Who is signed in in which browser: kept by the panel, so that one session can be seen and ended by itself.
+"""Sessions: the sign-ins of browsers. The panel keeps them, so each can be listed and ended.
 
-The cookie is 256 random bits and says nothing. What it stands for is in the file of secrets, under a hash of it; a
-session that is not there is none, so nothing has to be remembered of those that ended.
+The cookie is 256 random bits without a meaning. The file of secrets has its session under a hash of the cookie. A
+session that is not there has ended, so nothing remembers ended ones.
 """
 
 from __future__ import annotations
@@ -11,74 +11,74 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from asgi_app.access.secret_store import Keys, Secrets, Session, name_key
+from asgi_app.access.secret_store import Secrets, SecretStore, Session, name_key
 from asgi_app.errors import NotStored, UnknownSession
-from asgi_app.models import Proof, as_json, shown
+from asgi_app.models import Credentials, as_json, shown
 
 DAY = 24 * 3600
-SESSIONS = 1000  # that are kept; each is some 250 bytes of a file that is written whole
-OFF = 60.0  # seconds by which a date may be wrong
-UNSAVED = 100  # that are kept in memory alone, while the file cannot be written
+SESSIONS = 1000  # kept at once; each takes some 250 bytes of the file, which is written as a whole
+OFF = 60.0  # seconds by which a stored date may be wrong
+UNSAVED = 100  # kept in memory only, while the file cannot be written
 
 
 class Sessions:
-    """The sessions of a panel, each good for so many `days` from when it began, by the clock of the wall.
+    """The sessions of a panel, each valid for so many `days` from its beginning by the wall clock.
 
-    Where that clock starts in the past, as a Raspberry Pi's does, the sessions of before are good, and those that begin
-    before it is set right are then dated anew.
+    A Raspberry Pi's clock starts in the past. Older sessions are valid then, and sessions that begin before the clock
+    is set are dated again afterwards.
     """
 
     def __init__(
         self,
-        keys: Keys,
+        secret_store: SecretStore,
         days: int,
         clock: Callable[[], float] = time.time,
         uptime: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._keys = keys
-        self._seconds = days * DAY
+        self._secret_store = secret_store
+        self.seconds = days * DAY
         self._clock = clock
         self._uptime = uptime
-        self._begun: dict[str, float] = {}  # by uptime, of those that began in this process
+        self._begun: dict[str, float] = {}  # by uptime, for sessions of this process
         self._unsaved: dict[str, Session] = {}
-        self._ended: set[str] = set()  # that the file still has, since it could not be written
+        self._ended: set[str] = set()  # still in the file, because it could not be written
 
     def all(self) -> dict[str, Session]:
-        """Those that are good, by id."""
-        known = {**self._keys.secrets.sessions, **self._unsaved}
+        """Return the valid sessions by id."""
+        known = {**self._secret_store.secrets.sessions, **self._unsaved}
         return {id: session for id, session in known.items() if self.get(id) is session}
 
     def get(self, id: str) -> Session | None:
-        """The session with this id, where it is good."""
-        session = self._unsaved.get(id) or self._keys.secrets.sessions.get(id)
-        if session is None or id in self._ended or self._age(id, session) >= self._seconds:
+        """Return the session with this id, if it is valid."""
+        session = self._unsaved.get(id) or self._secret_store.secrets.sessions.get(id)
+        if session is None or id in self._ended or self._age(id, session) >= self.seconds:
             return None
         return session
 
-    def of_cookie(self, cookie: str) -> Proof:
-        """What the cookie stands for; an empty proof where that is nothing."""
-        digest = self._keys.digest(cookie)
-        id = self._keys.session_with(digest)
+    def of_cookie(self, cookie: str) -> Credentials:
+        """Return the credentials of the cookie's session. Empty if there is none."""
+        digest = self._secret_store.digest(cookie)
+        id = self._secret_store.session_with(digest)
         if id is None:
             id = next((id for id, session in list(self._unsaved.items()) if session.digest == digest), None)
         session = self.get(id) if id is not None else None
         if session is None or session.digest != digest:
-            return Proof()
-        return Proof(session.pin, session.token, session.name, id)
+            return Credentials()
+        return Credentials(session.pin, session.token, session.name, id)
 
-    def begin(self, proof: Proof, address: str, device: str) -> tuple[Proof, str]:
-        """Keep what somebody has shown, in the session they have or in a new one: the proof with it, and its cookie.
+    def begin(self, credentials: Credentials, address: str, device: str) -> tuple[Credentials, str]:
+        """Keep the credentials in the session they have or in a new one. Return them with the session, and its cookie.
 
-        Blocks. A file that cannot be written does not keep anybody out: the session is then forgotten at the end.
+        Blocks. If the file cannot be written, the session is kept in memory only.
         """
-        cookie, id = random.token_urlsafe(32), proof.session or random.token_hex(8)
+        cookie, id = random.token_urlsafe(32), credentials.session or random.token_hex(8)
         before = self.get(id)
         session = Session(
-            digest=self._keys.digest(cookie),
+            digest=self._secret_store.digest(cookie),
             at=round(self._clock(), 3),
-            pin=proof.pin,
-            token=proof.token,
-            name=proof.name,
+            pin=credentials.pin,
+            token=credentials.token,
+            name=credentials.name,
             address=before.address if before else shown(address),
             device=before.device if before else shown(device),
         )
@@ -93,19 +93,20 @@ class Sessions:
             known.sessions[id] = session
 
         try:
-            self._keys.change(keep)
+            self._secret_store.change(keep)
             self._unsaved.pop(id, None)
         except NotStored:
             self._unsaved.pop(id, None)
             while len(self._unsaved) >= UNSAVED:
                 del self._unsaved[_oldest_of_most(self._unsaved)]
             self._unsaved[id] = session
-        return proof._replace(session=id), cookie
+        return credentials._replace(session=id), cookie
 
     def end(self, id: str) -> Session:
-        """Have the session be none. Blocks. Raises `UnknownSession`.
+        """End the session. Blocks. Raises `UnknownSession`.
 
-        Raises `NotStored` where the file still has it until `tidy` can write it: after a crash it would be good again.
+        Raises `NotStored` if the file still has it: after a crash, before `tidy` has written the file, it would be
+        valid.
         """
 
         def forget(known: Secrets) -> Session | None:
@@ -114,49 +115,49 @@ class Sessions:
 
         session = self.get(id)
         if session is None:
-            raise UnknownSession(f"no session {as_json(id)}", field="id")
+            raise UnknownSession(f"There is no session {as_json(id)}.", field="id")
         self._unsaved.pop(id, None)
-        if id in self._keys.secrets.sessions:
+        if id in self._secret_store.secrets.sessions:
             self._ended.add(id)
-            self._keys.change(forget)
+            self._secret_store.change(forget)
         return session
 
     def are_stale(self) -> bool:
-        """Whether some are worth nothing any more, which must not come back, or have a wrong date."""
-        known = self._keys.secrets
+        """Whether some sessions are invalid, or have a wrong date."""
+        known = self._secret_store.secrets
         return len(self._begun) > 2 * SESSIONS or any(
-            not self._is_worth_keeping(id, session, known) or abs(self._off(id, session)) > OFF
+            not self._is_valid(id, session, known) or abs(self._off(id, session)) > OFF
             for id, session in known.sessions.items()
         )
 
     def tidy(self) -> None:
-        """Forget and date those. Blocks. Raises `NotStored`."""
-        self._keys.change(self._prune)
-        kept = {*self._keys.secrets.sessions, *self._unsaved}
+        """Forget invalid sessions and correct dates. Blocks. Raises `NotStored`."""
+        self._secret_store.change(self._prune)
+        kept = {*self._secret_store.secrets.sessions, *self._unsaved}
         self._ended &= kept
         self._begun = {id: begun for id, begun in self._begun.items() if id in kept}
 
     def _prune(self, known: Secrets) -> None:
         for id, session in list(known.sessions.items()):
-            if not self._is_worth_keeping(id, session, known):
+            if not self._is_valid(id, session, known):
                 del known.sessions[id]
             elif abs(off := self._off(id, session)) > OFF:
                 session.at = round(session.at + off, 3)
 
     def _age(self, id: str, session: Session) -> float:
-        """Seconds since it began; of one of this process whatever the clock was set to meanwhile."""
+        """Seconds since it began. For sessions of this process, steps of the clock do not count."""
         begun = self._begun.get(id)
         return self._clock() - session.at if begun is None else self._uptime() - begun
 
     def _off(self, id: str, session: Session) -> float:
-        """By how many seconds the date of one of this process is wrong."""
+        """Seconds by which the date of a session of this process is wrong."""
         return self._clock() - self._age(id, session) - session.at if id in self._begun else 0.0
 
-    def _is_worth_keeping(self, id: str, session: Session, known: Secrets) -> bool:
+    def _is_valid(self, id: str, session: Session, known: Secrets) -> bool:
         claim = known.names.get(name_key(session.name[0])) if session.name is not None else None
         return (
             id not in self._ended
-            and self._age(id, session) < self._seconds
+            and self._age(id, session) < self.seconds
             and (
                 session.pin == known.pin_generation
                 or session.token in known.tokens
@@ -166,7 +167,7 @@ class Sessions:
 
 
 def _oldest_of_most(sessions: dict[str, Session]) -> str:
-    """Which one gives way: the first of whoever has the most, so that one who signs in a lot ends nobody else's."""
+    """The session to drop: the first of the owner with the most, so that nobody ends the sessions of others."""
     owners = {id: (session.name, session.token, session.pin) for id, session in sessions.items()}
     ((most, _),) = Counter(owners.values()).most_common(1)
     return next(id for id, owner in owners.items() if owner == most)

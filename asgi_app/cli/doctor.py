@@ -1,4 +1,4 @@
-"""`pilotlight doctor`: what the panel would do on this machine, and what stands in its way."""
+"""`pilotlight doctor`: checks of this machine, and what to do about what is missing."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from asgi_app.server.listen import ListenError, listen
 from asgi_app.server.tls import days_left, server_context
 from asgi_app.settings import MIB, Settings, config_in_use, default_config
 
-SCARCE = 50  # MiB of disk
+LEAST_DISK = 50  # MiB
 RENEW_DAYS = 14
 DAY = 86_400  # seconds
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check: whether it is good, what it is about, what was found, and how to fix it."""
 
     good: bool
     what: str
@@ -39,9 +39,9 @@ class Finding:
 
 
 def report(settings: Settings, config: Path | None = None) -> Iterator[Finding]:
-    """Look at the board, the pins and lights, and what the settings name. Reaches for the pins, and lets them go.
+    """Check the board, the pins, the lights and what the settings name. Claims the pins for a moment.
 
-    A check that fails is a finding too. `config` is the settings file that was named, if one was.
+    A check that raises an error is a finding too. `config` is the settings file that the user named, if any.
     """
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
         "version": _version,
@@ -59,8 +59,8 @@ def report(settings: Settings, config: Path | None = None) -> Iterator[Finding]:
         try:
             yield from check()
         except Exception as error:
-            says = f"this could not be looked at ({type(error).__name__}: {error})"
-            yield Finding(False, what, says, "the other findings may say why; else report it as a fault of the panel's")
+            says = f"the check failed ({type(error).__name__}: {error})"
+            yield Finding(False, what, says, "the other findings may say why; if not, please report this as a bug")
 
 
 def _version() -> Iterator[Finding]:
@@ -68,10 +68,10 @@ def _version() -> Iterator[Finding]:
     yield Finding(True, "board", board_model() or "not a Raspberry Pi")
     if absent := missing():
         names = ", ".join(part.library for part in absent)
-        why = "not to be had for a 32-bit system" if IS_32_BIT else "not installed"
+        why = "not available for 32-bit systems" if IS_32_BIT else "not installed"
         fix = None if IS_32_BIT else f"pip install {' '.join(part.package for part in absent)}"
         instead = ", ".join(part.instead for part in absent)
-        yield Finding(True, "libraries", f"{names}: {why}; it runs on {instead}, only slower", fix)
+        yield Finding(True, "libraries", f"{names}: {why}; the panel uses {instead}, which is slower", fix)
 
 
 def _settings_file(config: Path | None) -> Iterator[Finding]:
@@ -79,8 +79,8 @@ def _settings_file(config: Path | None) -> Iterator[Finding]:
     if file is not None:
         yield Finding(True, "settings", str(file))
     elif (closed := _closed_above(default_config())) is not None:
-        fix = "HOME with a directory of yours, or --config with the settings file"
-        yield Finding(False, "settings", f"{closed} cannot be looked into, so no settings file was read", fix)
+        fix = "set HOME to a directory of yours, or name the settings file with --config"
+        yield Finding(False, "settings", f"no permission to look into {closed}, so no settings file was read", fix)
 
 
 def _pins(settings: Settings) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def _lights(settings: Settings) -> Iterator[Finding]:
 
 
 def _closed_above(path: Path) -> Path | None:
-    """The directory above this path that one may not look into, if there is one."""
+    """Return the first directory above this path that we have no permission to look into, if any."""
     for folder in reversed(path.absolute().parents):
         if folder.is_dir() and not os.access(folder, os.X_OK):
             return folder
@@ -112,21 +112,21 @@ def _closed_above(path: Path) -> Path | None:
 
 def _data(data: Path) -> Iterator[Finding]:
     if (closed := _closed_above(data)) is not None:
-        yield Finding(False, "data", f"{closed} cannot be looked into", "--data with a directory of yours")
+        yield Finding(False, "data", f"no permission to look into {closed}", "name a directory of yours with --data")
         return
     folder = data.absolute()
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir():
-        yield Finding(False, "data", f"{folder} is no directory", "--data with a directory of yours")
+        yield Finding(False, "data", f"{folder} is not a directory", "name a directory with --data")
         return
     if not os.access(folder, os.W_OK):
-        fix = f"--data with a directory of yours, or chown {folder}"
-        yield Finding(False, "data", f"{folder} cannot be written", fix)
+        fix = f"name a directory of yours with --data, or chown {folder}"
+        yield Finding(False, "data", f"{folder} is not writable", fix)
         return
     free = shutil.disk_usage(folder).free // MIB
-    if free < SCARCE:
-        says, fix = f"{data}: {free} MiB are free", "make room; keep_lines and keep_messages say how much is kept"
+    if free < LEAST_DISK:
+        says, fix = f"{data}: only {free} MiB free", "free some space; keep_lines and keep_messages limit what is kept"
         yield Finding(False, "data", says, fix)
         return
     yield Finding(True, "data", f"{data} ({free} MiB free)")
@@ -140,18 +140,18 @@ def _port(settings: Settings) -> Iterator[Finding]:
         if error.errno == errno.EADDRINUSE and _is_a_panel(settings):
             yield Finding(True, "port", f"{where}: a panel is running there")
         else:
-            yield Finding(False, "port", f"{where}: {error.strerror}", "another --port or --host")
+            yield Finding(False, "port", f"{where}: {error.strerror}", "choose another --port or --host")
     else:
         yield Finding(True, "port", where)
 
 
 def _is_a_panel(settings: Settings) -> bool:
-    """Whether what listens there answers as a panel does."""
+    """Return whether the program that listens there answers like a panel."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
     connection = http.client.HTTPConnection(host, settings.port, timeout=2)
     if settings.cert is not None:
         trusting = ssl.create_default_context()
-        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE  # it is only asked whether it is one
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE  # nothing secret is sent
         connection = http.client.HTTPSConnection(host, settings.port, timeout=2, context=trusting)
     try:
         connection.request("GET", "/health/live")
@@ -172,22 +172,22 @@ def _certificate(cert: Path | None, key: Path | None) -> Iterator[Finding]:
         yield Finding(False, "certificate", error.detail)
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason
-        yield Finding(False, "certificate", f"{cert}: {reason}", "a new certificate")
+        yield Finding(False, "certificate", f"{cert}: {reason}", "get another certificate")
     else:
         if days < RENEW_DAYS:
             fix = "renew it, then send the panel SIGHUP"
-            yield Finding(False, "certificate", f"{cert} ends in {days:.0f} days", fix)
+            yield Finding(False, "certificate", f"{cert} expires in {days:.0f} days", fix)
         else:
             yield Finding(True, "certificate", f"{cert}, {days:.0f} days left")
 
 
 def _proxies(settings: Settings) -> Iterator[Finding]:
-    everybody = [name for name in settings.trusted_proxies if name.endswith("/0")]
-    if everybody:
-        says = f"{everybody[0]} is everybody: anyone can say to be anyone"
-        yield Finding(False, "proxies", says, "name the proxy's own address in trusted_proxies")
+    everyone = [name for name in settings.trusted_proxies if name.endswith("/0")]
+    if everyone:
+        says = f"{everyone[0]} trusts every client, so addresses can be forged"
+        yield Finding(False, "proxies", says, "put only the proxy's address into trusted_proxies")
     elif settings.trusted_proxies:
-        yield Finding(True, "proxies", f"X-Forwarded-* is believed of {', '.join(settings.trusted_proxies)}")
+        yield Finding(True, "proxies", f"X-Forwarded-* is trusted from {', '.join(settings.trusted_proxies)}")
 
 
 def _power() -> Iterator[Finding]:
@@ -196,19 +196,19 @@ def _power() -> Iterator[Finding]:
         return
     now = [name for (name, when), holds in conditions.items() if holds and when == "now"]
     before = [name for (name, when), holds in conditions.items() if holds and when == "since_boot" and name not in now]
-    fix = "a stronger power supply" if "under-voltage" in now + before else "cooling"
+    fix = "use a stronger power supply" if "under-voltage" in now + before else "cool the board"
     if now:
         yield Finding(False, "power", f"now: {', '.join(now)}", fix)
     elif before:
-        yield Finding(True, "power", f"well now; since the start there was {', '.join(before)}", fix)
+        yield Finding(True, "power", f"good now; since boot there was {', '.join(before)}", fix)
     else:
-        yield Finding(True, "power", "well")
+        yield Finding(True, "power", "good")
 
 
 def _clock() -> Iterator[Finding]:
-    """A Raspberry Pi has no clock of its own: until the network tells it, it may be weeks behind."""
-    built = Path(__file__).stat().st_mtime
-    if time.time() < built - DAY:
+    """Check the date: a Raspberry Pi has no battery-backed clock, so without a network it may be weeks behind."""
+    installed = Path(__file__).stat().st_mtime
+    if time.time() < installed - DAY:
         says = f"{time.ctime()} is before this program was installed"
         yield Finding(False, "clock", says, "timedatectl set-ntp true")
     else:

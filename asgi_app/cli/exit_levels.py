@@ -1,4 +1,4 @@
-"""`pilotlight exit-levels`: bring every light to its exit level, after a panel that could not do it itself."""
+"""`pilotlight exit-levels`: set every light to its exit level, after a panel that could not do it itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from asgi_app.settings import Settings
 
 
 def set_exit_levels(settings: Settings) -> Iterator[str]:
-    """Write the exit levels; says what was done. A light whose `exit` is `keep` is left as it is.
+    """Write the exit levels, in percent, and yield a line for each light. Lights with `exit = "keep"` stay as they are.
 
-    Raises `SetupError` where a panel still drives the pins, or they cannot be driven.
+    Raises `SetupError` if a panel still drives the pins, or if a pin fails.
     """
     lights = {id: spec for id, spec in settings.lights.items() if spec.exit != "keep"}
     pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
@@ -27,7 +27,7 @@ def set_exit_levels(settings: Settings) -> Iterator[str]:
             pins.claim(spec).write(spec.duty(level))
             yield f"light {id} is at {level} %"
     except PinsError as error:
-        raise SetupError(f"not every light reached its exit level: {error}") from None
+        raise SetupError(f"Not every light reached its exit level: {error}") from None
     finally:
         pins.drop()
         alone.release()

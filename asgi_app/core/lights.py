@@ -1,21 +1,21 @@
-"""The rules of the lights: what a command does to one, and what happens to it without a command."""
+"""The rules of a light: what a command does to it, and what else happens to it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asgi_app.errors import BadCommand, LightOffline, NothingToUndo, UnknownLight
-from asgi_app.models import (
-    Actor,
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import (
     Effect,
     Light,
     LightActual,
     LightChanged,
     LightFlashed,
+    LightSettings,
     LightSpec,
-    Look,
     SetLight,
-    State,
     Transition,
     UndoLight,
 )
@@ -25,12 +25,13 @@ LightEvent = LightChanged | LightActual | LightFlashed
 FIRST_LEVEL = 50  # percent, at the very first start
 START = Actor(name="Pilot Light", via="start")
 HARDWARE = Actor(name="hardware", via="pin")
-SAME_GESTURE = 2.0  # seconds; changes by one actor closer than this are one step of undo: a whole drag
+OUTSIDE = Actor(name="outside", via="pin")
+SAME_GESTURE = 2.0  # seconds; closer changes by one actor, such as a drag, are one step of undo
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """What a pin has to do: go to `level` (percent) in `seconds`, show `effect` there, `flash` first."""
+    """What a pin has to do: `flash`, go to `level` (percent) in `seconds`, and show `effect` there."""
 
     level: int
     seconds: float = 0.0
@@ -40,47 +41,47 @@ class Drive:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a command does: the events to publish once `drive` has been taken by the hardware."""
+    """What a command does: what to drive, and the events to publish once the hardware has done it."""
 
-    events: tuple[LightEvent, ...] = ()
-    drive: Drive | None = None
+    light: Light  # after the events
+    drive: Drive
+    events: tuple[LightEvent, ...]
 
 
-def decide(state: State, command: SetLight | UndoLight, actor: Actor, at: float) -> Decision:
-    """What the command does to this state when the actor asks it at this time (seconds since the epoch).
+def decide(light: Light, command: SetLight | UndoLight, actor: Actor, at: float) -> Decision:
+    """Return what the command of this actor does to the light at this time (seconds since the Unix epoch).
 
-    Raises `UnknownLight`, `LightOffline`, `NothingToUndo`, `BadCommand`.
+    Raises `LightOffline`, `NothingToUndo`, `BadCommand`.
     """
+    if not light.online:
+        raise LightOffline(f"{light.name} is offline: {light.reason}", field="light")
     match command:
         case SetLight():
-            return _set_light(_reachable(state, command.light), command, actor, at)
+            return _set_light(light, command, actor, at)
         case UndoLight():
-            return _undo_light(_reachable(state, command.light), actor, at)
+            return _undo_light(light, actor, at)
 
 
-def light_of(state: State, light: str) -> Light:
-    """The light of this id; raises `UnknownLight`, which names the ones there are."""
-    try:
-        return state.lights[light]
-    except KeyError:
-        raise UnknownLight(f"no light {light!r}; there is {', '.join(state.lights)}", field="light") from None
+def unknown_light(id: str, lights: Mapping[str, object]) -> UnknownLight:
+    """Return the error for an id that none of these lights has."""
+    return UnknownLight(f"No light has the id {id!r}. Use one of {', '.join(lights)}.", field="light")
 
 
-def first_light(id: str, spec: LightSpec, stored: Look | None, at: float) -> Light:
-    """The light as it starts: by its `restore` setting, from what was stored, else at 50 percent."""
-    look = stored or Look(level=FIRST_LEVEL, on=True)
+def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: float) -> Light:
+    """Return the light at the start: by its `restore` setting, else as it was stored, else at 50 percent."""
+    settings = stored or LightSettings(level=FIRST_LEVEL, on=True)
     match spec.restore:
         case "off":
-            look = Look(level=look.level, on=False)
+            settings = LightSettings(level=settings.level, on=False)
         case int(level):
-            look = Look(level=level, on=True)
+            settings = LightSettings(level=level, on=True)
     return Light(
         id=id,
         name=spec.name or id.replace("_", " ").replace("-", " ").capitalize(),
         pin=spec.pin,
-        level=look.level,
-        on=look.on,
-        effect=look.effect if look.on else None,
+        level=settings.level,
+        on=settings.on,
+        effect=settings.effect if settings.on else None,
         actual=0,
         online=False,
         reason="the panel is starting",
@@ -89,49 +90,58 @@ def first_light(id: str, spec: LightSpec, stored: Look | None, at: float) -> Lig
     )
 
 
-def look_of(light: Light) -> Look:
-    """How the light is set."""
-    return Look(level=light.level, on=light.on, effect=light.effect)
+def settings_of(light: Light) -> LightSettings:
+    """Return how the light is set."""
+    return LightSettings(level=light.level, on=light.on, effect=light.effect)
 
 
 def drive_of(light: Light) -> Drive:
-    """What the light's pin has to do now."""
+    """Return what the pin of the light has to do now."""
     return Drive(level=light.target, effect=light.effect)
 
 
-# --- what happens without a command ------------------------------------------------------------------------
+# --- events without a command ------------------------------------------------------------------------------
 
 
 def moved(light: Light, actual: float, at: float) -> LightEvent:
-    """The pin shows another level (percent), on its way."""
+    """Return the event of a pin at another level (percent) during a fade or an effect."""
     return LightActual(light=light.id, by=light.by, at=at, actual=round(actual, 1))
 
 
 def settled(light: Light, at: float) -> LightEvent:
-    """The fade has ended where it was going."""
+    """Return the event of a fade that has reached its target."""
     actual = light.actual if light.effect else float(light.target)
     return _changed(_with(light, transition=None, actual=actual), light.by, at)
 
 
 def set_outside(light: Light, level: float, at: float) -> LightEvent:
-    """Somebody else set the pin to this level (percent): the panel follows, and undo takes it back."""
-    look = Look(level=round(level), on=True) if level > 0 else Look(level=light.level, on=False)
-    after = _with(_looking(light, look), transition=None, actual=round(level, 1), undo=look_of(light), gesture=None)
-    return _set_by(after, Actor(name="outside", via="pin"), at)
+    """Return the event of a pin that another program set to this level (percent). Undo reverts it."""
+    settings = LightSettings(level=round(level), on=True) if level > 0 else LightSettings(level=light.level, on=False)
+    after = _with(
+        light,
+        **dict(settings),
+        transition=None,
+        actual=round(level, 1),
+        undo=settings_of(light),
+        gesture=None,
+        by=OUTSIDE,
+        at=at,
+    )
+    return _changed(after, OUTSIDE, at)
 
 
 def went_offline(light: Light, reason: str, at: float) -> LightEvent:
-    """The pin cannot be driven any more."""
+    """Return the event of a pin that cannot be driven."""
     return _changed(_with(light, online=False, reason=reason, transition=None), HARDWARE, at)
 
 
 def came_online(light: Light, at: float) -> LightEvent:
-    """The pin is driven again, and at its target."""
+    """Return the event of a pin that is driven again, at its target."""
     return _changed(_with(light, online=True, reason=None, actual=float(light.target)), HARDWARE, at)
 
 
 def clock_stepped(light: Light, seconds: float) -> LightEvent:
-    """The clock has stepped by so much: what was so long ago still was."""
+    """Return the event that moves the times of a light with the wall clock, which stepped by `seconds`."""
     transition = light.transition
     if transition is not None:
         transition = transition.model_copy(update={"since": transition.since + seconds})
@@ -141,7 +151,7 @@ def clock_stepped(light: Light, seconds: float) -> LightEvent:
 
 
 def rebased(event: LightEvent, light: Light) -> LightEvent:
-    """The event on top of what the pin did while the hardware took it: `light` is the light by now."""
+    """Return the event merged with what the pin did meanwhile: `light` is the light now."""
     if not isinstance(event, LightChanged):
         return event
     after = event.state
@@ -153,14 +163,7 @@ def rebased(event: LightEvent, light: Light) -> LightEvent:
     return event.model_copy(update={"state": after})
 
 
-# --- the verbs ---------------------------------------------------------------------------------------------
-
-
-def _reachable(state: State, id: str) -> Light:
-    light = light_of(state, id)
-    if not light.online:
-        raise LightOffline(f"{light.name} is offline: {light.reason}", field="light")
-    return light
+# --- commands ----------------------------------------------------------------------------------------------
 
 
 def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Decision:
@@ -176,46 +179,47 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
         on = on or effect is not None
     if command.on is not None:
         if effect is not None and command.effect is not None and not command.on:
-            raise BadCommand("an effect needs the light on: leave out on, or effect", field="effect")
+            raise BadCommand("An effect needs the light on. Leave out on, or effect.", field="effect")
         on = command.on
         effect = effect if on else None
-    look = Look(level=level, on=on, effect=effect)
-    only_flash = command.flash is not None and look == look_of(light)
+    settings = LightSettings(level=level, on=on, effect=effect)
+    only_flash = command.flash is not None and settings == settings_of(light)
     seconds = command.transition or 0.0
-    if only_flash and light.transition is not None:  # the fade goes on where the flashes end
+    if only_flash and light.transition is not None:  # after the flashes the fade goes on
         seconds = max(light.transition.since + light.transition.seconds - at, 0.0)
     drive = Drive(level if on else 0, seconds, effect, command.flash or 0)
     flashed = [LightFlashed(light=light.id, by=actor, at=at, times=command.flash)] if command.flash else []
-    changed = [] if only_flash else [_look_changed(light, look, seconds, actor, at)]
-    return Decision((*changed, *flashed), drive)
+    if only_flash:
+        return Decision(light, drive, (*flashed,))
+    changed = _settings_changed(light, settings, seconds, actor, at)
+    return Decision(changed.state, drive, (changed, *flashed))
 
 
 def _undo_light(light: Light, actor: Actor, at: float) -> Decision:
     if light.undo is None:
-        raise NothingToUndo(f"{light.name} has not been changed since the panel started", field="light")
-    look = light.undo
-    event = _look_changed(light, look, 0.0, actor, at)
-    after = _with(event.state, undo=look_of(light), gesture=None)
-    return Decision((event.model_copy(update={"state": after}),), drive_of(after))
+        raise NothingToUndo(f"{light.name} was not changed since the panel started.", field="light")
+    changed = _settings_changed(light, light.undo, 0.0, actor, at)
+    after = _with(changed.state, undo=settings_of(light), gesture=None)
+    return Decision(after, drive_of(after), (_changed(after, actor, at),))
 
 
-def _look_changed(light: Light, look: Look, seconds: float, actor: Actor, at: float) -> LightChanged:
-    """The light looks like this from now on, or is on its way there; what it was is kept for undo."""
-    before = look_of(light)
+def _settings_changed(light: Light, settings: LightSettings, seconds: float, actor: Actor, at: float) -> LightChanged:
+    """Return the event of a light that is set, and keep the settings before for undo."""
+    before = settings_of(light)
     same_hand = (actor.name, actor.via) == (light.by.name, light.by.via)
     same_gesture = same_hand and light.gesture is not None and at - light.gesture < SAME_GESTURE
-    if look == before:  # asked for what is there already: nothing to undo
+    if settings == before:  # no change: nothing to undo
         undo, gesture = light.undo, at if same_gesture else None
     else:
         undo, gesture = light.undo if same_gesture else before, at
     transition, actual = Transition(seconds=seconds, since=at) if seconds else None, light.actual
-    if not seconds and look.effect is None:
-        actual = float(look.level if look.on else 0)
+    if not seconds and settings.effect is None:
+        actual = float(settings.level if settings.on else 0)
     after = _with(
         light,
-        level=look.level,
-        on=look.on,
-        effect=look.effect,
+        level=settings.level,
+        on=settings.on,
+        effect=settings.effect,
         transition=transition,
         actual=actual,
         undo=undo,
@@ -231,15 +235,6 @@ def _look_changed(light: Light, look: Look, seconds: float, actor: Actor, at: fl
 
 def _with(light: Light, **changes: object) -> Light:
     return light.model_copy(update=changes)
-
-
-def _looking(light: Light, look: Look) -> Light:
-    return _with(light, level=look.level, on=look.on, effect=look.effect)
-
-
-def _set_by(light: Light, actor: Actor, at: float) -> LightChanged:
-    """The event of somebody setting the light, who is then shown as the one who did."""
-    return _changed(_with(light, by=actor, at=at), actor, at)
 
 
 def _changed(light: Light, by: Actor, at: float) -> LightChanged:

@@ -6,21 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from asgi_app.errors import BadCommand, RunEnded, TooLarge
-from asgi_app.models import Outcome, Run, RunChange, sent_size
+from asgi_app.models.json_text import sent_size
+from asgi_app.models.runs import Outcome, Run, RunChange
 
-RECENT = 10  # ended runs that everybody is shown; the store has more
+RECENT = 10  # ended runs in the state; the store has more
 GRAPH_BYTES = 256 * 1024
 
 
 def recent(runs: Mapping[str, Run]) -> dict[str, Run]:
-    """The runs that go on, and those that ended last: by their order here, since the clock may step."""
+    """Return the runs that go on and the last ones that ended, by their order here: the clock may step."""
     over = [id for id, run in runs.items() if run.ended_at is not None]
     old = set(over[:-RECENT])
     return {id: run for id, run in runs.items() if id not in old}
 
 
 def followed(runs: Mapping[str, Run], run: Run) -> dict[str, Run]:
-    """The runs after this one has changed; one that has ended is behind those that ended before it."""
+    """Return the runs after this one has changed. A run that ends goes behind those that ended before."""
     before = runs.get(run.id)
     if run.ended_at is not None and (before is None or before.ended_at is None):
         runs = {id: other for id, other in runs.items() if id != run.id}
@@ -28,7 +29,7 @@ def followed(runs: Mapping[str, Run], run: Run) -> dict[str, Run]:
 
 
 def changed(run: Run, change: RunChange) -> Run:
-    """The run after what its producer says. Raises `RunEnded`."""
+    """Return the run after a change by its producer. Raises `RunEnded`."""
     going(run)
     fields = change.model_dump(include={"name", "progress", "running_edge", "step", "state"}, exclude_none=True)
     if "running_edge" in fields:
@@ -37,14 +38,19 @@ def changed(run: Run, change: RunChange) -> Run:
 
 
 def going(run: Run) -> Run:
-    """The run itself. Raises `RunEnded`."""
+    """Return the run itself. Raises `RunEnded`."""
     if run.state == "ended":
-        raise RunEnded(f"run {run.id} has ended; start another", field="run")
+        raise ended_error(run.id)
     return run
 
 
+def ended_error(run: str) -> RunEnded:
+    """Return the error for a command to a run that has ended."""
+    return RunEnded(f"Run {run} has ended. Start another.", field="run")
+
+
 def ended(run: Run, exit_code: int | None, outcome: Outcome, at: float, signal: str | None = None) -> Run:
-    """The run at its end."""
+    """Return the run at its end."""
     progress = 100.0 if outcome == "done" and run.progress is not None else run.progress
     return run.model_copy(
         update={
@@ -61,32 +67,32 @@ def ended(run: Run, exit_code: int | None, outcome: Outcome, at: float, signal: 
     )
 
 
-STOPPING = {"SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"}  # what people and machines ask a process to end with
-BY_SIGNAL = {130: "SIGINT", 137: "SIGKILL", 143: "SIGTERM"}  # 128 + N, as shells say it
+STOPPING = {"SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"}  # signals by which people and systems ask a process to end
+BY_SIGNAL = {130: "SIGINT", 137: "SIGKILL", 143: "SIGTERM"}  # 128 + N, as shells report it
 
 
 def signal_of(exit_code: int | None) -> str | None:
-    """The signal that an exit code stands for. Other codes over 128 may be a program's own."""
+    """Return the signal that an exit code stands for. Other codes over 128 may be a program's own."""
     return BY_SIGNAL.get(exit_code) if exit_code is not None else None
 
 
 def outcome_of(exit_code: int | None, signal: str | None = None) -> Outcome:
-    """What an end says: by a signal it is stopped or killed; else 0 and none are done, the rest failed."""
+    """Return the outcome: stopped or killed by a signal; else done for 0 and None, failed for the rest."""
     if by := signal or signal_of(exit_code):
         return "stopped" if by in STOPPING else "killed"
     return "failed" if exit_code else "done"
 
 
 def graph_of(value: dict[str, Any]) -> dict[str, Any]:
-    """The graph in what a producer sends: `{"nodes", "edges"}`, or that in `{"graphData": …}`.
+    """Return the graph that a producer sent: `{"nodes", "edges"}`, or that within `{"graphData": …}`.
 
     Raises `BadCommand`, `TooLarge`.
     """
     graph = value["graphData"] if isinstance(value.get("graphData"), dict) else value
     for part in ("nodes", "edges"):
         if not isinstance(graph.get(part), list) or not all(isinstance(item, dict) for item in graph[part]):
-            raise BadCommand(f"a graph is {{nodes: [...], edges: [...]}}; {part} is no list of objects", field="graph")
+            raise BadCommand(f"{part} is no list of objects. A graph is {{nodes: [...], edges: [...]}}.", field="graph")
     size = sent_size(graph, "the graph", field="graph")
     if size > GRAPH_BYTES:
-        raise TooLarge(f"the graph is {size} bytes; up to {GRAPH_BYTES} are taken", field="graph")
+        raise TooLarge(f"The graph has {size} bytes. The limit is {GRAPH_BYTES}.", field="graph")
     return graph

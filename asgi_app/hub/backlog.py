@@ -7,8 +7,8 @@ from typing import Any
 
 from asgi_app.hub.coalescer import Coalescer
 from asgi_app.hub.writer import Doorbell, Writer
-from asgi_app.net.unread import Account, Unread
-from asgi_app.telemetry.counters import Tally
+from asgi_app.net.send_budget import SendAccount, SendBudget
+from asgi_app.telemetry.counters import Counters
 
 SERVICE_RESTART = 1012  # RFC 6455 registry: come back
 TOO_SLOW = 4008  # ours, after HTTP 408: the reader took nothing for too long; come back
@@ -58,18 +58,18 @@ class Backlog(Writer):
         "_waiting",
         "account",
         "closed",
+        "counters",
         "resyncs",
-        "tally",
     )
 
     def __init__(
-        self, limit: int, coalescer: Coalescer | None, tally: Tally | None, account: Account | None = None
+        self, limit: int, coalescer: Coalescer | None, counters: Counters | None, account: SendAccount | None = None
     ) -> None:
         super().__init__()
-        self.account = account or Unread().account("")
+        self.account = account or SendBudget().account("")
         self.closed: Closed | None = None
         self.resyncs = 0
-        self.tally = tally or Tally()
+        self.counters = counters or Counters()
         self._coalescer = coalescer or Coalescer()
         self._limit = limit
         self._waiting: dict[object, Any] = {}
@@ -99,7 +99,7 @@ class Backlog(Writer):
         if self._waiting.pop(key, None) is None:
             self._events += 1
         else:
-            self.tally.conflated += 1
+            self.counters.conflated += 1
         self._waiting[key] = event
         if self._events > self._limit:
             kept = {key: item for key, item in self._waiting.items() if not self._is_in_snapshot(key, item)}
@@ -107,7 +107,7 @@ class Backlog(Writer):
             self._waiting = kept
             self._overflowed = True
             self.resyncs += 1
-            self.tally.resyncs += 1
+            self.counters.resyncs += 1
         self._wake()
 
     def _is_in_snapshot(self, key: object, item: Any) -> bool:

@@ -9,8 +9,8 @@ from asgi_app.hub.backlog import Backlog
 from asgi_app.hub.coalescer import Coalescer
 from asgi_app.hub.feed import Cursor
 from asgi_app.hub.message import Burst, Message, text_of
-from asgi_app.net.unread import SMALL, Account
-from asgi_app.telemetry.counters import Tally
+from asgi_app.net.send_budget import SMALL, SendAccount
+from asgi_app.telemetry.counters import Counters
 
 
 class Outbox(Backlog):
@@ -28,10 +28,10 @@ class Outbox(Backlog):
         *,
         limit: int = 256,
         coalescer: Coalescer | None = None,
-        tally: Tally | None = None,
-        account: Account | None = None,
+        counters: Counters | None = None,
+        account: SendAccount | None = None,
     ) -> None:
-        super().__init__(limit, coalescer, tally, account)
+        super().__init__(limit, coalescer, counters, account)
         self._snapshot = snapshot
         self._event_bytes: Callable[[Message], bytes] = _no_bytes
         self._burst_bytes: Callable[[list[Message]], bytes] = _no_bytes
@@ -54,7 +54,7 @@ class Outbox(Backlog):
         if self._coalescer.pending:
             self._coalescer.defer(self.offer, message)
         elif (direct := self.direct) is not None:
-            self.tally.sent += 1
+            self.counters.sent += 1
             direct(message.encoded(self._event_bytes))
         elif self.closed is None and not (self._overflowed and message.rev):  # else the due snapshot has it
             self._add_event(message.key if message.key is not None else message, message)
@@ -62,7 +62,7 @@ class Outbox(Backlog):
     def offer_all(self, burst: Burst) -> None:
         """Take events that were published together. Never blocks."""
         if (direct := self.direct) is not None:
-            self.tally.sent += len(burst.messages)
+            self.counters.sent += len(burst.messages)
             direct(burst.newest(self._burst_bytes))
         else:
             for message in burst.messages:
@@ -74,7 +74,7 @@ class Outbox(Backlog):
             self._coalescer.defer(self.due, cursor)
         elif (direct := self.direct) is not None:
             for message in cursor.messages():
-                self.tally.sent += 1
+                self.counters.sent += 1
                 direct(message.encoded(self._event_bytes))
         elif self.closed is None:
             self._add_feed(cursor, cursor.messages)
@@ -91,7 +91,7 @@ class Outbox(Backlog):
     def _answer(self, message: Message) -> None:
         size = len(message.encoded(text_of))
         if (direct := self.direct) is not None and size <= SMALL:
-            self.tally.sent += 1
+            self.counters.sent += 1
             direct(message.encoded(self._answer_bytes))
         elif self.closed is None:
             self._add_answer(message, size)
@@ -130,7 +130,7 @@ class Outbox(Backlog):
             messages.append(self._snapshot())
             self._overflowed = False
         self._taken.ring()
-        self.tally.sent += len(messages)
+        self.counters.sent += len(messages)
         return messages
 
     def _is_in_snapshot(self, key: object, item: Any) -> bool:

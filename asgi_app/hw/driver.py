@@ -15,14 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from asgi_app.core import Drive
+from asgi_app.core.lights import Drive
 from asgi_app.errors import LightOffline
 from asgi_app.hw import effects
 from asgi_app.hw.pins import Pin, Pins, PinsError
 from asgi_app.hw.worker import Worker
 from asgi_app.models import LightSpec
 from asgi_app.telemetry.logs import event
-from asgi_app.telemetry.loop_lag import ended
+from asgi_app.telemetry.tasks import ended
 
 T = TypeVar("T")
 

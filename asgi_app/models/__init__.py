@@ -1,6 +1,6 @@
 """The words of the panel: lights, people, runs, commands, events, replies, as pydantic models; one file a noun."""
 
-from asgi_app.models.access import PANEL, STRANGER, Identity, Proof, Role, RoleName
+from asgi_app.models.access import PANEL, STRANGER, Credentials, Identity, Role, RoleName
 from asgi_app.models.base import (
     Actor,
     Frozen,
@@ -56,8 +56,8 @@ from asgi_app.models.lights import (
     LightChanged,
     LightFlashed,
     LightId,
+    LightSettings,
     LightSpec,
-    Look,
     Seconds,
     SetLight,
     Step,
@@ -137,6 +137,7 @@ __all__ = [
     "ChatMessage",
     "ClockChanged",
     "Command",
+    "Credentials",
     "Device",
     "Edges",
     "Effect",
@@ -163,6 +164,7 @@ __all__ = [
     "LightChanged",
     "LightFlashed",
     "LightId",
+    "LightSettings",
     "LightSpec",
     "LineSent",
     "Lines",
@@ -170,7 +172,6 @@ __all__ = [
     "LogPage",
     "LogQuery",
     "LogRun",
-    "Look",
     "Mark",
     "Marks",
     "MarksChanged",
@@ -183,7 +184,6 @@ __all__ = [
     "PersonChanged",
     "Ping",
     "Progress",
-    "Proof",
     "Reply",
     "Role",
     "RoleName",

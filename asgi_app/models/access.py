@@ -1,4 +1,4 @@
-"""The words for who may do what: roles, and who somebody is for the panel."""
+"""Access: roles, credentials and identities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RoleName = Literal["nobody", "viewer", "operator", "admin"]
 
 
 class Role(IntEnum):
-    """What somebody may do; each may do all that those below may."""
+    """What somebody may do. Each role includes those above it in this list."""
 
     NOBODY = 0
     VIEWER = 1
@@ -19,50 +19,50 @@ class Role(IntEnum):
 
     @property
     def word(self) -> RoleName:
-        """As settings and wires write it."""
+        """The name of the role in settings and JSON."""
         words: tuple[RoleName, ...] = ("nobody", "viewer", "operator", "admin")
         return words[self]
 
     @classmethod
     def of(cls, word: RoleName) -> Role:
-        """The role of this word."""
+        """Return the role of this name."""
         return cls[word.upper()]
 
 
-class Proof(NamedTuple):
-    """How somebody signed in. What that is worth is looked up each time, so it can be taken back."""
+class Credentials(NamedTuple):
+    """Credentials that somebody showed. They are validated at each use, so that they can be revoked."""
 
     pin: int | None = None  # generation of the PIN
     token: str | None = None  # id of the token
     name: tuple[str, int] | None = None  # a claimed name, and the generation of the claim
-    session: str | None = None  # of the cookie: without it the rest is worth nothing
+    session: str | None = None  # of the cookie: the rest counts only while this session exists
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was shown; a session alone is nothing."""
+        """Whether it has no credential. A session alone is none."""
         return self.pin is None and self.token is None and self.name is None
 
 
-NOTHING = Proof()
+NOTHING = Credentials()
 
 
 @dataclass(eq=False, slots=True)
 class Identity:
-    """Who a request or a connection is for the panel. A connection's changes when its proof is taken back."""
+    """Who sends a request or holds a connection. That of a connection changes when its credentials are revoked."""
 
     role: Role = Role.NOBODY
     how: str = "nobody"  # loopback, network, pin, token <label>, elsewhere, panel
     address: str = ""
     place: str = "elsewhere"  # loopback, network, elsewhere
-    name: str | None = None  # the claimed name, where it signed in as its owner
-    proof: Proof = NOTHING
-    device: str | None = None  # the cookie of a device that has signed in before, as it came
+    name: str | None = None  # the claimed name, if it signed in as its owner
+    credentials: Credentials = NOTHING
+    device: str | None = None  # raw cookie of a device that has signed in before
 
     @property
     def signed_in(self) -> bool:
-        """Whether it has shown anything."""
-        return not self.proof.is_empty
+        """Whether it has shown a credential."""
+        return not self.credentials.is_empty
 
 
 STRANGER = Identity()
-PANEL = Identity(role=Role.ADMIN, how="panel")  # what the panel does by itself
+PANEL = Identity(role=Role.ADMIN, how="panel")  # for what the panel does on its own

@@ -1,10 +1,10 @@
-"""What all words of the panel stand on: values, who asks, JSON as it may come."""
+"""Base of all models: values, commands and their results, numbers as JSON has them, and who asks."""
 
 from __future__ import annotations
 
 import functools
 import re
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
@@ -14,55 +14,70 @@ from asgi_app.models.access import STRANGER, Identity
 
 
 def shown(text: str) -> str:
-    """The text, short enough for a message."""
+    """Return the text, cut to 60 characters for a message."""
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def as_json(value: object) -> str:
-    """The value as JSON writes it, short enough for a message."""
+    """Return the value as JSON, cut to 60 characters for a message."""
     try:
         return shown(pydantic_core.to_json(value, fallback=repr).decode())
-    except (ValueError, RecursionError):  # a lone surrogate, or nested out of all reason
+    except (ValueError, RecursionError):  # a lone surrogate, or nested too deep
         return f"a {type(value).__name__} that JSON cannot write"
 
 
 class Frozen(BaseModel):
-    """A value: never changed, only replaced."""
+    """Immutable value. It is built at its first use, because a start uses few of them."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, serialize_by_alias=True)
 
 
 class Strict(BaseModel):
-    """What a client sends: exact types, and no field that nobody reads."""
+    """Input of a client: exact types, no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, strict=True, extra="forbid")
+
+
+class Result(Frozen):
+    """What a command led to: the fields of its reply beside `ok` and `rev`."""
+
+    # The panel's revision when the command was done; None if that is the present one.
+    rev: SkipJsonSchema[int | None] = Field(None, exclude=True)
+
+
+DONE = Result()
+R_co = TypeVar("R_co", bound=Result, covariant=True)
+
+
+class Asks(Generic[R_co]):
+    """A command whose result is an `R_co`."""
 
 
 def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-# JSON has one kind of number, and 3.0 is an integer (JSON Schema 2020-12, 6.1.1), also where types are strict.
-# It stands last in an annotation: what comes after it would not be in the JSON Schema.
+# JSON has one kind of number, and 3.0 is an integer (JSON Schema 2020-12, 6.1.1), even in strict mode.
+# INTEGRAL comes last in an annotation: pydantic leaves what follows it out of the JSON Schema.
 INTEGRAL = BeforeValidator(_whole)
-MOST = 2**53 - 1  # what every client can say exactly (RFC 8259, 6)
+MOST = 2**53 - 1  # the largest integer that every client reads exactly (RFC 8259, 6)
 Whole = Annotated[int, Field(ge=-MOST, le=MOST), INTEGRAL]
 Count = Annotated[int, Field(ge=0), INTEGRAL]
 
 # --- who ---------------------------------------------------------------------------------------------------
 
 
-MOST_OF_A_NAME = 256  # characters that are looked at: enough to say that a name is too long
+MOST_OF_A_NAME = 256  # characters kept: enough to report that a name is too long
 
 
 class Actor(Frozen):
-    """Who asked, and on which wire: shown beside what they did."""
+    """Who asked, and over which protocol: shown beside what they did."""
 
-    name: str = Field(max_length=64, description="A person's or a device's name, as it gave it.")
+    name: str = Field(max_length=64, description="Name of a person or a device, as given.")
     via: str = Field(
         description="rest, live, panel, socketio, chat (ws /<username>), show; pin for a change made outside; start."
     )
-    # The panel's own knowledge, on no wire: the name as it was given, where one was, and the User-Agent's name.
+    # Never sent: the name as it was given, if one was, and what the User-Agent says.
     given: SkipJsonSchema[str | None] = Field(None, exclude=True)
     device: SkipJsonSchema[str] = Field("", exclude=True)
     identity: SkipJsonSchema[SkipValidation[Identity]] = Field(STRANGER, exclude=True)
@@ -87,7 +102,7 @@ DEVICES = (
 
 @functools.lru_cache(1024)
 def actor_name(given: str | None, user_agent: str | None) -> str:
-    """The name to show: the one given, else what the User-Agent says ("curl", "Chrome on Android")."""
+    """Return the name to show: the given one, else one from the User-Agent ("curl", "Chrome on Android")."""
     if given and (name := " ".join(given.encode(errors="replace").decode().split())):
         return name[:64]
     agent = user_agent or ""
@@ -100,7 +115,7 @@ def actor_name(given: str | None, user_agent: str | None) -> str:
 
 
 def actor(given: object, user_agent: str | None, via: str, identity: Identity = STRANGER) -> Actor:
-    """Who asks on this wire: by the name given (`?name=`, a header, Socket.IO's `auth`), else by the User-Agent."""
+    """Return who asks: named by `?name=`, a header or Socket.IO's `auth`, else after the User-Agent."""
     text = given if isinstance(given, str) and given.strip() else None
     name, device = actor_name(text, user_agent), actor_name(None, user_agent)
     return Actor(name=name, via=via, given=text and text[:MOST_OF_A_NAME], device=device, identity=identity)

@@ -1,14 +1,14 @@
-"""The words for people and what they say: presence, rooms, messages, marks. `at` in seconds since the Unix epoch."""
+"""Chat: presence, rooms, messages, marks. `at` in seconds since the Unix epoch."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from asgi_app.models.base import INTEGRAL, Actor, Count, Frozen, Strict
+from asgi_app.models.base import INTEGRAL, Actor, Asks, Count, Frozen, Result, Strict
 
-LOBBY = "lobby"  # the room that is always there
+LOBBY = "lobby"  # a room that always exists
 
 # --- what there is -----------------------------------------------------------------------------------------
 
@@ -16,52 +16,55 @@ LOBBY = "lobby"  # the room that is always there
 class Device(Frozen):
     """One connection of a person."""
 
-    via: str = Field(description="The wire: live, panel, chat.")
-    device: str = Field(description="What its User-Agent says.")
-    at: float = Field(description="Since when.")
+    via: str = Field(description="Protocol: live, panel, chat.")
+    device: str = Field(description="Browser and system, from the User-Agent.")
+    at: float = Field(description="When it connected.")
 
 
 class Person(Frozen):
-    """Somebody who is present, with every device: two tabs are one person."""
+    """Somebody who is present, with every device. Two tabs are one person."""
 
     name: str
     devices: tuple[Device, ...]
 
 
 class Room(Frozen):
-    """A room, for everybody."""
+    """A room. Everybody may join it."""
 
     name: str
-    n: int = Field(0, description="The number of its last message; they count 1, 2, 3 without a hole.")
-    at: float | None = Field(None, description="When that was said.")
+    n: int = Field(0, description="Number of its last message. Messages count 1, 2, 3 without a gap.")
+    at: float | None = Field(None, description="When the last message was sent.")
 
 
 class Thread(Frozen):
-    """Where messages stand in one order: a room, or what two people say to each other."""
+    """Messages in one order: those of a room, or the private ones of two people."""
 
     room: str | None = None
-    pair: tuple[str, str] | None = Field(None, description="The two names, sorted; one name twice for a monologue.")
+    pair: tuple[str, str] | None = Field(
+        None, description="The two names, sorted; one name twice for notes to oneself."
+    )
 
     @classmethod
     def between(cls, one: str, other: str) -> Thread:
+        """Return the private thread of two people."""
         first, second = sorted((one, other))
         return cls(pair=(first, second))
 
     @property
     def key(self) -> str:
-        """One string for both kinds. Names have no control characters in them."""
+        """Thread as one string: `#room`, or `@` and two names. Names have no control characters."""
         return f"#{self.room}" if self.pair is None else "@" + "\n".join(self.pair)
 
     @classmethod
     def of(cls, key: str) -> Thread:
-        """The thread of a `key`."""
+        """Return the thread of a `key`."""
         if key.startswith("#"):
             return cls(room=key[1:])
         first, _, second = key[1:].partition("\n")
         return cls(pair=(first, second))
 
     def other(self, person: str) -> str | None:
-        """Whom this person talks to here; None in a room."""
+        """Return the other person of a private thread; None in a room."""
         if self.pair is None:
             return None
         first, second = self.pair
@@ -69,22 +72,20 @@ class Thread(Frozen):
 
 
 class ChatMessage(Frozen):
-    """Something that was said, and is stored."""
+    """A stored message."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
-
-    id: int = Field(description="The panel's id; rises with every message of any thread.")
+    id: int = Field(description="Id; rises with every message of any thread.")
     room: str | None = None
-    to: str | None = Field(None, description="For whom, where it is private.")
-    n: int = Field(description="Its number in the thread: 1, 2, 3 without a hole.")
+    to: str | None = Field(None, description="Recipient of a private message.")
+    n: int = Field(description="Number in the thread: 1, 2, 3 without a gap.")
     sender: str = Field(alias="from")
     msg: Any
     at: float
-    client_id: str | None = Field(None, description="The sender's own id: a retry with the same one adds nothing.")
+    client_id: str | None = Field(None, description="Id by the sender: a retry with the same one adds nothing.")
 
 
 class Marks(Frozen):
-    """How far a person is in a thread: up to which number its devices have it, and it was read."""
+    """How far a person is in a thread: the last number delivered, and the last number read."""
 
     delivered: int = 0
     read: int = 0
@@ -93,15 +94,41 @@ class Marks(Frozen):
 class ThreadState(Frozen):
     """A thread as one person sees it."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
-
     room: str | None = None
-    other: str | None = Field(None, alias="with", description="The other one of a private thread.")
+    other: str | None = Field(None, alias="with", description="The other person of a private thread.")
     n: int
     read: int
     unread: int
     last: ChatMessage | None
     marks: dict[str, Marks] = Field(description="How far the others are.")
+
+
+# --- results -----------------------------------------------------------------------------------------------
+
+
+class MessageResult(Result):
+    """The stored message."""
+
+    message: ChatMessage
+
+
+class MessagesResult(Result):
+    """A page of a thread, in its order."""
+
+    messages: list[ChatMessage]
+    more: bool = Field(description="Whether there are more in that direction.")
+
+
+class RoomResult(Result):
+    """The room that was joined."""
+
+    room: Room
+
+
+class ThreadsResult(Result):
+    """Every room, and every private thread of the person who asks."""
+
+    threads: list[ThreadState]
 
 
 # --- commands ----------------------------------------------------------------------------------------------
@@ -111,75 +138,78 @@ class Where(Strict):
     """A room, or one person."""
 
     room: str | None = Field(None, description="A room.")
-    to: str | None = Field(None, description="A person: private.")
+    to: str | None = Field(None, description="A person, for a private message.")
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Where:
         if (self.room is None) == (self.to is None):
-            raise ValueError("give room or to, one of them")
+            raise ValueError("give either room or to")
         return self
 
 
 class Saying(Strict):
-    """What to say in a room."""
+    """A message to send."""
 
     msg: Any = Field(description="Text, or any JSON.")
     client_id: str | None = Field(
-        None, min_length=1, max_length=64, description="Your own id for it: a retry with the same one adds nothing."
+        None,
+        min_length=1,
+        max_length=64,
+        description="Your id for it: a retry with the same one adds nothing.",
     )
 
 
-class Say(Saying, Where):
-    """Say something; answered once it is stored."""
+class Say(Saying, Where, Asks[MessageResult]):
+    """Send a message. The reply comes once it is stored."""
 
     do: Literal["say"] = "say"
 
 
-class Typing(Where):
-    """Tell that one is typing; whoever sees it forgets it after 6 s."""
+class Typing(Where, Asks[Result]):
+    """Show that you are typing. Clients drop it after 6 s."""
 
     do: Literal["typing"] = "typing"
     typing: bool = True
 
 
-class Mark(Where):
-    """Tell how far one has got, and read, a thread; it never goes back."""
+class Mark(Where, Asks[Result]):
+    """Set how far you have received and read a thread. Marks never go back."""
 
     do: Literal["mark"] = "mark"
     delivered: Count | None = None
     read: Count | None = None
 
 
-class JoinRoom(Strict):
-    """Get what is said in a room from now on, on this connection; the room is made where there is none."""
+class JoinRoom(Strict, Asks[RoomResult]):
+    """Receive the messages of a room on this connection from now on. Creates the room if needed."""
 
     do: Literal["join_room"] = "join_room"
     room: str
 
 
-class LeaveRoom(Strict):
-    """Get it no more."""
+class LeaveRoom(Strict, Asks[Result]):
+    """Stop receiving the messages of a room on this connection."""
 
     do: Literal["leave_room"] = "leave_room"
     room: str
 
 
 class PageQuery(Strict):
-    """Which messages of a thread: the newest ones, or those before or after a number."""
+    """Messages to read: the newest, or those before or after a number."""
 
-    before: Annotated[int, Field(ge=1), INTEGRAL] | None = Field(None, description="Only messages under this number.")
-    after: Count | None = Field(None, description="Only messages over this number, the next ones first.")
+    before: Annotated[int, Field(ge=1), INTEGRAL] | None = Field(None, description="Only messages below this number.")
+    after: Count | None = Field(None, description="Only messages above this number, the next ones first.")
     limit: Annotated[int, Field(ge=1, le=200), INTEGRAL] = 50
 
 
-class GetMessages(PageQuery, Where):
-    """Ask for a page of a thread."""
+class GetMessages(PageQuery, Where, Asks[MessagesResult]):
+    """Read a page of a thread."""
 
     do: Literal["get_messages"] = "get_messages"
 
 
-class GetThreads(Strict):
-    """Ask for every room and every private thread of one's own, with what is unread."""
+class GetThreads(Strict, Asks[ThreadsResult]):
+    """List every room and your private threads, with unread counts."""
 
     do: Literal["get_threads"] = "get_threads"
 
@@ -190,7 +220,7 @@ CHAT_COMMANDS = Say | Typing | Mark | JoinRoom | LeaveRoom | GetMessages | GetTh
 
 
 class PersonChanged(Frozen):
-    """Somebody came, went, or has another device; without devices the person has left."""
+    """A person came, left, or changed devices. Without devices the person has left."""
 
     event: Literal["person_changed"] = "person_changed"
     person: str
@@ -202,7 +232,7 @@ class PersonChanged(Frozen):
 
 
 class RoomChanged(Frozen):
-    """A room was made, or something was said in it."""
+    """A room was created, or got a message."""
 
     event: Literal["room_changed"] = "room_changed"
     room: str
@@ -214,14 +244,14 @@ class RoomChanged(Frozen):
 
 
 class MessageSaid(Frozen):
-    """Something was said, in a room this connection has joined or to this person."""
+    """A message to a room that this connection has joined, or to this person."""
 
     event: Literal["message"] = "message"
     message: ChatMessage
 
 
 class TypingChanged(Frozen):
-    """Somebody is typing, or is not any more."""
+    """Somebody started or stopped typing."""
 
     event: Literal["typing"] = "typing"
     room: str | None = None
@@ -235,7 +265,7 @@ class TypingChanged(Frozen):
 
 
 class MarksChanged(Frozen):
-    """Somebody got, or read, messages up to a number."""
+    """Somebody received or read messages up to a number."""
 
     event: Literal["marks_changed"] = "marks_changed"
     room: str | None = None
@@ -250,9 +280,7 @@ class MarksChanged(Frozen):
 
 
 class Gap(Frozen):
-    """This connection was too slow for what lies between: `from` up to, not including, `upto`. Ask for it."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
+    """This connection was too slow for `from` up to, but not including, `upto`. Read that part again."""
 
     event: Literal["gap"] = "gap"
     of: Literal["room", "private", "run"]
@@ -260,9 +288,9 @@ class Gap(Frozen):
     run: str | None = None
     since: int | None = Field(None, alias="from")
     upto: int | None = None
-    href: str | None = Field(None, description="Where all of it can be read.")
+    href: str | None = Field(None, description="Where to read it.")
 
 
 def device_of(actor: Actor, at: float) -> Device:
-    """The device an actor is on."""
+    """Return the device of an actor."""
     return Device(via=actor.via, device=actor.device, at=at)

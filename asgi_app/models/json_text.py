@@ -1,7 +1,7 @@
-"""JSON as it comes in and as it goes out (RFC 8259): how deep, how large, and what every client can read.
+"""Parsing and checking JSON (RFC 8259): how deep, how large, and what every client can read.
 
-Everything that is stored or sent on has come in by `parse_json`, or as a packet of Socket.IO, whose decoder asks
-`check_depth` too. So what was taken can be written again: by SQLite's JSON, by pydantic, by Socket.IO's encoder.
+Everything that is stored or sent on came in by `parse_json` or by Socket.IO's decoder, which calls `check_depth` too.
+So SQLite's JSON, pydantic and Socket.IO's encoder can write it again.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import pydantic_core
 
 from asgi_app.errors import BadCommand, MalformedJSON, TooDeep
 
-# Levels of arrays and objects in one text. An event wraps a value in up to 8 more, and pydantic writes 255 at most.
+# Levels of arrays and objects in one text. An event adds up to 8 levels, and pydantic writes at most 255.
 DEPTH = 200
-DIGITS = 100  # of an integer, its sign among them: https://github.com/miguelgrinberg/python-engineio, json.py
+DIGITS = 100  # of an integer, including its sign: https://github.com/miguelgrinberg/python-engineio, json.py
 TOO_LOW, TOO_HIGH = -(10 ** (DIGITS - 1)), 10**DIGITS
 MANY_DIGITS = re.compile(f"[0-9]{{{DIGITS}}}")
 
-STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # one that does not end reaches to the end
-COUNTED = 64 * 1024  # characters of a text whose brackets are counted, to say how deep it is
+STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # or up to the end, if it is unterminated
+COUNTED = 64 * 1024  # characters of a text in which brackets are counted, to report its depth
 OPENING, CLOSING = b"[{", b"]}"
 STEPS = bytes(1 if byte in OPENING else 0xFF if byte in CLOSING else 0 for byte in range(256))
 NO_BRACKET = bytes(byte for byte in range(256) if byte not in OPENING + CLOSING)
 
 
 def depth_of(text: str | bytes) -> int:
-    """How many levels of arrays and objects the text has at its deepest, as far as it is looked at."""
+    """Return the depth of arrays and objects in the first `COUNTED` characters."""
     start = text[:COUNTED]
     looked_at = start if isinstance(start, str) else start.decode(errors="replace")
     brackets = STRING.sub("", looked_at).encode("ascii", "ignore").translate(STEPS, NO_BRACKET)
@@ -37,7 +37,7 @@ def depth_of(text: str | bytes) -> int:
 
 
 def too_deep(text: str | bytes) -> TooDeep:
-    """The refusal of a text that is nested too deep: it names the limit, and how deep the text is."""
+    """Return the error for a text that is nested too deep, with the limit and the depth."""
     more = " or more" if len(text) > COUNTED else ""
     return TooDeep(
         f"Failed to decode JSON object: it is nested {depth_of(text)}{more} levels deep, and the limit is {DEPTH}; "
@@ -46,8 +46,8 @@ def too_deep(text: str | bytes) -> TooDeep:
 
 
 def check_depth(text: str | bytes, value: Any) -> None:
-    """Raises `TooDeep` where the value of this text is nested deeper than `DEPTH` levels."""
-    if len(text) <= DEPTH:  # nearly every text, and this is asked of each
+    """Raise `TooDeep` if the value of this text is nested deeper than `DEPTH` levels."""
+    if len(text) <= DEPTH:  # the common case, decided without a search
         return
     opening = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
     if opening > DEPTH and _is_deeper(value, DEPTH):
@@ -55,21 +55,21 @@ def check_depth(text: str | bytes, value: Any) -> None:
 
 
 def _is_deeper(value: Any, most: int) -> bool:
-    """Whether the value has more levels of lists and dicts than this."""
+    """Return whether the value has more levels of lists and dicts than `most`."""
     level, levels = [value], 0
     while level := [item for item in level if isinstance(item, dict | list | tuple)]:
         levels += 1
         if levels > most:
             return True
-        # Not a function that calls itself: that has a limit of its own.
+        # A loop: recursion has a limit of its own.
         level = [within for item in level for within in (item.values() if isinstance(item, dict) else item)]
     return False
 
 
 def parse_json(data: str | bytes) -> Any:
-    """The value of a JSON text (RFC 8259: no NaN, no Infinity).
+    """Return the value of a JSON text (RFC 8259: no NaN, no Infinity).
 
-    Raises `MalformedJSON`, which is `TooDeep` past `DEPTH` levels.
+    Raises `MalformedJSON`; past `DEPTH` levels its subclass `TooDeep`.
     """
     try:
         value = pydantic_core.from_json(data, allow_inf_nan=False)
@@ -82,12 +82,12 @@ def parse_json(data: str | bytes) -> Any:
 
 
 def json_size(value: object) -> int:
-    """How many bytes it is as JSON (RFC 8259).
+    """Return the size of the value as JSON (RFC 8259), in bytes.
 
-    Raises `ValueError` for what that cannot say (NaN, half a character), for an integer of so many digits that
-    Socket.IO clients in Python give up the packet it is in, and for more than `DEPTH` levels (`TooDeep`).
+    Raises `ValueError` for what JSON cannot represent (NaN, a lone surrogate), for integers that are too long for
+    Socket.IO clients in Python, and for more than `DEPTH` levels (`TooDeep`).
     """
-    try:  # not pydantic's writer, which writes Infinity: 1e400 can be read, and no browser could read it back
+    try:  # pydantic would write 1e400 as Infinity, which no browser reads
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
@@ -98,7 +98,7 @@ def json_size(value: object) -> int:
 
 
 def sent_size(value: object, what: str, *, field: str) -> int:
-    """`json_size` of what a client sent in the field; `what` is its name in the refusal.
+    """Return the `json_size` of what a client sent in the field. `what` names it in the error.
 
     Raises `BadCommand`, `TooDeep`.
     """
@@ -107,16 +107,16 @@ def sent_size(value: object, what: str, *, field: str) -> int:
     except TooDeep:
         raise
     except ValueError as error:
-        raise BadCommand(f"{what} is nothing that JSON can write: {error}", field=field) from None
+        raise BadCommand(f"JSON cannot represent {what}: {error}.", field=field) from None
 
 
 def without_long_integers(value: Any) -> Any:
-    """The JSON value as it is.
+    """Return the value itself.
 
-    Raises `ValueError` for an integer in it that is so long that Socket.IO clients in Python give up the packet.
+    Raises `ValueError` for an integer that is too long: Socket.IO clients in Python would drop the whole packet.
     """
     within = [value]
-    while within:  # not a function that calls itself: JSON may be nested as deep as Python's stack
+    while within:  # a loop: JSON may be nested deeper than Python's stack
         item = within.pop()
         if isinstance(item, dict):
             within.extend(item.values())

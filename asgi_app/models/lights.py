@@ -1,4 +1,4 @@
-"""The words for lights: what a light is, how it is changed, what happens to it.
+"""Lights: their settings and state, the commands that change them, and their events.
 
 Units: *level* and *actual* in percent (0..100), *duty cycle* as a fraction (0..1), times in seconds, `at` in
 seconds since the Unix epoch, frequency in Hz.
@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from asgi_app.errors import LevelOutOfRange, NotAnInteger
-from asgi_app.models.base import INTEGRAL, Actor, Frozen, Strict, as_json, shown
+from asgi_app.models.base import INTEGRAL, Actor, Asks, Frozen, Result, Strict, as_json, shown
 
 # --- levels -----------------------------------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,4000}\s*", re.ASCII)
 
 
 def integer(value: object, *, field: str = "level") -> int:
-    """The integer that a JSON value is: 70 or 70.0, no boolean, no text.
+    """Return the JSON value as an integer: 70 or 70.0, but no boolean and no text.
 
     Raises `NotAnInteger`.
     """
@@ -45,7 +45,7 @@ def integer(value: object, *, field: str = "level") -> int:
 
 
 def level_in_range(value: int, *, field: str = "level") -> int:
-    """The level itself when it is in 0..100 percent; raises `LevelOutOfRange`."""
+    """Return the level if it is within 0..100 percent. Raises `LevelOutOfRange`."""
     if 0 <= value <= 100:
         return value
     raise LevelOutOfRange(
@@ -54,7 +54,7 @@ def level_in_range(value: int, *, field: str = "level") -> int:
 
 
 def text_or_integer(value: object) -> int:
-    """The integer in what a form, a query string or an old page sends: as `integer`, or the text of one.
+    """Return the integer that a form, a query string or an old page sent: a number or its text.
 
     Raises `NotAnInteger`.
     """
@@ -85,12 +85,12 @@ LightId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
 class LightSpec(BaseModel):
-    """What a light is, from the settings: its pin and how level becomes duty cycle."""
+    """Configuration of a light: its pin, and how a level becomes a duty cycle."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    pin: int = Field(ge=0, le=27, description="GPIO number (BCM), not the pin's place on the header.")
-    name: str | None = Field(None, min_length=1, max_length=64, description="What people call it.")
+    pin: int = Field(ge=0, le=27, description="GPIO number (BCM), not the position on the header.")
+    name: str | None = Field(None, min_length=1, max_length=64, description="Name to show.")
     frequency: int = Field(100, ge=10, le=10_000, description="PWM frequency in Hz.")
     min: float = Field(0, ge=0, le=100, description="Duty cycle in percent that level 1 starts from.")
     max: float = Field(100, ge=0, le=100, description="Duty cycle in percent of level 100.")
@@ -115,14 +115,14 @@ class LightSpec(BaseModel):
         return self
 
     def duty(self, level: float) -> float:
-        """Duty cycle (0..1) of a level (percent): `min + (max - min) * (level / 100) ** gamma`, and 0 at 0."""
+        """Return the duty cycle (0..1) of a level (percent): `min + (max - min) * (level / 100) ** gamma`; 0 at 0."""
         if level <= 0:
             return 0.0
         share = min(level, 100.0) / 100
         return float(self.min + (self.max - self.min) * share**self.gamma) / 100
 
     def level(self, duty: float) -> float:
-        """The level (percent) that a duty cycle (0..1) shows: the inverse of `duty`."""
+        """Return the level (percent) of a duty cycle (0..1): the inverse of `duty`."""
         if duty <= 0:
             return 0.0
         share = (duty * 100 - self.min) / (self.max - self.min)
@@ -130,14 +130,14 @@ class LightSpec(BaseModel):
 
 
 class Transition(Frozen):
-    """A fade under way."""
+    """A fade in progress."""
 
     seconds: float = Field(description="How long the whole fade takes.")
     since: float = Field(description="When it began, seconds since the Unix epoch.")
 
 
-class Look(Frozen):
-    """How a light is set: what undo goes back to."""
+class LightSettings(Frozen):
+    """How a light is set: what undo restores."""
 
     level: int = Field(ge=0, le=100)
     on: bool
@@ -145,7 +145,7 @@ class Look(Frozen):
 
 
 class Light(Frozen):
-    """One light as everybody sees it."""
+    """State of one light."""
 
     id: str
     name: str
@@ -154,38 +154,44 @@ class Light(Frozen):
     on: bool
     effect: Effect | None = None
     transition: Transition | None = None
-    actual: float = Field(description="What the pin shows now, percent; moves during a fade or an effect.")
+    actual: float = Field(description="Level of the pin now, percent; changes during a fade or an effect.")
     online: bool = Field(description="Whether the pin can be driven.")
     reason: str | None = Field(None, description="Why it is offline.")
     by: Actor = Field(description="Who set it last.")
     at: float = Field(description="When they did, seconds since the Unix epoch.")
-    undo: Look | None = Field(None, description="What undo would go back to.")
-    # When `by` last moved it in one go, such as a drag: the core's own memory, on no wire.
+    undo: LightSettings | None = Field(None, description="What undo would restore.")
+    # Never sent: when `by` last changed it within one gesture, such as a drag.
     gesture: SkipJsonSchema[float | None] = Field(None, exclude=True)
 
-    @computed_field(description="What the pin is heading for, percent: the level, or 0 while off.")  # type: ignore[prop-decorator]
+    @computed_field(description="Level that the pin goes to, percent: the level, or 0 while off.")  # type: ignore[prop-decorator]
     @property
     def target(self) -> int:
         return self.level if self.on else 0
 
 
+class LightResult(Result):
+    """The light after the command."""
+
+    light: Light
+
+
 class Hardware(Frozen):
-    """Which pins the panel drives, and why these."""
+    """Which pin library drives the pins, and why that one."""
 
     pins: Literal["pigpio", "lgpio", "mock"]
     why: str
-    fix: str | None = Field(None, description="The command that would give more, where something is missing.")
+    fix: str | None = Field(None, description="Command that would make more possible, if something is missing.")
 
 
 # --- commands ----------------------------------------------------------------------------------------------
 
 
 def _given(*verbs: str) -> dict[str, Any]:
-    """JSON Schema's way to say that these are there, and not null."""
+    """Return the JSON Schema for: these are given, and not null."""
     return {"required": list(verbs), "properties": {verb: {"not": {"type": "null"}} for verb in verbs}}
 
 
-# What `LightChange._something_to_do` says, for the OpenAPI document.
+# The rule of `LightChange._something_to_do`, for the OpenAPI document.
 SOMETHING_TO_DO: dict[str, Any] = {
     "anyOf": [_given(verb) for verb in ("level", "step", "on", "effect", "flash")],
     "not": _given("level", "step"),
@@ -193,17 +199,17 @@ SOMETHING_TO_DO: dict[str, Any] = {
 
 
 class LightChange(Strict):
-    """The verbs of a light; at least one, and each leaves what it does not name as it is."""
+    """What to change about a light: at least one field. The others stay as they are."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", json_schema_extra=SOMETHING_TO_DO)
+    model_config = ConfigDict(json_schema_extra=SOMETHING_TO_DO)
 
     level: Level | None = None
     step: Step | None = None
     on: bool | None = None
-    transition: Seconds | None = Field(None, description="Fade there in so many seconds.")
+    transition: Seconds | None = Field(None, description="Length of the fade, seconds.")
     effect: Effect | Literal["none"] | None = Field(None, description="none ends the effect.")
     flash: Annotated[int, Field(ge=1, le=20), INTEGRAL] | None = Field(
-        None, description="Flash so many times, then go on as before."
+        None, description="Number of flashes; then the light goes on as before."
     )
 
     @model_validator(mode="after")
@@ -215,15 +221,15 @@ class LightChange(Strict):
         return self
 
 
-class SetLight(LightChange):
+class SetLight(LightChange, Asks[LightResult]):
     """Change a light."""
 
     do: Literal["set_light"] = "set_light"
     light: str
 
 
-class UndoLight(Strict):
-    """Set a light back to what it was before its last change; a second undo brings the change back."""
+class UndoLight(Strict, Asks[LightResult]):
+    """Undo the last change of a light. A second undo redoes it."""
 
     do: Literal["undo_light"] = "undo_light"
     light: str
@@ -233,7 +239,7 @@ class UndoLight(Strict):
 
 
 class LightChanged(Frozen):
-    """A light was set, went offline, came back, or settled after a fade: the light as it is now."""
+    """A light was set, went offline, came back, or ended its fade. `state` is the light now."""
 
     event: Literal["light_changed"] = "light_changed"
     light: str
@@ -243,12 +249,12 @@ class LightChanged(Frozen):
 
     @property
     def key(self) -> str:
-        """A newer one replaces an unsent one: the state is whole."""
+        """Conflation key: a newer event replaces an unsent one, because it has the whole state."""
         return f"light:{self.light}"
 
 
 class LightActual(Frozen):
-    """What the pin shows moved, during a fade or an effect."""
+    """The level of the pin changed during a fade or an effect."""
 
     event: Literal["light_actual"] = "light_actual"
     light: str
@@ -258,12 +264,12 @@ class LightActual(Frozen):
 
     @property
     def key(self) -> str:
-        """A newer one replaces an unsent one."""
+        """Conflation key: a newer event replaces an unsent one."""
         return f"actual:{self.light}"
 
 
 class LightFlashed(Frozen):
-    """A light flashes; its level stays as it is."""
+    """A light flashes; its level stays the same."""
 
     event: Literal["light_flashed"] = "light_flashed"
     light: str
@@ -273,5 +279,5 @@ class LightFlashed(Frozen):
 
     @property
     def key(self) -> str | None:
-        """The newest flash is the one to show."""
+        """Conflation key: only the newest flash is shown."""
         return f"flash:{self.light}"

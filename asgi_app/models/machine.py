@@ -1,4 +1,4 @@
-"""What the panel says of the machine it runs on: whether it can keep anything, and what time it is."""
+"""The machine that the panel runs on: whether the store can be written, and what time it is."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from asgi_app.models.base import Frozen
 
 
 class Storage(Frozen):
-    """Whether what is said and logged outlives the panel."""
+    """Whether messages, levels and logs survive the end of the panel."""
 
     kept: bool
-    reason: str | None = Field(None, description="Why not.")
+    reason: str | None = Field(None, description="Why nothing can be stored.")
 
 
 class StorageChanged(Frozen):
-    """The panel's file cannot be written now, or can be again."""
+    """The store stopped working, or works again."""
 
     event: Literal["storage_changed"] = "storage_changed"
     state: Storage
@@ -28,7 +28,7 @@ class StorageChanged(Frozen):
 
 
 class ClockChanged(Frozen):
-    """The panel's wall clock has stepped: what time it is now, and by how many seconds it stepped."""
+    """The wall clock of the panel has stepped by `seconds`. `at` is the time now."""
 
     event: Literal["clock_changed"] = "clock_changed"
     at: float = Field(description="Seconds since the Unix epoch.")

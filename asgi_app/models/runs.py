@@ -1,20 +1,20 @@
-"""The words for running processes: runs, their log and graph, signals, shows. Times in seconds, progress in percent."""
+"""Running processes: runs, logs, graphs, signals, shows. Times in seconds, progress in percent."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from asgi_app.models.base import INTEGRAL, Actor, Count, Frozen, Strict, Whole
+from asgi_app.models.base import INTEGRAL, Actor, Asks, Count, Frozen, Result, Strict, Whole
 from asgi_app.models.json_text import json_size
 
 RUN_ID = r"^[^\s/?#\x00-\x1f\x7f](?:[^/?#\x00-\x1f\x7f]{0,98}[^\s/?#\x00-\x1f\x7f])?$"
 
 
 def _can_be_in_a_path(id: str) -> str:
-    if id in (".", ".."):  # clients take them out of an address (RFC 3986, 5.2.4)
-        raise ValueError("a run cannot be called . or ..")
+    if id in (".", ".."):  # clients remove them from a path (RFC 3986, 5.2.4)
+        raise ValueError("a run id cannot be . or ..")
     return id
 
 
@@ -42,7 +42,7 @@ Colour = Annotated[
 Progress = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, description="Percent.")]
 _PARTS = {part: {"type": "array", "items": {"type": "object"}} for part in ("nodes", "edges")}
 _NODES_AND_EDGES = {"type": "object", "required": ["nodes", "edges"], "properties": _PARTS}
-Graph = Annotated[  # the rule is `core.graph_of`
+Graph = Annotated[  # checked by `core.runs.graph_of`
     dict[str, Any],
     WithJsonSchema(
         {
@@ -57,9 +57,9 @@ EDGES_BYTES = 8 * 1024
 
 
 def _not_too_large(edges: list[str | int]) -> list[str | int]:
-    """They stand in every snapshot, of every run."""
+    """Return the edges. They are in every snapshot, so a longer list is refused."""
     if json_size(edges) > EDGES_BYTES:
-        raise ValueError(f"the ids of the edges are over {EDGES_BYTES} bytes")
+        raise ValueError(f"the edge ids have more than {EDGES_BYTES} bytes")
     return edges
 
 
@@ -74,41 +74,41 @@ def _not(value: object) -> bool:
 
 
 class Run(Frozen):
-    """A running process as everybody sees it; its log and its graph are for those who watch."""
+    """A running process. Its log and its graph go to those who watch it."""
 
     id: str
     name: str
     kind: Kind
     state: Literal["running", "paused", "ended"]
-    progress: float | None = Field(None, description="Percent; null where the producer does not say.")
-    running_edge: tuple[str | int, ...] = Field((), description="Ids of the graph's edges that are being taken now.")
-    step: str | None = Field(None, description="What it does now.")
-    lines: int = Field(0, description="Lines in its log: the offset of the next one.")
+    progress: float | None = Field(None, description="Percent; null if the producer does not tell.")
+    running_edge: tuple[str | int, ...] = Field((), description="Ids of the graph edges that are active now.")
+    step: str | None = Field(None, description="The present step, in words.")
+    lines: int = Field(0, description="Lines in its log: the offset of the next line.")
     started_at: float
     ended_at: float | None = None
     exit_code: int | None = None
     signal: str | None = Field(
-        None, exclude_if=_not, description="The signal that ended it, such as SIGKILL; absent where none did."
+        None, exclude_if=_not, description="Signal that ended it, such as SIGKILL; absent if none did."
     )
-    outcome: Outcome | None = Field(None, description="lost: the producer went without ending it.")
+    outcome: Outcome | None = Field(None, description="lost: the producer left without ending it.")
     by: Actor
-    producer: bool = Field(description="Whether somebody is there who takes signals.")
+    producer: bool = Field(description="Whether a producer is connected that takes signals.")
 
 
 class Span(Strict):
-    """How a part of a line looks on a terminal; what is not named is as ever."""
+    """Style of a part of a line. Missing fields have their defaults."""
 
     start: Count = Field(description="Offset of its first character in msg, in Unicode code points.")
-    end: Count = Field(description="Offset behind its last character.")
+    end: Count = Field(description="Offset after its last character.")
     fg: Colour | None = Field(None, exclude_if=_not)
     bg: Colour | None = Field(None, exclude_if=_not)
     bold: bool = Field(False, exclude_if=_not)
     dim: bool = Field(False, exclude_if=_not)
     italic: bool = Field(False, exclude_if=_not)
     underline: bool = Field(False, exclude_if=_not)
-    inverse: bool = Field(False, exclude_if=_not, description="fg and bg have changed places.")
+    inverse: bool = Field(False, exclude_if=_not, description="fg and bg are swapped.")
     strike: bool = Field(False, exclude_if=_not)
-    hidden: bool = Field(False, exclude_if=_not, description="Not to be read.")
+    hidden: bool = Field(False, exclude_if=_not, description="Invisible text.")
 
 
 class LogLine(Frozen):
@@ -116,26 +116,22 @@ class LogLine(Frozen):
 
     msg: Any = Field(description="Text, or any JSON.")
     level: str = "info"
-    time: str | float = Field(description="As the producer says it, else seconds since the Unix epoch.")
-    sign: Any = Field(None, description="It has finished; shown as a notice.")
-    stream: Stream | None = Field(
-        None, exclude_if=_not, description="Which stream of a command it came from, where that is known."
-    )
-    spans: list[Span] | None = Field(None, exclude_if=_not, description="The parts that have colours.")
+    time: str | float = Field(description="As the producer sent it, else seconds since the Unix epoch.")
+    sign: Any = Field(None, description="The process has finished; shown as a notice.")
+    stream: Stream | None = Field(None, exclude_if=_not, description="Output stream of a command, if known.")
+    spans: list[Span] | None = Field(None, exclude_if=_not, description="The coloured parts.")
 
 
 class LogPage(Frozen):
-    """Lines of a log that follow each other."""
+    """Consecutive lines of a log."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
-
-    since: int = Field(alias="from", description="Offset of the first of them.")
-    next: int = Field(description="Offset of the one after the last of them.")
+    since: int = Field(alias="from", description="Offset of the first line.")
+    next: int = Field(description="Offset after the last line.")
     lines: list[dict[str, Any]]
 
 
 class ShowWords(Frozen):
-    """What a show is called."""
+    """Title and description of a show."""
 
     title: str
     description: str = ""
@@ -146,41 +142,83 @@ class ShowName(ShowWords):
 
     name: str
     translations: dict[str, ShowWords] = Field(
-        default_factory=dict, description="Title and description by language, such as zh, where its file has them."
+        default_factory=dict, description="Title and description by language, such as zh, if its file has them."
     )
+
+
+# --- results -----------------------------------------------------------------------------------------------
+
+
+class RunResult(Result):
+    """The run after the command."""
+
+    run: Run
+
+
+class WatchResult(RunResult):
+    """The run, its graph, and the lines from which a viewer goes on."""
+
+    graph: dict[str, Any] | None = None
+    log: LogPage
+    begun: list[dict[str, Any]] | None = Field(None, description="Lines after the end of the log; they may change.")
+
+
+class LinesResult(Result):
+    """Where the log goes on."""
+
+    next: int = Field(description="Offset of the next line.")
+
+
+class LogResult(Result):
+    """A page of a log."""
+
+    log: LogPage
+
+
+class RunsResult(Result):
+    """A page of the kept runs, the newest first."""
+
+    more: bool = Field(description="Whether there are more: ask for those before the last one.")
+    runs: list[Run]
+
+
+class SignalResult(Result):
+    """What the producer answered."""
+
+    answer: Any
 
 
 # --- commands ----------------------------------------------------------------------------------------------
 
 
 class LineSent(Strict):
-    """A line as a producer sends it."""
+    """A line from a producer."""
 
     msg: Any
     level: str = Field("info", min_length=1, max_length=16)
     time: str | float | None = None
     sign: Any = None
-    stream: Stream | None = Field(None, description="Which stream of a command it came from.")
-    spans: list[Span] | None = Field(None, max_length=500, description="The parts that have colours.")
+    stream: Stream | None = Field(None, description="Output stream of a command.")
+    spans: list[Span] | None = Field(None, max_length=500, description="The coloured parts.")
 
 
 class NewRun(Strict):
-    """A run to begin."""
+    """A run to start."""
 
     name: RunName
     kind: Literal["process", "command"] = "process"
     graph: Graph | None = Field(None, description="LogicFlow: nodes and edges.")
 
 
-class StartRun(NewRun):
-    """Begin a run, or go on as the producer of one that runs; this connection then gets its signals."""
+class StartRun(NewRun, Asks[RunResult]):
+    """Start a run, or become the producer of one that goes on. This connection then receives its signals."""
 
     do: Literal["start_run"] = "start_run"
-    run: RunId | None = Field(None, description="Its id; the panel makes one where none is given.")
+    run: RunId | None = Field(None, description="Id of the run; the panel chooses one if it is missing.")
 
 
 class RunChange(Strict):
-    """What changes about a run; what is not named stays."""
+    """What to change about a run. The other fields stay as they are."""
 
     name: RunName | None = None
     progress: Progress | None = None
@@ -190,29 +228,27 @@ class RunChange(Strict):
     state: Literal["running", "paused"] | None = None
 
 
-class UpdateRun(RunChange):
-    """Say how far a run is."""
+class UpdateRun(RunChange, Asks[RunResult]):
+    """Report how far a run is."""
 
     do: Literal["update_run"] = "update_run"
     run: str
 
 
 class Lines(Strict):
-    """Lines to add to a log."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
+    """Lines to append to a log."""
 
     since: Count | None = Field(
-        None, alias="from", description="Offset of the first of them: those that are there are not taken twice."
+        None, alias="from", description="Offset of the first line: lines that are there already are skipped."
     )
     lines: list[str | LineSent] = Field(max_length=1000)
     begun: list[str | LineSent] | None = Field(
-        None, max_length=100, description="The lines behind those, which may still change; not kept. null: as before."
+        None, max_length=100, description="Lines after those; they may change and are not stored. null: as before."
     )
 
 
-class LogRun(Lines):
-    """Add lines to a run's log; answered once they are stored."""
+class LogRun(Lines, Asks[LinesResult]):
+    """Append lines to the log of a run. The reply comes once they are stored."""
 
     do: Literal["log_run"] = "log_run"
     run: str
@@ -225,89 +261,85 @@ class Ending(Strict):
     signal: SignalName | None = None
 
 
-class EndRun(Ending):
+class EndRun(Ending, Asks[RunResult]):
     """End a run."""
 
     do: Literal["end_run"] = "end_run"
     run: str
 
 
-class AnswerRun(Strict):
-    """A producer's answer to a signal."""
+class AnswerRun(Strict, Asks[Result]):
+    """Answer a signal, as the producer of the run."""
 
     do: Literal["answer_run"] = "answer_run"
     signal_id: Whole
     answer: Any = None
 
 
-class WatchRun(Strict):
-    """Get a run's log and graph from now on, on this connection, and the lines before."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
+class WatchRun(Strict, Asks[WatchResult]):
+    """Receive the log and the graph of a run on this connection from now on, and the lines before."""
 
     do: Literal["watch_run"] = "watch_run"
     run: str
-    since: Count | None = Field(None, alias="from", description="Offset of the next line one needs.")
+    since: Count | None = Field(None, alias="from", description="Offset of the next line that you need.")
     lines: Annotated[int, Field(ge=0, le=1000), INTEGRAL] = Field(
-        500, description="How many of the last lines, where from is not given."
+        500, description="How many of the last lines, if from is missing."
     )
 
 
-class UnwatchRun(Strict):
-    """Get them no more."""
+class UnwatchRun(Strict, Asks[Result]):
+    """Stop receiving the log and the graph of a run."""
 
     do: Literal["unwatch_run"] = "unwatch_run"
     run: str
 
 
 class LogQuery(Strict):
-    """Which lines of a log."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
+    """Lines of a log to read."""
 
     since: Count = Field(0, alias="from")
     limit: Annotated[int, Field(ge=1, le=1000), INTEGRAL] = 1000
 
 
-class GetLog(LogQuery):
-    """Ask for a page of a run's log."""
+class GetLog(LogQuery, Asks[LogResult]):
+    """Read a page of the log of a run."""
 
     do: Literal["get_log"] = "get_log"
     run: str
 
 
 class RunsQuery(Strict):
-    """Which runs: the newest ones, or those that began before one."""
+    """Runs to list: the newest, or those that began before one."""
 
-    before: str | None = Field(None, description="The id of a run: the last one of the page before.")
+    before: str | None = Field(None, description="Id of a run: the last one of the previous page.")
 
 
-class GetRuns(RunsQuery):
-    """Ask for the runs that are kept, the newest first."""
+class GetRuns(RunsQuery, Asks[RunsResult]):
+    """List the kept runs, the newest first."""
 
     do: Literal["get_runs"] = "get_runs"
 
 
 class SignalSent(Strict):
-    """A signal for a run's producer."""
+    """A signal for the producer of a run."""
 
     signal: Signal
 
 
-class SignalRun(SignalSent):
-    """Send a signal to a run's producer, who answers."""
+class SignalRun(SignalSent, Asks[SignalResult]):
+    """Send a signal to the producer of a run. The reply has its answer."""
 
     do: Literal["signal_run"] = "signal_run"
     run: str
 
 
 class HowToStart(Strict):
-    """How a show begins."""
+    """How to start a show."""
 
-    step: bool = Field(False, description="Paused before its first step.")
+    step: bool = Field(False, description="Whether it pauses before its first step.")
 
 
-class StartShow(HowToStart):
+class StartShow(HowToStart, Asks[RunResult]):
     """Start a show."""
 
     do: Literal["start_show"] = "start_show"
@@ -322,7 +354,7 @@ RUN_COMMANDS = (StartRun | UpdateRun | LogRun | EndRun | AnswerRun) | (
 
 
 class RunChanged(Frozen):
-    """A run began, moved on, or ended: the run as it is now."""
+    """A run began, made progress, or ended. `state` is the run now."""
 
     event: Literal["run_changed"] = "run_changed"
     run: str
@@ -334,9 +366,7 @@ class RunChanged(Frozen):
 
 
 class RunLog(Frozen):
-    """Lines were added to a log, for those who watch; offsets are consecutive."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
+    """New lines of a log, for those who watch it. Offsets are consecutive."""
 
     event: Literal["run_log"] = "run_log"
     run: str
@@ -345,7 +375,7 @@ class RunLog(Frozen):
 
 
 class RunBegun(Frozen):
-    """The lines behind the end of the log, which may still change, are others now, for those who watch."""
+    """The lines after the end of the log, which may still change, for those who watch it."""
 
     event: Literal["run_begun"] = "run_begun"
     run: str
@@ -353,7 +383,7 @@ class RunBegun(Frozen):
 
 
 class RunGraph(Frozen):
-    """The run has another graph, for those who watch."""
+    """The new graph of a run, for those who watch it."""
 
     event: Literal["run_graph"] = "run_graph"
     run: str
@@ -361,7 +391,7 @@ class RunGraph(Frozen):
 
 
 class RunEnd(Frozen):
-    """The run has ended, for those who watch: after its last line."""
+    """The run has ended, for those who watch it. Comes after its last line."""
 
     event: Literal["run_ended"] = "run_ended"
     run: str
@@ -372,7 +402,7 @@ class RunEnd(Frozen):
 
 
 class RunSignal(Frozen):
-    """Somebody sent a signal, for the run's producer: `answer_run` answers it."""
+    """A signal for the producer of the run, who replies with `answer_run`."""
 
     event: Literal["run_signal"] = "run_signal"
     run: str

@@ -1,7 +1,7 @@
-"""The servers' connections: counted, refused where there are too many, ended where no request comes; crowds queue.
+"""Admission of connections: they are counted, refused if there are too many, and queued if many come at once.
 
-A connection that has its place holds it until it is closed, also when it has become a WebSocket. One that is refused is
-told so in HTTP, as the answer to its request, which may be an upgrade.
+An admitted connection keeps its place until it is closed, also as a WebSocket. A refused one gets an HTTP response to
+its request, which may be an upgrade.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from typing import Any
 
 from asgi_app.errors import PanelError
 from asgi_app.net.address import host_of
-from asgi_app.net.limits import Complaints, Places, note_cut
+from asgi_app.net.limits import ConnectionQuota, RefusalLog, note_cut
 from asgi_app.net.proxies import Proxies, address_of
-from asgi_app.telemetry.counters import Tally
+from asgi_app.telemetry.counters import Counters
 
-Leave = Callable[[Exception | None], None]  # told by what the connection was lost, if nobody closed it
+Leave = Callable[[Exception | None], None]  # gets the error that ended the connection, if nobody closed it
 
 log = logging.getLogger("pilotlight.connections")
 
-BEGUN_A_TURN = 2  # first requests that the loop begins in one turn; each is about half a millisecond of work
-# Answered also when all places are taken: a service manager or a load balancer would take the panel for dead.
+BEGUN_A_TURN = 2  # first requests that begin in one turn of the loop; each takes about half a millisecond
+# Health checks, answered even if all places are taken: else a service manager or load balancer restarts the panel.
 ASKS_FOR_HEALTH = re.compile(rb"(?:GET|HEAD) /health/(?:live|ready)[ ?]")
-LONGEST_START = 4096  # bytes that are read to see it
-REFUSED_SECONDS = 1.0  # for the request of a connection that will be refused: what is unread would reset it
-TOLD_AT_ONCE = 8  # connections over TLS that find no place and get as far as being told so
+LONGEST_START = 4096  # bytes of a request line that are read for that
+REFUSED_SECONDS = 1.0  # to wait for the request of a refused connection: closing with unread bytes resets it
+REFUSED_AT_ONCE = 8  # TLS connections without a place that finish their handshake, for the refusal
 
 
-class Turnstile:
-    """Newcomers begin their first request a few in each turn of the loop, and addresses take turns.
+class AdmissionQueue:
+    """Starts the first requests of new connections, a few in each turn of the loop. Addresses take turns.
 
-    So a crowd keeps neither those waiting who are connected, nor the next one from another address. Clients behind one
-    proxy are one address here.
+    So a crowd delays neither open connections nor a newcomer from another address. All clients behind a proxy count as
+    one address.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Turnstile:
         self._waiting: dict[str, deque[Callable[[], None]]] = {}  # by address; the next one first
 
     def enter(self, address: str, go: Callable[[], None]) -> None:
-        """Call `go` when it is its turn, which may be now."""
+        """Call `go` when its turn comes, which may be now."""
         if self._begun < BEGUN_A_TURN and not self._waiting:
             self._begun += 1
             self._turn_later()
@@ -76,47 +76,47 @@ class Turnstile:
             go()
 
 
-NO_CONTEXT = contextvars.Context()  # for timers: the one they are started in has the whole request in it
+NO_CONTEXT = contextvars.Context()  # for timers: the current context would keep the whole request alive
 Peer = tuple[str, int]
 
 
 def _end(peer: Any) -> Peer:
-    """The client's end of a connection: its address and its port."""
+    """The client's address and port."""
     return peer[0], peer[1]
 
 
 @dataclass(frozen=True)
-class Doorkeeper:
-    """Who gets in, and when it is their turn: the places, and how many seconds a request may take to come."""
+class AdmissionControl:
+    """Admits connections: their quota, their queue, and how many `seconds` a request may take to arrive."""
 
-    places: Places
+    quota: ConnectionQuota
     proxies: Proxies
     seconds: float
-    tally: Tally
-    complaints: Complaints
-    turnstile: Turnstile = field(default_factory=Turnstile)
-    _arriving: dict[Peer, Leave] = field(default_factory=dict)  # in TLS's handshake
-    _told: set[Peer] = field(default_factory=set)  # in it as well, without a place, to be told so
+    counters: Counters
+    refusal_log: RefusalLog
+    queue: AdmissionQueue = field(default_factory=AdmissionQueue)
+    _arriving: dict[Peer, Leave] = field(default_factory=dict)  # in their TLS handshake
+    _refused: set[Peer] = field(default_factory=set)  # in their TLS handshake, without a place
 
     def expect(self, peer: Any) -> bool:
-        """Take a place for a connection that begins with TLS's handshake; False where it is not even told why not."""
+        """Take a place before the TLS handshake. Return False to close the connection without a response."""
         try:
             self._arriving[_end(peer)] = self._enter(peer)
         except PanelError as error:
-            if len(self._told) >= TOLD_AT_ONCE:
+            if len(self._refused) >= REFUSED_AT_ONCE:
                 self._note(peer, error)
                 return False
-            self._told.add(_end(peer))
+            self._refused.add(_end(peer))
         return True
 
     def no_longer(self, peer: Any) -> None:
-        """The handshake is over, and the place is given back if no connection has taken it."""
-        self._told.discard(_end(peer))
+        """The handshake is over: give the place back, unless a connection has taken it."""
+        self._refused.discard(_end(peer))
         if (leave := self._arriving.pop(_end(peer), None)) is not None:
             leave(None)
 
     def admit(self, peer: Any) -> Leave:
-        """A place for a connection from there; what gives it back. Raises as `Places.check`."""
+        """Take a place, and return the function that gives it back. Raises as `ConnectionQuota.check`."""
         if peer and (leave := self._arriving.pop(_end(peer), None)) is not None:
             return leave
         try:
@@ -128,26 +128,26 @@ class Doorkeeper:
     def _enter(self, peer: Any) -> Leave:
         address = address_of({"client": peer})
         many = self.proxies.trusts(address)
-        self.places.enter(address, many=many)
+        self.quota.enter(address, many=many)
         return partial(self._leave, address, many)
 
     def _note(self, peer: Any, error: PanelError) -> None:
-        self.tally.refused += 1
-        self.complaints.tell("connection", address_of({"client": peer}), error)
+        self.counters.refused += 1
+        self.refusal_log.log("connection", address_of({"client": peer}), error)
 
     def admit_for_health(self, address: str, said: bytes) -> Leave | None:
-        """A place for one question after health, where there is no other and this is what was `said`."""
+        """Take a place for a health check, if the bytes `said` ask for one."""
         if ASKS_FOR_HEALTH.match(said) is None:
             return None
         try:
-            self.places.enter_for_health(address)
+            self.quota.enter_for_health(address)
         except PanelError:
             return None
-        return lambda lost: self.places.leave_after_health(address)
+        return lambda lost: self.quota.leave_after_health(address)
 
     def _leave(self, address: str, many: bool, lost: Exception | None) -> None:
-        """The connection is over; `lost` by what, if nobody closed it."""
-        self.places.leave(address, many=many)
-        if isinstance(lost, OSError) and lost.errno == errno.ETIMEDOUT:  # by the kernel: `serve.listen`
-            why = "it took nothing for more than twice the setting slow_reader"
-            note_cut(log, self.tally, "a client", why, wire="connection", client=address, reason="timed_out")
+        """Give the place back. `lost` is the error that ended the connection, if nobody closed it."""
+        self.quota.leave(address, many=many)
+        if isinstance(lost, OSError) and lost.errno == errno.ETIMEDOUT:  # by the kernel: `server/listen.py`
+            why = "it read nothing for more than twice the setting slow_reader"
+            note_cut(log, self.counters, "a client", why, wire="connection", client=address, reason="timed_out")

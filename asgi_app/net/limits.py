@@ -1,7 +1,7 @@
-"""How much one may ask, and how many there may be: token buckets, and places for connections.
+"""Limits: rates of commands, numbers of connections, and the log of what was refused.
 
-An address of IPv6 counts by its /64, and a /48 may have a few times what one of its /64 may (`addresses`). Everything
-from this machine has one address, so limits an address do not hold for loopback; those a connection do.
+An IPv6 address counts by its /64. A /48 has a few times the limit of one /64. All programs of this machine share an
+address, so limits for each address do not hold for loopback. Limits for each connection do.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from collections import Counter
 
 from asgi_app.errors import Full, PanelError, TooFast, TooManyConnections
 from asgi_app.net.address import host_of, is_loopback, place_of, site_of
-from asgi_app.telemetry.counters import Tally
-from asgi_app.telemetry.logs import event
+from asgi_app.telemetry.counters import Counters
+from asgi_app.telemetry.logs import LogLimit, event
 
 log = logging.getLogger("pilotlight.limits")
 
-BURST = 2.0  # seconds' worth of commands that may come at once
-PATIENCE = 10.0  # times that burst, of refused commands, before a connection is ended
-ADDRESSES = 10_000  # that are remembered; each costs some 200 bytes
-SITE = 4  # times what one host may: for all hosts of a /48 together
-KEPT = 8  # places over `max_connections`, for this machine, for the local network, and for questions after health
-KEPT_EACH = 2  # of those for questions after health, for one host
-QUIET = 60.0  # seconds between two lines of the log about one address and one limit
-LINES = 100  # about all limits in that time
+BURST = 2.0  # seconds of the rate that may come at once
+PATIENCE = 10.0  # times the burst: refused commands before the connection is closed
+ADDRESSES = 10_000  # remembered at once; each takes some 200 bytes
+SITE = 4  # times the limit of one host: for all hosts of a /48 together
+KEPT = 8  # connections over `max_connections` for each of: this machine, the local network, health checks
+KEPT_EACH = 2  # of those for health checks, for each host
+QUIET = 60.0  # seconds between two log lines about one address and one limit
+LINES = 100  # log lines about all limits in that time
 
 
-class Bucket:
-    """A token bucket: `rate` a second, and `most` at once."""
+class TokenBucket:
+    """A token bucket: `rate` tokens a second, and `most` at once."""
 
     __slots__ = ("_at", "_left", "_most", "_rate")
 
@@ -40,7 +40,7 @@ class Bucket:
         self._at = time.monotonic()
 
     def take(self) -> bool:
-        """One token, where there is one."""
+        """Take a token. Return False if there is none."""
         self._fill()
         if self._left < 1:
             return False
@@ -48,23 +48,23 @@ class Bucket:
         return True
 
     def owe(self, count: int) -> None:
-        """So many tokens, also where there are not as many: then `wait` says when there will be."""
+        """Take so many tokens, even if there are fewer. `wait` then returns when the debt is paid."""
         self._fill()
         self._left -= count
 
     def wait(self) -> float:
-        """Seconds until nothing is owed."""
+        """Return the seconds until nothing is owed."""
         self._fill()
         return max(-self._left / self._rate, 0.0)
 
     def until_next(self) -> float:
-        """Seconds until there is a token."""
+        """Return the seconds until there is a token."""
         self._fill()
         return max((1 - self._left) / self._rate, 0.0)
 
     @property
     def full(self) -> bool:
-        """Whether nobody has taken any for a while."""
+        """Whether no token is missing."""
         self._fill()
         return self._left >= self._most
 
@@ -74,76 +74,76 @@ class Bucket:
         self._at = now
 
 
-class Allowance:
-    """The commands of one connection: refused over `rate` a second, and ended far over that."""
+class RateLimit:
+    """The rate of one connection: `rate` commands a second. Far over that, the connection is closed."""
 
     __slots__ = ("_bucket", "_patience", "_rate")
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
-        self._bucket = Bucket(rate, rate * BURST)
-        self._patience = Bucket(rate, rate * BURST * PATIENCE)
+        self._bucket = TokenBucket(rate, rate * BURST)
+        self._patience = TokenBucket(rate, rate * BURST * PATIENCE)
 
     def spend(self) -> None:
-        """One command. Raises `TooFast`."""
+        """Count one command. Raises `TooFast`."""
         if not self._bucket.take():
             self._patience.owe(1)
             raise TooFast(
-                f"that is more than {self._rate:g} commands a second (setting command_rate); wait a moment",
+                f"More than {self._rate:g} commands a second came (setting command_rate). Wait a moment.",
                 retry_after=self._bucket.until_next(),
             )
 
     @property
     def used_up(self) -> bool:
-        """Whether so many were refused that the connection is to be ended."""
+        """Whether to close the connection: too many commands were refused."""
         return self._patience.wait() > 0
 
     async def spend_slowly(self) -> None:
-        """As `spend`, but waits where there are too many: for clients that cannot try again."""
+        """As `spend`, but wait instead of refusing: for clients that cannot try again."""
         while not self._bucket.take():
             await asyncio.sleep(1 / self._rate)
 
 
-class Addresses:
-    """A bucket for each host, and one for each /48: what all connections of one client may ask together."""
+class AddressRateLimit:
+    """The rate of each host and of each /48, whatever their number of connections."""
 
     def __init__(self, rate: float, setting: str = "rest_rate", what: str = "commands") -> None:
         self._rate = rate
         self._setting = setting
         self._what = what
-        self._buckets: dict[str, Bucket] = {}
-        self._sites: dict[str, Bucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
+        self._sites: dict[str, TokenBucket] = {}
 
     def spend(self, address: str) -> None:
-        """One command from this address. Raises `TooFast`."""
+        """Count one command from this address. Raises `TooFast`."""
         if is_loopback(address):
             return
         self._take(self._buckets, host_of(address), self._rate, f"setting {self._setting}")
         if (site := site_of(address)) is not None:
             self._take(self._sites, site, self._rate * SITE, f"{SITE} times the setting {self._setting}")
 
-    def _take(self, buckets: dict[str, Bucket], whom: str, rate: float, why: str) -> None:
+    def _take(self, buckets: dict[str, TokenBucket], whom: str, rate: float, why: str) -> None:
         if (bucket := buckets.get(whom)) is None:
             if len(buckets) >= ADDRESSES:
                 _forget(buckets)
-            bucket = buckets[whom] = Bucket(rate, rate * BURST)
+            bucket = buckets[whom] = TokenBucket(rate, rate * BURST)
         if not bucket.take():
             raise TooFast(
-                f"{whom} sent more than {rate:g} {self._what} a second ({why}); wait", retry_after=bucket.until_next()
+                f"{whom} sent more than {rate:g} {self._what} a second ({why}). Wait a moment.",
+                retry_after=bucket.until_next(),
             )
 
 
-def _forget(buckets: dict[str, Bucket]) -> None:
-    """Make room: of whom is quiet, else of a quarter of them, those that came first."""
+def _forget(buckets: dict[str, TokenBucket]) -> None:
+    """Make room: forget idle clients, or else the oldest quarter."""
     for whom in [whom for whom, bucket in buckets.items() if bucket.full] or list(buckets)[: ADDRESSES // 4]:
         del buckets[whom]
 
 
-class Places:
-    """How many connections there are: in all, from each host, and from each /48.
+class ConnectionQuota:
+    """The number of connections: in all, from each host, and from each /48.
 
-    When strangers have taken all there are, this machine, the local network and questions after health still have
-    `KEPT` each.
+    When all are taken, this machine, the local network and health checks still have `KEPT` each.
     """
 
     def __init__(self, most: int, most_of_one: int) -> None:
@@ -153,21 +153,21 @@ class Places:
         self._of: Counter[str] = Counter()  # by host, site, place, and for health
 
     def check(self, address: str, *, many: bool = False) -> None:
-        """Whether there is a place; `many` come from this address (a proxy). Raises `Full`, `TooManyConnections`."""
+        """Raises `Full` or `TooManyConnections` if there is no place. `many`: it is the address of a proxy."""
         place = "elsewhere" if many else place_of(address)
         if self.taken >= self._most and (place == "elsewhere" or self._of[place] >= KEPT):
-            raise Full(f"there are {self._most} connections (setting max_connections); come back in a moment")
+            raise Full(f"There are {self._most} connections (setting max_connections). Come back in a moment.")
         if many or place == "loopback":
             return
         host, site, most = host_of(address), site_of(address), self._most_of_one
         if self._of[host] >= most:
             raise TooManyConnections(
-                f"{host} has {most} connections (setting connections_per_address); close one first"
+                f"{host} has {most} connections (setting connections_per_address). Close one first."
             )
         if site is not None and self._of[site] >= most * SITE:
             raise TooManyConnections(
-                f"{site} has {most * SITE} connections ({SITE} times the setting connections_per_address); "
-                "close one first"
+                f"{site} has {most * SITE} connections ({SITE} times the setting connections_per_address). "
+                "Close one first."
             )
 
     def enter(self, address: str, *, many: bool = False) -> None:
@@ -177,14 +177,14 @@ class Places:
         self._of.update(_counted(address, many))
 
     def leave(self, address: str, *, many: bool = False) -> None:
-        """Give the place back; `many` as when it was taken."""
+        """Give the place back, with the same `many`."""
         self.taken -= 1
         self._give_back(_counted(address, many))
 
     def enter_for_health(self, address: str) -> None:
-        """Take one of the places that are kept for questions after health. Raises `Full`."""
+        """Take one of the places that are kept for health checks. Raises `Full`."""
         if self._of["health"] >= KEPT or self._of[f"health {host_of(address)}"] >= KEPT_EACH:
-            raise Full(f"there are {self._most} connections (setting max_connections); come back in a moment")
+            raise Full(f"There are {self._most} connections (setting max_connections). Come back in a moment.")
         self._of.update(("health", f"health {host_of(address)}"))
 
     def leave_after_health(self, address: str) -> None:
@@ -199,40 +199,34 @@ class Places:
 
 
 def _counted(address: str, many: bool) -> tuple[str, ...]:
-    """What a connection counts in beside the whole."""
+    """What a connection counts in, beside the total."""
     if many:
         return ()
     site = site_of(address)
     return (host_of(address), place_of(address)) + ((site,) if site is not None else ())
 
 
-class Complaints:
-    """The log's lines about limits: one a minute for each host and problem, and not more than `LINES` for all."""
+class RefusalLog:
+    """Log lines about limits: one a minute for each host and limit, and at most `LINES` in all."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, str], float] = {}
+        self._limit = LogLimit(LINES, QUIET)
 
-    def tell(self, wire: str, address: str, error: PanelError) -> None:
-        """Log that this was refused, where that has not been said just now."""
-        key, now = (host_of(address), error.slug), time.monotonic()
-        if now - self._told.get(key, -QUIET) < QUIET:
+    def log(self, wire: str, address: str, error: PanelError) -> None:
+        """Log a refusal, unless the same was logged just now."""
+        if not self._limit.allows((host_of(address), error.slug)):
             return
-        if len(self._told) >= LINES:
-            self._told = {key: at for key, at in self._told.items() if now - at < QUIET}
-        if len(self._told) >= LINES:
-            return
-        self._told[key] = now
         log.warning(
-            "refused %s: %s",
+            "Refused %s: %s",
             address or "a client",
             error.detail,
             extra=event("limit", wire=wire, client=address, problem=error.slug),
         )
-        if len(self._told) == LINES:
-            log.warning("%d clients were over a limit within a minute; the others are only counted", LINES)
+        if self._limit.is_used_up:
+            log.warning("%d clients were over a limit within a minute; others are counted, not logged", LINES)
 
 
-def note_cut(log: logging.Logger, tally: Tally, whom: str, why: str, **fields: str) -> None:
-    """Count a connection that the panel ends, and log it as `client_cut`, with `wire`, `client` and `reason`."""
-    tally.cut += 1
-    log.warning("cut %s: %s", whom, why, extra=event("client_cut", **fields))
+def note_cut(log: logging.Logger, counters: Counters, whom: str, why: str, **fields: str) -> None:
+    """Count a connection that the panel closes, and log it as `client_cut`, with `wire`, `client` and `reason`."""
+    counters.cut += 1
+    log.warning("Closed the connection of %s: %s", whom, why, extra=event("client_cut", **fields))

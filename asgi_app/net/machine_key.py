@@ -1,8 +1,8 @@
-"""The key by which programs of this machine prove that they are, where their address does not.
+"""Machine key: how programs prove that they run on this machine.
 
-Where a proxy on 127.0.0.1 is named, a request from there is the proxy's, and whoever it is for is a stranger. The panel
-hands its key to everybody who can open a Unix socket in Linux's abstract namespace (unix(7)): that is the programs of
-this machine, or of the panel's container, and nobody by way of a proxy. The socket is named by the panel's port.
+If a proxy on 127.0.0.1 is trusted, requests from there belong to the proxy's clients. So the panel gives its key away
+on a Unix socket in Linux's abstract namespace (unix(7)), named by the panel's port. Only programs of this machine, or
+of the panel's container, can open it. Nobody can through a proxy.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SECONDS = 1.0  # for the panel to answer; it is on this machine
 
 
 class MachineKey:
-    """The panel's side: one key for as long as the process lives, and the socket that gives it away."""
+    """The panel's side: one key for each process, and the socket that gives it away."""
 
     def __init__(self) -> None:
         self._key = PREFIX + secrets.token_urlsafe(32)
@@ -36,8 +36,7 @@ class MachineKey:
         return text.startswith(PREFIX) and hmac.compare_digest(text.encode(errors="replace"), self._key.encode())
 
     def hand_out(self, port: int) -> None:
-        """Answer on the socket of this port, from the running loop, until `close`. Does nothing where there is no
-        abstract namespace."""
+        """Answer on the socket of this port, on the running loop, until `close`. Does nothing on other systems."""
         if sys.platform != "linux":
             return
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -47,21 +46,21 @@ class MachineKey:
             listener.listen(64)
         except OSError as error:
             listener.close()
-            log.warning("programs of this machine get no key: the socket %s is taken (%s)", _address(port)[1:], error)
+            log.warning("Programs of this machine get no key: the socket %s is taken (%s)", _address(port)[1:], error)
             return
         self._listener = listener
         asyncio.get_running_loop().add_reader(listener, self._answer)
 
     def _answer(self) -> None:
         assert self._listener is not None
-        with contextlib.suppress(OSError):  # who has gone already, or no file is left: the next one asks again
+        with contextlib.suppress(OSError):  # the program has gone, or no descriptor is free: the next one asks again
             asked, _ = self._listener.accept()
             with asked:
                 asked.setblocking(False)
                 asked.send(self._key.encode())
 
     def close(self) -> None:
-        """Hand out no more; closing twice is no error."""
+        """Close the socket. Closing twice is no error."""
         if self._listener is not None:
             with contextlib.suppress(RuntimeError):
                 asyncio.get_running_loop().remove_reader(self._listener)
@@ -70,8 +69,10 @@ class MachineKey:
 
 
 def headers_for(url: str) -> dict[str, str]:
-    """The header that shows the panel at this address its key; none where the address has a token in it, is another
-    machine's, or the panel hands none out. Blocks for a moment."""
+    """Return the header with the key of the panel at this URL. Blocks for a moment.
+
+    Empty if the URL has a token, or another machine's name, or if the panel hands no key out.
+    """
     parts = urlsplit(url)
     if "@" in parts.netloc or (parts.hostname or "") not in LOOPBACK_NAMES:
         return {}
@@ -80,7 +81,7 @@ def headers_for(url: str) -> dict[str, str]:
 
 
 def key_of(port: int) -> str | None:
-    """The key of the panel at this port of this machine; None where it hands none out."""
+    """Return the key of the panel at this port of this machine. None if it hands none out."""
     if sys.platform != "linux":
         return None
     try:

@@ -1,7 +1,7 @@
-"""Which web pages may use the panel: one rule for REST, native WebSockets and Socket.IO.
+"""Allowed origins: which web pages may use the panel. One rule for REST, native WebSockets and Socket.IO.
 
-Browsers name the page's origin (RFC 6454) in the Origin header; programs send none. Absent is allowed, the
-panel's own origin is allowed, and so is what the setting `cors_origins` names.
+A browser sends the page's origin (RFC 6454) in the Origin header. Programs send none, and are allowed. So are the
+panel's own origin and those of the setting `cors_origins`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from asgi_app.models import as_json, shown
-from asgi_app.telemetry.logs import event
+from asgi_app.telemetry.logs import LogLimit, event
 
 log = logging.getLogger("pilotlight.origins")
 
-REFUSED = 1000  # origins that are remembered as told: a script that makes origins up fills no log
+REMEMBERED = 1000  # refused origins in the log
 LONGEST = 300  # characters
-# Any scheme: pages of apps and browser extensions have their own (capacitor://localhost, chrome-extension://<id>).
+# Any scheme: apps and browser extensions have their own (capacitor://localhost, chrome-extension://<id>).
 ORIGIN = re.compile(r"""([a-z][a-z0-9+.-]*)://((?:(?![/?#,'"\\])[!-~])*?)(:[0-9]{1,5})?/?""")
 DEFAULT_PORTS = {("http", ":80"), ("https", ":443"), ("ws", ":80"), ("wss", ":443")}
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -26,9 +26,9 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 @lru_cache(maxsize=1024)
 def canonical(origin: str) -> str | None:
-    """The origin as browsers write it (RFC 6454, 6.1; WHATWG HTML, 7.1.1): small letters, no default port, no path.
+    """Return the origin as browsers write it: small letters, no default port, no path. None if it is no origin.
 
-    `null` is one: that of a page opened from a file, or in a sandbox. None for what is no origin.
+    `null` is the origin of a page opened from a file, or in a sandbox (RFC 6454, 6.1; WHATWG HTML, 7.1.1).
     """
     if (found := _split(origin)) is not None:
         scheme, host, port = found
@@ -38,41 +38,41 @@ def canonical(origin: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _split(origin: str) -> tuple[str, str, str] | None:
-    """Scheme, host and port; the port with its colon, and empty where it is the scheme's own."""
+    """Scheme, host, and port with its colon. The port is empty if it is the scheme's default."""
     found = ORIGIN.fullmatch(origin.lower()) if len(origin) <= LONGEST else None
     if found is None:
         return None
     scheme, host, port = found[1], found[2].rstrip("."), found[3] or ""
-    if found[2] and not host:  # app://. is an origin of Electron's
+    if found[2] and not host:  # app://. is an origin of Electron
         host = found[2]
     return scheme, host, "" if (scheme, port) in DEFAULT_PORTS else port
 
 
 class Origins:
-    """The rule, and the log line that says how to allow what it refused: once an origin."""
+    """Allows origins, and logs each refused one once, with the setting that would allow it."""
 
     def __init__(self, allowed: Iterable[str]) -> None:
         self._named = list(allowed)
         self._all = "*" in self._named
         self._allowed = frozenset(canonical(origin) for origin in self._named) - {None}
-        self._refused: set[str] = set()
+        self._log_limit = LogLimit(REMEMBERED)
 
     def allows(self, origin: str | None, *, scheme: str, host: str | None) -> bool:
-        """Whether a page of this origin may use the panel that was asked for under `scheme://host`; the log has who
-        may not."""
+        """Whether a page of this origin may use the panel at `scheme://host`. A refusal is logged."""
         if origin is None or self.may(origin, scheme=scheme, host=host):
             return True
-        self._log_once(origin)
+        if self._log_limit.allows(origin):
+            self._log_refused(origin)
         return False
 
     def may(self, origin: str, *, scheme: str, host: str | None) -> bool:
-        """As `allows`, without a word in the log."""
+        """As `allows`, without a log line."""
         return self._all or canonical(origin) in self._allowed or self.is_own(origin, scheme=scheme, host=host)
 
     def is_own(self, origin: str | None, *, scheme: str, host: str | None) -> bool:
-        """Whether it is a page of the panel's own, or no page.
+        """Whether the request comes from one of the panel's pages, or from no page.
 
-        The names of this machine with one port are one origin: `http://127.0.0.1:5000` and `http://localhost:5000`.
+        All names of this machine with one port are one origin: `http://127.0.0.1:5000` and `http://localhost:5000`.
         """
         if not origin:
             return True
@@ -84,19 +84,17 @@ class Origins:
         return same_machine and (ours[0], ours[2]) == (theirs[0], theirs[2])
 
     def refusal(self, origin: str | None) -> str:
-        """What to tell a page of a refused origin."""
-        return f"pages of {shown(str(origin))} may not use this panel; its setting cors_origins can allow them"
+        """Return the text of the refusal, with the setting that can allow the origin."""
+        return f"Pages of {shown(str(origin))} may not use this panel. The setting cors_origins can allow them."
 
-    def _log_once(self, origin: str) -> None:
-        if origin in self._refused or len(self._refused) >= REFUSED:
-            return
-        self._refused.add(origin)
-        written = canonical(origin)
-        # What is no origin cannot be named: a program that sends such a thing had better send none.
-        names = sorted({*self._named, written}) if written is not None else ["*"]
+    def _log_refused(self, origin: str) -> None:
+        allowed = canonical(origin)
+        names = (
+            sorted({*self._named, allowed}) if allowed is not None else ["*"]
+        )  # nothing else allows an invalid origin
         log.warning(
-            "refused a page of origin %s; the setting cors_origins = %s would allow it",
-            written or as_json(origin),
+            "Refused a page of origin %s; the setting cors_origins = %s would allow it",
+            allowed or as_json(origin),
             names,
             extra=event("origin_refused", origin=shown(origin), setting="cors_origins"),
         )

@@ -1,31 +1,30 @@
-"""Who is really asking, where a reverse proxy stands in front: believed only of the proxies that a setting names.
+"""The real client behind a reverse proxy. Only the proxies that the setting `trusted_proxies` names are believed.
 
-`seen_through` is called before anything else looks at a request. Behind it `scope["client"]`, `scope["scheme"]` and
-the Host header are those of the client's own request. Where that cannot be known, since a peer that nobody named says
-that it forwards, or a named one does not say for whom, `scope["pilotlight.proxied"]` is true: the request is a
-stranger's, and never one of this machine.
+`seen_through` comes before anything else that looks at a request. After it, `scope["client"]`, `scope["scheme"]` and
+the Host header are those of the client's own request. Sometimes the client is unknown: a proxy is not trusted, or a
+trusted one does not name the client. Then `scope["pilotlight.proxied"]` is true, and the request never counts as one of
+this machine.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from asgi_app.net.address import of_ipv4
-from asgi_app.telemetry.logs import event
+from asgi_app.net.address import Address, Network, normalized, read_address, read_network
+from asgi_app.telemetry.logs import LogLimit, event
 
 log = logging.getLogger("pilotlight.proxies")
 
 PROXIED = "pilotlight.proxied"
-FORWARDED = "pilotlight.forwarded"  # by a named proxy, that says for whom
+FORWARDED = "pilotlight.forwarded"  # by a trusted proxy, which names the client
 FOR, PROTO, HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
 REAL_IP, RFC7239 = b"x-real-ip", b"forwarded"
-# Headers that reverse proxies, load balancers and tunnels add. Each is a sign that somebody else asks; believed are the
-# first three and `Forwarded` (RFC 7239).
+# Headers that reverse proxies, load balancers and tunnels add. Each is a sign of another client. Only the first three
+# and `Forwarded` (RFC 7239) are believed.
 SIGNS = frozenset(
     {
         b"via",
@@ -56,15 +55,13 @@ SIGNS_BEGIN = (
     b"cf-",
     b"tailscale-",
 )
-# What a proxy on this machine may say of a client on this machine; more than that is of another proxy before it.
+# Headers of a proxy on this machine for a client on this machine. Any other sign means another proxy before it.
 OF_LOOPBACK = frozenset(
     {FOR, PROTO, HOST, REAL_IP, RFC7239, b"x-forwarded-port", b"x-forwarded-server", b"x-forwarded-scheme"}
     | {b"x-forwarded-ssl", b"x-forwarded-prefix"}
 )
-LOGGED = 1000  # peers that are told of in the log; a script that changes its address fills no log
+REMEMBERED = 1000  # proxies in the log, and names of headers
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Headers = list[tuple[bytes, bytes]]
 
 PORT = r"(?::[0-9]{1,5})?"
@@ -74,36 +71,36 @@ TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 PARAMETER = re.compile(rf"""[ \t]*({TOKEN})=("(?:[^"\\]|\\.)*"|{TOKEN})[ \t]*([;,]|$)""")
 
 
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+LOOPBACK = (read_network("127.0.0.0/8"), read_network("::1"))
 
 
 def networks(names: list[str]) -> list[Network]:
-    """Addresses and networks (192.0.2.7, 10.0.0.0/8, fd00::/8). Raises `ValueError` that says which is none."""
+    """Return the networks (192.0.2.7, 10.0.0.0/8, fd00::/8). Raises `ValueError`, which names what is none."""
     found = []
     for name in names:
         try:
-            found.append(of_ipv4(ipaddress.ip_network(name, strict=False)))
+            found.append(read_network(name))
         except ValueError:
             raise ValueError(f"{name!r} is no address and no network; write it like 192.0.2.7 or 10.0.0.0/8") from None
     return found
 
 
 def address_of(scope: Mapping[str, Any]) -> str:
-    """The address of the client, without its port; empty where the server does not know it.
+    """Return the address of the client without its port. Empty if the server does not know it.
 
-    `behind <proxy>` where only the proxy's is known: limits hold for all strangers behind it together.
+    `behind <proxy>` if only the proxy is known: all clients behind it share their limits.
     """
     client = scope.get("client")
-    address = _written(client[0]) if client else ""
+    address = normalized(client[0]) if client else ""
     return f"behind {address}" if scope.get(PROXIED) else address
 
 
 class _IsSign(dict[bytes, bool]):
-    """Whether a header is a sign of a proxy: looked up once a name, for it is asked of each header of each request."""
+    """Whether a header is a sign of a proxy. Cached by name, since each header of each request is looked up."""
 
     def __missing__(self, name: bytes) -> bool:
         found = name in SIGNS or name.startswith(SIGNS_BEGIN)
-        if len(self) < LOGGED:  # names that somebody makes up fill nothing
+        if len(self) < REMEMBERED:  # invented names must not fill the memory
             self[name] = found
         return found
 
@@ -112,36 +109,38 @@ _IS_SIGN = _IsSign()
 
 
 class Proxies:
-    """The proxies that are `trusted`, by address or network."""
+    """The `trusted` proxies, by address or network."""
 
     def __init__(self, trusted: list[str]) -> None:
         self._trusted = networks(trusted)
-        self._told: set[str] = set()
+        self._log_limit = LogLimit(REMEMBERED)
 
     def trusts(self, address: str) -> bool:
-        """Whether this is the address of a named proxy."""
-        return self._is_trusted(_peer(address))
+        """Whether this is the address of a trusted proxy."""
+        return self._is_trusted(_read_peer(address))
 
     @property
     def on_loopback(self) -> bool:
-        """Whether a proxy on this machine is named: then no address there says who asks."""
+        """Whether a proxy on this machine is trusted: then a loopback address does not identify the client."""
         return any(network.overlaps(loopback) for network in self._trusted for loopback in LOOPBACK)
 
     def seen_through(self, scope: dict[str, Any]) -> dict[str, Any]:
-        """The scope of an HTTP request or a WebSocket as the client's own request would have made it."""
+        """Return the scope that the client's own request would have made, for HTTP or WebSocket."""
         signs = [header for header in scope["headers"] if _IS_SIGN[header[0]]]
         if not signs and not self._trusted:
             return scope
         peer = address_of(scope)
         if not self.trusts(peer):
             if signs:
-                self._say_once(peer)
+                self._log_untrusted(peer)
                 scope[PROXIED] = True
             return scope
-        return self._forwarded(dict(scope), peer, signs)
+        found = _read_peer(peer)
+        assert found is not None  # it is trusted
+        return self._forwarded(dict(scope), found, signs)
 
-    def _forwarded(self, scope: dict[str, Any], peer: str, signs: Headers) -> dict[str, Any]:
-        client = self._client(signs, ipaddress.ip_address(peer))
+    def _forwarded(self, scope: dict[str, Any], peer: Address, signs: Headers) -> dict[str, Any]:
+        client = self._client(signs, peer)
         if client is None:
             scope[PROXIED] = True
         else:
@@ -156,7 +155,7 @@ class Proxies:
         return scope
 
     def _client(self, signs: Headers, peer: Address) -> Address | None:
-        """The address of the client; None where it is not said, or not said clearly: then it is a stranger's."""
+        """Return the address of the client, or None if the headers do not name it clearly."""
         chains = [chain for chain in (_x_forwarded_for(signs), _rfc7239(signs)) if chain]
         found = {self._first_untrusted(chain, peer) for chain in chains}
         client = found.pop() if len(found) == 1 else None
@@ -165,10 +164,10 @@ class Proxies:
         return client
 
     def _first_untrusted(self, chain: list[Address | None], peer: Address) -> Address | None:
-        """The last hop that is no named proxy's and not on this machine: anybody can write what stands before it.
+        """Return the last hop that is neither a trusted proxy nor on this machine. Anybody can forge the others.
 
-        None where a hop on the way is no address, or the loopback of another machine. An address of loopback is the
-        client only where there is no other: one program there may ask on behalf of another host.
+        None if a hop on the way is no address, or the loopback of another machine. A loopback address is the client
+        only if there is no other: a program there may forward for another host.
         """
         client, here = None, peer.is_loopback
         for hop in reversed(chain):
@@ -183,26 +182,28 @@ class Proxies:
     def _is_trusted(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self._trusted)
 
-    def _say_once(self, peer: str) -> None:
-        if peer in self._told or len(self._told) >= LOGGED:
-            return
-        self._told.add(peer)
-        log.warning(
-            "%s forwards for others and is not believed; the setting trusted_proxies = ['%s'] would change that",
-            peer,
-            peer,
-            extra=event("proxy_not_trusted", client=peer, setting="trusted_proxies"),
-        )
+    def _log_untrusted(self, peer: str) -> None:
+        if self._log_limit.allows(peer):
+            log.warning(
+                "Requests from the proxy %s count as those of strangers; trusted_proxies = ['%s'] would trust it",
+                peer,
+                peer,
+                extra=event("proxy_not_trusted", client=peer, setting="trusted_proxies"),
+            )
+
+
+# For each request. A server may know a client by an IPv6 address with a zone (RFC 4007, 11).
+_read_peer = lru_cache(maxsize=4096)(read_address)
 
 
 def _x_forwarded_for(signs: Headers) -> list[Address | None]:
-    """The hops of `X-Forwarded-For`, the last proxy's word last; None for one that is no address."""
+    """The hops of `X-Forwarded-For`, the nearest last. None for a hop that is no address."""
     named = [value.decode("latin-1") for name, value in signs if name == FOR]
     return [_address(text) for text in ",".join(named).split(",")] if named else []
 
 
 def _rfc7239(signs: Headers) -> list[Address | None]:
-    """The hops of `Forwarded`; None for one that is no address, says none, or cannot be read."""
+    """The hops of `Forwarded` (RFC 7239). None for a hop that is no address, has none, or cannot be parsed."""
     named = [value.decode("latin-1") for name, value in signs if name == RFC7239]
     if not named:
         return []
@@ -218,11 +219,11 @@ def _rfc7239(signs: Headers) -> list[Address | None]:
             said = []
         if not end:
             return hops
-    return [*hops, None]  # what comes last was written last
+    return [*hops, None]  # the rest cannot be parsed, and it is the nearest
 
 
 def _may_be_loopback(signs: Headers) -> bool:
-    """Whether nothing speaks against a client on this machine."""
+    """Whether all headers agree with a client on this machine."""
     for name, value in signs:
         if name not in OF_LOOPBACK:
             return False
@@ -231,27 +232,10 @@ def _may_be_loopback(signs: Headers) -> bool:
     return True
 
 
-@lru_cache(maxsize=4096)
-def _written(text: str) -> str:
-    return str(_peer(text) or text)
-
-
-@lru_cache(maxsize=4096)
-def _peer(text: str) -> Address | None:
-    """The address that the server knows somebody by: one of IPv6 may have a zone (RFC 4007, 11)."""
-    return _address(text.partition("%")[0])
-
-
 def _address(text: str) -> Address | None:
-    """The address in a text that may have a port; one of IPv4 also where it is written as one of IPv6."""
+    """The address in a text that may have a port."""
     found = HOP.fullmatch(text.strip(" \t"))
-    if found is None:
-        return None
-    try:
-        address = ipaddress.ip_address(found["v6"] or found["v4"] or found["bare"])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return None if found is None else read_address(found["v6"] or found["v4"] or found["bare"])
 
 
 def _last(signs: Headers, wanted: bytes) -> str:

@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from quart import Blueprint, Response, request
-from quart_schema import document_querystring, document_request, document_response, tag
 
-from asgi_app.access import DEVICE_DAYS, TICKET_SECONDS, Access
+from asgi_app.access import DEVICE_DAYS, TICKET_SECONDS, Access, Accounts
 from asgi_app.errors import NotStored
 from asgi_app.models import Identity, Role, RoleName, Strict, actor_name, parse_body
 from asgi_app.routes.auth import visitor
 from asgi_app.routes.json_io import json_answer, json_body, query
-from asgi_app.routes.openapi import Problem
+from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
 from asgi_app.routes.problems import problem_response
 
 ACCESS = ["Access"]
@@ -148,7 +147,7 @@ class Trail(BaseModel):
     more: bool = Field(description="Whether there are more: ask before the last of these.")
 
 
-def access_routes(access: Access) -> Blueprint:
+def access_routes(access: Access, accounts: Accounts) -> Blueprint:
     """The routes of `/access`, and `/audit`."""
     routes = Blueprint("access", __name__)
 
@@ -170,12 +169,12 @@ def access_routes(access: Access) -> Blueprint:
         """Sign in; the cookie that is set says so from now on."""
         shown = parse_body(SignIn, await json_body(request))
         device = actor_name(None, request.headers.get("User-Agent"))
-        identity, cookie = await access.sign_in(_identity(), **shown.model_dump(), device=device)
+        identity, cookie = await accounts.sign_in(_identity(), **shown.model_dump(), device=device)
         response = _me(identity)
         response.set_cookie(
             access.cookie,
             cookie,
-            max_age=access.days * 24 * 3600,
+            max_age=access.sessions.seconds,
             httponly=True,
             samesite="Strict",
             secure=request.scheme == "https",
@@ -199,7 +198,7 @@ def access_routes(access: Access) -> Blueprint:
         Where that cannot be stored it is taken from this browser only, and the answer says so.
         """
         try:
-            response = _me(await access.sign_out(visitor().identity))
+            response = _me(await accounts.sign_out(visitor().identity))
         except NotStored as error:
             response = problem_response(error.problem())
         response.delete_cookie(access.cookie, httponly=True, samesite="Strict", secure=request.scheme == "https")
@@ -218,7 +217,7 @@ def access_routes(access: Access) -> Blueprint:
     @tag(ACCESS)
     async def get_tokens() -> Response:
         """Every token, without itself."""
-        known = access.keys.secrets.tokens
+        known = access.secret_store.secrets.tokens
         return json_answer(Tokens(tokens=[TokenShown(id=id, **token.model_dump()) for id, token in known.items()]))
 
     @routes.post("/access/tokens")
@@ -231,7 +230,7 @@ def access_routes(access: Access) -> Blueprint:
     async def post_token() -> Response:
         """Make a token. It is shown this once."""
         new = parse_body(NewToken, await json_body(request))
-        id, token = await access.add_token(_identity(), new.label, Role.of(new.role), new.name)
+        id, token = await accounts.add_token(_identity(), new.label, Role.of(new.role), new.name)
         return json_answer(TokenMade(id=id, token=token), 201)
 
     @routes.delete("/access/tokens/<id>")
@@ -240,7 +239,7 @@ def access_routes(access: Access) -> Blueprint:
     @tag(ACCESS)
     async def delete_token(id: str) -> Response:
         """Take a token back; who is connected with it is out. Answers those that are left."""
-        await access.revoke_token(_identity(), id)
+        await accounts.revoke_token(_identity(), id)
         return await get_tokens()
 
     @routes.get("/access/sessions")
@@ -255,12 +254,12 @@ def access_routes(access: Access) -> Blueprint:
                 device=session.device,
                 address=session.address,
                 role=worth.role.word,
-                how=worth.how if worth.proof.pin or worth.proof.token else "name",
+                how=worth.how if worth.credentials.pin or worth.credentials.token else "name",
                 name=worth.name,
                 at=session.at,
-                current=id == identity.proof.session,
+                current=id == identity.credentials.session,
             )
-            for id, (session, worth) in access.sessions_for(identity).items()
+            for id, (session, worth) in accounts.sessions_for(identity).items()
         ]
         response = json_answer(SessionsShown(sessions=sorted(shown, key=lambda one: -one.at)))
         response.headers["Cache-Control"] = "no-store"
@@ -273,8 +272,8 @@ def access_routes(access: Access) -> Blueprint:
     async def delete_session(id: str) -> Response:
         """End a session: its cookie is good for nothing any more, and what is connected with it is out."""
         identity = _identity()
-        await access.end_session(identity, id)
-        if id == identity.proof.session and identity.role < Role.ADMIN:
+        await accounts.end_session(identity, id)
+        if id == identity.credentials.session and identity.role < Role.ADMIN:
             return json_answer(SessionsShown(sessions=[]))
         return await get_sessions()
 
@@ -283,9 +282,9 @@ def access_routes(access: Access) -> Blueprint:
     @tag(ACCESS)
     async def get_names() -> Response:
         """Every name that belongs to somebody."""
-        claims = access.keys.secrets.names.values()
+        claims = access.secret_store.secrets.names.values()
         shown = [NameShown(name=claim.name, at=claim.at, lost=False) for claim in claims]
-        shown += [NameShown(name=name, at=None, lost=True) for name in access.lost_names()]
+        shown += [NameShown(name=name, at=None, lost=True) for name in access.identities.lost_names()]
         return json_answer(Names(names=shown))
 
     @routes.post("/access/names/<name>/release")
@@ -295,8 +294,8 @@ def access_routes(access: Access) -> Blueprint:
     async def post_release(name: str) -> Response:
         """Have the name belong to nobody: by its owner, or by an admin. Answers who you are then."""
         identity = _identity()
-        await access.release(identity, name)
-        return _me(access.now(identity))
+        await accounts.release(identity, name)
+        return _me(access.identities.now(identity))
 
     @routes.get("/audit")
     @document_querystring(TrailQuery)

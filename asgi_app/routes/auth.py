@@ -1,6 +1,6 @@
 """Who asks over HTTP: the name in `X-Client-Name` or `?name=`, else the one signed in with, or the User-Agent's.
 
-Every route is for a role, by the table of `access.rules`; it is asked here, before the route is.
+Every route is for a role, by the table of `permissions`; it is asked here, before the route is.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 from quart import Quart, request
 
-from asgi_app.access import Visitor, visitor_of
-from asgi_app.access import permissions as rules
+from asgi_app.access import Visitor, permissions, visitor_of
 from asgi_app.models import Actor
 
 
@@ -22,7 +21,7 @@ def admit(app: Quart) -> None:
         if request.url_rule is not None:  # else there is nothing here, for nobody
             route = request.url_rule.rule
             who = visitor()
-            who.require(rules.of_route(request.method, route), f"{request.method} {route}")
+            who.require(permissions.of_route(request.method, route), f"{request.method} {route}")
             if given():
                 asker()  # a name that belongs to somebody else is refused wherever it is said
 

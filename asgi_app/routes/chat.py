@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 from quart import Blueprint, Response, request
-from quart_schema import document_querystring, document_request, document_response, tag
 
 from asgi_app.models import ChatMessage, GetMessages, PageQuery, Person, Room, Say, Saying, Thread, parse_body
 from asgi_app.routes.auth import asker
 from asgi_app.routes.json_io import json_answer, json_body, query
-from asgi_app.routes.openapi import Problem
+from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
 

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from pydantic import BaseModel, Field
 from quart import Blueprint, Response
-from quart_schema import document_response, tag
 
 from asgi_app.errors import LightOffline, Restarting
 from asgi_app.models import Role
 from asgi_app.routes.auth import visitor
 from asgi_app.routes.json_io import json_answer
+from asgi_app.routes.openapi import document_response, tag
 
 HEALTH = ["Health"]
 UNTOLD = "it does not work; the panel's log says why"

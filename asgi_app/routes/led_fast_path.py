@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgi_app.access import permissions as rules
-from asgi_app.access import visitor_of
+from asgi_app.access import permissions, visitor_of
 from asgi_app.errors import BadLevel, MalformedJSON, PanelError, TooFast
 from asgi_app.models import Actor, SetLight, level_in_range, parse_json, text_or_integer
 from asgi_app.net.problem_response import as_response
 from asgi_app.routes.auth import asker_of
 from asgi_app.routes.problems import fault
-from asgi_app.routes.rate_limit import CommandLimit
+from asgi_app.routes.rate_limit import RestRateLimit
 from asgi_app.service import Panel
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -28,7 +27,7 @@ NOT_PLAIN = {b"origin", b"transfer-encoding", b"expect", b"content-encoding"}
 class QuickLed:
     """An ASGI application in front of another: the plain requests for the light are answered, the others handed on."""
 
-    def __init__(self, panel: Panel, light: str, limit: CommandLimit, app: App) -> None:
+    def __init__(self, panel: Panel, light: str, limit: RestRateLimit, app: App) -> None:
         self._panel = panel
         self._light = light
         self._limit = limit
@@ -52,7 +51,7 @@ class QuickLed:
         """Who asks; None for who may not, or not under this name."""
         visitor = visitor_of(scope)
         try:
-            visitor.require(rules.of_route(scope["method"], "/led"), f"{scope['method']} /led")
+            visitor.require(permissions.of_route(scope["method"], "/led"), f"{scope['method']} /led")
             return asker_of(visitor, headers)
         except PanelError:
             return None

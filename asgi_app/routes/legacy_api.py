@@ -6,11 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, RootModel
 from quart import Blueprint, Response, jsonify, request
-from quart_schema import document_request, document_response, tag
 
 from asgi_app.errors import UnsupportedMediaType
 from asgi_app.models import parse_json
-from asgi_app.routes.openapi import Problem
+from asgi_app.routes.openapi import Problem, document_request, document_response, tag
 
 
 class AnyJSON(RootModel[Any]):

@@ -6,12 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 from quart import Blueprint, Response, jsonify, request
-from quart_schema import document_querystring, document_request, document_response, tag
 
 from asgi_app.errors import BadLevel, LevelMissing, MalformedJSON
 from asgi_app.models import Level, SetLight, level_in_range, parse_json, text_or_integer
 from asgi_app.routes.auth import asker
-from asgi_app.routes.openapi import Problem
+from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
 from asgi_app.routes.problems import problem_response
 from asgi_app.service import Panel
 

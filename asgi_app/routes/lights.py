@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 from quart import Blueprint, Response, request
-from quart_schema import document_request, document_response, tag
 
 from asgi_app.errors import UnsupportedMediaType
-from asgi_app.models import Hardware, Light, LightChange, Reply, SetLight, UndoLight, parse_change, parse_json
+from asgi_app.models import Hardware, Light, LightChange, SetLight, UndoLight, parse_change, parse_json
 from asgi_app.routes.auth import asker
 from asgi_app.routes.json_io import json_answer
-from asgi_app.routes.openapi import Problem
-from asgi_app.routes.problems import problem_response
+from asgi_app.routes.openapi import Problem, document_request, document_response, tag
 from asgi_app.service import Panel
 
 
@@ -57,7 +55,7 @@ def lights(panel: Panel) -> Blueprint:
             raise UnsupportedMediaType("send the change as JSON, with Content-Type: application/json")
         panel.light(light)
         change: SetLight = parse_change(parse_json(await request.get_data()), light)
-        return _answer(await panel.ask(asker(), change))
+        return json_answer((await panel.perform(asker(), change)).light)
 
     @routes.post("/lights/<light>/undo")
     @document_response(Light)
@@ -67,13 +65,6 @@ def lights(panel: Panel) -> Blueprint:
     @tag(["Lights"])
     async def undo_light(light: str) -> Response:
         """Set the light back to what it was before its last change."""
-        return _answer(await panel.ask(asker(), UndoLight(light=light)))
+        return json_answer((await panel.perform(asker(), UndoLight(light=light))).light)
 
     return routes
-
-
-def _answer(reply: Reply) -> Response:
-    if reply.problem is not None:
-        return problem_response(reply.problem)
-    assert reply.light is not None
-    return json_answer(reply.light)

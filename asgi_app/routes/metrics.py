@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 from quart import Blueprint, Response
-from quart_schema import hide
 
 from asgi_app import __version__
+from asgi_app.routes.openapi import hide
 from asgi_app.service import Panel
 from asgi_app.store import Store
 from asgi_app.telemetry.counters import Histogram
+
+if TYPE_CHECKING:  # prometheus_client is imported when somebody asks: most panels are never asked
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics_core import Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BY_WIRE = (
@@ -42,14 +44,21 @@ class Measured:
     throttling: Callable[[], dict[tuple[str, str], bool] | None]
 
 
-class Meters(Collector):
+class Meters:
     """Reads the panel's plain counts as Prometheus' metrics, at the moment of a scrape."""
 
     def __init__(self, measured: Measured) -> None:
         self._measured = measured
-        self.registry = CollectorRegistry(auto_describe=False)
-        self.registry.register(self)
-        ProcessCollector(registry=self.registry)
+
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """These and the process's own."""
+        from prometheus_client import CollectorRegistry, ProcessCollector
+
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)  # `collect` is all that it calls
+        ProcessCollector(registry=registry)
+        return registry
 
     def collect(self) -> Iterable[Metric]:
         """Every metric, as it is now."""
@@ -62,7 +71,7 @@ class Meters(Collector):
         yield _counter("unread_refused", "Answers that there was no room for.", [], unread.refused)
         yield _gauge("tasks", "asyncio tasks that are not done.", [], len(asyncio.all_tasks()))
         for field, name, text in BY_WIRE:
-            counts = {(wire,): getattr(tally, field) for wire, tally in measured.panel.tallies}
+            counts = {(wire,): getattr(counters, field) for wire, counters in measured.panel.counter_registry}
             yield _counter(name, text, ["wire"], counts)
         coalescer = measured.panel.coalescer
         yield _counter("messages_coalesced", "Messages that waited for others, to be one write.", [], coalescer.joined)
@@ -74,7 +83,7 @@ class Meters(Collector):
 
     def _clients(self) -> Iterable[Metric]:
         measured = self._measured
-        sessions = measured.panel.sessions_by_wire()
+        sessions = measured.panel.sessions_by_via()
         clients = {(wire,): sessions[wire] for wire in ("live", "panel", "chat")}
         clients |= {(f"socketio_{transport}",): count for transport, count in measured.socketio_clients().items()}
         yield _gauge("clients", "Clients that are connected.", ["transport"], clients)
@@ -95,6 +104,8 @@ def metric_routes(meters: Meters) -> Blueprint:
     @routes.get("/metrics")
     @hide
     async def get_metrics() -> Response:
+        from prometheus_client import generate_latest
+
         response = Response(generate_latest(meters.registry), content_type=CONTENT_TYPE)
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -103,6 +114,8 @@ def metric_routes(meters: Meters) -> Blueprint:
 
 
 def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
+    from prometheus_client.metrics_core import GaugeMetricFamily
+
     family = GaugeMetricFamily(f"pilotlight_{name}", text, labels=labels)
     for of, value in (values if isinstance(values, Mapping) else {(): values}).items():
         family.add_metric(of, value)
@@ -110,6 +123,8 @@ def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float] 
 
 
 def _counter(name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
+    from prometheus_client.metrics_core import CounterMetricFamily
+
     family = CounterMetricFamily(f"pilotlight_{name}", text, labels=labels)
     for of, value in (values if isinstance(values, Mapping) else {(): values}).items():
         family.add_metric(of, value)
@@ -117,6 +132,8 @@ def _counter(name: str, text: str, labels: list[str], values: Mapping[Any, float
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    from prometheus_client.metrics_core import HistogramMetricFamily
+
     family = HistogramMetricFamily(f"pilotlight_{name}", text)
     buckets: list[tuple[str, float]] = []
     below = 0

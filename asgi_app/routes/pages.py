@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from quart import Blueprint, Response, render_template
-from quart_schema import hide
 
 from asgi_app import __version__
+from asgi_app.routes.openapi import hide
 
 # No inline script or style, nothing from another host, in no other site's frame.
 POLICY = (

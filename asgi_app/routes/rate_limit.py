@@ -7,22 +7,24 @@ from typing import Any
 from quart import Quart, request
 
 from asgi_app.errors import TooFast
-from asgi_app.net.limits import Addresses, Complaints
+from asgi_app.net.limits import AddressRateLimit, RefusalLog
 from asgi_app.net.proxies import address_of
 from asgi_app.routes.cors import SAFE
-from asgi_app.telemetry.counters import Tally
+from asgi_app.telemetry.counters import Counters
 
 HEALTH = "/health/"  # is answered to whoever looks after the machine, however often
 
 
-class CommandLimit:
+class RestRateLimit:
     """What one address may ask for over REST."""
 
-    def __init__(self, commands: Addresses, reads: Addresses, tally: Tally, complaints: Complaints) -> None:
+    def __init__(
+        self, commands: AddressRateLimit, reads: AddressRateLimit, counters: Counters, refusal_log: RefusalLog
+    ) -> None:
         self._commands = commands
         self._reads = reads
-        self._tally = tally
-        self._complaints = complaints
+        self._counters = counters
+        self._refusal_log = refusal_log
 
     def spend(self, scope: Any) -> None:
         """One command, or read, by the request with this ASGI scope. Raises `TooFast`."""
@@ -31,12 +33,12 @@ class CommandLimit:
         try:
             addresses.spend(address)
         except TooFast as error:
-            self._tally.refused += 1
-            self._complaints.tell("rest", address, error)
+            self._counters.refused += 1
+            self._refusal_log.log("rest", address, error)
             raise
 
 
-def limit_commands(app: Quart, limit: CommandLimit) -> None:
+def limit_commands(app: Quart, limit: RestRateLimit) -> None:
     """Refuse an address that asks too often (429)."""
 
     @app.before_request

@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from quart import Blueprint, Response, request
-from quart_schema import document_querystring, document_request, document_response, tag
 
 from asgi_app.models import (
     Ending,
@@ -32,7 +31,7 @@ from asgi_app.models import (
 )
 from asgi_app.routes.auth import asker
 from asgi_app.routes.json_io import json_answer, json_body, query
-from asgi_app.routes.openapi import Problem
+from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
 from asgi_app.service import Panel
 from asgi_app.service.runs import Runs
 
@@ -98,7 +97,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @tag(RUNS)
     async def get_runs() -> Response:
         """The runs that are kept, the newest first: as many as fit in a page."""
-        found, more = await runs.newest(request.args.get("before"))
+        found, more = await runs.reader.newest(request.args.get("before"))
         return json_answer(RunList(runs=found, more=more))
 
     @routes.post("/runs")
@@ -122,8 +121,8 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @tag(RUNS)
     async def get_run(run: str) -> Response:
         """One run, its graph, and the lines of its log that may still change."""
-        found, graph = await runs.find(run)
-        begun = [LogLine(**line) for line in runs.begun(run)]
+        found, graph = await runs.reader.find(run)
+        begun = [LogLine(**line) for line in runs.reader.begun(run)]
         return json_answer(RunWithGraph(**dict(found), graph=graph, begun=begun))
 
     @routes.patch("/runs/<run>")
@@ -169,7 +168,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     async def get_log(run: str) -> Response:
         """Lines of a run's log from an offset on; with `Accept: text/plain` all of it, as text."""
         wanted = query(GetLog, run=run)
-        page = await runs.lines(run, wanted.since, wanted.limit)
+        page = await runs.reader.lines(run, wanted.since, wanted.limit)
         best = request.accept_mimetypes.best_match(["application/json", "text/plain"])
         if best == "text/plain":
             return Response(_text(runs, run, wanted.since), content_type="text/plain; charset=utf-8")
@@ -221,7 +220,7 @@ def _pages(data: str | bytes) -> list[list[str | LineSent]]:
 async def _text(runs: Runs, run: str, since: int) -> AsyncIterator[bytes]:
     """The log as text, a page at a time."""
     while True:
-        page = await runs.lines(run, since, PAGE)
+        page = await runs.reader.lines(run, since, PAGE)
         if not page.lines:
             return
         if page.since > since:

@@ -6,12 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 from quart import Blueprint, Response, request
-from quart_schema import document_request, document_response, tag
 
 from asgi_app.models import HowToStart, Run, ShowName, StartShow, parse_body
 from asgi_app.routes.auth import asker
 from asgi_app.routes.json_io import json_answer, json_body
-from asgi_app.routes.openapi import Problem
+from asgi_app.routes.openapi import Problem, document_request, document_response, tag
 from asgi_app.service import Panel
 from asgi_app.service.shows import Shows
 from asgi_app.shows.graph import graph_of

@@ -1,8 +1,7 @@
-"""`pilotlight run`: any command as a run of the panel; its output passes through, and the panel is told on the side.
+"""`pilotlight run`: runs a command and reports it to the panel as a run. The command's output passes through unchanged.
 
-Three parts: `child` is the command, whose output threads copy to ours the moment it comes, so that neither the panel
-nor this process's event loop can hold it up; `backlog` is what the panel does not have yet, without I/O; `reporter`
-sends it over `ws /live`, and comes back when the panel does.
+Three parts. `child` is the command: threads copy its output at once, so neither the panel nor our event loop can delay
+it. `backlog` holds what the panel does not have yet, without I/O. `reporter` sends that over `ws /live` and reconnects.
 """
 
 from __future__ import annotations
@@ -25,27 +24,27 @@ from asgi_app.runner.reporter import DEFAULT_PANEL, Reporter, socket_url, token
 __all__ = ["DEFAULT_PANEL", "die", "run", "title_of"]
 
 FIRST_SECONDS = 2  # for the first connection, once the command has ended
-STALLED_SECONDS = 5  # for a panel that was there and takes nothing more; as long as it takes lines it is waited for
-NOTED_SECONDS = 3  # of waiting after which a terminal is told what for
-LEAVING_SECONDS = 2  # for the last lines and the end, where somebody does not want to wait
+STALLED_SECONDS = 5  # without progress, after which we stop waiting for a connected panel
+NOTED_SECONDS = 3  # of waiting, after which we say on a terminal why
+LEAVING_SECONDS = 2  # for the last lines and the end, once the user wants to leave
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # POSIX, XCU 2.8.2
 
 
 def title_of(command: Sequence[str]) -> str:
-    """The command as one would type it, on one line; up to 200 characters, which is what the panel takes."""
+    """Return the command as typed in a shell, on one line of at most 200 characters: the panel's limit."""
     text = " ".join(clean(shlex.join(command)).split())
     return text if len(text) <= 200 else text[:199] + "…"
 
 
 def _new_id(command: Sequence[str]) -> str:
-    """An id that says what it is of and that no other run has."""
+    """Return a unique id that begins with the command."""
     words = [os.path.basename(command[0]), *command[1:]]
     slug = re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")[:32].strip("-")
     return f"{slug or 'run'}-{token()}"
 
 
 def _cannot_start(command: str, error: OSError) -> int:
-    """One line, and the exit code a shell would have."""
+    """Print why the command cannot start, and return the exit code of a shell."""
     missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
     reason = "command not found" if missing and "/" not in command else error.strerror or str(error)
     with contextlib.suppress(OSError):
@@ -53,9 +52,9 @@ def _cannot_start(command: str, error: OSError) -> int:
     return NOT_FOUND if missing else NOT_EXECUTABLE
 
 
-# What stays ours: what cannot be caught, what the kernel says of us (a fault, a child, our terminal), and SIGPIPE,
-# which the command gets from its own writing.
-OURS = {
+# Signals that are not passed on: those nobody can catch, those about this process itself (a fault, a child, our
+# terminal), and SIGPIPE, which the command gets when it writes.
+NOT_PASSED_ON = {
     signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGTTIN, signal.SIGTTOU, signal.SIGSEGV,
     signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSYS, signal.SIGTRAP, signal.SIGXCPU, signal.SIGXFSZ,
 }  # fmt: skip
@@ -69,10 +68,10 @@ async def run(
     id: str | None = None,
     quiet: bool = False,
 ) -> int:
-    """Run the command as a run of the panel at `url`, and return its exit code: -N where signal N ended it.
+    """Run the command, report it to the panel at `url`, and return its exit code: -N if signal N ended it.
 
-    `name` is what the run is called (the command line, where there is none), `id` names it for programs, `quiet`
-    keeps its output from ours. Raises `SetupError` for a `url` that is none.
+    `name` is the title of the run (default: the command line), `id` its id for programs. With `quiet`, the output is
+    not printed. Raises `SetupError` if `url` is not a panel's address.
     """
     socket_url(url)
     hide(secrets_of(os.environ, token_of(url)))
@@ -84,10 +83,10 @@ async def run(
 
     def put(stream: int, data: bytes) -> None:
         backlog.put(stream, data, time.time())
-        with contextlib.suppress(RuntimeError):  # the loop has ended; it is output of what the command left behind
+        with contextlib.suppress(RuntimeError):  # the loop has ended: output of processes that the command left behind
             loop.call_soon_threadsafe(wake.set)
 
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it was ignored, nobody would learn the exit code
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # while it is ignored, there is no exit code
 
     def heard(number: int) -> None:
         on_signal(number)
@@ -113,26 +112,27 @@ async def run(
 
     on_signal = leave_at
     reporter.end(code)
-    await _last_words(reporter, reporting, leave)
+    await _report_the_rest(reporter, reporting, leave)
     return code
 
 
 def _heard() -> list[int]:
-    """The signals that the command gets from us: not those that whoever started us ignores (nohup; jobs with `&`)."""
-    return [number for number in signal.valid_signals() - OURS if signal.getsignal(number) is not signal.SIG_IGN]
+    """Return the signals to pass on: not those that were ignored when we started (nohup; jobs with `&`)."""
+    candidates = signal.valid_signals() - NOT_PASSED_ON
+    return [number for number in candidates if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def die(number: int) -> None:
-    """End this process by the signal that ended the command: so its parent sees what it would have seen of it."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # there is one of its
+    """End this process by the signal that ended the command, so that our parent sees the same end."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # no second core dump
     with contextlib.suppress(OSError):  # SIGKILL
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os.kill(os.getpid(), number)
 
 
-async def _last_words(reporter: Reporter, reporting: asyncio.Task[None], leave: asyncio.Event) -> None:
-    """Let the panel have the rest and the end, as long as it takes something or until somebody wants to leave."""
+async def _report_the_rest(reporter: Reporter, reporting: asyncio.Task[None], leave: asyncio.Event) -> None:
+    """Wait until the panel has the rest, as long as it takes lines, or until a signal asks us to leave."""
     leaving = asyncio.create_task(leave.wait())
     began = time.monotonic()
     await asyncio.wait({reporting, leaving}, timeout=FIRST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -145,12 +145,12 @@ async def _last_words(reporter: Reporter, reporting: asyncio.Task[None], leave: 
         await asyncio.wait({reporting, leaving}, timeout=min(left, 1), return_when=asyncio.FIRST_COMPLETED)
     if reporter.reached and leaving.done() and not reporting.done():
         leave.clear()
-        leaving = asyncio.create_task(leave.wait())  # who asks again does not wait for this either
+        leaving = asyncio.create_task(leave.wait())  # a second signal ends this wait too
         reporter.keep_tail()
         await asyncio.wait({reporting, leaving}, timeout=LEAVING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     leaving.cancel()
     if reporter.reached and not reporting.done():
-        reporter.complain_about_the_end()
+        reporter.warn_about_the_end()
     reporting.cancel()
-    # Closing the connection is the panel's turn too: not longer than this.
+    # The panel has its part in closing the connection: wait no longer than this.
     await asyncio.wait({reporting}, timeout=1)

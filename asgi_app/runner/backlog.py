@@ -1,4 +1,4 @@
-"""What the panel does not have yet of a command's output: bytes in, numbered lines out, bounded. No I/O."""
+"""Bounded backlog of output that the panel does not have yet: bytes in, numbered lines out. No I/O."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asgi_app.runner.lines import Lines
 
-BOTH, STDOUT, STDERR = 0, 1, 2  # both in one: whoever made them one cannot tell them apart either
+BOTH, STDOUT, STDERR = 0, 1, 2  # BOTH: stdout and stderr are one stream
 
 BACKLOG_BYTES = 64 * 1024 * 1024
-CHUNK_BYTES = 16 * 1024  # chunks up to this grow by what follows at once: a flood of short writes costs its bytes only
-CHUNK_COST = 256  # bytes that a chunk costs beside its content, about
+CHUNK_BYTES = 16 * 1024  # a smaller chunk takes the writes that follow at once, so many short writes cost little
+CHUNK_COST = 256  # bytes of a chunk beside its content, about
 CHUNK_SECONDS = 0.1
 BATCH_LINES = 500
-BATCH_CHARACTERS = (
-    128 * 1024
-)  # and what a line costs beside its text; JSON writes a control character as six: well within a frame of 1 MiB
+BATCH_CHARACTERS = 128 * 1024  # JSON writes a control character as six: still well within a frame of 1 MiB
 TAIL_BYTES, TAIL_LINES = 64 * 1024, 1000
 
 TOO_SLOW = "the panel did not keep up"
@@ -38,7 +36,7 @@ Line = dict[str, Any]
 
 
 class _Missing(Line):
-    """The line that stands for `count` lines that are not there."""
+    """The line in place of `count` missing lines."""
 
     def __init__(self, count: int, why: str) -> None:
         text = f"… lines missing here: {count} ({why})"
@@ -47,15 +45,15 @@ class _Missing(Line):
 
 
 def _cost(line: Line) -> int:
-    """Characters of a line as JSON, about."""
+    """Return about how many characters the line has as JSON."""
     return len(line["msg"]) + 90 + 60 * len(line.get("spans", ()))
 
 
 class Backlog:
-    """The output that the panel does not have yet, up to `limit` bytes; the oldest is dropped beyond that.
+    """The output that the panel does not have yet, up to `limit` bytes. Beyond that, the oldest is dropped.
 
-    It waits as the bytes that came and becomes lines when it is their turn, so that a command whose panel is away
-    pays nothing for it. The threads that read the output `put`; everything else is the reporter's.
+    It is kept as bytes and turned into lines only when they are sent, so a command without a panel does not pay for
+    that. The threads that read the output call `put`; everything else belongs to the reporter.
     """
 
     def __init__(self, limit: int = BACKLOG_BYTES) -> None:
@@ -63,15 +61,15 @@ class Backlog:
         self._lock = threading.Lock()
         self._chunks: deque[_Chunk] = deque()
         self._size = 0
-        self._dropped: int | None = None  # lines dropped before the first chunk; None: no gap there
+        self._dropped: int | None = None  # lines dropped before the first chunk; None: no gap
         self._lines: deque[Line] = deque()
         self._in_flight: list[Line] = []
         self._room = BATCH_CHARACTERS
-        self._offset: int | None = None  # the panel's number for the next line that it does not have
+        self._offset: int | None = None  # the panel's number for the next line it does not have
         self._ended = False
 
     def put(self, stream: int, data: bytes, at: float) -> None:
-        """Output of the command; `at` in seconds since the epoch."""
+        """Add output of the command, written at `at`, in seconds since the Unix epoch."""
         with self._lock:
             last = self._chunks[-1] if self._chunks else None
             if last and last.stream == stream and len(last.data) < CHUNK_BYTES and at - last.at < CHUNK_SECONDS:
@@ -83,7 +81,7 @@ class Backlog:
             self._shorten(self._limit)
 
     def keep_tail(self) -> None:
-        """Time is short: drop all but the last lines."""
+        """Drop all but the last lines."""
         with self._lock:
             self._shorten(TAIL_BYTES)
             if self._chunks and (end := len(self._chunks[0].data) - TAIL_BYTES) > 0:
@@ -110,11 +108,11 @@ class Backlog:
         return chunk
 
     def end(self) -> None:
-        """There is no more to come: lines that were begun are lines now."""
+        """Mark the end of the output: unfinished lines are now final."""
         self._ended = True
 
     def batch(self) -> list[Line]:
-        """The next lines for the panel; the same ones until they are acknowledged."""
+        """Return the next lines for the panel: the same ones until they are acknowledged."""
         if not self._in_flight:
             while len(self._lines) < BATCH_LINES:
                 if not self._split():
@@ -127,7 +125,7 @@ class Backlog:
         return self._in_flight
 
     def _split(self) -> bool:
-        """Make lines of the next chunk; False where there is none."""
+        """Turn the next chunk into lines. Return False if there is none."""
         with self._lock:
             dropped, self._dropped = self._dropped, None
             chunk = self._take() if self._chunks else None
@@ -149,27 +147,27 @@ class Backlog:
 
     @cached_property
     def _reader(self) -> Lines:
-        # Loaded once the command runs: on a Pi its patterns take a tenth of a second.
+        # Imported once the command runs: on a Raspberry Pi, compiling its patterns takes a tenth of a second.
         from asgi_app.runner.lines import Lines
 
         return Lines()
 
     @property
     def progress(self) -> int | None:
-        """How far the command is, in percent, where it says so."""
+        """The command's progress in percent, if it shows any."""
         return self._reader.progress
 
     def settles_in(self) -> float | None:
-        """Seconds until there is another line, where the command writes nothing more; None: never."""
+        """Return the seconds until another line is final if the command writes nothing more; None: never."""
         return self._reader.settles_in()
 
     def begun(self) -> list[Line]:
-        """The lines behind those of `batch` that may still change: a prompt, a progress bar."""
+        """Return the lines after `batch` that may still change: a prompt, a progress bar."""
         return self._reader.begun()
 
     @property
     def waiting(self) -> bool:
-        """Whether there are lines behind those of `batch`."""
+        """Whether there are lines after `batch`."""
         return bool(self._lines)
 
     @property
@@ -178,26 +176,26 @@ class Backlog:
         return self._offset or 0
 
     def acknowledge(self, next: int) -> None:
-        """The panel has every line before this number of its. Raises `ValueError` for one that cannot be."""
+        """Drop the lines before the panel's next number. Raises `ValueError` for an impossible number."""
         if not 0 <= next - self.offset <= len(self._in_flight):
-            raise ValueError(f"the panel is at line {next} and cannot be")
+            raise ValueError(f"The panel cannot be at line {next}")
         del self._in_flight[: next - self.offset]
         self._offset = next
 
     def narrow(self) -> None:
-        """The panel refused the batch for its size: half of it, then."""
+        """Halve the batch, because the panel refused its size."""
         half = max(1, len(self._in_flight) // 2)
         self._room = max(1, sum(_cost(line) for line in self._in_flight[:half]))
         self._lines.extendleft(reversed(self._in_flight[half:]))
         del self._in_flight[half:]
 
     def resume(self, lines: int) -> None:
-        """The run on the panel has so many lines, now that we are (again) its producer."""
+        """Continue a run that has so many lines on the panel."""
         try:
             if self._offset is not None:
                 self.acknowledge(lines)
                 return
-        except ValueError:  # it forgot some, or has some of another's: ours go on behind what is there
+        except ValueError:  # some were lost, or are another producer's: continue after them
             if lines < self.offset:
-                self._in_flight.insert(0, _Missing(self.offset - lines, "the panel has them no more"))
+                self._in_flight.insert(0, _Missing(self.offset - lines, "the panel lost them"))
         self._offset = lines

@@ -1,12 +1,12 @@
 """The command: a process group whose output passes through ours, and that gets our signals and the viewers'.
 
-What it sees: stdin and every other descriptor that we inherited are ours, the environment too, without the panel's
-token. stdout and stderr are a pseudo-terminal where ours is a terminal (so it writes at once, with its colours), else
-a pipe. Where our stdout and stderr are one file (a terminal, `2>&1`), the command's are one too: that alone keeps the
-order in which it writes. Else they are two, and we know which of them a line came from.
+It inherits stdin, all other descriptors and the environment, without the panel's token. Its stdout and stderr are a
+pseudo-terminal if ours are a terminal (so it writes at once and in colour), else a pipe. If our stdout and stderr are
+one file (a terminal, `2>&1`), the command has one stream too, which keeps the order of its writes. Otherwise it has
+two, and we know which one a line came from.
 
-It has a process group of its own, so that a signal reaches all of it; where it wants to read from the terminal, the
-kernel stops it (SIGTTIN), and it gets the terminal, as a shell's job.
+It has its own process group, so that a signal reaches all its processes. If it reads from the terminal, the kernel
+stops it (SIGTTIN) and we give it the terminal, as a shell does for a job.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from asgi_app.runner.backlog import BOTH, STDERR, STDOUT
 from asgi_app.runner.environment import without_token
 from asgi_app.runner.pump import Flow, Pump
 
-KILL_SECONDS = 10  # from SIGTERM to SIGKILL, where a viewer stopped the run
+KILL_SECONDS = 10  # from SIGTERM to SIGKILL, if a viewer stopped the run
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-QUIET_SECONDS = 1  # output of processes that the command left behind is waited for as long as it comes so often
+QUIET_SECONDS = 1  # without output, after which we stop waiting for processes that the command left behind
 
 
 def clean(text: str) -> str:
-    """Text that JSON can carry: arguments and paths are bytes, and may be no UTF-8."""
+    """Return the text as valid Unicode for JSON: arguments and paths are bytes and may not be UTF-8."""
     return os.fsencode(text).decode("utf-8", "replace")
 
 
 class _Terminal:
-    """The controlling terminal, if there is one: which process group reads from it and gets its keys."""
+    """The controlling terminal, if any, and the process group in its foreground, which gets its input."""
 
     def __init__(self) -> None:
         self._tty: int | None = None
@@ -51,7 +51,7 @@ class _Terminal:
         return self._tty is not None
 
     def give(self, to: int, by: int) -> bool:
-        """Give the terminal to group `to`, where group `by` has it; whether it did."""
+        """Give the terminal to group `to` if group `by` has it. Return whether that was done."""
         with contextlib.suppress(OSError):
             if self._tty is not None and os.tcgetpgrp(self._tty) == by:
                 os.tcsetpgrp(self._tty, to)
@@ -60,7 +60,7 @@ class _Terminal:
 
 
 def _one_file(first: int, second: int) -> bool:
-    """Whether the two are one terminal, pipe or file: who reads it sees the order of what is written to both."""
+    """Return whether both are the same terminal, pipe or file, so that its reader sees the order of all writes."""
     try:
         one, other = os.fstat(first), os.fstat(second)
         null = os.stat(os.devnull)
@@ -70,16 +70,16 @@ def _one_file(first: int, second: int) -> bool:
     return same and not (stat.S_ISCHR(one.st_mode) and one.st_rdev == null.st_rdev)
 
 
-def _let_go_of_inherited() -> None:
-    """Close what we inherited beside stdout and stderr: it is the command's, and ends when the command ends it."""
-    _replace_by_nothing(0)
+def _close_inherited() -> None:
+    """Close inherited descriptors but stdout and stderr: only the command may keep those open."""
+    _replace_by_null(0)
     for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
         with contextlib.suppress(OSError):
             if int(name) > STDERR and os.get_inheritable(int(name)):
                 os.close(int(name))
 
 
-def _replace_by_nothing(descriptor: int) -> None:
+def _replace_by_null(descriptor: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     if nothing != descriptor:
         os.dup2(nothing, descriptor)
@@ -110,8 +110,8 @@ class Child:
         self._code: asyncio.Future[int] = self._loop.create_future()
         self._pump_ended = asyncio.Event()
         self._kill: asyncio.TimerHandle | None = None
-        self._asked_to_stop = False  # by SIGTSTP that somebody sent us
-        self._passed: set[int] = set()  # signals that it got from us
+        self._asked_to_stop = False  # by a SIGTSTP that we got
+        self._passed: set[int] = set()  # signals that we passed on
         self._environment = without_token(os.environ, token)
         self._process, self._pump = self._start()
 
@@ -120,7 +120,7 @@ class Child:
         ours, theirs = zip(*(self._stream(stream or STDOUT) for stream in streams), strict=True)
         sinks = [(stream or STDOUT) if self._echo else None for stream in streams]
         flows = [Flow(*of) for of in zip(streams, ours, sinks, strict=True)]
-        pump = Pump(flows, self._put, self._on_pump_ended)  # made before the command writes
+        pump = Pump(flows, self._put, self._on_pump_ended)  # before the command writes
         try:
             process = self._spawn(self.command, theirs[0], theirs[-1])
         except OSError:
@@ -129,9 +129,9 @@ class Child:
         finally:
             for end in theirs:
                 os.close(end)
-        _let_go_of_inherited()
-        # A process that changes whose terminal it is while it is not its own would be stopped by this. Blocked after
-        # the fork, since a command inherits what is blocked.
+        _close_inherited()
+        # SIGTTOU would stop us when we change the terminal's foreground group from the background. It is blocked after
+        # the fork, because a command inherits blocked signals.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
         pump.start()
         threading.Thread(target=self._watch, args=(process,), daemon=True).start()
@@ -148,8 +148,8 @@ class Child:
                 process_group=0,
             )
         except OSError as error:
-            # POSIX, exec: execvp, and so env and every shell, take such a file for a script of sh.
-            import shutil  # loads every compression there is, and is seldom needed
+            # POSIX, exec: execvp, and so env and every shell, runs a file without an interpreter line with sh.
+            import shutil  # it loads all compression libraries, and is seldom needed
 
             script = command[0] if "/" in command[0] else shutil.which(command[0])
             if error.errno != errno.ENOEXEC or script is None:
@@ -157,12 +157,12 @@ class Child:
             return self._spawn(["/bin/sh", script, *command[1:]], stdout, stderr)
 
     def _stream(self, stream: int) -> tuple[int, int]:
-        """The reading and the writing end of a stream of the command."""
+        """Return the reading and the writing end for a stream of the command."""
         if not (self._echo and os.isatty(stream)):
             return os.pipe()
         ours, theirs = os.openpty()
         attributes = termios.tcgetattr(theirs)
-        attributes[1] &= ~termios.OPOST  # the bytes as they are: the terminal itself makes \r\n of \n
+        attributes[1] &= ~termios.OPOST  # raw bytes: the terminal itself turns \n into \r\n
         termios.tcsetattr(theirs, termios.TCSANOW, attributes)
         self._terminals[stream] = ours
         self._resize(stream, ours)
@@ -177,10 +177,10 @@ class Child:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._pump_ended.set)
 
-    # --- what becomes of it
+    # --- its state
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """A thread: it ended, was stopped, or goes on."""
+        """Wait in a thread for the command to end, stop or continue."""
         while process.returncode is None:
             _, status = os.waitpid(process.pid, os.WUNTRACED | os.WCONTINUED)
             if os.WIFEXITED(status) or os.WIFSIGNALED(status):
@@ -198,7 +198,7 @@ class Child:
             had_terminal = self._terminal.give(os.getpgrp(), by=self._process.pid)
             self._set_state("ended")
             if had_terminal and -code in (signal.SIGINT, signal.SIGQUIT) and -code not in self._passed:
-                # ^C reached the command's group alone. Without us it had reached the script that started us, too.
+                # Ctrl-C reached only the command's group. Without us, it would also reach the script that started us.
                 self._passed.add(-code)
                 os.killpg(0, -code)
             self._code.set_result(code)
@@ -211,15 +211,15 @@ class Child:
         self._set_state("paused")
         wants_stop = wants_terminal or number == signal.SIGTSTP
         if (wants_stop and self._terminal.exists) or (number == signal.SIGTSTP and self._asked_to_stop):
-            self._loop.call_later(0.1, self._stop_too, number)  # the panel hears of it before
+            self._loop.call_later(0.1, self._stop_too, number)  # the panel gets the state first
 
     def _stop_too(self, number: int) -> None:
-        """^Z: the shell sees its job stopped, and its `fg` or `bg` wakes us and the command."""
+        """Stop too, on Ctrl-Z: the shell sees its job stopped, and its `fg` or `bg` continues us and the command."""
         had_it = self._terminal.give(os.getpgrp(), by=self._process.pid)
         self._asked_to_stop = False
         if self._terminal.exists:
-            os.killpg(0, signal.SIGSTOP)  # the whole job, or the shell does not see it as stopped
-        else:  # without job control the group has others in it
+            os.killpg(0, signal.SIGSTOP)  # the whole job, or the shell does not see that it stopped
+        else:  # without job control, other processes are in our group
             os.kill(os.getpid(), signal.SIGSTOP)
         if had_it or number != signal.SIGTSTP:
             self._terminal.give(self._process.pid, by=os.getpgrp())
@@ -230,7 +230,7 @@ class Child:
         self._on_change()
 
     async def ended(self) -> int:
-        """Wait for its end and for its output: the exit code, -N where signal N ended it."""
+        """Wait for its end and its output. Return the exit code: -N if signal N ended it."""
         code = await self._code
         while not self._pump.done and self._pump.quiet() < QUIET_SECONDS:
             self._pump_ended.clear()
@@ -239,13 +239,13 @@ class Child:
         if self._kill is not None:
             self._kill.cancel()
         if self._pump.done:
-            _replace_by_nothing(STDOUT)  # whoever reads from us has the end of it now, not when the panel has
+            _replace_by_null(STDOUT)  # our reader sees the end now, not when the panel has it
         return code
 
-    # --- what is done to it
+    # --- signals and questions
 
     def _send(self, number: int) -> bool:
-        """Send its process group a signal; whether there was one to send it to."""
+        """Send a signal to its process group. Return whether there was one."""
         if self.state == "ended":
             return False
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -254,7 +254,7 @@ class Child:
         return False
 
     def pass_on(self, number: int) -> None:
-        """Give it a signal that we got."""
+        """Pass on a signal that we got."""
         if number == signal.SIGWINCH:
             for stream, terminal in list(self._terminals.items()):
                 self._resize(stream, terminal)
@@ -262,24 +262,24 @@ class Child:
         self._passed.add(number)
         self._send(number)
         if number in ENDING:
-            self._send(signal.SIGCONT)  # one that is stopped would get it later
+            self._send(signal.SIGCONT)  # a stopped process would get the signal only later
 
     def answer(self, asked: str) -> Any:
-        """Do what a viewer of the run asks for, and say what came of it."""
+        """Do what a viewer of the run asks for, and return the answer."""
         if self.state == "ended":
-            return {"ok": False, "detail": "the command has ended"}
+            return {"ok": False, "detail": "The command has ended."}
         if asked == "get_uia":
             return self._report()
         if asked == "stop":
             self.pass_on(signal.SIGTERM)
             if self._kill is None:
                 self._kill = self._loop.call_later(KILL_SECONDS, self._send, signal.SIGKILL)
-            return {"ok": True, "detail": f"sent SIGTERM; SIGKILL follows after {KILL_SECONDS} s"}
+            return {"ok": True, "detail": f"Sent SIGTERM. SIGKILL follows after {KILL_SECONDS} s."}
         if asked == "pause":
             return {"ok": self._send(signal.SIGSTOP), "state": "paused"}
         if asked in ("start", "continue"):
             return {"ok": self._send(signal.SIGCONT), "state": "running"}
-        return {"ok": False, "detail": f"a command cannot {asked}; pause and continue work"}
+        return {"ok": False, "detail": f"A command cannot {asked}. It can pause and continue."}
 
     def _report(self) -> dict[str, Any]:
         report: dict[str, Any] = {
@@ -291,6 +291,6 @@ class Child:
         with contextlib.suppress(OSError, ValueError, IndexError):
             with open(f"/proc/{self._process.pid}/stat") as file:
                 fields = file.read().rpartition(")")[2].split()
-            ticks = sum(int(field) for field in fields[11:15])  # proc(5): utime, stime, and of the children it reaped
+            ticks = sum(int(field) for field in fields[11:15])  # proc(5): utime, stime, and those of reaped children
             report["cpu_seconds"] = round(ticks / os.sysconf("SC_CLK_TCK"), 2)
         return report

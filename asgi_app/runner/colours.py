@@ -1,4 +1,4 @@
-"""Colours of a terminal as data: Select Graphic Rendition (ECMA-48, 8.3.117; xterm's 256 and direct colours)."""
+"""Terminal colours as data: Select Graphic Rendition (ECMA-48, 8.3.117; xterm's 256 and direct colours)."""
 
 from __future__ import annotations
 
@@ -6,28 +6,21 @@ from typing import Any, NamedTuple
 
 NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 PALETTE = (*NAMES, *(f"bright-{name}" for name in NAMES))
-LEVELS = (0, 95, 135, 175, 215, 255)  # of xterm's colour cube
+LEVELS = (0, 95, 135, 175, 215, 255)  # xterm's colour cube
 
 _ON = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 8: "hidden", 9: "strike", 21: "underline"}
-_OFF = {
-    22: ("bold", "dim"),
-    23: ("italic",),
-    24: ("underline",),
-    27: ("inverse",),
-    28: ("hidden",),
-    29: ("strike",),
-}
+_OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse",), 28: ("hidden",), 29: ("strike",)}
 
 
 class Style(NamedTuple):
-    """How a character looks; `fg` and `bg` are a name of the palette, or #rrggbb."""
+    """Colours and attributes of a character. `fg` and `bg` are a name of the palette, or #rrggbb."""
 
     fg: str | None = None
     bg: str | None = None
     attributes: frozenset[str] = frozenset()
 
     def as_span(self, start: int, end: int) -> dict[str, Any]:
-        """The style of the characters from `start` up to `end`, as it goes over the wire."""
+        """Return the span for the characters from `start` up to `end`, as the panel takes it."""
         span: dict[str, Any] = {"start": start, "end": end}
         if self.fg:
             span["fg"] = self.fg
@@ -40,7 +33,7 @@ PLAIN = Style()
 
 
 def styled(style: Style, parameters: str) -> Style:
-    """The style after `CSI parameters m`."""
+    """Return the style after `CSI parameters m`."""
     codes = [part.split(":") for part in parameters.split(";")]
     at = 0
     while at < len(codes):
@@ -76,7 +69,7 @@ def _simple(style: Style, code: int) -> Style:
 
 
 def _extended(codes: list[list[str]], at: int) -> tuple[str | None, int]:
-    """The colour of 38, 48 or 58 at this place, with colons (ITU T.416) or semicolons, and the last place it takes."""
+    """Return the colour of code 38, 48 or 58, with colons (ITU T.416) or semicolons, and the index of its last code."""
     if len(codes[at]) > 1:
         _, kind, *values = (_number(part) for part in codes[at])
         values = values[-3:] if kind == 2 else values

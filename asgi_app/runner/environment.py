@@ -1,4 +1,4 @@
-"""The environment that a command gets: ours, without the panel's token."""
+"""The command's environment: ours, without the panel's token."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import unquote, urlsplit
 
 PANEL = "PILOTLIGHT_PANEL"
-SHORTEST = 8  # characters: what is shorter is found in too much that is no secret
+SHORTEST = 8  # characters: a shorter text also occurs in values that are not secret
 
 
 def token_of(url: str) -> str | None:
-    """The token in the address of a panel, if there is one."""
+    """Return the token in the address of a panel, if any."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -22,13 +22,13 @@ def token_of(url: str) -> str | None:
 
 
 def secrets_of(environment: Mapping[str, str], token: str | None) -> set[str]:
-    """The panel's token, as it may be written; `token` is that of `--panel`, if any, as it is written there."""
+    """Return every spelling of the panel's token: `token`, that of `--panel`, and the one in the environment."""
     secrets = {secret for secret in (token, token_of(environment.get(PANEL, ""))) if secret}
     return secrets | {unquote(secret) for secret in secrets}
 
 
 def without_token(environment: Mapping[str, str], token: str | None) -> dict[str, str]:
-    """The environment with the panel's address, without the token in it, and without variables that hold the token."""
+    """Return the environment without the token: neither in the panel's address nor in any other variable."""
     address = environment.get(PANEL, "")
     secrets = secrets_of(environment, token)
     kept = {name: value for name, value in environment.items() if not any(_holds(value, one) for one in secrets)}
@@ -39,9 +39,9 @@ def without_token(environment: Mapping[str, str], token: str | None) -> dict[str
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Write over the secrets where the kernel shows them: `/proc/PID/environ` and `cmdline` of this process, and `ps`.
+    """Overwrite the secrets in `/proc/PID/environ` and `/proc/PID/cmdline` of this process, which `ps` shows.
 
-    The command may read the former, everybody the latter. What this process knows by then stays as it is.
+    The command can read the former, every user the latter. `os.environ` and `sys.argv` stay as they are.
     """
     hidden = [secret.encode() for secret in secrets if len(secret) >= SHORTEST]
     if not hidden:

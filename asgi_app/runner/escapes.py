@@ -1,4 +1,4 @@
-"""What a terminal is sent, taken apart: text, control characters and sequences (ECMA-48; xterm's ctlseqs). No I/O."""
+"""Parser of terminal output: text, control characters and sequences (ECMA-48; xterm's ctlseqs). No I/O."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-LONGEST = 256  # characters of a sequence that has not ended, of which 200 are parameters: more is none
-LONGEST_STRING = 4 * 1024 * 1024  # characters of a control string, such as a picture, that has not ended
+LONGEST = 256  # characters of an unfinished sequence, 200 of them parameters: a longer one is not a sequence
+LONGEST_STRING = 4 * 1024 * 1024  # characters of an unfinished control string, such as a picture
 
-# Bytes that are no UTF-8 arrive as the surrogates U+DC80 to U+DCFF (PEP 383).
+# Bytes that are not UTF-8 arrive as the surrogates U+DC80 to U+DCFF (PEP 383).
 _PIECE = re.compile(
     r"(?P<text>[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+)"
     r"|(?P<control>[\x00-\x1a\x1c-\x1f\x7f])"
@@ -19,16 +19,16 @@ _PIECE = re.compile(
     r"|(?P<string8>[\x90\x98\x9d-\x9f])"
     r"|\x1b(?P<escape>[ -/]+[0-~]|[0-Z\\`-~])"
     r"|(?P<escape8>[\x80-\x8f\x91-\x97\x99\x9a\x9c])"
-    # In other encodings than UTF-8 these bytes are letters: only a string that is whole, on one line, is one.
+    # In other encodings these bytes are letters: only a whole string on one line counts as a control string.
     r"|[\udc90\udc98\udc9d-\udc9f][ -~]*(?:\udc9c|\x1b\\|\x07)"
     r"|(?P<foreign>[\ud800-\udfff])"
 )
-_BEGUN = re.compile(  # the rest of it comes yet
+_UNFINISHED = re.compile(  # the rest has not come yet
     r"(?:(?:\x1b\[|[\x9b\udc9b])[0-?]{0,200}[ -/]*|\x1b[ -/]*|[\udc90\udc98\udc9d-\udc9f][ -~]*\x1b?)\Z"
 )
 _BROKEN = re.compile(r"(?:\x1b\[|\x9b)[0-?]{0,200}[ -/]*|\x1b[ -/]*")
 _STRING_ENDS = re.compile(r"\x1b\\|[\x9c\udc9c\x07\x18\x1a\x1b\n]")
-_PICTURE = "1337;"  # iTerm2's: an OSC string of many lines
+_PICTURE = "1337;"  # iTerm2: an OSC string of many lines
 
 Kind = Literal["text", "control", "csi", "escape"]
 
@@ -42,33 +42,33 @@ class Piece(NamedTuple):
 
 
 class Pieces:
-    """Bytes in, pieces out. Control strings (DCS, SOS, OSC, PM, APC, a title) are left out as a whole."""
+    """Parser: bytes in, pieces out. It drops control strings (DCS, SOS, OSC, PM, APC, titles)."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._rest = ""  # a sequence that was begun
-        self._string: list[str] | None = None  # a control string that was begun; its first item says which
+        self._rest = ""  # an unfinished sequence
+        self._string: list[str] | None = None  # an unfinished control string; its first item is the introducer
         self._size = 0
-        self._lines = False  # whether that string has reached over lines
+        self._lines = False  # whether that string has several lines
 
     @property
     def waits(self) -> bool:
-        """Whether something was begun that is not text."""
+        """Whether a sequence or a control string is unfinished."""
         return bool(self._rest) or self._string is not None
 
     def decode(self, data: bytes) -> str:
-        """The text of these bytes, after what was held of those before."""
+        """Decode the bytes, after those that were left of the last ones."""
         return self._decoder.decode(data)
 
     def flush(self) -> Iterator[Piece]:
-        """There is no more: a string that never ended, over several lines, was text."""
+        """Return what is left at the end: an unfinished control string of several lines was text."""
         yield from self.of(self._decoder.decode(b"", final=True))
         if self._string is not None and self._lines:
             yield from self.of(self._give_up())
         self._rest, self._string = "", None
 
     def of(self, text: str) -> Iterator[Piece]:
-        """The pieces of this text."""
+        """Split the text into pieces."""
         text, self._rest = self._rest + text, ""
         at = 0
         while at < len(text):
@@ -77,8 +77,8 @@ class Pieces:
                 text = again if again is not None else text
                 continue
             found = _PIECE.match(text, at)
-            if found is None or (found.lastgroup == "foreign" and _BEGUN.match(text, at)):
-                if (begun := _BEGUN.match(text, at)) and begun.end() - at < LONGEST:
+            if found is None or (found.lastgroup == "foreign" and _UNFINISHED.match(text, at)):
+                if (unfinished := _UNFINISHED.match(text, at)) and unfinished.end() - at < LONGEST:
                     self._rest = text[at:]
                     return
                 broken = _BROKEN.match(text, at)
@@ -107,7 +107,7 @@ class Pieces:
     # --- control strings
 
     def _on_string(self, text: str, at: int) -> tuple[str | None, int]:
-        """Read on in the string; another text to go on with, if any, and where to go on."""
+        """Read on in a control string. Return another text to continue with, if any, and the index to continue at."""
         assert self._string is not None
         end = _STRING_ENDS.search(text, at)
         self._string.append(text[at : end.start() if end else len(text)])
@@ -121,9 +121,7 @@ class Pieces:
             return None, len(text)
         title = self._string[0] in "]k"
         if end[0] == "\n":
-            if title and not "".join(self._string[1:]).startswith(
-                _PICTURE
-            ):  # it never ended: lines that follow are lines
+            if title and not "".join(self._string[1:]).startswith(_PICTURE):  # a title never has a second line
                 self._string = None
                 return None, end.start()
             self._lines = True
@@ -138,7 +136,7 @@ class Pieces:
         return None, end.end()
 
     def _give_up(self) -> str:
-        """It was no string: its text."""
+        """Return the text of a string that turned out to be none."""
         assert self._string is not None
         text, self._string = "".join(self._string[1:]), None
         return text

@@ -1,4 +1,4 @@
-"""The lines of a command's output, as the panel gets them: from both streams, with how far the command is."""
+"""Lines of a command's output as the panel takes them, from both streams, and the progress that they show."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from asgi_app.runner.rows import Row
 from asgi_app.runner.screen import Screen
 
 NAMES = {STDOUT: "stdout", STDERR: "stderr"}
-OPEN_LINES, OPEN_CHARACTERS = 100, 1000  # of a line, that may still change
-SEARCHED_LINES = 50  # at once, the last ones: what says no progress in so many lines is no progress bar
+OPEN_LINES, OPEN_CHARACTERS = 100, 1000  # open lines that are sent, and characters of each
+SEARCHED_LINES = 50  # last lines of a chunk that are searched for progress
 
 
 def _line(row: Row, stream: int) -> Line:
@@ -25,7 +25,7 @@ def _line(row: Row, stream: int) -> Line:
 
 
 class Lines:
-    """Bytes in, lines out, and what they say of the progress."""
+    """Bytes in, lines out, and the progress."""
 
     def __init__(self) -> None:
         self._screens = {stream: Screen() for stream in (BOTH, STDOUT, STDERR)}
@@ -33,7 +33,7 @@ class Lines:
         self.progress: int | None = None  # percent
 
     def feed(self, stream: int, data: bytes, at: float) -> list[Line]:
-        """What the command wrote at this time, in seconds since the epoch; the lines that are final by now."""
+        """Take output, written at `at` in seconds since the Unix epoch. Return the lines that are final by now."""
         screen = self._screens[stream]
         screen.feed(data, at)
         lines = [_line(row, stream) for row in screen.take(at)]
@@ -41,7 +41,7 @@ class Lines:
         return lines
 
     def _look_for_progress(self, begun: list[str], final: list[str]) -> None:
-        """Of several bars the first is that of the whole (tqdm, docker), but for those that are done already."""
+        """Find the progress. Of several bars, the first unfinished one shows the whole (tqdm, docker)."""
         found = [far for text in begun if (far := self._progress.of(text)) is not None]
         if found:
             self.progress = next((far for far in found if far < 100), found[0])
@@ -52,24 +52,24 @@ class Lines:
                 return
 
     def settle(self) -> list[Line]:
-        """Lines that the command has left alone for long enough are final."""
+        """Return the lines that are final because the command has not touched them for long enough."""
         now = time.time()
         return [_line(row, stream) for stream, screen in self._screens.items() for row in screen.take(now)]
 
     def flush(self) -> list[Line]:
-        """Nothing follows on what came up to now: every line there is."""
+        """Return all lines, because no more output follows."""
         lines = [_line(row, stream) for stream, screen in self._screens.items() for row in screen.flush()]
         self._screens = {stream: Screen() for stream in self._screens}
         return lines
 
     def settles_in(self) -> float | None:
-        """Seconds until another line is final, where the command writes nothing more; None: never."""
+        """Return the seconds until another line is final if the command writes nothing more; None: never."""
         now = time.time()
         waits = [screen.settles_in(now) for screen in self._screens.values()]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def begun(self) -> list[Line]:
-        """The lines that may still change."""
+        """Return the lines that may still change."""
         lines = [_line(row, stream) for stream, screen in self._screens.items() for row in screen.open]
         for line in lines:
             if len(line["msg"]) > OPEN_CHARACTERS:

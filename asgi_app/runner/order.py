@@ -1,4 +1,4 @@
-"""In which order a command wrote to its two pipes: the kernel's notes of it (inotify), since the pipes have none."""
+"""The order in which a command wrote to its two pipes, from inotify(7): the pipes themselves do not tell."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 _IN_MODIFY = 0x2  # inotify(7)
 _EVENT = struct.Struct("iIII")
 _LINES = re.compile(rb"[^\n]*\n|[^\n]+")
-_MOST = 64 * 1024  # bytes of events at once
+_MOST = 64 * 1024  # bytes of events to read at once
 
 
 class Order:
-    """Notes of who was written to. Several writes to one in a row are one note, and it says not how much.
+    """Notes of which pipe was written to. Successive writes to one pipe are one note, without their size.
 
-    Raises `OSError` where the kernel takes none (another system, too many watches).
+    Raises `OSError` if the kernel cannot watch them (another system, too many watches).
     """
 
     def __init__(self, pipes: Sequence[int]) -> None:
@@ -26,7 +26,7 @@ class Order:
         try:
             self._notes = library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         except AttributeError:
-            raise OSError("no inotify here") from None
+            raise OSError("This system has no inotify") from None
         if self._notes < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1")
         self._pipes: dict[int, int] = {}
@@ -38,11 +38,11 @@ class Order:
             self._pipes[watch] = pipe
 
     def take(self) -> list[int]:
-        """The pipes in the order in which they were written to, since this was asked last."""
+        """Return the pipes in the order in which they were written to since the last call."""
         noted: list[int] = []
         with contextlib.suppress(BlockingIOError):
             events = os.read(self._notes, _MOST)
-            for at in range(0, len(events), _EVENT.size):  # none has a name: these are no directories
+            for at in range(0, len(events), _EVENT.size):  # events about pipes have no name
                 pipe = self._pipes.get(_EVENT.unpack_from(events, at)[0])
                 if pipe is not None and noted[-1:] != [pipe]:
                     noted.append(pipe)
@@ -50,10 +50,10 @@ class Order:
 
     @staticmethod
     def arrange(read: Mapping[int, bytes], noted: Sequence[int]) -> list[tuple[int, bytes]]:
-        """What was read from each pipe, in pieces of whole lines, in the order of the notes.
+        """Return what was read from each pipe, in pieces of whole lines, in the order of the notes.
 
-        A note stands for one line, but for the first of a pipe, which stands for all that have none. It is counted from
-        the end: the first notes may be of what was read before.
+        A note stands for one line; the first of a pipe stands for all lines that are left. Count from the end: the
+        first notes may be about data that was read before.
         """
         lines = {pipe: _LINES.findall(data) for pipe, data in read.items()}
         pieces: list[tuple[int, bytes]] = []
@@ -64,7 +64,7 @@ class Order:
                 count = len(lines[pipe]) if first else 1
                 pieces.append((pipe, b"".join(lines[pipe][-count:])))
                 del lines[pipe][-count:]
-        left = [(pipe, b"".join(rest)) for pipe, rest in lines.items() if rest]  # nobody noted it
+        left = [(pipe, b"".join(rest)) for pipe, rest in lines.items() if rest]  # without notes
         return [*left, *reversed(pieces)]
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What a line of a command's output says: how far the command is, and how bad the line is."""
+"""Progress and level of a line of a command's output."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _SIZE = r"(\d+(?:[.,]\d+)?)\s?([kKMGT]?)i?B?"
 
-# `[ 42%]` of cmake and pytest. The last one of a line counts: the id of a test may have brackets too.
+# `[ 42%]` of cmake and pytest. The last one in a line counts: a test's id may have brackets too.
 _BOXED_PERCENT = re.compile(rf"\[\s*{_NUMBER}\s?%\s*\]")
 
 _BAR = r"#=█▉▊▋▌▍▎▏━╸⣿⣀"
-# A percentage that belongs to a bar (tqdm, wget, cargo), or has a rate or a time to go beside it (rsync, scp, wget).
+# A percentage of a progress bar (tqdm, wget, cargo), or with a rate or a remaining time (rsync, scp, wget).
 _BAR_PERCENT = re.compile(
     rf"(?:^\s*|:\s*){_NUMBER}%\|"  # tqdm
     rf"|(?:^|\s){_NUMBER}%\s?\["  # wget, apt
@@ -21,19 +21,19 @@ _BAR_PERCENT = re.compile(
     rf"|(?:^|\s){_NUMBER}\s?%(?=.*\bETA\b)"  # scp, HandBrake
 )
 
-# What a percentage of the work is called: `Progress: 42%`, `Receiving objects: 42%`, `Writing at 0x10000... (42 %)`.
+# A percentage with a word for work: `Progress: 42%`, `Receiving objects: 42%`, `Writing at 0x10000... (42 %)`.
 _WORK = r"(?:[a-z]+ing(?!\s*%)|progress|complete|completed|done|rescued)"
 _SAID_PERCENT = re.compile(
     rf"(?i:^\s*\(?{_NUMBER}\s?%"
     rf"|\b{_WORK}(?:[ -][\w/-]+){{0,2}}\s*:\s*\(?{_NUMBER}\s?%"
     rf"|(?:…|\.\.\.?)\s*\(?{_NUMBER}\s?%"
     rf"|^\W*[a-z]+ing\b[^%]*[\s,(]{_NUMBER}\s?%\)?\s*$"  # unrar, stm32flash
-    rf"|^[a-z]+ing\b[^%]*\b(?:task|pass|file|step|part)\b[^%]*,\s*{_NUMBER}\s?%"  # HandBrake without a time to go
+    rf"|^[a-z]+ing\b[^%]*\b(?:task|pass|file|step|part)\b[^%]*,\s*{_NUMBER}\s?%"  # HandBrake without a remaining time
     rf"|^\[(?:download|\d+:[\d:]+)\]\s+{_NUMBER}%"  # youtube-dl, restic
     rf"|\s{_NUMBER}\s?%\s(?:complete|completed|done|finished|downloaded|uploaded|copied|transferred)\b)"
 )
 
-# Percentages of other things than the work.
+# Percentages of other things.
 _OTHER_PERCENT = re.compile(
     r"(?i)%\s+(?:of|less|more|faster|slower|smaller|larger|packet|tests|passed|humidity|chance|off|sure)\b"
     r"|\b(?:coverage|cpu|gpu|usage|used|full|free|idle|loss|memory|disk|battery|charging|similarity|humidity|volume"
@@ -53,10 +53,10 @@ _COUNTS = re.compile(
     r"\(\s*(\d+) (?:of|out of) (\d+)\s*\)"
     r"|^\s*\(\s*(\d+)/(\d+)\s*\)"  # pacman
     r"|^Progress (\d+) of (\d+)$"  # pip --progress-bar=raw
-    r"|[\]|█━]\s*(\d+)/(\d+)(?![\d./])"  # behind a bar: cargo
+    r"|[\]|█━]\s*(\d+)/(\d+)(?![\d./])"  # after a bar: cargo
     r"|(?i:\b(?:steps?|tasks?|files?|chunks?|epochs?|tests?|stages?|parts?|pages?|jobs?|batch|items?))"
     r"\s*:?\s*#?(\d+)\s*(?:/|of|out of)\s*(\d+)(?![\d./])"
-    r"|^\s*(\d+)/(\d+)(?=[\s:]|$)(?!\s+\d{1,2}:\d\d)"  # no 3/10/2026, and no 11/21 03:50
+    r"|^\s*(\d+)/(\d+)(?=[\s:]|$)(?!\s+\d{1,2}:\d\d)"  # not 3/10/2026, and not 11/21 03:50
 )
 
 # `3.1/10.5 MB` of pip, `512kB/10MB` of docker.
@@ -68,13 +68,13 @@ _POSITION = re.compile(rf"\btime=\s*{_TIME}")
 
 
 class Progress:
-    """Reads how far a command is from the lines it writes, where one line may need another: ffmpeg's."""
+    """Reads a command's progress from its lines. ffmpeg's needs two: the duration, and the position in it."""
 
     def __init__(self) -> None:
         self._duration = 0.0
 
     def of(self, line: str) -> int | None:
-        """How far the command is, in percent from 0 to 100, or None where the line does not say."""
+        """Return the progress from 0 to 100 percent, or None if the line has none."""
         if "Duration: " in line and (found := _DURATION.search(line)):
             self._duration = max(self._duration, _seconds(found))
         elif self._duration and "time=" in line and (found := _POSITION.search(line)):
@@ -83,7 +83,7 @@ class Progress:
 
 
 def progress_of(line: str) -> int | None:
-    """How far the command is, in percent from 0 to 100, or None where the line does not say."""
+    """Return the progress from 0 to 100 percent, or None if the line has none."""
     if not _MAY_SAY.search(line):
         return None
     if "%" in line:
@@ -106,7 +106,7 @@ def progress_of(line: str) -> int | None:
     return None
 
 
-# Most lines of most commands are done with after this.
+# A quick test that most lines fail.
 _MAY_SAY = re.compile(r"\d\s?%|\d[\w.]*\s?/\s?\d|\d\s+(?:of|out of)\s+\d|:\d\d:\d\d|--:--")
 
 
@@ -128,7 +128,7 @@ def _clamped(percent: float) -> int:
 
 
 def _share(done: float, total: float) -> int | None:
-    """Nothing of 0, and nothing where more is done than there is: that was no count of the work."""
+    """Return the percentage; None if the total is 0 or less than what is done."""
     return int(100 * done / total) if 0 <= done <= total and total > 0 else None
 
 
@@ -143,9 +143,9 @@ _WARNING = re.compile(r"(?i:(?:^|[\s:(\[])warning:)|^(?:WARNING|WARN)\b|^W: ")
 
 
 def level_of(line: str, *, stderr: bool) -> str:
-    """The level of a line: `info`, and for a line of stderr that says so itself `error` or `warning`.
+    """Return the level: `info`, or `error` or `warning` for a line of stderr that says so.
 
-    Much of what goes to stderr is no complaint (the progress of git and curl, `set -x`), so stderr alone says nothing.
+    stderr alone does not mean trouble: git and curl write their progress there, and `set -x` its commands.
     """
     if not stderr:
         return "info"

@@ -1,4 +1,4 @@
-"""The command's output on its way through: read in the order in which it comes, written where we write."""
+"""The pump: reads the command's output in the order in which it comes, and writes it to our own."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ READ = 64 * 1024  # bytes; what a pipe holds
 
 @dataclass(slots=True)
 class Flow:
-    """One stream on its way: from the command to where we write, and to the backlog."""
+    """One stream of the command, from `source` to `sink`, our own descriptor; None: not printed."""
 
     stream: int
     source: int
     sink: int | None
-    held: memoryview = field(default_factory=lambda: memoryview(b""))  # what the sink has not taken yet
-    ended: bool = False  # nothing more comes from the source
+    held: memoryview = field(default_factory=lambda: memoryview(b""))  # read, and not written yet
+    ended: bool = False  # the source has no more
 
 
 def _order_of(flows: Sequence[Flow]) -> Order | None:
-    """The notes of the order of several pipes, where the kernel takes some."""
+    """Return the order of writes to several pipes, if the kernel can watch them."""
     if len(flows) > 1 and all(stat.S_ISFIFO(os.fstat(flow.source).st_mode) for flow in flows):
-        from asgi_app.runner.order import Order  # it loads ctypes
+        from asgi_app.runner.order import Order  # it imports ctypes
 
         with contextlib.suppress(OSError):
             return Order([flow.source for flow in flows])
@@ -40,7 +40,7 @@ def _order_of(flows: Sequence[Flow]) -> Order | None:
 
 
 def _ready(flows: Sequence[Flow]) -> list[Flow]:
-    """Those that can be read from now."""
+    """Return those that can be read now."""
     poll = select.poll()
     for flow in flows:
         poll.register(flow.source, select.POLLIN)
@@ -49,14 +49,13 @@ def _ready(flows: Sequence[Flow]) -> list[Flow]:
 
 
 class Pump(threading.Thread):
-    """Copies what the command writes to where we write, at once, and then hands it to the backlog.
+    """Thread that copies what the command writes to our own output, at once, and then to the backlog.
 
-    One thread for both streams, so that what comes in an order is read in that order. A sink that takes nothing
-    holds up its own stream only.
+    One thread reads both streams, to keep their order. A sink that takes nothing delays only its own stream.
     """
 
     def __init__(self, flows: Sequence[Flow], put: Callable[[int, bytes], None], ended: Callable[[], None]) -> None:
-        super().__init__(daemon=True)  # one that waits for a process that was left behind must not keep us
+        super().__init__(daemon=True)  # it may wait for a process that was left behind: exit anyway
         self._flows, self._put, self._ended = list(flows), put, ended
         self._waits_since: float | None = None
         self._order = _order_of(self._flows)
@@ -64,14 +63,14 @@ class Pump(threading.Thread):
         self.done = False
 
     def abandon(self) -> None:
-        """There is nothing more to copy."""
+        """Close the sources."""
         for flow in self._flows:
             os.close(flow.source)
         if self._order is not None:
             self._order.close()
 
     def quiet(self) -> float:
-        """For how many seconds nothing came."""
+        """Return for how many seconds there was no output."""
         since = self._waits_since
         return time.monotonic() - since if since is not None else 0.0
 
@@ -109,14 +108,14 @@ class Pump(threading.Thread):
             writing = [flow for flow in self._flows if flow.held and flow.sink in ready]
             self._read_all([flow for flow in self._flows if not flow.held and flow.source in ready])
             for flow in writing:
-                # POLLOUT says that so much can be written without waiting, which would hold up the other stream.
+                # After POLLOUT, so much can be written without waiting, which would delay the other stream.
                 left = self._write(flow, flow.held, select.PIPE_BUF)
                 flow.held = left or memoryview(b"")
                 if left is None or (flow.ended and not flow.held):
                     self._end(flow)
 
     def _read_all(self, ready: list[Flow]) -> None:
-        """Read until there is nothing more, or a good deal: what is noted is then just what was read."""
+        """Read until there is nothing more, or `READ` bytes, so that the noted writes are those that were read."""
         reading = [flow for flow in self._flows if not flow.held and not flow.ended]
         read: dict[int, bytes] = {}
         noted: list[int] = []
@@ -159,14 +158,14 @@ class Pump(threading.Thread):
 
     @staticmethod
     def _write(flow: Flow, data: memoryview, most: int) -> memoryview | None:
-        """Write some of it; what is left, or None where our reader has gone.
+        """Write some of the data. Return what is left, or None if our reader has gone.
 
-        The command will be told so by SIGPIPE then, as if it wrote there itself.
+        The command then gets SIGPIPE, as if it wrote there itself.
         """
         assert flow.sink is not None
         try:
             return data[os.write(flow.sink, data[:most]) :]
-        except BlockingIOError:  # whoever started us made it so
+        except BlockingIOError:  # the process that started us set O_NONBLOCK
             select.select([], [flow.sink], [])
             return data
         except OSError:

@@ -1,4 +1,4 @@
-"""Tells the panel about a run over `ws /live`: starts it, sends lines and progress, takes signals, comes back."""
+"""Reports a run to the panel over `ws /live`: starts it, sends lines and progress, takes signals, reconnects."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ DEFAULT_PANEL = "http://127.0.0.1:5000"
 
 CONNECT_SECONDS = 5
 REPLY_SECONDS = 10
-BACKOFF = (0.2, 5.0)  # seconds; the first and the longest pause between two attempts
+BACKOFF = (0.2, 5.0)  # seconds; the first and the longest pause between two attempts to connect
 BATCH_SECONDS = 0.05
 PROGRESS_SECONDS = 0.1
 TOO_BIG = 1009  # the close code for a frame over the panel's limit (RFC 6455, 7.4.1)
 
 
 def socket_url(url: str) -> str:
-    """The address of `/live` on the panel at `url`. Raises `SetupError`."""
+    """Return the address of `/live` on the panel at `url`. Raises `SetupError`."""
     schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
     try:
         parts = urlsplit(url)
@@ -43,30 +43,29 @@ def socket_url(url: str) -> str:
     except ValueError:
         usable = None
     if not usable:
-        raise SetupError(f"--panel {url!r} is no address of a panel, such as {DEFAULT_PANEL}")
+        raise SetupError(f"--panel {url!r} is not the address of a panel; write it like {DEFAULT_PANEL}")
     return f"{schemes[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}/live"
 
 
 def _without_secret(url: str) -> str:
-    """The address for people to read: without the token that may be in it."""
+    """Return the address without the token, for messages."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def token() -> str:
-    """Six characters that make an id another one."""
+    """Return six random characters, to make an id unique."""
     return os.urandom(3).hex()
 
 
 class _Refused(Exception):
-    """The panel said no; `slug` is its reason."""
+    """The panel refused the command `do`; `slug` is the reason. `passes`: it may accept it later."""
 
     def __init__(self, do: str, problem: dict[str, Any]) -> None:
-        super().__init__(problem.get("detail") or problem.get("title") or "for no reason")
+        super().__init__(problem.get("detail") or problem.get("title") or "no reason given")
         self.do = do
         self.slug = str(problem.get("type", "")).rpartition(":")[2]
         status = problem.get("status")
-        # What a panel that is busy, restarting or full says, it may not say again.
         self.passes = self.slug == "too-many" or (isinstance(status, int) and (status == 429 or status >= 500))
 
 
@@ -74,10 +73,10 @@ class _Lost(Exception):
     """The connection is gone."""
 
 
-LOST: dict[str, Any] = {"ok": False}  # what is answered when no answer will come
+LOST: dict[str, Any] = {"ok": False}  # the reply when the connection has ended
 
 
-class _Talk:
+class _Connection:
     """One connection to the panel: commands and their replies, and the signals for the run."""
 
     def __init__(self, socket: ClientConnection, on_signal: Callable[[str], Any], on_lost: Callable[[], None]) -> None:
@@ -89,7 +88,7 @@ class _Talk:
         self.lost = False
 
     async def ask(self, do: str, **fields: Any) -> dict[str, Any]:
-        """A command and its reply. Raises `_Refused`, `_Lost`, `TimeoutError`."""
+        """Send a command and return its reply. Raises `_Refused`, `_Lost`, `TimeoutError`."""
         id = next(self._ids)
         self._replies[id] = asyncio.get_running_loop().create_future()
         try:
@@ -112,7 +111,7 @@ class _Talk:
         """Read until the connection ends."""
         try:
             async for text in self._socket:
-                # The lights of the panel are none of our business: most frames need not be read.
+                # Most frames are about lights: do not parse them.
                 if isinstance(text, str) and ('"reply"' in text or '"run_signal"' in text):
                     await self._on_frame(json.loads(text))
         finally:
@@ -133,17 +132,17 @@ class _Talk:
 
 
 @dataclass(slots=True)
-class _Told:
-    """What the panel knows of the run."""
+class _Known:
+    """What the panel knows about the run."""
 
     progress: float | None = None
     state: str = "running"
     begun: list[Line] = field(default_factory=list)
-    at: float = 0.0  # when it was last told, in the time of the loop
+    at: float = 0.0  # time of the last change that was sent, by the loop's clock
 
 
 class Reporter:
-    """Tells the panel about the run, as long as there is one to tell; the command never waits for it."""
+    """Reports the run to the panel while it can be reached. The command never waits for it."""
 
     def __init__(self, url: str, run: str, name: str, *, backlog: Backlog, child: Child, wake: asyncio.Event) -> None:
         self._url = url
@@ -153,22 +152,22 @@ class Reporter:
         self._backlog = backlog
         self._child = child
         self._wake = wake
-        self._told = _Told()
+        self._known = _Known()
         self._sent_at = self._begun_due = -1.0
         self._was_full = False
         self._code: int | None = None
-        self._old = False  # a panel that does not know yet what a line has beside text, level and time
+        self._old = False  # whether the panel knows only text, level and time of a line
         self._ending = asyncio.Event()
         self._end_sent = False
         self._finished = False
-        self._complained = self._noted = False
-        self._advanced = False  # whether this connection was good for something
+        self._warned = self._noted = False
+        self._advanced = False  # whether the panel took anything on this connection
         self.taken_at = 0.0  # when the panel last took lines, in monotonic time
-        self.reached = False  # whether there ever was a panel
+        self.reached = False  # whether a panel was ever connected
 
     async def serve(self) -> None:
-        """Until the panel has everything, or will not have it."""
-        connect = await asyncio.to_thread(_library)  # a twentieth of a second, which the command need not wait for
+        """Report until the panel has everything or refuses the run."""
+        connect = await asyncio.to_thread(_library)  # an import of 50 ms that must not delay the command
         pauses = _backoff()
         while not self._finished:
             last = self._ending.is_set()
@@ -177,19 +176,19 @@ class Reporter:
             try:
                 await self._session(connect)
             except _Refused as error:
-                if error.slug == "run-ended" and error.do != "end_run":  # by somebody else, or it was lost for too long
+                if error.slug == "run-ended" and error.do != "end_run":  # by others, or we were away too long
                     self._run = f"{self._run}-{token()}"
                 elif error.slug == "too-large":
                     self._backlog.narrow()
                 elif error.slug == "bad-command" and error.do in ("log_run", "end_run") and not self._old:
                     self._old, self._end_sent = True, False
                 elif error.do == "start_run":
-                    self._complain(f"the panel at {self._shown} does not take this run: {error}")
+                    self._warn(f"the panel at {self._shown} refuses this run: {error}")
                     if not error.passes:
                         return
-            except Exception:  # whatever a panel does, or what is no panel: the command goes on
+            except Exception:  # whatever the other side does, the command goes on
                 if not self.reached:
-                    self._complain(f"no panel at {self._shown}; running unseen")
+                    self._warn(f"no panel at {self._shown}; the command runs without one")
             if last and not self.reached:
                 return
             if self._advanced or time.monotonic() - began > BACKOFF[1]:
@@ -198,7 +197,7 @@ class Reporter:
                 await self._pause(next(pauses))
 
     async def _pause(self, seconds: float) -> None:
-        """Before the next attempt; short, once the command has ended."""
+        """Wait before the next attempt, but only a little once the command has ended."""
         if self._ending.is_set():
             await asyncio.sleep(min(seconds, 2 * BACKOFF[0]))
             return
@@ -206,37 +205,37 @@ class Reporter:
             await asyncio.wait_for(self._ending.wait(), seconds)
 
     def end(self, code: int) -> None:
-        """The command has ended, and all of its output is in the backlog; `code` is -N where signal N ended it."""
+        """Take the exit code, once all output is in the backlog; `code` is -N if signal N ended the command."""
         self._code = code
         self._backlog.end()
         self._ending.set()
         self._wake.set()
 
     def keep_tail(self) -> None:
-        """Time is short: the last lines and the end."""
+        """Send only the last lines and the end."""
         self._backlog.keep_tail()
         self._wake.set()
 
     def note_the_wait(self) -> None:
-        """Say once why we do not end, where somebody sits there."""
+        """Say once on a terminal why we still run."""
         if not self._noted and os.isatty(STDERR):
-            self._say("the panel still takes the log of this run; Ctrl-C sends only its last lines")
+            self._print("still sending the log of this run to the panel; press Ctrl-C to send only its last lines")
         self._noted = True
 
-    def _complain(self, text: str) -> None:
-        """At most one line of ours among those of the command."""
-        if not self._complained:
-            self._complained = True
-            self._say(text)
+    def _warn(self, text: str) -> None:
+        """Print the warning, if it is the first."""
+        if not self._warned:
+            self._warned = True
+            self._print(text)
 
     @staticmethod
-    def _say(text: str) -> None:
+    def _print(text: str) -> None:
         with contextlib.suppress(OSError):
             os.write(STDERR, f"pilotlight: {text}\n".encode(errors="replace"))
 
-    def complain_about_the_end(self) -> None:
-        """The panel was there and did not get everything in time."""
-        self._complain(f"the panel at {self._shown} did not get the end of this run")
+    def warn_about_the_end(self) -> None:
+        """Warn that a panel that was connected did not get everything in time."""
+        self._warn(f"the panel at {self._shown} did not get the end of this run")
 
     # --- one connection
 
@@ -245,7 +244,7 @@ class Reporter:
             socket_url(self._url),
             open_timeout=CONNECT_SECONDS,
             close_timeout=0.5,
-            max_size=16 * 1024 * 1024,  # the first frame is all there is on the panel
+            max_size=16 * 1024 * 1024,  # the first frame has the whole state of the panel
             compression=None,
             proxy=None,
             user_agent_header=f"pilotlight-run/{__version__}",
@@ -253,13 +252,13 @@ class Reporter:
             additional_headers=await asyncio.to_thread(headers_for, self._url),
         ) as socket:
             self.reached = True
-            talk = _Talk(socket, self._child.answer, self._wake.set)
-            reading = asyncio.create_task(talk.read())
+            connection = _Connection(socket, self._child.answer, self._wake.set)
+            reading = asyncio.create_task(connection.read())
             try:
-                await self._begin(talk)
+                await self._begin(connection)
                 while not self._finished:
                     self._wake.clear()
-                    due = await self._tell(talk)
+                    due = await self._send_news(connection)
                     if not self._finished:
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(self._wake.wait(), due)
@@ -269,106 +268,107 @@ class Reporter:
                 if socket.close_code == TOO_BIG:
                     self._backlog.narrow()
 
-    async def _begin(self, talk: _Talk) -> None:
-        """Be the run's producer, from the line on that the panel does not have."""
-        if self._end_sent:  # whether it arrived is all that is open; to start the run again would be a new one
-            await self._end(talk)
+    async def _begin(self, connection: _Connection) -> None:
+        """Become the run's producer, and continue with the first line that the panel does not have."""
+        if self._end_sent:  # only its reply is missing; `start_run` would start another run
+            await self._end(connection)
             return
-        reply = await talk.ask("start_run", run=self._run, name=self._name, kind="command")
+        reply = await connection.ask("start_run", run=self._run, name=self._name, kind="command")
         run = reply["run"]
         self._backlog.resume(int(run["lines"]))
-        self._told = _Told(progress=run.get("progress"), state=run.get("state", "running"))
+        self._known = _Known(progress=run.get("progress"), state=run.get("state", "running"))
 
-    async def _tell(self, talk: _Talk) -> float | None:
-        """Send all there is; returns for how many seconds to wait for more, None: until it comes."""
+    async def _send_news(self, connection: _Connection) -> float | None:
+        """Send all there is. Return for how many seconds to wait for more output; None: as long as it takes."""
         loop = asyncio.get_running_loop()
         while True:
-            if talk.lost:
+            if connection.lost:
                 raise _Lost
-            ending = self._ending.is_set()  # looked at first: what comes after it was set is all there
+            ending = self._ending.is_set()  # read first: once it is set, the backlog is complete
             if not ending and not self._was_full and (early := self._sent_at + BATCH_SECONDS - loop.time()) > 0:
                 await asyncio.sleep(early)
             lines = self._backlog.batch()
-            await self._tell_change(talk, ending and not lines)
+            await self._send_change(connection, ending and not lines)
             begun = self._begun(whole=not self._backlog.waiting, due=bool(lines) or loop.time() >= self._begun_due)
             if not lines and begun is None:
                 break
             self._sent_at = loop.time()
             self._was_full = len(lines) == BATCH_LINES
-            await self._log(talk, lines, begun)
+            await self._log(connection, lines, begun)
         if ending:
-            await self._end(talk)
+            await self._end(connection)
         return self._due()
 
-    async def _log(self, talk: _Talk, lines: list[Line], begun: list[Line] | None) -> None:
-        """Send the batch, and the lines that are begun behind it where those are others now."""
+    async def _log(self, connection: _Connection, lines: list[Line], begun: list[Line] | None) -> None:
+        """Send the batch, and the unfinished lines after it if they changed."""
         more: dict[str, Any] = {} if begun is None else {"begun": begun}
         if self._old:
             lines = [{name: line[name] for name in ("msg", "level", "time")} for line in lines]
             more = {}
         if lines or more:
-            reply = await talk.ask("log_run", run=self._run, **{"from": self._backlog.offset, "lines": lines}, **more)
+            more |= {"from": self._backlog.offset, "lines": lines}
+            reply = await connection.ask("log_run", run=self._run, **more)
             self._backlog.acknowledge(int(reply["next"]))
             self._advanced = True
             self.taken_at = time.monotonic()
         if begun is not None:
-            self._told.begun = begun
+            self._known.begun = begun
             self._begun_due = self._sent_at + PROGRESS_SECONDS
 
     def _begun(self, *, whole: bool, due: bool) -> list[Line] | None:
-        """The lines that are begun, where the panel has others; None: nothing to tell, or not yet."""
+        """Return the unfinished lines if the panel has others; None: nothing to send, or not yet."""
         if not whole or not due:
             return None
         begun = [] if self._ending.is_set() else self._backlog.begun()
-        return begun if begun != self._told.begun else None
+        return begun if begun != self._known.begun else None
 
     def _due(self) -> float | None:
-        """For how many seconds to wait for more output before there is something to tell all the same."""
+        """Return for how many seconds to wait for more output until there is something to send anyway."""
         now = asyncio.get_running_loop().time()
         waits = []
-        if self._backlog.progress != self._told.progress:
-            waits.append(self._told.at + PROGRESS_SECONDS - now)
+        if self._backlog.progress != self._known.progress:
+            waits.append(self._known.at + PROGRESS_SECONDS - now)
         if self._begun(whole=True, due=True) is not None:
             waits.append(self._begun_due - now)
         if (settles := self._backlog.settles_in()) is not None:
             waits.append(settles)
         return max(0.0, min(waits)) if waits else None
 
-    async def _tell_change(self, talk: _Talk, last: bool) -> None:
-        """Progress at most every `PROGRESS_SECONDS`, and the last one; a pause at once."""
+    async def _send_change(self, connection: _Connection, last: bool) -> None:
+        """Send a pause at once, progress at most every `PROGRESS_SECONDS`, and the last progress always."""
         now = asyncio.get_running_loop().time()
         change: dict[str, Any] = {}
         state = self._child.state
-        if state != self._told.state and state != "ended":
+        if state != self._known.state and state != "ended":
             change["state"] = state
         progress = self._backlog.progress
         if (
             progress is not None
-            and progress != self._told.progress
-            and (last or change or now - self._told.at >= PROGRESS_SECONDS)
+            and progress != self._known.progress
+            and (last or change or now - self._known.at >= PROGRESS_SECONDS)
         ):
             change["progress"] = progress
         if not change:
             return
-        await talk.ask("update_run", run=self._run, **change)
-        self._told.state = change.get("state", self._told.state)
-        self._told.progress = change.get("progress", self._told.progress)
-        self._told.at = now
+        await connection.ask("update_run", run=self._run, **change)
+        self._known.state = change.get("state", self._known.state)
+        self._known.progress = change.get("progress", self._known.progress)
+        self._known.at = now
 
     def _how_it_ended(self) -> dict[str, Any]:
         code = self._code or 0
         if code >= 0:
             return {"exit_code": code}
-        ended: dict[str, Any] = {"exit_code": 128 - code}  # as a shell says it
+        ended: dict[str, Any] = {"exit_code": 128 - code}  # like a shell
         with contextlib.suppress(ValueError):  # a real-time signal has no name
             if not self._old:
                 ended["signal"] = signal.Signals(-code).name
         return ended
 
-    async def _end(self, talk: _Talk) -> None:
+    async def _end(self, connection: _Connection) -> None:
         self._end_sent = True
         try:
-            await talk.ask("end_run", run=self._run, **self._how_it_ended())
+            await connection.ask("end_run", run=self._run, **self._how_it_ended())
         except _Refused as error:
             if error.passes:
                 raise
@@ -382,7 +382,7 @@ def _library() -> Any:
 
 
 def _silent() -> logging.Logger:
-    """The library's log goes nowhere: stderr is the command's."""
+    """Return a logger that discards everything: stderr belongs to the command."""
     log = logging.getLogger("pilotlight.run.library")
     log.propagate = False
     if not log.handlers:

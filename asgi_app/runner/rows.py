@@ -1,4 +1,4 @@
-"""A line of a terminal: characters in columns, each with its style."""
+"""A row of a terminal: characters in columns, each with its style."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from asgi_app.runner.colours import PLAIN, Style
 
-LINE_BYTES = 8 * 1024  # columns of a line, at most; the panel gets the rest as a number
+LINE_BYTES = 8 * 1024  # columns of a row, at most; of the rest the panel gets the number of bytes
 MOST_SPANS = 200
 TAB = 8
 
 
 def _width(character: str) -> int:
-    """Columns of a character on a terminal (UAX 11; marks take none)."""
+    """Return the columns that a character takes (UAX 11); combining marks take none."""
     if character.isascii():
         return 1
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
@@ -22,7 +22,7 @@ def _width(character: str) -> int:
 
 
 def _columns(text: str, at: int = 0) -> int:
-    """The column behind the text that begins in column `at`."""
+    """Return the column after the text that begins in column `at`."""
     if text.isascii() and "\t" not in text:
         return at + len(text)
     for character in text:
@@ -31,18 +31,18 @@ def _columns(text: str, at: int = 0) -> int:
 
 
 class Row:
-    """A line of the screen: text as it came, or a cell a column once it has colours or was written over."""
+    """A row: plain text, or one cell for each column once it has colours or was overwritten."""
 
     __slots__ = ("_cells", "_styles", "_text", "at", "cut", "settled", "width")
 
     def __init__(self, text: str = "", at: float = 0.0) -> None:
-        self._cells: list[str] | None = None  # "" for the columns that the one before takes, too
+        self._cells: list[str] | None = None  # "" for a column that the character before it takes too
         self._styles: list[Style] = []
         self._text = text
-        self.at = at  # when it was last written to
-        self.settled = False  # whether it is final whatever comes
+        self.at = at  # time of the last write
+        self.settled = False  # whether it is final
         self.cut = 0  # bytes beyond LINE_BYTES
-        self.width = 0  # columns; of a row that is only read it is not looked at
+        self.width = 0  # columns; not kept up to date in a row that is final
         if len(text) > LINE_BYTES:
             self._cut(text[LINE_BYTES:])
             self._text = text[:LINE_BYTES]
@@ -51,7 +51,7 @@ class Row:
         self.cut += len(text.encode("utf-8", "replace"))
 
     def append(self, text: str) -> None:
-        """Add plain text to a plain row."""
+        """Append plain text to a plain row."""
         room = LINE_BYTES - len(self._text)
         self._text += text[:room]
         if len(text) > room:
@@ -66,15 +66,15 @@ class Row:
         self._cells, self._styles, self._text, self.cut, self.width = None, [], "", 0, 0
 
     def write(self, x: int, text: str, style: Style) -> int:
-        """Write the text from column `x` on; the column behind it."""
-        if self.cut and x < self.width:  # begun anew: what is too long to be shown cannot be written over
+        """Write the text at column `x`. Return the column after it."""
+        if self.cut and x < self.width:  # a row that was cut cannot be overwritten: start again
             self.clear()
         if style is PLAIN and self._cells is None and x == self.width:
             self.append(text)
             return self.width
         cells, styles = self._explode()
         new = _cells_of(text, x)
-        if new and new[0][:1] and _width(new[0][0]) == 0 and x and x <= len(cells):  # a mark on what is there
+        if new and new[0][:1] and _width(new[0][0]) == 0 and x and x <= len(cells):  # a combining mark
             cells[x - 1] += new.pop(0)
         if x + len(new) > LINE_BYTES:
             self._cut("".join(new[max(LINE_BYTES - x, 0) :]))
@@ -90,7 +90,7 @@ class Row:
         return x + len(new)
 
     def erase(self, begin: int, end: int | None = None) -> None:
-        """Blank the columns from `begin` up to `end`, or to the end."""
+        """Blank the columns from `begin` up to `end`, or to the end of the row."""
         cells, styles = self._explode()
         self._split(begin)
         if end is None or end >= len(cells):
@@ -103,7 +103,7 @@ class Row:
         self.width = len(cells)
 
     def shift(self, x: int, count: int) -> None:
-        """Insert so many blanks at column `x`, or take so many columns out, where it is negative."""
+        """Insert `count` blanks at column `x`, or remove that many columns if it is negative."""
         cells, styles = self._explode()
         self._split(x)
         if count < 0:
@@ -128,7 +128,7 @@ class Row:
             styles.extend([PLAIN] * missing)
 
     def _split(self, x: int) -> None:
-        """Blank a character of several columns that reaches over column `x`."""
+        """Blank a character of several columns that covers column `x` but begins before it."""
         cells, _ = self._explode()
         if x >= len(cells) or cells[x]:
             return
@@ -141,7 +141,7 @@ class Row:
         return not self._text.strip() if self._cells is None else not "".join(self._cells).strip()
 
     def read(self) -> tuple[str, list[dict[str, Any]]]:
-        """The text, and the spans of it that are not plain; offsets are in code points."""
+        """Return the text and its spans that are not plain. Offsets are in code points."""
         note = f" … ({self.cut} bytes cut)" if self.cut else ""
         if self._cells is None:
             return self._text + note, []
@@ -164,7 +164,7 @@ class Row:
 
 
 def _cells_of(text: str, x: int) -> list[str]:
-    """A cell a column, for text that begins in column `x`."""
+    """Return one cell for each column of a text that begins in column `x`."""
     if text.isascii() and "\t" not in text:
         return list(text)
     cells: list[str] = []

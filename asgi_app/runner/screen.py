@@ -1,8 +1,8 @@
-"""What a terminal would show of a command's output, as lines: bytes in, lines with their colours out. No I/O.
+"""A terminal screen: a command's output in, rows with colours out. No I/O.
 
-A line is final once it cannot change any more. That is at its end, for a command that only prints. One that goes back
-(`\\r`, cursor up: tqdm, rich, docker) may still write over the lines above: those are *open* until it has left them
-alone for a while, or they have scrolled out of its reach.
+A row is final once it cannot change any more. If a command only prints, that is at the end of the line. A command that
+moves back (`\\r`, cursor up: tqdm, rich, docker) can overwrite rows above. Those stay *open* until it has not touched
+them for a while, or cannot reach them any more.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from asgi_app.runner.colours import PLAIN, styled
 from asgi_app.runner.escapes import Piece, Pieces
 from asgi_app.runner.rows import LINE_BYTES, TAB, Row
 
-HEIGHT = 100  # lines that a command can reach with the cursor; more than terminals have
-SETTLE_SECONDS = 0.5  # for lines above the cursor, of a command that goes back
-HIDDEN_SECONDS = 5.0  # of one that has hidden the cursor: it draws, and may do so seldom
-BACK_SECONDS = 30.0  # after a command went back: it is expected to do so again
+HEIGHT = 100  # rows that the cursor can reach; more than terminals have
+SETTLE_SECONDS = 0.5  # after which rows above the cursor are final, if the command moves back
+HIDDEN_SECONDS = 5.0  # the same while the cursor is hidden: the command draws, perhaps slowly
+BACK_SECONDS = 30.0  # after a command moved back, in which it may do so again
 
 _SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ALTERNATE = {"47", "1047", "1049"}
@@ -25,7 +25,7 @@ _PRIVATE = ("<", "=", ">", "?")
 
 
 class Screen:
-    """One terminal that a command writes to."""
+    """The terminal that a command writes to."""
 
     def __init__(self) -> None:
         self._pieces = Pieces()
@@ -33,16 +33,16 @@ class Screen:
         self._x = self._y = 0
         self._style = PLAIN
         self._saved = (0, 0, PLAIN)
-        self._elsewhere: Row | None = None  # a place that was gone to by its coordinates, such as a line of status
+        self._elsewhere: Row | None = None  # a row that the cursor was moved to by coordinates, such as a status line
         self._hidden = self._alternate = False
-        self._returned = False  # by \r, and nothing was written since
+        self._returned = False  # by \r, and nothing written since
         self._went_back = float("-inf")
         self._at = 0.0
 
     # --- in
 
     def feed(self, data: bytes, at: float) -> None:
-        """What the command wrote; `at` in seconds since the epoch."""
+        """Write output of the command, written at `at`, in seconds since the Unix epoch."""
         self._at = at
         text = self._pieces.decode(data)
         if "\r\n" in text:
@@ -73,7 +73,7 @@ class Screen:
         kind, text, parameters = piece
         if kind == "csi":
             if text == "m":
-                if not parameters.strip("0123456789;:"):  # with < = > ? it is something else
+                if not parameters.strip("0123456789;:"):  # with < = > ? it is another sequence
                     self._style = styled(self._style, parameters)
             elif text in "hl":
                 self._set_mode(parameters, text == "h")
@@ -91,7 +91,7 @@ class Screen:
 
     def _write(self, text: str) -> None:
         row = self._elsewhere or self._rows[self._y]
-        if self._x < row.width or self._returned:  # who begins with it (tqdm) is going to
+        if self._x < row.width or self._returned:  # a command that starts with \r (tqdm) will overwrite
             self._went_back = self._at
         self._returned = False
         self._x = row.write(self._x, text, self._style)
@@ -113,7 +113,7 @@ class Screen:
 
     def _line_feed(self) -> None:
         self._x, self._returned = 0, False
-        if self._elsewhere is not None:  # it prints there: then these are lines like others
+        if self._elsewhere is not None:  # it prints there: these are ordinary rows
             self._start_anew()
             self._rows[-1] = self._elsewhere
             self._elsewhere = None
@@ -174,7 +174,7 @@ class Screen:
         self._x = min(max(column, 1) - 1, LINE_BYTES)
 
     def _to_place(self, line: int, numbers: list[int]) -> None:
-        if line <= 1 and max(numbers[1:2], default=0) <= 1:  # a new picture of the whole screen
+        if line <= 1 and max(numbers[1:2], default=0) <= 1:  # it redraws the whole screen
             self._start_anew()
         else:
             self._elsewhere = Row("", self._at)
@@ -224,7 +224,7 @@ class Screen:
         self._y = min(self._y, len(self._rows) - 1)
 
     def _start_anew(self) -> None:
-        """Behind the last line; what is above is final."""
+        """Move to a new row after the last one; the rows above are final."""
         while len(self._rows) > 1 and self._rows[-1].blank:
             self._rows.pop()
         if not self._rows[-1].blank:
@@ -236,7 +236,7 @@ class Screen:
     # --- out
 
     def take(self, now: float) -> list[Row]:
-        """The lines that are final by now, once."""
+        """Remove and return the rows that are final by now."""
         hold = self._hold(now)
         final = 0
         out_of_reach = self._y - HEIGHT
@@ -259,11 +259,11 @@ class Screen:
         return final
 
     def settles_in(self, now: float) -> float | None:
-        """Seconds until another line is final where the command writes nothing more; None: there is none."""
+        """Return the seconds until another row is final if the command writes nothing more; None: never."""
         return max(self._rows[0].at + self._hold(now) - now, 0.0) if self._y else None
 
     def flush(self) -> list[Row]:
-        """There is no more to come: every line there is."""
+        """Remove and return all rows, at the end of the output."""
         for piece in self._pieces.flush():
             self._on(piece)
         if self._elsewhere is not None and not self._elsewhere.blank:
@@ -276,7 +276,7 @@ class Screen:
 
     @property
     def open(self) -> list[Row]:
-        """The lines that may yet change, without blank ones at the end."""
+        """The rows that may still change, without blank ones at the end."""
         rows = [*self._rows, *([self._elsewhere] if self._elsewhere else [])]
         while rows and rows[-1].blank:
             rows.pop()

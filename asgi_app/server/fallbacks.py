@@ -1,15 +1,15 @@
-"""The compiled libraries, which are not to be had for every machine, and what takes their place on a 32-bit Pi."""
+"""Compiled libraries that do not exist for every machine, such as a 32-bit Pi, and their substitutes."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
+import importlib.util
 import sys
 from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """A compiled library, and what does its work where it is missing."""
+    """A compiled library, and its substitute where it is missing."""
 
     library: str
     package: str
@@ -25,25 +25,22 @@ IS_32_BIT = sys.maxsize < 2**32
 
 
 def missing() -> list[Part]:
-    """Those that cannot be imported here."""
+    """Return the libraries that are not installed here."""
     return [part for part in PARTS if not _is_there(part.library)]
 
 
 def _is_there(library: str) -> bool:
-    try:
-        importlib.import_module(library)
-    except ImportError:
-        return False
-    return True
+    """Whether it is installed. It is not imported: argon2's import takes long, and few panels need it."""
+    return importlib.util.find_spec(library) is not None
 
 
 def server_here(wanted: str) -> str:
-    """The server that can run here: uvicorn's connections are made of httptools, hypercorn's of h11."""
+    """Return the server that can run here: uvicorn needs httptools, hypercorn does not."""
     return wanted if wanted == "hypercorn" or _is_there("httptools") else "hypercorn"
 
 
 def event_loop_class() -> type[asyncio.AbstractEventLoop]:
-    """uvloop's, else asyncio's."""
+    """Return uvloop's event loop class, or asyncio's if uvloop is missing."""
     try:
         import uvloop
     except ImportError:

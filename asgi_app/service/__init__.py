@@ -1,6 +1,6 @@
-"""The only door: `Panel` has the state, `Lights` the lights, `Chat` the people, `Runs` the running processes."""
+"""The only way in: `Panel` has the state, and components (`Lights`, `Chat`, `Runs`, `Shows`) have the commands."""
 
-from asgi_app.service.lights import Driver
-from asgi_app.service.panel import HISTORY, Panel, Session
+from asgi_app.service.panel import Panel
+from asgi_app.service.session import Session
 
-__all__ = ["HISTORY", "Driver", "Panel", "Session"]
+__all__ = ["Panel", "Session"]

@@ -1,36 +1,40 @@
-"""What a part of the panel is: the commands of one noun, and what comings and goings mean to it."""
+"""`Component`: the commands of one noun, and what a connection means to it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any
 
-from pydantic import BaseModel
+from asgi_app.hub import Message
+from asgi_app.models.base import Actor, Asks
+from asgi_app.models.chat import Gap
+from asgi_app.models.wire import OtherEvent
+from asgi_app.service.session import Session
 
-from asgi_app.models import Actor
-
-if TYPE_CHECKING:
-    from asgi_app.service.panel import Session
-
-# Fields of the reply; also `rev`, where the panel has gone on since the command was done.
-Answer = Mapping[str, Any]
-Handlers = Mapping[type[BaseModel], Callable[[Actor, Any, "Session | None"], Awaitable[Answer]]]
+Handler = Callable[[Actor, Any, Session | None], Awaitable[Any]]  # of a `Result`
+Handlers = Mapping[type[Asks[Any]], Handler]
 
 
-class Part:
-    """A noun of the panel: its commands. Comings and goings mean nothing to it, unless it says so.
+class Component:
+    """A noun of the panel.
 
-    `handlers[kind]` is awaited with the actor, the command and the session (None over REST), answers fields of the
-    reply, and raises a `PanelError` for a refusal.
+    `handlers` has a coroutine for each kind of command. It gets the actor, the command, and the session (None over
+    REST). It returns the result, and raises a `PanelError` to refuse.
     """
 
-    handlers: Handlers
+    handlers: Handlers = MappingProxyType({})
 
-    def entered(self, session: Session) -> None:
-        """A connection came."""
+    def session_opened(self, session: Session) -> None:
+        """Handle a new connection."""
 
-    def left(self, session: Session) -> None:
-        """A connection is gone."""
+    def session_closed(self, session: Session) -> None:
+        """Handle the end of a connection."""
 
     def clock_stepped(self, seconds: float) -> None:
-        """The wall clock has stepped by so much."""
+        """Move what happened before by the step of the wall clock."""
+
+
+def unversioned(event: OtherEvent, key: str | None = None) -> Message:
+    """Return the message of an event that is for some clients only: it has no revision."""
+    return Message(event.model_dump(mode="json", exclude_none=isinstance(event, Gap)), key=key)

@@ -1,8 +1,7 @@
-"""The lights: commands on them in order, the pins, and what the hardware says.
+"""The lights: commands on them in order, the pins, and what the hardware reports.
 
-`core` says what a command would do, the hardware does it, and only then it is committed: so the state never says what
-the pin did not take. Commands on one light go in order of arrival; those that arrive while the pin is being written are
-decided together and share the next write.
+`core.lights` decides, the hardware does it, and then the event is committed: the state never shows what a pin did not
+take. Commands on one light go in the order of their arrival. Those that arrive during a write share the next write.
 """
 
 from __future__ import annotations
@@ -10,184 +9,182 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from asgi_app import core
-from asgi_app.core import Decision, Drive
-from asgi_app.errors import InternalError, PanelError, Restarting
-from asgi_app.models import Actor, LightSpec, Look, SetLight, UndoLight
-from asgi_app.service.component import Answer, Handlers, Part
-
-if TYPE_CHECKING:
-    from asgi_app.service.panel import Panel, Session
+from asgi_app.core import lights as rules
+from asgi_app.core.lights import Drive
+from asgi_app.errors import InternalError, PanelError
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import Light, LightResult, LightSettings, LightSpec, SetLight, UndoLight
+from asgi_app.service.component import Component
+from asgi_app.service.panel import Panel
+from asgi_app.service.session import Session
 
 log = logging.getLogger("pilotlight.service")
 
-Save = Callable[[str, Look], None]
+Save = Callable[[str, LightSettings], None]
 
 
 class Driver(Protocol):
-    """What the panel needs of the hardware."""
+    """What the lights need of the hardware."""
 
     async def drive(self, light: str, drive: Drive) -> None:
-        """Have the pin do this; returns once the hardware took it. Raises `LightOffline`, nothing changed."""
+        """Do this with the pin. Returns once the hardware took it. Raises `LightOffline` if nothing changed."""
 
 
-class _Asked:
-    """A command on its way through a lane."""
+class _Pending:
+    """A command that waits for the pin of its light."""
 
-    __slots__ = ("actor", "answer", "command", "decision")
+    __slots__ = ("actor", "command", "result")
 
-    def __init__(self, actor: Actor, command: SetLight | UndoLight, answer: asyncio.Future[Answer]) -> None:
+    def __init__(self, actor: Actor, command: SetLight | UndoLight) -> None:
         self.actor = actor
         self.command = command
-        self.answer = answer
-        self.decision = Decision()
+        self.result: asyncio.Future[LightResult] = asyncio.get_running_loop().create_future()
 
-    def done(self, answer: Answer) -> None:
-        if not self.answer.done():  # the asker may have gone
-            self.answer.set_result(answer)
+    def resolve(self, result: LightResult) -> None:
+        if not self.result.done():  # done: the asker has gone
+            self.result.set_result(result)
 
     def refuse(self, error: PanelError) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
+        if not self.result.done():
+            self.result.set_exception(error)
 
 
-class Lights(Part):
-    """The part of the panel that has the lights; `save` is as `Panel` says."""
+class _Lane:
+    """The commands that wait for one light, and the task that does them."""
+
+    __slots__ = ("light", "task", "waiting")
+
+    def __init__(self, light: str) -> None:
+        self.light = light
+        self.waiting: list[_Pending] = []
+        self.task: asyncio.Task[None] | None = None
+
+
+class Lights(Component):
+    """The component that has the lights. It starts with `lights`, which are offline until `light_online`.
+
+    `save(light, settings)` keeps a change for the next start. It must not block, and no reply waits for it.
+    """
 
     def __init__(
         self,
         panel: Panel,
+        driver: Driver,
         specs: Mapping[str, LightSpec],
+        lights: Mapping[str, Light],
         *,
-        stored: Mapping[str, Look],
-        save: Save,
-        clock: Callable[[], float],
+        save: Save = lambda light, settings: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._panel = panel
+        self._driver = driver
         self._specs = specs
-        self._driver: Driver | None = None
         self._save = save
         self._clock = clock
-        self._lanes: dict[str, list[_Asked]] = {}
-        self._lane_tasks: set[asyncio.Task[None]] = set()
-        self.handlers: Handlers = {SetLight: self._through_lane, UndoLight: self._through_lane}
-        now = clock()
-        panel.add(self, lights={id: core.first_light(id, spec, stored.get(id), now) for id, spec in specs.items()})
-
-    def attach(self, driver: Driver) -> None:
-        """Join the hardware to the lights; before that each is offline."""
-        self._driver = driver
+        self._lanes = {id: _Lane(id) for id in lights}
+        self.handlers = {SetLight: self._enqueue, UndoLight: self._enqueue}
+        panel.add(self, lights=dict(lights))
 
     # --- commands ------------------------------------------------------------------------------------------
 
-    async def _through_lane(self, actor: Actor, command: SetLight | UndoLight, session: Session | None) -> Answer:
-        core.light_of(self._panel.state, command.light)
-        asked = _Asked(actor, command, asyncio.get_running_loop().create_future())
+    async def _enqueue(
+        self, actor: Actor, command: SetLight | UndoLight, session: Session | None = None
+    ) -> LightResult:
         lane = self._lanes.get(command.light)
         if lane is None:
-            self._lanes[command.light] = [asked]
-            task = asyncio.create_task(self._run_lane(command.light), name=f"lane {command.light}")
-            self._lane_tasks.add(task)
-            task.add_done_callback(self._lane_tasks.discard)
-        else:
-            lane.append(asked)
-        return await asked.answer
+            raise rules.unknown_light(command.light, self._lanes)
+        pending = _Pending(actor, command)
+        lane.waiting.append(pending)
+        if lane.task is None:
+            lane.task = asyncio.create_task(self._run_lane(lane), name=f"lane {lane.light}")
+        return await pending.result
 
-    async def _run_lane(self, light: str) -> None:
-        while batch := self._lanes[light]:
-            self._lanes[light] = []
+    async def _run_lane(self, lane: _Lane) -> None:
+        while batch := lane.waiting:
+            lane.waiting = []
             try:
-                await self._do(light, batch)
+                await self._do(lane.light, batch)
             except PanelError as error:
-                for asked in batch:
-                    asked.refuse(error)
+                for pending in batch:
+                    pending.refuse(error)
             except Exception:
-                log.exception("the lane of light %s failed; its commands were refused", light)
-                for asked in batch:
-                    asked.refuse(InternalError())
-        del self._lanes[light]
+                log.exception("Commands on the light %s failed and were refused.", lane.light)
+                for pending in batch:
+                    pending.refuse(InternalError())
+        lane.task = None
 
-    async def _do(self, light: str, batch: Sequence[_Asked]) -> None:
-        """Decide the batch in order on the state so far, write the pin once, then commit."""
-        state, at = self._panel.state, self._clock()
+    async def _do(self, id: str, batch: Sequence[_Pending]) -> None:
+        """Decide the batch in order, write the pin once, then commit."""
+        light, at = self._panel.state.lights[id], self._clock()
         drive: Drive | None = None
         accepted = []
-        for number, asked in enumerate(batch, 1):
+        for pending in batch:
             try:
-                asked.decision = core.decide(state, asked.command, asked.actor, at)
+                decision = rules.decide(light, pending.command, pending.actor, at)
             except PanelError as error:
-                asked.refuse(error)
+                pending.refuse(error)
                 continue
-            accepted.append(asked)
-            drive = _merged(drive, asked.decision.drive)
-            for event in asked.decision.events if number < len(batch) else ():  # what the next one finds
-                state = core.apply(state, event)
-        if drive is not None:
-            if self._driver is None:
-                raise Restarting("the panel is starting")
-            await self._driver.drive(light, drive)
-        answers: list[tuple[_Asked, Answer]] = []
-        for asked in accepted:
-            for event in asked.decision.events:
-                self._panel.commit(core.rebased(event, self._panel.state.lights[light]))
-            answers.append((asked, {"rev": self._panel.rev, "light": self._panel.state.lights[light]}))
-        # The pin has it: that is what an answer says. No light waits until it is remembered too.
-        self._save(light, core.look_of(self._panel.state.lights[light]))
-        for asked, answer in answers:
-            asked.done(answer)
+            accepted.append((pending, decision.events))
+            light = decision.light
+            if drive is not None and drive.flash and not decision.drive.flash:
+                drive = replace(decision.drive, flash=drive.flash)
+            else:
+                drive = decision.drive
+        if drive is None:
+            return
+        await self._driver.drive(id, drive)
+        for pending, events in accepted:
+            for event in events:
+                self._panel.commit(rules.rebased(event, self._panel.state.lights[id]))
+            # The pin has it, which is what a reply says. No reply waits for the store.
+            pending.resolve(LightResult(rev=self._panel.rev, light=self._panel.state.lights[id]))
+        self._save(id, rules.settings_of(self._panel.state.lights[id]))
 
-    async def restore(self, looks: Mapping[str, Look]) -> None:
-        """Set the lights as they were, where the start could not know it; whoever set one since then is right."""
-        for id, look in looks.items():
+    async def restore(self, settings: Mapping[str, LightSettings]) -> None:
+        """Set the lights as they were, if the start could not know it and nobody has set them since."""
+        for id, stored in settings.items():
             light = self._panel.state.lights.get(id)
-            if light is None or light.by != core.START or self._specs[id].restore != "last":
+            if light is None or light.by != rules.START or self._specs[id].restore != "last":
                 continue
-            command = SetLight(light=id, level=look.level, on=look.on, effect=look.effect if look.on else None)
+            effect = stored.effect if stored.on else None
             with contextlib.suppress(PanelError):  # it is offline, or the panel is stopping
-                await self._through_lane(core.START, command, None)
+                await self._enqueue(rules.START, SetLight(light=id, level=stored.level, on=stored.on, effect=effect))
 
-    # --- what the hardware says ----------------------------------------------------------------------------
+    # --- what the hardware reports (`hw.driver.Observer`) --------------------------------------------------
 
-    def moved(self, id: str, actual: float) -> None:
-        """The pin shows another level (percent), on its way in a fade or an effect."""
-        self._panel.commit(core.moved(self._panel.state.lights[id], actual, self._clock()))
+    def light_moved(self, id: str, actual: float) -> None:
+        """Publish that the pin is at another level (percent) during a fade or an effect."""
+        self._panel.commit(rules.moved(self._panel.state.lights[id], actual, self._clock()))
 
-    def settled(self, id: str) -> None:
-        """The fade has ended at its target."""
+    def light_settled(self, id: str) -> None:
+        """Publish that the fade has reached its target."""
         light = self._panel.state.lights[id]
         if light.transition is not None:
-            self._panel.commit(core.settled(light, self._clock()))
+            self._panel.commit(rules.settled(light, self._clock()))
         elif light.effect is None and light.actual != light.target:
-            self._panel.commit(core.moved(light, light.target, self._clock()))
+            self._panel.commit(rules.moved(light, light.target, self._clock()))
 
-    def set_outside(self, id: str, level: float) -> None:
-        """Somebody else set the pin to this level (percent)."""
-        event = core.set_outside(self._panel.state.lights[id], level, self._clock())
-        self._panel.commit(event)
-        self._save(id, core.look_of(self._panel.state.lights[id]))
+    def light_set_outside(self, id: str, level: float) -> None:
+        """Follow a level (percent) that another program wrote to the pin."""
+        self._panel.commit(rules.set_outside(self._panel.state.lights[id], level, self._clock()))
+        self._save(id, rules.settings_of(self._panel.state.lights[id]))
 
-    def went_offline(self, id: str, reason: str) -> None:
-        """The pin cannot be driven."""
+    def light_offline(self, id: str, reason: str) -> None:
+        """Publish that the pin cannot be driven, once a reason."""
         light = self._panel.state.lights[id]
         if light.online or light.reason != reason:
-            self._panel.commit(core.went_offline(light, reason, self._clock()))
+            self._panel.commit(rules.went_offline(light, reason, self._clock()))
+
+    def light_online(self, id: str) -> None:
+        """Publish that the pin is driven again, at its target."""
+        self._panel.commit(rules.came_online(self._panel.state.lights[id], self._clock()))
 
     def clock_stepped(self, seconds: float) -> None:
-        """What was so long ago still was: undo, fades and screens reckon with it."""
+        """Move the times of every light: undo, fades and screens depend on them."""
         for light in self._panel.state.lights.values():
-            self._panel.commit(core.clock_stepped(light, seconds))
-
-    def came_online(self, id: str) -> None:
-        """The pin is driven again and shows its target."""
-        self._panel.commit(core.came_online(self._panel.state.lights[id], self._clock()))
-
-
-def _merged(earlier: Drive | None, later: Drive | None) -> Drive | None:
-    """One drive for both: where the later one goes, and whatever flashes were asked for."""
-    if earlier is None or later is None:
-        return later or earlier
-    return replace(later, flash=later.flash or earlier.flash)
+            self._panel.commit(rules.clock_stepped(light, seconds))

@@ -1,4 +1,4 @@
-"""Shows: the panel's own processes. Each is played as a run, whose producer is the panel itself."""
+"""`Shows`: the panel's own processes. Each is played as a run whose producer is the panel."""
 
 from __future__ import annotations
 
@@ -8,22 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asgi_app.errors import BadCommand, InternalError, PanelError, Restarting, ShowRunning, UnknownShow
-from asgi_app.models import (
-    PANEL,
-    Actor,
-    LightSpec,
-    LineSent,
-    NewRun,
-    Outcome,
-    RunChange,
-    SetLight,
-    ShowName,
-    Signal,
-    StartShow,
-)
-from asgi_app.service.component import Answer, Handlers, Part
-from asgi_app.service.panel import Panel, Session
-from asgi_app.service.runs import LiveRun, Runs
+from asgi_app.models.access import PANEL
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import LightSpec, SetLight
+from asgi_app.models.runs import LineSent, NewRun, Outcome, RunChange, RunResult, ShowName, Signal, StartShow
+from asgi_app.service.component import Component
+from asgi_app.service.live_run import LiveRun
+from asgi_app.service.panel import Panel
+from asgi_app.service.runs import Runs
+from asgi_app.service.session import Session
 from asgi_app.shows.graph import graph_of
 from asgi_app.shows.player import Player
 from asgi_app.shows.show import Show
@@ -31,8 +24,8 @@ from asgi_app.shows.show import Show
 log = logging.getLogger("pilotlight.shows")
 
 
-class Shows(Part):
-    """The part of the panel that plays shows; `specs` are the lights they may play on."""
+class Shows(Component):
+    """The component that plays shows. `specs` has the lights that they may use."""
 
     def __init__(self, panel: Panel, runs: Runs, shows: Mapping[str, Show], specs: Mapping[str, LightSpec]) -> None:
         self.shows = shows
@@ -42,94 +35,96 @@ class Shows(Part):
         self._playing: set[str] = set()
         self._stopped = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self.handlers: Handlers = {StartShow: self._start_show}
+        self.handlers = {StartShow: self._start_show}
         names = {id: ShowName(**show.model_dump(include=set(ShowName.model_fields))) for id, show in shows.items()}
         panel.add(self, shows=names)
 
     def show(self, name: str) -> Show:
-        """The show of this name. Raises `UnknownShow`."""
+        """Return the show of this name. Raises `UnknownShow`."""
         try:
             return self.shows[name]
         except KeyError:
-            raise UnknownShow(f"no show {name!r}; there is {', '.join(self.shows) or 'none'}", field="show") from None
+            known = ", ".join(self.shows) or "none"
+            raise UnknownShow(f"No show has the name {name!r}. There is {known}.", field="show") from None
 
     async def start(self, actor: Actor, name: str, *, step: bool = False, instance: str | None = None) -> LiveRun:
-        """Start the show, paused before its first step with `step`; `instance` is its run's id on the old wire.
+        """Start the show. With `step` it pauses before its first step.
 
-        Raises `UnknownShow`, `ShowRunning`, and `BadShow` where it names a light that is not there.
+        `instance` is the id of its run on the old protocol. Raises `UnknownShow`, `ShowRunning`, and `BadShow` if it
+        names an unknown light.
         """
-        self._panel.still_open()
+        self._panel.require_open()
         show = self.show(name)
-        stage = _Stage(self._panel, self._runs, show, self._specs)
-        playing = _Playing(show, Player(show, list(self._specs), stage, stepping=step), stage)
+        playing = _Playing(self._panel, show, self._specs, step)
         if name in self._playing:
-            raise ShowRunning(f"{show.title} is running already; stop it first, or send it a signal", field="show")
+            raise ShowRunning(f"{show.title} is running already. Stop it first, or send it a signal.", field="show")
         begun: asyncio.Future[LiveRun] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._play(actor, name, playing, step, instance or name, begun), name=f"show {name}")
         self._playing.add(name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(begun)  # whoever asked may go: the show is on
+        return await asyncio.shield(begun)  # if the asker goes, the show goes on
 
     def stop(self) -> None:
-        """Have every show stop where it is: from now on none moves a light. Stopping twice is no error."""
-        if not self._stopped:  # a second cancel would cut short what tells and stores the end
+        """Stop every show where it is: none moves a light any more. A second call does nothing."""
+        if not self._stopped:  # a second cancel would interrupt what publishes and stores the end
             self._stopped = True
             for task in self._tasks:
                 task.cancel()
 
     async def close(self) -> None:
-        """Stop every show, and wait until that is told and stored; closing twice is no error."""
+        """Stop every show, and wait until that is published and stored. A second call does nothing."""
         self.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _start_show(self, actor: Actor, command: StartShow, session: Session | None) -> Answer:
-        return {"run": (await self.start(actor, command.show, step=command.step)).run}
+    async def _start_show(self, actor: Actor, command: StartShow, session: Session | None) -> RunResult:
+        return RunResult(run=(await self.start(actor, command.show, step=command.step)).run)
 
     async def _play(
         self, actor: Actor, name: str, playing: _Playing, step: bool, instance: str, begun: asyncio.Future[LiveRun]
     ) -> None:
-        show, stage = playing.show, playing.stage
+        title = playing.show.title
         try:
-            new = NewRun(name=show.title, graph=graph_of(show))
-            stage.live = await self._runs.begin(actor, new, kind="show", producer=playing, instance=instance)
+            new = NewRun(name=title, graph=graph_of(playing.show))
+            playing.live = await self._runs.begin(actor, new, kind="show", producer=playing, instance=instance)
         except Exception as error:
             self._playing.discard(name)
             begun.set_exception(error)
             return
         except asyncio.CancelledError:
-            begun.set_exception(Restarting("the panel is restarting; the show was not started"))
+            begun.set_exception(Restarting("The panel is restarting. The show was not started."))
             return
-        self._runs.change(stage.live, RunChange(progress=0, state="paused" if step else "running"))
-        begun.set_result(stage.live)
+        playing.live.change(RunChange(progress=0, state="paused" if step else "running"))
+        begun.set_result(playing.live)
         exit_code: int | None = None
         outcome: Outcome = "stopped"
         try:
             outcome = await playing.player.play()
             exit_code = 0 if outcome == "done" else None
-        except PanelError:  # the player has logged which step
+        except PanelError:  # the player has logged the step
             exit_code, outcome = 1, "failed"
         except asyncio.CancelledError:
-            stage.log("the panel is stopping", "warning")
+            playing.log("The panel is stopping.", "warning")
         except Exception:
-            log.exception("the show %s failed", name)
-            stage.log(InternalError().detail, "error")
+            log.exception("The show %s failed.", name)
+            playing.log(InternalError().detail, "error")
             exit_code, outcome = 1, "failed"
         words = {"done": "is done", "stopped": "was stopped", "failed": "failed"}[outcome]
         level = "error" if outcome == "failed" else "info"
-        self._runs.take_lines(stage.live, [LineSent(msg=f"{show.title} {words}", level=level, sign="finished")])
-        self._playing.discard(name)  # first: whoever hears of the end may start it again
-        await self._runs.end(stage.live, exit_code, outcome)
+        playing.live.take_lines([LineSent(msg=f"{title} {words}", level=level, sign="finished")])
+        self._playing.discard(name)  # first: a client that sees the end may start it again
+        await self._runs.end(playing.live, exit_code, outcome)
 
 
-class _Stage:
-    """The lights and the run, as the player sees them."""
+class _Playing:
+    """A show that runs: the stage of its player, and the producer of its run."""
 
     live: LiveRun
 
-    def __init__(self, panel: Panel, runs: Runs, show: Show, specs: Mapping[str, LightSpec]) -> None:
+    def __init__(self, panel: Panel, show: Show, specs: Mapping[str, LightSpec], step: bool) -> None:
+        self.show = show
+        self.player = Player(show, list(specs), self, stepping=step)
         self._panel = panel
-        self._runs = runs
         self._specs = specs
         self._actor = Actor(name=show.title[:64], via="show", identity=PANEL)
 
@@ -143,13 +138,13 @@ class _Stage:
         change = RunChange(
             progress=progress, running_edge=list(edges), step=step[:200], state="paused" if paused else "running"
         )
-        self._runs.change(self.live, change)
+        self.live.change(change)
 
     def log(self, text: str, level: str = "info") -> None:
-        self._runs.take_lines(self.live, [LineSent(msg=text, level=level)])
+        self.live.take_lines([LineSent(msg=text, level=level)])
 
     def pins(self) -> list[dict[str, Any]]:
-        """What the show drives: the pin, what drives it, frequency in Hz, duty cycle (0..1)."""
+        """Return what the show drives: pins, pin library, frequency in Hz, duty cycle (0..1)."""
         state = self._panel.state
         return [
             {
@@ -163,19 +158,10 @@ class _Stage:
             for id, light in state.lights.items()
         ]
 
-
-class _Playing:
-    """A show that runs, as the producer that takes its signals."""
-
-    def __init__(self, show: Show, player: Player, stage: _Stage) -> None:
-        self.show = show
-        self.player = player
-        self.stage = stage
-
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
-        """Do it; what changes is seen in the run."""
+        """Do what the signal says. The run shows what changes."""
         if signal == "get_uia":
-            return {"pins": self.stage.pins()}
+            return {"pins": self.pins()}
         act = {
             "start": self.player.start,
             "pause": self.player.pause,
@@ -184,7 +170,7 @@ class _Playing:
             "stop": self.player.stop,
         }.get(signal)
         if act is None:
-            raise BadCommand(f"a show does not know {signal!r}", field="signal")
-        self.stage.log(f"{signal}, by {by.name}", "debug")
+            raise BadCommand(f"A show does not know the signal {signal!r}.", field="signal")
+        self.log(f"{signal}, by {by.name}", "debug")
         act()
         return {"signal": signal}

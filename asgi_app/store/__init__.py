@@ -1,4 +1,4 @@
-"""What outlives the process: one SQLite file (WAL) in the data directory, which `Store` owns; one SQL file a noun."""
+"""What outlives the process: `Store` owns one SQLite file (WAL). One module a noun has its SQL."""
 
 from asgi_app.store.database import Store
 from asgi_app.store.retention import Retention

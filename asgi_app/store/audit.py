@@ -1,4 +1,4 @@
-"""Who did what: SQL on the store's thread."""
+"""The audit trail: SQL on the store's thread."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import sqlite3
 from collections import Counter
 from typing import Any, NamedTuple
 
-from asgi_app.net.unread import PAGE
+from asgi_app.net.send_budget import PAGE
 from asgi_app.store.schema import FAR
 
 DONE = "outcome = 'done'"
 REFUSED = "outcome = 'refused' AND role <> 'nobody'"
 REFUSED_TO_STRANGERS = "outcome = 'refused' AND role = 'nobody'"
 COLUMNS = "at, who, via, role, how, address, what, subject, outcome, times, detail"
-ROW_BYTES = 400  # of a row as JSON without its detail, about
+ROW_BYTES = 400  # of a row as JSON without its detail, roughly
 
 
 class Deed(NamedTuple):
-    """Something that was done or refused, so many times within a second."""
+    """Something that was done or refused, `times` within a second."""
 
     at: float
     who: str | None
@@ -35,7 +35,7 @@ class Deed(NamedTuple):
 
 
 def add(database: sqlite3.Connection, deeds: list[Deed]) -> None:
-    """Add rows to the trail."""
+    """Append rows to the trail."""
     database.executemany(
         f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(*map(_as_utf8, deed[:-1]), json.dumps(deed.detail)) for deed in deeds],
@@ -43,14 +43,14 @@ def add(database: sqlite3.Connection, deeds: list[Deed]) -> None:
 
 
 def _as_utf8(value: Any) -> Any:
-    """The value as SQLite can write it: one row that it cannot would take the others of its transaction with it."""
+    """Return the value as SQLite can write it: one bad row would fail its whole transaction."""
     return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def page(database: sqlite3.Connection, before: int | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
-    """The newest rows, or those before an id, the newest first, and whether there are more.
+    """Return the newest rows, or those before an id, the newest first, and whether there are more.
 
-    They are `limit` rows, or as many as have `PAGE` bytes.
+    A page has up to `limit` rows, and about `PAGE` bytes at most.
     """
     found = database.execute(
         f"SELECT id, {COLUMNS} FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?", (min(before or FAR, FAR), limit + 1)
@@ -68,11 +68,10 @@ def page(database: sqlite3.Connection, before: int | None, limit: int) -> tuple[
 
 
 def prune(database: sqlite3.Connection, keep: int, most: int) -> int:
-    """Forget the oldest rows beyond `keep` of each kind, `most` at once; how many.
+    """Delete the oldest rows beyond `keep` of each kind, about `most` at once. Return how many.
 
-    What was done is one kind; what was refused to somebody another, and what was refused to strangers a third: nobody's
-    refusals wash away what was done, and no stranger's those of people who are known. Among refusals it is the source
-    with the most rows that loses some, so that a flood washes away only itself.
+    There are three kinds: what was done, what was refused to known people, and what was refused to strangers. So a
+    flood of one displaces no other. Of refusals, the source with the most rows loses some first.
     """
     gone = _delete_oldest(database, DONE, _over(database, DONE, keep), most)
     for kind in (REFUSED, REFUSED_TO_STRANGERS):
@@ -108,11 +107,11 @@ def _prune_fairly(database: sqlite3.Connection, kind: str, keep: int, over: int)
         addresses, surplus = sources[source], min(rows - share, over - gone)
         which = f"{kind} AND address IN ({', '.join('?' * len(addresses))})"
         gone += _delete_oldest(database, which, surplus, surplus, *addresses)
-    return gone or _delete_oldest(database, kind, over, over)  # more sources than rows that are kept
+    return gone or _delete_oldest(database, kind, over, over)  # more sources than rows to keep
 
 
 def _fair_share(sizes: list[int], keep: int) -> int:
-    """How many rows each source may have so that all together have no more than `keep`; at least one."""
+    """Return how many rows each source may have, at least one, so that all have at most `keep`."""
     for number, size in enumerate(sizes):
         share = keep // (len(sizes) - number)
         if size > share:
@@ -122,7 +121,7 @@ def _fair_share(sizes: list[int], keep: int) -> int:
 
 
 def _source(address: str) -> str:
-    """Whom an address stands for: of IPv6 its /48, which is what one customer gets (RFC 6177)."""
+    """Return the source of an address: for IPv6 its /48, which is what one customer gets (RFC 6177)."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

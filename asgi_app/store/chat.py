@@ -1,4 +1,4 @@
-"""Who was here, what was said, and how far everybody has read: SQL on the store's thread."""
+"""People, messages, and how far everybody has read: SQL on the store's thread."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, NamedTuple
 
 import pydantic_core
 
-from asgi_app.models import ChatMessage, Marks, Room, Thread, ThreadState
-from asgi_app.net.unread import PAGE
+from asgi_app.models.chat import ChatMessage, Marks, Room, Thread, ThreadState
+from asgi_app.net.send_budget import PAGE
 from asgi_app.store.schema import FAR
 
 COLUMNS = "id, thread, n, sender, recipient, msg, at, client_id"
 MSG = COLUMNS.split(", ").index("msg")
-MARKS_SHOWN = 100  # people whose marks are told of one room
-MARK_BYTES = 100  # of one of them as JSON, about
+MARKS_SHOWN = 100  # people of one room whose marks are listed
+MARK_BYTES = 100  # of one of them as JSON, roughly
 
 
 class Draft(NamedTuple):
-    """Something to be said, before it has an id and a number."""
+    """A message before it has an id and a number."""
 
     thread: Thread
     sender: str
@@ -30,14 +30,14 @@ class Draft(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """The ids of the private messages that nobody has got yet, in order; and the newest id of any message."""
+    """Ids of undelivered private messages, in order, and the newest id of any message."""
 
     ids: list[int]
     newest: int
 
 
 class Numbers(NamedTuple):
-    """How far the numbers of a file are: `(thread, n, at)`, who is in which thread, and the newest id."""
+    """The last numbers of a file: `(thread, n, at)`, `(person, thread)`, and the newest id."""
 
     threads: list[tuple[str, int, float]]
     members: list[tuple[str, str]]
@@ -45,25 +45,25 @@ class Numbers(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A stored message; not `new` where the sender's retry found it there."""
+    """A stored message. It is not `new` if the sender retried."""
 
     message: ChatMessage
     new: bool
 
 
 def people(database: sqlite3.Connection) -> set[str]:
-    """Everybody who was ever here; also who came while the disk was full, and is known by what was said since."""
+    """Return everybody who was ever here. People who came while the disk was full have only messages or marks."""
     found = database.execute("SELECT name FROM people UNION SELECT person FROM members UNION SELECT person FROM marks")
     return {name for (name,) in found}
 
 
 def meet(database: sqlite3.Connection, person: str) -> None:
-    """Remember that there is such a person."""
+    """Store that this person was here."""
     database.execute("INSERT OR IGNORE INTO people VALUES (?)", (person,))
 
 
 def forget_strangers(database: sqlite3.Connection, present: frozenset[str]) -> set[str]:
-    """Forget who is not present and is in no private thread; who that was. What they said in rooms stays."""
+    """Delete people who are not present and have no private thread. Return them. Their messages stay."""
     gone = people(database) - present - {name for (name,) in database.execute("SELECT person FROM members")}
     for table, column in (("people", "name"), ("marks", "person")):
         database.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(name,) for name in gone])
@@ -71,13 +71,13 @@ def forget_strangers(database: sqlite3.Connection, present: frozenset[str]) -> s
 
 
 def rooms(database: sqlite3.Connection) -> dict[str, Room]:
-    """Every room in which something was said."""
+    """Return every room with messages."""
     found = database.execute("SELECT thread, n, at FROM threads WHERE thread LIKE '#%'")
     return {thread[1:]: Room(name=thread[1:], n=n, at=at) for thread, n, at in found}
 
 
 def say(database: sqlite3.Connection, draft: Draft) -> Said:
-    """Store a message at the end of its thread; one with a known `client_id` is answered with the one that is there."""
+    """Store a message at the end of its thread. For a known `client_id`, return the stored one."""
     if draft.client_id is not None:
         known = database.execute(
             f"SELECT {COLUMNS} FROM messages WHERE sender = ? AND client_id = ?", (draft.sender, draft.client_id)
@@ -102,7 +102,7 @@ def say(database: sqlite3.Connection, draft: Draft) -> Said:
 
 
 def mark(database: sqlite3.Connection, thread: Thread, person: str, marks: Marks) -> Marks:
-    """Set how far a person is, which never goes back nor past the end; how far that is now."""
+    """Set how far a person is: never back, never past the end. Return how far that is now."""
     known = database.execute("SELECT n FROM threads WHERE thread = ?", (thread.key,)).fetchone()
     n = known[0] if known else 0
     before = marks_of(database, thread, person)
@@ -118,7 +118,7 @@ def mark(database: sqlite3.Connection, thread: Thread, person: str, marks: Marks
 
 
 def marks_of(database: sqlite3.Connection, thread: Thread, person: str) -> Marks:
-    """How far a person is in a thread."""
+    """Return how far a person is in a thread."""
     row = database.execute(
         "SELECT delivered, read FROM marks WHERE thread = ? AND person = ?", (thread.key, person)
     ).fetchone()
@@ -128,9 +128,9 @@ def marks_of(database: sqlite3.Connection, thread: Thread, person: str) -> Marks
 def messages(
     database: sqlite3.Connection, thread: Thread, *, before: int | None, after: int | None, limit: int
 ) -> tuple[list[ChatMessage], bool]:
-    """A page of a thread in its order, and whether there is more in that direction.
+    """Return a page of a thread in its order, and whether there is more in that direction.
 
-    It is `limit` messages, or as many as have `PAGE` bytes.
+    A page has up to `limit` messages, and about `PAGE` bytes at most.
     """
     forward = after is not None
     low, high = min(after or 0, FAR), min(before or FAR, FAR)
@@ -146,7 +146,7 @@ def messages(
 
 
 def _within_a_page(found: sqlite3.Cursor, limit: int) -> Iterator[Any]:
-    """So many rows of messages, or as many as have `PAGE` bytes; the next one is not read."""
+    """Yield up to `limit` rows of messages, of about `PAGE` bytes at most. The next row stays unread."""
     size = count = 0
     while count < limit and size < PAGE and (row := found.fetchone()) is not None:
         count += 1
@@ -155,7 +155,7 @@ def _within_a_page(found: sqlite3.Cursor, limit: int) -> Iterator[Any]:
 
 
 def waiting(database: sqlite3.Connection, person: str) -> Waiting:
-    """Private messages that no device of this person has got yet, the oldest first."""
+    """Return the private messages that no device of this person has received, the oldest first."""
     found = database.execute(
         "SELECT messages.id FROM members JOIN messages ON messages.thread = members.thread "
         "LEFT JOIN marks ON marks.thread = members.thread AND marks.person = members.person "
@@ -168,13 +168,13 @@ def waiting(database: sqlite3.Connection, person: str) -> Waiting:
 
 
 def received(database: sqlite3.Connection, person: str, after: int) -> list[int]:
-    """The ids of the private messages for this person that are newer than the message `after`."""
+    """Return the ids of the private messages for this person that are newer than the message `after`."""
     found = database.execute("SELECT id FROM messages WHERE id > ? AND recipient = ? ORDER BY id", (after, person))
     return [id for (id,) in found]
 
 
 def by_id(database: sqlite3.Connection, ids: list[int]) -> list[ChatMessage]:
-    """These messages in their order, as far as they are kept; the first of them, where they are over `PAGE` bytes."""
+    """Return these messages in their order, as far as they are kept, and up to about `PAGE` bytes."""
     marks = ", ".join("?" * len(ids))
     found = database.execute(f"SELECT {COLUMNS} FROM messages WHERE id IN ({marks}) ORDER BY id", ids)
     page = [_message(row) for row in _within_a_page(found, len(ids))]
@@ -183,14 +183,14 @@ def by_id(database: sqlite3.Connection, ids: list[int]) -> list[ChatMessage]:
 
 
 def threads(database: sqlite3.Connection, person: str) -> list[ThreadState]:
-    """Every room in which something was said, and this person's private threads; the newest first.
+    """Return every room with messages, and the private threads of this person, the newest first.
 
-    Past `PAGE` bytes they are brief: without their last message and the others' marks.
+    Past `PAGE` bytes they come without their last message and without marks of others.
     """
     found = database.execute(
         "SELECT thread, n FROM threads WHERE thread LIKE '#%' "
         "OR thread IN (SELECT thread FROM members WHERE person = ?) "
-        # By the number of the last message, since the clock may step.
+        # By the id of the last message, because the clock may step.
         "ORDER BY (SELECT id FROM messages WHERE messages.thread = threads.thread AND messages.n = threads.n) DESC",
         (person,),
     ).fetchall()
@@ -204,7 +204,7 @@ def threads(database: sqlite3.Connection, person: str) -> list[ThreadState]:
 
 
 def numbers(database: sqlite3.Connection) -> Numbers:
-    """How far the numbers of this file are."""
+    """Return the last numbers of this file."""
     ((newest,),) = database.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'")
     return Numbers(
         database.execute("SELECT thread, n, at FROM threads").fetchall(),
@@ -214,7 +214,7 @@ def numbers(database: sqlite3.Connection) -> Numbers:
 
 
 def go_on_from(database: sqlite3.Connection, before: Numbers) -> None:
-    """Number what comes behind what was there before in another file: no number is given twice."""
+    """Continue the numbers of another file, so that no number is used twice."""
     database.executemany(
         "INSERT INTO threads VALUES (?, ?, ?) ON CONFLICT (thread) DO UPDATE SET n = max(n, excluded.n)",
         before.threads,
@@ -226,7 +226,7 @@ def go_on_from(database: sqlite3.Connection, before: Numbers) -> None:
 
 
 def prune(database: sqlite3.Connection, keep: int, most: int) -> int:
-    """Forget messages that `keep` newer ones of their thread follow, `most` of them at once; how many that were."""
+    """Delete up to `most` messages beyond the newest `keep` of their thread. Return how many."""
     return database.execute(
         "DELETE FROM messages WHERE id IN (SELECT messages.id FROM messages JOIN threads USING (thread) "
         "WHERE messages.n <= threads.n - ? LIMIT ?)",
@@ -237,7 +237,7 @@ def prune(database: sqlite3.Connection, keep: int, most: int) -> int:
 def _state(
     database: sqlite3.Connection, thread: Thread, n: int, person: str, *, brief: bool
 ) -> tuple[ThreadState, int]:
-    """The thread as this person sees it, and about how many bytes that is."""
+    """Return the thread as this person sees it, and its size in bytes, roughly."""
     read = marks_of(database, thread, person).read
     state = ThreadState(
         room=thread.room, other=thread.other(person), n=n, read=read, unread=n - read, last=None, marks={}

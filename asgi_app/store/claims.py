@@ -1,4 +1,4 @@
-"""Which names were claimed: SQL on the store's thread. What protects a private message is kept with it."""
+"""Claimed names: SQL on the store's thread. They protect private messages, and are stored beside them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import sqlite3
 
 
 def all_names(database: sqlite3.Connection) -> list[str]:
-    """Every name that was claimed, and not released since."""
+    """Return every claimed name."""
     return [name for (name,) in database.execute("SELECT name FROM claims ORDER BY name")]
 
 
 def add(database: sqlite3.Connection, names: list[str]) -> None:
-    """Note names as claimed."""
+    """Store names as claimed."""
     database.executemany("INSERT OR IGNORE INTO claims (name) VALUES (?)", [(name,) for name in names])
 
 
 def remove(database: sqlite3.Connection, names: list[str]) -> None:
-    """Note names as released."""
+    """Delete names that were released."""
     database.executemany("DELETE FROM claims WHERE name = ?", [(name,) for name in names])

@@ -1,7 +1,7 @@
-"""The database file: opening it, keeping it private, and noticing that somebody has taken it away.
+"""`DatabaseFile`: opening the file, keeping it private, and noticing that it was taken away.
 
-SQLite goes on writing to a file that was deleted or moved, and nobody would ever find what it wrote. So the file at
-the path is compared with the open one, by device and inode, before anything is acknowledged.
+SQLite goes on writing to a file that was deleted or moved, and nobody would ever find that data. So before anything is
+acknowledged, the file at the path is compared with the open one, by device and inode.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from asgi_app.errors import PanelError, SetupError
-from asgi_app.models import Look
+from asgi_app.models.lights import LightSettings
 from asgi_app.store import chat, lights, runs
 from asgi_app.store.schema import SCHEMA_VERSION, migrate
 
-CACHE_KIB = 256  # of SQLite's pages; its 2 MiB take minutes to fill up, and nothing is written any faster for them
+CACHE_KIB = 256  # of SQLite's pages; its default of 2 MiB takes minutes to fill, and makes no write faster
 SIDE_FILES = ("-wal", "-shm")  # beside the database while it is open (sqlite.org/tempfiles.html)
 PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
 
-Taken = Literal["there", "gone", "replaced", "cut short", "side file gone"]
-TAKEN: dict[Taken, str] = {
+FileState = Literal["there", "gone", "replaced", "cut short", "side file gone"]
+LOST: dict[FileState, str] = {
     "gone": "was deleted or moved away",
     "replaced": "was replaced by another file",
     "cut short": "was cut short by another process",
     "side file gone": "has lost its log (-wal or -shm), which was deleted",
 }
 
-# Faults that pass: somebody else holds the lock, the disk is full, memory or file descriptors have run out.
+# Temporary faults: another process holds the lock, the disk is full, memory or file descriptors have run out.
 PASSING = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -45,58 +45,58 @@ PASSING_ERRNO = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFI
 
 
 class NotNow(SetupError):
-    """The file cannot be used now, for a reason that passes: it is tried again."""
+    """The file cannot be used now, for a temporary reason."""
 
 
 class Damaged(SetupError):
-    """What was in the file cannot be had any more."""
+    """The content of the file is unreadable."""
 
 
 class _Inodes(NamedTuple):
-    """Which files are open: device and inode of the database, and of those of its side files that there are."""
+    """The open files: device and inode of the database, and of its side files."""
 
     database: tuple[int, int] | None
-    size: int  # of the database: SQLite never makes it smaller, so somebody else did who wrote over it
+    size: int  # of the database: SQLite never shrinks it, so a smaller one was overwritten
     side: tuple[tuple[int, int] | None, ...]
 
 
 def primary_code(error: BaseException) -> int | None:
-    """SQLite's result code without its extension (sqlite.org/rescode.html)."""
+    """Return SQLite's primary result code (sqlite.org/rescode.html)."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether another process holds the lock."""
+    """Return whether another process holds the lock."""
     return primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def is_damaged(error: BaseException) -> bool:
-    """Whether the file itself is damaged: that does not pass."""
+    """Return whether the file itself is damaged, which is not temporary."""
     return isinstance(error, Damaged) or primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def is_stale(error: BaseException) -> bool:
-    """Whether the open file may be one of a disk that was taken out and put in again."""
+    """Return whether the file may be on a disk that was removed and inserted again."""
     return primary_code(error) == sqlite3.SQLITE_IOERR
 
 
 def reason_of(error: BaseException) -> str:
-    """Why it failed, without the path: everybody may read it."""
+    """Return why it failed, without the path, because everybody may read it."""
     if isinstance(error, PanelError):
         return error.detail
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def passes(error: BaseException) -> bool:
-    """Whether the same may work later, without anybody mending the file."""
+    """Return whether the fault is temporary."""
     if isinstance(error, sqlite3.Error):
         return primary_code(error) in PASSING
     return isinstance(error, OSError) and error.errno in PASSING_ERRNO
 
 
 class DatabaseFile:
-    """The open database at a path, or in memory where there is none. All of it is for one thread at a time."""
+    """The database at a path, or in memory if that is None. Only one thread may use it at a time."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -104,47 +104,46 @@ class DatabaseFile:
         self._synced: bool | None = None  # whether the connection syncs each transaction
         self._inodes = _Inodes(None, 0, ())
 
-    def open(self, *, create: bool = True) -> dict[str, Look]:
-        """Open the file, make it where there is none, bring it up to date; how each light was set last.
+    def open(self, *, create: bool = True) -> dict[str, LightSettings]:
+        """Open the file, or create it, and migrate it. Return how each light was set last.
 
-        Without `create` it has to be there: somebody may have taken it away again.
-
-        Raises `NotNow` for what passes, `SetupError` for what does not.
+        Without `create` it must exist, because it may have been taken away again. Raises `NotNow` for a temporary
+        reason, else `SetupError`.
         """
         try:
             connection = self._connect(create)
             try:
-                looks = self._prepare(connection)
+                settings = self._prepare(connection)
             except BaseException:
                 connection.close()
                 raise
         except (OSError, sqlite3.Error) as error:
             kind = NotNow if passes(error) else SetupError
-            raise kind(f"cannot use {self.path}: {error}") from error
+            raise kind(f"Cannot use {self.path}: {error}") from error
         self.close()
         self.connection, self._synced = connection, None
-        self._inodes = self._look()
-        return looks
+        self._inodes = self._open_files()
+        return settings
 
     def sync_for(self, durable: bool) -> None:
-        """In WAL mode NORMAL survives the death of the process and FULL a power cut too (sqlite.org/pragma.html)."""
+        """Sync for the process (NORMAL), or with `durable` for a power cut (FULL) (sqlite.org/pragma.html)."""
         if durable is not self._synced and self.connection is not None:
             self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._synced = durable
 
     def close(self) -> None:
-        """Close it; what is in its log is worked into it. Closing twice is no error."""
+        """Close the file, with its log merged into it. A second call does nothing."""
         if self.connection is not None:
             self.connection.close()
             self.connection = None
 
-    # --- is it still there? ----------------------------------------------------------------------------------
+    # --- a file taken away -----------------------------------------------------------------------------------
 
-    def taken(self) -> Taken:
-        """What became of the open file: it is there, gone, or another one is in its place. Raises `OSError`."""
+    def state(self) -> FileState:
+        """Return what happened to the open file. Raises `OSError`."""
         if self.path is None or self.connection is None:
             return "there"
-        now, before = self._look(), self._inodes
+        now, before = self._open_files(), self._inodes
         if now.database is None:
             return "gone"
         if now.database != before.database:
@@ -156,12 +155,11 @@ class DatabaseFile:
         self._inodes = now
         return "there"
 
-    def put_back(self) -> None:
-        """Make the file anew from the open one, which has everything, and go on with it.
+    def restore(self) -> None:
+        """Make the file again from the open one, and go on with it.
 
-        Of one that was cut short, what is in the log is left: that is everything until the log is worked into the file.
-
-        Raises `OSError`, `sqlite3.Error`, `SetupError`; then the open one is as it was.
+        The open one has everything. If it was cut short, it has what was written since the last checkpoint of its log.
+        Raises `OSError`, `sqlite3.Error`, `SetupError`; then the open file stays as it was.
         """
         assert self.path is not None
         assert self.connection is not None
@@ -173,39 +171,39 @@ class DatabaseFile:
             with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
                 self.connection.backup(copy)
                 if copy.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-                    raise Damaged("what was in it is damaged")
+                    raise Damaged("its content is damaged")
             if _inode(_stat(self.path)) not in (None, self._inodes.database):
-                raise FileExistsError(errno.EEXIST, "somebody has made another one", str(self.path))
+                raise FileExistsError(errno.EEXIST, "another process has made a file there", str(self.path))
             os.rename(new, self.path)
         finally:
             new.unlink(missing_ok=True)
-        for path in self._side_files():  # of the old one: what is in them is in the copy
+        for path in self._side_files():  # of the old one: their content is in the copy
             path.unlink(missing_ok=True)
         _sync_directory(self.path.parent)
-        self.open(create=False)  # SQLite sees that the old one was moved, and leaves the new one's log alone
+        self.open(create=False)  # SQLite notices that the old one was moved, and does not touch the new log
 
-    def take_over(self) -> dict[str, Look]:
-        """Open the file that is in the old one's place now; how the lights are set in it.
+    def take_over(self) -> dict[str, LightSettings]:
+        """Open the file that replaced the old one. Return how the lights are set in it.
 
-        The numbers of messages go on where they were, so that none is there twice. Raises as `open`.
+        The numbers of messages go on from the old file, so that none is used twice. Raises as `open`.
         """
         numbers = None
         with contextlib.suppress(sqlite3.Error):  # the old one may be damaged
             numbers = chat.numbers(self.connection) if self.connection is not None else None
         for path, ours in zip(self._side_files(), self._inodes.side, strict=True):
-            if ours is not None and _inode(_stat(path)) == ours:  # SQLite would play this log into the new file
+            if ours is not None and _inode(_stat(path)) == ours:  # SQLite would merge this log into the new file
                 path.unlink()
         if self.path is not None and self.is_empty():
-            self.path.unlink(missing_ok=True)  # it may be the old one, whose locks are ours
-        looks = self.open()
+            self.path.unlink(missing_ok=True)  # it may be the old file, on which we hold locks
+        settings = self.open()
         if numbers is not None and self.connection is not None:
             self.connection.execute("BEGIN IMMEDIATE")
             chat.go_on_from(self.connection, numbers)
             self.connection.execute("COMMIT")
-        return looks
+        return settings
 
     def is_empty(self) -> bool:
-        """Whether there is nothing at the path that somebody could want to rescue."""
+        """Return whether the file at the path has no content that somebody could want back."""
         found = None if self.path is None else _stat(self.path)
         return found is None or found.st_size == 0
 
@@ -218,38 +216,38 @@ class DatabaseFile:
             if create:
                 self._make_directory()
             _make_private(self.path, create=create)
-            for path in self._side_files():  # of an older version, after a crash
+            for path in self._side_files():  # left by an older version after a crash
                 _make_private(path, create=False)
-        # No timeout: whoever waits for a lock can then be told to stop waiting.
+        # No timeout: then a wait for a lock can be stopped.
         return sqlite3.connect(
             address, uri=True, check_same_thread=False, isolation_level=None, cached_statements=256, timeout=0
         )
 
-    def _prepare(self, database: sqlite3.Connection) -> dict[str, Look]:
-        """Bring the schema up to date and read the looks; raises `SetupError`, `sqlite3.Error`."""
+    def _prepare(self, database: sqlite3.Connection) -> dict[str, LightSettings]:
+        """Migrate the schema, and return how each light is set. Raises `SetupError`, `sqlite3.Error`."""
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
-            raise SetupError(f"{self.path} is of a newer Pilot Light (schema {version}); update this one")
+            raise SetupError(f"{self.path} belongs to a newer Pilot Light (schema {version}). Update this one.")
         migrate(database)
         try:
-            database.execute("BEGIN IMMEDIATE")  # a file that can only be read says so now
+            database.execute("BEGIN IMMEDIATE")  # fails now if the file is read-only
             database.execute("ROLLBACK")
         except sqlite3.Error as error:
             if not passes(error):
                 raise
-        for query in (chat.people, chat.rooms, runs.unended):  # what the start reads: if it is damaged, say so now
+        for query in (chat.people, chat.rooms, runs.unended):  # what the start reads: fails now if it is damaged
             query(database)
-        return lights.looks(database)
+        return lights.settings(database)
 
     def write_a_page(self) -> None:
-        """Within a transaction: write a page that changes nothing. A row that is written as it was is no write."""
+        """Write a page without a change, within a transaction. SQLite would skip a row that stays the same."""
         assert self.connection is not None
         self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def try_writing(self) -> None:
-        """Write a page that changes nothing. Raises `sqlite3.Error` where nothing can be written."""
+        """Write a page without a change. Raises `sqlite3.Error` if nothing can be written."""
         assert self.connection is not None
         self.connection.execute("BEGIN IMMEDIATE")
         try:
@@ -260,7 +258,7 @@ class DatabaseFile:
                 self.connection.execute("ROLLBACK")
 
     def _make_directory(self) -> None:
-        """Only what is made here is made private: a directory of the owner's may be for other things too."""
+        """Create the directory as a private one. One that exists keeps its mode: it may have other uses."""
         assert self.path is not None
         self.path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
 
@@ -268,7 +266,7 @@ class DatabaseFile:
         assert self.path is not None
         return [self.path.with_name(self.path.name + suffix) for suffix in SIDE_FILES]
 
-    def _look(self) -> _Inodes:
+    def _open_files(self) -> _Inodes:
         if self.path is None:
             return _Inodes(None, 0, ())
         database = _stat(self.path)
@@ -288,9 +286,9 @@ def _inode(found: os.stat_result | None) -> tuple[int, int] | None:
 
 
 def _make_private(path: Path, *, create: bool = True) -> None:
-    """Have the file be its owner's alone. SQLite gives a database's side files the mode of the database.
+    """Let only the owner use the file, and create it if needed. SQLite gives side files the mode of the database.
 
-    One that is there is not opened: closing it again would drop the locks that SQLite has on it (fcntl_locking(2)).
+    An existing file is not opened: closing it would drop the locks that SQLite holds on it (fcntl_locking(2)).
     """
     try:
         mode = os.stat(path).st_mode
@@ -299,7 +297,7 @@ def _make_private(path: Path, *, create: bool = True) -> None:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
         return
     if stat.S_ISREG(mode) and mode & 0o077:
-        with contextlib.suppress(PermissionError):  # somebody else's, who lets us write
+        with contextlib.suppress(PermissionError):  # another user owns it, and lets us write
             os.chmod(path, PRIVATE_FILE)
 
 

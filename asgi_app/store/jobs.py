@@ -1,4 +1,4 @@
-"""Work that is handed to the store's thread: the queue, and how the askers get their answers."""
+"""Jobs for the store's thread: the queue, and the answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import queue
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +14,7 @@ Work = Callable[[sqlite3.Connection], Any]
 
 
 class Job(NamedTuple):
-    """A piece of work, and the future of who asked for it."""
+    """A piece of work, and the future of whoever asked for it."""
 
     work: Work
     durable: bool
@@ -23,25 +24,33 @@ class Job(NamedTuple):
 
 
 class JobQueue:
-    """What waits for the thread, in order. Any thread may put, one takes."""
+    """The jobs that wait, in order. Any thread may put, one takes. It takes jobs while `is_open`."""
 
     def __init__(self) -> None:
+        self.is_open = False
+        self._lock = threading.Lock()
         self._waiting: queue.SimpleQueue[Job | Literal["wake", "end"]] = queue.SimpleQueue()
 
-    def put(self, job: Job) -> None:
-        """Have the thread do it."""
-        self._waiting.put(job)
+    def put(self, job: Job) -> bool:
+        """Enqueue the job. Return whether the queue is open."""
+        with self._lock:
+            if self.is_open:
+                self._waiting.put(job)
+            return self.is_open
 
     def wake(self) -> None:
-        """Have the thread look at what else there is to do."""
+        """Let `take` return at once."""
         self._waiting.put("wake")
 
-    def end(self) -> None:
-        """That was all."""
-        self._waiting.put("end")
+    def close(self) -> None:
+        """Take no more jobs, and end after those that wait. A second call does nothing."""
+        with self._lock:
+            if self.is_open:
+                self._waiting.put("end")
+            self.is_open = False
 
     def take(self, most: int, timeout: float | None) -> tuple[list[Job], bool]:
-        """So many jobs at most, those of the next `timeout` seconds at the latest; and whether that was all."""
+        """Return up to `most` jobs, after at most `timeout` seconds, and whether the queue has ended."""
         jobs: list[Job] = []
         with contextlib.suppress(queue.Empty):
             item = self._waiting.get(timeout=None if timeout is None else max(timeout, 0))
@@ -55,8 +64,9 @@ class JobQueue:
                 item = self._waiting.get_nowait()
         return jobs, False
 
-    def rest(self) -> list[Job]:
-        """Everything that waits."""
+    def drain(self) -> list[Job]:
+        """Close the queue, and return every job that waits."""
+        self.close()
         jobs = []
         with contextlib.suppress(queue.Empty):
             while True:
@@ -65,19 +75,19 @@ class JobQueue:
         return jobs
 
 
-def answer(jobs: Sequence[Job], results: Sequence[Any]) -> None:
-    """Tell each asker, in order; one hop into the loop for all of them. An exception is raised there."""
+def resolve(jobs: Sequence[Job], results: Sequence[Any]) -> None:
+    """Resolve the future of each job, in order, with its result or exception. One hop into the loop for all."""
     if not jobs:
         return
     answers = [
         (job.done, None if job.best_effort and isinstance(result, Exception) else result)
         for job, result in zip(jobs, results, strict=True)
     ]
-    with contextlib.suppress(RuntimeError):  # the loop is gone, and with it the ones who waited
-        jobs[0].loop.call_soon_threadsafe(_tell, answers)
+    with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
+        jobs[0].loop.call_soon_threadsafe(_resolve, answers)
 
 
-def _tell(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
+def _resolve(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
     for done, result in answers:
         if done.done():  # nobody waits any more
             continue

@@ -1,4 +1,4 @@
-"""How each light was set last."""
+"""How each light was set last: SQL on the store's thread."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from asgi_app.models import Look
+from asgi_app.models.lights import LightSettings
 
 log = logging.getLogger("pilotlight.store")
 
 
-def looks(database: sqlite3.Connection) -> dict[str, Look]:
-    """The looks that make sense; another one costs its light its memory, and is said."""
+def settings(database: sqlite3.Connection) -> dict[str, LightSettings]:
+    """Return the valid settings. One that is not valid is logged and skipped."""
     found = {}
     for light, text in database.execute("SELECT id, look FROM lights"):
         try:
-            found[light] = Look.model_validate_json(text)
+            found[light] = LightSettings.model_validate_json(text)
         except ValidationError:
-            log.warning("the store does not say how light %s was set; it starts afresh", light)
+            log.warning("The stored settings of light %s are invalid. It starts with its defaults.", light)
     return found
 
 
-def keep(database: sqlite3.Connection, looks: Mapping[str, Look]) -> None:
-    """Remember these."""
+def keep(database: sqlite3.Connection, settings: Mapping[str, LightSettings]) -> None:
+    """Store these settings."""
     database.executemany(
         "INSERT INTO lights VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET look = excluded.look",
-        [(light, look.model_dump_json()) for light, look in looks.items()],
+        [(light, setting.model_dump_json()) for light, setting in settings.items()],
     )

@@ -1,4 +1,4 @@
-"""How much is kept, and forgetting the rest a part at a time."""
+"""How much the store keeps, and deleting the rest in small parts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from asgi_app.store import audit, chat, runs
 
-PRUNE_ROWS = 2000  # at once, so that nobody waits for the retention
+PRUNE_ROWS = 2000  # at once, so that nobody waits for it
 
 
 class Retention(NamedTuple):
-    """How much is kept: messages of a thread, ended runs, lines of a run, rows of the audit trail."""
+    """What to keep: messages of a thread, ended runs, lines of a run, rows of the audit trail."""
 
     messages: int = 10_000
     runs: int = 100
@@ -20,7 +20,7 @@ class Retention(NamedTuple):
 
 
 def prune(database: sqlite3.Connection, kept: Retention) -> int:
-    """Forget what is older than the retention says, some of it at once; how many rows that were."""
+    """Delete some of what is older than the retention. Return the number of rows."""
     return (
         chat.prune(database, kept.messages, PRUNE_ROWS)
         + runs.prune(database, kept.runs, kept.lines, PRUNE_ROWS)

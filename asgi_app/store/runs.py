@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from asgi_app.models import LogPage, Run
-from asgi_app.net.unread import PAGE
+from asgi_app.models.runs import LogPage, Run
+from asgi_app.net.send_budget import PAGE
 from asgi_app.store.schema import FAR
 
 log = logging.getLogger("pilotlight.store")
 
-# Two seeks a run: what reads every row of the longest log would keep everybody else waiting.
+# Two seeks a run: reading every row of a long log would block everybody else.
 ENDS_OF_LOGS = """
     SELECT id, (SELECT first FROM log WHERE run = id ORDER BY first LIMIT 1),
         (SELECT first + count FROM log WHERE run = id ORDER BY first DESC LIMIT 1)
@@ -24,7 +24,7 @@ ENDS_OF_LOGS = """
 
 
 def keep(database: sqlite3.Connection, run: Run) -> None:
-    """Remember the run as it is."""
+    """Store the run as it is."""
     database.execute(
         "INSERT INTO runs (id, started, ended, run) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET started = excluded.started, ended = excluded.ended, run = excluded.run",
@@ -33,7 +33,7 @@ def keep(database: sqlite3.Connection, run: Run) -> None:
 
 
 def begin(database: sqlite3.Connection, run: Run, graph: dict[str, Any] | None) -> None:
-    """Remember a run that has just begun, maybe once more: it is the newest one now."""
+    """Store a run that begins, or begins again, as the newest one."""
     keep(database, run)
     database.execute("UPDATE runs SET rowid = (SELECT max(rowid) + 1 FROM runs) WHERE id = ?", (run.id,))
     if graph is not None:
@@ -41,36 +41,36 @@ def begin(database: sqlite3.Connection, run: Run, graph: dict[str, Any] | None) 
 
 
 def keep_graph(database: sqlite3.Connection, run: str, graph: dict[str, Any]) -> None:
-    """Remember the run's graph; the run is there already."""
+    """Store the graph of a stored run."""
     database.execute("UPDATE runs SET graph = ? WHERE id = ?", (json.dumps(graph), run))
 
 
 def add_lines(database: sqlite3.Connection, run: str, first: int, lines: list[dict[str, Any]]) -> None:
-    """Add lines to the run's log from this offset on."""
+    """Append lines to the log of the run; `first` is the offset of the first one."""
     database.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (run, first, len(lines), json.dumps(lines)))
 
 
 def one(database: sqlite3.Connection, run: str) -> Run | None:
-    """The run of this id."""
+    """Return the run of this id."""
     row = database.execute("SELECT run FROM runs WHERE id = ?", (run,)).fetchone()
     return _run(row[0]) if row else None
 
 
 def graph(database: sqlite3.Connection, run: str) -> dict[str, Any] | None:
-    """The run's graph."""
+    """Return the graph of the run."""
     row = database.execute("SELECT graph FROM runs WHERE id = ?", (run,)).fetchone()
     found: dict[str, Any] | None = json.loads(row[0]) if row and row[0] else None
     return found
 
 
 def newest(database: sqlite3.Connection, limit: int) -> list[Run]:
-    """The runs that began last, the last first: by their number (rowid), since the clock may step."""
+    """Return the runs that began last, the newest first, by rowid: the clock may step."""
     found = database.execute("SELECT run FROM runs ORDER BY rowid DESC LIMIT ?", (limit,))
     return [run for (text,) in found if (run := _run(text)) is not None]
 
 
 def unended(database: sqlite3.Connection) -> list[Run]:
-    """The runs that nobody has ended, with the lines that are really there."""
+    """Return the runs that were not ended, with the number of lines that are stored."""
     found = []
     for (text,) in database.execute("SELECT run FROM runs WHERE ended IS NULL").fetchall():
         if (run := _run(text)) is not None:
@@ -82,21 +82,21 @@ def unended(database: sqlite3.Connection) -> list[Run]:
 
 
 class Kept(NamedTuple):
-    """What the file has of runs: the newest, and those that nobody has ended, with their graphs."""
+    """The runs of the file: the newest, and those that were not ended, with their graphs."""
 
     newest: list[Run]
     unended: list[tuple[Run, dict[str, Any] | None]]
 
 
 def kept(database: sqlite3.Connection, limit: int) -> Kept:
-    """What the start needs to know, with so many of the newest."""
+    """Return what the start needs, with `limit` of the newest runs."""
     return Kept(newest(database, limit), [(run, graph(database, run.id)) for run in unended(database)])
 
 
 def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> LogPage:
-    """Lines of a log from this offset on: `limit` of them, or about `PAGE` bytes.
+    """Return lines of a log from this offset on: up to `limit`, and about `PAGE` bytes at most.
 
-    The page's `since` is later where older ones are not kept.
+    The `since` of the page is later if older lines are not kept.
     """
     size = 0
     found: list[dict[str, Any]] = []
@@ -109,7 +109,7 @@ def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> Log
         if not found:
             start = max(since, first)
             chunk = chunk[start - first :]
-        elif first != start + len(found):  # a write that failed: what follows is another page
+        elif first != start + len(found):  # after a failed write: the rest is another page
             break
         found.extend(chunk)
         size += len(text)
@@ -121,7 +121,7 @@ def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> Log
 
 
 def tail_from(database: sqlite3.Connection, run: str, since: int, most: int) -> int:
-    """The offset from which on the end of a log is about `most` bytes; at least this one."""
+    """Return the offset from which the end of a log has about `most` bytes, but at least `since`."""
     rows = database.execute(
         "SELECT first, length(lines) FROM log WHERE run = ? AND first + count > ? ORDER BY first DESC", (run, since)
     )
@@ -136,9 +136,9 @@ def tail_from(database: sqlite3.Connection, run: str, since: int, most: int) -> 
 
 
 def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int:
-    """Forget ended runs that `runs` newer ones follow, and lines that `lines` newer ones follow.
+    """Delete ended runs beyond the newest `runs`, and lines beyond the newest `lines` of a log.
 
-    About `most` rows at once; how many it were.
+    Deletes about `most` rows at once. Return how many.
     """
     old = [
         id
@@ -159,7 +159,7 @@ def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int
 
 
 def _forget_lines(database: sqlite3.Connection, run: str, before: int, most: int) -> int:
-    """Delete the rows whose lines are all before this offset, the oldest first, so many at once; how many."""
+    """Delete up to `most` rows whose lines are all before this offset, the oldest first. Return how many."""
     oldest = "SELECT first FROM log WHERE run = ? AND first + count <= ? ORDER BY first LIMIT ?"
     forget = f"DELETE FROM log WHERE run = ? AND first IN ({oldest})"
     return database.execute(forget, (run, run, before, most)).rowcount
@@ -169,5 +169,5 @@ def _run(text: str) -> Run | None:
     try:
         return Run.model_validate_json(text)
     except ValidationError as error:
-        log.warning("the store has a run that makes no sense, and is left alone: %s", error.errors()[0]["msg"])
+        log.warning("A stored run is invalid and was skipped: %s", error.errors()[0]["msg"])
         return None

@@ -1,4 +1,4 @@
-"""The shape of the file, as the steps that led there: a file of any older version is brought up to date on start."""
+"""The schema of the file, as migrations from any older version."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 
-FAR = 2**62  # over every id, number and offset, and still an integer of SQLite's
+FAR = 2**62  # above every id, number and offset; fits into an integer of SQLite
 
-# One script a version; never changed once released, only followed by another.
+# One script a version. A released script never changes; another one follows it.
 MIGRATIONS = (
     """
     CREATE TABLE IF NOT EXISTS lights (
         id TEXT PRIMARY KEY,
-        look TEXT NOT NULL  -- JSON of models.Look
+        look TEXT NOT NULL  -- JSON of models.LightSettings
     ) WITHOUT ROWID;
     """,
     """
@@ -98,7 +98,7 @@ SCHEMA_VERSION = len(MIGRATIONS)
 
 
 def migrate(database: sqlite3.Connection) -> None:
-    """Bring the file up to date, each step whole or not at all. Raises `sqlite3.Error`."""
+    """Migrate the file, each version in one transaction. Raises `sqlite3.Error`."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     for number in range(version, SCHEMA_VERSION):
         try:
@@ -111,7 +111,7 @@ def migrate(database: sqlite3.Connection) -> None:
 
 @contextlib.contextmanager
 def empty_database() -> Iterator[sqlite3.Connection]:
-    """A database with nothing in it, in memory."""
+    """Yield an empty database in memory."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         migrate(database)
         yield database

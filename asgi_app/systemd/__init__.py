@@ -1,1 +1,1 @@
-"""The systemd unit of the panel, and what the panel tells systemd."""
+"""The panel's systemd unit, its sandbox, and notifications to systemd."""

@@ -1,7 +1,7 @@
-"""What a service sees of this machine: the folders that systemd hides from it, what it needs of them, and the proof.
+"""The file system that a service sees: the directories that systemd hides, the paths it needs from them, and a test.
 
-The proof replays what the unit says about mounts, and runs the panel's own check in there, before anybody is told that
-the service is installed (systemd.exec(5): ProtectHome, PrivateTmp, BindReadOnlyPaths, LoadCredential).
+The test mounts what the unit says and runs the panel's own check there, before the service is installed
+(systemd.exec(5): ProtectHome, PrivateTmp, BindReadOnlyPaths, LoadCredential).
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from asgi_app.errors import SetupError
 HOMES = ("/home", "/root", "/run/user")
 TEMPORARY = ("/tmp", "/var/tmp")
 HIDDEN = (*HOMES, *TEMPORARY)
-NOBODY = 65534  # who has no rights at all, as the user that systemd makes
-PROOF_SECONDS = 60
-MOUNTED = "the mounts are there"  # is printed before the check begins
+NOBODY = 65534  # a user without rights, like the one that systemd creates
+TEST_SECONDS = 60
+MOUNTED = "the mounts are there"  # printed before the check begins
 
 
 class Bind(NamedTuple):
-    """A path of this machine that the service sees, read-only, though systemd hides what is around it."""
+    """A path that the service can read, though systemd hides the directories above it."""
 
     source: Path
     path: Path
 
 
 def is_in(folders: Sequence[str], path: Path) -> bool:
-    """Whether the path is one of these folders, or in it."""
+    """Return whether the path is one of these directories, or below one."""
     return any(path.is_relative_to(folder) for folder in folders)
 
 
 def search_path() -> list[str]:
-    """Where this program's modules are, that the interpreter would not look for by itself: a checkout, `pip --user`."""
+    """Return the directories with our modules that a plain interpreter does not search: a checkout, `pip --user`."""
     ask = [sys.executable, "-I", "-c", "import json, sys; print(json.dumps(sys.path))"]
-    alone = json.loads(subprocess.run(ask, capture_output=True, text=True, check=True, timeout=PROOF_SECONDS).stdout)
+    plain = json.loads(subprocess.run(ask, capture_output=True, text=True, check=True, timeout=TEST_SECONDS).stdout)
     ours = [os.path.abspath(entry) for entry in sys.path]
-    return list(dict.fromkeys(entry for entry in ours if entry not in alone and _has_modules(Path(entry))))
+    return list(dict.fromkeys(entry for entry in ours if entry not in plain and _has_modules(Path(entry))))
 
 
 def _has_modules(folder: Path) -> bool:
@@ -52,7 +52,7 @@ def _has_modules(folder: Path) -> bool:
 
 
 def binds(*needed: Path) -> list[Bind]:
-    """What the service has to see: the interpreter, the program, and what else is needed, where systemd hides it."""
+    """Return the hidden paths that the service must see: the interpreter, the program, and those `needed` beside."""
     paths = {path for path in (*_interpreter(), *_program(), *needed) if path.exists()}
     found = {Bind(path.resolve(), path) for path in paths if is_in(HIDDEN, path)}
     found |= {Bind(path.resolve(), path.resolve()) for path in paths if is_in(HIDDEN, path.resolve())}
@@ -70,7 +70,7 @@ def _is_covered(one: Bind, all_of_them: set[Bind]) -> bool:
 
 
 def _interpreter() -> list[Path]:
-    """Where Python lives, and each link on the way to it: pyenv and uv have several."""
+    """Return the directories of Python, and of each link that leads to it: pyenv and uv have several."""
     found = [Path(sys.prefix), Path(sys.base_prefix)]
     link = Path(sys.executable)
     while link.is_symlink():
@@ -80,7 +80,7 @@ def _interpreter() -> list[Path]:
 
 
 def _program() -> list[Path]:
-    """The package, its pages, and the directories of what it imports, in a checkout without what else is there."""
+    """Return the package, its pages, and the directories of what it imports. Of a checkout, nothing else."""
     package = Path(__file__).parent.parent
     found = [package, package.parent / "templates", package.parent / "static"]
     return found + [Path(entry) for entry in sys.path if entry and any(Path(entry).glob("*.dist-info"))]
@@ -93,10 +93,10 @@ def prove(
     seen: Sequence[Bind] | None = None,
     credentials: Mapping[str, Path] | None = None,
 ) -> str | None:
-    """Run `pilotlight ARGUMENTS…` as the service would; what it prints, or None where this machine lets nobody try.
+    """Run `pilotlight ARGUMENTS…` as the service would. Return what it prints; None if this machine forbids the test.
 
-    With `seen` it runs as the system's service does: a user without rights, who sees this of what is hidden and has
-    the `credentials`. In the arguments `%S` and `%d` are its directories, as in the unit. Raises `SetupError`.
+    With `seen`, run it like the system's service: as a user without rights who sees those hidden paths and has the
+    `credentials`. `%S` and `%d` in the arguments stand for its directories, as in the unit. Raises `SetupError`.
     """
     command = [sys.executable, "-m", "asgi_app", *arguments]
     if seen is None:
@@ -119,7 +119,7 @@ def prove(
 
 
 def _script(stage: Path, seen: Sequence[Bind], folder: Path, command: Sequence[str]) -> str:
-    """A shell script, as root in mounts of its own, that hides what systemd hides, and then runs the command."""
+    """Return a shell script for root in a mount namespace: it hides what systemd hides, then runs the command."""
     lines = ["umask 022"]
     for number, bind in enumerate(seen):
         kept = shlex.quote(str(stage / str(number)))
@@ -140,13 +140,13 @@ def _script(stage: Path, seen: Sequence[Bind], folder: Path, command: Sequence[s
 def _run(command: Sequence[str], environment: Mapping[str, str], folder: str, begins: str = "") -> str | None:
     try:
         done = subprocess.run(
-            command, env=environment, cwd=folder, capture_output=True, text=True, timeout=PROOF_SECONDS, check=False
+            command, env=environment, cwd=folder, capture_output=True, text=True, timeout=TEST_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SetupError(f"the service was tried and did not start: {error}") from None
+        raise SetupError(f"Tested the service: it did not start: {error}") from None
     if begins not in done.stderr:
         return None
     if done.returncode != 0:
-        why = (done.stderr.strip().splitlines() or ["it says nothing"])[-1].removeprefix("pilotlight: ")
-        raise SetupError(f"the service was tried and would not start: {why}")
+        why = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("pilotlight: ")
+        raise SetupError(f"Tested the service: it would not start: {why}")
     return done.stdout

@@ -1,8 +1,8 @@
-"""`pilotlight service`: the systemd unit that runs the panel for good, with as few rights as it needs.
+"""The systemd unit of `pilotlight service`, with as few rights as the panel needs.
 
-The system's unit has a user of its own that systemd makes for it (`DynamicUser`) and sees nothing of the machine but
-the pins, its data directory and the network. The one of a user runs with that user's rights, less what a user's manager
-can take away. Each line is explained in systemd.exec(5); docs/operating.md says what was chosen and why.
+The system's service runs as a user that systemd creates for it (`DynamicUser`). It sees only the pins, its data
+directory and the network. A user's service runs with the rights of that user, minus those that a user's manager can
+remove. systemd.exec(5) explains each line; docs/operating.md gives the reasons.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from asgi_app.systemd.sandbox import HOMES, Bind, binds, is_in, prove, search_pa
 
 NAME = "pilotlight.service"
 SYSTEM_DIRECTORY = Path("/etc/systemd/system")
-GROUPS = ("gpio",)  # who may use /dev/gpiochip* on Raspberry Pi OS
+GROUPS = ("gpio",)  # may use /dev/gpiochip* on Raspberry Pi OS
 WATCHDOG_SECONDS = 15
-MEMORY_MIB = 256  # of the panel itself, with all that its clients have not read (docs/operating.md)
-CONNECTION_KIB = 64  # of each connection, at most: its own buffers, on either server
+MEMORY_MIB = 256  # for the panel and what its clients have not read yet (docs/operating.md)
+CONNECTION_KIB = 64  # buffers of each connection, at most, on either server
 
-# Of the system and of a user alike: nothing here needs a right that a user's manager has not.
+# For both kinds of service: a user's manager has the rights to set each of these.
 SANDBOX = """\
 UMask=0077
 NoNewPrivileges=yes
@@ -61,9 +61,9 @@ RemoveIPC=yes
 
 
 class Unit(NamedTuple):
-    """What the unit runs: flags of `serve`, and the settings that decide what it may do.
+    """What the unit runs: flags of `serve`, and the settings that decide which rights it needs.
 
-    The system's service gets the files by systemd, so that they may be readable for root alone.
+    systemd passes the files to the system's service as credentials, so root alone needs to be able to read them.
     """
 
     system: bool
@@ -74,11 +74,11 @@ class Unit(NamedTuple):
     key: Path | None = None
     config: Path | None = None
     shows: Path | None = None
-    environment: dict[str, str] = {}  # noqa: RUF012  # nobody changes it
+    environment: dict[str, str] = {}  # noqa: RUF012  # never changed
 
     @property
     def file(self) -> Path:
-        """Where it belongs."""
+        """The path of the unit file."""
         if self.system:
             return SYSTEM_DIRECTORY / NAME
         home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -86,18 +86,18 @@ class Unit(NamedTuple):
 
     @property
     def credentials(self) -> dict[str, Path]:
-        """The files that systemd hands to the system's service, by the names of their settings."""
+        """The files that systemd passes to the system's service, by the names of their settings."""
         files = {"cert": self.cert, "key": self.key, "config": self.config} if self.system else {}
         return {name: Path(os.path.abspath(file)) for name, file in files.items() if file is not None}
 
     @property
     def arguments(self) -> list[str]:
-        """The flags, and those that name what only the service has: its directories are %S and %d."""
+        """The flags, with those for the directories that systemd gives the service: %S (state) and %d (credentials)."""
         own = ["--data=%S/pilotlight", *(f"--{name}=%d/{name}" for name in self.credentials)] if self.system else []
         return [*self.flags, *own]
 
     def text(self) -> str:
-        """The unit file."""
+        """Return the text of the unit file."""
         own = self.arguments[len(self.flags) :]
         environment = self.environment | self._search_path()
         service = [
@@ -108,7 +108,7 @@ class Unit(NamedTuple):
             *(f"LoadCredential={name}:{_percents(str(file))}" for name, file in self.credentials.items()),
             "Restart=always",
             "RestartSec=1",
-            "RestartPreventExitStatus=2",  # the settings are wrong: the log says which
+            "RestartPreventExitStatus=2",  # a setting is wrong: the log says which
             f"WatchdogSec={WATCHDOG_SECONDS}",
             "TimeoutStartSec=60",
             "TimeoutStopSec=10",
@@ -120,7 +120,7 @@ class Unit(NamedTuple):
         ]
         return "\n".join(
             [
-                "# Written by pilotlight service install; pilotlight service uninstall takes it away.",
+                "# Written by pilotlight service install. To remove it: pilotlight service uninstall",
                 "[Unit]",
                 "Description=Pilot Light, a live control panel for lights",
                 "After=network-online.target pigpiod.service" if self.system else "After=network.target",
@@ -140,14 +140,14 @@ class Unit(NamedTuple):
     def _own_user(self) -> list[str]:
         bind = "CAP_NET_BIND_SERVICE" if 0 < self.port < 1024 else ""
         seen = self._seen()
-        groups = [name for name in GROUPS if _there_is(name)]
+        groups = [name for name in GROUPS if _exists(name)]
         return [
             "DynamicUser=yes",
             "User=pilotlight",
             *(f"SupplementaryGroups={name}" for name in groups),
             "StateDirectory=pilotlight",
             "StateDirectoryMode=0700",
-            "WorkingDirectory=%S/pilotlight",  # lgpio makes a pipe there: in / it may not
+            "WorkingDirectory=%S/pilotlight",  # lgpio creates a pipe there, and may not in /
             f"CapabilityBoundingSet={bind}",
             f"AmbientCapabilities={bind}",
             "ProtectHome=tmpfs" if any(is_in(HOMES, one.path) for one in seen) else "ProtectHome=yes",
@@ -162,9 +162,9 @@ class Unit(NamedTuple):
         return {"PYTHONPATH": found} if found else {}
 
     def prove(self, settings: str) -> list[str]:
-        """Run the panel's own check as the service would, which must find these `settings` (JSON); what to say.
+        """Run `pilotlight service check` as the service would run, and return what to print.
 
-        Raises `SetupError` where the service would not start, or not with these settings.
+        Raises `SetupError` if that fails, or if it finds other settings than these `settings` (JSON).
         """
         arguments = ["service", "check", *self.arguments]
         environment = self.environment | self._search_path()
@@ -173,59 +173,59 @@ class Unit(NamedTuple):
         else:
             found = prove(arguments, environment, seen=self._seen(), credentials=self.credentials)
         if found is None:
-            return ["this machine lets nobody try it before: look at its log once it is started"]
-        wanted, there = json.loads(settings), json.loads(found)
-        if wrong := [name for name in wanted if wanted[name] != there.get(name)]:
-            raise SetupError(f"the service was tried and would run with another {', another '.join(wrong)}")
-        return ["tried it: it finds its settings and its files"]
+            return ["could not test the service on this machine: look at its log after you start it"]
+        wanted, actual = json.loads(settings), json.loads(found)
+        if wrong := [name for name in wanted if wanted[name] != actual.get(name)]:
+            raise SetupError(f"Tested the service: it would run with another {', another '.join(wrong)}")
+        return ["tested the service: it finds its settings and its files"]
 
 
 def install(unit: Unit, settings: str) -> list[str]:
-    """Try the unit, write it and have systemd look at it; what to do next. Raises `SetupError`.
+    """Test the unit, write it, and have systemd read it. Return what to print. Raises `SetupError`.
 
-    `settings` are those that it must come to, as the hidden `pilotlight service check` prints them.
+    `settings` are those that the service must have, as the hidden `pilotlight service check` prints them.
     """
     if unit.system and os.geteuid() != 0:
-        raise SetupError(f"cannot write {unit.file}{_as_root(unit)}")
-    tried = unit.prove(settings)
+        raise SetupError(f"Cannot write {unit.file}{_as_root(unit)}")
+    tested = unit.prove(settings)
     try:
         unit.file.parent.mkdir(parents=True, exist_ok=True)
         unit.file.write_text(unit.text(), encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        raise SetupError(f"cannot write {unit.file} ({error.strerror}){_as_root(unit)}") from None
+        raise SetupError(f"Cannot write {unit.file} ({error.strerror}){_as_root(unit)}") from None
     _systemctl(unit, "daemon-reload")
     flag = "" if unit.system else " --user"
     carried = [f"its settings file is {unit.config}"] if unit.config else []
     if unit.environment:
-        carried.append(f"from the environment it has {', '.join(unit.environment)}")
-    start = f"start it, now and always: systemctl{flag} enable --now pilotlight"
-    linger = [] if unit.system else ["also while you are not logged in: loginctl enable-linger"]
-    return [*tried, *carried, f"wrote {unit.file}", start, *linger]
+        carried.append(f"from the environment it takes {', '.join(unit.environment)}")
+    start = f"to start it now and at every boot: systemctl{flag} enable --now pilotlight"
+    linger = [] if unit.system else ["to run it while you are not logged in: loginctl enable-linger"]
+    return [*tested, *carried, f"wrote {unit.file}", start, *linger]
 
 
 def uninstall(unit: Unit) -> list[str]:
-    """Stop it and take the unit away; what was done. Raises `SetupError`."""
+    """Stop the service and remove its unit. Return what to print. Raises `SetupError`."""
     if not unit.file.exists():
         return [f"there is no {unit.file}"]
     _systemctl(unit, "disable", "--now", NAME)
     try:
         unit.file.unlink()
     except OSError as error:
-        raise SetupError(f"cannot remove {unit.file} ({error.strerror}){_as_root(unit)}") from None
+        raise SetupError(f"Cannot remove {unit.file} ({error.strerror}){_as_root(unit)}") from None
     _systemctl(unit, "daemon-reload")
-    return [f"removed {unit.file}; what the panel remembers is still there"]
+    return [f"removed {unit.file}; the data directory is still there"]
 
 
 def _command(name: str, flags: list[str]) -> str:
-    """A command line as systemd reads it (systemd.service(5), "Command lines")."""
+    """Return a command line for systemd (systemd.service(5), "Command lines")."""
     parts = [sys.executable, "-m", "asgi_app", name]
     return " ".join(_quoted(word) for word in [*parts, *flags])
 
 
 def _quoted(word: str, *, variables: bool = True) -> str:
-    """The word as one, with nothing in it that systemd would replace (systemd.syntax(7), "Quoting").
+    """Quote a word, so that systemd takes it as it is (systemd.syntax(7), "Quoting").
 
-    Where it replaces `$variables`, as in command lines, a `$` is written twice.
+    With `variables`, as in command lines, systemd replaces `$name`, so each `$` is doubled.
     """
     text = "".join(_ESCAPES.get(mark) or _bytes_of(mark) for mark in _percents(word))
     text = text.replace("$", "$$") if variables else text
@@ -236,14 +236,14 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"'}
 
 
 def _bytes_of(mark: str) -> str:
-    """A character; one of control, or a byte that is no UTF-8, as systemd writes it."""
+    """Return a character, or the escape sequence of a control character or of a byte that is not UTF-8."""
     if mark.isprintable():
         return mark
     return "".join(f"\\x{byte:02x}" for byte in mark.encode("utf-8", "surrogateescape"))
 
 
 def _percents(text: str) -> str:
-    """With nothing in it that systemd takes for a specifier."""
+    """Double each %, so that systemd sees no specifier."""
     return text.replace("%", "%%")
 
 
@@ -253,12 +253,12 @@ def _bind(bind: Bind) -> str:
 
 
 def _path(path: str) -> str:
-    """In quotes where there is a mark in it that would end it: here systemd knows no `\\x20`."""
+    """Quote a path that has spaces, colons or the like: here systemd does not know `\\x20`."""
     text = _percents(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"' if any(mark in text for mark in " \t:'\\") else text
 
 
-def _there_is(group: str) -> bool:
+def _exists(group: str) -> bool:
     try:
         grp.getgrnam(group)
     except KeyError:
@@ -271,7 +271,7 @@ def _as_root(unit: Unit) -> str:
 
 
 def _systemctl(unit: Unit, *arguments: str) -> None:
-    """As far as there is one: a unit is also written where systemd is not running, such as in an image."""
+    """Run systemctl, if there is one: a unit can be written where systemd is not running, such as in an image."""
     if (systemctl := shutil.which("systemctl")) is not None:
         scope = [] if unit.system else ["--user"]
         subprocess.run([systemctl, *scope, *arguments], check=False, capture_output=True, timeout=30)

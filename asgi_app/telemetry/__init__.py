@@ -1,1 +1,1 @@
-"""Logs, counters, and the lag of the event loop."""
+"""Logs, counters, clock, background tasks, and the lag of the event loop."""

@@ -1,7 +1,7 @@
-"""The log: one line an event that matters, with its fields, as text for people or as JSON for machines.
+"""The log: one line for each event, as text for people or as JSON for machines.
 
-A line that has a name and fields is written `log.info("…", extra=event("started", address=…))`: the words are for
-whoever reads along, the fields for whoever searches. docs/operating.md lists the names.
+A named event is logged with `log.info("…", extra=event("started", address=…))`. People read the text, programs search
+the fields. docs/operating.md lists the names.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Hashable
+from math import inf
 from typing import Any, Literal
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-# What a client sent may be in a line: it must not look like two, nor move the cursor of a terminal.
+# A line may quote a client. It must not look like two lines, nor move the cursor of a terminal.
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0)) if code != 9} | {
     0x2028: "\\u2028",
     0x2029: "\\u2029",
@@ -22,12 +24,12 @@ LIBRARIES = ("uvicorn", "pilotlight.socketio.library", "pilotlight.engineio.libr
 
 
 def event(name: str, **fields: Any) -> dict[str, Any]:
-    """The `extra` of a log line: what happened, and its fields. A field that is None is left out."""
+    """Return the `extra` of a log line: the event's name and its fields. Fields that are None are left out."""
     return {"event": name, "fields": {key: value for key, value in fields.items() if value is not None}}
 
 
 class TextLines(logging.Formatter):
-    """A line for people; the fields stand at its end as `key=value`."""
+    """Formats a line for people, with the fields at its end as `key=value`."""
 
     def __init__(self) -> None:
         super().__init__(TEXT)
@@ -41,7 +43,7 @@ class TextLines(logging.Formatter):
 
 
 class JSONLines(logging.Formatter):
-    """A JSON object a line: `at`, `level`, `logger`, `event`, the event's fields, `message`, and `traceback`."""
+    """Formats a line as JSON: `at`, `level`, `logger`, `event`, the event's fields, `message`, and `traceback`."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
@@ -54,8 +56,37 @@ class JSONLines(logging.Formatter):
         return json.dumps(said, default=str)
 
 
+class LogLimit:
+    """Which lines are new: one for each key in so many `seconds`, and at most `most` keys in that time.
+
+    So a script that makes up names does not fill the log.
+    """
+
+    def __init__(self, most: int, seconds: float = inf) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._logged: dict[Hashable, float] = {}
+
+    def allows(self, key: Hashable) -> bool:
+        """Whether to log the line with this key now."""
+        now = time.monotonic()
+        if key in self._logged and now - self._logged[key] < self._seconds:
+            return False
+        if len(self._logged) >= self._most:
+            self._logged = {key: at for key, at in self._logged.items() if now - at < self._seconds}
+        if len(self._logged) >= self._most:
+            return False
+        self._logged[key] = now
+        return True
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether lines with other keys are not logged for now."""
+        return len(self._logged) >= self._most
+
+
 def start_logging(level: str, format: Literal["text", "json"]) -> None:
-    """Log to stderr from this level on; what libraries say only where it is a warning, or everything is wanted."""
+    """Log to stderr from this level on. Libraries log only warnings, except at the level `debug`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONLines() if format == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler])
@@ -65,7 +96,7 @@ def start_logging(level: str, format: Literal["text", "json"]) -> None:
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """What a client sent wrong is a line of the log, no traceback."""
+    """Log a client's mistake without a traceback."""
     if record.msg == "Invalid UTF-8 sequence received from client.":
         record.exc_info = None
     return True

@@ -1,8 +1,8 @@
-"""Names that look alike: the skeletons of UTS 39, and characters that are not seen (Default_Ignorable_Code_Point).
+"""Names that look alike: the skeletons of UTS 39, and invisible characters (Default_Ignorable_Code_Point).
 
-Two names look alike where they have a form in common. A form is the skeleton of the name with its case folded, since
-case is no difference here; and the skeleton of the name as it is written, since `I` looks like `l` and `i` does not.
-The table is Unicode's (`unicode/lookalikes.txt`), and is read when the first name is compared.
+Two names look alike if they share a form. A name has two: the skeleton of the case-folded name, because case does not
+distinguish names here; and the skeleton of the name as written, because `I` looks like `l` and `i` does not.
+Unicode's table is in `unicode/lookalikes.txt`. It is read when the first name is compared.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 TABLE = Path(__file__).parent / "lookalikes.txt"
-BLANK = "\u2800"  # a Braille pattern without dots: the table has nothing for it
+BLANK = "\u2800"  # the Braille pattern without dots, which the table does not have
 
 
 def forms(name: str) -> frozenset[str]:
-    """What the name looks like. Names that look alike share one of these."""
+    """Return the forms of the name. Names that look alike share one."""
     return _forms(unicodedata.normalize("NFKC", name))
 
 
 def looks_like(name: str, names: Iterable[str]) -> str | None:
-    """The first of these names that this one looks like."""
+    """Return the first of these names that looks like this one."""
     index = _index(tuple(names))
     return next((index[form] for form in sorted(forms(name)) if form in index), None)
 
 
 def same_looks(name: str, names: Iterable[str]) -> str | None:
-    """The first of these names that looks like this one as it is written: another case looks different."""
+    """Return the first of these names that looks like this one as written: another case looks different."""
     looks = _looks(unicodedata.normalize("NFKC", name))
     return next((other for other in names if _looks(unicodedata.normalize("NFKC", other)) == looks), None)
 
 
 def is_unseen(character: str) -> bool:
-    """Whether nothing is seen where this character stands: white space, and what is not shown at all."""
+    """Return whether the character is invisible: white space, or never shown."""
     if character.isascii():
         return not character.isprintable() or character == " "
     return (
@@ -57,26 +57,26 @@ def _looks(name: str) -> str:
 
 @lru_cache(maxsize=8)
 def _index(names: tuple[str, ...]) -> Mapping[str, str]:
-    """Whose form it is, by form; that of the first, where several have it."""
+    """Map each form to its name; to the first, if several names have it."""
     return {form: name for name in reversed(names) for form in forms(name)}
 
 
 def _skeleton(text: str) -> str:
-    """UTS 39, 4: the prototypes of all characters that are seen."""
+    """Replace each visible character by its prototype (UTS 39, 4)."""
     unseen, prototypes = _tables()
     seen = (one for one in unicodedata.normalize("NFD", text) if one not in unseen)
     return unicodedata.normalize("NFD", "".join(prototypes.get(one, one) for one in seen))
 
 
 def _plain(text: str) -> str:
-    """Without format characters, and with single spaces."""
+    """Remove format characters, and make all white space single spaces."""
     spaced = text.replace(BLANK, " ")
     return " ".join("".join(one for one in spaced if unicodedata.category(one) != "Cf").split())
 
 
 @cache
 def _tables() -> tuple[frozenset[str], Mapping[str, str]]:
-    """The characters that are not seen, and the prototype of each that looks like another."""
+    """Return the invisible characters, and the prototype of each character that looks like another."""
     lines = TABLE.read_text("utf-8").splitlines()
     unseen, prototypes = set(), {}
     for first, *others in (line.split() for line in lines if not line.startswith("#")):

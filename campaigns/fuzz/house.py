@@ -14,7 +14,7 @@ import uvloop
 
 from asgi_app.app import House
 from asgi_app.models import Light
-from asgi_app.service import runs
+from asgi_app.service import run_signals
 from asgi_app.settings import Settings
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Inside:
             prefix="pilotlight-fuzz-", dir=MEMORY if MEMORY.is_dir() else None
         )
         # Who asks is also the producer of its runs, and answers no signal.
-        self._patience, runs.ANSWER_SECONDS = runs.ANSWER_SECONDS, 0.001
+        self._patience, run_signals.ANSWER_SECONDS = run_signals.ANSWER_SECONDS, 0.001
         self._faults = Faults()
         logging.getLogger().addHandler(self._faults)
         self._level = logging.getLogger("pilotlight").level
@@ -88,7 +88,7 @@ class Inside:
     def close(self) -> None:
         """End the panel and its loop."""
         self.run(self.house.stop())
-        runs.ANSWER_SECONDS = self._patience
+        run_signals.ANSWER_SECONDS = self._patience
         logging.getLogger().removeHandler(self._faults)
         logging.getLogger("pilotlight").setLevel(self._level)
         self.loop.close()

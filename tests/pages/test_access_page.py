@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from asgi_app.access import Keys
+from asgi_app.access import SecretStore
 from tests.support.panel_process import RunningPanel
 from tests.support.tabs import first_of
 
@@ -113,7 +113,7 @@ async def test_another_pin_sends_the_page_back_to_looking(browser: Browser, home
         slider = page.get_by_role("slider")
         await expect(slider).to_have_attribute("aria-disabled", "false")
 
-        keys = Keys(home.data)
+        keys = SecretStore(home.data)
         keys.open()
         await asyncio.to_thread(keys.renew_pin)
 

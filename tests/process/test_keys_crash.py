@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from asgi_app.access.secret_store import Keys
+from asgi_app.access.secret_store import SecretStore
 from asgi_app.models import Role
 from tests.support.panel_process import ROOT
 
@@ -35,13 +35,13 @@ found = []
 for line in itertools.count(1):
     child = os.fork()
     if child == 0:
-        kept = keys.Keys(Path(sys.argv[1]))
+        kept = keys.SecretStore(Path(sys.argv[1]))
         kept.open()
         sys.settrace(end_before(line))
         kept.renew_pin()
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    after = keys.Keys(Path(sys.argv[1]))
+    after = keys.SecretStore(Path(sys.argv[1]))
     after.open()
     found.append([status, after.secrets.pin, sorted(token.label for token in after.secrets.tokens.values())])
     if status == 0:
@@ -51,7 +51,7 @@ print(json.dumps(found))
 
 
 def test_a_crash_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
-    keys = Keys(tmp_path)
+    keys = SecretStore(tmp_path)
     keys.open()
     keys.add_token("kitchen", Role.OPERATOR)
     pins = [keys.secrets.pin]
@@ -72,10 +72,10 @@ def test_a_crash_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
 
 
 def test_half_a_file_that_a_crash_left_is_cleared_away_and_nothing_else(tmp_path: Path) -> None:
-    Keys(tmp_path).open()
+    SecretStore(tmp_path).open()
     (tmp_path / "access.json.new").write_text('{"pin": "12')
     (tmp_path / "access.json.bak").write_text("the owner's")
-    keys = Keys(tmp_path)
+    keys = SecretStore(tmp_path)
     keys.open()
     assert len(keys.secrets.pin) == 8
     assert not (tmp_path / "access.json.new").exists()

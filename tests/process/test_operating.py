@@ -81,7 +81,7 @@ def test_systemd_hears_that_it_is_up_alive_and_stopping(
 )
 def test_without_systemd_nothing_happens(environment: dict[str, str]) -> None:
     manager = ServiceManager(environment)
-    manager.tell("READY=1")
+    manager.notify("READY=1")
     manager.alive()
 
 

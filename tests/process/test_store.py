@@ -12,17 +12,17 @@ import httpx
 import pytest
 
 from asgi_app.errors import SetupError
-from asgi_app.models import Look
+from asgi_app.models import LightSettings
 from asgi_app.store import SCHEMA_VERSION, Store
 from asgi_app.store.schema import MIGRATIONS
 from tests.support.database_file import NAME, stored_level, stored_look
 from tests.support.panel_process import RunningPanel, eventually
 
-LED = Look(level=30, on=True, effect="candle")
-DESK = Look(level=70, on=False)
+LED = LightSettings(level=30, on=True, effect="candle")
+DESK = LightSettings(level=70, on=False)
 
 
-def reopened(directory: Path) -> dict[str, Look]:
+def reopened(directory: Path) -> dict[str, LightSettings]:
     """What a store that is opened there now knows."""
     store = Store(directory)
     try:
@@ -31,9 +31,9 @@ def reopened(directory: Path) -> dict[str, Look]:
         store.close()
 
 
-async def saved(store: Store, light: str, look: Look) -> None:
+async def saved(store: Store, light: str, settings: LightSettings) -> None:
     """Save it, and wait until the store has tried."""
-    store.save(light, look)
+    store.save(light, settings)
     await store.try_to(lambda database: None)
 
 
@@ -57,7 +57,7 @@ async def test_the_newest_look_wins(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.open()
     for level in range(1000):
-        store.save("led", Look(level=level % 101, on=True))
+        store.save("led", LightSettings(level=level % 101, on=True))
     store.save("led", DESK)
     store.close()
     assert reopened(tmp_path) == {"led": DESK}
@@ -93,7 +93,7 @@ async def test_a_write_that_fails_is_said_once_and_stops_nobody(
     store.close()
     (record,) = caplog.records
     assert record.levelname == "ERROR"
-    assert "levels will not be remembered" in record.message
+    assert "levels are not remembered" in record.message
 
 
 async def test_what_could_not_be_written_is_written_with_the_next_change(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_row_that_makes_no_sense_costs_that_light_its_memory_only(
     a_row_that_is_no_look(tmp_path / "data")
     panel = start_panel(data=tmp_path / "data")
     assert panel.level() == 50
-    assert "how light led was set" in panel.log()
+    assert "settings of light led are invalid" in panel.log()
     assert panel.post("/led", json={"level": 33}).json() == {"level": 33}
     assert panel.restart().level() == 33
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from asgi_app.errors import NotStored
-from asgi_app.models import Look, Thread
+from asgi_app.models import LightSettings, Thread
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from tests.support.chat_people import old, person
@@ -42,7 +42,7 @@ def fill(data: Path) -> None:
             await store.do(lambda db, draft=draft: stored.say(db, draft))
         draft = stored.Draft(Thread.between("Ada", "Bob"), "Ada", "Bob", "psst", 1000.0, None)
         await store.do(lambda db: stored.say(db, draft))
-        store.save("led", Look(level=37, on=True))
+        store.save("led", LightSettings(level=37, on=True))
         await store.try_to(lambda database: None)
 
     asyncio.run(say())
@@ -160,8 +160,8 @@ async def test_a_save_returns_while_the_thread_is_stuck_and_the_newest_is_writte
     await asyncio.to_thread(stuck.wait)
     began = time.monotonic()
     for level in range(101):
-        store.save("led", Look(level=level, on=True))
-        store.save("desk", Look(level=100 - level, on=True))
+        store.save("led", LightSettings(level=level, on=True))
+        store.save("desk", LightSettings(level=100 - level, on=True))
     assert time.monotonic() - began < 1
     assert not stall.done()
     go_on.set()
@@ -192,7 +192,7 @@ def test_a_stop_that_cannot_write_the_last_level_says_so(start_panel: StartPanel
         assert panel.post("/led", json={"level": 9}).status_code == 200
         assert panel.stop() < 3
     assert panel.returncode == 0
-    assert [line for line in panel.complaints() if "levels will not be remembered" in line]
+    assert [line for line in panel.complaints() if "levels are not remembered" in line]
 
 
 async def test_what_waits_for_a_lock_ends_in_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

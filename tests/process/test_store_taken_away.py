@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from asgi_app.errors import NotStored
-from asgi_app.models import Look, Thread
+from asgi_app.models import LightSettings, Thread
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from tests.support.chat_people import person, said
@@ -95,14 +95,14 @@ async def test_what_was_acknowledged_is_in_the_file_at_the_path(
         await bob.ask("join_room", room="lobby")
         first = await ada.ask("say", room="lobby", msg=f"before {take.__name__}, {then}")
         assert panel.post("/led", json={"level": 31}).status_code == 200
-        noticed = panel.log().count("made anew")
+        noticed = panel.log().count("made again")
         # when it is taken away
         take(panel.data)
         if then == "something is said":
             assert (await ada.ask("say", room="lobby", msg="after"))["ok"]
             assert panel.post("/led", json={"level": 32}).status_code == 200
         # then the panel says so in its log, and goes on with a file that has everything
-        await asyncio.to_thread(eventually, lambda: panel.log().count("made anew") > noticed)
+        await asyncio.to_thread(eventually, lambda: panel.log().count("made again") > noticed)
         last = await ada.ask("say", room="lobby", msg="last")
         assert last["message"]["n"] == first["message"]["n"] + (2 if then == "something is said" else 1)
         assert [one["n"] for one in said(await bob.events())][-1] == last["message"]["n"]
@@ -164,7 +164,7 @@ async def test_a_file_in_its_place_is_taken_over_and_numbers_go_on(panel: Runnin
     for room, msg in (("lobby", "old"), ("attic", "dust")):
         draft = stored.Draft(Thread(room=room), "Zoe", None, msg, 1.0, None)
         await other.do(lambda db, draft=draft: stored.say(db, draft))
-    other.save("led", Look(level=3, on=True))
+    other.save("led", LightSettings(level=3, on=True))
     await asyncio.to_thread(other.close)
     run = panel.post("/runs", json={"name": "build"}).json()["id"]
     async with person(panel, "live", "Ada") as ada:

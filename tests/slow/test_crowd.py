@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from asgi_app.net.admission import BEGUN_A_TURN, Turnstile
+from asgi_app.net.admission import BEGUN_A_TURN, AdmissionQueue
 from asgi_app.net.request_head import EARLY_BYTES
 from asgi_app.server.accept import Acceptor
 from campaigns.crowds import CROWDS_ADDRESS
@@ -27,21 +27,21 @@ async def turn() -> None:
 
 
 async def test_a_few_begin_in_each_turn_of_the_loop() -> None:
-    turnstile, begun = Turnstile(), []
+    queue, begun = AdmissionQueue(), []
     for number in range(3 * BEGUN_A_TURN):
-        turnstile.enter("crowd", lambda number=number: begun.append(number))
+        queue.enter("crowd", lambda number=number: begun.append(number))
     for turns in (1, 2, 3):
         assert begun == list(range(turns * BEGUN_A_TURN))
         await turn()
     assert begun == list(range(3 * BEGUN_A_TURN))
-    turnstile.enter("crowd", lambda: begun.append("later"))
+    queue.enter("crowd", lambda: begun.append("later"))
     assert begun[-1] == "later"  # nobody waits, and so it does not either
 
 
 async def test_addresses_take_turns() -> None:
-    turnstile, begun = Turnstile(), []
+    queue, begun = AdmissionQueue(), []
     for name in [*["crowd"] * (5 * BEGUN_A_TURN), "Ada", "Bob"]:
-        turnstile.enter(name, lambda name=name: begun.append(name))
+        queue.enter(name, lambda name=name: begun.append(name))
     assert begun == ["crowd"] * BEGUN_A_TURN
     while len(begun) < 5 * BEGUN_A_TURN + 2:
         await turn()
@@ -50,7 +50,7 @@ async def test_addresses_take_turns() -> None:
 
 
 async def test_one_whose_turn_fails_holds_up_nobody() -> None:
-    turnstile, begun = Turnstile(), []
+    queue, begun = AdmissionQueue(), []
     failures: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context["exception"]))
 
@@ -58,9 +58,9 @@ async def test_one_whose_turn_fails_holds_up_nobody() -> None:
         raise ValueError
 
     for _ in range(BEGUN_A_TURN):
-        turnstile.enter("a", lambda: None)
-    turnstile.enter("a", fail)
-    turnstile.enter("a", lambda: begun.append("next"))
+        queue.enter("a", lambda: None)
+    queue.enter("a", fail)
+    queue.enter("a", lambda: begun.append("next"))
     for _ in range(4):
         await turn()
     assert begun == ["next"]

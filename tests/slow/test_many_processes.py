@@ -14,7 +14,7 @@ import redis
 import socketio
 import uvicorn
 
-from asgi_app.net.limits import Complaints, Places
+from asgi_app.net.limits import ConnectionQuota, RefusalLog
 from asgi_app.server.uvicorn_http import UvicornHTTP
 from asgi_app.server.uvicorn_websocket import UvicornWebSocket
 from asgi_app.ws.engineio.server import EngineServer
@@ -42,10 +42,10 @@ class Process:
             async_mode="asgi",
             async_handlers=False,
             client_manager=Shared(broker),
-            sessions=Places(10, 10),
+            sessions=ConnectionQuota(10, 10),
             command_rate=1e6,
             line_rate=1e6,
-            complaints=Complaints(),
+            refusal_log=RefusalLog(),
         )
         self.sockets.on("say", self.say)
         self.sockets.on("join", self.join)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from asgi_app.core import Drive
+from asgi_app.core.lights import Drive
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, PigpioPins, Pin, Pins, PinsName
 from asgi_app.models import LightSpec

@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-from asgi_app.core import apply, decide
+from asgi_app.core.lights import Decision, decide
+from asgi_app.core.state import apply
 from asgi_app.models import (
     Actor,
     Hardware,
@@ -55,9 +56,14 @@ def set_light(**verbs: Any) -> SetLight:
     return command
 
 
+def decided(state: State, command: SetLight | UndoLight, actor: Actor = ANN, at: float = NOON) -> Decision:
+    """What the command does to its light in this state."""
+    return decide(state.lights[command.light], command, actor, at)
+
+
 def after(state: State, command: SetLight | UndoLight, actor: Actor = ANN, at: float = NOON) -> State:
     """The state once the hardware took what the command asks."""
-    for event in decide(state, command, actor, at).events:
+    for event in decided(state, command, actor, at).events:
         state = apply(state, event)
     return state
 

@@ -15,7 +15,7 @@ from typing import Any
 sys.modules.update(dict.fromkeys(("aiohttp", "redis", "requests")))
 
 from asgi_app.cli.main import main  # noqa: E402
-from asgi_app.core import Drive  # noqa: E402
+from asgi_app.core.lights import Drive  # noqa: E402
 from asgi_app.hw.driver import LightDriver  # noqa: E402
 from asgi_app.hw.worker import Worker  # noqa: E402
 from asgi_app.store import chat  # noqa: E402

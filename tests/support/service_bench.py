@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from asgi_app.core import Drive
+from asgi_app.core.lights import Drive, first_light
 from asgi_app.errors import LightOffline
 from asgi_app.hub import Message
-from asgi_app.models import Actor, Hardware, LightSpec, Look, Reply, parse_command
+from asgi_app.models import Actor, Hardware, LightSettings, LightSpec, Reply, parse_command
 from asgi_app.service import Panel
+from asgi_app.service.lights import Driver, Lights
 
 ANN = Actor(name="Ann", via="live")
 
@@ -49,11 +50,17 @@ class Pins:
             raise LightOffline(f"the light {light} is offline: {self.reason}", field="light")
 
 
-class Kept(list[tuple[str, Look]]):
+class Kept(list[tuple[str, LightSettings]]):
     """What the panel wanted to be remembered."""
 
-    def save(self, light: str, look: Look) -> None:
-        self.append((light, look))
+    def save(self, light: str, settings: LightSettings) -> None:
+        self.append((light, settings))
+
+
+def with_lights(panel: Panel, driver: Driver, specs: dict[str, LightSpec], **options: Any) -> Lights:
+    """The lights of a panel, as they start."""
+    first = {id: first_light(id, spec, None, 0.0) for id, spec in specs.items()}
+    return Lights(panel, driver, specs, first, **options)
 
 
 class Bench:
@@ -63,10 +70,10 @@ class Bench:
         self.pins = Pins()
         self.kept = Kept()
         specs = {"led": LightSpec(pin=21), "desk": LightSpec(pin=12)}
-        self.panel = Panel(specs, Hardware(pins="mock", why="a test"), save=self.kept.save, **options)
-        self.panel.attach(self.pins)
+        self.panel = Panel(Hardware(pins="mock", why="a test"), **options)
+        self.lights = with_lights(self.panel, self.pins, specs, save=self.kept.save)
         for light in specs:
-            self.panel.light_online(light)
+            self.lights.light_online(light)
         self.first = self.panel.rev
 
     async def ask(self, actor: Actor = ANN, **command: Any) -> Reply:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from asgi_app.access import Access, Audit, Keys, identity
+from asgi_app.access import Access, Accounts, Audit, SecretStore
+from asgi_app.access import access as module
 from asgi_app.access import secret_store as keys
 from asgi_app.access.secret_store import new_pin
 from asgi_app.errors import BadCommand, SignInFailed, SignInNeeded, TooMany
-from asgi_app.models import Identity, Proof, Role
+from asgi_app.models import Credentials, Identity, Role
 from asgi_app.net.origins import Origins
 from asgi_app.routes.access import SignIn, TrailQuery
 from asgi_app.settings import Settings
@@ -28,7 +29,7 @@ TEXT = " ".join((ROOT / "docs" / "security.md").read_text().split())
 async def access(tmp_path: Path) -> Access:
     store = Store(None)
     store.open()
-    return Access(Settings(data=tmp_path), Keys(None), Origins([]), Audit(store))
+    return Access(Settings(data=tmp_path), SecretStore(None), Origins([]), Audit(store))
 
 
 def with_ticket(ticket: str) -> dict[str, Any]:
@@ -36,15 +37,15 @@ def with_ticket(ticket: str) -> dict[str, Any]:
     return {"type": "websocket", "scheme": "ws", "client": ("192.0.2.1", 1), "headers": [], "query_string": query}
 
 
-def at_home(access: Access, **proof: Any) -> Identity:
-    return access._identity("192.168.0.7", "network", Proof(**proof))
+def at_home(access: Access, **credentials: Any) -> Identity:
+    return access.identities.resolve("192.168.0.7", "network", Credentials(**credentials))
 
 
 async def test_a_ticket_is_good_for_five_seconds(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
     assert '"expires_in": 5' in TEXT
     assert "within 5 seconds" in TEXT
     now = time.monotonic()
-    monkeypatch.setattr(identity.time, "monotonic", lambda: now)
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
     young, old = access.ticket(at_home(access, pin=1)), access.ticket(at_home(access, pin=1))
     now += 4.99
     assert access.identify(with_ticket(young)).role is Role.OPERATOR
@@ -60,7 +61,7 @@ async def test_a_ticket_is_good_once_and_there_are_so_many(access: Access, monke
         access.identify(with_ticket(ticket))
     with pytest.raises(SignInNeeded):
         access.ticket(at_home(access))
-    monkeypatch.setattr(identity, "TICKETS", 3)
+    monkeypatch.setattr(module, "TICKETS", 3)
     for _ in range(3):
         access.ticket(at_home(access, pin=1))
     with pytest.raises(TooMany):
@@ -70,14 +71,14 @@ async def test_a_ticket_is_good_once_and_there_are_so_many(access: Access, monke
 @pytest.mark.parametrize(("length", "good"), [(7, False), (8, True), (128, True), (129, False)])
 async def test_the_length_of_a_password(access: Access, length: int, good: bool) -> None:
     assert "8 to 128 characters" in TEXT
-    owner = at_home(access, pin=1)
+    accounts, owner = Accounts(access, str), at_home(access, pin=1)
     if good:
-        signed_in, _ = await access.sign_in(owner, name="Ada", password="x" * length)
+        signed_in, _ = await accounts.sign_in(owner, name="Ada", password="x" * length)
         assert signed_in.name == "Ada"
         return
     with pytest.raises(BadCommand, match="8 to 128"):
-        await access.sign_in(owner, name="Ada", password="x" * length)
-    assert access.keys.secrets.names == {}
+        await accounts.sign_in(owner, name="Ada", password="x" * length)
+    assert access.secret_store.secrets.names == {}
     if length > 128:
         with pytest.raises(ValidationError):
             SignIn(password="x" * length)
@@ -96,8 +97,8 @@ def test_a_session_is_good_for_thirty_days_where_nothing_else_is_set() -> None:
 
 async def test_the_setting_is_what_counts(tmp_path: Path) -> None:
     for days in (1, 30):
-        found = Access(Settings(data=tmp_path, sign_in_days=days), Keys(None), Origins([]), Audit(Store(None)))
-        assert found.sessions._seconds == days * 24 * 3600
+        found = Access(Settings(data=tmp_path, sign_in_days=days), SecretStore(None), Origins([]), Audit(Store(None)))
+        assert found.sessions.seconds == days * 24 * 3600
 
 
 @pytest.mark.parametrize(("limit", "good"), [(0, False), (1, True), (1000, True), (1001, False)])
@@ -118,7 +119,7 @@ def test_how_much_of_the_trail_is_kept() -> None:
 def test_how_many_tokens_and_names_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "TOKENS", 3)
     monkeypatch.setattr(keys, "CLAIMS", 2)
-    known = Keys(None)
+    known = SecretStore(None)
     for number in range(3):
         known.add_token(str(number), Role.VIEWER)
     with pytest.raises(TooMany):

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from asgi_app.access import Access, Audit, Hosts, Keys
-from asgi_app.access import permissions as rules
-from asgi_app.access.login_throttle import FREE, LONGEST, Throttle
+from asgi_app.access import Access, Audit, Hosts, SecretStore, permissions
+from asgi_app.access.login_throttle import FREE, LONGEST, LoginThrottle
 from asgi_app.access.secret_store import Secrets, name_key
 from asgi_app.errors import NameTaken, NotAllowed, SetupError, SignInNeeded, TooManyTries
-from asgi_app.models import Actor, Identity, Proof, Role, SetLight
+from asgi_app.models import Actor, Credentials, Identity, Role, SetLight
 from asgi_app.net.origins import Origins
 from asgi_app.settings import Settings
 from asgi_app.store import Retention, Store
@@ -43,29 +42,29 @@ from asgi_app.store import Retention, Store
     ],
 )
 def test_where_an_address_is(address: str, place: str) -> None:
-    assert rules.place_of(address, proxied=False) == place
-    assert rules.place_of(address, proxied=True) == "elsewhere"
+    assert permissions.place_of(address, proxied=False) == place
+    assert permissions.place_of(address, proxied=True) == "elsewhere"
 
 
 @pytest.mark.parametrize(
-    ("role", "proof", "error"),
+    ("role", "credentials", "error"),
     [
-        (Role.NOBODY, Proof(), SignInNeeded),
-        (Role.VIEWER, Proof(), SignInNeeded),
-        (Role.VIEWER, Proof(name=("Ada", 1)), SignInNeeded),
-        (Role.VIEWER, Proof(pin=1), NotAllowed),
-        (Role.VIEWER, Proof(token="t"), NotAllowed),
-        (Role.OPERATOR, Proof(), None),
-        (Role.ADMIN, Proof(), None),
+        (Role.NOBODY, Credentials(), SignInNeeded),
+        (Role.VIEWER, Credentials(), SignInNeeded),
+        (Role.VIEWER, Credentials(name=("Ada", 1)), SignInNeeded),
+        (Role.VIEWER, Credentials(pin=1), NotAllowed),
+        (Role.VIEWER, Credentials(token="t"), NotAllowed),
+        (Role.OPERATOR, Credentials(), None),
+        (Role.ADMIN, Credentials(), None),
     ],
 )
-def test_what_a_small_role_is_told(role: Role, proof: Proof, error: type[Exception] | None) -> None:
-    identity = Identity(role=role, proof=proof)
+def test_what_a_small_role_is_told(role: Role, credentials: Credentials, error: type[Exception] | None) -> None:
+    identity = Identity(role=role, credentials=credentials)
     if error is None:
-        rules.check(identity, Role.OPERATOR, "this")
+        permissions.check(identity, Role.OPERATOR, "this")
     else:
         with pytest.raises(error, match=r"operator.*/access"):
-            rules.check(identity, Role.OPERATOR, "this")
+            permissions.check(identity, Role.OPERATOR, "this")
 
 
 # --- guessing ----------------------------------------------------------------------------------------------
@@ -80,7 +79,7 @@ class Clock:
 
 def test_a_few_tries_are_free_and_then_each_doubles_the_wait() -> None:
     clock = Clock()
-    throttle = Throttle(clock)
+    throttle = LoginThrottle(clock)
     waits = []
     for _ in range(FREE + 12):
         throttle.check("192.0.2.1")
@@ -96,7 +95,7 @@ def test_a_few_tries_are_free_and_then_each_doubles_the_wait() -> None:
 
 
 def test_a_right_answer_forgives_what_was_wrong_on_it_only() -> None:
-    throttle = Throttle(Clock())
+    throttle = LoginThrottle(Clock())
     for _ in range(FREE - 1):
         throttle.wrong("192.0.2.1", "pin")
         throttle.right("192.0.2.1", "token")  # whoever has a token of their own buys no tries at the PIN
@@ -117,7 +116,7 @@ def test_a_right_answer_forgives_what_was_wrong_on_it_only() -> None:
     ],
 )
 def test_whose_tries_count_together(one: str, other: str, same: bool) -> None:
-    throttle = Throttle(Clock())
+    throttle = LoginThrottle(Clock())
     for _ in range(FREE):
         throttle.wrong(one, "pin")
     if same:
@@ -169,7 +168,7 @@ def test_under_which_names_the_panel_is_asked_for(host: str | None, ours: bool) 
 
 def test_two_who_change_the_secrets_at_once_lose_nothing(tmp_path: Path) -> None:
     def add(number: int) -> None:
-        keys = Keys(tmp_path)
+        keys = SecretStore(tmp_path)
         keys.open()
         for each in range(5):
             keys.add_token(f"{number}.{each}", Role.VIEWER)
@@ -179,14 +178,14 @@ def test_two_who_change_the_secrets_at_once_lose_nothing(tmp_path: Path) -> None
         thread.start()
     for thread in threads:
         thread.join()
-    keys = Keys(tmp_path)
+    keys = SecretStore(tmp_path)
     keys.open()
     assert len(keys.secrets.tokens) == 20
     assert sorted(path.name for path in tmp_path.iterdir()) == ["access.json", "access.lock"]
 
 
 def test_a_token_is_kept_as_a_hash_only(tmp_path: Path) -> None:
-    keys = Keys(tmp_path)
+    keys = SecretStore(tmp_path)
     keys.open()
     id, token = keys.add_token("switch", Role.OPERATOR)
     assert token not in (tmp_path / "access.json").read_text()
@@ -197,7 +196,7 @@ def test_a_token_is_kept_as_a_hash_only(tmp_path: Path) -> None:
 
 
 def test_a_file_that_makes_no_sense_lets_nobody_in(tmp_path: Path) -> None:
-    keys = Keys(tmp_path)
+    keys = SecretStore(tmp_path)
     keys.open()
     pin = keys.secrets.pin
     (tmp_path / "access.json").write_text("{}}")
@@ -205,7 +204,7 @@ def test_a_file_that_makes_no_sense_lets_nobody_in(tmp_path: Path) -> None:
     assert keys.trouble is not None
     assert keys.secrets.pin == pin
     with pytest.raises(SetupError, match="makes no sense"):
-        Keys(tmp_path).open()
+        SecretStore(tmp_path).open()
 
 
 # --- who somebody is ---------------------------------------------------------------------------------------
@@ -216,7 +215,7 @@ def scope(**fields: Any) -> dict[str, Any]:
 
 
 def access(tmp_path: Path) -> Access:
-    keys = Keys(None)
+    keys = SecretStore(None)
     keys.open()
     return Access(Settings(data=tmp_path), keys, Origins([]), Audit(Store(None)))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asgi_app.core import Drive
+from asgi_app.core.lights import Drive
 from asgi_app.hw.driver import Course
 from asgi_app.hw.effects import BLINK_SECONDS, FLASH_SECONDS, PULSE_FLOOR, PULSE_SECONDS, effect, fade, flash
 from asgi_app.models import Effect

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import asgi_app.access.login_throttle
-from asgi_app.access.login_throttle import FREE, SITE, STRANGERS, TOGETHER, Guesser, Throttle
+from asgi_app.access.login_throttle import FREE, SITE, STRANGERS, TOGETHER, LoginThrottle, SignInSource
 from asgi_app.errors import TooManyTries
 from asgi_app.net.limits import LINES
-from asgi_app.telemetry.counters import Tally
+from asgi_app.telemetry.counters import Counters
 
 PROXIED = "elsewhere"
 TRIES = 1100  # more than any budget has
@@ -25,13 +25,13 @@ class Clock:
         return self.now
 
 
-def hosts_of(network: str, prefix: int) -> Iterator[Guesser]:
+def hosts_of(network: str, prefix: int) -> Iterator[SignInSource]:
     """A guesser in each network of this size, again and again."""
     for net in itertools.cycle(itertools.islice(ipaddress.ip_network(network).subnets(new_prefix=prefix), 60_000)):
-        yield Guesser(str(net[0] if net.num_addresses == 1 else net[1]))
+        yield SignInSource(str(net[0] if net.num_addresses == 1 else net[1]))
 
 
-def guess(throttle: Throttle, guessers: Iterator[Guesser], tries: int, subject: str = "pin") -> int:
+def guess(throttle: LoginThrottle, guessers: Iterator[SignInSource], tries: int, subject: str = "pin") -> int:
     """Try so often; how many of the tries were looked at."""
     looked_at = 0
     for guesser in itertools.islice(guessers, tries):
@@ -63,45 +63,45 @@ def guess(throttle: Throttle, guessers: Iterator[Guesser], tries: int, subject: 
 def test_many_addresses_have_a_budget_together(
     caplog: pytest.LogCaptureFixture, network: str, prefix: int, most: int, subject: str
 ) -> None:
-    tally = Tally()
-    throttle = Throttle(Clock(), tally)
+    counters = Counters()
+    throttle = LoginThrottle(Clock(), counters)
     with caplog.at_level("WARNING"):
         assert guess(throttle, hosts_of(network, prefix), TRIES, subject) == most
-    assert tally.refused == TRIES - most
+    assert counters.refused == TRIES - most
     assert 1 <= len(caplog.messages) <= LINES + 1
 
 
 @pytest.mark.parametrize("subject", ["token", "ticket"])
 def test_tokens_that_nobody_can_guess_use_up_nobodys_tries_at_the_pin(subject: str) -> None:
-    throttle = Throttle(Clock())
+    throttle = LoginThrottle(Clock())
     assert guess(throttle, hosts_of("2001::/32", 48), TRIES, subject) == TOGETHER["all strangers' tokens"].at_once
-    throttle.check(Guesser("203.0.113.1"), "pin")
+    throttle.check(SignInSource("203.0.113.1"), "pin")
 
 
-OTHERS: dict[str, Callable[[], Iterator[Guesser]]] = {
+OTHERS: dict[str, Callable[[], Iterator[SignInSource]]] = {
     "strangers": lambda: hosts_of("2001::/32", 48),
-    "strangers of one address": lambda: itertools.repeat(Guesser("203.0.113.1")),
-    "by a proxy that nobody named": lambda: itertools.repeat(Guesser("127.0.0.1", PROXIED)),
-    "by one in the network": lambda: itertools.repeat(Guesser("192.168.0.7", PROXIED)),
-    "another at home": lambda: itertools.repeat(Guesser("192.168.0.66")),
-    "another known device": lambda: itertools.repeat(Guesser("203.0.113.2", device="other")),
+    "strangers of one address": lambda: itertools.repeat(SignInSource("203.0.113.1")),
+    "by a proxy that nobody named": lambda: itertools.repeat(SignInSource("127.0.0.1", PROXIED)),
+    "by one in the network": lambda: itertools.repeat(SignInSource("192.168.0.7", PROXIED)),
+    "another at home": lambda: itertools.repeat(SignInSource("192.168.0.66")),
+    "another known device": lambda: itertools.repeat(SignInSource("203.0.113.2", device="other")),
 }
 OWNERS = {  # where, and who it is
-    "at home": Guesser("192.168.0.7"),
-    "at home, IPv6": Guesser("fd00:1::1"),
-    "at home, link-local": Guesser("fe80::1%eth0"),
-    "at home, IPv4 as IPv6": Guesser("::ffff:192.168.0.7"),
-    "at the machine": Guesser("127.0.0.1"),
-    "at the machine, IPv6": Guesser("::1"),
-    "at the machine, IPv4 as IPv6": Guesser("::ffff:127.0.0.1"),
-    "a known device behind the guessers' address": Guesser("203.0.113.1", device="phone"),
-    "a known device by a proxy": Guesser("127.0.0.1", PROXIED, device="phone"),
+    "at home": SignInSource("192.168.0.7"),
+    "at home, IPv6": SignInSource("fd00:1::1"),
+    "at home, link-local": SignInSource("fe80::1%eth0"),
+    "at home, IPv4 as IPv6": SignInSource("::ffff:192.168.0.7"),
+    "at the machine": SignInSource("127.0.0.1"),
+    "at the machine, IPv6": SignInSource("::1"),
+    "at the machine, IPv4 as IPv6": SignInSource("::ffff:127.0.0.1"),
+    "a known device behind the guessers' address": SignInSource("203.0.113.1", device="phone"),
+    "a known device by a proxy": SignInSource("127.0.0.1", PROXIED, device="phone"),
 }
 
 
 @pytest.mark.parametrize("others", OTHERS)
 def test_what_others_guess_does_not_lock_the_owner_out(others: str) -> None:
-    throttle = Throttle(Clock())
+    throttle = LoginThrottle(Clock())
     assert guess(throttle, OTHERS[others](), TRIES) < TRIES
     for owner in OWNERS.values():
         throttle.check(owner, "pin")
@@ -110,10 +110,10 @@ def test_what_others_guess_does_not_lock_the_owner_out(others: str) -> None:
 
 def test_the_wait_is_as_long_as_it_says() -> None:
     clock = Clock()
-    throttle = Throttle(clock)
+    throttle = LoginThrottle(clock)
     guess(throttle, hosts_of("2001::/32", 48), STRANGERS.at_once * 2)
     for number in range(5):
-        stranger = Guesser(f"203.0.113.{number}")
+        stranger = SignInSource(f"203.0.113.{number}")
         with pytest.raises(TooManyTries) as refused:
             throttle.check(stranger)
         wait = refused.value.retry_after
@@ -127,18 +127,18 @@ def test_the_wait_is_as_long_as_it_says() -> None:
 
 
 def test_who_signs_in_with_a_password_uses_nothing_up() -> None:
-    throttle = Throttle(Clock())
+    throttle = LoginThrottle(Clock())
     for number in range(STRANGERS.at_once * 3):  # a try counts before the password is looked at
-        stranger = Guesser(f"203.0.{number % 256}.{number // 256}")
+        stranger = SignInSource(f"203.0.{number % 256}.{number // 256}")
         throttle.check(stranger)
         throttle.wrong(stranger, "name Ada")
         throttle.right(stranger, "name Ada")
-    throttle.check(Guesser("203.0.113.1"))
+    throttle.check(SignInSource("203.0.113.1"))
 
 
 def test_who_guesses_from_many_addresses_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    throttle = Throttle(clock)
+    throttle = LoginThrottle(clock)
     monkeypatch.setattr(asgi_app.access.login_throttle, "HOSTS", 100)
     guessers = hosts_of("2600::/32", 48)
     for _ in range(20):

@@ -9,7 +9,7 @@ from asgi_app.models import Actor, Run, Thread
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from asgi_app.store import runs as stored_runs
-from asgi_app.telemetry.loop_lag import PanelClock
+from asgi_app.telemetry.clock import PanelClock
 
 
 class Machine:

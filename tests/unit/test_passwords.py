@@ -14,7 +14,7 @@ VECTOR = "$scrypt$ln=10,r=8,p=16$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3
 
 @pytest.fixture
 def without_argon2(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "argon2", None)
+    monkeypatch.setattr(passwords, "_library", lambda: None)
 
 
 def test_with_argon2() -> None:
@@ -36,14 +36,14 @@ def test_without_argon2() -> None:
 @pytest.mark.parametrize("there_is_argon2", [True, False])
 def test_scrypt_is_read_everywhere(monkeypatch: pytest.MonkeyPatch, there_is_argon2: bool) -> None:
     if not there_is_argon2:
-        monkeypatch.setattr(passwords, "argon2", None)
+        monkeypatch.setattr(passwords, "_library", lambda: None)
     assert Passwords().verify(VECTOR, "password")
     assert not Passwords().verify(VECTOR, "Password")
 
 
 def test_argon2_is_not_read_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     hash = Passwords().hash("secret")
-    monkeypatch.setattr(passwords, "argon2", None)
+    monkeypatch.setattr(passwords, "_library", lambda: None)
     with pytest.raises(SignInFailed, match="set on another machine"):
         Passwords().verify(hash, "secret")
 

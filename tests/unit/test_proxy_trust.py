@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_app.access import permissions as rules
+from asgi_app.access import permissions
 from asgi_app.net.proxies import FORWARDED, PROXIED, Proxies, address_of
 
 LOCAL = "127.0.0.1"
@@ -14,7 +14,7 @@ ClientSays = list[tuple[str, str]]
 def place(trusted: list[str], peer: str, *headers: tuple[str, str]) -> str:
     sent = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     seen = Proxies(trusted).seen_through({"type": "http", "client": (peer, 5), "scheme": "http", "headers": sent})
-    return rules.place_of(address_of(seen), proxied=bool(seen.get(PROXIED)))
+    return permissions.place_of(address_of(seen), proxied=bool(seen.get(PROXIED)))
 
 
 def xff(*values: str) -> ClientSays:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from asgi_app.errors import NotStored, Restarting
-from asgi_app.models import Actor, Hardware, LightSpec, Lines, NewRun, RunChange, WatchRun
+from asgi_app.models import Actor, Hardware, LogRun, NewRun, RunChange, WatchRun
 from asgi_app.service import Panel
-from asgi_app.service.runs import WATCHED, LiveRun, Runs
+from asgi_app.service.live_run import LiveRun
+from asgi_app.service.run_reader import WATCHED
+from asgi_app.service.runs import Runs
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
 
@@ -24,14 +27,17 @@ class Bench:
     def __init__(self) -> None:
         self.store = Store(None)
         self.store.open()
-        self.panel = Panel({"led": LightSpec(pin=21)}, Hardware(pins="mock", why="a test"))
+        self.panel = Panel(Hardware(pins="mock", why="a test"))
         self.runs = Runs(self.panel, self.store)
 
     async def begin(self, id: str) -> LiveRun:
         return await self.runs.begin(ADA, NewRun(name=id), id)
 
+    async def log(self, **lines: Any) -> int:
+        return (await self.panel.perform(ADA, LogRun(run="build", **lines))).next
+
     async def kept(self, id: str) -> list[str]:
-        page = await self.runs.lines(id, 0, 5000)
+        page = await self.runs.reader.lines(id, 0, 5000)
         return [line["msg"] for line in page.lines]
 
 
@@ -64,13 +70,13 @@ async def test_what_was_not_stored_is_refused_kept_and_stored_by_the_retry(bench
     failing.extend([0, 1])  # the first of two pieces, alone and in the transaction of both
 
     with pytest.raises(NotStored):
-        await bench.runs.log("build", Lines(since=0, lines=lines))
+        await bench.log(since=0, lines=lines)
     failing.clear()
-    next = await bench.runs.log("build", Lines(since=0, lines=lines))
+    next = await bench.log(since=0, lines=lines)
 
     assert next == 1000
     assert await bench.kept("build") == lines
-    assert await bench.runs.log("build", Lines(lines=["and on"])) == 1001
+    assert await bench.log(lines=["and on"]) == 1001
     assert await bench.kept("build") == [*lines, "and on"]
 
 
@@ -90,19 +96,18 @@ async def test_a_change_while_somebody_begins_to_watch_is_in_their_answer(bench:
         watching = asyncio.ensure_future(bench.panel.ask(ADA, WatchRun(run="build"), session))
         while not session.following("run:"):  # then it waits for the store
             await asyncio.sleep(0)
-        bench.runs.change(live, RunChange(progress=42))
+        live.change(RunChange(progress=42))
 
         reply = await watching
-    assert reply.run is not None
-    assert reply.run.progress == 42
+    assert reply.result.run.progress == 42
 
 
 async def test_a_panel_that_stops_begins_nothing(bench: Bench) -> None:
     live = await bench.begin("build")
-    bench.panel.stop_asking()
+    bench.panel.refuse_commands()
     with pytest.raises(Restarting):
         await bench.begin("another")
     with pytest.raises(Restarting):
-        await bench.runs.add_lines(live, ["late"])
+        await live.add_lines(["late"])
     with pytest.raises(Restarting):
-        await bench.runs.signal(ADA, "build", "stop")
+        await bench.runs.signals.signal(ADA, "build", "stop")

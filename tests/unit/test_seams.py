@@ -17,10 +17,12 @@ import pytest
 from asgi_app import seams
 from asgi_app.errors import SetupError
 from asgi_app.seams import PACKAGES, Seam, check
+from asgi_app.server import hypercorn
 from asgi_app.server import run as serve
 from tests.support.panel_process import ROOT, panel_environment
 
-EACH = [(seam.owner, name) for seam in serve.ALL_SEAMS for name in seam.names.split()]
+ALL_SEAMS = (*serve.SEAMS, *hypercorn.SEAMS)
+EACH = [(seam.owner, name) for seam in ALL_SEAMS for name in seam.names.split()]
 
 
 def where(value: Any) -> str:
@@ -28,7 +30,7 @@ def where(value: Any) -> str:
 
 
 def test_all_are_there() -> None:
-    check(serve.ALL_SEAMS)
+    check(ALL_SEAMS)
 
 
 @pytest.mark.parametrize(("owner", "name"), EACH, ids=where)
@@ -68,7 +70,7 @@ def names_in(ours: type) -> set[str]:
 
 
 def test_every_name_that_we_override_or_use_is_in_a_table() -> None:
-    watched = {(seam.owner, name) for seam in serve.ALL_SEAMS for name in seam.names.split()}
+    watched = {(seam.owner, name) for seam in ALL_SEAMS for name in seam.names.split()}
     missing = []
     for ours, theirs in our_classes():
         known = {name for owner, name in watched if owner in theirs}
@@ -112,7 +114,8 @@ def ended(program: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("how", LOST)
 def test_the_panel_says_so_in_one_line(how: str) -> None:
     lose, name = LOST[how]
-    program = f"{lose}; import sys; from asgi_app.cli.main import main; sys.argv[1:] = ['serve', '--pins=mock']; main()"
+    flags = ["serve", "--pins=mock", f"--server={'hypercorn' if 'hypercorn' in name else 'uvicorn'}"]
+    program = f"{lose}; import sys; from asgi_app.cli.main import main; sys.argv[1:] = {flags}; main()"
     done = ended(program)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
@@ -120,11 +123,10 @@ def test_the_panel_says_so_in_one_line(how: str) -> None:
 
 
 def test_another_error_is_still_one() -> None:
-    program = (
-        "import sys; sys.modules['segno'] = None; from asgi_app.cli.main import main; sys.argv[1:] = ['serve']; main()"
-    )
+    lose = "import sys; sys.modules['platformdirs'] = None"
+    program = f"{lose}; from asgi_app.cli.main import main; sys.argv[1:] = ['serve']; main()"
     done = ended(program)
-    assert "ModuleNotFoundError: import of segno halted" in done.stderr
+    assert "ModuleNotFoundError: import of platformdirs halted" in done.stderr
 
 
 def test_a_seam_in_a_module(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_app.access import Keys
+from asgi_app.access import SecretStore
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from asgi_app.access import Keys
     ],
 )
 def test_it_is_the_pin(typed: str) -> None:
-    keys = Keys(None)
+    keys = SecretStore(None)
     keys.secrets.pin = "12345678"
     assert keys.is_pin(typed)
 
@@ -49,6 +49,6 @@ def test_it_is_the_pin(typed: str) -> None:
     "typed", ["", "-", "1234567", "123456789", "1234567a", "12345678 ok", "+12345678", "1234/5678", "\ud800", "²345678"]
 )
 def test_it_is_not(typed: str) -> None:
-    keys = Keys(None)
+    keys = SecretStore(None)
     keys.secrets.pin = "12345678"
     assert not keys.is_pin(typed)

@@ -44,7 +44,7 @@ def test_a_panel_that_cannot_keep_anything_is_not_ready(
     panel = start_panel(data=tmp_path / "in the way" / "data")
     refused = panel.get("/health/ready")
     assert refused.status_code == 503
-    assert "cannot use" in refused.json()["not_ready"]["store"]
+    assert "Cannot use" in refused.json()["not_ready"]["store"]
 
 
 async def test_clients_and_messages_are_counted_by_wire(panel: RunningPanel) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from asgi_app.net.unread import PAGE
+from asgi_app.net.send_budget import PAGE
 from tests.support.inbox import SocketIOClient
 from tests.support.live_client import live
 from tests.support.panel_process import RunningPanel

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from asgi_app import models
-from asgi_app.access import permissions as rules
+from asgi_app.access import permissions
 from asgi_app.app import House
 from asgi_app.settings import Settings
 from tests.support import security_table as table
@@ -79,36 +79,38 @@ def documented() -> set[str]:
 def test_every_command_has_its_line_and_its_rule() -> None:
     commands = {kind.model_fields["do"].default: kind for kind in typing.get_args(models.AnyCommand)}
     assert commands.keys() <= documented()
-    assert set(commands.values()) == set(rules.COMMANDS)
+    assert set(commands.values()) == set(permissions.COMMANDS)
 
 
 def test_every_route_and_socket_has_its_line_and_its_rule(house: House) -> None:
     routes, sockets = set(), set()
     for rule in house.quart.url_map.iter_rules():
-        if rule.rule.startswith(rules.OPEN_FOLDERS):
+        if rule.rule.startswith(permissions.OPEN_FOLDERS):
             continue
         if rule.websocket:
             sockets.add(rule.rule)
         else:
             routes |= {f"{method} {rule.rule}" for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
-    assert routes == set(rules.ROUTES)
-    assert sockets == set(rules.SOCKETS)
+    assert routes == set(permissions.ROUTES)
+    assert sockets == set(permissions.SOCKETS)
     assert routes | {f"ws {path}" for path in sockets} <= documented()
 
 
 def test_every_event_has_its_line_and_its_rule(house: House) -> None:
     spaces = house.sockets.namespace_handlers
-    events = {(name, event) for name, namespace in spaces.items() for event in namespace.events}
-    assert events == set(rules.EVENTS)
+    events = {(name, event) for name, namespace in spaces.items() for event in namespace.handlers}
+    assert events == set(permissions.EVENTS)
     assert {f"{name} {event}" for name, event in events} <= documented()
 
 
 def test_the_table_has_no_other_lines() -> None:
-    commands = {kind.model_fields["do"].default for kind in rules.COMMANDS}
-    sockets = {f"ws {path}" for path in rules.SOCKETS}
-    assert documented() == commands | sockets | set(rules.ROUTES) | {" ".join(event) for event in rules.EVENTS}
+    commands = {kind.model_fields["do"].default for kind in permissions.COMMANDS}
+    sockets = {f"ws {path}" for path in permissions.SOCKETS}
+    assert documented() == commands | sockets | set(permissions.ROUTES) | {
+        " ".join(event) for event in permissions.EVENTS
+    }
 
 
 def test_a_route_that_is_not_in_the_table_is_for_admins() -> None:
-    assert rules.of_route("POST", "/new/thing") is models.Role.ADMIN
-    assert rules.of_route("GET", "/new/thing") is models.Role.ADMIN
+    assert permissions.of_route("POST", "/new/thing") is models.Role.ADMIN
+    assert permissions.of_route("GET", "/new/thing") is models.Role.ADMIN

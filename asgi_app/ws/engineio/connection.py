@@ -20,7 +20,7 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, PONG, Packet
 from asgi_app.errors import BadEngineRequest, TooLarge, UnknownEngineSession
 from asgi_app.hub import TOO_FAST
 from asgi_app.net.admission import NO_CONTEXT
-from asgi_app.net.limits import Allowance
+from asgi_app.net.limits import RateLimit
 from asgi_app.seams import Seam
 from asgi_app.ws.engineio.packets import MESSAGE_TYPE, PACKET_TYPES, SEPARATOR, message_of
 from asgi_app.ws.engineio.poll import Poll, settled, taken
@@ -71,8 +71,8 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         super().__init__(server, sid)
         self.queue.client = client
         self.queue.account = server.unread.account(client)
-        self.allowance = Allowance(server.command_rate)  # of commands
-        self.lines = Allowance(server.line_rate)  # of what producers of runs publish
+        self.rate_limit = RateLimit(server.command_rate)  # of commands
+        self.lines = RateLimit(server.line_rate)  # of what producers of runs publish
         self.background = BackgroundAnswers()
 
     # --- the session ---------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from engineio.packet import CLOSE, MESSAGE, Packet
 
 from asgi_app.hub import TOO_SLOW, Backlog, Coalescer, Kept
 from asgi_app.net.limits import note_cut
-from asgi_app.net.unread import SMALL
-from asgi_app.telemetry.counters import Tally
+from asgi_app.net.send_budget import SMALL
+from asgi_app.telemetry.counters import Counters
 from asgi_app.ws.engineio.packets import framed, message_of
 from asgi_app.ws.transport.frames import frame
 
@@ -43,8 +43,8 @@ class EngineOutbox(Backlog):
 
     __slots__ = ("_kept", "_kept_bytes", "_refills", "_released", "_rest", "client")
 
-    def __init__(self, limit: int, coalescer: Coalescer | None = None, tally: Tally | None = None) -> None:
-        super().__init__(limit, coalescer, tally)
+    def __init__(self, limit: int, coalescer: Coalescer | None = None, counters: Counters | None = None) -> None:
+        super().__init__(limit, coalescer, counters)
         self.client = ""  # its address
         self._kept = self._kept_bytes = 0  # of what `enqueue` took
         self._refills: dict[str, Packets] = {}
@@ -65,7 +65,7 @@ class EngineOutbox(Backlog):
         if self._coalescer.pending:
             self._coalescer.defer(self.offer, key, packet, marker)
         elif (direct := self.direct) is not None:
-            self.tally.sent += 1
+            self.counters.sent += 1
             direct(framed(packet) if marker is None else framed(packet) + framed(marker))
         elif self.closed is None and not self._overflowed:  # else the due refill has it
             conflates = len(self._waiting) >= CONFLATE_FROM
@@ -77,7 +77,7 @@ class EngineOutbox(Backlog):
             self._coalescer.defer(self.due, source, packets)
         elif (direct := self.direct) is not None:
             for packet in packets():
-                self.tally.sent += 1
+                self.counters.sent += 1
                 direct(framed(packet))
         elif self.closed is None:
             self._add_feed(source, packets)
@@ -92,7 +92,7 @@ class EngineOutbox(Backlog):
             self._coalescer.defer(self.enqueue, packets, marker)
             return
         if (direct := self.direct) is not None:
-            self.tally.sent += 1
+            self.counters.sent += 1
             for packet in packets[:-1]:
                 direct(framed(packet))
             direct(framed(packets[-1]) if marker is None else framed(packets[-1]) + framed(marker))
@@ -141,7 +141,7 @@ class EngineOutbox(Backlog):
             return
         size = size_of(packet)
         if packet.packet_type != CLOSE and size <= SMALL and (direct := self.direct) is not None:
-            self.tally.sent += 1
+            self.counters.sent += 1
             direct(framed(packet))
         else:
             self._add_answer(packet, size)
@@ -173,11 +173,11 @@ class EngineOutbox(Backlog):
                 self._kept_bytes -= key.size
             self._taken.ring()
             if isinstance(item, Packet):
-                self.tally.sent += 1
+                self.counters.sent += 1
                 return item
             self._rest = (item() if callable(item) else item)[::-1]
         self._taken.ring()
-        self.tally.sent += 1
+        self.counters.sent += 1
         return self._rest.pop()
 
     def rest(self) -> list[Packet]:
@@ -221,4 +221,4 @@ class EngineOutbox(Backlog):
 
     def note_cut(self, reason: str, why: str) -> None:
         """Count and log that the panel ends this connection."""
-        note_cut(log, self.tally, "a Socket.IO client", why, wire="socketio", client=self.client, reason=reason)
+        note_cut(log, self.counters, "a Socket.IO client", why, wire="socketio", client=self.client, reason=reason)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from engineio.packet import Packet
 
 from asgi_app.errors import PanelError, UnknownEngineSession
-from asgi_app.net.unread import PAGE
+from asgi_app.net.send_budget import PAGE
 
 if TYPE_CHECKING:
     from asgi_app.ws.engineio.outbox import EngineOutbox

@@ -17,13 +17,13 @@ from engineio.packet import OPEN, Packet
 
 from asgi_app.errors import BadEngineRequest, ForeignOrigin, PanelError, UnknownEngineSession
 from asgi_app.hub import SERVICE_RESTART, Coalescer
-from asgi_app.net.limits import Complaints, Places
+from asgi_app.net.limits import ConnectionQuota, RefusalLog
 from asgi_app.net.problem_response import Written, as_response
 from asgi_app.net.proxies import address_of
-from asgi_app.net.unread import Unread
+from asgi_app.net.send_budget import SendBudget
 from asgi_app.seams import Seam
-from asgi_app.telemetry.counters import Tally
-from asgi_app.telemetry.loop_lag import ended
+from asgi_app.telemetry.counters import Counters
+from asgi_app.telemetry.tasks import ended
 from asgi_app.ws.engineio.connection import EngineConnection
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.pinger import Pinger
@@ -68,26 +68,26 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         slow_reader: float = 30.0,
         outbox: int = 256,
         coalescer: Coalescer | None = None,
-        tally: Tally | None = None,
-        sessions: Places,
+        counters: Counters | None = None,
+        sessions: ConnectionQuota,
         command_rate: float,
         line_rate: float,
-        complaints: Complaints,
+        refusal_log: RefusalLog,
         connect_timeout: float = 45.0,
-        unread: Unread | None = None,
+        unread: SendBudget | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.unread = unread or Unread()
+        self.unread = unread or SendBudget()
         self.sessions = sessions
         self.command_rate = command_rate
         self.line_rate = line_rate
-        self.complaints = complaints
+        self.refusal_log = refusal_log
         self.slow_reader = slow_reader
         self.outbox = outbox
         self.coalescer = coalescer or Coalescer()
         self.pinger = Pinger(self.ping_interval, self.ping_timeout, connect_timeout)
-        self.tally = tally or Tally()
+        self.counters = counters or Counters()
         self.leaving = False
 
     # --- requests ------------------------------------------------------------------------------------------
@@ -149,8 +149,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         try:
             self.sessions.check(address)
         except PanelError as error:
-            self.tally.refused += 1
-            self.complaints.tell("socketio", address, error)
+            self.counters.refused += 1
+            self.refusal_log.log("socketio", address, error)
             raise
         self._start_service()
         sid = self.generate_id()
@@ -221,7 +221,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             stopped.cancel()
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
-        return EngineOutbox(self.outbox, self.coalescer, self.tally)
+        return EngineOutbox(self.outbox, self.coalescer, self.counters)
 
     def by_transport(self) -> dict[str, int]:
         """Return the number of connected clients by their current transport."""

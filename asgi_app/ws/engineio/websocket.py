@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from asgi_app.hub import SERVICE_RESTART, TOO_SLOW
-from asgi_app.net.unread import SMALL
+from asgi_app.net.send_budget import SMALL
 from asgi_app.ws.engineio.packets import PACKET_TYPES
 from asgi_app.ws.transport.frames import NORMAL_CLOSURE, frame
 from asgi_app.ws.transport.websocket import AcceptedWebSocket

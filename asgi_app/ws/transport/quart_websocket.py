@@ -19,17 +19,16 @@ from typing import TYPE_CHECKING, Any
 from quart import websocket
 from quart.asgi import ASGIWebsocketConnection
 
-from asgi_app.access import Visitor, visitor_of
-from asgi_app.access import permissions as access_rules
+from asgi_app.access import Visitor, permissions, visitor_of
 from asgi_app.errors import BadName, ForeignOrigin, NameTaken, PanelError, TooFast
 from asgi_app.hub import TOO_SLOW
 from asgi_app.models import Actor
-from asgi_app.net.limits import Allowance, Complaints, note_cut
+from asgi_app.net.limits import RateLimit, RefusalLog, note_cut
 from asgi_app.net.origins import Origins
 from asgi_app.net.proxies import address_of
-from asgi_app.net.unread import SMALL, Unread
+from asgi_app.net.send_budget import SMALL, SendBudget
 from asgi_app.seams import Seam
-from asgi_app.telemetry.counters import Tallies
+from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.ws.transport.direct import Life, live_on
 from asgi_app.ws.transport.frames import INTERNAL_ERROR, NORMAL_CLOSURE, POLICY_VIOLATION, frame
 from asgi_app.ws.transport.websocket import AcceptedWebSocket
@@ -86,32 +85,32 @@ class SocketRules:
     origins: Origins
     slow_reader: float  # seconds
     command_rate: float  # commands a second
-    tallies: Tallies
-    complaints: Complaints
-    unread: Unread
+    counter_registry: CounterRegistry
+    refusal_log: RefusalLog
+    unread: SendBudget
 
 
 class Socket(AcceptedWebSocket):
     """An accepted WebSocket, which is cut when the client does not read. It holds nothing of its request."""
 
     __slots__ = (
-        "_complaints",
+        "_counters",
         "_is_closed",
         "_path",
-        "_tally",
+        "_refusal_log",
         "_via",
         "_visitor",
-        "allowance",
         "client",
+        "rate_limit",
     )
 
     def __init__(self, connection: QuartConnection, path: str, via: str, rules: SocketRules) -> None:
         super().__init__(connection.scope, connection.receive, connection.asgi_send, rules.slow_reader)
         self._path = path
         self._via = via
-        self._tally = rules.tallies.of(via)
-        self._complaints = rules.complaints
-        self.allowance = Allowance(rules.command_rate)
+        self._counters = rules.counter_registry.of(via)
+        self._refusal_log = rules.refusal_log
+        self.rate_limit = RateLimit(rules.command_rate)
         self.client = address_of(connection.scope)
         self._visitor: Visitor = visitor_of(connection.scope)
         self._is_closed = False
@@ -147,16 +146,16 @@ class Socket(AcceptedWebSocket):
     async def receive(self) -> str | bytes:
         """Wait for the next message. Raises `Gone`, also after `close`."""
         data = await (self._next() if self.transport is None else self.transport.receive())
-        self._tally.received += 1
+        self._counters.received += 1
         return data
 
     def spend(self) -> None:
         """Count one command of this connection. Raises `TooFast`."""
         try:
-            self.allowance.spend()
+            self.rate_limit.spend()
         except TooFast as error:
-            self._tally.refused += 1
-            self._complaints.tell(self._via, self.client, error)
+            self._counters.refused += 1
+            self._refusal_log.log(self._via, self.client, error)
             raise
 
     def note_too_fast(self) -> None:
@@ -165,7 +164,7 @@ class Socket(AcceptedWebSocket):
 
     def _note_cut(self, reason: str, why: str) -> None:
         whom = f"a client of {self._path}"
-        note_cut(log, self._tally, whom, why, wire=self._via, client=self.client, reason=reason)
+        note_cut(log, self._counters, whom, why, wire=self._via, client=self.client, reason=reason)
 
     async def enter(self, name: str | None, refusal: Callable[[PanelError], str] | None = None) -> Actor | None:
         """Return who connects, under which name; None if the connection was refused.
@@ -175,7 +174,7 @@ class Socket(AcceptedWebSocket):
         """
         route = websocket.url_rule.rule if websocket.url_rule is not None else ""
         try:
-            self._visitor.require(access_rules.SOCKETS.get(route, access_rules.CLOSED.role), f"ws {route}")
+            self._visitor.require(permissions.SOCKETS.get(route, permissions.CLOSED.role), f"ws {route}")
             return self._visitor.actor(name, websocket.headers.get("User-Agent"), self._via)
         except PanelError as error:
             await self.refuse(error, refusal)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from asgi_app.errors import InternalError, NotStored
-from asgi_app.models import Actor, Look, Marks, Run, Thread
+from asgi_app.models import Actor, LightSettings, Marks, Run, Thread
 from asgi_app.store import SCHEMA_VERSION, Retention, Store, retention
 from asgi_app.store import chat as stored
 from asgi_app.store import runs as stored_runs
@@ -53,7 +53,7 @@ async def test_work_that_fails_costs_the_others_nothing(store: Store, caplog: py
     kept = await page(store)
     assert [message.n for message in kept] == list(range(1, 91))
     assert [message.msg for message in kept] == [number for number in range(100) if number % 10 != 5]
-    assert {record.message for record in caplog.records} == {"the store made a mistake"}
+    assert {record.message for record in caplog.records} == {"The store failed."}
 
 
 async def test_retries_in_one_transaction_add_one_message(store: Store) -> None:
@@ -187,7 +187,7 @@ async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path, start_p
     data.mkdir()
     with contextlib.closing(sqlite3.connect(data / "pilotlight.db")) as database, database:
         database.executescript(MIGRATIONS[0])
-        database.execute("INSERT INTO lights VALUES ('led', ?)", (Look(level=37, on=True).model_dump_json(),))
+        database.execute("INSERT INTO lights VALUES ('led', ?)", (LightSettings(level=37, on=True).model_dump_json(),))
         database.execute("PRAGMA user_version = 1")
     panel = start_panel(data=data)
     assert panel.level() == 37

@@ -20,7 +20,10 @@ async def test_without_a_panel_the_command_runs_and_one_line_says_so(nobody: str
     code, out, err = await ran(nobody, *sh("echo out; echo err >&2; sleep 1; exit 5"))
     assert time.monotonic() - began < 4
     assert (code, out) == (5, b"out\n")
-    assert sorted(err.decode().splitlines()) == ["err", f"pilotlight: no panel at {nobody}; running unseen"]
+    assert sorted(err.decode().splitlines()) == [
+        "err",
+        f"pilotlight: no panel at {nobody}; the command runs without one",
+    ]
 
 
 async def test_what_is_no_panel_is_no_panel() -> None:
@@ -32,7 +35,7 @@ async def test_what_is_no_panel_is_no_panel() -> None:
     async with await asyncio.start_server(web, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         code, out, err = await ran(url, *sh("echo out; exit 5"))
-    assert (code, out, err.decode()) == (5, b"out\n", f"pilotlight: no panel at {url}; running unseen\n")
+    assert (code, out, err.decode()) == (5, b"out\n", f"pilotlight: no panel at {url}; the command runs without one\n")
 
 
 async def test_a_listener_that_says_nothing_is_not_waited_for() -> None:
@@ -48,7 +51,7 @@ async def test_a_panel_that_comes_later_gets_everything(fake: FakePanel) -> None
     async with running(fake.url, *sh("seq 100; read line; echo end")) as process:
         assert process.stdin is not None
         assert process.stderr is not None
-        assert b"running unseen" in await asyncio.wait_for(process.stderr.readline(), TIMEOUT)
+        assert b"the command runs without one" in await asyncio.wait_for(process.stderr.readline(), TIMEOUT)
         await fake.start()
         await fake.until(lambda: fake.logs and len(fake.log) == 100)
         process.stdin.write(b"\n")
@@ -61,7 +64,7 @@ async def test_a_panel_that_refuses_the_run_is_left_alone(fake: FakePanel) -> No
     fake.problem = {"type": "urn:pilotlight:problem:bad-command", "status": 400, "detail": "no such id"}
     code, out, err = await ran(fake.url, *sh("echo out; sleep 1"))
     assert (code, out) == (0, b"out\n")
-    assert err.decode() == f"pilotlight: the panel at {fake.url} does not take this run: no such id\n"
+    assert err.decode() == f"pilotlight: the panel at {fake.url} refuses this run: no such id\n"
     assert fake.starts == 1
 
 
@@ -190,7 +193,7 @@ async def test_a_panel_that_forgot_the_run_gets_the_rest_of_it(fake: FakePanel) 
         await fake.start()
         process.stdin.write(b"\n")
         assert await asyncio.wait_for(process.wait(), TIMEOUT) == 0
-    assert fake.texts() == ["… lines missing here: 10 (the panel has them no more)", "end"]
+    assert fake.texts() == ["… lines missing here: 10 (the panel lost them)", "end"]
 
 
 async def test_a_run_that_somebody_ended_goes_on_as_another(fake: FakePanel) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asgi_app.core import Drive
+from asgi_app.core.lights import Drive
 from asgi_app.hw.driver import PUSH, LightDriver
 from asgi_app.hw.effects import FLASH_SECONDS
 from asgi_app.hw.pins import MockPins
@@ -16,6 +16,7 @@ from asgi_app.models import Actor, Hardware, LightSpec, parse_command
 from asgi_app.service import Panel
 from tests.support.driver_bench import LED, SOON, Bench, Note, Watcher, driving, duty, of
 from tests.support.pigpiod_standin import StandIn
+from tests.support.service_bench import with_lights
 
 ANN = Actor(name="Ann", via="live")
 
@@ -148,15 +149,13 @@ async def test_an_effect_moves_the_pin_until_a_level_is_set(pigpiod: StandIn, wa
     ],
 )
 async def test_a_transition_is_over_when_its_seconds_are(verbs: dict[str, Any]) -> None:
-    panel = Panel(LED, Hardware(pins="mock", why="a test"))
+    panel = Panel(Hardware(pins="mock", why="a test"))
     driver = LightDriver(MockPins(), LED, {"led": Drive(50)})
-    panel.attach(driver)
-    await driver.start(panel)
+    await driver.start(with_lights(panel, driver, LED))
     try:
         with panel.session(ANN) as session:
             reply = await panel.ask(ANN, parse_command({"do": "set_light", "light": "led", **verbs}))
-            assert reply.light is not None
-            assert reply.light.transition is not None
+            assert reply.result.light.transition is not None
             async with asyncio.timeout(1.5):
                 while panel.light("led").transition is not None:
                     await session.outbox.take()
@@ -165,10 +164,9 @@ async def test_a_transition_is_over_when_its_seconds_are(verbs: dict[str, Any]) 
 
 
 async def test_every_event_of_a_fade_and_the_panel_agrees_at_its_end(pigpiod: StandIn) -> None:
-    panel = Panel(LED, Hardware(pins="pigpio", why="a test"))
+    panel = Panel(Hardware(pins="pigpio", why="a test"))
     driver = LightDriver(of(pigpiod), LED, {"led": Drive(50)})
-    panel.attach(driver)
-    await driver.start(panel)
+    await driver.start(with_lights(panel, driver, LED))
     try:
         with panel.session(ANN) as session:
             await panel.ask(

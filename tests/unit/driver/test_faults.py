@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asgi_app.core import Drive
+from asgi_app.core.lights import Drive
 from asgi_app.errors import LightOffline
 from asgi_app.hw.driver import POLL
 from asgi_app.hw.pins import Address, PigpioPins, PinsError

@@ -8,88 +8,104 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_app import core
-from asgi_app.core import Drive, apply, decide
+from asgi_app.core import lights as rules
+from asgi_app.core.lights import Drive
+from asgi_app.core.state import apply
 from asgi_app.errors import (
     PanelError,
 )
 from asgi_app.models import (
     Actor,
     LightChanged,
+    LightSettings,
     LightSpec,
-    Look,
     UndoLight,
 )
-from tests.support.light_states import ANN, BOB, NOON, OFF, PULSING, STEADY, UNDO, a_light, a_state, after, set_light
+from tests.support.light_states import (
+    ANN,
+    BOB,
+    NOON,
+    OFF,
+    PULSING,
+    STEADY,
+    UNDO,
+    a_light,
+    a_state,
+    after,
+    decided,
+    set_light,
+)
 
 # --- what happens without a command -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("given_light", "level", "look", "actual"),
+    ("given_light", "level", "settings", "actual"),
     [
-        ({}, 30.4, Look(level=30, on=True), 30.4),
-        ({}, 0.0, Look(level=50, on=False), 0.0),
-        (OFF, 100.0, Look(level=100, on=True), 100.0),
-        (PULSING, 5.0, Look(level=5, on=True), 5.0),
+        ({}, 30.4, LightSettings(level=30, on=True), 30.4),
+        ({}, 0.0, LightSettings(level=50, on=False), 0.0),
+        (OFF, 100.0, LightSettings(level=100, on=True), 100.0),
+        (PULSING, 5.0, LightSettings(level=5, on=True), 5.0),
     ],
 )
-def test_a_change_from_outside(given_light: dict[str, Any], level: float, look: Look, actual: float) -> None:
+def test_a_change_from_outside(
+    given_light: dict[str, Any], level: float, settings: LightSettings, actual: float
+) -> None:
     before = a_light(**given_light)
-    event = core.set_outside(before, level, NOON)
+    event = rules.set_outside(before, level, NOON)
     light = apply(a_state(**given_light), event).lights["led"]
-    assert core.look_of(light) == look
+    assert rules.settings_of(light) == settings
     assert light.actual == actual
     assert light.by.via == event.by.via == "pin"
-    assert light.undo == core.look_of(before)
+    assert light.undo == rules.settings_of(before)
 
 
 def test_a_fade_moves_and_settles() -> None:
     state = after(a_state(), set_light(level=70, transition=0.5))
-    state = apply(state, core.moved(state.lights["led"], 61.26, NOON))
+    state = apply(state, rules.moved(state.lights["led"], 61.26, NOON))
     assert state.lights["led"].actual == 61.3
     assert state.lights["led"].transition is not None
-    light = apply(state, core.settled(state.lights["led"], NOON)).lights["led"]
+    light = apply(state, rules.settled(state.lights["led"], NOON)).lights["led"]
     assert (light.actual, light.transition, light.by) == (70.0, None, ANN)
 
 
 def test_offline_and_back_keeps_how_the_light_is_set() -> None:
     state = after(a_state(), set_light(level=70, transition=0.5))
-    state = apply(state, core.went_offline(state.lights["led"], "unplugged", NOON))
+    state = apply(state, rules.went_offline(state.lights["led"], "unplugged", NOON))
     light = state.lights["led"]
     assert (light.online, light.reason, light.transition, light.by) == (False, "unplugged", None, ANN)
-    light = apply(state, core.came_online(light, NOON)).lights["led"]
+    light = apply(state, rules.came_online(light, NOON)).lights["led"]
     assert (light.online, light.reason, light.level, light.actual) == (True, None, 70, 70.0)
 
 
-STORED = Look(level=30, on=True, effect="candle")
+STORED = LightSettings(level=30, on=True, effect="candle")
 
 
 @pytest.mark.parametrize(
-    ("restore", "stored", "look"),
+    ("restore", "stored", "settings"),
     [
-        ("last", None, Look(level=50, on=True)),
+        ("last", None, LightSettings(level=50, on=True)),
         ("last", STORED, STORED),
-        ("last", Look(level=30, on=False), Look(level=30, on=False)),
-        ("off", None, Look(level=50, on=False)),
-        ("off", STORED, Look(level=30, on=False)),
-        (80, None, Look(level=80, on=True)),
-        (80, STORED, Look(level=80, on=True)),
-        (0, STORED, Look(level=0, on=True)),
+        ("last", LightSettings(level=30, on=False), LightSettings(level=30, on=False)),
+        ("off", None, LightSettings(level=50, on=False)),
+        ("off", STORED, LightSettings(level=30, on=False)),
+        (80, None, LightSettings(level=80, on=True)),
+        (80, STORED, LightSettings(level=80, on=True)),
+        (0, STORED, LightSettings(level=0, on=True)),
     ],
 )
-def test_how_a_light_starts(restore: Any, stored: Look | None, look: Look) -> None:
-    light = core.first_light("led", LightSpec(pin=21, restore=restore), stored, NOON)
-    assert core.look_of(light) == look
+def test_how_a_light_starts(restore: Any, stored: LightSettings | None, settings: LightSettings) -> None:
+    light = rules.first_light("led", LightSpec(pin=21, restore=restore), stored, NOON)
+    assert rules.settings_of(light) == settings
     assert not light.online
-    assert core.drive_of(light) == Drive(look.level if look.on else 0, effect=look.effect)
+    assert rules.drive_of(light) == Drive(settings.level if settings.on else 0, effect=settings.effect)
 
 
 @pytest.mark.parametrize(
     ("id", "name", "shown"), [("led", None, "Led"), ("desk_lamp", None, "Desk lamp"), ("led", "Das Licht", "Das Licht")]
 )
 def test_what_a_light_is_called(id: str, name: str | None, shown: str) -> None:
-    assert core.first_light(id, LightSpec(pin=21, name=name), None, NOON).name == shown
+    assert rules.first_light(id, LightSpec(pin=21, name=name), None, NOON).name == shown
 
 
 # --- level and duty cycle -----------------------------------------------------------------------------------
@@ -179,9 +195,9 @@ def test_commands_keep_the_state_sound(steps: list[tuple[Actor, float, Any]]) ->
         command = UndoLight(light="led") if verbs == UNDO else set_light(**verbs)
         before = state.model_dump_json()
         try:
-            decision = decide(state, command, actor, now)
+            decision = decided(state, command, actor, now)
         except PanelError:
-            decision = core.Decision()
+            continue
         new = state
         for event in decision.events:
             new = apply(new, event)
@@ -190,8 +206,8 @@ def test_commands_keep_the_state_sound(steps: list[tuple[Actor, float, Any]]) ->
         for event in decision.events:
             if isinstance(event, LightChanged):
                 assert light == event.state
-        if decision.drive is not None:
-            assert (light.target, light.effect) == (decision.drive.level, decision.drive.effect)
+        assert light == decision.light
+        assert (light.target, light.effect) == (decision.drive.level, decision.drive.effect)
         assert 0 <= light.level <= 100
         assert 0 <= light.actual <= 100
         assert light.on or (light.target, light.effect) == (0, None)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from asgi_app.core import Drive
-from asgi_app.models import Look, Reply, parse_command
+from asgi_app.core.lights import Drive
+from asgi_app.models import LightSettings, Reply, parse_command
 from tests.support.service_bench import ANN, BOB, SOON, Bench, heard, levels, settle
 
 # --- commands -----------------------------------------------------------------------------------------------
@@ -19,15 +19,14 @@ async def test_a_command_is_done_by_the_pins_then_told(bench: Bench) -> None:
     with bench.panel.session(BOB) as session:
         reply = await bench.ask(level=70)
         assert (reply.ok, reply.status, reply.rev) == (True, 200, bench.first + 1)
-        assert reply.light is not None
-        assert reply.light.level == 70
+        assert reply.result.light.level == 70
         assert bench.pins.drives == [("led", Drive(70))]
         (message,) = await heard(session)
     assert message.data["event"] == "light_changed"
     assert message.data["by"] == {"name": "Ann", "via": "live"}
     assert message.data["rev"] == message.rev == reply.rev
     assert message.data["state"] == json.loads(bench.panel.light("led").model_dump_json())
-    assert bench.kept == [("led", Look(level=70, on=True))]
+    assert bench.kept == [("led", LightSettings(level=70, on=True))]
 
 
 async def test_nothing_is_said_before_the_pins_took_it(bench: Bench) -> None:
@@ -53,7 +52,7 @@ async def test_commands_that_arrive_during_a_write_share_the_next(bench: Bench) 
         replies = await asyncio.gather(first, *rest)
         assert [drive.level for _, drive in bench.pins.drives] == [10, 99]
         assert all(reply.ok for reply in replies)
-        assert [reply.light.level for reply in replies if reply.light] == list(range(10, 100))
+        assert [reply.result.light.level for reply in replies] == list(range(10, 100))
         assert [reply.rev for reply in replies] == list(range(bench.first + 1, bench.first + 91))
         assert levels(await heard(session))[-1] == (bench.panel.rev, 99)
 
@@ -141,7 +140,7 @@ async def test_a_driver_that_breaks_is_a_500_and_the_next_command_works(
 
 
 async def test_an_offline_light_is_refused_without_asking_the_pins(bench: Bench) -> None:
-    bench.panel.light_offline("led", "unplugged")
+    bench.lights.light_offline("led", "unplugged")
     reply = await bench.ask(level=70)
     assert reply.status == 503
     assert "unplugged" in str(reply.problem)
@@ -167,11 +166,11 @@ async def test_an_asker_who_leaves_disturbs_nobody(bench: Bench) -> None:
 async def test_asking_for_the_state_or_for_nothing(bench: Bench) -> None:
     await bench.ask(level=70)
     ping = await bench.panel.ask(ANN, parse_command({"do": "ping"}))
-    assert ping == Reply(ok=True, rev=bench.panel.rev)
+    assert ping == Reply(bench.panel.rev)
     state = await bench.panel.ask(ANN, parse_command({"do": "get_state"}))
-    assert state.snapshot is not None
-    assert (state.snapshot.epoch, state.snapshot.rev) == (bench.panel.epoch, bench.panel.rev)
-    assert state.snapshot.state == bench.panel.state
+    snapshot = state.result.snapshot
+    assert (snapshot.epoch, snapshot.rev) == (bench.panel.epoch, bench.panel.rev)
+    assert snapshot.state == bench.panel.state
 
 
 async def test_a_reply_on_the_wire_has_no_empty_fields(bench: Bench) -> None:
@@ -186,32 +185,32 @@ async def test_a_reply_on_the_wire_has_no_empty_fields(bench: Bench) -> None:
 async def test_the_hardware_speaks_and_everybody_hears(bench: Bench) -> None:
     await bench.ask(level=70, transition=1)
     with bench.panel.session(BOB) as session:
-        bench.panel.light_moved("led", 61.26)
-        bench.panel.light_settled("led")
+        bench.lights.light_moved("led", 61.26)
+        bench.lights.light_settled("led")
         moved, settled = await heard(session)
         assert (moved.data["event"], moved.data["actual"]) == ("light_actual", 61.3)
         assert (settled.data["event"], settled.data["state"]["transition"]) == ("light_changed", None)
         assert settled.data["state"]["actual"] == 70.0
-        bench.panel.light_settled("led")  # said twice, told once
-        bench.panel.light_set_outside("led", 5.0)
+        bench.lights.light_settled("led")  # said twice, told once
+        bench.lights.light_set_outside("led", 5.0)
         (outside,) = await heard(session)
         assert outside.data["by"]["via"] == "pin"
         assert outside.data["state"]["level"] == 5
-        bench.panel.light_offline("led", "unplugged")
-        bench.panel.light_offline("led", "unplugged")
+        bench.lights.light_offline("led", "unplugged")
+        bench.lights.light_offline("led", "unplugged")
         (offline,) = await heard(session)
         assert (offline.data["state"]["online"], offline.data["state"]["reason"]) == (False, "unplugged")
-        bench.panel.light_online("led")
+        bench.lights.light_online("led")
         (online,) = await heard(session)
         assert (online.data["state"]["online"], online.data["state"]["actual"]) == (True, 5.0)
-    assert bench.kept[-1] == ("led", Look(level=5, on=True))
+    assert bench.kept[-1] == ("led", LightSettings(level=5, on=True))
 
 
 async def test_what_happens_during_a_write_is_not_forgotten_by_its_commit(bench: Bench) -> None:
     bench.pins.hold()
     asking = bench.asking(level=70)
     await bench.pins.writing.wait()
-    bench.panel.light_offline("led", "unplugged")
+    bench.lights.light_offline("led", "unplugged")
     bench.pins.let_go()
     await asking
     light = bench.panel.light("led")

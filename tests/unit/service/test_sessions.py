@@ -11,8 +11,8 @@ import pytest
 
 from asgi_app.hub import Closed, Message
 from asgi_app.models import Hardware, LightSpec, parse_command
-from asgi_app.service import HISTORY, Panel
-from tests.support.service_bench import ANN, BOB, Bench, heard, levels, settle
+from asgi_app.service.panel import HISTORY, Panel
+from tests.support.service_bench import ANN, BOB, Bench, Pins, heard, levels, settle, with_lights
 
 # --- sessions -----------------------------------------------------------------------------------------------
 
@@ -46,7 +46,7 @@ async def test_who_comes_back_gets_exactly_what_was_missed(bench: Bench, behind:
 
 async def test_who_was_away_too_long_gets_a_snapshot(bench: Bench) -> None:
     for _ in range(HISTORY + 10):
-        bench.panel.light_moved("led", 1.0)
+        bench.lights.light_moved("led", 1.0)
     now = bench.panel.rev
     cases = {now - HISTORY: "events", now - HISTORY - 1: "state", 0: "state", -1: "state", now + 1: "state"}
     for rev, kind in cases.items():
@@ -57,7 +57,7 @@ async def test_who_was_away_too_long_gets_a_snapshot(bench: Bench) -> None:
 
 
 async def test_who_comes_back_to_a_panel_where_nothing_happened() -> None:
-    panel = Panel({"led": LightSpec(pin=21)}, Hardware(pins="mock", why="a test"))
+    panel = Panel(Hardware(pins="mock", why="a test"))
     with panel.session(BOB, resume=(panel.epoch, 0)) as session:
         assert session.opening.data["events"] == []
 
@@ -86,10 +86,10 @@ async def test_a_reader_too_slow_for_everything_is_resynchronised() -> None:
     with bench.panel.session(BOB) as session:
         for level in range(100):
             await bench.ask(light="led" if level % 2 else "desk", level=level)
-            bench.panel.light_moved("led", 1.0)
+            bench.lights.light_moved("led", 1.0)
         assert session.outbox.resyncs == 1
         (snapshot,) = await heard(session)
-        assert snapshot.data == json.loads(bench.panel.snapshot(BOB).model_dump_json())
+        assert snapshot.data == json.loads(bench.panel.snapshot().model_dump_json())
 
 
 # --- the end ------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ async def test_a_reader_too_slow_for_everything_is_resynchronised() -> None:
     ],
 )
 async def test_a_panel_that_stops_refuses_every_command(bench: Bench, command: dict[str, Any]) -> None:
-    bench.panel.stop_asking()
+    bench.panel.refuse_commands()
     reply = await bench.panel.ask(ANN, parse_command(command))
     assert (reply.ok, reply.status) == (False, 503)
     assert reply.problem is not None
@@ -115,7 +115,7 @@ async def test_a_panel_that_stops_refuses_every_command(bench: Bench, command: d
 
 async def test_ending_closes_every_session_with_service_restart(bench: Bench) -> None:
     with bench.panel.session(ANN) as one, bench.panel.session(BOB) as other:
-        bench.panel.stop_asking()
+        bench.panel.refuse_commands()
         bench.panel.end_sessions()
         with bench.panel.session(BOB) as late:
             for session in (one, other, late):
@@ -125,7 +125,8 @@ async def test_ending_closes_every_session_with_service_restart(bench: Bench) ->
 
 
 async def test_before_the_pins_are_there_the_panel_answers() -> None:
-    panel = Panel({"led": LightSpec(pin=21)}, Hardware(pins="mock", why="a test"))
+    panel = Panel(Hardware(pins="mock", why="a test"))
+    with_lights(panel, Pins(), {"led": LightSpec(pin=21)})
     reply = await panel.ask(ANN, parse_command({"do": "set_light", "light": "led", "level": 1}))
     assert reply.status == 503
     assert (await panel.ask(ANN, parse_command({"do": "ping"}))).ok

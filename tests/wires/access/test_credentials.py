@@ -64,7 +64,7 @@ async def test_a_revoked_token_is_out_at_once(home: RunningPanel) -> None:
         assert (await closed(socket))[0] == 4401
     assert home.get("/led", headers=headers).status_code == 401
     done = run_pilotlight("token", "revoke", id, f"--data={home.data}")
-    assert (done.returncode, done.stderr.strip()) == (2, f"pilotlight: no token '{id}'")
+    assert (done.returncode, done.stderr.strip()) == (2, f"pilotlight: There is no token '{id}'.")
 
 
 async def test_a_ticket_opens_one_connection(home: RunningPanel) -> None:

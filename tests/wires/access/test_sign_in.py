@@ -118,7 +118,7 @@ def test_a_wrong_pin_is_slowed_down_and_told_in_the_log(start_panel: Start) -> N
     refused = sign_in(panel, pin=pin_of(panel))
     assert (refused.status_code, slug(refused)) == (429, "too-many-tries")
     assert 1 <= int(refused.headers["Retry-After"]) <= 2
-    assert len([line for line in panel.output if "slowed down" in line]) == 1
+    assert len([line for line in panel.output if "must wait now" in line]) == 1
 
     eventually(lambda: sign_in(panel, pin=pin_of(panel)).status_code == 200, every=0.2)
     assert sign_in(panel, pin=wrong).status_code == 401  # it starts afresh

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from asgi_app.models import Actor, Hardware, LightSpec, Reply, parse_command
+from asgi_app.models import Actor, Hardware, Reply, parse_command
 from asgi_app.service import Panel
 from asgi_app.service import chat as service
 from asgi_app.store import Store
@@ -237,7 +237,7 @@ async def test_nothing_of_this_left_a_traceback(panel: RunningPanel) -> None:
 
 async def test_names_that_meant_nothing_to_anybody_make_room_for_others() -> None:
     # given a panel that is full of names: of some who wrote to each other in private, and of many who were just there
-    panel, store = Panel({"led": LightSpec(pin=21)}, Hardware(pins="mock", why="a test")), Store(None)
+    panel, store = Panel(Hardware(pins="mock", why="a test")), Store(None)
     store.open()
     service.Chat(panel, store, service.ChatLimits(people=6))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from asgi_app.models import Actor, Hardware, LightSpec, Reply, parse_command
+from asgi_app.models import Actor, Hardware, Reply, parse_command
 from asgi_app.service import Panel, Session
 from asgi_app.service import chat as service
 from asgi_app.store import Store
@@ -161,7 +161,7 @@ async def test_too_many_rooms(start_panel: StartPanel) -> None:
 
 async def test_who_finds_the_panel_full_of_people_leaves_nothing_behind() -> None:
     # given a panel that knows as many people as it can
-    panel, store = Panel({"led": LightSpec(pin=21)}, Hardware(pins="mock", why="a test")), Store(None)
+    panel, store = Panel(Hardware(pins="mock", why="a test")), Store(None)
     store.open()
     service.Chat(panel, store, service.ChatLimits(people=1))
 

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from asgi_app.errors import Full, TooFast, TooManyConnections
 from asgi_app.net import limits
-from asgi_app.net.limits import Addresses, Allowance, Bucket, Complaints, Places
+from asgi_app.net.limits import AddressRateLimit, ConnectionQuota, RateLimit, RefusalLog, TokenBucket
 from tests.support.live_client import LiveClient, live
 from tests.support.low_limits import RATE, by_proxy
 from tests.support.panel_process import RunningPanel
@@ -30,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_bucket_fills_again(clock: list[float]) -> None:
-    bucket = Bucket(10, 3)
+    bucket = TokenBucket(10, 3)
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
     clock[0] += 0.1
     assert [bucket.take() for _ in range(2)] == [True, False]
@@ -39,7 +39,7 @@ def test_a_bucket_fills_again(clock: list[float]) -> None:
 
 
 def test_what_is_owed_takes_its_time(clock: list[float]) -> None:
-    bucket = Bucket(10, 20)
+    bucket = TokenBucket(10, 20)
     bucket.owe(50)
     assert bucket.wait() == 3.0
     clock[0] += 3.0
@@ -47,22 +47,22 @@ def test_what_is_owed_takes_its_time(clock: list[float]) -> None:
 
 
 def test_a_slider_dragged_at_60_a_second_is_never_refused(clock: list[float]) -> None:
-    allowance = Allowance(200)
+    rate_limit = RateLimit(200)
     for _ in range(10_000):
         clock[0] += 1 / 60
-        allowance.spend()
+        rate_limit.spend()
 
 
 def test_a_little_too_fast_is_refused_and_far_too_fast_is_ended(clock: list[float]) -> None:
     def asks(a_second: int, seconds: int) -> tuple[int, bool]:
-        allowance, refused = Allowance(200), 0
+        rate_limit, refused = RateLimit(200), 0
         for _ in range(a_second * seconds):
             clock[0] += 1 / a_second
             try:
-                allowance.spend()
+                rate_limit.spend()
             except TooFast:
                 refused += 1
-        return refused, allowance.used_up
+        return refused, rate_limit.used_up
 
     refused, ended = asks(300, 60)
     assert 5000 < refused < 6000  # 200 a second are taken all the time
@@ -71,7 +71,7 @@ def test_a_little_too_fast_is_refused_and_far_too_fast_is_ended(clock: list[floa
 
 
 def test_an_address_shares_its_bucket_and_this_machine_has_none(clock: list[float]) -> None:
-    addresses = Addresses(5)
+    addresses = AddressRateLimit(5)
     for _ in range(10):
         addresses.spend("192.0.2.1")
     with pytest.raises(TooFast, match="rest_rate"):
@@ -84,35 +84,35 @@ def test_an_address_shares_its_bucket_and_this_machine_has_none(clock: list[floa
 
 def test_addresses_that_are_made_up_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "ADDRESSES", 100)
-    addresses = Addresses(5)
+    addresses = AddressRateLimit(5)
     for number in range(1000):
         addresses.spend(f"10.0.{number // 256}.{number % 256}")
     assert len(addresses._buckets) <= 100
 
 
 def test_places() -> None:
-    places = Places(6, 2)
+    quota = ConnectionQuota(6, 2)
     for _ in range(2):
-        places.enter("192.0.2.1")
+        quota.enter("192.0.2.1")
     with pytest.raises(TooManyConnections, match="connections_per_address"):
-        places.enter("192.0.2.1")
-    places.enter("192.0.2.1", many=True)  # a proxy
+        quota.enter("192.0.2.1")
+    quota.enter("192.0.2.1", many=True)  # a proxy
     for _ in range(3):
-        places.enter("127.0.0.1")
+        quota.enter("127.0.0.1")
     with pytest.raises(Full, match="max_connections"):
-        places.enter("192.0.2.2")
-    places.leave("192.0.2.1")
-    places.enter("192.0.2.2")
-    assert places.taken == 6
+        quota.enter("192.0.2.2")
+    quota.leave("192.0.2.1")
+    quota.enter("192.0.2.2")
+    assert quota.taken == 6
 
 
 def test_the_log_says_it_once_a_minute(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
-    complaints = Complaints()
+    refusal_log = RefusalLog()
     for _ in range(3):
-        complaints.tell("live", "192.0.2.1", TooFast("setting command_rate"))
+        refusal_log.log("live", "192.0.2.1", TooFast("setting command_rate"))
     assert len(caplog.messages) == 1
     clock[0] += 61
-    complaints.tell("live", "192.0.2.1", TooFast("setting command_rate"))
+    refusal_log.log("live", "192.0.2.1", TooFast("setting command_rate"))
     assert len(caplog.messages) == 2
 
 

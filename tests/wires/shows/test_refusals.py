@@ -153,7 +153,7 @@ async def test_a_show_ends_with_the_panel(
     lines = panel.get(f"/runs/{run}/log").json()["lines"]
     assert len(lines) == ended["lines"] >= 3
     if end == signal.SIGTERM:
-        assert [line["msg"] for line in lines[-2:]] == ["the panel is stopping", "Long was stopped"]
+        assert [line["msg"] for line in lines[-2:]] == ["The panel is stopping.", "Long was stopped"]
     async with live(panel) as viewer:
         assert viewer.opening["state"]["runs"][run]["outcome"] == outcome
     assert panel.post("/shows/long/start").status_code == 201  # and it can be started again

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from asgi_app.errors import Full, TooFast, TooManyConnections
-from asgi_app.net.limits import KEPT, KEPT_EACH, SITE, Addresses, Places
+from asgi_app.net.limits import KEPT, KEPT_EACH, SITE, AddressRateLimit, ConnectionQuota
 from asgi_app.net.proxies import Proxies
 
 EACH = 4
@@ -34,32 +34,32 @@ def addresses_in(network: str, prefix: int, count: int) -> list[str]:
     ],
 )
 def test_whose_connections_count_together(network: str, prefix: int, most: int) -> None:
-    places = Places(1000, EACH)
+    quota = ConnectionQuota(1000, EACH)
     asking = (addresses_in(network, prefix, 60) * 60)[:60]
-    entered = [address for address in asking if enters(places, address)]
+    entered = [address for address in asking if enters(quota, address)]
     assert len(entered) == most
     for address in entered:
-        places.leave(address)
-    assert places.taken == 0
-    assert not places._of
+        quota.leave(address)
+    assert quota.taken == 0
+    assert not quota._of
 
 
-def enters(places: Places, address: str) -> bool:
+def enters(quota: ConnectionQuota, address: str) -> bool:
     try:
-        places.enter(address)
+        quota.enter(address)
     except (Full, TooManyConnections):
         return False
     return True
 
 
 def test_an_address_of_ipv4_is_the_same_written_as_ipv6() -> None:
-    places = Places(1000, EACH)
+    quota = ConnectionQuota(1000, EACH)
     for _ in range(EACH // 2):
-        places.enter("192.0.2.1")
-        places.enter("::ffff:192.0.2.1")
+        quota.enter("192.0.2.1")
+        quota.enter("::ffff:192.0.2.1")
     for address in ("192.0.2.1", "::ffff:192.0.2.1", "::ffff:c000:201"):
         with pytest.raises(TooManyConnections, match=r"192\.0\.2\.1 has 4"):
-            places.enter(address)
+            quota.enter(address)
 
 
 def strangers() -> Iterator[str]:
@@ -68,52 +68,52 @@ def strangers() -> Iterator[str]:
 
 @pytest.mark.parametrize("owner", ["127.0.0.1", "::1", "192.168.0.7", "fd00::7", "fe80::7", "::ffff:192.168.0.7"])
 def test_some_places_are_kept_for_this_machine_and_the_local_network(owner: str) -> None:
-    places = Places(16, EACH)
-    assert sum(enters(places, stranger) for stranger in strangers()) == 16
+    quota = ConnectionQuota(16, EACH)
+    assert sum(enters(quota, stranger) for stranger in strangers()) == 16
     own = [owner] * EACH
-    assert all(enters(places, address) for address in own)
-    assert not enters(places, "203.0.113.1")
+    assert all(enters(quota, address) for address in own)
+    assert not enters(quota, "203.0.113.1")
     for address in own:
-        places.leave(address)
-    assert not enters(places, "203.0.113.1")
-    assert places.taken == 16
+        quota.leave(address)
+    assert not enters(quota, "203.0.113.1")
+    assert quota.taken == 16
 
 
 def test_who_has_places_anyway_gets_no_more() -> None:
-    places = Places(16, 100)
-    assert sum(enters(places, "192.168.0.7") for _ in range(100)) == 16
-    assert sum(enters(places, "127.0.0.1") for _ in range(100)) == KEPT
+    quota = ConnectionQuota(16, 100)
+    assert sum(enters(quota, "192.168.0.7") for _ in range(100)) == 16
+    assert sum(enters(quota, "127.0.0.1") for _ in range(100)) == KEPT
 
 
 def test_what_comes_by_a_named_proxy_is_from_strangers() -> None:
-    places = Places(16, EACH)
+    quota = ConnectionQuota(16, EACH)
     for _ in range(16):
-        places.enter("192.168.0.2", many=True)
+        quota.enter("192.168.0.2", many=True)
     with pytest.raises(Full):
-        places.enter("192.168.0.2", many=True)
-    assert enters(places, "192.168.0.7")
-    places.leave("192.168.0.2", many=True)
-    places.leave("192.168.0.7")
-    assert places.taken == 15
+        quota.enter("192.168.0.2", many=True)
+    assert enters(quota, "192.168.0.7")
+    quota.leave("192.168.0.2", many=True)
+    quota.leave("192.168.0.7")
+    assert quota.taken == 15
 
 
 def test_questions_after_health_have_a_few_places() -> None:
-    places = Places(16, EACH)
+    quota = ConnectionQuota(16, EACH)
     for _ in range(KEPT_EACH):
-        places.enter_for_health("203.0.113.1")
+        quota.enter_for_health("203.0.113.1")
     with pytest.raises(Full):
-        places.enter_for_health("203.0.113.1")
+        quota.enter_for_health("203.0.113.1")
     for number in range(KEPT - KEPT_EACH):
-        places.enter_for_health(f"203.0.113.{number + 2}")
+        quota.enter_for_health(f"203.0.113.{number + 2}")
     with pytest.raises(Full):
-        places.enter_for_health("203.0.113.99")
-    places.leave_after_health("203.0.113.1")
-    places.enter_for_health("203.0.113.99")
-    assert places.taken == 0
+        quota.enter_for_health("203.0.113.99")
+    quota.leave_after_health("203.0.113.1")
+    quota.enter_for_health("203.0.113.99")
+    assert quota.taken == 0
 
 
 def test_commands_of_a_48_have_a_budget_too() -> None:
-    addresses = Addresses(1)
+    addresses = AddressRateLimit(1)
     taken = 0
     for address in addresses_in("2001:db8::/48", 64, 100):
         try:

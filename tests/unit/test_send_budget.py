@@ -8,14 +8,14 @@ import pytest
 
 from asgi_app.errors import TooMuchUnread
 from asgi_app.hub import Message, Outbox
-from asgi_app.net import unread
-from asgi_app.net.unread import LARGEST, OF_CONNECTION, SMALL, Unread
+from asgi_app.net import send_budget
+from asgi_app.net.send_budget import LARGEST, OF_CONNECTION, SMALL, SendBudget
 
 MIB = 1024 * 1024
 
 
 async def test_what_is_large_waits_for_room_of_its_address_and_no_other() -> None:
-    all_of_it = Unread(most=100 * LARGEST, most_of_one=2 * LARGEST)
+    all_of_it = SendBudget(most=100 * LARGEST, most_of_one=2 * LARGEST)
     first, second, third, other = (all_of_it.account(address) for address in ("a", "a", "a", "b"))
     async with first.reserved(), second.reserved():
         waiting = asyncio.ensure_future(_reserve(third))
@@ -27,7 +27,7 @@ async def test_what_is_large_waits_for_room_of_its_address_and_no_other() -> Non
 
 
 async def test_all_addresses_together_have_a_bound_too() -> None:
-    all_of_it = Unread(most=2 * LARGEST, most_of_one=100 * LARGEST)
+    all_of_it = SendBudget(most=2 * LARGEST, most_of_one=100 * LARGEST)
     async with all_of_it.account("a").reserved(), all_of_it.account("b").reserved():
         waiting = asyncio.ensure_future(_reserve(all_of_it.account("c")))
         await asyncio.sleep(0)
@@ -36,11 +36,11 @@ async def test_all_addresses_together_have_a_bound_too() -> None:
 
 
 async def test_who_waits_too_long_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unread, "WAIT", 0.01)
-    all_of_it = Unread(most=100 * LARGEST, most_of_one=LARGEST)
+    monkeypatch.setattr(send_budget, "WAIT", 0.01)
+    all_of_it = SendBudget(most=100 * LARGEST, most_of_one=LARGEST)
     full = all_of_it.account("192.0.2.7")
     full.add(LARGEST)
-    with pytest.raises(TooMuchUnread, match=r"192\.0\.2\.7 has 524288 bytes .* unread_per_address"):
+    with pytest.raises(TooMuchUnread, match=r"192\.0\.2\.7 has 524288 unread bytes .* unread_per_address"):
         await _reserve(all_of_it.account("192.0.2.7"))
     full.close()
     await _reserve(all_of_it.account("192.0.2.7"))
@@ -48,12 +48,12 @@ async def test_who_waits_too_long_is_refused_by_name(monkeypatch: pytest.MonkeyP
 
 
 async def test_what_is_larger_than_the_bound_comes_when_nothing_else_waits() -> None:
-    small = Unread(most=1000, most_of_one=1000)
+    small = SendBudget(most=1000, most_of_one=1000)
     await asyncio.wait_for(_reserve(small.account("a"), 5000), 5)
 
 
 def test_a_connection_that_is_over_leaves_nothing() -> None:
-    all_of_it = Unread()
+    all_of_it = SendBudget()
     account = all_of_it.account("a")
     account.add(5000)
     account.close()
@@ -63,7 +63,7 @@ def test_a_connection_that_is_over_leaves_nothing() -> None:
 
 
 def test_a_connection_with_nothing_unread_is_never_full() -> None:
-    all_of_it = Unread(most=MIB, most_of_one=MIB)
+    all_of_it = SendBudget(most=MIB, most_of_one=MIB)
     all_of_it.account("a").add(MIB)
     mine = all_of_it.account("a")
     assert not mine.is_full
@@ -72,7 +72,7 @@ def test_a_connection_with_nothing_unread_is_never_full() -> None:
 
 
 async def test_answers_of_a_client_that_does_not_read_are_bounded_in_bytes() -> None:
-    account = Unread().account("a")
+    account = SendBudget().account("a")
     outbox = Outbox(lambda: Message({}), account=account)
     answered = 0
 
@@ -110,6 +110,6 @@ async def test_the_order_is_kept_where_only_a_little_is_taken() -> None:
     assert taken == list(range(20))
 
 
-async def _reserve(account: unread.Account, size: int = LARGEST) -> None:
+async def _reserve(account: send_budget.SendAccount, size: int = LARGEST) -> None:
     async with account.reserved(size):
         pass

@@ -1,0 +1,33 @@
+"""The state after an event."""
+
+from __future__ import annotations
+
+from asgi_app.core.runs import followed
+from asgi_app.models.chat import Person, PersonChanged, RoomChanged
+from asgi_app.models.lights import LightActual, LightChanged, LightFlashed
+from asgi_app.models.machine import ClockChanged, StorageChanged
+from asgi_app.models.runs import RunChanged
+from asgi_app.models.wire import State, StateEvent
+
+
+def apply(state: State, event: StateEvent) -> State:
+    """Return the state after the event."""
+    match event:
+        case LightChanged():
+            return state.model_copy(update={"lights": state.lights | {event.light: event.state}})
+        case LightActual():
+            light = state.lights[event.light].model_copy(update={"actual": event.actual})
+            return state.model_copy(update={"lights": state.lights | {light.id: light}})
+        case LightFlashed() | ClockChanged():
+            return state
+        case PersonChanged():
+            people = {name: person for name, person in state.people.items() if name != event.person}
+            if event.devices:
+                people[event.person] = Person(name=event.person, devices=event.devices)
+            return state.model_copy(update={"people": people})
+        case RoomChanged():
+            return state.model_copy(update={"rooms": state.rooms | {event.room: event.state}})
+        case RunChanged():
+            return state.model_copy(update={"runs": followed(state.runs, event.state)})
+        case StorageChanged():
+            return state.model_copy(update={"storage": event.state})

@@ -1,0 +1,104 @@
+"""`People`: whom the panel knows, and who is present with which devices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from asgi_app.core import chat as rules
+from asgi_app.errors import PanelError, TooMany
+from asgi_app.models.base import Actor
+from asgi_app.models.chat import Device, Gap, PersonChanged, device_of
+from asgi_app.service.component import Component
+from asgi_app.service.panel import Panel
+from asgi_app.service.session import Session
+from asgi_app.service.topic import Topic, gap_message
+from asgi_app.store import Store
+from asgi_app.store import chat as stored
+
+DEVICES_SHOWN = 20  # of one person
+PRIVATE = Gap(of="private")
+
+
+class People(Component):
+    """The component for presence. `known` are the names that messages can be sent to, `present` the people here."""
+
+    def __init__(self, panel: Panel, store: Store, longest_name: int, most: int, clock: Callable[[], float]) -> None:
+        self.known = store.read(stored.people)
+        self.present: dict[str, Topic] = {}
+        self._panel = panel
+        self._store = store
+        self._longest_name = longest_name
+        self._most = most
+        self._clock = clock
+        self._devices: dict[Session, Device] = {}
+        self._forgetting = False
+        panel.add(self)
+
+    def person(self, actor: Actor) -> str:
+        """Return the name that this actor talks under. Raises `NameNeeded`, `BadName`."""
+        return rules.person_of(actor, self._longest_name)
+
+    def session_opened(self, session: Session) -> None:
+        """Mark the person of a new connection as present, if it has a valid name."""
+        try:
+            person = self.person(session.actor)
+            self.meet(person)
+        except PanelError:  # it may use the lights; the first chat command tells why
+            return
+        topic = self.present.setdefault(person, Topic(PRIVATE))
+        topic.sessions.add(session)
+        session.follow("private", topic.feed)
+        self._devices[session] = device_of(session.actor, self._clock())
+        self._publish_devices(person)
+
+    def session_closed(self, session: Session) -> None:
+        """Update the presence of the person of a connection that has ended."""
+        if self._devices.pop(session, None) is None:
+            return
+        person = self.person(session.actor)
+        self.present[person].sessions.discard(session)
+        self._publish_devices(person)
+        if not self.present[person].sessions:
+            del self.present[person]
+
+    def clock_stepped(self, seconds: float) -> None:
+        """Move the times at which devices connected."""
+        for session, device in self._devices.items():
+            self._devices[session] = device.model_copy(update={"at": device.at + seconds})
+        for person in self.present:
+            self._publish_devices(person)
+
+    async def read_again(self) -> None:
+        """Read the people of a file that was opened late or replaced. Raises `NotStored`."""
+        self.known |= await self._store.do(stored.people)
+        for topic in list(self.present.values()):  # each connection then reads what it has not received
+            topic.publish(gap_message(PRIVATE))
+
+    def meet(self, person: str) -> None:
+        """Know this person from now on. Raises `TooMany`."""
+        if person in self.known:
+            return
+        if len(self.known) >= self._most:
+            self._forget_strangers()
+            raise TooMany(f"The panel knows {self._most} people, the most it may (setting chat_people).", field="name")
+        self.known.add(person)
+        self._store.try_to(lambda database: stored.meet(database, person))
+
+    def _forget_strangers(self) -> None:
+        """Forget people who are not present and have no private messages, to make room for others."""
+        if not self._forgetting:
+            self._forgetting = True
+            work = partial(stored.forget_strangers, present=frozenset(self.present))
+            self._store.do(work).add_done_callback(self._forgot)
+
+    def _forgot(self, done: asyncio.Future[set[str]]) -> None:
+        self._forgetting = False
+        if not done.cancelled() and done.exception() is None:
+            self.known -= done.result() - self.present.keys()
+
+    def _publish_devices(self, person: str) -> None:
+        devices = [self._devices[session] for session in self.present[person].sessions if session in self._devices]
+        devices.sort(key=lambda device: device.at)
+        self._panel.commit(PersonChanged(person=person, devices=tuple(devices[:DEVICES_SHOWN])))

@@ -1,0 +1,80 @@
+"""`PendingLights`: how the lights are set, until the file has it."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Mapping
+
+from asgi_app.models.lights import LightSettings
+
+SYNC_SECONDS = 1.0  # from the write of a setting until it must survive a power cut
+
+
+class PendingLights:
+    """Settings that the file lacks, or that a power cut could undo. Any thread may save, one writes."""
+
+    def __init__(self) -> None:
+        self._settings: dict[str, LightSettings] = {}  # as set since the start
+        self._unwritten: set[str] = set()
+        self._unsynced: set[str] = set()
+        self._sync_at = math.inf
+        self._lock = threading.Lock()  # never held during a write
+
+    def save(self, light: str, setting: LightSettings) -> bool:
+        """Note the setting, in place of an older one. Return whether none was waiting."""
+        with self._lock:
+            first = not self._unwritten
+            self._settings[light] = setting
+            self._unwritten.add(light)
+            return first
+
+    def waits(self) -> bool:
+        """Return whether the file lacks a setting."""
+        return bool(self._unwritten)
+
+    def unwritten(self) -> list[str]:
+        """Return the lights whose newest setting the file lacks."""
+        with self._lock:
+            return sorted(self._unwritten)
+
+    def due(self) -> dict[str, LightSettings]:
+        """Return what to write now: what the file lacks, and what must now survive a power cut."""
+        with self._lock:
+            lights = self._unwritten | (self._unsynced if self.sync_is_due() else set())
+            return {light: self._settings[light] for light in lights}
+
+    def sync_is_due(self) -> bool:
+        """Return whether the next write must survive a power cut."""
+        return time.monotonic() >= self._sync_at
+
+    def sync_now(self) -> None:
+        """Make the next write survive a power cut."""
+        self._sync_at = 0.0 if self._unwritten or self._unsynced else math.inf
+
+    def written(self, settings: Mapping[str, LightSettings], *, synced: bool) -> None:
+        """Note that the file has these settings; if `synced`, everything in it survives a power cut."""
+        with self._lock:
+            self._unwritten -= {light for light, setting in settings.items() if self._settings[light] is setting}
+            if synced:
+                self._unsynced.clear()
+                self._sync_at = math.inf
+            elif settings:
+                self._unsynced |= settings.keys()
+                self._sync_at = min(self._sync_at, time.monotonic() + SYNC_SECONDS)
+
+    def give_up(self, settings: Mapping[str, LightSettings]) -> None:
+        """Forget settings that no file would take."""
+        with self._lock:
+            self._unwritten -= {light for light, setting in settings.items() if self._settings[light] is setting}
+
+    def write_all_again(self) -> None:
+        """Write everything that was set since the start into another file."""
+        with self._lock:
+            self._unwritten |= self._settings.keys()
+
+    def untouched(self, settings: Mapping[str, LightSettings]) -> dict[str, LightSettings]:
+        """Return the settings of the lights that were not set since the start."""
+        with self._lock:
+            return {light: setting for light, setting in settings.items() if light not in self._settings}
