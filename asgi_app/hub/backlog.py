@@ -1,4 +1,4 @@
-"""What one connection has not been sent yet: the bounded, conflating queue behind every wire."""
+"""What one connection has not been sent yet: a bounded queue that conflates events."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Backlog(Writer):
         self._wake()
 
     def _pop(self) -> tuple[object, Any]:
-        """Take the oldest item and its key. A feed is about to give its newest, so send what came before that first."""
+        """Take the oldest item and its key. Flush before a feed: its newest message is later than what is pending."""
         key, item = next(iter(self._waiting.items()))
         if callable(item):
             self._coalescer.flush()

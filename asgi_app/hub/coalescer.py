@@ -44,7 +44,7 @@ class Coalescer:
         self._took(time.perf_counter() - now)
 
     def defer(self, call: Callable[..., object], *arguments: object) -> None:
-        """Call this after what is `pending`. For a single connection; where nothing is pending, call it directly."""
+        """Call this after everything that is `pending`, to keep the order. If nothing is pending, call it directly."""
         self.pending.append((_call_each, (call, arguments)))
 
     def flush(self) -> None:

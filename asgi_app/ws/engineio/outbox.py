@@ -190,7 +190,7 @@ class EngineOutbox(Backlog):
         await self._ready.wait()
 
     def wake_reader(self) -> None:
-        """Wake who waits in `changed`."""
+        """Wake the tasks that wait in `changed`."""
         self._ready.ring()
 
     def is_empty(self) -> bool:
@@ -214,7 +214,7 @@ class EngineOutbox(Backlog):
         self.release()
 
     def release(self) -> None:
-        """Let go on whoever waits, because nobody takes packets any more."""
+        """Let all waiting tasks go on, because nobody takes packets any more."""
         self._released = True
         self.account.close()
         self._taken.ring()

@@ -1,4 +1,4 @@
-"""Engine.IO's requests: what one says, which are refused, and how an answer is sent."""
+"""Engine.IO's requests: reading them, refusing them, and answering them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ CLOSE_SECONDS = 0.2  # for the close frame of a client that takes nothing any mo
 
 
 class AcceptedWebSocket:
-    """What all WebSockets have in common: reading by ASGI, sending to a slow reader, and the end.
+    """Base of all WebSockets: reading by ASGI, sending to a slow reader, and the end.
 
     `slow_reader` is the time for a client to take a message, in seconds.
     """
