@@ -52,7 +52,7 @@ async def _send_after_end(message: Any) -> None:
 class Frames(asyncio.Protocol):
     """A connection after its handshake.
 
-    Its wire is open until either side begins to close, except while the transport's buffer is full.
+    Its direct transport is open until either side begins to close, except while the transport's buffer is full.
     """
 
     __slots__ = (
@@ -71,8 +71,8 @@ class Frames(asyncio.Protocol):
         "_transport",
         "_unanswered",
         "_writable",
+        "direct",
         "leave",
-        "wire",
     )
 
     def __init__(
@@ -97,14 +97,14 @@ class Frames(asyncio.Protocol):
         self._close_sent = self._lingering = self._lost = self._paused = False
         self._writable: asyncio.Future[None] | None = None
         self.leave: Leave | None = None
-        self.wire = DirectTransport(transport.write, self._arrivals, self.send)
-        self.wire.set(True)
+        self.direct = DirectTransport(transport.write, self._arrivals, self.send)
+        self.direct.set(True)
         connections.add(self)
         self._start_timer(self._ping)
 
     async def live(self) -> None:
         """Run what the connection does from now on, then close it."""
-        life, self.wire.life = self.wire.life, None  # break a reference cycle, so that memory is freed at once
+        life, self.direct.life = self.direct.life, None  # break a reference cycle, so that memory is freed at once
         try:
             if life is not None:
                 await life()
@@ -112,7 +112,7 @@ class Frames(asyncio.Protocol):
             pass
         except Exception:
             log.exception("a connection failed")
-        self.wire.send = _send_after_end
+        self.direct.send = _send_after_end
         if self._closing is None:
             self._transport.close()
 
@@ -157,7 +157,7 @@ class Frames(asyncio.Protocol):
 
     def _closed(self, code: int) -> None:
         """Answer the client's close frame, and close."""
-        self.wire.set(False)
+        self.direct.set(False)
         self._arrivals.end({"type": "websocket.disconnect", "code": code})
         if not self._close_sent:
             self._close_sent = True
@@ -168,7 +168,7 @@ class Frames(asyncio.Protocol):
     def _refuse(self, breach: Breach) -> None:
         """Close with the reason. Read and drop data for a moment, so that the client can read it."""
         self._lingering = True
-        self.wire.set(False)
+        self.direct.set(False)
         self._arrivals.end({"type": "websocket.disconnect", "code": breach.code})
         if not self._close_sent:
             self._close_sent = True
@@ -216,7 +216,7 @@ class Frames(asyncio.Protocol):
     def _close(self, code: int, reason: str = "") -> None:
         if self._transport.is_closing():
             return
-        self.wire.set(False)
+        self.direct.set(False)
         self._close_sent = True
         self._arrivals.end({"type": "websocket.disconnect", "code": code, "reason": reason})
         self._transport.write(close_frame(code, reason))
@@ -225,7 +225,7 @@ class Frames(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._paused = True
-        self.wire.set(False)
+        self.direct.set(False)
 
     def resume_writing(self) -> None:
         self._paused = False
@@ -235,7 +235,7 @@ class Frames(asyncio.Protocol):
             if self._paused:
                 return
         self._wake_senders()
-        self.wire.set(not (self._close_sent or self._lost or self._transport.is_closing()))
+        self.direct.set(not (self._close_sent or self._lost or self._transport.is_closing()))
 
     def _wake_senders(self) -> None:
         if self._writable is not None:
@@ -283,12 +283,12 @@ class Frames(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
-        self.wire.set(False)
+        self.direct.set(False)
         self._arrivals.end({"type": "websocket.disconnect", "code": GOING_AWAY if exc is None else ABNORMAL_CLOSURE})
         self._connections.discard(self)
         self._cancel_timers()
         self._wake_senders()
-        self.wire.lost()
+        self.direct.lost()
         if self.leave is not None:
-            closed = self._close_sent or self.wire.send is _send_after_end  # by the panel, before
+            closed = self._close_sent or self.direct.send is _send_after_end  # by the panel, before
             self.leave(None if closed else exc)
