@@ -61,14 +61,15 @@ from asgi_app.telemetry.loop_lag import LoopLagMonitor
 from asgi_app.ws.legacy.chat import chat_wire
 from asgi_app.ws.legacy.echo import echo
 from asgi_app.ws.native.live import live
-from asgi_app.ws.native.protocol import asks_much, asks_somebody
+from asgi_app.ws.native.protocol import reply_may_be_large, waits_for_producer
 from asgi_app.ws.socketio.led import LedEvents
-from asgi_app.ws.socketio.panel import PanelWords
-from asgi_app.ws.socketio.producers import Workers
+from asgi_app.ws.socketio.namespace import Namespace
+from asgi_app.ws.socketio.panel import PanelEvents
+from asgi_app.ws.socketio.producers import ProducerRegistry
 from asgi_app.ws.socketio.recovery import Recovery
 from asgi_app.ws.socketio.rooms import RoomEvents
 from asgi_app.ws.socketio.running_logger import LoggerEvents
-from asgi_app.ws.socketio.server import Namespace, PanelServer
+from asgi_app.ws.socketio.server import PanelServer
 from asgi_app.ws.socketio.uia import UiaEvents
 from asgi_app.ws.transport.quart_websocket import Connection, SocketRules
 
@@ -317,13 +318,13 @@ class PanelApp:
         default = self.default_namespace
         default.add(LedEvents(default, self.panel, light))
         default.add(self.room_events)
-        panel = Namespace("/panel", via="panel", asks_somebody=asks_somebody, asks_much=asks_much)
-        panel.add(PanelWords(panel, self.panel))
-        workers = Workers()
-        logger = Namespace("/running_logger", via="running_logger", every_line_counts=True)
-        logger.add(LoggerEvents(logger, self.panel, self.runs, self.shows, workers))
-        uia = Namespace("/uia", via="uia", recovery=self._recovery("/uia"), every_line_counts=True)
-        uia.add(UiaEvents(uia, self.runs, workers))
+        panel = Namespace("/panel", via="panel", in_background=waits_for_producer, may_be_large=reply_may_be_large)
+        panel.add(PanelEvents(panel, self.panel))
+        producers = ProducerRegistry()
+        logger = Namespace("/running_logger", via="running_logger", slow_down=True)
+        logger.add(LoggerEvents(logger, self.panel, self.runs, self.shows, producers))
+        uia = Namespace("/uia", via="uia", recovery=self._recovery("/uia"), slow_down=True)
+        uia.add(UiaEvents(uia, self.runs, producers))
         for namespace in (default, panel, logger, uia):
             self.sockets.register_namespace(namespace)
 

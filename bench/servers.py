@@ -183,7 +183,7 @@ class Server:
         The kernel's account of each process (clock_getcpuclockid(3)): utime + stime of /proc/<pid>/stat, without
         their rounding to 10 ms.
         """
-        return sum(time.clock_gettime_ns((~pid << 3) | CPUCLOCK_SCHED) for pid in self._pids)
+        return sum(time.clock_gettime_ns(process_clock(pid)) for pid in self._pids)
 
     def rss(self) -> int:
         """Resident memory of all its processes, bytes."""
@@ -227,6 +227,11 @@ async def running(names: Iterable[str], core: int | None) -> AsyncIterator[dict[
         await asyncio.gather(*(server.stop() for server in servers.values()))
 
 
+def process_clock(pid: int) -> int:
+    """The clock of a process's CPU time, of all its threads."""
+    return (~pid << 3) | CPUCLOCK_SCHED
+
+
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody has."""
     with socket.socket() as taken:
@@ -250,5 +255,6 @@ async def answers_http(port: int) -> bool:
 
 def environment() -> dict[str, str]:
     """This process's environment without what would change the panel's settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PILOTLIGHT_", "PIGPIO_"))}
+    unwanted = ("PILOTLIGHT_", "PIGPIO_", "PYTHONDONTWRITEBYTECODE")  # users have everything compiled
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     return kept | {"PYTHONUNBUFFERED": "1", "XDG_CONFIG_HOME": "/nonexistent"}

@@ -14,7 +14,7 @@ import time
 
 from bench.load import Trouble
 from bench.run import Figures, Run
-from bench.servers import ROOT, USER_PYTHON, Server, environment
+from bench.servers import ROOT, USER_PYTHON, Server, environment, process_clock
 
 IMPORTS = "import quart, socketio, uvicorn, pydantic"
 PILOTLIGHT = [USER_PYTHON, "-m", "asgi_app"]
@@ -40,8 +40,7 @@ async def start(run: Run) -> None:
         return {"cpu_ms": (usage.ru_utime + usage.ru_stime) * 1000, "rss_mib": usage.ru_maxrss / 1024}
 
     async def command(words: list[str], number: int) -> Figures:
-        """The time to the first byte of output: the command's own, for `run`."""
-        began = time.monotonic()
+        """What the command used up to its first byte of output; of `run`, that is the first of the command it runs."""
         process = subprocess.Popen(  # noqa: ASYNC220
             [*PILOTLIGHT, *words], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -49,7 +48,7 @@ async def start(run: Run) -> None:
             assert process.stdout is not None
             if not process.stdout.read(1):
                 raise Trouble("it printed nothing")
-            return {"first_ms": (time.monotonic() - began) * 1000}
+            return {"cpu_ms": time.clock_gettime_ns(process_clock(process.pid)) / 1e6}
 
     if not run.wanted(["installed"]):
         return

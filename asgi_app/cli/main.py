@@ -6,6 +6,7 @@ Each command imports what it needs itself: a Raspberry Pi Zero takes seconds to 
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -98,11 +99,14 @@ def cli() -> None:
 def serve(config: Path | None, workers: int, **flags: Any) -> None:
     """Run the panel."""
     settings = _settings(config, flags)
+    from asgi_app.server.deferred import defer
+    from asgi_app.server.fallbacks import server_here
     from asgi_app.server.signals import open_missing_descriptors
     from asgi_app.telemetry.logs import start_logging
 
     open_missing_descriptors()
     start_logging(settings.log_level, settings.log_format)
+    defer(server_here(settings.server))
     from asgi_app.cli.banner import banner
     from asgi_app.server.run import serve as run
 
@@ -133,8 +137,12 @@ def _of_panel(command: Callable[..., None]) -> Callable[..., None]:
 @_of_panel
 def pin(config: Path | None, data: Path | None, new: bool) -> None:
     """Show the PIN. A device that signs in with it may change the lights."""
-    keys = _keys(config, data)
-    click.echo(keys.renew_pin() if new else keys.secrets.pin)
+    from asgi_app.cli.quick_pin import quick_pin
+
+    if new or (shown := quick_pin(config, data)) is None:
+        keys = _keys(config, data)
+        shown = keys.renew_pin() if new else keys.secrets.pin
+    click.echo(shown)
 
 
 @cli.group()
@@ -319,6 +327,7 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
 
     from asgi_app.runner import DEFAULT_PANEL, die, run
 
+    gc.enable()
     url = panel or os.environ.get("PILOTLIGHT_PANEL") or DEFAULT_PANEL
     code = asyncio.new_event_loop().run_until_complete(run(command, url=url, **options))
     if code < 0:
@@ -329,6 +338,7 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
 
 def main() -> None:
     """Run the command. A fault of the setup is one line on stderr and exit status 2."""
+    gc.disable()  # imports leave no garbage worth looking for: it would take a tenth of a start
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # paths and names that this terminal cannot show

@@ -1,4 +1,4 @@
-"""The compiled libraries, which are not to be had for every machine, and what takes their place on a 32-bit Pi."""
+"""Compiled libraries that do not exist for every machine, such as a 32-bit Pi, and their substitutes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """A compiled library, and what does its work where it is missing."""
+    """A compiled library, and its substitute where it is missing."""
 
     library: str
     package: str
@@ -25,7 +25,7 @@ IS_32_BIT = sys.maxsize < 2**32
 
 
 def missing() -> list[Part]:
-    """Those that cannot be imported here."""
+    """Return the libraries that are not installed here."""
     return [part for part in PARTS if not _is_there(part.library)]
 
 
@@ -35,12 +35,12 @@ def _is_there(library: str) -> bool:
 
 
 def server_here(wanted: str) -> str:
-    """The server that can run here: uvicorn's connections are made of httptools, hypercorn's of h11."""
+    """Return the server that can run here: uvicorn needs httptools, hypercorn does not."""
     return wanted if wanted == "hypercorn" or _is_there("httptools") else "hypercorn"
 
 
 def event_loop_class() -> type[asyncio.AbstractEventLoop]:
-    """uvloop's, else asyncio's."""
+    """Return uvloop's event loop class, or asyncio's if uvloop is missing."""
     try:
         import uvloop
     except ImportError:

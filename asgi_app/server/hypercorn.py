@@ -1,4 +1,4 @@
-"""Serving on hypercorn: its configuration, and our protocols in the place of its own."""
+"""Serve the panel on hypercorn: its configuration, and our protocols in place of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 from hypercorn import protocol as hypercorn_protocol
@@ -17,6 +16,7 @@ from hypercorn.config import Config
 from hypercorn.protocol import h11
 
 from asgi_app.app import PanelApp
+from asgi_app.net.admission import AdmissionControl
 from asgi_app.net.request_head import HEAD_BYTES
 from asgi_app.seams import Seam
 from asgi_app.server import hypercorn_connection, hypercorn_http, hypercorn_websocket
@@ -36,11 +36,20 @@ SEAMS = (
 )
 
 
-class _Config(Config):
-    """hypercorn's configuration with a TLS context that is there already."""
+# hypercorn looks its protocols up in these modules and has no setting for them. The classes keep nothing of a panel:
+# each connection has its panel's configuration.
+hypercorn_run.TCPServer = HypercornConnection  # type: ignore[assignment,attr-defined]
+hypercorn_protocol.H11Protocol = HypercornHTTP  # type: ignore[assignment,attr-defined]
+h11.WSStream = HypercornWebSocket  # type: ignore[assignment,attr-defined]
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
+
+class _Config(Config):
+    """hypercorn's configuration with a given TLS context, and with what our protocols need of the panel."""
+
+    def __init__(self, tls: ssl.SSLContext | None, admission: AdmissionControl, ping_seconds: float) -> None:
         super().__init__()
+        self.admission = admission
+        self.ping_seconds = ping_seconds
         self._tls = tls
 
     @property
@@ -55,12 +64,12 @@ async def serve(
     house: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None, stopped: Callable[[], Awaitable[Any]]
 ) -> None:
     """Serve the panel on hypercorn until `stopped` returns."""
-    config = _Config(tls)
+    config = _Config(tls, house.admission, house.settings.ping_interval)
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
     config.backlog = BACKLOG
     config.websocket_max_message_size = house.settings.max_frame
     config.h11_max_incomplete_size = HEAD_BYTES
-    config.max_app_queue_size = 2  # messages that are read ahead; each may be `max_frame`
+    config.max_app_queue_size = 2  # messages that are read ahead; each may have `max_frame` bytes
     config.include_server_header = False
     config.graceful_timeout = GRACE
     config.shutdown_timeout = GRACE
@@ -68,9 +77,4 @@ async def serve(
     config.ssl_handshake_timeout = house.settings.request_timeout
     config.accesslog = None
     config.errorlog = logging.getLogger("pilotlight.hypercorn")
-    # The one place where each is looked up.
-    hypercorn_run.TCPServer = partial(HypercornConnection, house.admission)  # type: ignore[assignment,attr-defined]
-    sockets = partial(HypercornWebSocket, ping_seconds=house.settings.ping_interval)
-    hypercorn_protocol.H11Protocol = HypercornHTTP  # type: ignore[assignment,attr-defined]
-    h11.WSStream = sockets  # type: ignore[assignment,attr-defined]
     await hypercorn_serve(house.app, config, shutdown_trigger=stopped)

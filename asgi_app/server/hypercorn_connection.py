@@ -1,4 +1,4 @@
-"""hypercorn's connections: each needs a place, and waits for its turn."""
+"""hypercorn's connections: each must be admitted, and waits for its turn."""
 
 from __future__ import annotations
 
@@ -18,22 +18,21 @@ from asgi_app.net.request_head import LINGER_SECONDS, response
 from asgi_app.seams import Seam
 from asgi_app.server.hypercorn_http import HypercornHTTP
 
-HEAD = re.compile(
-    rb"([^\n]*\n)((?:\r?[^\r\n][^\n]*\n)*\r?\n)"
-)  # a request's first line; its headers, to the empty line
-SEAMS = (Seam(TCPServer, "_close _read_data idle_task protocol_send reader run writer"),)
+# A request's first line; its headers, up to the empty line.
+HEAD = re.compile(rb"([^\n]*\n)((?:\r?[^\r\n][^\n]*\n)*\r?\n)")
+SEAMS = (Seam(TCPServer, "_close _read_data config idle_task protocol_send reader run writer"),)
 
 
 class HypercornConnection(TCPServer):
-    """hypercorn's connection, which has to have a place; hypercorn itself ends one that sends no whole request."""
+    """hypercorn's connection, which must be admitted. hypercorn closes one that sends no whole request in time."""
 
-    def __init__(self, admission: AdmissionControl, *args: Any) -> None:
+    def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._admission = admission
-        self._closed = False  # by us, and not by the network
+        self._admission: AdmissionControl = self.config.admission  # type: ignore[attr-defined]  # our configuration
+        self._closed = False  # by the panel, not by the network
 
     async def run(self) -> None:
-        """Serve the connection to its end, where it has a place."""
+        """Serve the connection to its end if it is admitted."""
         peer = self.writer.get_extra_info("peername")
         try:
             leave = self._admission.admit(peer)
@@ -44,26 +43,26 @@ class HypercornConnection(TCPServer):
             leave = health
         try:
             await self._wait_for_turn(address_of({"client": peer}))
-            if self.reader.exception() is None:  # it was not reset meanwhile
+            if self.reader.exception() is None:  # the client has not reset it
                 await super().run()
             else:
                 self.writer.close()
         finally:
             lost = self.reader.exception()
             leave(None if self._closed else lost)
-            # What holds each other would wait for the collector: its protocol, and a reset with the frames it came by.
+            # Break reference cycles, so that memory is freed at once: the protocol, and the traceback of a reset.
             self.__dict__.pop("protocol", None)
             if lost is not None:
                 lost.__traceback__ = None
 
     async def _wait_for_turn(self, address: str) -> None:
-        """A connection waits here as a whole: what it says is not looked at before."""
-        come = asyncio.Event()
-        self._admission.queue.enter(address, come.set)
-        await come.wait()
+        """Wait in the queue. Nothing that the connection sends is read meanwhile."""
+        turn = asyncio.Event()
+        self._admission.queue.enter(address, turn.set)
+        await turn.wait()
 
     async def _read_data(self) -> None:
-        """As hypercorn's, but for what it notes at the end."""
+        """As hypercorn's, but remember who closes the connection, and answer half-closed clients."""
         http = self.protocol.protocol
         assert isinstance(http, HypercornHTTP)
         while not self.reader.at_eof():
@@ -79,19 +78,19 @@ class HypercornConnection(TCPServer):
             await http.answered()
         self._closed |= isinstance(http.stream, WSStream) and http.stream.state is ASGIWebsocketState.CLOSED
         await self.protocol.handle(Closed())
-        await self.idle_task.stop()  # nobody is there any more: it would hold the place until its time is over
+        await self.idle_task.stop()  # else it would keep the connection's place until its timeout
 
     async def _linger(self) -> None:
-        """Read and drop what still comes for a moment, so that the client can read why it was refused."""
+        """Read and drop data for a moment, so that the client can read why it was refused."""
         with contextlib.suppress(OSError, RuntimeError):  # TLS has no half-closed connections
             self.writer.write_eof()
-        with contextlib.suppress(OSError):  # also the end of the time
+        with contextlib.suppress(OSError):  # also `TimeoutError`
             async with asyncio.timeout(LINGER_SECONDS):
                 while await self.reader.read(MAX_RECV):
                     pass
 
     async def protocol_send(self, event: Event) -> None:
-        """As hypercorn's, which knows `ConnectionError` only: `ETIMEDOUT` would go on into the application."""
+        """As hypercorn's, which catches only `ConnectionError`: `ETIMEDOUT` would reach the application."""
         if isinstance(event, Closed) and getattr(self.protocol.protocol, "refused", False):
             return  # `_read_data` lingers
         try:
@@ -104,14 +103,14 @@ class HypercornConnection(TCPServer):
         await super()._close()
 
     async def _refuse(self, error: PanelError, address: str) -> Leave | None:
-        """Refuse the connection, unless it is about health: then what gives its place back."""
+        """Refuse the connection. For a health check, return what gives its place back."""
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(REFUSED_SECONDS):
                 said = await self._beginning()
                 whole = HEAD.match(said) if not self.reader.at_eof() else None
                 leave = self._admission.admit_for_health(address, said) if whole is not None else None
                 if whole is not None and leave is not None:
-                    self.reader.feed_data(b"%bConnection: close\r\n%b" % whole.groups())  # it is empty until here
+                    self.reader.feed_data(b"%bConnection: close\r\n%b" % whole.groups())  # which is empty by now
                     return leave
                 if said:
                     self.writer.write(response(error))
@@ -120,7 +119,7 @@ class HypercornConnection(TCPServer):
         return None
 
     async def _beginning(self) -> bytes:
-        """What a connection says first: its first line; all its headers, where that is about health."""
+        """Read the first line of a request; for a health check also its headers."""
         said = b""
         while len(said) < LONGEST_START and (b"\n" not in said or ASKS_FOR_HEALTH.match(said)) and not HEAD.match(said):
             more = await self.reader.read(2**16)

@@ -1,7 +1,7 @@
-"""hypercorn's HTTP/1.1, by the same rules as uvicorn's; there is no HTTP/2.
+"""hypercorn's HTTP/1.1, by the same rules as uvicorn's. There is no HTTP/2.
 
-HTTP/2 would come with an upgrade (h2c) that proxies tunnel, or with its preface; either way the limits of connections
-and what a proxy says of its clients would hold for the first of its streams only.
+A client would ask for HTTP/2 by an upgrade (h2c), which proxies tunnel, or by its preface. In both cases the limits of
+connections, and what a proxy says about its client, would hold for the first stream only.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SEAMS = (
 
 
 class _Lines(ReceiveBuffer):
-    """h11's buffer, whose request lines are ASCII."""
+    """h11's buffer, which makes request lines ASCII."""
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
         lines = super().maybe_extract_lines()
@@ -53,7 +53,7 @@ class _Lines(ReceiveBuffer):
 
 
 class _Connection(h11.Connection):
-    """h11's connection, which minds neither empty lines before a request nor what follows the last one."""
+    """h11's connection, which ignores empty lines before a request and data after the last one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -66,23 +66,23 @@ class _Connection(h11.Connection):
         elif self.their_state is h11.MUST_CLOSE and self._receive_buffer:
             self._receive_buffer = _Lines()  # RFC 9112, 9.6: it is not processed
         event = super().next_event()
-        # Where no request follows, hypercorn would wait for the turn of the next one for ever, and hold the connection.
+        # If no request follows, hypercorn would wait for ever to read the next one, and keep the connection open.
         return h11.NEED_DATA if event is h11.PAUSED and self.our_state in (h11.MUST_CLOSE, h11.CLOSED) else event
 
 
 class HypercornHTTP(H11Protocol):
-    """The requests of a connection, in their order, until one becomes a WebSocket."""
+    """The requests of a connection, in order, until one becomes a WebSocket."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.connection = _Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
-        self.refused = False  # the answer says that the connection ends
+        self.refused = False  # the response says that the connection ends
         self._answered = asyncio.Event()
 
     async def answered(self) -> None:
-        """Wait for the answer to the last request, if it came whole (RFC 9112, 9.6).
+        """Wait for the response to the last request if that is complete (RFC 9112, 9.6).
 
-        Not where it waits for something to happen: there, the end is how a client says that it has gone.
+        Not for a long poll: its client says by closing that it has gone.
         """
         stream = self.stream
         whole = self.connection.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
@@ -90,7 +90,7 @@ class HypercornHTTP(H11Protocol):
             await self._answered.wait()
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        """Stock begins HTTP/2 here."""
+        """Do nothing: hypercorn would begin HTTP/2 here."""
 
     async def _create_stream(self, request: h11.Request) -> None:
         try:
@@ -108,16 +108,16 @@ class HypercornHTTP(H11Protocol):
         self._answered.set()
 
     def _unbind(self) -> None:
-        """Have nobody wait for the application any more: it may have answered without reading the request's body.
+        """Let nobody wait for the application's queue: it may have answered without reading the request's body.
 
-        The message that ends the stream goes into the same queue. Where that is full, the application would wait for
-        itself, and whoever reads the connection for the application; the connection would keep its place for ever.
+        The message that ends the stream goes into the same queue. If that is full, the application would wait for
+        itself, and the reader for the application. The connection would keep its place for ever.
         """
         queue = getattr(getattr(self.stream, "app_put", None), "__self__", None)
         if not isinstance(queue, asyncio.Queue):
             return
-        queue._maxsize = 0  # type: ignore[attr-defined]  # asyncio has no other way
-        if self.connection.our_state in (h11.DONE, h11.MUST_CLOSE):  # answered: it reads no more
+        queue._maxsize = 0  # type: ignore[attr-defined]  # asyncio has no public way
+        if self.connection.our_state in (h11.DONE, h11.MUST_CLOSE):  # answered: the application reads no more
             while not queue.empty():
                 queue.get_nowait()
 
@@ -130,7 +130,7 @@ class HypercornHTTP(H11Protocol):
         await self.send(Closed())
 
     async def _send_error_response(self, status_code: int) -> None:
-        """What h11 refuses."""
+        """Refuse what h11 cannot read."""
         if status_code == 431:
             await self._refuse(HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes; send less"))
         else:
@@ -138,7 +138,7 @@ class HypercornHTTP(H11Protocol):
 
 
 def _by_the_rules(request: h11.Request) -> h11.Request:
-    """The request as it is to be read. Raises `PanelError`."""
+    """Return the request in the form that the application gets. Raises `PanelError`."""
     headers = list(request.headers)
     check_size(request.target, headers)
     version = request.http_version.decode()
@@ -146,7 +146,7 @@ def _by_the_rules(request: h11.Request) -> h11.Request:
     if not request.method.isupper():
         raise BadRequest("The request's method is not in capital letters")
     names = [name for name, _ in headers]
-    if b"transfer-encoding" in names and b"content-length" in names:  # RFC 9112, 6.1: two answers to where it ends
+    if b"transfer-encoding" in names and b"content-length" in names:  # RFC 9112, 6.1: they may disagree about its end
         raise BadRequest("The request has both Content-Length and Transfer-Encoding; send one")
     target, headers = origin_form(request.method, request.target, headers)
     if b"upgrade" in names:

@@ -1,8 +1,8 @@
-"""hypercorn's WebSocket, mended where it does not end a connection.
+"""hypercorn's WebSocket, with fixes for how connections end.
 
-A message that is too big is closed with 1009 (RFC 6455, 7.4.1); hypercorn says so, and leaves the connection open. A
-client that breaks the protocol it leaves without a close frame. And its pings are a task a connection, which keeps a
-closed one until it has slept.
+hypercorn closes a message that is too big with 1009 (RFC 6455, 7.4.1), but leaves the connection open. A client that
+breaks the protocol gets no close frame. And its pings are a task for each connection, which keeps a closed connection
+in memory until it has slept.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SEAMS = (
     Seam(WebsocketBuffer, "extend length"),
     Seam(
         WSStream,
-        "_accept _handle_events _send_error_response _send_wsproto_event app_put app_send buffer closed "
+        "_accept _handle_events _send_error_response _send_wsproto_event app_put app_send buffer closed config "
         "handle send state stream_id",
     ),
 )
 
 
 class _ByteBuffer(WebsocketBuffer):
-    """hypercorn's message buffer, whose limit is in bytes: stock counts a text's characters."""
+    """hypercorn's message buffer with a limit in bytes. hypercorn counts the characters of a text."""
 
     def extend(self, event: Message[Any]) -> None:
         if isinstance(event, TextMessage) and not event.data.isascii():
@@ -39,22 +39,22 @@ class _ByteBuffer(WebsocketBuffer):
 
 
 class HypercornWebSocket(WSStream):
-    """hypercorn's WebSocket, which says why it ends, then ends, also when nobody answers its pings."""
+    """hypercorn's WebSocket, which says why it ends, and then ends; also if pings are not answered."""
 
-    def __init__(self, *args: Any, ping_seconds: float, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.ping_seconds = ping_seconds
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.ping_seconds: float = self.config.ping_seconds  # type: ignore[attr-defined]  # our configuration
         self.buffer = _ByteBuffer(self.buffer.max_length)
-        self.failed = False  # by the client, who has been told
+        self.failed = False  # the client broke the protocol, and was told so
         self._heard = True
-        self._decided = asyncio.Event()  # whether the handshake is accepted
+        self._decided = asyncio.Event()  # the handshake was accepted or refused
         self._timer: asyncio.TimerHandle | None = None
         self._pinging: asyncio.Task[None] | None = None
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, Data):
             self._heard = True
-            if self.state is ASGIWebsocketState.HANDSHAKE:  # it came before that was answered; nothing more is read
+            if self.state is ASGIWebsocketState.HANDSHAKE:  # data before the response: read nothing more until then
                 await self._decided.wait()
         await super().handle(event)
         if self.closed:
@@ -68,10 +68,10 @@ class HypercornWebSocket(WSStream):
             self._decided.set()
 
     async def _accept(self, message: Any) -> None:
-        """The handshake is done. Engine.IO has pings of its own."""
+        """Accept the handshake. Engine.IO has its own pings."""
         self.handshake.extensions = None  # no compression, as on uvicorn: 64 KiB can inflate to 64 MiB
         subprotocol = message.get("subprotocol") or next(iter(self.scope["subprotocols"]), None)
-        accepted: Any = {**message, "subprotocol": subprotocol}  # a browser that offers some fails where none is taken
+        accepted: Any = {**message, "subprotocol": subprotocol}  # a browser that offers some fails if none is chosen
         await super()._accept(accepted)
         if not self.scope["path"].startswith("/socket.io"):
             self._ping_later()
@@ -80,13 +80,13 @@ class HypercornWebSocket(WSStream):
         self._timer = asyncio.get_running_loop().call_later(self.ping_seconds, self._ping, context=NO_CONTEXT)
 
     def _ping(self) -> None:
-        """By a timer: hypercorn's own pings are a task that keeps a connection for as long as one sleeps."""
+        """Ping from a timer."""
         self._pinging = asyncio.ensure_future(self._ping_or_end())
 
     async def _ping_or_end(self) -> None:
         if self.closed or self.state is not ASGIWebsocketState.CONNECTED:
             return
-        if self._heard:  # something, at least the pong, since the last ping
+        if self._heard:  # something arrived since the last ping, at least its pong
             self._heard = False
             await self._send_wsproto_event(Ping())
             self._ping_later()
@@ -95,13 +95,13 @@ class HypercornWebSocket(WSStream):
         await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def _send_error_response(self, status_code: int) -> None:
-        """hypercorn refuses what is no handshake, and then waits for ever for an application that was never called."""
+        """End the stream, too. hypercorn would wait for ever for an application that was never called."""
         await super()._send_error_response(status_code)
         if status_code in (400, 404):
             await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def _handle_events(self) -> None:
-        """As hypercorn's, which ends a connection that breaks the protocol without a word (RFC 6455, 7.1.7)."""
+        """As hypercorn's, but say why a connection that breaks the protocol ends (RFC 6455, 7.1.7)."""
         assert self.app_put is not None
         for event in self.connection.events():
             if isinstance(event, Message):
@@ -117,7 +117,7 @@ class HypercornWebSocket(WSStream):
             elif isinstance(event, Ping):
                 await self._send_wsproto_event(event.response())
             elif isinstance(event, CloseConnection):
-                if self.connection.state is ConnectionState.OPEN:  # wsproto's word, and not the client's
+                if self.connection.state is ConnectionState.OPEN:  # from wsproto, not from the client
                     await self._fail(event.code, event.reason or "")
                     return
                 if self.connection.state is ConnectionState.REMOTE_CLOSING:

@@ -1,6 +1,6 @@
-"""This machine's addresses as others in the network have to say them: the likeliest first.
+"""The addresses at which other devices in the network can open the panel, the likeliest first.
 
-Linux tells what is asked here to everybody: netdevice(7), /proc/net/route, /proc/net/if_inet6, /proc/net/ipv6_route.
+All sources are readable by every user: netdevice(7), /proc/net/route, /proc/net/if_inet6, /proc/net/ipv6_route.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import NamedTuple
 from asgi_app.net.address import Address
 
 SIOCGIFFLAGS, SIOCGIFADDR, SIOCETHTOOL = 0x8913, 0x8915, 0x8946  # linux/sockios.h
-ETHTOOL_GDRVINFO = 3  # linux/ethtool.h: the driver's name stands after four bytes
+ETHTOOL_GDRVINFO = 3  # linux/ethtool.h: the driver's name follows four bytes
 DRVINFO_BYTES = 196
 UP, LOOPBACK, POINT_TO_POINT, RUNNING = 0x1, 0x8, 0x10, 0x40  # linux/if.h
-# linux/if_addr.h: not (yet, or for much longer) good for others. A temporary one is, but for a day only.
-TEMPORARY, NOT_GOOD = 0x01, 0x08 | 0x20 | 0x40
+# linux/if_addr.h: tentative or deprecated addresses are of no use to others. A temporary one is, but for a day only.
+TEMPORARY, UNUSABLE = 0x01, 0x08 | 0x20 | 0x40
 GATEWAY_UP = 0x1  # linux/route.h
 PROC = Path("/proc/thread-self/net")
 
-# How likely somebody in the same network can open an address of an interface: of one with the way out first.
+# The kinds of interfaces, by how likely others can open an address on it: first one with a default route.
 WAY_OUT, PORT, BRIDGE, TUNNEL, NO_NETWORK = range(5)
-# Networks between this machine and its own containers and virtual machines: nobody else can open an address there.
+# Networks of this machine's containers and virtual machines: nobody else can open an address there.
 INSIDE = re.compile(
     r"docker|br-[0-9a-f]{12}$|podman|cni|nerdctl|flannel|cali|kube|virbr|lxcbr|lxdbr|incusbr|vbox|vmnet"
 )
@@ -49,16 +49,16 @@ class _Interface(NamedTuple):
 
 
 def own_addresses(*, ipv4: bool = True, ipv6: bool = False) -> list[str]:
-    """The addresses of these families at which others can open this machine, the likeliest first; none of its own.
+    """Return the addresses of these families at which others can open this machine, the likeliest first.
 
-    Left out is what nobody else can use: addresses of interfaces that are down or have no cable, networks inside this
-    machine (Docker's and the like), and what needs a scope (fe80::, RFC 4007). Addresses of tunnels and those that are
-    good for one cable only (169.254, RFC 3927) are for where there is nothing else.
+    This leaves out addresses that nobody else can use: of interfaces that are down or have no cable, of networks
+    inside this machine (such as Docker's), and those that need a scope (fe80::, RFC 4007). Addresses of tunnels, and
+    link-local ones (169.254, RFC 3927), are returned only if there is no other.
     """
     found: list[tuple[int, int, int, int, str]] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         for index, name in enumerate(_names()):
-            with contextlib.suppress(OSError):  # it has gone meanwhile
+            with contextlib.suppress(OSError):  # the interface has gone meanwhile
                 interface = _interface(asking, name)
                 if interface is None:
                     continue
@@ -73,12 +73,12 @@ def own_addresses(*, ipv4: bool = True, ipv6: bool = False) -> list[str]:
 
 
 def _names() -> list[str]:
-    """All interfaces. Not by `if_nameindex`, which asks by netlink: the service may not (`systemd/unit.py`)."""
+    """Return all interfaces. `if_nameindex` needs netlink, which the service may not use (`systemd/unit.py`)."""
     return [line[0].partition(":")[0] for line in _lines("dev") if ":" in line[0]]
 
 
 def _interface(asking: socket.socket, name: str) -> _Interface | None:
-    """The interface, where it is up, has a network at its other end, and is not this machine's own loop."""
+    """Return the interface if it is up, is connected, and is not the loopback."""
     (flags,) = struct.unpack_from("H", fcntl.ioctl(asking, SIOCGIFFLAGS, _request(name)), 16)
     if flags & LOOPBACK or not flags & UP or not flags & RUNNING or INSIDE.match(name):
         return None
@@ -91,7 +91,7 @@ def _interface(asking: socket.socket, name: str) -> _Interface | None:
 
 
 def _request(name: str) -> bytes:
-    """`struct ifreq` with nothing in it but the name."""
+    """Return a `struct ifreq` with only the name in it."""
     return struct.pack("16s24x", name.encode())
 
 
@@ -105,15 +105,15 @@ def _ipv4(asking: socket.socket, name: str) -> ipaddress.IPv4Address | None:
 
 
 def _ipv6(name: str) -> Iterator[tuple[int, Address]]:
-    """Its IPv6 addresses, each with a number that is larger for one that does not last."""
+    """Yield its usable IPv6 addresses, each with a number that is above 0 if it is temporary."""
     for digits, _index, _length, _scope, flags, its_name in _lines("if_inet6"):
         address = ipaddress.IPv6Address(bytes.fromhex(digits))
-        if its_name == name and not int(flags, 16) & NOT_GOOD and not address.is_link_local:
+        if its_name == name and not int(flags, 16) & UNUSABLE and not address.is_link_local:
             yield int(flags, 16) & TEMPORARY, address
 
 
 def _ways_out_ipv4() -> set[str]:
-    """The interfaces with a default route; of several metrics the lowest."""
+    """Return the interfaces with a default route of the lowest metric."""
     routes = [
         (int(metric), name)
         for name, to, _, flags, _, _, metric, mask, *_ in _lines("route")
@@ -129,7 +129,7 @@ def _ways_out_ipv6() -> set[str]:
 
 
 def _lines(file: str) -> Iterator[list[str]]:
-    """The fields of each line; none where this kernel has no such file."""
+    """Yield the fields of each line; none if this kernel has no such file."""
     with contextlib.suppress(OSError):
         for line in (PROC / file).read_text().splitlines():
             fields = line.split()

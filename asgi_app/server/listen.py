@@ -1,16 +1,16 @@
-"""The listening socket: on one address, or on all of this machine, those of IPv4 and of IPv6."""
+"""The listening socket: on one address, or on all IPv4 and IPv6 addresses of this machine."""
 
 from __future__ import annotations
 
 import socket
 
-BACKLOG = 4096  # connections that wait to be accepted, as far as the kernel allows (net.core.somaxconn)
+BACKLOG = 4096  # connections that wait to be accepted, if the kernel allows as many (net.core.somaxconn)
 GRACE = 1  # seconds for requests under way, once the lights are down and the sockets closed
-EVERY = ("0.0.0.0", "::")  # listening on these is listening on every address
+EVERY = ("0.0.0.0", "::")  # all addresses
 
 
 class ListenError(Exception):
-    """Nobody can listen there; `errno` and `strerror` say why. `unknown` where there is no such address at all."""
+    """The panel cannot listen there; `errno` and `strerror` say why. `unknown`: there is no such address."""
 
     def __init__(self, error: Exception, *, unknown: bool = False) -> None:
         self.errno = getattr(error, "errno", None)
@@ -20,14 +20,15 @@ class ListenError(Exception):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket. `::` is IPv4 too, and IPv4 alone where this kernel has no IPv6. Raises `ListenError`.
+    """Return a listening TCP socket. Raises `ListenError`.
 
-    Of a name that has addresses of both, such as localhost, it is IPv4's, at which programs ask first.
+    `::` includes IPv4, and is IPv4 only if the kernel has no IPv6. For a name with addresses of both, such as
+    localhost, it is the IPv4 address, which programs try first.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-    except (OSError, UnicodeError) as error:  # UnicodeError: a part of the name is empty or too long
+    except (OSError, UnicodeError) as error:  # UnicodeError: an empty or too long part of the name
         raise ListenError(error, unknown=True) from None
     every = address[0] == "::"
     try:
@@ -39,11 +40,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def local_address(listener: socket.socket) -> str:
-    """The address at which this machine itself reaches the listener."""
+    """Return the address at which this machine reaches the listener."""
     host = str(listener.getsockname()[0])
     return "127.0.0.1" if host in EVERY else host
 
 
 def url_of(host: str, port: int, *, tls: bool) -> str:
-    """The panel's URL at this address."""
+    """Return the panel's URL at this address."""
     return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"

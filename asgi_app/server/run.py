@@ -1,6 +1,6 @@
-"""Serving: one process, on uvicorn or on hypercorn, that starts quickly and stops in under two seconds.
+"""Serve the panel: one process, on uvicorn or hypercorn, that starts quickly and stops in under two seconds.
 
-The signals are ours, so that the lights reach their exit level first, whatever the server still waits for.
+The panel handles the signals itself. So the lights reach their exit level first, whatever the server still waits for.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from asgi_app.app import PanelApp
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.seams import Seam, check
-from asgi_app.server import uvicorn_http
-from asgi_app.server import uvicorn_websocket as on_uvicorn
+from asgi_app.server import uvicorn_http, uvicorn_websocket
 from asgi_app.server.accept import Acceptor, TLSListener
 from asgi_app.server.fallbacks import Part, event_loop_class, missing, server_here
 from asgi_app.server.listen import BACKLOG, GRACE, ListenError, listen, local_address, url_of
@@ -39,44 +38,41 @@ from asgi_app.systemd.notify import ServiceManager
 from asgi_app.telemetry.logs import event
 from asgi_app.ws.engineio import server as engine
 from asgi_app.ws.engineio import socket as engine_socket
-from asgi_app.ws.socketio import manager as sio_manager
-from asgi_app.ws.socketio import packets as sio_packets
-from asgi_app.ws.socketio import server as sio
-from asgi_app.ws.transport import quart_websocket as quartsocket
+from asgi_app.ws.socketio import manager as socketio_manager
+from asgi_app.ws.socketio import namespace, packets
+from asgi_app.ws.socketio import server as socketio_server
+from asgi_app.ws.transport import quart_websocket
 
 log = logging.getLogger("pilotlight")
 
-FAULT = 1  # exit status of a panel that ended by a fault of its own: its service manager starts it again
-GOODBYE = 1.0  # seconds for a client's close_notify of TLS: it keeps its place until then
-SEND_BUFFER = 64 * 1024  # bytes a connection; Linux doubles it
+FAULT = 1  # exit status after a fault of the panel: its service manager starts it again
+GOODBYE = 1.0  # seconds for a client's TLS close_notify: the connection counts until then
+SEND_BUFFER = 64 * 1024  # bytes for each connection; Linux doubles it
 
 
 Announce = Callable[[socket.socket, str], None]
 
 
-# Of all but hypercorn, whose own are in `server/hypercorn.py`.
+# All but those of hypercorn, which are in `server/hypercorn.py`.
 SEAMS = (
     Seam(uvicorn.Server, "capture_signals"),
-    *app.SEAMS,
-    *uvicorn_http.SEAMS,
-    *engine.SEAMS,
-    *engine_socket.SEAMS,
-    *on_uvicorn.SEAMS,
-    *quartsocket.SEAMS,
-    *sio.SEAMS,
-    *sio_manager.SEAMS,
-    *sio_packets.SEAMS,
+    *(
+        seam
+        for module in (app, uvicorn_http, uvicorn_websocket, engine, engine_socket, quart_websocket)
+        for seam in module.SEAMS
+    ),
+    *(seam for module in (socketio_manager, namespace, packets, socketio_server) for seam in module.SEAMS),
 )
 
 
 def serve(settings: Settings, workers: int = 1, announce: Announce = lambda listener, pin: None) -> None:
-    """Run the panel until a signal ends it; `announce` is called with its listener and its PIN once it listens.
+    """Run the panel until a signal ends it. `announce` is called with its listener and PIN once it is ready.
 
     Raises `SetupError`.
     """
     refuse_more_workers(workers)
     check(SEAMS)
-    if server_here(settings.server) == "hypercorn":  # which takes long to import
+    if server_here(settings.server) == "hypercorn":  # its import takes long
         from asgi_app.server import hypercorn
 
         check(hypercorn.SEAMS)
@@ -94,8 +90,8 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
             pin = keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read"
             try:
                 announce(listener, pin)
-            except Exception as error:  # a panel needs nobody who reads its address
-                log.warning("the address could not be shown: %r", error)
+            except Exception as error:  # the panel works without
+                log.warning("cannot show the address: %r", error)
             manager.notify("READY=1", f"STATUS=serves {address}")
             log.info(
                 "Pilot Light %s serves %s",
@@ -126,31 +122,31 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
 
 
 def _instead(absent: list[Part]) -> tuple[str, str]:
-    """What is missing, and what takes its place."""
+    """Return what is missing, and the substitutes, as text."""
     names = " and ".join(part.library for part in absent)
     return f"there is no {names}", ", ".join(part.instead for part in absent)
 
 
 def settle() -> None:
-    """What was loaded to start is never garbage: the collector need not look at it again, nor as often as it does.
+    """Exempt what the start has loaded from garbage collection, and collect more seldom.
 
-    At a thousand connections a full collection goes through some million objects that all live: 190 ms in which no
-    screen moves. Most of what comes and goes here is freed by its reference count; what is not are the circles that
-    werkzeug's router leaves of each request. The youngest generation has less than a megabyte of them at its end.
+    With a thousand connections, a full collection visits a million live objects: for 190 ms no screen moves. Reference
+    counts free most objects here. The exception are the cycles that werkzeug's router leaves after each request. The
+    youngest generation holds less than a megabyte of them. The start itself leaves about a thousand objects of garbage.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 500)
+    gc.enable()
 
 
 def more_files(connections: int) -> None:
-    """Let the process have a file for each connection, and some for itself, as far as the system allows."""
+    """Raise the limit of open files to one for each connection and some more, if the system allows it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + 256
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):  # a sandbox that allows no change of it
+        with contextlib.suppress(OSError, ValueError):  # a sandbox that forbids it
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
@@ -168,26 +164,26 @@ def refuse_more_workers(workers: int) -> None:
 
 
 def listener_for(host: str, port: int, slow_reader: float) -> socket.socket:
-    """A listening socket. Raises `SetupError` that says what is in the way."""
+    """Return a listening socket. Raises `SetupError` that says why it cannot listen."""
     try:
         listener = listen(host, port)
     except ListenError as error:
         if error.unknown:
             raise SetupError(f"there is no address {host} here ({error.strerror}); try another --host") from None
         raise SetupError(f"cannot listen on {host} port {port}: {error.strerror}; try another --port") from None
-    # Both are inherited by each connection (tcp(7)). The kernel would grow a send buffer to megabytes, and a
-    # screen that stopped reading would be shown minutes of old levels before anybody noticed.
+    # Connections inherit both options (tcp(7)). The kernel would grow a send buffer to megabytes, and a screen that
+    # stopped reading would later show minutes of old levels.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    # What the peer leaves unread for so long ends the connection, also one that was closed with bytes still in
-    # it. A little later than we do it ourselves, which says why in the log.
+    # The kernel ends a connection whose peer reads nothing for so long, even after it was closed with unsent bytes.
+    # This is a little later than the panel ends it itself and logs why.
     with contextlib.suppress(OSError, AttributeError):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(slow_reader * 2000) + 1000)
     listener.setblocking(False)
     return listener
 
 
-class _Loop(event_loop_class()):  # type: ignore[misc]  # which it is depends on the machine
-    """Waits no longer for a TLS handshake than for a request (uvicorn: a minute), and accepts a crowd."""
+class _Loop(event_loop_class()):  # type: ignore[misc]  # it depends on the machine
+    """An event loop that accepts crowds, and waits for a TLS handshake only as long as for a request."""
 
     def __init__(self, handshake_seconds: float, admission: AdmissionControl) -> None:
         super().__init__()
@@ -206,7 +202,7 @@ class _Loop(event_loop_class()):  # type: ignore[misc]  # which it is depends on
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn's server, whose signals we handle."""
+    """uvicorn's server without its own signal handlers."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -217,14 +213,14 @@ async def _uvicorn(house: PanelApp, listener: socket.socket, tls: ssl.SSLContext
     config = uvicorn.Config(
         house.app,
         loop="none",
-        http=partial(UvicornConnection, admission=house.admission),  # type: ignore[arg-type]  # it is only ever called
+        http=partial(UvicornConnection, admission=house.admission),  # type: ignore[arg-type]  # it is only called
         ws=UvicornWebSocket if house.settings.fast_path else PlainUvicornWebSocket,
         backlog=BACKLOG,
         ws_max_size=house.settings.max_frame,
         ws_ping_interval=house.settings.ping_interval,
         ws_ping_timeout=house.settings.ping_interval,
         timeout_keep_alive=math.ceil(house.settings.request_timeout),
-        ws_per_message_deflate=False,  # doubles a connection's memory, 10 to 15 µs a delivery
+        ws_per_message_deflate=False,  # it doubles a connection's memory, and costs 10 to 15 µs for each message
         lifespan="on",
         access_log=False,
         log_config=None,
@@ -258,19 +254,21 @@ async def _hypercorn(house: PanelApp, listener: socket.socket, tls: ssl.SSLConte
         await stopping()
 
 
-def _read_again(tls: ssl.SSLContext, settings: Settings) -> None:
-    """Take the renewed certificate; one that is no good changes nothing."""
+def _reload_certificate(tls: ssl.SSLContext, settings: Settings) -> None:
+    """Load the renewed certificate. An unusable one changes nothing."""
     assert settings.cert is not None
     try:
         read_certificate(tls, settings.cert, settings.key)
     except SetupError as error:
-        log.error("%s; the certificate stays", error.detail, extra=event("certificate_refused", reason=error.detail))
+        log.error(
+            "%s; the panel keeps its certificate", error.detail, extra=event("certificate_refused", reason=error.detail)
+        )
     else:
         log.info("the certificate was read again", extra=event("certificate", file=settings.cert))
 
 
 def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A connection that the network ended is no error of the panel's: hypercorn leaves it to the loop."""
+    """Log a lost connection only for debugging: hypercorn leaves it to the loop."""
     error = context.get("exception")
     if isinstance(error, OSError) and not isinstance(error, PanelError):
         log.debug("a connection was lost: %s", context["exception"])
@@ -281,9 +279,9 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 def _on_signals(
     house: PanelApp, stop_server: Callable[[], None], tls: ssl.SSLContext | None
 ) -> Callable[[], Awaitable[None]]:
-    """Have the signals stop the house, then the server; returns what waits for that to be done.
+    """Have signals stop the panel, then the server. Return a function that waits until that is done.
 
-    With TLS, SIGHUP has the certificate read again, for new connections.
+    With TLS, SIGHUP loads the certificate again, for new connections.
     """
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_loop_error)
@@ -302,7 +300,7 @@ def _on_signals(
             ServiceManager().notify("STOPPING=1")
             tasks.append(loop.create_task(leave(), name="stop"))
 
-    on_signals(loop, on_signal, partial(_read_again, tls, house.settings) if tls is not None else None)
+    on_signals(loop, on_signal, partial(_reload_certificate, tls, house.settings) if tls is not None else None)
 
     async def done() -> None:
         await asyncio.gather(*tasks, return_exceptions=True)

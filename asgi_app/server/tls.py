@@ -1,4 +1,4 @@
-"""TLS: the certificate and the key that two settings name, and what is wrong with them in one line."""
+"""TLS: the certificate and the key from the settings, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from asgi_app.errors import SetupError
 
 
 def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
-    """A context for the panel's listener: TLS 1.2 and newer, HTTP/1.1. The key may be in the certificate's file.
+    """Return a context for the panel's listener: TLS 1.2 or newer, HTTP/1.1.
 
-    Raises `SetupError` that names the file and what is wrong with it.
+    The key may be in the certificate's file. Raises `SetupError` that names the file and what is wrong with it.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])  # HTTP/2 is not spoken: the limits hold for connections, not for streams
+    context.set_alpn_protocols(["http/1.1"])  # no HTTP/2: limits hold for connections, not for streams
     read_certificate(context, cert, key)
     return context
 
 
 def read_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> None:
-    """Have new connections use what is in the files now. Raises `SetupError`; then the context is as it was."""
+    """Load the files for new connections. Raises `SetupError` and leaves the context unchanged."""
     certificate = _text(cert, "cert")
     if "-----BEGIN CERTIFICATE-----" not in certificate:
         raise SetupError(f"{cert} (setting cert) has no certificate in it: a PEM file is needed")
@@ -34,7 +34,9 @@ def read_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> N
         wanted = "name the file that has it with --key" if key is None else "a PEM file is needed"
         raise SetupError(f"{name} (setting {setting}) has no private key in it: {wanted}")
     if "ENCRYPTED" in private:
-        raise SetupError(f"{name} (setting {setting}) is encrypted, and nobody is there to type its password")
+        raise SetupError(
+            f"{name} (setting {setting}) is encrypted, and nobody can type its password at start. Decrypt it"
+        )
     try:
         _try(cert, key)
     except ssl.SSLError as error:
@@ -45,9 +47,10 @@ def read_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> N
 
 
 def days_left(cert: Path, key: Path | None) -> float:
-    """How many days the certificate still holds, as a client would see it who trusts this one.
+    """Return for how many days the certificate is still valid.
 
-    Raises `ssl.SSLCertVerificationError` where it holds no more, or not yet.
+    `ssl` decodes only the certificate of a peer, so a client that trusts this one shakes hands with it in memory.
+    Raises `ssl.SSLCertVerificationError` if it has expired or is not valid yet.
     """
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     server.load_cert_chain(cert, key)
@@ -65,7 +68,7 @@ def days_left(cert: Path, key: Path | None) -> float:
 
 
 def _try(cert: Path, key: Path | None) -> None:
-    """Raises `ssl.SSLError` where the two do not fit; in a context of its own, since half of it would stay."""
+    """Raises `ssl.SSLError` if they do not match. Uses a new context: a failure would leave half of it loaded."""
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
 
 

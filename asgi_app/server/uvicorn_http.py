@@ -1,7 +1,7 @@
-"""uvicorn's HTTP connection, where stock leaves the rules: upgrades, targets, the size of a head, the order of answers.
+"""uvicorn's HTTP connection with fixes: upgrades, request targets, the size of a head, the order of responses.
 
-httptools ends its parsing at every `Upgrade` header, also at one that is not taken. Such a request is read once more
-without that header, so that its body and what follows are heard.
+httptools stops parsing at every `Upgrade` header, also at one that is ignored. Such a request is parsed again without
+that header, so that its body and later requests are read.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from asgi_app.seams import Seam
 try:
     import httptools
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-except ImportError:  # a machine without httptools: hypercorn serves there (`compiled.server_here`)
+except ImportError:  # a machine without httptools, where hypercorn serves (`fallbacks.server_here`)
     HttpToolsProtocol = object  # type: ignore[assignment,misc]
 
-PIECE = 4096  # bytes that are parsed at once: httptools makes a request of every 27 that are one
+PIECE = 4096  # bytes that are parsed at once; httptools finds a request in as few as 27
 SEAMS = (
     Seam(
         HttpToolsProtocol,
@@ -45,32 +45,32 @@ SEAMS = (
         "server_state timeout_keep_alive_task transport ws_protocol_class",
     ),
 )
-PIPELINED = 8  # requests that wait for the answers before theirs
-HELD_BYTES = 1024 * 1024  # that have come and are not parsed; a transport gives 256 KiB at once
+PIPELINED = 8  # requests that wait for earlier responses, at most
+HELD_BYTES = 1024 * 1024  # bytes that wait to be parsed, at most; a transport gives 256 KiB at once
 
 
 class UvicornHTTP(HttpToolsProtocol):
-    """The requests of a connection, in their order, until one becomes a WebSocket."""
+    """The requests of a connection, in order, until one becomes a WebSocket."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._line_read = False  # the request line of the next request has come
+        self._line_read = False  # the next request's first line was read
         self._in_head = False
-        self._head_size = 0  # bytes that came while a head was read
+        self._head_size = 0  # bytes of the head so far
         self._chunk = 0  # bytes that are being parsed
-        self._websocket = False  # what the request wants to become, and may
-        self._read_again = False  # its upgrade is not taken
+        self._websocket = False  # the request is a valid WebSocket handshake
+        self._read_again = False  # the request is parsed again, without its upgrade
         self._fault: PanelError | None = None
-        self._afterwards: Callable[[], None] | None = None  # once all requests before are answered
-        self._held = b""  # what came meanwhile
-        self._deaf = False  # it was refused, and what still comes is dropped
-        self._no_more = False  # the client has closed its side
+        self._afterwards: Callable[[], None] | None = None  # called once all earlier requests are answered
+        self._held = b""  # what arrived meanwhile
+        self._discarding = False  # the connection was refused: what arrives is dropped
+        self._half_closed = False  # by the client
 
-    # --- what comes --------------------------------------------------------------------------------------------
+    # --- reading -----------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        if self._deaf:
+        if self._discarding:
             return
         if self._blocked:
             self._hold(data)
@@ -89,7 +89,7 @@ class UvicornHTTP(HttpToolsProtocol):
                 return
 
     def _parse(self, piece: bytes, data: bytes, end: int) -> bool:
-        """Read a piece, which ends there in the data; whether there is more to read here."""
+        """Parse a piece of the data, which ends at `end`. Return whether to go on parsing."""
         in_head, self._chunk = self._in_head, len(piece)
         while True:
             try:
@@ -99,12 +99,12 @@ class UvicornHTTP(HttpToolsProtocol):
                 if self._websocket:
                     self._in_turn(partial(self._become_websocket, rest + data[end:]))
                     return False
-                # A parser of its own: one that has seen `Connection: close` reads nothing more.
+                # A new parser: one that has seen `Connection: close` reads nothing more.
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
                 piece = self._head_without_upgrade() + rest
             except httptools.HttpParserError:
-                self._misread(self._fault or BadRequest("The request is not valid HTTP/1.1"))
+                self._refuse_invalid(self._fault or BadRequest("The request is not valid HTTP/1.1"))
                 return False
             else:
                 break
@@ -145,7 +145,7 @@ class UvicornHTTP(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _may_fail(self, rule: Callable[..., Any], *args: Any) -> Any:
-        """The rule's result; a refusal goes through the parser, which knows only that something failed."""
+        """Return the rule's result. Its error passes through the parser, which reports only that something failed."""
         try:
             return rule(*args)
         except PanelError as error:
@@ -157,14 +157,14 @@ class UvicornHTTP(HttpToolsProtocol):
         if not (self._websocket or self._read_again):
             super().on_message_complete()
 
-    # --- in order ----------------------------------------------------------------------------------------------
+    # --- order -------------------------------------------------------------------------------------------------
 
     @property
     def _answering(self) -> bool:
         return self.cycle is not None and (bool(self.pipeline) or not self.cycle.response_complete)
 
     def _in_turn(self, do: Callable[[], None]) -> None:
-        """Do it once all requests before are answered; what comes meanwhile waits."""
+        """Do it once all earlier requests are answered; what arrives meanwhile waits."""
         if self._answering:
             self._afterwards = do
             self.flow.pause_reading()
@@ -173,11 +173,11 @@ class UvicornHTTP(HttpToolsProtocol):
 
     @property
     def _blocked(self) -> bool:
-        """Whether nothing more is read before something has been answered."""
+        """Whether nothing more is parsed until something was answered."""
         return self._afterwards is not None or len(self.pipeline) >= PIPELINED
 
     def _hold(self, data: bytes) -> None:
-        """Keep it for later, and read no more; an application that waits for its client has the transport read on."""
+        """Keep the data and pause reading. An application that reads a body resumes the transport."""
         self._held += data
         self.flow.pause_reading()
         if len(self._held) > HELD_BYTES:
@@ -197,11 +197,11 @@ class UvicornHTTP(HttpToolsProtocol):
             self.data_received(held)
         if self._blocked:
             self.flow.pause_reading()
-        elif self._no_more and not self._answering:
+        elif self._half_closed and not self._answering:
             self.transport.close()
 
-    def _misread(self, error: PanelError) -> None:
-        """What has come is not HTTP: it may be the body of a request that is being answered."""
+    def _refuse_invalid(self, error: PanelError) -> None:
+        """Refuse data that is not HTTP. It may be the body of a request that is being answered."""
         if self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete:
             cycle = self.cycle
             cycle.disconnected = True
@@ -217,8 +217,8 @@ class UvicornHTTP(HttpToolsProtocol):
         self._in_turn(partial(self._refuse, error))
 
     def _refuse(self, error: PanelError) -> None:
-        """Say why, and end the connection; what still comes is read and dropped for a moment."""
-        self._deaf = True
+        """Refuse the connection and close it. What arrives is read and dropped for a moment."""
+        self._discarding = True
         self.flow.resume_reading()
         self.transport.write(response(error))
         if self.transport.can_write_eof():
@@ -226,15 +226,15 @@ class UvicornHTTP(HttpToolsProtocol):
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
-        """Whether the connection stays open: a request that came whole is answered (RFC 9112, 9.6).
+        """Return whether the connection stays open: a complete request is answered (RFC 9112, 9.6).
 
-        Not over TLS, where the transport closes both sides; nor one that waits for something to happen, where the
-        end is how a client says that it has gone.
+        Not over TLS, where the transport closes both sides. Nor for a long poll, whose client says by closing that it
+        has gone.
         """
         waits = self.cycle is not None and self.cycle.scope["path"].startswith(ENGINE)
-        if self._deaf or not self._answering or self.cycle.more_body or waits or self.scheme == "https":
+        if self._discarding or not self._answering or self.cycle.more_body or waits or self.scheme == "https":
             return None
-        self._no_more = True
+        self._half_closed = True
         return True
 
     # --- WebSocket ---------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ class UvicornHTTP(HttpToolsProtocol):
         return self._websocket
 
     def _become_websocket(self, early: bytes) -> None:
-        """Hand the connection over, with what has come behind the handshake."""
+        """Hand over the connection, and what arrived after the handshake."""
         early, self._held = early + self._held, b""
         try:
             headers = handshake(self.headers)
@@ -263,5 +263,5 @@ class UvicornHTTP(HttpToolsProtocol):
             protocol.data_received(early)
 
     def handed_over(self, protocol: asyncio.Protocol) -> None:
-        """The connection is this protocol's now."""
-        self.parser = None  # type: ignore[assignment]  # they hold each other, and nothing more comes here
+        """The connection belongs to this protocol now."""
+        self.parser = None  # type: ignore[assignment]  # break the reference cycle; nothing more arrives here

@@ -125,6 +125,7 @@ KINDS = {
             30_000,
             (
                 "asgi_app.ws.transport.frames",
+                "asgi_app.server.uvicorn_frames",
                 "asgi_app.server.uvicorn_websocket",
                 "asgi_app.ws.transport.direct",
                 "asgi_app.ws.transport.quart_websocket",

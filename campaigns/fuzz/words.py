@@ -1,4 +1,4 @@
-"""Native commands into `ws/native.answer`: one reply each, and nothing changes by what was refused."""
+"""Native commands into `Panel.ask`: one reply each, and nothing changes by what was refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from asgi_app.errors import PanelError
 from asgi_app.models import PANEL, AnyCommand, SetLight, actor, parse_json
-from asgi_app.ws.native.protocol import answer
+from asgi_app.ws.native.protocol import read_command
 from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.house import Inside
 
@@ -110,7 +110,12 @@ class Words:
         if self._count % RENEW == 0:
             await self._renew()
         before = self._standing()
-        reply = await answer(self._inside.panel, self._session, asked)
+        id, command = read_command(asked)
+        panel = self._inside.panel
+        if isinstance(command, PanelError):
+            reply = panel.refused(command).on_wire(id)
+        else:
+            reply = (await panel.ask(self._actor, command, self._session)).on_wire(id)
         json.dumps(reply, allow_nan=False)
         assert isinstance(reply["ok"], bool), reply
         assert ("problem" in reply) is not reply["ok"], reply

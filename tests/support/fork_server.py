@@ -114,13 +114,16 @@ class ForkServer:
 
 
 def _import_the_panel() -> None:
-    """Import what a start imports, as users have it: not what only the tests installed (`as_installed`)."""
-    sys.modules.update(dict.fromkeys(("aiohttp", "redis", "requests")))
+    """Import what a start imports, and both servers."""
+    from asgi_app.server.deferred import defer
+
+    defer("hypercorn")
     import asgi_app.app
     import asgi_app.cli.banner
     import asgi_app.cli.doctor
     import asgi_app.cli.exit_levels
     import asgi_app.cli.main
+    import asgi_app.server.hypercorn
     import asgi_app.server.run
     import asgi_app.systemd.unit  # noqa: F401
 

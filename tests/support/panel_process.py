@@ -24,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.fork_server import ForkedProcess, ForkServer
 
 ROOT = Path(__file__).parent.parent.parent
-PILOTLIGHT = (sys.executable, "-m", "tests.support.as_installed")
+PILOTLIGHT = (sys.executable, "-m", "asgi_app")
 PLAIN = "uvicorn without its fast path"
 START_SECONDS = 20  # a loaded CI machine; the panel itself needs about one
 ADDRESS = re.compile(r"Pilot Light \S+ is at (https?://\S+)/")

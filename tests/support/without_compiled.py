@@ -7,4 +7,6 @@ import sys
 # None: importing it says that there is none.
 sys.modules.update(dict.fromkeys(("uvloop", "httptools", "argon2", "_argon2_cffi_bindings")))
 
-from tests.support import as_installed  # noqa: E402, F401 - only now; it runs the command
+from asgi_app.cli.main import main  # noqa: E402 - only now
+
+main()

@@ -140,7 +140,7 @@ def test_every_namespace_event_is_documented(tmp_path: Path) -> None:
     house = PanelApp(Settings(pins="mock", data=tmp_path))
     house.store.close()
     for namespace in house.sockets.namespace_handlers.values():
-        for event in namespace.events:
+        for event in namespace.handlers:
             assert f"`{event}" in WIRES
 
 

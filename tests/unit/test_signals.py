@@ -89,7 +89,7 @@ def test_with_a_certificate_hangup_renews_it(loop: asyncio.AbstractEventLoop) ->
 def test_a_hangup_ends_it_where_it_comes_with_the_end_of_the_terminal(
     loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch, looks: int, heard: str
 ) -> None:
-    monkeypatch.setattr(signals, "LOOK_SECONDS", 0.001 if looks else 60)
+    monkeypatch.setattr(signals, "CHECK_SECONDS", 0.001 if looks else 60)
     there = True
     left = looks
 
@@ -99,7 +99,7 @@ def test_a_hangup_ends_it_where_it_comes_with_the_end_of_the_terminal(
             return True
         left -= 1
         if left == 0:
-            monkeypatch.setattr(signals, "LOOK_SECONDS", 60)  # no look more
+            monkeypatch.setattr(signals, "CHECK_SECONDS", 60)  # no more checks
         return False
 
     monkeypatch.setattr(signals, "_has_terminal", has_terminal)

@@ -98,7 +98,7 @@ def test_every_route_and_socket_has_its_line_and_its_rule(house: PanelApp) -> No
 
 def test_every_event_has_its_line_and_its_rule(house: PanelApp) -> None:
     spaces = house.sockets.namespace_handlers
-    events = {(name, event) for name, namespace in spaces.items() for event in namespace.events}
+    events = {(name, event) for name, namespace in spaces.items() for event in namespace.handlers}
     assert events == set(permissions.EVENTS)
     assert {f"{name} {event}" for name, event in events} <= documented()
 

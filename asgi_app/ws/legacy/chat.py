@@ -1,7 +1,7 @@
-"""`ws /<username>`: chat as the old pages know it. The contract's section F.
+"""`ws /<username>`: chat for the old pages (contract, section F).
 
-`{"username", "msg"}` is for everybody in the lobby, `{"msg", "to_user"}` for one person. The sender's name is the one
-in the address, whatever the frame says.
+`{"username", "msg"}` is for everybody in the lobby, `{"msg", "to_user"}` for one person. The sender's name is always
+the one in the URL.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import uuid
+from dataclasses import dataclass, field
 from typing import Any
 
 from quart import Blueprint
@@ -24,20 +25,20 @@ from asgi_app.service.chat import Chat
 from asgi_app.ws.transport.duplex import both_ways
 from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
 
-WAIT = 0.1  # seconds; an old client cannot retry, so one that is too fast is read more slowly
-PAGE = 20  # stored messages that are loaded at once, at most
-REST_SECONDS = 2.0  # to say what somebody had sent before leaving
+RETRY_SECONDS = 0.1  # an old client cannot retry, so one that is too fast is read more slowly
+PAGE = 20  # stored messages that are loaded at once
+LEAVE_SECONDS = 2.0  # for messages that a client sent before it left
 
 
 def chat_wire(panel: Panel, chat: Chat, rules: SocketRules) -> Blueprint:
-    """The route of `/<username>`."""
+    """Return the route of `/<username>`."""
     routes = Blueprint("chat_wire", __name__)
 
     def refusal(error: PanelError) -> str:
         return _text(_refusal(error))
 
     @routes.websocket("/<username>")
-    @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
+    @cors_exempt  # quart-cors refuses a WebSocket without an Origin, as programs send it
     async def chat_socket(username: str) -> None:
         socket = await Socket.accept(rules, "chat")
         try:
@@ -48,72 +49,72 @@ def chat_wire(panel: Panel, chat: Chat, rules: SocketRules) -> Blueprint:
         who = await socket.enter(name, refusal)
         if who is None:
             return
-        socket.live(_Connection(panel, chat, who, panel.outbox(who), socket).live)
+        socket.live(LegacyChatConnection(panel, chat, who, panel.outbox(who), socket).live)
 
     return routes
 
 
-class _Connection:
+@dataclass(slots=True, eq=False)
+class LegacyChatConnection:
     """One old client."""
 
-    def __init__(self, panel: Panel, chat: Chat, who: Actor, outbox: Outbox, socket: Socket) -> None:
-        self._panel = panel
-        self._chat = chat
-        self._who = who
-        self._outbox = outbox
-        self._socket = socket
-        self._mine = uuid.uuid4().hex  # what this connection's own ids begin with
-        self._sent = 0
-        self._in_hand: Say | None = None
-        self._waiting: list[int] = []
-        self._newest: int | None = None  # private message that it has had, or that was there before it came
-        self._early: set[int] = set()  # those that were sent from the file, and may still come by the feed
+    _panel: Panel
+    _chat: Chat
+    _who: Actor
+    _outbox: Outbox
+    _socket: Socket
+    _own_prefix: str = field(default_factory=lambda: uuid.uuid4().hex)  # of the client ids of its own messages
+    _sent: int = 0
+    _saying: Say | None = None
+    _waiting: list[int] = field(default_factory=list)  # ids of private messages
+    _newest: int | None = None  # private message that it has, or that existed before it connected
+    _early: set[int] = field(default_factory=set)  # private messages from the store, which may also arrive by the feed
 
     async def live(self) -> None:
-        """Say what comes, show what is said, and say what was still on its way at the end."""
+        """Serve the client. At the end, say what it sent before it left."""
         try:
             with (
                 self._panel.session(self._who, outbox=self._outbox, everything=False) as session,
                 self._socket.staying(self._who, self._outbox.close),
             ):
                 self._chat.join(session, LOBBY)
-                await self.look_for_waiting()
+                await self.find_waiting()
                 await both_ways("/<username>", self.read, self.write)
         finally:
             self._outbox.account.close()
-            await self.say_the_rest()
+            await self.say_remaining()
 
-    async def look_for_waiting(self) -> None:
-        """What waits for this person, before anything is said: whoever answers a thread has got all of it."""
-        with contextlib.suppress(NotStored):  # the log has it; what is said from now on is shown all the same
+    async def find_waiting(self) -> None:
+        """Find the messages that wait for this person, before anything is said: who answers a thread has read it."""
+        with contextlib.suppress(NotStored):  # already logged; new messages are shown anyway
             self._waiting, self._newest = await self._chat.waiting(self._who.name)
             self._early.update(self._waiting)
 
     async def read(self) -> None:
-        """Say what comes in; what cannot be said is told as a line that old pages show."""
+        """Say each message. A refusal is sent as a line that old pages show."""
         while True:
             data = await self._socket.receive()
             await self._socket.rate_limit.spend_slowly()
             try:
-                await self._say(_said(parse_json(data)))
+                await self._say(_read_frame(parse_json(data)))
             except PanelError as error:
                 await self._outbox.answer(Message(_refusal(error)))
 
-    async def say_the_rest(self) -> None:
-        """What was sent before the end is said: a script that sends a line and leaves has been heard."""
-        with contextlib.suppress(OSError):  # there is no more (`Gone`), or it took too long (`TimeoutError`)
-            async with asyncio.timeout(REST_SECONDS):
-                if self._in_hand is not None:  # it has its id: where it was said already, it is not said again
+    async def say_remaining(self) -> None:
+        """Say what was sent before the end, so that a script can send a line and leave."""
+        with contextlib.suppress(OSError):  # `Gone` at the end, or `TimeoutError`
+            async with asyncio.timeout(LEAVE_SECONDS):
+                if self._saying is not None:  # by its client id it is said only once
                     with contextlib.suppress(PanelError):
-                        await self._perform(self._in_hand)
+                        await self._perform(self._saying)
                 while True:
-                    async with asyncio.timeout(0):  # what has come so far
+                    async with asyncio.timeout(0):  # what has arrived so far
                         data = await self._socket.receive()
                     with contextlib.suppress(PanelError):
-                        await self._say(_said(parse_json(data)))
+                        await self._say(_read_frame(parse_json(data)))
 
     async def write(self) -> None:
-        """What waited for this person first, then what is said."""
+        """Send what waited for this person, then what is said."""
         try:
             await self._send_stored(self._waiting)
             while True:
@@ -135,13 +136,13 @@ class _Connection:
 
     async def _say(self, command: Say) -> None:
         self._sent += 1
-        self._in_hand = command.model_copy(update={"client_id": f"{self._mine}-{self._sent}"})
+        self._saying = command.model_copy(update={"client_id": f"{self._own_prefix}-{self._sent}"})
         try:
-            await self._perform(self._in_hand)
+            await self._perform(self._saying)
         except PanelError:
-            self._in_hand = None
+            self._saying = None
             raise
-        self._in_hand = None
+        self._saying = None
 
     async def _perform(self, command: Say) -> None:
         while True:
@@ -149,7 +150,7 @@ class _Connection:
                 await self._panel.perform(self._who, command)
                 return
             except TooFast:
-                await asyncio.sleep(WAIT)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _show(self, message: Message) -> None:
         match message.data:
@@ -158,9 +159,9 @@ class _Connection:
                 if said.to == self._who.name and said.id not in self._early:
                     await self._send(message.encoded(_private))
                     await self._delivered(said)
-                if self._early:  # the feed's ids rise
+                if self._early:  # ids of the feed rise
                     self._early = {id for id in self._early if id > said.id}
-            case {"event": "message", "message": {"client_id": str(id)}} if id.startswith(self._mine):
+            case {"event": "message", "message": {"client_id": str(id)}} if id.startswith(self._own_prefix):
                 return
             case {"event": "message"}:
                 await self._send(message.encoded(_group))
@@ -171,10 +172,10 @@ class _Connection:
             case {"from_user": "server"}:
                 await self._send(_text(message.data))
 
-    # An old client cannot ask for what it was too slow for, so it is read from the file.
+    # An old client cannot ask for messages that it was too slow for, so they are sent from the store.
 
     async def _send_skipped(self, since: int, upto: int) -> None:
-        """What was said in the lobby from `since` up to, not including, `upto`; a line where that is not kept."""
+        """Send the lobby's messages from `since` up to, not including, `upto`, or a line if they are not stored."""
         with contextlib.suppress(NotStored):
             while since < upto:
                 async with self._outbox.account.reserved():
@@ -182,16 +183,16 @@ class _Connection:
                     if not page or page[0].n > since:
                         break
                     for said in page:
-                        if not (said.client_id or "").startswith(self._mine):
+                        if not (said.client_id or "").startswith(self._own_prefix):
                             await self._send(_text({"username": said.sender, "msg": said.msg}))
                     since = page[-1].n + 1
         if since < upto:
             await self._send(_text(_line("you were too slow: some messages are not shown here")))
 
     async def _send_skipped_private(self) -> None:
-        """Every private message that this connection has not had, also where another device of the person has."""
-        if self._newest is None:  # the file could not be read when this connection came
-            await self.look_for_waiting()
+        """Send every private message that this connection has not had, even if another device has."""
+        if self._newest is None:  # the store could not be read when the client connected
+            await self.find_waiting()
             await self._send_stored(self._waiting)
             return
         try:
@@ -203,7 +204,7 @@ class _Connection:
         await self._send_stored(ids)
 
     async def _send_stored(self, ids: list[int]) -> None:
-        """Private messages from the file, each once."""
+        """Send private messages from the store, each once."""
         with contextlib.suppress(NotStored):
             while ids:
                 async with self._outbox.account.reserved():
@@ -215,7 +216,7 @@ class _Connection:
 
     async def _delivered(self, said: ChatMessage) -> None:
         self._newest = max(self._newest or 0, said.id)
-        with contextlib.suppress(NotStored):  # a full disk: it is delivered once more, the next time
+        with contextlib.suppress(NotStored):  # a full disk: it is delivered again next time
             await self._chat.mark(self._who.name, Thread.between(said.sender, self._who.name), Marks(delivered=said.n))
 
     async def _send(self, text: str) -> None:
@@ -223,8 +224,8 @@ class _Connection:
             raise ConnectionResetError
 
 
-def _said(frame: Any) -> Say:
-    """What an old client's frame says. Raises `BadCommand`, `UnknownPerson`."""
+def _read_frame(frame: Any) -> Say:
+    """Return the command of an old client's frame. Raises `BadCommand`, `UnknownPerson`."""
     if not isinstance(frame, dict):
         raise BadCommand(f"send an object, {{username, msg}} or {{msg, to_user}}, not {as_json(frame)}")
     if "msg" not in frame:
@@ -250,7 +251,7 @@ def _private(message: Message) -> str:
 
 
 def _line(text: str) -> dict[str, Any]:
-    """A line of the panel's own, as both kinds of old pages show it."""
+    """Return a line from the panel, in the form that all old pages show."""
     return {"username": "server", "from_user": "server", "msg": text}
 
 

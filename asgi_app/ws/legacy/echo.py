@@ -1,4 +1,4 @@
-"""`ws /echo`: whatever comes goes back, in a frame of the same type. The contract's section A."""
+"""`ws /echo`: each message goes back in a frame of the same type (contract, section A)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
 
 
 def echo(rules: SocketRules) -> Blueprint:
-    """The route of `/echo`; a client that reads nothing back is not read from, and cut at last."""
+    """Return the route of `/echo`. A client that does not read is not read from, and cut off in the end."""
     routes = Blueprint("echo", __name__)
 
     @routes.websocket("/echo")
-    @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
+    @cors_exempt  # quart-cors refuses a WebSocket without an Origin, as programs send it
     async def echo_socket() -> None:
         socket = await Socket.accept(rules, "echo")
         if await socket.enter(None) is None:

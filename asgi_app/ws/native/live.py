@@ -1,8 +1,9 @@
-"""`ws /live`: the panel's own wire over a plain WebSocket."""
+"""`ws /live`: the panel's own protocol on a plain WebSocket."""
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass, field
 from typing import Any
 
 from quart import Blueprint, websocket
@@ -13,17 +14,17 @@ from asgi_app.hub import TOO_FAST, TOO_SLOW, Closed, Message, Outbox, text_of
 from asgi_app.models import Actor, parse_json
 from asgi_app.net.send_budget import SMALL
 from asgi_app.service import Panel, Session
-from asgi_app.ws.native.protocol import answer, asks_much, asks_somebody, id_of, latest, resume_from
+from asgi_app.ws.native.protocol import id_of, latest, read_command, reply_may_be_large, resume_from, waits_for_producer
 from asgi_app.ws.transport.direct import Apart
 from asgi_app.ws.transport.frames import frame
 from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
 
 FEW = 32  # events, of some 300 bytes
-FRAME = 256 * 1024  # characters of events that stand in one frame; many clients take no more than 1 MiB
+FRAME = 256 * 1024  # characters of events in one frame; many clients accept at most 1 MiB
 
 
 def live(panel: Panel, rules: SocketRules) -> Blueprint:
-    """The route of `/live`."""
+    """Return the route of `/live`."""
     routes = Blueprint("live", __name__)
 
     framing = _Framing(panel.epoch)
@@ -32,7 +33,7 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
         return text_of(Message(panel.refused(error).on_wire(None)))
 
     @routes.websocket("/live")
-    @cors_exempt  # quart-cors refuses a WebSocket with no Origin, which is every program's
+    @cors_exempt  # quart-cors refuses a WebSocket without an Origin, as programs send it
     async def live_socket() -> None:
         socket = await Socket.accept(rules, "live")
         arguments = websocket.args
@@ -42,36 +43,26 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
         outbox = panel.outbox(who)
         outbox.encode_with(framing.event_bytes, framing.burst_bytes, framing.answer_bytes)
-        socket.live(_Connection(panel, who, resume, outbox, socket, framing).live)
+        socket.live(NativeConnection(panel, who, resume, outbox, socket, framing).live)
 
     return routes
 
 
-class _Connection:
-    """One client: what comes is answered, and what the session has is written."""
+@dataclass(slots=True, eq=False)
+class NativeConnection:
+    """One client: its commands are answered in order, and its session's events are sent meanwhile."""
 
-    __slots__ = ("_apart", "_framing", "_opening", "_outbox", "_panel", "_resume", "_socket", "_who")
-
-    def __init__(
-        self,
-        panel: Panel,
-        who: Actor,
-        resume: tuple[str, int] | None,
-        outbox: Outbox,
-        socket: Socket,
-        framing: _Framing,
-    ) -> None:
-        self._panel = panel
-        self._who = who
-        self._resume = resume
-        self._outbox = outbox
-        self._socket = socket
-        self._framing = framing
-        self._opening: Message | None = None
-        self._apart = Apart()
+    _panel: Panel
+    _who: Actor
+    _resume: tuple[str, int] | None
+    _outbox: Outbox
+    _socket: Socket
+    _framing: _Framing
+    _opening: Message | None = None
+    _background: Apart = field(default_factory=Apart)
 
     async def live(self) -> None:
-        """Answer what comes, in order, to a client that keeps its measure; what happens is written meanwhile."""
+        """Serve the client until it leaves or is cut off."""
         with (
             self._panel.session(self._who, resume=self._resume, outbox=self._outbox) as session,
             self._socket.staying(self._who, self._outbox.close),
@@ -79,43 +70,52 @@ class _Connection:
             self._opening = session.opening
             self._outbox.attach(self._drain, self._socket.wire)
             try:
-                while not self._socket.rate_limit.used_up:
-                    await self._take(session, await self._socket.receive())
+                await self._read(session)
                 self._socket.note_too_fast()
                 self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
-                while True:  # until that is written
+                while True:  # until the close frame is written
                     await self._socket.receive()
             finally:
-                self._apart.cancel()
+                self._background.cancel()
                 await self._outbox.detach()
                 self._outbox.account.close()
 
-    async def _take(self, session: Session, data: str | bytes) -> None:
-        """Answer it; what waits for somebody else is answered when they have."""
-        try:
-            asked = parse_json(data)
-        except MalformedJSON as error:
-            with contextlib.suppress(TooFast):
-                self._socket.spend()
-            await self._outbox.answer(Message.of_answer(self._panel.refused(error).on_wire(None)))
-            return
-        answering = self._answer(session, asked) if not asks_much(asked) else self._answer_much(session, asked)
-        await (self._apart.answer(answering) if asks_somebody(asked) else answering)
+    async def _read(self, session: Session) -> None:
+        """Answer each command. Return if the client sends far too many."""
+        while not self._socket.rate_limit.used_up:
+            data = await self._socket.receive()
+            try:
+                asked = parse_json(data)
+            except MalformedJSON as error:
+                with contextlib.suppress(TooFast):
+                    self._socket.spend()
+                await self._refuse(error)
+                continue
+            answering = (self._answer_large if reply_may_be_large(asked) else self._answer)(session, asked)
+            await (self._background.answer(answering) if waits_for_producer(asked) else answering)
 
     async def _answer(self, session: Session, asked: Any) -> None:
-        reply = await answer(self._panel, session, asked, spend=self._socket.spend)
-        await self._outbox.answer(Message.of_answer(reply))
+        """Do the command and enqueue its reply."""
+        id, command = read_command(asked, self._socket.spend)
+        if isinstance(command, PanelError):
+            await self._refuse(command, id)
+            return
+        reply = await self._panel.ask(session.actor, command, session)
+        await self._outbox.answer(Message.of_answer(reply.on_wire(id)))
 
-    async def _answer_much(self, session: Session, asked: Any) -> None:
-        """Answer it once there is room for what may be large."""
+    async def _answer_large(self, session: Session, asked: Any) -> None:
+        """Answer once there is memory for a large reply."""
         try:
             async with self._outbox.account.reserved():
                 await self._answer(session, asked)
         except TooMuchUnread as error:
-            await self._outbox.answer(Message.of_answer(self._panel.refused(error).on_wire(id_of(asked))))
+            await self._refuse(error, id_of(asked))
+
+    async def _refuse(self, error: PanelError, id: object = None) -> None:
+        await self._outbox.answer(Message.of_answer(self._panel.refused(error).on_wire(id)))
 
     async def _drain(self) -> None:
-        """Write what waits: the opening, then what happens and what was answered."""
+        """Send what waits: the opening, then events and replies."""
         try:
             if self._opening is not None:
                 opening, self._opening = self._opening, None
@@ -129,7 +129,7 @@ class _Connection:
                     async with self._outbox.account.reserved(size):
                         written = await self._write(self._outbox.take_now())
                 if not written:
-                    self._outbox.close(TOO_SLOW, "it is not read")  # whoever waits for room in it goes on
+                    self._outbox.close(TOO_SLOW, "it is not read")  # wakes whoever waits for room in it
                     return
             self._outbox.handed_over()
         except Closed as closed:
@@ -138,15 +138,15 @@ class _Connection:
             await self._socket.close(TOO_SLOW, error.title)
 
     async def _open(self, opening: Message) -> bool:
-        """Write what the session begins with; False where nobody takes it any more."""
-        is_missed = len(opening.data.get("events", ())) > FEW  # encoded for this connection alone, a snapshot is not
+        """Send what the session begins with. Return False if the client takes nothing any more."""
+        is_missed = len(opening.data.get("events", ())) > FEW  # encoded for this connection only, unlike a snapshot
         if not is_missed and len(opening.encoded(text_of)) <= FRAME:
             return await self._write([opening])
         async with self._outbox.account.reserved():
             return await self._write([opening])
 
     async def _write(self, messages: list[Message]) -> bool:
-        """Write the messages; False where nobody takes them any more."""
+        """Send the messages. Return False if the client takes nothing any more."""
         for text in self._framing.texts(messages):
             if not await self._socket.send(text):
                 return False
@@ -154,16 +154,16 @@ class _Connection:
 
 
 class _Framing:
-    """How messages stand in frames: answers and snapshots alone, events that come together in one.
+    """How messages are put into frames: a reply or a snapshot in its own, events of one moment together.
 
-    One for all connections: what is the same for all is made once.
+    All connections share it, so that each text is made once.
     """
 
     def __init__(self, epoch: str) -> None:
         self._epoch = epoch
 
     def texts(self, messages: list[Message]) -> list[str]:
-        """The frames' texts."""
+        """Return the text of each frame."""
         texts: list[str] = []
         events: list[Message] = []
         size = 0
@@ -182,15 +182,15 @@ class _Framing:
         return texts
 
     def event_bytes(self, message: Message) -> bytes:
-        """An event in a frame of its own."""
+        """Return one event as a WebSocket frame."""
         return frame(message.encoded(self._alone))
 
     def burst_bytes(self, messages: list[Message]) -> bytes:
-        """Events, in as few frames as they fit in."""
+        """Return events as WebSocket frames, as few as possible."""
         return b"".join(map(frame, self.texts(messages)))
 
     def answer_bytes(self, message: Message) -> bytes:
-        """An answer as a frame."""
+        """Return a reply as a WebSocket frame."""
         return frame(message.encoded(text_of))
 
     def _together(self, events: list[Message]) -> str:
@@ -200,7 +200,7 @@ class _Framing:
         return self._joined([message])
 
     def _joined(self, events: list[Message]) -> str:
-        """As `native.frame`, from texts of which each is made once, whatever the frames it stands in."""
+        """As `protocol.frame`, from texts that are made once for all frames."""
         texts = ",".join(event.encoded(text_of) for event in events)
         rev = f'"rev":{latest(events)},' if latest(events) else ""
         return f'{{"epoch":"{self._epoch}",{rev}"events":[{texts}]}}'

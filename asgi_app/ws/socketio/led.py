@@ -1,7 +1,7 @@
-"""Socket.IO, default namespace: the light as the old pages know it. The contract's section E.
+"""Socket.IO, default namespace: the light for the old pages (contract, section E).
 
-`led {"level": N}` both ways: to a newcomer, to everybody after every command, and after every change that
-comes from another wire.
+The event is `led {"level": N}` in both directions: to a new client, to everybody after every command, and after every
+change from another transport.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from asgi_app.models import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
 from asgi_app.ws.engineio.packets import framed
 from asgi_app.ws.engineio.server import EngineOutbox
-from asgi_app.ws.socketio.server import Handler, Namespace
+from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 
-PAGE = "/led"  # what an unsent level is replaced by
+PAGE = "/led"  # conflation key: a new level replaces an unsent one
 
 
-class LedEvents:
-    """The old pages' light. It is one subscriber of the panel, and hands on what its pages understand."""
+class LedEvents(RecoverableHandlers):
+    """The light of the old pages: one subscriber of the panel, which forwards what these pages understand."""
 
     def __init__(self, namespace: Namespace, panel: Panel, light: str) -> None:
         self._namespace = namespace
@@ -30,34 +30,34 @@ class LedEvents:
         self._light = light
         self._shown = panel.light(light).target
         self._pages: dict[str, EngineOutbox] = {}
-        self._seated: dict[str, EngineOutbox] = {}  # pages that can come back: they get an offset behind each level
-        self.events: dict[str, Handler] = {"led": self.led}
+        self._recoverable: dict[str, EngineOutbox] = {}  # pages that can come back: an offset follows each level
+        self.handlers = {"led": self.led}
         panel.channel.join(self)
 
     def connected(self, sid: str, auth: Any) -> None:
-        """The newcomer gets the level as it is now."""
+        """Send the present level to the new client."""
         self._namespace.outbox(sid).offer(PAGE, self._packet(self._now()))
         self._join(sid)
 
     def recovered(self, sid: str, kept: None) -> None:
-        """It has had every level, or gets it now."""
+        """The client already has, or has enqueued, every level."""
         self._join(sid)
 
     def _join(self, sid: str) -> None:
-        seated = sid in self._namespace.recovery.seats
-        (self._seated if seated else self._pages)[sid] = self._namespace.outbox(sid)
+        recoverable = sid in self._namespace.recovery.sessions
+        (self._recoverable if recoverable else self._pages)[sid] = self._namespace.outbox(sid)
         self._namespace.refill_with(sid, lambda: [self._packet(self._now())])
 
-    def gone(self, sid: str) -> None:
-        if (self._pages.pop(sid, None) or self._seated.pop(sid, None)) is not None:
+    def disconnected(self, sid: str) -> None:
+        if (self._pages.pop(sid, None) or self._recoverable.pop(sid, None)) is not None:
             self._namespace.refill_with(sid, None)
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
-        """The page has moved its slider: it gets the level as it is."""
+        """Send the present level: the page has moved its slider already."""
         self._namespace.outbox(sid).offer(PAGE, self._packet(self._now()))
 
     async def led(self, sid: str, *arguments: Any) -> dict[str, Any] | None:
-        """Set the level; whatever was sent, pages are told the level that holds afterwards."""
+        """Set the level. All pages get the level that is set afterwards, even if it was refused."""
         try:
             level = _level(arguments)
         except BadLevel as error:
@@ -69,12 +69,12 @@ class LedEvents:
         return reply.problem
 
     def offer(self, message: Message) -> None:
-        """What happened on the panel, from any wire."""
+        """Forward an event of the panel."""
         if self._is_shown(message):
             self._deliver([message])
 
     def offer_all(self, burst: Burst) -> None:
-        """As `offer`, for what comes together."""
+        """As `offer`, for several events."""
         if shown := [message for message in burst.messages if self._is_shown(message)]:
             self._deliver(shown)
 
@@ -87,7 +87,7 @@ class LedEvents:
         return bool(level != before or event["by"]["via"] == self._namespace.via)
 
     def _deliver(self, messages: list[Message]) -> None:
-        """To every page, each of them: an old page shows every step, as long as it keeps up."""
+        """Enqueue each level for every page: an old page shows every step if it keeps up."""
         packets = [self._packet(message) for message in messages]
         joined = b"".join(map(framed, packets))
         straight = 0
@@ -103,9 +103,9 @@ class LedEvents:
         recovery = self._namespace.recovery
         if not recovery.is_used:
             return
-        markers = [recovery.keep_marked([packet]) for packet in packets]
+        markers = [recovery.record([packet]) for packet in packets]
         joined += framed(markers[-1])
-        for page in self._seated.values():
+        for page in self._recoverable.values():
             if (direct := page.direct) is not None:
                 page.counters.sent += len(packets)
                 direct(joined)
@@ -114,7 +114,7 @@ class LedEvents:
                     page.offer(PAGE, packet, marker)
 
     def _packet(self, message: Message) -> Packet:
-        """`led {"level": N}` for the light in the message."""
+        """Encode `led {"level": N}` for the light in the message."""
         return self._namespace.packet("led", {"level": message.data["state"]["target"]})
 
     def _now(self) -> Message:
@@ -122,7 +122,7 @@ class LedEvents:
 
 
 def _level(arguments: tuple[Any, ...]) -> int:
-    """The level in an old page's `led` event; over 100 it is 100.
+    """Return the level in an old page's `led` event, at most 100.
 
     Raises `BadLevel`.
     """

@@ -1,6 +1,6 @@
-"""Socket.IO's `emit` without a task a recipient: encoded once, put into each connection's queue, never waiting.
+"""Socket.IO's `emit` without a task for each recipient: an event is encoded once and enqueued for each connection.
 
-Stock `AsyncManager.emit` makes a task for every recipient and waits for all of them, so one client that does
+python-socketio's `AsyncManager.emit` makes a task for every recipient and waits for all of them. One client that does
 not read would hold up whoever emits to its room.
 """
 
@@ -30,32 +30,30 @@ SEAMS = (
 
 
 class _Members(NamedTuple):
-    """The queues of those in a room: of those who cannot come back, and of those who can."""
+    """The queues of the clients in a room, separately for those with a recoverable session."""
 
     plain: list[EngineOutbox]
-    seated: list[EngineOutbox]
+    recoverable: list[EngineOutbox]
 
 
 class _Room:
-    """Everybody in a room, found anew after somebody came or went."""
+    """Everybody in a room, looked up again after somebody came or went."""
 
     __slots__ = ("_find", "_members", "_name", "_recovery", "_skipped")
 
-    def __init__(
-        self, find: Callable[[], _Members], recovery: Recovery, name: str | None, skipped: Set[str] = frozenset()
-    ) -> None:
+    def __init__(self, find: Callable[[], _Members], recovery: Recovery, name: str | None, skipped: Set[str]) -> None:
         self._find = find
         self._recovery = recovery
         self._name = name
         self._skipped = skipped
         self._members: _Members | None = None
 
-    def changed(self) -> None:
+    def invalidate(self) -> None:
         """Somebody came or went."""
         self._members = None
 
     def deliver(self, events: list[list[EnginePacket]]) -> None:
-        """Put the events, each in all its parts, into every queue: as one write where that is possible."""
+        """Enqueue the events, each with all its packets, for everybody: as one write where that is possible."""
         if self._members is None:
             self._members = self._find()
         recovery = self._recovery
@@ -72,9 +70,9 @@ class _Room:
             self._members.plain[0].counters.sent += straight * len(events)  # they share their counters
         if not recovery.is_used:
             return
-        markers = [recovery.keep_marked(packets, self._name, self._skipped) for packets in events]
+        markers = [recovery.record(packets, self._name, self._skipped) for packets in events]
         joined += framed(markers[-1])
-        for queue in self._members.seated:
+        for queue in self._members.recoverable:
             if (direct := queue.direct) is not None:
                 queue.counters.sent += len(events)
                 direct(joined)
@@ -84,7 +82,7 @@ class _Room:
 
 
 class _Recoveries(dict[str, Recovery]):
-    """Each namespace's; from one that was given none, nobody comes back."""
+    """The recovery of each namespace; by default nobody can come back."""
 
     def __missing__(self, namespace: str) -> Recovery:
         made = self[namespace] = Recovery(namespace)
@@ -92,24 +90,24 @@ class _Recoveries(dict[str, Recovery]):
 
 
 class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio has no type hints
-    """python-socketio's manager, whose events go straight into the queues of `ws/engineio/server.py`.
+    """python-socketio's manager, which enqueues events directly for the connections.
 
-    Also behind a manager that shares events among processes: `class Shared(AsyncRedisManager, QueueingManager)`.
+    It also works behind a manager for several processes: `class Shared(AsyncRedisManager, QueueingManager)`.
     """
 
     def __init__(self, coalescer: Coalescer | None = None) -> None:
         super().__init__()
         self._coalescer = coalescer or Coalescer()
         self._rooms: dict[tuple[str, str | None], _Room] = {}
-        self._seated: dict[tuple[str, str], str] = {}
+        self._reused_sids: dict[tuple[str, str], str] = {}  # by Engine.IO sid and namespace
         self.recoveries = _Recoveries()
 
-    def seat(self, eio_sid: str, namespace: str, sid: str) -> None:
-        """Have the connection, which is about to enter the namespace, be known there by the sid it had before."""
-        self._seated[eio_sid, namespace] = sid
+    def reuse_sid(self, eio_sid: str, namespace: str, sid: str) -> None:
+        """Give the connection this sid, which its client had before, when it connects to the namespace."""
+        self._reused_sids[eio_sid, namespace] = sid
 
     async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
-        sid = self._seated.pop((eio_sid, namespace), None)
+        sid = self._reused_sids.pop((eio_sid, namespace), None)
         if sid is None:
             made: str | None = await super().pre_connect(eio_sid, namespace)
             return made
@@ -122,40 +120,40 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         connected: str = await super().connect(sid, namespace)
         for room in (None, sid):
             if (known := self._rooms.get((namespace, room))) is not None:
-                known.changed()
+                known.invalidate()
         eio_sid = self.eio_sid_from_sid(connected, namespace)
         if (connection := self.server.eio.sockets.get(eio_sid)) is not None:
             connection.outside = None
         return connected
 
     async def disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
-        """The client leaves the namespace; it has to join one again in time."""
+        """Disconnect the client from the namespace. It must connect to one again in time."""
         eio_sid = self.eio_sid_from_sid(sid, namespace)
         await super().disconnect(sid, namespace, **kwargs)
         connection = self.server.eio.sockets.get(eio_sid)
-        if connection is not None and connection.outside is None and not self._is_inside(eio_sid):
+        if connection is not None and connection.outside is None and not self._in_any_namespace(eio_sid):
             self.server.eio.heart.expect_to_join(connection)
 
-    def _is_inside(self, eio_sid: str | None) -> bool:
+    def _in_any_namespace(self, eio_sid: str | None) -> bool:
         return any(self.sid_from_eio_sid(eio_sid, namespace) is not None for namespace in list(self.get_namespaces()))
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
         self._coalescer.flush()  # what waits was sent before
         super().basic_enter_room(sid, namespace, room, eio_sid)
-        self.recoveries[namespace].entered(sid, room)
+        self.recoveries[namespace].entered_room(sid, room)
         if (known := self._rooms.get((namespace, room))) is not None:
-            known.changed()
+            known.invalidate()
 
     def basic_close_room(self, room: str, namespace: str) -> None:
         super().basic_close_room(room, namespace)
-        self.recoveries[namespace].closed(room)
+        self.recoveries[namespace].closed_room(room)
 
     def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
         self._coalescer.flush()  # what waits was sent before
         super().basic_leave_room(sid, namespace, room)
-        self.recoveries[namespace].left(sid, room)
+        self.recoveries[namespace].left_room(sid, room)
         if (known := self._rooms.get((namespace, room))) is not None:
-            known.changed()
+            known.invalidate()
             if room not in self.rooms.get(namespace, {}):
                 del self._rooms[namespace, room]
 
@@ -170,33 +168,32 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         to: Any = None,
         **kwargs: Any,
     ) -> None:
-        if callback is not None:  # an ack id of its own for each recipient: python-socketio's way
+        if callback is not None:  # python-socketio gives each recipient its own ack id
             await super().emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
             return
         room = to or room
         recovery = self.recoveries[namespace]
-        if room not in self.rooms.get(namespace, {}) and not recovery.away:
+        if room not in self.rooms.get(namespace, {}) and not recovery.suspended:
             return
         parts = event_packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
-        if skip_sid:
-            skipped = set(skip_sid if isinstance(skip_sid, list) else [skip_sid])
-            find = partial(self._members, namespace, room, skipped)
-            self._coalescer.send(_Room(find, recovery, room, skipped).deliver, parts)
-            return
-        known = self._rooms.get((namespace, room))
+        skipped = frozenset(skip_sid if isinstance(skip_sid, list) else [skip_sid]) if skip_sid else frozenset()
+        known = None if skipped else self._rooms.get((namespace, room))
         if known is None:
-            known = _Room(partial(self._members, namespace, room, frozenset()), recovery, room)
-            if room in self.rooms.get(namespace, {}):  # else all who are in it are away
+            known = _Room(partial(self._members, namespace, room, skipped), recovery, room, skipped)
+            if not skipped and room in self.rooms.get(namespace, {}):  # else all who are in it are suspended
                 self._rooms[namespace, room] = known
         self._coalescer.send(known.deliver, parts)
 
     def _members(self, namespace: str, room: str | None, skipped: Set[str]) -> _Members:
-        """Whoever is in the room. Not before its CONNECT packet: whoever comes back is sent what came before that."""
+        """Return the queues of the room, without clients that still wait for their CONNECT packet.
+
+        A client that comes back gets what was sent before that from its recovery.
+        """
         members = _Members([], [])
-        seats = self.recoveries[namespace].seats
+        sessions = self.recoveries[namespace].sessions
         not_yet = set(self.pending_connect.get(namespace, ()))
         for sid, eio_sid in self.rooms.get(namespace, {}).get(room, {}).items():
             connection = self.server.eio.sockets.get(eio_sid)
             if connection is not None and not connection.closed and sid not in skipped and sid not in not_yet:
-                (members.seated if sid in seats else members.plain).append(connection.queue)
+                (members.recoverable if sid in sessions else members.plain).append(connection.queue)
         return members

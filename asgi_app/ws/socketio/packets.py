@@ -1,10 +1,10 @@
-"""Socket.IO packets: the common ones read and written in one step, the others by python-socketio; strict JSON in both.
-
-What JSON can say and the panel does not read (nested too deep, an integer of thousands of digits) is no event, but it
-is one that can be answered: `unread_event` says which.
+"""Socket.IO packets with strict JSON: common ones are read and written in one step, the others by python-socketio.
 
 The text of a packet is `<type>[/namespace,][ack id]<JSON array>` (https://github.com/socketio/socket.io-protocol).
-python-socketio looks through its data for bytes and makes a JSON codec anew each time: 25 µs of an echo's 60.
+python-socketio searches its data for bytes and makes a JSON codec each time: 25 µs of an echo's 60.
+
+The panel does not read all valid JSON: it may be nested too deep, or have an integer of thousands of digits.
+`unread_event` finds out which event that was, so that it can be refused.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def _finite(text: str) -> float | None:
 
 
 def _read(text: str, start: int) -> tuple[Any, int]:
-    """The JSON value that begins there, and where it ends.
+    """Return the JSON value that begins at `start`, and where it ends.
 
-    Raises `ValueError` where there is none, and `MalformedJSON` for one that the panel does not read.
+    Raises `ValueError` if there is none, and `MalformedJSON` for one that the panel does not read.
     """
     try:
         value, end = _decoder.raw_decode(text, start)
@@ -61,11 +61,11 @@ _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 class StrictJSON:
-    """JSON as browsers read it (RFC 8259): Python's own would pass NaN on to clients, who end the connection at it."""
+    """JSON as browsers read it (RFC 8259). Python's would send NaN to clients, which then end the connection."""
 
     @staticmethod
     def loads(text: str) -> Any:
-        """The value, with null for what JSON cannot say (NaN, Infinity, 1e400). Raises as `_read`."""
+        """Return the value, with null for what JSON does not have (NaN, Infinity, 1e400). Raises as `_read`."""
         value, end = _read(text, len(text) - len(text.lstrip(JSON_SPACE)))
         if text[end:].strip(JSON_SPACE):
             raise ValueError("something follows the value")
@@ -73,7 +73,7 @@ class StrictJSON:
 
     @staticmethod
     def dumps(value: Any, *, separators: tuple[str, str] = (",", ":")) -> str:
-        """Raises `ValueError` for what JSON cannot say. Never any spaces: python-socketio asks for none either."""
+        """Return the text, without spaces, as python-socketio wants it. Raises `ValueError` for NaN or Infinity."""
         return _encode(value)
 
 
@@ -84,16 +84,16 @@ class StrictPacket(Packet):  # type: ignore[misc]  # python-socketio has no type
 
     @classmethod
     def reconstruct_binary(cls, data: Any, attachments: list[bytes]) -> Any:
-        """The data with the bytes in their places.
+        """Return the data with the bytes in place of their placeholders.
 
-        Raises `KeyError` for a place that names none of them, or one that was named before: what is sent on would
-        have the bytes as often as they are named, and a megabyte could ask for twenty thousand.
+        Raises `KeyError` for a placeholder of unknown bytes, or of bytes that were used before: a megabyte of
+        placeholders could repeat the bytes twenty thousand times.
         """
         return _with_bytes(data, dict(enumerate(attachments)))
 
 
 def _with_bytes(value: Any, left: dict[Any, bytes]) -> Any:
-    """The value, with what is left of the bytes in their places."""
+    """Replace the placeholders. `left` has the bytes that were not used yet."""
     if isinstance(value, list):
         return [_with_bytes(item, left) for item in value]
     if not isinstance(value, dict):
@@ -104,7 +104,7 @@ def _with_bytes(value: Any, left: dict[Any, bytes]) -> Any:
 
 
 class Event(NamedTuple):
-    """An event as it came: the namespace ("/" is the default one), the ack id, and its name with the arguments."""
+    """A received event: the namespace ("/" by default), the ack id, and the event's name and arguments."""
 
     namespace: str
     id: int | None
@@ -112,9 +112,9 @@ class Event(NamedTuple):
 
 
 def plain_event(text: str) -> Event | None:
-    """The event in the text of a packet; None for any other packet, and for an event with bytes to follow.
+    """Return the event in a packet's text; None for another packet, and for an event with attachments.
 
-    Raises `ValueError` where it is no JSON, and `MalformedJSON` for such JSON as the panel does not read.
+    Raises `ValueError` for invalid JSON, and `MalformedJSON` for JSON that the panel does not read.
     """
     if (head := PLAIN_EVENT.match(text)) is None:
         return None
@@ -126,14 +126,14 @@ def plain_event(text: str) -> Event | None:
 
 
 class UnreadEvent(NamedTuple):
-    """The name of an event, where it could be found, that the panel does not read, and why."""
+    """The name of an event that the panel does not read, if it could be found, and the reason."""
 
     name: str
     error: PanelError
 
 
 def unread_event(text: str, error: PanelError) -> Event | None:
-    """The event that could not be read, as one whose only datum is an `UnreadEvent`; None for another packet."""
+    """Return the event with an `UnreadEvent` in place of its name and arguments; None for another packet."""
     if (head := ANY_EVENT.match(text)) is None:
         return None
     namespace, id, quoted = head.groups()
@@ -145,12 +145,12 @@ def unread_event(text: str, error: PanelError) -> Event | None:
 
 
 def event_packets(namespace: str, event: str, *arguments: Any) -> list[EnginePacket]:
-    """An event as Engine.IO packets: one, and one more for each of the bytes objects in it."""
+    """Encode an event as Engine.IO packets: one, and one more for each bytes object in it."""
     return _packets(EVENT, namespace, "", [event, *arguments])
 
 
 def ack_packets(namespace: str, id: int, answer: Any) -> list[EnginePacket]:
-    """The ack with this answer: a tuple is several arguments, None is none."""
+    """Encode an ack: a tuple has several arguments, None has none."""
     arguments = list(answer) if isinstance(answer, tuple) else [] if answer is None else [answer]
     return _packets(ACK, namespace, str(id), arguments)
 

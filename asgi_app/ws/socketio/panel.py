@@ -1,6 +1,6 @@
-"""Socket.IO, namespace `/panel`: the panel's own words, for those who speak Socket.IO.
+"""Socket.IO, namespace `/panel`: the native protocol for Socket.IO clients.
 
-`ask` with an ack that is the reply, and `events` with the frames of `ws /live`.
+The event `ask` carries a command, and its ack is the reply. The event `events` carries the frames of `ws /live`.
 """
 
 from __future__ import annotations
@@ -15,50 +15,51 @@ from asgi_app.hub import Burst, Follower, Message
 from asgi_app.service import Panel, Session
 from asgi_app.ws.engineio.packets import framed
 from asgi_app.ws.engineio.server import EngineOutbox
-from asgi_app.ws.native.protocol import answer, frame, resume_from
-from asgi_app.ws.socketio.server import Handler, Namespace
+from asgi_app.ws.native.protocol import frame, read_command, resume_from
+from asgi_app.ws.socketio.namespace import EventHandlers, Namespace
 
 
-class PanelWords:
-    """The native wire in Socket.IO's envelope."""
+class PanelEvents(EventHandlers):
+    """The native protocol as Socket.IO events."""
 
     def __init__(self, namespace: Namespace, panel: Panel) -> None:
         self._namespace = namespace
         self._panel = panel
         self._sessions: dict[str, Session] = {}
-        self.events: dict[str, Handler] = {"ask": self.ask}
+        self.handlers = {"ask": self.ask}
 
     def connected(self, sid: str, auth: Any) -> None:
-        """The newcomer gets what it missed (`auth: {epoch, rev}`, or the query), or a snapshot."""
+        """Send what the client missed since `{epoch, rev}` in `auth` or in the query, or a snapshot."""
         actor = self._namespace.actors[sid]
         outbox = self._namespace.outbox(sid)
-        session = self._panel.session(actor, resume=self._resume(sid, auth), outbox=_Screen(self, outbox))
+        session = self._panel.session(actor, resume=self._resume(sid, auth), outbox=_Subscriber(self, outbox))
         self._sessions[sid] = session.__enter__()
         outbox.put_nowait(session.opening.encoded(self.plain_packet))
         self._namespace.refill_with(sid, lambda: [self._panel.snapshot_message().encoded(self.plain_packet)])
 
-    def gone(self, sid: str) -> None:
+    def disconnected(self, sid: str) -> None:
         if (session := self._sessions.pop(sid, None)) is not None:
             session.__exit__()
             self._namespace.refill_with(sid, None)
 
-    def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
-        """The ack has the problem."""
-
     async def ask(self, sid: str, *arguments: Any) -> dict[str, Any]:
-        """A command; the ack is its reply."""
-        return await answer(self._panel, self._sessions[sid], arguments[0] if arguments else None)
+        """Do a command. The ack is its reply."""
+        session = self._sessions[sid]
+        id, command = read_command(arguments[0] if arguments else None)
+        if isinstance(command, PanelError):
+            return self._panel.refused(command).on_wire(id)
+        return (await self._panel.ask(session.actor, command, session)).on_wire(id)
 
     def events_packet(self, message: Message) -> Packet:
-        """An event in a frame of its own."""
+        """Encode one event as a frame."""
         return self._namespace.packet("events", frame(self._panel, [message]))
 
     def burst_bytes(self, messages: list[Message]) -> bytes:
-        """Events that come together, in one frame."""
+        """Encode events of one moment as one frame."""
         return framed(self._namespace.packet("events", frame(self._panel, messages)))
 
     def plain_packet(self, message: Message) -> Packet:
-        """A snapshot, or the events that were missed: a frame already."""
+        """Encode a snapshot or the missed events, which are a frame already."""
         return self._namespace.packet("events", message.data)
 
     def _resume(self, sid: str, auth: Any) -> tuple[str, int] | None:
@@ -68,12 +69,12 @@ class PanelWords:
         return resume_from(query.get("epoch", [None])[0], query.get("rev", [None])[0])
 
 
-class _Screen:
-    """One client of the namespace: what the panel has for it goes as packets into its connection's queue."""
+class _Subscriber:
+    """One client of the namespace: the panel's messages are enqueued as packets of its connection."""
 
-    def __init__(self, words: PanelWords, outbox: EngineOutbox) -> None:
-        self._codec = words.events_packet
-        self._bytes = words.burst_bytes
+    def __init__(self, events: PanelEvents, outbox: EngineOutbox) -> None:
+        self._codec = events.events_packet
+        self._bytes = events.burst_bytes
         self._outbox = outbox
 
     def offer_all(self, burst: Burst) -> None:
@@ -86,7 +87,7 @@ class _Screen:
 
     def offer(self, message: Message) -> None:
         packet = message.encoded(self._codec)
-        if message.key is None and not message.rev:  # for this connection, and nothing can stand in for it
+        if message.key is None and not message.rev:  # for this connection only, and nothing replaces it
             self._outbox.tell([packet])
         else:
             self._outbox.offer(("/panel", message.key or message.rev), packet)
@@ -95,4 +96,4 @@ class _Screen:
         self._outbox.due(follower, lambda: [message.encoded(self._codec) for message in follower.messages()])
 
     def close(self, code: int, reason: str) -> None:
-        """The whole connection is ended by the server, with all its namespaces."""
+        """Do nothing: the server ends the whole connection, with all its namespaces."""

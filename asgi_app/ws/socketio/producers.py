@@ -1,6 +1,6 @@
-"""What `/running_logger` and `/uia` share: who runs which process, and how a page's signals get there.
+"""What `/running_logger` and `/uia` share: which producer runs which process, and how pages' signals reach it.
 
-Whoever runs the process, on any wire, is handed what the page asks, and the page is told what comes of it.
+A signal goes to the producer of the process, on any transport, and the page gets the result.
 """
 
 from __future__ import annotations
@@ -13,58 +13,60 @@ from asgi_app.errors import BadCommand, NoAnswer, NoProducer, PanelError
 from asgi_app.models import Actor, Signal, as_json
 from asgi_app.service.live_run import LiveRun, Producer
 from asgi_app.service.runs import Runs
-from asgi_app.ws.socketio.server import Namespace
+from asgi_app.telemetry.tasks import start_task
+from asgi_app.ws.socketio.namespace import EventHandlers, Namespace
 
-ANSWER_SECONDS = 2.0  # for an old producer's ack; many never send one
-DEBUG = "-debug"  # after the id of a process that is run step by step
-ANY = "*"  # a producer that subscribes to this takes what nobody else runs
+ANSWER_SECONDS = 2.0  # for an old producer's ack; many never acknowledge
+DEBUG = "-debug"  # suffix of the id of a process that runs step by step
+WILDCARD = "*"  # a producer with this id takes signals for processes that nobody else runs
 SUBSCRIBED = 100  # process ids one connection may take signals for
 LONGEST_ID = 256  # characters of a process id
 
-# What pages send, and the signal that it is.
+# Topic and message from pages, and the signal that they mean.
 SIGNALS: dict[tuple[str, str], Signal] = {
     ("running_logger", "process start"): "start",
     ("running_logger", "step_debug"): "step",
     ("debug_sign", "debug continue"): "continue",
     ("debug_sign", "debug stop"): "stop",
 }
-WORDS = {signal: words for words, signal in SIGNALS.items()} | {
+MESSAGES = {signal: message for message, signal in SIGNALS.items()} | {
     "pause": ("debug_sign", "debug pause"),
     "get_uia": ("uia", "get_uia"),
 }
 
 
-class Workers:
-    """The old producers: who takes signals for which process, on either namespace."""
+class ProducerRegistry:
+    """The old producers on both namespaces: who takes signals for which process."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[OldProducer]] = {}
+        self._takers: dict[str, list[OldProducer]] = {}
 
     def add(self, process: str, producer: OldProducer) -> None:
-        """From now on this one takes the signals of the process. Raises `BadCommand` where that is too many."""
-        taken = self.taken_by(producer.sid)
-        if process not in taken and len(taken) >= SUBSCRIBED:
+        """Have the producer take the signals for the process. Raises `BadCommand` if it has too many."""
+        processes = self.processes_of(producer.sid)
+        if process not in processes and len(processes) >= SUBSCRIBED:
             raise BadCommand(f"you take signals for {SUBSCRIBED} processes already")
-        self._of[process] = [other for other in self._of.get(process, []) if other != producer] + [producer]
+        self._takers[process] = [other for other in self._takers.get(process, []) if other != producer] + [producer]
 
-    def taken_by(self, sid: str) -> list[str]:
-        """What the connection takes signals for."""
-        return [name for name, producers in self._of.items() if any(producer.sid == sid for producer in producers)]
+    def processes_of(self, sid: str) -> list[str]:
+        """Return the processes that the connection takes signals for."""
+        return [name for name, producers in self._takers.items() if any(producer.sid == sid for producer in producers)]
 
     def remove(self, sid: str) -> None:
-        """The connection is gone."""
-        for process, producers in list(self._of.items()):
-            self._of[process] = [producer for producer in producers if producer.sid != sid]
-            if not self._of[process]:
-                del self._of[process]
+        """Remove a connection that has gone."""
+        for process, producers in list(self._takers.items()):
+            self._takers[process] = [producer for producer in producers if producer.sid != sid]
+            if not self._takers[process]:
+                del self._takers[process]
 
-    def of(self, process: str, namespace: str, *, anybody: bool = True) -> OldProducer | None:
-        """Who takes the signals of this process: the last one who said so, on this namespace rather than another.
+    def find(self, process: str, namespace: str, *, wildcard: bool = True) -> OldProducer | None:
+        """Return who takes signals for the process: the last who subscribed, on this namespace if possible.
 
-        What is asked of `<process>-debug` is for whoever runs the process; `anybody` may take what nobody runs.
+        Signals for `<process>-debug` go to the producer of the process. With `wildcard`, a producer for `*` may take
+        them if there is no other.
         """
-        for name in (process, process.removesuffix(DEBUG), ANY if anybody else process):
-            if producers := self._of.get(name):
+        for name in (process, process.removesuffix(DEBUG), WILDCARD if wildcard else process):
+            if producers := self._takers.get(name):
                 here = [producer for producer in producers if producer.namespace.namespace == namespace]
                 return (here or producers)[-1]
         return None
@@ -84,15 +86,15 @@ class OldProducer:
         return hash(self.sid)
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
-        """Hand it the signal in the words that pages use; its ack is the answer. Raises `NoAnswer`."""
-        topic, words = WORDS[signal]
+        """Send a signal as pages do. Return the ack. Raises `NoAnswer`."""
+        topic, msg = MESSAGES[signal]
         id = {"process_id": run} if topic == "uia" else {"process_instance_id": run}
-        return await self.hand({"topic": topic, "msg": words, **id})
+        return await self.send({"topic": topic, "msg": msg, **id})
 
-    async def hand(self, payload: dict[str, Any]) -> Any:
-        """Send it as it is; the ack. Raises `NoAnswer`.
+    async def send(self, payload: dict[str, Any]) -> Any:
+        """Send a payload unchanged. Return the ack. Raises `NoAnswer`.
 
-        Not with `call`, which python-socketio refuses where events are handled in order.
+        python-socketio's `call` cannot do it: it is refused when events are handled in order.
         """
         name = self.namespace.namespace
         acked: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -110,72 +112,66 @@ class OldProducer:
             raise NoAnswer(f"the producer got it and did not answer within {ANSWER_SECONDS:g} s") from None
 
 
-class ProcessEvents:
-    """What both namespaces do alike; `id` is what their events call the id of a process."""
+class ProcessEvents(EventHandlers):
+    """What both namespaces have in common. `id` is the field of a process's id in their events."""
 
     id: str
 
-    def __init__(self, namespace: Namespace, runs: Runs, workers: Workers) -> None:
+    def __init__(self, namespace: Namespace, runs: Runs, producers: ProducerRegistry) -> None:
         self._namespace = namespace
         self._runs = runs
-        self._workers = workers
+        self._producers = producers
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def gone(self, sid: str) -> Any:
-        self._workers.remove(sid)
+    def disconnected(self, sid: str) -> Any:
+        self._producers.remove(sid)
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
-        """The page is told as of any other refusal."""
+        """Send the refusal to the page."""
         sent = arguments[0] if arguments and isinstance(arguments[0], dict) else {}
         self._refused(sid, str(sent.get(self.id, "")), error)
 
     def _answered(self, sid: str, process: str, answer: Any) -> None:
-        """The producer has answered what this page asked."""
-        raise NotImplementedError
+        """Do nothing: the page sees the result in the run."""
 
     def _refused(self, sid: str, process: str, error: PanelError) -> None:
-        """What this page asked could not be done."""
+        """Tell the page that its signal was refused."""
         raise NotImplementedError
 
     def _producer(self, process: str, live: LiveRun | None) -> Producer | None:
-        """Who is asked about the process: whoever runs it, else whoever takes its signals."""
+        """Return the producer that runs the process, or else the one that takes its signals."""
         producer = live.producer if live is not None else None
-        return producer or self._workers.of(process, self._namespace.namespace)
+        return producer or self._producers.find(process, self._namespace.namespace)
 
-    def _hand(self, sid: str, process: str, signal: Signal, payload: dict[str, Any]) -> None:
-        """Have whoever runs the process do it: old producers get the payload, others the signal. Raises `NoProducer`.
+    def _forward(self, sid: str, process: str, signal: Signal, payload: dict[str, Any]) -> None:
+        """Send a page's signal to the producer: its payload to an old one, else the signal. Raises `NoProducer`.
 
-        Not awaited: the answer may take its time, and the page's next event must not wait for it.
+        The answer is awaited in a task, so that the page's next events need not wait for it.
         """
         live = self._runs.instance(process)
         producer = self._producer(process, live)
         if producer is None:
             raise NoProducer(f"nobody runs {process}: no producer is connected for it", field=self.id)
         if isinstance(producer, OldProducer):
-            handed = producer.hand(payload)
+            sent = producer.send(payload)
         else:
             assert live is not None
-            handed = producer.signal(live.run.id, signal, self._namespace.actors[sid])
-        self._spawn(self._hear(sid, process, handed))
+            sent = producer.signal(live.run.id, signal, self._namespace.actors[sid])
+        start_task(self._tasks, self._answer_later(sid, process, sent))
 
-    async def _hear(self, sid: str, process: str, handed: Awaitable[Any]) -> None:
+    async def _answer_later(self, sid: str, process: str, sent: Awaitable[Any]) -> None:
         try:
-            answer = await handed
-        except NoAnswer:  # it has got it; old producers seldom acknowledge, and may still publish what they have to say
+            answer = await sent
+        except NoAnswer:  # it was sent; old producers seldom acknowledge, and may publish an answer later
             return
         except PanelError as error:
             self._refused(sid, process, error)
         else:
             self._answered(sid, process, answer)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
 
 def payload_of(arguments: tuple[Any, ...], id: str, *, topic: bool = True) -> dict[str, Any]:
-    """The one argument of an old event, with its id as text. Raises `BadCommand`."""
+    """Return the argument of an old event, with the process's id as text. Raises `BadCommand`."""
     value = arguments[0] if arguments else None
     if not isinstance(value, dict):
         raise BadCommand(f"send an object with {'topic and ' if topic else ''}{id}, not {as_json(value)}")
@@ -190,7 +186,7 @@ def payload_of(arguments: tuple[Any, ...], id: str, *, topic: bool = True) -> di
 
 
 def _can_be_written(text: str) -> bool:
-    """Whether it is whole characters: half of a surrogate pair has no UTF-8."""
+    """Whether the text has a UTF-8 encoding; a lone surrogate has none."""
     try:
         text.encode()
     except UnicodeEncodeError:

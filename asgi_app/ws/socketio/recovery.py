@@ -1,12 +1,12 @@
-"""Coming back on Socket.IO: what a client missed while its connection was cut, and the seat it comes back to.
+"""Coming back on Socket.IO: the sessions of clients whose connection was cut, and the events that they missed.
 
-Socket.IO's connection state recovery (https://socket.io/docs/v4/connection-state-recovery), which the JavaScript client
-has from 4.6 on. A client is given a `pid` when it connects. It notes the last text that came as the last argument of an
-event as its offset, and shows both when it comes back: where they are known, it has its sid and its rooms again, and
-gets what it missed.
+Socket.IO's connection state recovery (https://socket.io/docs/v4/connection-state-recovery). The JavaScript client has
+it from 4.6 on. A client gets a `pid` when it connects. It remembers the last argument of the last event as its offset,
+if that is text, and sends both when it comes back. If both are known, it gets its sid and rooms back, and the events
+that it missed.
 
-The protocol would have the offset as one more argument of every event. Handlers there are that take a callback in that
-place, so it is an event of its own here, `_offset`, right behind each event and in the same write.
+The protocol appends the offset to the arguments of every event. But some handlers expect a callback in that place. So
+it is an event of its own here, `_offset`, in the same write right after each event.
 """
 
 from __future__ import annotations
@@ -30,22 +30,23 @@ from asgi_app.models import Actor
 from asgi_app.ws.engineio.server import EngineOutbox
 from asgi_app.ws.socketio.packets import event_packets
 
-OFFSET = "_offset"  # the event that nobody listens to
-UNNOTICED_SECONDS = 45.0  # that a cut may go unnoticed: Engine.IO's ping interval and timeout
-ENTRIES = 5_000  # events that are kept, at most; two minutes of forty a second
-BYTES = 4 * 1024 * 1024  # of them
-ENTRY_BYTES = 200  # of an event beside its text, about
-AWAY = 2_000  # seats that are kept, at most
-LEFT_ROOMS = 100  # that are remembered of a seat: what was sent there before it left may still be missing
+OFFSET = "_offset"  # the event; no client listens to it
+UNNOTICED_SECONDS = 45.0  # until a cut is noticed, at most: Engine.IO's ping interval and timeout
+ENTRIES = 5_000  # recorded events, at most; two minutes of forty a second
+BYTES = 4 * 1024 * 1024  # of recorded events, at most
+ENTRY_BYTES = 200  # of a recorded event besides its text, about
+SUSPENDED = 2_000  # suspended sessions, at most
+LEFT_ROOMS = 100  # remembered for each session: an event sent there before it left may still be missing
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def asks_like_javascript(environ: dict[str, Any]) -> bool:
-    """Whether the handshake is that of the stock JavaScript client, from a browser or from Node.
+    """Whether the handshake is that of the standard JavaScript client, from a browser or from Node.
 
-    Nobody else gets a `pid`, and with it offsets: a program that counts frames, or a Python client that listens to
-    everything, would see them. JavaScript's asks for `EIO` first, Python's for the transport. When polling, it adds a
-    time stamp, and when not, a browser names its origin; Node's `ws` has no User-Agent, and offers compression.
+    Only this client gets a `pid` and offsets. Others would see the offsets: a program that counts frames, or a Python
+    client that listens to every event. JavaScript sends `EIO` before `transport`, Python after it. When polling,
+    JavaScript adds a time stamp. On a WebSocket, a browser sends its Origin; Node's `ws` sends no User-Agent and offers
+    compression.
     """
     query = urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""))
     names = [name for name, _ in query]
@@ -58,7 +59,7 @@ def asks_like_javascript(environ: dict[str, Any]) -> bool:
 
 
 class Entry(NamedTuple):
-    """An event that may have to be sent again: its number, when it was sent, to whom, and its messages, bytes too."""
+    """A recorded event: its number, when it was sent (monotonic seconds), to whom, and its messages."""
 
     number: int
     at: float
@@ -72,12 +73,12 @@ class Entry(NamedTuple):
         return ENTRY_BYTES + sum(map(len, self.messages))
 
     def packets(self) -> list[EnginePacket]:
-        """The event again."""
+        """Make the event's packets again."""
         return [EnginePacket(MESSAGE, message) for message in self.messages]
 
 
 class Recent:
-    """The last events, bounded by number, bytes and age (seconds); `dropped` is told of each that is kept no more."""
+    """The latest events, bounded by number, bytes and `age` (seconds). `dropped` is called with each dropped event."""
 
     def __init__(self, age: float, dropped: Callable[[Entry], None]) -> None:
         self._age = age
@@ -85,11 +86,8 @@ class Recent:
         self._entries: deque[Entry] = deque()
         self._bytes = 0
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
     def add(self, entry: Entry) -> None:
-        """Keep it; numbers rise."""
+        """Add an event with a higher number than all before."""
         self._entries.append(entry)
         self._bytes += entry.size
         while len(self._entries) > ENTRIES or self._bytes > BYTES or self._entries[0].at < entry.at - self._age:
@@ -98,31 +96,31 @@ class Recent:
             self._dropped(first)
 
     def after(self, number: int) -> list[Entry]:
-        """Those with a higher number, in order."""
+        """Return the events with a higher number, in order."""
         return list(itertools.takewhile(lambda entry: entry.number > number, reversed(self._entries)))[::-1]
 
     def clear(self) -> None:
-        """Nobody can want them any more."""
+        """Drop all events."""
         self._entries.clear()
         self._bytes = 0
 
 
 @dataclass(slots=True, eq=False)
-class Seat:
-    """A client's place in a namespace, which it can come back to. Kept for a while when its connection is cut."""
+class RecoverableSession:
+    """A client's session in a namespace. It is suspended for a while when the connection is cut."""
 
     sid: str
     pid: str
-    queue: EngineOutbox | None  # its connection's; None while it is away
-    since: int  # the number it can come back with at least: what was before is not known any more
-    opened: bool = False  # whether it has what a newcomer gets
-    rooms: dict[str, int] = field(default_factory=dict)  # and the number of the last event before it entered
-    left: list[tuple[str, int, int]] = field(default_factory=list)  # room, entered and left
-    actor: Actor | None = None  # who it was when it was cut
-    kept: list[Any] = field(default_factory=list)  # what the parts of its namespace left
+    queue: EngineOutbox | None  # of its connection; None while suspended
+    since: int  # the lowest offset that it can resume from; what was before is not known any more
+    started: bool = False  # whether it has what a new client gets
+    rooms: dict[str, int] = field(default_factory=dict)  # with the number of the last event before it entered
+    left: list[tuple[str, int, int]] = field(default_factory=list)  # room, number at entering, number at leaving
+    actor: Actor | None = None  # when it was suspended
+    kept: list[Any] = field(default_factory=list)  # what the handlers' `disconnected` returned
     timer: asyncio.TimerHandle | None = None
 
-    def got(self, entry: Entry) -> bool:
+    def was_sent(self, entry: Entry) -> bool:
         """Whether the event was for this client when it was sent."""
         if self.sid in entry.skipped:
             return False
@@ -133,14 +131,14 @@ class Seat:
             stays.append((entered, entry.number))
         return any(entered < entry.number <= left for entered, left in stays)
 
-    def rest(self) -> None:
-        """Nobody waits for its client any more; twice is no error."""
+    def cancel_timer(self) -> None:
+        """Stop waiting for the client; idempotent."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
 
     def leave(self, room: str, number: int) -> None:
-        """It is in this room no more; leaving twice is no error."""
+        """Leave the room; idempotent."""
         if (entered := self.rooms.pop(room, None)) is not None:
             self.left.append((room, entered, number))
             if len(self.left) > LEFT_ROOMS:
@@ -148,101 +146,101 @@ class Seat:
 
 
 class Recovery:
-    """Who can come back to a namespace within `seconds` (0: nobody), and what was sent that they may have missed.
+    """The recoverable sessions of a namespace, and the recent events. A client has `seconds` to come back (0: none).
 
-    An event is kept once, whoever it went to. What goes to one client only is kept apart, so that one who asks a lot
-    takes nothing from what all others may have missed.
+    An event to several clients is recorded once. Events to one client are recorded separately, so that a client which
+    asks a lot does not push out the events of all others.
     """
 
     def __init__(self, namespace: str, seconds: float = 0, coalescer: Coalescer | None = None) -> None:
         self.seconds = seconds
         self.number = 0
-        self.seats: dict[str, Seat] = {}
-        self.away: dict[str, Seat] = {}
+        self.sessions: dict[str, RecoverableSession] = {}  # connected, by sid
+        self.suspended: dict[str, RecoverableSession] = {}
         self._namespace = namespace
         self._coalescer = coalescer or Coalescer()
-        self._by_pid: dict[str, Seat] = {}
+        self._by_pid: dict[str, RecoverableSession] = {}
         self._dropped = 0
         self._shared = Recent(seconds + UNNOTICED_SECONDS, self._shared_dropped)
         self._own = Recent(seconds + UNNOTICED_SECONDS, self._own_dropped)
         self._marker: tuple[int, EnginePacket] | None = None
 
-    # --- coming and going ----------------------------------------------------------------------------------
+    # --- sessions ------------------------------------------------------------------------------------------
 
-    def sit(self, sid: str, pid: str, queue: EngineOutbox) -> Seat:
-        """A newcomer that can come back."""
-        seat = self.seats[sid] = self._by_pid[pid] = Seat(sid, pid, queue, self.number)
-        return seat
+    def add(self, sid: str, pid: str, queue: EngineOutbox) -> RecoverableSession:
+        """Add a new client's session."""
+        session = self.sessions[sid] = self._by_pid[pid] = RecoverableSession(sid, pid, queue, self.number)
+        return session
 
-    def opened(self, seat: Seat) -> None:
-        """It has what a newcomer gets: it can come back from now on."""
+    def start(self, session: RecoverableSession) -> None:
+        """The client has what a new client gets: from now on it can come back."""
         self._coalescer.flush()  # what waits has lower numbers
-        seat.opened = True
-        if seat.queue is not None:
-            seat.queue.tell([self.marker()])
+        session.started = True
+        if session.queue is not None:
+            session.queue.tell([self.marker()])
 
-    def seat_of(self, auth: Any) -> Seat | None:
-        """The seat of the `pid` that a client shows, there or away."""
+    def session_by_pid(self, auth: Any) -> RecoverableSession | None:
+        """Return the session, connected or suspended, of the `pid` in a client's `auth`."""
         pid = auth.get("pid") if isinstance(auth, dict) else None
         return self._by_pid.get(pid) if isinstance(pid, str) else None
 
-    def seat(self, sid: str) -> Seat | None:
-        """The seat of the client, there or away; None for one that cannot come back."""
-        return self.seats.get(sid) or self.away.get(sid)
+    def session(self, sid: str) -> RecoverableSession | None:
+        """Return the client's session, connected or suspended; None if it cannot come back."""
+        return self.sessions.get(sid) or self.suspended.get(sid)
 
-    def claim(self, auth: Any) -> tuple[Seat, int] | None:
-        """The seat that a returning client was cut from, and the number that it had; None where it cannot go on.
+    def claim(self, auth: Any) -> tuple[RecoverableSession, int] | None:
+        """Return a returning client's suspended session and its offset; None if it must start anew.
 
-        `come_back` or `forget` has to follow.
+        `resume` or `forget` must follow.
         """
-        seat = self.seat_of(auth)
-        if seat is None or seat.sid not in self.away:
+        session = self.session_by_pid(auth)
+        if session is None or session.sid not in self.suspended:
             return None
-        self._coalescer.flush()  # what waits was sent while it was away
+        self._coalescer.flush()  # what waits was sent while it was suspended
         offset = auth.get("offset")
         if isinstance(offset, str) and NUMBER.fullmatch(offset):
             number = int(offset)
-            if max(self._dropped, seat.since) <= number <= self.number:
-                seat.rest()
-                return seat, number
-        self.forget(seat)
+            if max(self._dropped, session.since) <= number <= self.number:
+                session.cancel_timer()
+                return session, number
+        self.forget(session)
         return None
 
-    def come_back(self, seat: Seat, offset: int, queue: EngineOutbox) -> list[EnginePacket]:
-        """The client is there again; what it missed, each event with its offset."""
+    def resume(self, session: RecoverableSession, offset: int, queue: EngineOutbox) -> list[EnginePacket]:
+        """Connect the session to its new queue. Return the missed events, each with its offset."""
         self._coalescer.flush()
-        del self.away[seat.sid]
-        seat.queue = queue
-        self.seats[seat.sid] = seat
-        shared = (entry for entry in self._shared.after(offset) if seat.got(entry))
-        own = (entry for entry in self._own.after(offset) if entry.room == seat.sid)
+        del self.suspended[session.sid]
+        session.queue = queue
+        self.sessions[session.sid] = session
+        shared = (entry for entry in self._shared.after(offset) if session.was_sent(entry))
+        own = (entry for entry in self._own.after(offset) if entry.room == session.sid)
         return [*itertools.chain.from_iterable(self._with_offset(entry) for entry in heapq.merge(shared, own))]
 
-    def cut(self, sid: str, actor: Actor | None, kept: list[Any]) -> None:
-        """The client's connection was cut: keep its seat for a while."""
-        seat = self.seats.pop(sid)
-        if not seat.opened or seat.queue is None or seat.queue.is_stale:
-            self._forget(seat)
+    def suspend(self, sid: str, actor: Actor | None, kept: list[Any]) -> None:
+        """The client's connection was cut: keep its session for a while."""
+        session = self.sessions.pop(sid)
+        if not session.started or session.queue is None or session.queue.is_stale:
+            self._forget(session)
             return
-        seat.actor, seat.kept, seat.queue = actor, kept, None
-        self.away[sid] = seat
-        seat.timer = asyncio.get_running_loop().call_later(self.seconds, self.forget, seat)
-        if len(self.away) > AWAY:
-            self.forget(next(iter(self.away.values())))
+        session.actor, session.kept, session.queue = actor, kept, None
+        self.suspended[sid] = session
+        session.timer = asyncio.get_running_loop().call_later(self.seconds, self.forget, session)
+        if len(self.suspended) > SUSPENDED:
+            self.forget(next(iter(self.suspended.values())))
 
-    def gone(self, sid: str) -> None:
+    def end(self, sid: str) -> None:
         """The client has gone for good."""
-        if (seat := self.seats.pop(sid, None)) is not None:
-            self._forget(seat)
+        if (session := self.sessions.pop(sid, None)) is not None:
+            self._forget(session)
 
-    def forget(self, seat: Seat) -> None:
-        """It did not come back in time, or cannot have its seat."""
-        seat.rest()
-        self.away.pop(seat.sid, None)
-        self._forget(seat)
+    def forget(self, session: RecoverableSession) -> None:
+        """The client did not come back in time, or may not resume the session."""
+        session.cancel_timer()
+        self.suspended.pop(session.sid, None)
+        self._forget(session)
 
-    def _forget(self, seat: Seat) -> None:
-        self._by_pid.pop(seat.pid, None)
+    def _forget(self, session: RecoverableSession) -> None:
+        self._by_pid.pop(session.pid, None)
         if not self._by_pid:
             self._dropped = self.number
             self._shared.clear()
@@ -250,69 +248,68 @@ class Recovery:
 
     # --- rooms ---------------------------------------------------------------------------------------------
 
-    def entered(self, sid: str, room: str | None) -> None:
-        """The client is in one more room."""
-        if (seat := self.seats.get(sid)) is not None and room is not None and room != sid:
-            seat.rooms.setdefault(room, self.number)
+    def entered_room(self, sid: str, room: str | None) -> None:
+        """The client has entered the room."""
+        if (session := self.sessions.get(sid)) is not None and room is not None and room != sid:
+            session.rooms.setdefault(room, self.number)
 
-    def left(self, sid: str, room: str | None) -> None:
-        """The client is in one room less."""
-        if (seat := self.seats.get(sid)) is not None and room is not None:
-            seat.leave(room, self.number)
+    def left_room(self, sid: str, room: str | None) -> None:
+        """The client has left the room."""
+        if (session := self.sessions.get(sid)) is not None and room is not None:
+            session.leave(room, self.number)
 
-    def closed(self, room: str) -> None:
-        """Nobody is in the room any more, away or not."""
-        for seat in self.away.values():
-            seat.leave(room, self.number)
+    def closed_room(self, room: str) -> None:
+        """The room was closed: suspended clients leave it, too."""
+        for session in self.suspended.values():
+            session.leave(room, self.number)
 
-    # --- what is sent --------------------------------------------------------------------------------------
+    # --- events --------------------------------------------------------------------------------------------
 
     @property
     def is_used(self) -> bool:
-        """Whether there is anybody who can come back."""
+        """Whether any client can come back."""
         return bool(self._by_pid)
 
-    def keep(self, packets: Iterable[EnginePacket], room: str | None = None, skipped: Iterable[str] = ()) -> None:
-        """An event is sent to everybody who is in the room now; to be called when it is, not before."""
+    def record(
+        self, packets: Iterable[EnginePacket], room: str | None = None, skipped: Iterable[str] = ()
+    ) -> EnginePacket:
+        """Record an event to everybody who is in the room now, and return the offset packet that follows it.
+
+        To be called when the event is sent, not before.
+        """
         if self._by_pid:
             self._shared.add(self._entry(packets, room, frozenset(skipped)))
+        return self.marker()
 
     def marker(self) -> EnginePacket:
-        """The packet that tells a client that it has everything until now."""
+        """Return the offset packet: a client that has it has everything until now."""
         if self._marker is None or self._marker[0] != self.number:
             self._marker = self.number, self._offset(self.number)
         return self._marker[1]
 
-    def keep_marked(
-        self, packets: Iterable[EnginePacket], room: str | None = None, skipped: Iterable[str] = ()
-    ) -> EnginePacket:
-        """As `keep`; the marker that goes behind it."""
-        self.keep(packets, room, skipped)
-        return self.marker()
+    def enqueue(self, session: RecoverableSession, packets: list[EnginePacket]) -> None:
+        """Enqueue an event for this client only, and record it. Never blocks."""
+        if not self._coalescer.behind(self._enqueue_each, (session, packets)):
+            self._enqueue_each([(session, packets)])
 
-    def tell(self, seat: Seat, packets: list[EnginePacket]) -> None:
-        """Send an event to this client alone, and keep it; never blocks."""
-        if not self._coalescer.behind(self._tell_each, (seat, packets)):
-            self._tell_each([(seat, packets)])
+    async def answer(self, session: RecoverableSession, packets: list[EnginePacket]) -> None:
+        """As `enqueue`, for what the client asked for: waits while it does not read."""
+        if session.queue is not None:
+            await session.queue.space()
+        self.enqueue(session, packets)
 
-    async def answer(self, seat: Seat, packets: list[EnginePacket]) -> None:
-        """As `tell`, for what its client asked for: waits while it does not read."""
-        if seat.queue is not None:
-            await seat.queue.space()
-        self.tell(seat, packets)
-
-    def refilled(self, seat: Seat) -> EnginePacket:
-        """The client gets a snapshot for what it was too slow for, which is not sent again; the marker behind that."""
+    def refilled(self, session: RecoverableSession) -> EnginePacket:
+        """The client gets a snapshot for events that were dropped. Return the offset packet that follows it."""
         self.number += 1
-        seat.since = self.number
+        session.since = self.number
         return self.marker()
 
-    def _tell_each(self, told: list[tuple[Seat, list[EnginePacket]]]) -> None:
-        for seat, packets in told:
-            if seat.opened:
-                self._own.add(self._entry(packets, seat.sid, frozenset()))
-            if seat.queue is not None:
-                seat.queue.tell(packets, self.marker() if seat.opened else None)
+    def _enqueue_each(self, items: list[tuple[RecoverableSession, list[EnginePacket]]]) -> None:
+        for session, packets in items:
+            if session.started:
+                self._own.add(self._entry(packets, session.sid, frozenset()))
+            if session.queue is not None:
+                session.queue.tell(packets, self.marker() if session.started else None)
 
     def _entry(self, packets: Iterable[EnginePacket], room: str | None, skipped: frozenset[str]) -> Entry:
         self.number += 1
@@ -327,9 +324,8 @@ class Recovery:
         return packet
 
     def _shared_dropped(self, entry: Entry) -> None:
-        """What has gone to several, or may have."""
         self._dropped = entry.number
 
     def _own_dropped(self, entry: Entry) -> None:
-        if (seat := self.seat(entry.room or "")) is not None:
-            seat.since = max(seat.since, entry.number)
+        if (session := self.session(entry.room or "")) is not None:
+            session.since = max(session.since, entry.number)

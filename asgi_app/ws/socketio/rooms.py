@@ -1,7 +1,7 @@
-"""Socket.IO, default namespace: echo, broadcast, rooms, acks and latency. The contract's section B.
+"""Socket.IO, default namespace: echo, broadcast, rooms, acks and latency (contract, section B).
 
-The page `/lab` shows it. Each event is counted per connection, a refused one too; a refusal changes nothing
-and is told to its sender only.
+The page `/lab` shows it. Each event of a connection is counted, also a refused one. A refusal changes nothing, and only
+its sender gets it.
 """
 
 from __future__ import annotations
@@ -15,86 +15,86 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models import as_json, refusal, without_long_integers
 from asgi_app.telemetry.tasks import ended
-from asgi_app.ws.socketio.server import Handler, Namespace
+from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 
 SERVER_EVENT_SECONDS = 10.0
 Act = Callable[[str, int, Any], Awaitable[None]]
 Data = Annotated[Any, AfterValidator(without_long_integers)]
 
 
-class Saying(BaseModel):
-    """Any JSON, to be sent on."""
+class AnyData(BaseModel):
+    """Any JSON."""
 
     data: Data
 
 
 class RoomName(BaseModel):
-    """A room; rooms are made by joining them."""
+    """The name of a room. Joining a room creates it."""
 
     model_config = ConfigDict(strict=True)
     room: str = Field(min_length=1, max_length=100)
 
 
-class RoomSaying(BaseModel):
-    """Any JSON for a room; an empty or null room is the sender alone."""
+class RoomData(BaseModel):
+    """Any JSON for a room. An empty or null room is the sender only."""
 
     model_config = ConfigDict(strict=True)
     room: str | None
     data: Data
 
 
-class RoomEvents:
-    """The events of the lab, on a namespace."""
+class RoomEvents(RecoverableHandlers):
+    """The events of the page `/lab`."""
 
     def __init__(self, namespace: Namespace, most_rooms: int) -> None:
         self._namespace = namespace
         self._most_rooms = most_rooms
         self._counts: dict[str, int] = {}
-        self._leaving: set[str] = set()
-        self._heartbeat: asyncio.Task[None] | None = None
-        self.events: dict[str, Handler] = {
-            "my_event": self._counted(self._echo, Saying),
-            "my_broadcast_event": self._counted(self._broadcast, Saying),
+        self._disconnecting: set[str] = set()
+        self._server_task: asyncio.Task[None] | None = None
+        self.handlers = {
+            "my_event": self._counted(self._echo, AnyData),
+            "my_broadcast_event": self._counted(self._broadcast, AnyData),
             "join": self._counted(self._join, RoomName),
             "leave": self._counted(self._leave, RoomName),
             "close_room": self._counted(self._close_room, RoomName),
-            "my_room_event": self._counted(self._room_event, RoomSaying),
+            "my_room_event": self._counted(self._room_event, RoomData),
             "disconnect_request": self._counted(self._disconnect, None),
             "my_ping": self._ping,
         }
 
     def connected(self, sid: str, auth: Any) -> None:
-        """The newcomer is told so; the first one ever starts the server's own events."""
+        """Greet the new client. The first one starts the server's own events."""
         self._counts[sid] = 0
-        self._namespace.tell(sid, "my_response", {"data": "Connected", "count": 0})
-        if self._heartbeat is None:
-            self._heartbeat = asyncio.create_task(self._server_events(), name="server events")
+        self._namespace.enqueue(sid, "my_response", {"data": "Connected", "count": 0})
+        if self._server_task is None:
+            self._server_task = asyncio.create_task(self._server_events(), name="server events")
 
-    def gone(self, sid: str) -> int:
-        """How far its count was."""
-        self._leaving.discard(sid)
+    def disconnected(self, sid: str) -> int:
+        """Return the client's count."""
+        self._disconnecting.discard(sid)
         return self._counts.pop(sid, 0)
 
     def recovered(self, sid: str, kept: int) -> None:
-        """It goes on counting."""
+        """Continue its count."""
         self._counts[sid] = kept
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
-        """Its sender is told, and it counts like every other."""
+        """Count the event and tell its sender."""
         count = self._counts[sid] = self._counts.get(sid, 0) + 1
-        self._namespace.tell(sid, "my_response", {"data": error.detail, "count": count})
+        self._namespace.enqueue(sid, "my_response", {"data": error.detail, "count": count})
 
     def ended(self) -> str | None:
-        """What of it has ended by a fault, and why."""
-        return ended((self._heartbeat,))
+        """Return why the server's own events have stopped; None if they have not."""
+        return ended((self._server_task,))
 
     def close(self) -> None:
-        """End the server's own events; closing twice is no error."""
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        """Stop the server's own events; idempotent."""
+        if self._server_task is not None:
+            self._server_task.cancel()
 
     def _counted(self, act: Act, model: type[BaseModel] | None) -> Callable[..., Awaitable[None]]:
-        """A handler that counts, checks the argument against the model, and tells its sender of a refusal."""
+        """Return a handler that counts the event, validates its argument, and answers a refusal."""
 
         async def handle(sid: str, *arguments: Any) -> None:
             count = self._counts[sid] = self._counts.get(sid, 0) + 1
@@ -108,11 +108,11 @@ class RoomEvents:
 
     # --- the events ----------------------------------------------------------------------------------------
 
-    async def _echo(self, sid: str, count: int, saying: Saying) -> None:
-        await self._answer(sid, saying.data, count)
+    async def _echo(self, sid: str, count: int, sent: AnyData) -> None:
+        await self._answer(sid, sent.data, count)
 
-    async def _broadcast(self, sid: str, count: int, saying: Saying) -> None:
-        await self._respond(saying.data, count)
+    async def _broadcast(self, sid: str, count: int, sent: AnyData) -> None:
+        await self._respond(sent.data, count)
 
     async def _join(self, sid: str, count: int, name: RoomName) -> None:
         if name.room != sid and self._is_own_room(name.room):
@@ -122,13 +122,13 @@ class RoomEvents:
                 f"you are in {self._most_rooms} rooms (setting socket_rooms); leave one first", field="room"
             )
         await self._namespace.enter_room(sid, name.room)
-        await self._tell_rooms(sid, count)
+        await self._answer_rooms(sid, count)
 
     async def _leave(self, sid: str, count: int, name: RoomName) -> None:
         if name.room == sid:
             raise BadCommand("your own room cannot be left: it is how you are reached", field="room")
         await self._namespace.leave_room(sid, name.room)
-        await self._tell_rooms(sid, count)
+        await self._answer_rooms(sid, count)
 
     async def _close_room(self, sid: str, count: int, name: RoomName) -> None:
         if self._is_own_room(name.room):
@@ -136,17 +136,17 @@ class RoomEvents:
         await self._respond(f"Room {name.room} is closing.", count, to=name.room)
         await self._namespace.close_room(name.room)
 
-    async def _room_event(self, sid: str, count: int, saying: RoomSaying) -> None:
-        if saying.room in (None, "", sid):
-            await self._answer(sid, saying.data, count)
+    async def _room_event(self, sid: str, count: int, sent: RoomData) -> None:
+        if sent.room in (None, "", sid):
+            await self._answer(sid, sent.data, count)
         else:
-            await self._respond(saying.data, count, to=saying.room)
+            await self._respond(sent.data, count, to=sent.room)
 
     async def _disconnect(self, sid: str, count: int, nothing: None) -> None:
-        if sid in self._leaving:  # waited for already
+        if sid in self._disconnecting:  # its ack is awaited already
             await self._answer(sid, "Disconnected!", count)
             return
-        self._leaving.add(sid)
+        self._disconnecting.add(sid)
 
         async def acknowledged(*arguments: Any) -> None:
             await self._namespace.disconnect(sid)
@@ -158,7 +158,7 @@ class RoomEvents:
     async def _ping(self, sid: str, *arguments: Any) -> None:
         await self._namespace.answer(sid, "my_pong")
 
-    # --- what they share -----------------------------------------------------------------------------------
+    # --- sending -------------------------------------------------------------------------------------------
 
     async def _answer(self, sid: str, data: Any, count: int) -> None:
         await self._namespace.answer(sid, "my_response", {"data": data, "count": count})
@@ -166,11 +166,11 @@ class RoomEvents:
     async def _respond(self, data: Any, count: int, to: str | None = None) -> None:
         await self._namespace.emit("my_response", {"data": data, "count": count}, to=to)
 
-    async def _tell_rooms(self, sid: str, count: int) -> None:
+    async def _answer_rooms(self, sid: str, count: int) -> None:
         await self._answer(sid, "In rooms: " + ", ".join(self._namespace.rooms(sid)), count)
 
     def _is_own_room(self, room: str) -> bool:
-        return room in self._counts or room in self._namespace.recovery.away
+        return room in self._counts or room in self._namespace.recovery.suspended
 
     async def _server_events(self) -> None:
         count = 0
@@ -181,7 +181,7 @@ class RoomEvents:
 
 
 def _checked(model: type[BaseModel] | None, arguments: tuple[Any, ...]) -> Any:
-    """The argument as the model; raises `BadCommand`."""
+    """Return the argument as the model. Raises `BadCommand`."""
     if model is None:
         return None
     value = arguments[0] if arguments else None

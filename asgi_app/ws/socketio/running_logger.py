@@ -1,7 +1,7 @@
-"""Socket.IO, `/running_logger`: running processes as the old pages know them. The contract's section C.
+"""Socket.IO, `/running_logger`: runs for the old pages (contract, section C).
 
-A page gets every run's progress, graph and log lines, and sends `process start`, `step_debug`, `debug continue` and
-`debug stop`; a producer publishes with the same events, in the shape in which pages get them.
+A page gets the progress, graph and log lines of every run. It sends the signals `process start`, `step_debug`,
+`debug continue` and `debug stop`. A producer publishes with the same events, in the same form as pages get them.
 """
 
 from __future__ import annotations
@@ -23,51 +23,54 @@ from asgi_app.service.panel import Panel
 from asgi_app.service.run_log import stored_line
 from asgi_app.service.runs import Runs
 from asgi_app.service.shows import Shows
+from asgi_app.telemetry.tasks import start_task
 from asgi_app.ws.engineio.server import EngineOutbox
-from asgi_app.ws.socketio.producers import DEBUG, SIGNALS, OldProducer, ProcessEvents, Workers, payload_of
-from asgi_app.ws.socketio.server import Handler, Namespace
+from asgi_app.ws.socketio.namespace import Namespace
+from asgi_app.ws.socketio.producers import DEBUG, SIGNALS, OldProducer, ProcessEvents, ProducerRegistry, payload_of
 
 log = logging.getLogger("pilotlight.socketio")
 
-TAIL = 200  # lines of a run that a newcomer gets
-TAIL_BYTES = 128 * 1024  # of those, about
+TAIL = 200  # lines of each run for a new page
+TAIL_BYTES = 128 * 1024  # of these lines, about
 NO_GRAPH: dict[str, Any] = {"nodes": [], "edges": []}
 
 
 class LoggerEvents(ProcessEvents):
-    """`/running_logger`. It is one subscriber of the panel, and hands on what its pages understand."""
+    """The events of `/running_logger`: one subscriber of the panel, which forwards what old pages understand."""
 
     id = "process_instance_id"
 
-    def __init__(self, namespace: Namespace, panel: Panel, runs: Runs, shows: Shows, workers: Workers) -> None:
-        super().__init__(namespace, runs, workers)
+    def __init__(
+        self, namespace: Namespace, panel: Panel, runs: Runs, shows: Shows, producers: ProducerRegistry
+    ) -> None:
+        super().__init__(namespace, runs, producers)
         self._shows = shows
         self._pages: dict[str, _Page] = {}
-        self._made: dict[str, tuple[tuple[Any, ...], Packet]] = {}  # how far each run is, and the packet that says so
-        self._told: dict[str, Packet] = {}
+        self._packets: dict[str, tuple[tuple[Any, ...], Packet]] = {}  # of each run: its progress, encoded as a packet
+        self._last_sent: dict[str, Packet] = {}
         self._live: dict[str, LiveRun] = {live.run.id: live for live in runs.all_live()}
-        self.events: dict[str, Handler] = {"running_logger": self.running_logger, "subscribe": self.subscribe}
+        self.handlers = {"running_logger": self.running_logger, "subscribe": self.subscribe}
         panel.channel.join(self)
 
     # --- pages ---------------------------------------------------------------------------------------------
 
     def connected(self, sid: str, auth: Any) -> None:
-        """The newcomer gets how far every run is, and the end of its log; then what happens."""
+        """Send every run's progress and the end of its log to the new page, and then what happens."""
         page = self._pages[sid] = _Page(self._namespace, sid)
         self._namespace.refill_with(sid, lambda: [self._progress(live) for live in self._live.values()])
-        news = [(live, live.feed.next, page.follow(live, held=True)) for live in self._live.values()]
-        if news:
-            self._spawn(self._catch_up(page, news))
+        runs = [(live, live.feed.next, page.follow(live, held=True)) for live in self._live.values()]
+        if runs:
+            start_task(self._tasks, self._catch_up(page, runs))
 
-    def gone(self, sid: str) -> None:
+    def disconnected(self, sid: str) -> None:
         if (page := self._pages.pop(sid, None)) is not None:
             page.leave()
             self._namespace.refill_with(sid, None)
-        super().gone(sid)
+        super().disconnected(sid)
         self._runs.producer_gone(OldProducer(self._namespace, sid))
 
     def offer(self, message: Message) -> None:
-        """What happened on the panel, from any wire."""
+        """Forward an event of the panel."""
         if message.data.get("event") != "run_changed":
             return
         id = message.data["run"]
@@ -80,46 +83,46 @@ class LoggerEvents(ProcessEvents):
                 page.follow(live)
         ended = live.run.state == "ended"
         packet = self._progress(live)
-        if self._told.get(id) is not packet:
-            self._told[id] = packet
+        if self._last_sent.get(id) is not packet:
+            self._last_sent[id] = packet
             for page in self._pages.values():
-                if ended:  # nothing comes after it that could stand in for it
+                if ended:  # no later packet would replace it
                     page.outbox.tell([packet])
                 else:
                     page.outbox.offer(("/running_logger", id), packet)
         if ended:
-            del self._live[id], self._told[id], self._made[id]
+            del self._live[id], self._last_sent[id], self._packets[id]
 
     def offer_all(self, burst: Burst) -> None:
-        """As `offer`, for what comes together."""
+        """As `offer`, for several events."""
         for message in burst.messages:
             self.offer(message)
 
-    async def _catch_up(self, page: _Page, news: list[tuple[LiveRun, int, Follower]]) -> None:
-        """Each run as it is, and the end of its log up to this offset; the follower has what comes from there on.
+    async def _catch_up(self, page: _Page, runs: list[tuple[LiveRun, int, Follower]]) -> None:
+        """Send each run's progress and the end of its log up to this offset. The follower has the lines after it.
 
-        One after the other, as they are read: all of them at once would be megabytes for each newcomer.
+        It goes on when the page has read a run: all of them at once would be megabytes for each new page.
         """
-        for live, until, follower in news:
+        for live, until, follower in runs:
             try:
                 async with page.outbox.account.reserved(TAIL_BYTES):
                     await page.outbox.answer([self._progress(live), *await self._tail(live, until)])
             except PanelError as error:
-                log.warning("no log for a newcomer: %s", error)
+                log.warning("cannot send a log to a new page: %s", error)
             finally:
                 follower.release()
 
     async def _tail(self, live: LiveRun, until: int) -> list[Packet]:
-        """The end of a log."""
+        """Return the last lines of a log."""
         since = await self._runs.reader.tail_from(live.run.id, until - TAIL, TAIL_BYTES)
         tail = await self._runs.reader.lines(live.run.id, since, TAIL)
         return [_line_packet(self._namespace, live.instance, line) for line in tail.lines[: max(until - tail.since, 0)]]
 
     def _progress(self, live: LiveRun) -> Packet:
-        """How far the run is: one packet for all who are told the same, since its graph may be large."""
+        """Encode the run's progress, once for all pages, since its graph may be large."""
         run = live.run
         shown = (run.progress, run.running_edge, live.graph)
-        known = self._made.get(run.id)
+        known = self._packets.get(run.id)
         if known is not None and known[0] == shown:
             return known[1]
         message = {
@@ -129,22 +132,22 @@ class LoggerEvents(ProcessEvents):
         }
         packet = self._packet({"topic": "running_logger", "process_instance_id": live.instance, "message": message})
         if run.id in self._live:
-            self._made[run.id] = shown, packet
+            self._packets[run.id] = shown, packet
         return packet
 
     def _packet(self, payload: dict[str, Any]) -> Packet:
         return self._namespace.packet("running_logger", payload)
 
-    # --- what clients send ---------------------------------------------------------------------------------
+    # --- from clients --------------------------------------------------------------------------------------
 
     async def running_logger(self, sid: str, *arguments: Any) -> Any:
-        """A page's signal, or a producer's publication."""
+        """Handle a page's signal, or what a producer publishes."""
         payload = payload_of(arguments, self.id)
         id = payload[self.id]
         if "message" in payload:
             return await self._publish(sid, id, payload["topic"], payload["message"])
-        words = payload["topic"], payload.get("msg")
-        signal = SIGNALS.get(words) if all(isinstance(word, str) for word in words) else None  # type: ignore[arg-type]
+        topic, msg = payload["topic"], payload.get("msg")
+        signal = SIGNALS.get((topic, msg)) if isinstance(msg, str) else None
         if signal is None:
             known = "; ".join(f"topic {topic}: {msg}" for topic, msg in SIGNALS)
             raise BadCommand(f"send msg with one of these ({known}), or message with what a process did", field="msg")
@@ -156,40 +159,37 @@ class LoggerEvents(ProcessEvents):
         return None
 
     async def subscribe(self, sid: str, *arguments: Any) -> None:
-        """Take the signals of a process (`*`: of every one that nobody else runs)."""
+        """Take the signals for a process (`*`: for each that has no other producer)."""
         process = payload_of(arguments, self.id, topic=False)[self.id]
         producer = OldProducer(self._namespace, sid)
-        self._workers.add(process, producer)
+        self._producers.add(process, producer)
         if (live := self._runs.instance(process)) is not None and live.producer is None:
             live.produced_by(producer)
 
     async def _signal(self, sid: str, id: str, signal: Signal, payload: dict[str, Any]) -> None:
-        """To whoever runs the process, or start the show of this name. Raises `NoProducer`, and what a show refuses."""
+        """Send the signal to the producer, or start the show of this name. Raises a `PanelError`."""
         if self._runs.instance(id) is None and signal in ("start", "step"):
             show = id if id in self._shows.shows else id.removesuffix(DEBUG)
             if show in self._shows.shows:
                 await self._shows.start(self._namespace.actors[sid], show, step=signal == "step", instance=id)
                 return
-        self._hand(sid, id, signal, payload)
-
-    def _answered(self, sid: str, process: str, answer: Any) -> None:
-        """A page sees what comes of its signal in the run."""
+        self._forward(sid, id, signal, payload)
 
     def _refused(self, sid: str, process: str, error: PanelError) -> None:
-        """A line for this page alone."""
+        """Send a log line to this page only."""
         line = {"msg": error.detail, "level": "error", "time": time.time()}
-        self._namespace.tell(sid, "running_logger", _line_payload(process, line))
+        self._namespace.enqueue(sid, "running_logger", _line_payload(process, line))
 
     async def _publish(self, sid: str, id: str, topic: str, message: Any) -> Callable[[], Awaitable[None]] | None:
-        """A producer says what its process did; the first word of a process begins its run.
+        """Handle what a producer publishes. The first message of a process begins its run.
 
-        What is returned waits until the line is stored.
+        Return a function that waits until the line is stored.
         """
         if not isinstance(message, dict):
             raise BadCommand(f"message is an object, not {as_json(message)}", field="message")
         change, line = _change(topic, message), _line(topic, message)
         if line is not None:
-            stored_line(line, time.time())  # refused before a run begins for it
+            stored_line(line, time.time())  # may raise; no run must begin for it then
         live = self._runs.instance(id)
         producer = OldProducer(self._namespace, sid)
         if live is None:
@@ -211,7 +211,7 @@ class LoggerEvents(ProcessEvents):
 
 
 class _Page:
-    """One old page: follows every run, and gets packets of it into its connection's queue."""
+    """One old page: it follows every run, whose packets are enqueued for its connection."""
 
     def __init__(self, namespace: Namespace, sid: str) -> None:
         self.outbox: EngineOutbox = namespace.outbox(sid)
@@ -219,7 +219,7 @@ class _Page:
         self._following: set[Follower] = set()
 
     def follow(self, live: LiveRun, *, held: bool = False) -> Follower:
-        """Get the run's log from now on."""
+        """Follow the run's log from now on."""
         follower = live.feed.follow(live.instance, self, held=held)
         self._following.add(follower)
         return follower
@@ -229,19 +229,19 @@ class _Page:
             follower.leave()
 
     def offer_all(self, burst: Burst) -> None:
-        """As `offer`."""
+        """Do nothing, as `offer`."""
 
     def offer(self, message: Message) -> None:
-        """Pages get what they understand by way of `LoggerEvents`."""
+        """Do nothing: `LoggerEvents` forwards these to all pages."""
 
     def due(self, follower: Follower) -> None:
         self.outbox.due(follower, lambda: self._packets(follower))
 
     def close(self, code: int, reason: str) -> None:
-        """The connection is ended by the server."""
+        """Do nothing: the server ends the connection."""
 
     def _packets(self, follower: Follower) -> list[Packet]:
-        """The packets of what the log has more: made once for all pages."""
+        """Return the packets of new log events, encoded once for all pages."""
         codec = _Codec(self._namespace, follower.name)
         packets: list[Packet] = []
         for message in follower.messages():
@@ -254,7 +254,7 @@ class _Page:
 
 @dataclass(frozen=True, slots=True)
 class _Codec:
-    """Makes the packets of a log event; equal to every other one for its namespace and run: they are made once."""
+    """Encodes a log event of a run. Equal codecs share the result, so it is encoded once."""
 
     namespace: Namespace
     instance: str
@@ -265,7 +265,7 @@ class _Codec:
                 return [_line_packet(self.namespace, self.instance, line) for line in message.data["lines"]]
             case "gap":
                 since, upto, href = message.data.get("from", 0), message.data.get("upto", 0), message.data.get("href")
-                if since == upto:  # a graph, which these pages get with the progress
+                if since == upto:  # a graph, which pages get with the progress
                     return []
                 text = f"{upto - since} lines are not shown here, this page was too slow; they are at {href}"
                 line = {"msg": text, "level": "warning", "time": time.time()}
@@ -274,11 +274,11 @@ class _Codec:
                 return []
 
 
-# --- the shapes of the old wire ----------------------------------------------------------------------------
+# --- the messages of the old pages --------------------------------------------------------------------------
 
 
 def _change(topic: str, message: dict[str, Any]) -> RunChange | None:
-    """What a producer's progress says. Raises `BadCommand`, `TooLarge`."""
+    """Return the progress in a producer's message. Raises `BadCommand`, `TooLarge`."""
     if topic != "running_logger":
         return None
     fields = {
@@ -288,12 +288,12 @@ def _change(topic: str, message: dict[str, Any]) -> RunChange | None:
     }
     change = parse_body(RunChange, {name: value for name, value in fields.items() if value is not None})
     if change.graph is not None:
-        graph_of(change.graph)  # refused before a run begins for it
+        graph_of(change.graph)  # may raise; no run must begin for it then
     return change
 
 
 def _line(topic: str, message: dict[str, Any]) -> LineSent | None:
-    """The log line a producer sends. Raises `BadCommand`."""
+    """Return the log line in a producer's message. Raises `BadCommand`."""
     if topic == "running_logger":
         return None
     if topic != "debug_message":
@@ -317,8 +317,8 @@ def _line_payload(instance: str, line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _time(at: Any) -> Any:
-    """A time as old pages show it."""
+    """Format a time as old pages show it."""
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at)) if isinstance(at, (int, float)) else at
-    except (OverflowError, ValueError, OSError):  # no year that a calendar has
+    except (OverflowError, ValueError, OSError):  # not a year of the calendar
         return str(at)

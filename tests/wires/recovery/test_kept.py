@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from asgi_app.ws.engineio.server import EngineOutbox
 from asgi_app.ws.socketio import recovery
-from asgi_app.ws.socketio.recovery import OFFSET, Recovery, Seat, asks_like_javascript
+from asgi_app.ws.socketio.recovery import OFFSET, RecoverableSession, Recovery, asks_like_javascript
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.cuttable_line import Line
 from tests.support.live_client import live
@@ -117,7 +117,7 @@ async def test_the_right_one_is_let_back_once(panel: RunningPanel) -> None:
             assert again.close_code is not None
 
 
-async def test_somebody_elses_name_does_not_get_the_seat(panel: RunningPanel) -> None:
+async def test_somebody_elses_name_does_not_get_the_session(panel: RunningPanel) -> None:
     async with raw(panel, auth='{"name":"Ada"}') as socket:
         welcome, offset = await opened(socket)
         socket.transport.abort()
@@ -202,22 +202,22 @@ class Kept:
 
     def __init__(self, seconds: float = 60) -> None:
         self.recovery = Recovery("/", seconds)
-        self.seat = self.join("sid")
+        self.session = self.join("sid")
 
-    def join(self, sid: str) -> Seat:
-        seat = self.recovery.sit(sid, f"{sid}'s pid", EngineOutbox(16))
-        self.recovery.opened(seat)
-        return seat
+    def join(self, sid: str) -> RecoverableSession:
+        session = self.recovery.add(sid, f"{sid}'s pid", EngineOutbox(16))
+        self.recovery.start(session)
+        return session
 
     def leaves(self) -> None:
-        self.recovery.cut("sid", None, [])
+        self.recovery.suspend("sid", None, [])
 
     def missed(self, offset: int) -> list[str] | None:
         """What it is sent when it comes back with this offset, without the markers; None where it starts anew."""
         claim = self.recovery.claim({"pid": "sid's pid", "offset": str(offset)})
         if claim is None:
             return None
-        packets = self.recovery.come_back(*claim, EngineOutbox(16))
+        packets = self.recovery.resume(*claim, EngineOutbox(16))
         assert [OFFSET in packet.data for packet in packets] == [False, True] * (len(packets) // 2)
         return [packet.data for packet in packets if OFFSET not in packet.data]
 
@@ -228,7 +228,7 @@ async def test_what_is_kept_is_bounded_by_number(monkeypatch: pytest.MonkeyPatch
         kept = Kept()
         kept.leaves()
         for number in range(1, 5):
-            kept.recovery.keep(events(number))
+            kept.recovery.record(events(number))
         assert kept.missed(offset) == expected
 
 
@@ -236,8 +236,8 @@ async def test_what_is_kept_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(recovery, "BYTES", 1000)
     kept = Kept()
     kept.leaves()
-    kept.recovery.keep([Packet(MESSAGE, "x" * 700)])
-    kept.recovery.keep([Packet(MESSAGE, "y" * 700)])
+    kept.recovery.record([Packet(MESSAGE, "x" * 700)])
+    kept.recovery.record([Packet(MESSAGE, "y" * 700)])
     assert kept.missed(0) is None
 
 
@@ -246,9 +246,9 @@ async def test_what_is_kept_is_bounded_by_age(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(recovery.time, "monotonic", lambda: now)
     kept = Kept(seconds=10)
     kept.leaves()
-    kept.recovery.keep(events(1))
+    kept.recovery.record(events(1))
     now = 10 + recovery.UNNOTICED_SECONDS + 1
-    kept.recovery.keep(events(2))
+    kept.recovery.record(events(2))
     assert kept.missed(0) is None
 
 
@@ -256,82 +256,82 @@ async def test_one_who_asks_a_lot_takes_nothing_from_the_others(monkeypatch: pyt
     monkeypatch.setattr(recovery, "ENTRIES", 3)
     kept = Kept()
     asker = kept.join("asker")
-    kept.recovery.keep(events(1))
+    kept.recovery.record(events(1))
     for number in range(2, 10):
-        kept.recovery.tell(asker, events(number))
+        kept.recovery.enqueue(asker, events(number))
     kept.leaves()
     assert kept.missed(0) == ['2["n",1]']
-    kept.recovery.cut("asker", None, [])
+    kept.recovery.suspend("asker", None, [])
     assert kept.recovery.claim({"pid": "asker's pid", "offset": "1"}) is None
 
 
 async def test_a_room_is_where_it_was_when_something_was_said_there() -> None:
     kept = Kept()
     recovery = kept.recovery
-    recovery.keep(events(1), "room")
-    recovery.entered("sid", "room")
-    recovery.keep(events(2), "room")
-    recovery.keep(events(3), "room", ["sid"])  # said by itself
-    recovery.left("sid", "room")
-    recovery.keep(events(4), "room")
-    recovery.entered("sid", "room")
-    recovery.keep(events(5), "room")
+    recovery.record(events(1), "room")
+    recovery.entered_room("sid", "room")
+    recovery.record(events(2), "room")
+    recovery.record(events(3), "room", ["sid"])  # said by itself
+    recovery.left_room("sid", "room")
+    recovery.record(events(4), "room")
+    recovery.entered_room("sid", "room")
+    recovery.record(events(5), "room")
     kept.leaves()
-    recovery.keep(events(6), "room")
-    recovery.closed("room")
-    recovery.keep(events(7), "room")
+    recovery.record(events(6), "room")
+    recovery.closed_room("room")
+    recovery.record(events(7), "room")
     assert kept.missed(0) == ['2["n",2]', '2["n",5]', '2["n",6]']
 
 
-async def test_no_more_seats_are_kept_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "AWAY", 2)
+async def test_no_more_sessions_are_kept_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "SUSPENDED", 2)
     kept = Kept()
     kept.leaves()
     for name in ("b", "c"):
         kept.join(name)
-        kept.recovery.cut(name, None, [])
-    assert set(kept.recovery.away) == {"b", "c"}
+        kept.recovery.suspend(name, None, [])
+    assert set(kept.recovery.suspended) == {"b", "c"}
     assert kept.missed(0) is None
 
 
 async def test_when_nobody_can_come_back_nothing_is_kept() -> None:
     kept = Kept(seconds=0.01)
-    kept.recovery.keep(events(1))
+    kept.recovery.record(events(1))
     kept.leaves()
-    kept.recovery.keep(events(2))
+    kept.recovery.record(events(2))
     async with asyncio.timeout(5):
         while kept.recovery.is_used:
             await asyncio.sleep(0)
-    assert kept.recovery.keep_marked(events(3)) is kept.recovery.marker()
+    assert kept.recovery.record(events(3)) is kept.recovery.marker()
 
 
 async def test_who_was_too_slow_for_levels_goes_on_from_the_snapshot_or_anew() -> None:
     queue = EngineOutbox(16)
     recovery = Recovery("/", 60)
-    seat = recovery.sit("sid", "pid", queue)
-    recovery.opened(seat)
-    queue.refill_with("/", lambda: [*events(0), recovery.refilled(seat)])
+    session = recovery.add("sid", "pid", queue)
+    recovery.start(session)
+    queue.refill_with("/", lambda: [*events(0), recovery.refilled(session)])
     for number in range(1, 40):
-        queue.offer(("led", number), *events(number), recovery.keep_marked(events(number)))
+        queue.offer(("led", number), *events(number), recovery.record(events(number)))
     assert queue.is_stale
-    recovery.tell(seat, events(40))
+    recovery.enqueue(session, events(40))
     sent = []
     while not queue.empty():
         sent.append(queue.get_nowait().data)
     offsets = [int(json.loads(text[1:])[1]) for text in sent if OFFSET in text]
     assert sent[-2:] == ['2["n",0]', f'2["{OFFSET}","41"]']
     assert offsets == [0, 40, 41]
-    recovery.cut("sid", None, [])
+    recovery.suspend("sid", None, [])
     assert recovery.claim({"pid": "pid", "offset": "40"}) is None
 
 
 @pytest.mark.parametrize("levels", [3, 30])
 async def test_an_event_that_waits_has_its_offset_right_behind_it(levels: int) -> None:
     kept = Kept()
-    queue = kept.seat.queue
+    queue = kept.session.queue
     for number in range(1, levels + 1):
-        queue.offer("led", *events(number), kept.recovery.keep_marked(events(number)))
-        kept.recovery.tell(kept.seat, events(-number))
+        queue.offer("led", *events(number), kept.recovery.record(events(number)))
+        kept.recovery.enqueue(kept.session, events(-number))
     sent = []
     while not queue.empty():
         sent.append(queue.get_nowait().data)

@@ -1,0 +1,76 @@
+"""Stand-ins for modules that a running panel never uses, though its libraries import them.
+
+Quart imports hypercorn, to run itself. python-socketio imports its clients and its managers for message brokers, and
+with them aiohttp, requests and redis, where those are installed. That takes a sixth of a start. A stand-in has the one
+name that the library imports from the module. It imports the real module when that name is used, or another name is
+asked for: so a new release that uses more of the module works too, but starts more slowly.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+# The modules, and the name that their library imports from each.
+DEFERRED = {
+    "hypercorn.asyncio": "serve",
+    "engineio.client": "Client",
+    "engineio.async_client": "AsyncClient",
+    "socketio.client": "Client",
+    "socketio.simple_client": "SimpleClient",
+    "socketio.async_client": "AsyncClient",
+    "socketio.async_simple_client": "AsyncSimpleClient",
+    "socketio.kombu_manager": "KombuManager",
+    "socketio.redis_manager": "RedisManager",
+    "socketio.kafka_manager": "KafkaManager",
+    "socketio.zmq_manager": "ZmqManager",
+    "socketio.async_redis_manager": "AsyncRedisManager",
+    "socketio.async_aiopika_manager": "AsyncAioPikaManager",
+}
+
+
+class Later:
+    """A class or function of a module that is not imported yet: it is, as soon as this is used."""
+
+    def __init__(self, module: StandIn, name: str) -> None:
+        self._module, self._name = module, name
+
+    def _real(self) -> Any:
+        return getattr(self._module.real(), self._name)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._real()(*arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real(), name)
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self._real(),)
+
+
+class StandIn(ModuleType):
+    """A module with one name, which imports the real module when that is needed."""
+
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__(module)
+        setattr(self, name, Later(self, name))
+
+    def real(self) -> ModuleType:
+        """Import the real module."""
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return importlib.import_module(self.__name__)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # the import system asks for what a module may lack
+            raise AttributeError(name)
+        return getattr(self.real(), name)
+
+
+def defer(server: str) -> None:
+    """Put stand-ins in the places of the modules that are not imported yet, but for those of the server that runs."""
+    for module, name in DEFERRED.items():
+        if module not in sys.modules and module.partition(".")[0] != server:
+            sys.modules[module] = StandIn(module, name)

@@ -1,0 +1,294 @@
+"""A WebSocket connection on uvicorn after its handshake: frames in and out, pings, backpressure, and its end.
+
+A message that is refused (too big, no UTF-8) is closed with its code. A socket that is closed with unread bytes resets
+the connection, and the close frame may be lost (uvicorn: 3 of 150 at 1 MiB + 1, 47 of 150 at 2 MiB). So what still
+arrives is read and dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.utils import ClientDisconnected
+
+from asgi_app.net.admission import NO_CONTEXT, Leave
+from asgi_app.net.request_head import LINGER_SECONDS
+from asgi_app.net.send_budget import SMALL
+from asgi_app.ws.transport.direct import Arrivals, Wire
+from asgi_app.ws.transport.frames import (
+    BINARY,
+    CLOSE,
+    FAULT,
+    GOING,
+    LOST,
+    NO_UTF8,
+    NORMAL,
+    PING,
+    PONG,
+    RESTART,
+    TEXT,
+    Arrived,
+    Breach,
+    FrameReader,
+    close_code,
+    close_frame,
+    frame,
+)
+
+log = logging.getLogger("pilotlight.websocket")
+
+CLOSE_SECONDS = 10.0  # for the client's close frame
+
+
+async def _send_after_end(message: Any) -> None:
+    """ASGI's `send` after the connection's end."""
+    raise ClientDisconnected
+
+
+class Frames(asyncio.Protocol):
+    """A connection after its handshake.
+
+    Its wire is open until either side begins to close, except while the transport's buffer is full.
+    """
+
+    __slots__ = (
+        "_arrivals",
+        "_close_sent",
+        "_closing",
+        "_connections",
+        "_lingering",
+        "_loop",
+        "_lost",
+        "_paused",
+        "_ping_seconds",
+        "_pinged",
+        "_reader",
+        "_timer",
+        "_transport",
+        "_unanswered",
+        "_writable",
+        "leave",
+        "wire",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        transport: Any,
+        *,
+        max_size: int,
+        ping_seconds: float | None,
+        connections: set[Any],
+    ) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._reader = FrameReader(max_size)
+        self._arrivals = Arrivals(loop, transport.pause_reading, transport.resume_reading)
+        self._connections = connections
+        self._ping_seconds = ping_seconds  # until a ping, and for its answer
+        self._pinged: bytes | None = None
+        self._unanswered: bytes | None = None  # a ping that arrived while the transport's buffer was full
+        self._timer: asyncio.TimerHandle | None = None  # for the next ping, or its answer
+        self._closing: asyncio.TimerHandle | None = None
+        self._close_sent = self._lingering = self._lost = self._paused = False
+        self._writable: asyncio.Future[None] | None = None
+        self.leave: Leave | None = None
+        self.wire = Wire(transport.write, self._arrivals, self.send)
+        self.wire.set(True)
+        connections.add(self)
+        self._start_timer(self._ping)
+
+    async def live(self) -> None:
+        """Run what the connection does from now on, then close it."""
+        life, self.wire.life = self.wire.life, None  # break a reference cycle, so that memory is freed at once
+        try:
+            if life is not None:
+                await life()
+        except ClientDisconnected:
+            pass
+        except Exception:
+            log.exception("a connection failed")
+        self.wire.send = _send_after_end
+        if self._closing is None:
+            self._transport.close()
+
+    # --- receiving ---------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingering:
+            return
+        arrived, breach = self._reader.receive_data(data)
+        try:
+            for what in arrived:
+                self._handle(what)
+                if what.opcode == CLOSE:
+                    return  # what follows a close is discarded (1.4), also where it breaks the protocol
+        except Breach as found:
+            breach = found
+        if breach is not None:
+            self._refuse(breach)
+
+    def _handle(self, what: Arrived) -> None:
+        """Handle a message or a control frame. Raises `Breach` for invalid UTF-8, and for an invalid close code."""
+        if what.opcode == PONG:
+            if what.payload == self._pinged:
+                self._pinged = None
+                self._start_timer(self._ping)
+        elif what.opcode == CLOSE:
+            self._closed(close_code(what.payload))
+        elif what.opcode == TEXT:
+            try:
+                text = what.payload.decode()
+            except UnicodeDecodeError:
+                raise Breach(NO_UTF8, "the text is no UTF-8") from None
+            if not self._close_sent:
+                self._arrivals.put(text)
+        elif not self._close_sent:
+            if what.opcode == BINARY:
+                self._arrivals.put(what.payload)
+            elif self._paused:
+                self._unanswered = what.payload  # of several pings, the newest is answered (RFC 6455, 5.5.3)
+            else:
+                self._transport.write(frame(what.payload, PONG))
+
+    def _closed(self, code: int) -> None:
+        """Answer the client's close frame, and close."""
+        self.wire.set(False)
+        self._arrivals.end({"type": "websocket.disconnect", "code": code})
+        if not self._close_sent:
+            self._close_sent = True
+            self._transport.write(close_frame(code))
+        self._cancel_timers()
+        self._transport.close()
+
+    def _refuse(self, breach: Breach) -> None:
+        """Close with the reason. Read and drop data for a moment, so that the client can read it."""
+        self._lingering = True
+        self.wire.set(False)
+        self._arrivals.end({"type": "websocket.disconnect", "code": breach.code})
+        if not self._close_sent:
+            self._close_sent = True
+            self._transport.write(close_frame(breach.code, breach.reason))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._transport.resume_reading()
+        self._cancel_timers()
+        self._closing = self._loop.call_later(LINGER_SECONDS, self._transport.close, context=NO_CONTEXT)
+
+    async def receive(self) -> Any:
+        """ASGI's `receive`."""
+        message = await self._arrivals.next()
+        if isinstance(message, dict):
+            return message
+        return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
+
+    # --- sending -----------------------------------------------------------------------------------------------
+
+    async def send(self, message: Any) -> None:
+        """ASGI's `send`. Waits while the transport's buffer is full; after a large message also until it is not."""
+        await self._until_writable()
+        if self._lost or self._lingering or (self._close_sent and self._transport.is_closing()):
+            raise ClientDisconnected
+        if self._close_sent:
+            raise RuntimeError(f"{message['type']} after websocket.close")
+        if message["type"] == "websocket.send":
+            text = message.get("text")
+            data = message["bytes"] if text is None else text
+            self._transport.write(frame(data))
+            if len(data) > SMALL:
+                del message, text, data
+                await self._until_writable()
+        elif message["type"] == "websocket.close":
+            self._close(message.get("code", NORMAL), message.get("reason") or "")
+        else:
+            raise RuntimeError(f"{message['type']} after the handshake")
+
+    async def _until_writable(self) -> None:
+        while self._paused and not self._lost:
+            if self._writable is None:
+                self._writable = self._loop.create_future()
+            await asyncio.shield(self._writable)
+
+    def _close(self, code: int, reason: str = "") -> None:
+        if self._transport.is_closing():
+            return
+        self.wire.set(False)
+        self._close_sent = True
+        self._arrivals.end({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self._transport.write(close_frame(code, reason))
+        self._transport.resume_reading()  # for the client's close frame
+        self._closing = self._loop.call_later(CLOSE_SECONDS, self._transport.close, context=NO_CONTEXT)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+        self.wire.set(False)
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._unanswered is not None and not self._close_sent:
+            payload, self._unanswered = self._unanswered, None
+            self._transport.write(frame(payload, PONG))
+            if self._paused:
+                return
+        self._wake_senders()
+        self.wire.set(not (self._close_sent or self._lost or self._transport.is_closing()))
+
+    def _wake_senders(self) -> None:
+        if self._writable is not None:
+            self._writable.set_result(None)
+            self._writable = None
+
+    # --- pings -------------------------------------------------------------------------------------------------
+
+    def _start_timer(self, then: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._ping_seconds is not None:
+            self._timer = self._loop.call_later(self._ping_seconds, then, context=NO_CONTEXT)
+
+    def _ping(self) -> None:
+        if self._close_sent or self._transport.is_closing():
+            return
+        self._pinged = random.randbytes(4)
+        self._transport.write(frame(self._pinged, PING))
+        self._start_timer(self._went_silent)
+
+    def _went_silent(self) -> None:
+        if not self._close_sent and not self._transport.is_closing():
+            self._close(FAULT, "no answer to a ping")
+            self._cancel_timers()
+            self._transport.close()
+
+    # --- the end -----------------------------------------------------------------------------------------------
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._timer, self._closing):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._closing = None
+
+    def shutdown(self) -> None:
+        """Close the connection: uvicorn stops."""
+        if not self._close_sent:
+            self._close(RESTART)
+        self._cancel_timers()
+        self._transport.close()
+
+    def eof_received(self) -> None:
+        """Let the transport close: the client has closed its side."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self.wire.set(False)
+        self._arrivals.end({"type": "websocket.disconnect", "code": GOING if exc is None else LOST})
+        self._connections.discard(self)
+        self._cancel_timers()
+        self._wake_senders()
+        self.wire.lost()
+        if self.leave is not None:
+            closed = self._close_sent or self.wire.send is _send_after_end  # by the panel, before
+            self.leave(None if closed else exc)
