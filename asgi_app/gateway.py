@@ -1,21 +1,40 @@
-"""What holds for every request, whichever room it goes to: headers on each answer, whole bodies, early refusals."""
+"""The gateway: the ASGI middlewares that every request passes on its way to the rooms, and back.
+
+A middleware is a function of what it needs, the next application, and ASGI's three arguments. One that has no work
+after the request is no coroutine, so a WebSocket pays for it once and not with each message.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
-from asgi_app.errors import PanelError, RequestTimeout, TooLarge
+from asgi_app.access import SCOPE, Access, Hosts
+from asgi_app.errors import BadRequest, PanelError, RequestTimeout, Restarting, TooLarge, TooMuchUnread
+from asgi_app.hub import SERVICE_RESTART
+from asgi_app.net.limits import ConnectionQuota, RefusalLog
 from asgi_app.net.problem_response import as_response
-from asgi_app.net.send_budget import SMALL, SendAccount
+from asgi_app.net.proxies import FORWARDED, PROXIED, Proxies, address_of
+from asgi_app.net.request_head import check_host
+from asgi_app.net.send_budget import SMALL, SendAccount, SendBudget
+from asgi_app.routes.unknown_host import send_page, wants_page
+from asgi_app.service.health import Health
+from asgi_app.telemetry.counters import Counters
+from asgi_app.ws.transport.direct import direct_transport
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Receive, Send], Awaitable[None]]
+Middleware = Callable[[App, Any, Receive, Send], Awaitable[None]]
 
 ENGINE = "/socket.io"
-# Where a page has a policy of its own (routes/pages.py), that one holds. An answer that is no page may load nothing.
-HEADERS = (
+HEALTH = "/health/"  # is answered until the process ends
+LARGE_ANSWERS = ("/chat/rooms", "/runs", "/audit", "/openapi.json")  # these wait until there is room for them
+MAX_HTTP10_ANSWER = 4 * 1024 * 1024  # bytes; the whole answer is kept in memory until its length is known
+# A page has its own policy (routes/pages.py). Every other answer may load nothing.
+SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),  # for browsers older than frame-ancestors
@@ -24,21 +43,198 @@ HEADERS = (
 )
 
 
-def with_headers(send: Send) -> Send:
-    """`send`, with the headers that keep other people's code out, where the answer has not its own."""
+class Gateway:
+    """The panel's ASGI application: requests and WebSockets pass these middlewares, first to last, to the rooms."""
 
-    async def send_secure(message: Any) -> None:
+    def __init__(self, rooms: App, http: Sequence[Middleware], websocket: Sequence[Middleware]) -> None:
+        self.rooms = rooms
+        self._apps = {"lifespan": rooms, "http": rooms, "websocket": rooms}
+        for kind, middlewares in (("http", http), ("websocket", websocket)):
+            for middleware in reversed(middlewares):
+                self._apps[kind] = partial(middleware, self._apps[kind])
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._apps[scope["type"]](scope, receive, send)
+
+
+# --- middlewares for requests ------------------------------------------------------------------------------
+
+
+def add_security_headers(app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    """Add the headers that keep other people's code out, unless the answer has its own."""
+
+    def send_secure(message: Any) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
-            there = {name.lower() for name, _ in headers}
-            message = {**message, "headers": headers + [header for header in HEADERS if header[0] not in there]}
-        await send(message)
+            own = {name.lower() for name, _ in headers}
+            message = {**message, "headers": headers + [header for header in SECURITY_HEADERS if header[0] not in own]}
+        return send(message)
 
-    return send_secure
+    return app(scope, receive, send_secure)
+
+
+def set_length_for_http10(app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    """Send an answer to HTTP/1.0 with its Content-Length, since HTTP/1.0 has no chunks (RFC 9112, 7.1)."""
+    if scope["http_version"] != "1.0" or scope["method"] == "HEAD":
+        return app(scope, receive, send)
+    send_pieces = _in_pieces(send, None)
+    start: Any = None
+    body = bytearray()
+
+    async def send_at_end(message: Any) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start":
+            start = message
+            return
+        body.extend(message.get("body", b""))
+        if len(body) > MAX_HTTP10_ANSWER:
+            body.clear()
+            raise TooLarge(f"The answer is over {MAX_HTTP10_ANSWER} bytes. Use HTTP/1.1, or ask for less.")
+        if not message.get("more_body"):
+            headers = list(start.get("headers", ()))
+            if start["status"] not in (204, 304) and not any(name.lower() == b"content-length" for name, _ in headers):
+                headers.append((b"content-length", b"%d" % len(body)))
+            await send({**start, "headers": headers})
+            await send_pieces({"type": "http.response.body", "body": bytes(body)})
+
+    return app(scope, receive, send_at_end)
+
+
+def count_rest(rest: Counters, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    """Count each request of REST when it comes, and its answer when the server gets the end of it."""
+    if scope["path"].startswith(ENGINE):
+        return app(scope, receive, send)
+    rest.received += 1
+
+    def send_counted(message: Any) -> Awaitable[None]:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            rest.sent += 1
+        return send(message)
+
+    return app(scope, receive, send_counted)
+
+
+async def answer_refusals(app: App, scope: Any, receive: Receive, send: Send) -> None:
+    """Answer with the problem object what is refused while the request is read or its answer is made."""
+    try:
+        await app(scope, receive, send)
+    except (RequestTimeout, TooLarge, TooMuchUnread) as error:
+        await refuse(scope, send, error)
+
+
+def limit_time(seconds: float, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    """Give the body of a request so many seconds to come. Raises: `RequestTimeout`."""
+    until = asyncio.get_running_loop().time() + seconds
+    more = True
+
+    async def receive_in_time() -> Any:
+        nonlocal more
+        if not more:  # the room waits for the client to disconnect
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            raise RequestTimeout(f"The body did not come within {seconds:g} s. Send it at once.") from None
+        more = message.get("more_body", False)
+        return message
+
+    return app(scope, receive_in_time, send)
+
+
+async def limit_unread(budget: SendBudget, app: App, scope: Any, receive: Receive, send: Send) -> None:
+    """Count an answer as unread until the network has it; a large one first waits for room. Raises: `TooMuchUnread`."""
+    if scope["path"] == "/led":  # its answers are small
+        await app(scope, receive, send)
+        return
+    account = budget.account(address_of(scope))
+    try:
+        if scope["method"] in ("GET", "HEAD") and scope["path"].startswith(LARGE_ANSWERS):
+            async with account.reserved():
+                await app(scope, receive, _in_pieces(send, None))
+        else:
+            await app(scope, receive, _in_pieces(send, account))
+    finally:
+        account.close()
+
+
+# --- middlewares for requests and WebSockets ---------------------------------------------------------------
+
+
+def see_through_proxies(proxies: Proxies, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    """Pass on the request as the client sent it to a trusted proxy; refuse one with a bad Host header."""
+    try:
+        check_host(scope)
+        if (seen := proxies.seen_through(scope)) is not scope:
+            check_host(seen)
+    except BadRequest as error:
+        return refuse(scope, send, error)
+    return app(seen, receive, send)
+
+
+def refuse_while_stopping(health: Health, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    """Refuse what comes once the panel stops, except questions about its health.
+
+    A client that reconnects within milliseconds would otherwise stay with the process that has just ended its session.
+    """
+    if not health.stopping or scope["path"].startswith(HEALTH):
+        return app(scope, receive, send)
+    if scope["type"] == "websocket":
+        return send({"type": "websocket.close", "code": SERVICE_RESTART})
+    # Engine.IO gets no body: if the end of the process cuts it off, python-socketio never reconnects.
+    restarting = Restarting("The panel is restarting. Try again in a moment.")
+    return refuse(scope, send, restarting, silent=scope["path"].startswith(ENGINE))
+
+
+def check_host_name(hosts: Hosts, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    """Refuse a request for a host name that is not the panel's (DNS rebinding); a browser gets a page."""
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+    if hosts.allows(host):
+        return app(scope, receive, send)
+    return (send_page if wants_page(scope) else refuse)(scope, send, hosts.refusal(host))
+
+
+async def _hold_place(
+    quota: ConnectionQuota, rest: Counters, refusals: RefusalLog, app: App, scope: Any, receive: Receive, send: Send
+) -> None:
+    address = address_of(scope)
+    try:
+        quota.enter(address)
+    except PanelError as error:
+        rest.refused += 1
+        refusals.log("proxy", address, error)
+        await refuse(scope, send, error)
+        return
+    try:
+        await app(scope, receive, send)
+    finally:
+        wire = direct_transport(scope)
+        if wire is not None and wire.life is not None:  # the connection outlives this call
+            wire.at_end(partial(quota.leave, address))
+        else:
+            quota.leave(address)
+
+
+def limit_forwarded(
+    quota: ConnectionQuota, rest: Counters, refusals: RefusalLog, app: App, scope: Any, receive: Receive, send: Send
+) -> Awaitable[None]:
+    """Limit the connections of each client behind a proxy: the server itself sees only those of the proxy."""
+    if (FORWARDED in scope or PROXIED in scope) and not scope["path"].startswith(HEALTH):
+        return _hold_place(quota, rest, refusals, app, scope, receive, send)
+    return app(scope, receive, send)
+
+
+def give_access(access: Access, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    """Put the access rules into the scope, where `visitor_of` finds them."""
+    scope[SCOPE] = access
+    return app(scope, receive, send)
+
+
+# --- what the middlewares use ------------------------------------------------------------------------------
 
 
 async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = False) -> None:
-    """Answer a request, or a WebSocket's handshake, with the problem; `silent` without a body. Then it ends."""
+    """Answer a request or a WebSocket handshake with the problem object, or with no body if `silent`; close it."""
     written = as_response(error.problem())
     if silent:
         written = written._replace(body=b"")
@@ -53,10 +249,10 @@ async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = Fa
     await send({"type": f"{kind}.body", "body": written.body})
 
 
-def in_pieces(send: Send, account: SendAccount | None) -> Send:
-    """`send`, which hands a large body to the server piece by piece, as it is read.
+def _in_pieces(send: Send, account: SendAccount | None) -> Send:
+    """Return a `send` that gives a large body to the server in pieces, as fast as the client reads.
 
-    Until then it counts in the account, where one is given: else there is room for it already.
+    Until the server has taken all of it, the body counts in the account; None if there is room for it already.
     """
 
     async def send_in_pieces(message: Any) -> None:
@@ -75,50 +271,3 @@ def in_pieces(send: Send, account: SendAccount | None) -> Send:
                 account.remove(len(body))
 
     return send_in_pieces
-
-
-def in_time(receive: Receive, seconds: float) -> Receive:
-    """`receive`, which raises `RequestTimeout` where the body takes longer than this."""
-    until = asyncio.get_running_loop().time() + seconds
-    more = True
-
-    async def receive_in_time() -> Any:
-        nonlocal more
-        if not more:  # it waits for the client to go
-            return await receive()
-        try:
-            async with asyncio.timeout_at(until):
-                message = await receive()
-        except TimeoutError:
-            raise RequestTimeout(f"the body did not come within {seconds:g} s") from None
-        more = message.get("more_body", False)
-        return message
-
-    return receive_in_time
-
-
-MOST_AT_ONCE = 4 * 1024 * 1024  # bytes of an answer whose length must be known before it goes
-
-
-def with_length(send: Send) -> Send:
-    """`send` for HTTP/1.0, which knows no chunks (RFC 9112, 7.1): the answer goes when its length is known."""
-    start: Any = None
-    body = bytearray()
-
-    async def send_at_end(message: Any) -> None:
-        nonlocal start
-        if message["type"] == "http.response.start":
-            start = message
-            return
-        body.extend(message.get("body", b""))
-        if len(body) > MOST_AT_ONCE:
-            body.clear()
-            raise TooLarge(f"The answer is over {MOST_AT_ONCE} bytes; ask by HTTP/1.1, or for less of it")
-        if not message.get("more_body"):
-            headers = list(start.get("headers", ()))
-            if start["status"] not in (204, 304) and not any(name.lower() == b"content-length" for name, _ in headers):
-                headers.append((b"content-length", b"%d" % len(body)))
-            await send({**start, "headers": headers})
-            await send({"type": "http.response.body", "body": bytes(body)})
-
-    return send_at_end

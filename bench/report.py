@@ -77,17 +77,17 @@ TARGETS = (
     Target("echo round trip with ack, median time / Node socket.io", "echo", "p50_ms", "ours", "node", 1.0),
     Target("`GET /led`, CPU / Node express", "get", "cpu_us", "ours", "express", 1.0),
     Target("`GET /led`, CPU / Flask-RESTful on gunicorn gevent", "get", "cpu_us", "ours", "restful", 0.6),
-    Target("memory per idle connection, Socket.IO", "connections", "kb", "ours socketio", None, 22, " KB"),
-    Target("memory per idle connection, native", "connections", "kb", "ours native", None, 14, " KB"),
-    Target("idle CPU, 1,000 connections / Node socket.io", "idle", "cpu_ms_per_s", "ours", "node", 1.0),
-    Target("memory growth, a reader that never reads", "slow-reader", "mb", "ours", None, 4, " MB"),
-    Target("… that is neither cut nor resynchronised (0: it is, 1: it is not)", "slow-reader", "lost", "ours", None, 0),
     Target("start to the first answer, CPU / the imports alone", "start", "cpu_ms", "installed", "imports", 1.1),
     Target("memory after the start", "start", "rss_mib", "installed", None, 55, " MiB"),
     *(
         Target(f"`{command}`, CPU to its first output", "start", "cpu_ms", command, None, 150, " ms")
         for command in ("pilotlight --version", "pilotlight pin", "pilotlight run")
     ),
+    Target("memory per idle connection, Socket.IO", "connections", "kb", "ours socketio", None, 22, " KB"),
+    Target("memory per idle connection, native", "connections", "kb", "ours native", None, 14, " KB"),
+    Target("idle CPU, 1,000 connections / Node socket.io", "idle", "cpu_ms_per_s", "ours", "node", 1.0),
+    Target("memory growth, a reader that never reads", "slow-reader", "mb", "ours", None, 4, " MB"),
+    Target("… that is neither cut nor resynchronised (0: it is, 1: it is not)", "slow-reader", "lost", "ours", None, 0),
     Target("p99 from a dragged slider to the last of 1,000 screens", "slider", "p99_ms", "ours", None, 50, " ms"),
 )
 

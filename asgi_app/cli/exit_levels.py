@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asgi_app.errors import SetupError
-from asgi_app.hw.lock import Alone
+from asgi_app.hw.lock import PinLock
 from asgi_app.hw.pins import Address, PinsError, choose
 from asgi_app.settings import Settings
 
@@ -17,8 +17,8 @@ def set_exit_levels(settings: Settings) -> Iterator[str]:
     """
     lights = {id: spec for id, spec in settings.lights.items() if spec.exit != "keep"}
     pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
-    alone = Alone()
-    alone.claim(settings.data, simulated=hardware.pins == "mock")
+    lock = PinLock()
+    lock.claim(settings.data, simulated=hardware.pins == "mock")
     try:
         if lights:
             pins.connect()
@@ -30,4 +30,4 @@ def set_exit_levels(settings: Settings) -> Iterator[str]:
         raise SetupError(f"Not every light reached its exit level: {error}") from None
     finally:
         pins.drop()
-        alone.release()
+        lock.release()

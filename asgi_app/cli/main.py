@@ -287,7 +287,7 @@ def check_service(config: Path | None, **flags: Any) -> None:
         import asgi_app.server.hypercorn  # noqa: F401
     from asgi_app.app import web_files
     from asgi_app.server.tls import server_context
-    from asgi_app.shows.show import find_shows
+    from asgi_app.shows.reader import find_shows
 
     if missing := [name for name in ("templates", "static") if not os.listdir(web_files() / name)]:
         raise click.ClickException(f"{web_files() / missing[0]} is empty; install the panel again")

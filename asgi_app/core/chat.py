@@ -50,7 +50,7 @@ def person_name(text: str, longest: int) -> str:
     """Return the text as the name of a person. Raises `BadName`."""
     name = name_of(text, longest, field="name")
     if (own := _reserved_like(name)) is not None:
-        raise BadName(f"{name!r} looks like {own}, which is a path of the panel. Choose another.", field="name")
+        raise BadName(f"{name!r} looks like {own}, a reserved name. Choose another.", field="name")
     return name
 
 

@@ -1,1 +1,1 @@
-"""The hardware: which pins there are, and the one driver that writes them."""
+"""The hardware: the pins, and the driver that writes them."""

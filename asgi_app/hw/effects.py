@@ -1,37 +1,74 @@
-"""What the level does over time: fades, flashes and effects, as pure functions of elapsed seconds."""
+"""The level of a light over time: fades, flashes and effects, all pure. Levels in percent, times in seconds."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+from asgi_app.core.lights import Drive
 from asgi_app.models import Effect
 
 PULSE_SECONDS = 4.0  # one breath in and out
-BLINK_SECONDS = 1.0  # half of it dark
+BLINK_SECONDS = 1.0  # the first half bright, the second dark
 FLASH_SECONDS = 0.3  # one flash: bright, then dark
-PULSE_FLOOR = 0.08  # of the level: a breath never quite goes out
+PULSE_FLOOR = 0.08  # of the level: a pulse is never quite dark
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """The level of a light from the moment it `began` (on the loop's clock), starting at the level `start`."""
+
+    drive: Drive
+    start: float
+    began: float
+
+    def level(self, now: float) -> float:
+        """Return the level to show now: the flashes first, then the fade, then the target or its effect."""
+        if not self.moves(now):
+            return float(self.drive.level)
+        elapsed = now - self.began
+        flashing = self.drive.flash * FLASH_SECONDS
+        if elapsed < flashing:
+            return flash(self.start, elapsed)
+        elapsed -= flashing
+        end = float(self.drive.level)
+        if self.drive.effect is not None:
+            end = effect(self.drive.effect, end, elapsed)
+        return fade(self.start, end, self.drive.seconds, elapsed)
+
+    def arrives(self) -> float:
+        """Return when the flashes and the fade are over, on the loop's clock."""
+        return self.began + self.drive.flash * FLASH_SECONDS + self.drive.seconds
+
+    def moves(self, now: float) -> bool:
+        """Whether the level still changes."""
+        return self.drive.effect is not None or now < self.arrives()
+
+    def ended(self) -> Motion:
+        """Return the same target without flashes or fade, for a light that comes back."""
+        return Motion(Drive(self.drive.level, effect=self.drive.effect), float(self.drive.level), self.began)
 
 
 def fade(start: float, end: float, seconds: float, elapsed: float) -> float:
-    """The level (percent) on the way from start to end: linear in level, which gamma makes even to the eye."""
+    """Return the level between start and end: linear in level, which gamma correction makes even to the eye."""
     if seconds <= 0 or elapsed >= seconds:
         return end
     return start + (end - start) * max(elapsed, 0.0) / seconds
 
 
 def flash(level: float, elapsed: float) -> float:
-    """The level while flashing: away from where the light is, so that it shows on a dark and a bright light."""
+    """Return the level while flashing: away from the light's own level, so that it shows on dark and bright lights."""
     bright = elapsed % FLASH_SECONDS < FLASH_SECONDS / 2
     high, low = (100.0, level) if level < 60 else (level, 0.0)
     return high if bright else low
 
 
 def effect(name: Effect, level: float, elapsed: float) -> float:
-    """The level (percent) that an effect shows after so many seconds; never above the light's own level."""
+    """Return the level that an effect shows after the elapsed time; it is never above the light's own level."""
     match name:
         case "pulse":
-            breath = (1 - math.cos(2 * math.pi * elapsed / PULSE_SECONDS)) / 2
-            return level * (PULSE_FLOOR + (1 - PULSE_FLOOR) * breath)
+            share = (1 - math.cos(2 * math.pi * elapsed / PULSE_SECONDS)) / 2
+            return level * (PULSE_FLOOR + (1 - PULSE_FLOOR) * share)
         case "blink":
             return level if elapsed % BLINK_SECONDS < BLINK_SECONDS / 2 else 0.0
         case "candle":
@@ -39,7 +76,7 @@ def effect(name: Effect, level: float, elapsed: float) -> float:
 
 
 def _flicker(elapsed: float) -> float:
-    """A flame's brightness (0.35..1): three slow waves that never line up, and a gust now and then."""
+    """Return the brightness of a flame (0.35..1): three slow waves that never align, and sometimes a gust."""
     wave = math.sin(elapsed * 5.1) + math.sin(elapsed * 8.3 + 1.7) + math.sin(elapsed * 13.7 + 0.4)
     gust = max(0.0, math.sin(elapsed * 0.9) + math.sin(elapsed * 1.37 + 2.0) - 1.4)
     return min(max(0.82 + 0.055 * wave - 0.5 * gust, 0.35), 1.0)

@@ -1,4 +1,4 @@
-"""One process a pin: refuses a second panel on the same pins, and a second worker process of one server."""
+"""One process for each pin: refuses a second panel on the same pins, and a second worker process of one server."""
 
 from __future__ import annotations
 
@@ -12,33 +12,35 @@ from typing import IO
 from asgi_app.errors import SetupError
 
 
-class Alone:
-    """A lock that lives as long as the process, whatever ends it."""
+class PinLock:
+    """A lock that the kernel releases when the process ends, however it ends."""
 
     def __init__(self) -> None:
         self._held: list[IO[str]] = []
 
     def claim(self, data: Path, *, simulated: bool) -> None:
-        """Hold the pins for this process. Raises `SetupError` that names the process which has them.
+        """Lock the pins for this process; a second call does nothing.
 
-        Real pins are held by data directory. Simulated pins may be driven by as many panels as one likes, but
-        not by two workers of one server: each would have its own light, and the pages would disagree.
+        Real pins have one lock for each data directory. Any number of panels may drive simulated pins, but not two
+        workers of one server: each would have its own light, and the pages would disagree.
+
+        Raises: `SetupError`, which names the process that holds the lock.
         """
         if self._held:
             return
         if multiprocessing.parent_process() is not None:
             self._hold(
                 Path(tempfile.gettempdir(), f"pilotlight-{os.getuid()}-workers-of-{os.getppid()}.lock"),
-                "a second worker process cannot drive the same pins: run the server with one worker",
+                "A second worker process cannot drive the same pins. Run the server with one worker.",
             )
         if not simulated:
             self._hold(
                 data / "pilotlight.lock",
-                "another panel (process {pid}) drives these pins: stop it, or give this one --data of its own",
+                "Another panel (process {pid}) drives these pins. Stop it, or give this one its own --data.",
             )
 
     def release(self) -> None:
-        """Let the pins go; releasing twice is no error."""
+        """Release the pins; a second call does nothing."""
         while self._held:
             self._held.pop().close()
 
@@ -47,7 +49,7 @@ class Alone:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600), "r+")
         except OSError:
-            return  # nowhere to write: the store says so, and the lights go on
+            return  # the directory cannot be written: the store reports that, and the lights work without a lock
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

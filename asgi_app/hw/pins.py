@@ -1,7 +1,7 @@
-"""Which pins the panel drives, and why: the choice of gpiozero's pin factory, and what can be done to a pin.
+"""The pins: which library drives them on this board and why, and how a pin is claimed, written and read.
 
-The choice is ours, not gpiozero's: pigpio does not work on a Pi 5, `pigpio.pi()` does not raise when the
-daemon is absent, and gpiozero would fall back to factories without the PWM that a light needs.
+The panel chooses the pin factory itself: pigpio does not work on a Pi 5, `pigpio.pi()` does not raise if the daemon
+is absent, and gpiozero would fall back to factories without the PWM that a light needs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PIGPV = 26  # "pigpio version", https://abyz.me.uk/rpi/pigpio/sif.html
 
 
 class PinsError(Exception):
-    """The pins cannot be driven now; the text says why."""
+    """The pins cannot be driven now; the message says why."""
 
 
 class Pin(Protocol):
@@ -43,28 +43,28 @@ class Pin(Protocol):
         """Set the duty cycle (0..1)."""
 
     def read(self) -> float:
-        """The duty cycle (0..1) that the pin has now, whoever set it."""
+        """Return the present duty cycle (0..1) of the pin, whoever set it."""
 
 
 class Pins(Protocol):
-    """A way to the pins: `connect`, `claim` each, `drop` them all, and again. All calls block."""
+    """A library for the pins: `connect`, `claim` each, `drop` them all, and again. All calls block."""
 
     name: PinsName
-    shared: bool  # whether others can move the pins too, so that reading back tells something
+    shared: bool  # whether other programs can move the pins too, so that reading them makes sense
 
     def connect(self) -> None:
-        """Reach the hardware. Raises `PinsError`."""
+        """Connect to the hardware. Raises: `PinsError`."""
 
     def claim(self, spec: LightSpec) -> Pin:
-        """Take a pin for PWM; it is dark at first. Raises `PinsError`."""
+        """Claim a pin for PWM; it is dark at first. Raises: `PinsError`."""
 
     def drop(self) -> None:
-        """Let go of every pin as it is, without touching it where that can be; never raises."""
+        """Release every pin, if possible without changing its level; never raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where pigpiod listens."""
+    """The address of pigpiod."""
 
     host: str = "localhost"
     port: int = 8888
@@ -74,18 +74,18 @@ class Address:
 
 
 class GpiozeroPin:
-    """A PWM pin through gpiozero's `PWMLED`, whose faults become `PinsError`."""
+    """A PWM pin of gpiozero's `PWMLED`; its errors become `PinsError`."""
 
     def __init__(self, pins: _GpiozeroPins, device: Any) -> None:
         self._pins = pins
         self._device = device
 
     def write(self, duty: float) -> None:
-        with self._pins.blamed():
+        with self._pins.as_pins_error():
             self._write(self._on_a_step(duty))
 
     def read(self) -> float:
-        with self._pins.blamed():
+        with self._pins.as_pins_error():
             return self._read()
 
     def _write(self, duty: float) -> None:
@@ -95,21 +95,21 @@ class GpiozeroPin:
         return float(self._device.value)
 
     def _on_a_step(self, duty: float) -> float:
-        """The middle of the duty step, since gpiozero truncates: 0.57 * 100 is 56.99, and would be step 56."""
+        """Return the middle of the duty step, since gpiozero truncates: 0.57 * 100 is 56.99, and would be step 56."""
         step = round(duty * self._pins.steps)
-        into_the_step = 0.5 if self._device.active_high else -0.5  # an active-low device inverts before truncating
+        into_the_step = 0.5 if self._device.active_high else -0.5  # an active-low device inverts first, then truncates
         return min((step + into_the_step) / self._pins.steps, 1.0) if step else 0.0
 
 
 class PigpioPin(GpiozeroPin):
-    """A pin of pigpiod, which somebody else may take out of PWM with a plain write (`pigs w 21 1`)."""
+    """A pin of pigpiod; another program can end its PWM with a plain write (`pigs w 21 1`)."""
 
     def _write(self, duty: float) -> None:
         from gpiozero.exc import PinInvalidState
 
         try:
             super()._write(duty)
-        except PinInvalidState:  # no PWM any more: gpiozero gives up, the daemon would not
+        except PinInvalidState:  # the PWM has ended: gpiozero refuses, but the daemon accepts
             pin, connection = self._device.pin, self._device.pin_factory.connection
             state = duty if self._device.active_high else 1 - duty
             connection.set_PWM_dutycycle(pin._number, int(state * self._pins.steps))
@@ -125,11 +125,11 @@ class PigpioPin(GpiozeroPin):
 
 
 class _GpiozeroPins:
-    """What the three factories share: claiming a `PWMLED` a light, and letting go of them."""
+    """What the three libraries have in common: they claim a `PWMLED` for each light, and release them."""
 
     name: PinsName
     shared: bool = False
-    steps: int  # of duty cycle, that gpiozero offers with this factory
+    steps: int  # of duty cycle, that gpiozero has with this factory
     pin_class: type[GpiozeroPin] = GpiozeroPin
 
     def __init__(self) -> None:
@@ -138,19 +138,19 @@ class _GpiozeroPins:
 
     def connect(self) -> None:
         self.drop()
-        with self.blamed():
+        with self.as_pins_error():
             self._factory = self._make_factory()
 
     def claim(self, spec: LightSpec) -> Pin:
         from gpiozero import PWMLED
 
-        with self.blamed():
+        with self.as_pins_error():
             device = PWMLED(spec.pin, active_high=spec.active_high, frequency=spec.frequency, pin_factory=self._factory)
         self._devices.append(device)
         return self.pin_class(self, device)
 
     def drop(self) -> None:
-        # The factory first: a device whose factory is still there would darken its pin when it is collected.
+        # The factory first: a garbage-collected device whose factory is open would darken its pin.
         factory, self._factory = self._factory, None
         if factory is not None:
             with contextlib.suppress(Exception):
@@ -158,20 +158,20 @@ class _GpiozeroPins:
         self._devices.clear()
 
     @contextlib.contextmanager
-    def blamed(self) -> Iterator[None]:
-        """What goes wrong with a pin inside becomes a `PinsError` that says what it was."""
+    def as_pins_error(self) -> Iterator[None]:
+        """Turn the errors of the libraries into a `PinsError` that describes them."""
         from gpiozero.exc import GPIOZeroError
 
         try:
             yield
         except PinsError:
             raise
-        except (GPIOZeroError, OSError, ValueError, AttributeError, struct.error, *self._own_faults()) as error:
-            # A half-made device in a frame of the traceback would keep its pin reserved.
+        except (GPIOZeroError, OSError, ValueError, AttributeError, struct.error, *self._own_errors()) as error:
+            # Without this, a half-made device in a frame of the traceback keeps its pin reserved.
             traceback.clear_frames(error.__traceback__)
-            raise PinsError(self._blame(error)) from None
+            raise PinsError(self._describe(error)) from None
 
-    def _own_faults(self) -> tuple[type[Exception], ...]:
+    def _own_errors(self) -> tuple[type[Exception], ...]:
         return ()
 
     def _make_factory(self) -> Any:
@@ -180,12 +180,12 @@ class _GpiozeroPins:
     def _let_go(self, factory: Any) -> None:
         factory.close()
 
-    def _blame(self, error: Exception) -> str:
+    def _describe(self, error: Exception) -> str:
         return f"{self.name}: {error}" if str(error) else f"{self.name}: {type(error).__name__}"
 
 
 class MockPins(_GpiozeroPins):
-    """Simulated pins, gpiozero's own: for a machine without GPIO, and for tests."""
+    """The simulated pins of gpiozero, for a machine without GPIO and for tests."""
 
     name: PinsName = "mock"
     steps = 10_000
@@ -197,7 +197,7 @@ class MockPins(_GpiozeroPins):
 
 
 class LgpioPins(_GpiozeroPins):
-    """The kernel's GPIO character device: the way on a Pi 5. The PWM is made in this process and ends with it."""
+    """The GPIO character device of the kernel, for a Pi 5. This process makes the PWM, which ends with it."""
 
     name: PinsName = "lgpio"
     steps = 100
@@ -207,19 +207,19 @@ class LgpioPins(_GpiozeroPins):
             from gpiozero.pins.lgpio import LGPIOFactory
         except ImportError as error:
             raise PinsError(f"the lgpio library is not installed: {INSTALL_LGPIO}") from error
-        except OSError as error:  # it makes a pipe there as soon as it is imported
+        except OSError as error:  # the library makes a pipe when it is imported
             where = os.environ.get("LG_WD") or os.getcwd()
-            says = f"lgpio cannot make its pipe in {where} ({error.strerror})"
-            raise PinsError(f"{says}: start the panel in a directory that you may write") from error
+            what = f"lgpio cannot make its pipe in {where} ({error.strerror})"
+            raise PinsError(f"{what}: start the panel in a directory that you may write to") from error
         return LGPIOFactory()
 
-    def _own_faults(self) -> tuple[type[Exception], ...]:
-        lgpio = sys.modules.get("lgpio")  # importing it may fail, in more ways than one
+    def _own_errors(self) -> tuple[type[Exception], ...]:
+        lgpio = sys.modules.get("lgpio")  # to import it here could fail
         return (lgpio.error,) if lgpio is not None else ()
 
 
 class PigpioPins(_GpiozeroPins):
-    """The pigpio daemon: the way on a Pi 0 to 4, or on a Pi elsewhere. Its PWM outlives the panel."""
+    """The pigpio daemon, for a Pi 0 to 4 or another machine's Pi. Its PWM outlives the panel."""
 
     name: PinsName = "pigpio"
     shared = True
@@ -230,7 +230,7 @@ class PigpioPins(_GpiozeroPins):
         super().__init__()
         self.address = address
 
-    def _own_faults(self) -> tuple[type[Exception], ...]:
+    def _own_errors(self) -> tuple[type[Exception], ...]:
         import pigpio
 
         return (pigpio.error,)
@@ -238,30 +238,30 @@ class PigpioPins(_GpiozeroPins):
     def _make_factory(self) -> Any:
         from gpiozero.pins.pigpio import PiGPIOFactory
 
-        # pigpio's constructor waits for ever for a daemon that accepts and does not answer, so ask first.
-        if (silence := pigpio_silence(self.address)) is not None:
-            raise PinsError(silence)
+        # The constructor of pigpio waits for ever if the daemon accepts but does not answer, so ask first.
+        if (problem := pigpio_problem(self.address)) is not None:
+            raise PinsError(problem)
         factory = PiGPIOFactory(host=self.address.host, port=self.address.port)
         connection = factory.connection
         if connection is None:
             raise PinsError(f"pigpiod does not answer at {self.address}")
-        # Let an answer that never comes be an error (TimeoutError) here, not a thread that waits for ever.
+        # An answer that never comes is then a TimeoutError, not a thread that waits for ever.
         connection.sl.s.settimeout(ANSWER_SECONDS)
-        atexit.unregister(connection.stop)  # we let go ourselves; on a dead socket it would print a traceback
+        atexit.unregister(connection.stop)  # `_let_go` does that; on a dead socket this would print a traceback
         return factory
 
     def _let_go(self, factory: Any) -> None:
-        """Close pigpio's two sockets and end its thread, touching no pin.
+        """Close the two sockets of pigpio and end its thread, without changing a pin.
 
-        The thread that waits for edges would spin on the socket of a daemon that died, and gpiozero's own
-        close sets each pin back to an input: neither is wanted, so the connection is taken apart by hand.
+        Otherwise the thread that waits for edges spins on the socket of a dead daemon; and gpiozero's own `close` makes
+        each pin an input again.
         """
         connection = factory.connection
         if connection is None:
             return
         watcher, connection._notify = connection._notify, None
         if watcher is not None:
-            watcher.go = False  # with that, its thread closes its socket once it is woken
+            watcher.go = False  # its thread then closes its socket as soon as it wakes up
             _shut_down(watcher.sl.s)
         command_socket, connection.sl.s = connection.sl.s, None
         if command_socket is not None:
@@ -269,22 +269,22 @@ class PigpioPins(_GpiozeroPins):
             command_socket.close()
         connection.connected = False
 
-    def _blame(self, error: Exception) -> str:
+    def _describe(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):
             return f"pigpiod at {self.address} stopped answering"
         if isinstance(error, (OSError, AttributeError, struct.error)):
             return f"pigpiod at {self.address} is gone"
-        return super()._blame(error)
+        return super()._describe(error)
 
 
 def _shut_down(connection: socket.socket) -> None:
-    """End a socket's conversation, which wakes the thread that reads it."""
+    """Shut a socket down, which wakes up the thread that reads from it."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def pigpio_silence(address: Address, timeout: float = ANSWER_SECONDS) -> str | None:
-    """Why no pigpiod answers there, or None when one does. Takes `timeout` seconds at most, twice."""
+def pigpio_problem(address: Address, timeout: float = ANSWER_SECONDS) -> str | None:
+    """Return why no pigpiod answers there, or None if one does. It takes at most `timeout` seconds, twice."""
     try:
         with socket.create_connection((address.host, address.port), timeout) as connection:
             connection.sendall(struct.pack("<4I", PIGPV, 0, 0, 0))
@@ -292,19 +292,19 @@ def pigpio_silence(address: Address, timeout: float = ANSWER_SECONDS) -> str | N
             while len(answer) < 16:
                 part = connection.recv(16 - len(answer))
                 if not part:
-                    return f"what listens at {address} is no pigpiod"
+                    return f"the server at {address} is not pigpiod"
                 answer += part
     except TimeoutError:
         return f"pigpiod at {address} accepts connections and does not answer"
-    except (OSError, UnicodeError) as error:  # UnicodeError: a part of the name is empty or too long
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label of the host name is empty or too long
         return f"pigpiod does not answer at {address} ({getattr(error, 'strerror', None) or error})"
     if struct.unpack("<4I", answer)[0] != PIGPV:
-        return f"what listens at {address} is no pigpiod"
+        return f"the server at {address} is not pigpiod"
     return None
 
 
 def board_model(file: Path = MODEL_FILE) -> str | None:
-    """What board this is ("Raspberry Pi 4 Model B Rev 1.4"), or None where it is no Raspberry Pi."""
+    """Return the model of this board ("Raspberry Pi 4 Model B Rev 1.4"), or None if it is no Raspberry Pi."""
     try:
         model = file.read_text(errors="replace").rstrip("\0\n")
     except OSError:
@@ -313,50 +313,42 @@ def board_model(file: Path = MODEL_FILE) -> str | None:
 
 
 def has_rp1(model: str) -> bool:
-    """Whether the board's pins hang on the RP1 chip, which pigpio cannot drive: the Pi 5 family."""
+    """Whether the pins of the board are on the RP1 chip (the Pi 5 family), which pigpio cannot drive."""
     return any(name in model for name in ("Raspberry Pi 5", "Compute Module 5", "Raspberry Pi 500"))
 
 
 def choose(wanted: str, address: Address, model: str | None = None) -> tuple[Pins, Hardware]:
-    """The pins for `--pins wanted` on this board, and the sentence that says why these.
+    """Return the pins for `--pins wanted` on this board, and why these.
 
-    `auto` takes what works here; where nothing does, on a Raspberry Pi it takes what can be made to work and
-    says how (the lights show offline until then), elsewhere it takes simulated pins.
+    `auto` takes what works here. If nothing does, on a Raspberry Pi it takes what can be made to work and says how; the
+    lights are offline until then. On another machine it takes simulated pins.
     """
-    model = model or board_model()
+    pins: Pins
+    pins, why, fix = _choose(wanted, address, model or board_model())
+    return pins, Hardware(pins=pins.name, why=why, fix=fix)
+
+
+def _choose(wanted: str, address: Address, model: str | None) -> tuple[Pins, str, str | None]:
     if wanted == "mock":
-        return MockPins(), Hardware(pins="mock", why="simulated pins were asked for")
-    if wanted == "pigpio":
-        silence = pigpio_silence(address)
-        fix = _fix_pigpio(address) if silence else None
-        return PigpioPins(address), Hardware(
-            pins="pigpio", why=f"asked for; at start {silence or f'pigpiod answered at {address}'}", fix=fix
-        )
-    if wanted == "lgpio":
+        return MockPins(), "simulated pins were asked for", None
+    if wanted != "pigpio":
         missing, fix = _lgpio_missing()
-        return LgpioPins(), Hardware(
-            pins="lgpio", why=f"asked for; at start {missing or 'the GPIO device was there'}", fix=fix
-        )
-    return _choose_for(model, address)
-
-
-def _choose_for(model: str | None, address: Address) -> tuple[Pins, Hardware]:
-    missing, fix = _lgpio_missing()
-    if model is not None and has_rp1(model):
-        why = f"{model}: its pins are driven by lgpio, pigpio does not know this board"
-        return LgpioPins(), Hardware(pins="lgpio", why=f"{why}; {missing}" if missing else why, fix=fix)
-    silence = pigpio_silence(address)
-    if silence is None:
-        return PigpioPins(address), Hardware(pins="pigpio", why=f"pigpiod answered at {address}")
+        if wanted == "lgpio":
+            return LgpioPins(), f"asked for; at start {missing or 'the GPIO device was there'}", fix
+        if model is not None and has_rp1(model):
+            why = f"{model}: lgpio drives its pins, since pigpio does not support this board"
+            return LgpioPins(), f"{why}; {missing}" if missing else why, fix
+    problem = pigpio_problem(address)
+    answer = problem or f"pigpiod answered at {address}"
+    if wanted == "pigpio":
+        return PigpioPins(address), f"asked for; at start {answer}", _fix_pigpio(address) if problem else None
+    if problem is None:
+        return PigpioPins(address), answer, None
     if model is None:
-        why = f"no GPIO here: this is no Raspberry Pi, and {silence}"
-        return MockPins(), Hardware(pins="mock", why=why)
+        return MockPins(), f"no GPIO here: this is no Raspberry Pi, and {problem}", None
     if missing is None:
-        return LgpioPins(), Hardware(
-            pins="lgpio", why=f"{model}: at start {silence}, so lgpio", fix=_fix_pigpio(address)
-        )
-    why = f"{model}: at start {silence}, and {missing}"
-    return PigpioPins(address), Hardware(pins="pigpio", why=why, fix=_fix_pigpio(address))
+        return LgpioPins(), f"{model}: at start {problem}, so lgpio", _fix_pigpio(address)
+    return PigpioPins(address), f"{model}: at start {problem}, and {missing}", _fix_pigpio(address)
 
 
 def _fix_pigpio(address: Address) -> str:
@@ -367,7 +359,7 @@ def _fix_pigpio(address: Address) -> str:
 
 
 def _lgpio_missing() -> tuple[str | None, str | None]:
-    """What lgpio lacks here and the command that mends it, or None twice."""
+    """Return what lgpio lacks here and the command that fixes it, or None twice."""
     if importlib.util.find_spec("lgpio") is None:
         return "the lgpio library is not installed", INSTALL_LGPIO
     chips = sorted(Path("/dev").glob("gpiochip*"))

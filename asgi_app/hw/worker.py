@@ -1,7 +1,7 @@
-"""The one thread in which the pins are driven, since gpiozero's calls block.
+"""The one thread that drives the pins, since the calls of gpiozero block.
 
-A call that hangs (a daemon that stopped answering in the middle of a command) cannot be cancelled in
-Python: the worker is then abandoned, with its thread, and the driver makes a new one.
+Python cannot cancel a call that hangs, for example because a daemon stopped answering. The connection then abandons
+the worker with its thread, and makes a new one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Job = tuple[Callable[[], Any], asyncio.Future[Any], asyncio.AbstractEventLoop]
 
 
 class Worker:
-    """A daemon thread that runs one call at a time, in the order they were given."""
+    """A daemon thread that runs one call at a time, in order."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -26,13 +26,13 @@ class Worker:
         self._thread.start()
 
     def is_alive(self) -> bool:
-        """Whether the thread is there."""
+        """Whether the thread runs."""
         return self._thread.is_alive()
 
     async def call(self, function: Callable[[], T], timeout: float) -> T:
-        """Run the function in the thread; its result, or what it raised.
+        """Run the function in the thread, and return its result.
 
-        Raises `TimeoutError` when it took longer than `timeout` seconds: then abandon this worker.
+        Raises: whatever the function raises; `TimeoutError` after `timeout` seconds: then abandon this worker.
         """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
@@ -41,12 +41,12 @@ class Worker:
             return await result
 
     def post(self, function: Callable[[], object]) -> None:
-        """Run the function in the thread, whatever comes of it."""
+        """Run the function in the thread, and ignore its result."""
         loop = asyncio.get_running_loop()
         self._jobs.put((function, loop.create_future(), loop))
 
     def abandon(self) -> None:
-        """Let the thread end after the call it is in, if it ever returns."""
+        """End the thread after its current call, if that ever returns."""
         self._jobs.put(None)
 
     def _work(self) -> None:
@@ -56,19 +56,19 @@ class Worker:
             fault: BaseException | None = None
             try:
                 value = function()
-            except BaseException as error:  # whatever it is belongs to the one who asked
+            except BaseException as error:  # it belongs to the caller
                 fault = error
             try:
                 loop.call_soon_threadsafe(_settle, result, value, fault)
-            except RuntimeError:  # the loop is gone, and with it the one who asked
+            except RuntimeError:  # the loop is closed, and the caller is gone
                 continue
 
 
 def _settle(result: asyncio.Future[Any], value: Any, fault: BaseException | None) -> None:
-    if result.done():  # the one who asked gave up
+    if result.done():  # the caller gave up
         return
     if fault is None:
         result.set_result(value)
     else:
         result.set_exception(fault)
-        result.exception()  # it is no error that nobody asks for it
+        result.exception()  # nobody has to fetch it

@@ -83,21 +83,10 @@ class Actor(Frozen):
     identity: SkipJsonSchema[SkipValidation[Identity]] = Field(STRANGER, exclude=True)
 
 
-BROWSERS = (
-    ("Edg/", "Edge"),
-    ("OPR/", "Opera"),
-    ("Firefox/", "Firefox"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-DEVICES = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Mac OS X", "Mac"),
-    ("Windows", "Windows"),
-    ("Linux", "Linux"),
-)
+BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+# The first match counts: Android names Linux too, and an iPhone Mac OS X.
+DEVICES = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Mac OS X": "Mac"}
+DEVICES |= {"Windows": "Windows", "Linux": "Linux"}
 
 
 @functools.lru_cache(1024)
@@ -107,8 +96,8 @@ def actor_name(given: str | None, user_agent: str | None) -> str:
         return name[:64]
     agent = user_agent or ""
     if agent.startswith("Mozilla/"):
-        browser = next((name for mark, name in BROWSERS if mark in agent), "Browser")
-        device = next((name for mark, name in DEVICES if mark in agent), "")
+        browser = next((name for mark, name in BROWSERS.items() if mark in agent), "Browser")
+        device = next((name for mark, name in DEVICES.items() if mark in agent), "")
         return f"{browser} on {device}" if device else browser
     product = re.match(r"[\w.+-]{1,64}", agent)
     return product[0] if product else "someone"

@@ -1,1 +1,1 @@
-"""REST and pages: one file a noun. Each function makes a blueprint that asks the panel it is given."""
+"""REST and pages, a file for each noun. Each function returns a blueprint for the panel it gets."""

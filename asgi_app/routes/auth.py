@@ -1,6 +1,7 @@
-"""Who asks over HTTP: the name in `X-Client-Name` or `?name=`, else the one signed in with, or the User-Agent's.
+"""Authentication and authorisation of REST requests.
 
-Every route is for a role, by the table of `permissions`; it is asked here, before the route is.
+The actor's name is in `X-Client-Name` or `?name=`, else it is the one signed in with, or from the User-Agent. Each
+route needs the role that `access/permissions.py` lists.
 """
 
 from __future__ import annotations
@@ -14,42 +15,42 @@ from asgi_app.models import Actor
 
 
 def admit(app: Quart) -> None:
-    """Have every route ask first whether its role is the visitor's."""
+    """Check the role before every route."""
 
     @app.before_request
-    async def may_come_in() -> None:
-        if request.url_rule is not None:  # else there is nothing here, for nobody
+    async def authorize() -> None:
+        if request.url_rule is not None:  # else it is a 404 for everybody
             route = request.url_rule.rule
-            who = visitor()
-            who.require(permissions.of_route(request.method, route), f"{request.method} {route}")
-            if given():
-                asker()  # a name that belongs to somebody else is refused wherever it is said
+            visitor = current_visitor()
+            visitor.require(permissions.of_route(request.method, route), f"{request.method} {route}")
+            if given_name():
+                current_actor()  # on any route, refuse a name of somebody else
 
 
-def visitor() -> Visitor:
-    """Who sends the current request."""
+def current_visitor() -> Visitor:
+    """Return who sends the current request."""
     return visitor_of(request.scope)
 
 
-def asker() -> Actor:
-    """The actor of the current request."""
-    return visitor().actor(given(), request.headers.get("User-Agent"), "rest")
+def current_actor() -> Actor:
+    """Return the actor of the current request. Raises as `Visitor.actor`."""
+    return current_visitor().actor(given_name(), request.headers.get("User-Agent"), "rest")
 
 
-def given() -> str | None:
-    """The name that the current request says."""
+def given_name() -> str | None:
+    """Return the name in the current request."""
     name = request.headers.get("X-Client-Name")
     return (_text(name.encode("latin-1")) if name else None) or request.args.get("name")
 
 
-def asker_of(visitor: Visitor, headers: Mapping[bytes, bytes]) -> Actor:
-    """The actor of a request with these headers, and no query. Raises as `Visitor.actor`."""
+def actor_of(visitor: Visitor, headers: Mapping[bytes, bytes]) -> Actor:
+    """Return the actor of a request with these headers and no query. Raises as `Visitor.actor`."""
     agent = headers.get(b"user-agent")
     return visitor.actor(_text(headers.get(b"x-client-name", b"")), agent.decode("latin-1") if agent else None, "rest")
 
 
 def _text(name: bytes) -> str:
-    """The name as UTF-8, which is what people send; HTTP's own Latin-1 (RFC 9110, 5.5) where it is no UTF-8."""
+    """Decode UTF-8, which people send, or else HTTP's Latin-1 (RFC 9110, 5.5)."""
     try:
         return name.decode()
     except UnicodeError:

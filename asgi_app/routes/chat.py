@@ -1,4 +1,4 @@
-"""`/chat/rooms`: the rooms, what was said in them, and saying something. Private messages are for sockets only."""
+"""`/chat/rooms`: the rooms and their messages. Private messages are for sockets only."""
 
 from __future__ import annotations
 
@@ -6,49 +6,44 @@ from pydantic import BaseModel, Field
 from quart import Blueprint, Response, request
 
 from asgi_app.models import ChatMessage, GetMessages, PageQuery, Person, Room, Say, Saying, Thread, parse_body
-from asgi_app.routes.auth import asker
+from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body, query
-from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
+from asgi_app.routes.openapi import documented
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
 
-CHAT = ["Chat"]
+CHAT = "Chat"
 
 
 class Rooms(BaseModel):
-    """Every room, and who is present."""
+    """All rooms, and the people who are present."""
 
     rooms: list[Room]
     people: list[Person]
 
 
 class Page(BaseModel):
-    """Messages in their order."""
+    """Messages in order."""
 
     messages: list[ChatMessage]
-    more: bool = Field(description="Whether there are more in the direction that was asked.")
+    more: bool = Field(description="Whether there are more in that direction.")
 
 
 def chat_routes(panel: Panel, chat: Chat) -> Blueprint:
-    """The routes of `/chat/rooms`."""
+    """Return the routes of `/chat/rooms`."""
     routes = Blueprint("chat", __name__)
 
     @routes.get("/chat/rooms")
-    @document_response(Rooms)
-    @tag(CHAT)
+    @documented(CHAT, Rooms)
     async def get_rooms() -> Response:
-        """Every room, and who is present."""
+        """List the rooms and the people who are present."""
         state = panel.state
         return json_answer(Rooms(rooms=list(state.rooms.values()), people=list(state.people.values())))
 
     @routes.get("/chat/rooms/<room>/messages")
-    @document_querystring(PageQuery)
-    @document_response(Page)
-    @document_response(Problem, 400)
-    @document_response(Problem, 404)
-    @tag(CHAT)
+    @documented(CHAT, Page, query=PageQuery, refusals=(404,))
     async def get_messages(room: str) -> Response:
-        """What was said in a room: the newest, or with `before` and `after` the pages around a number."""
+        """Get messages of a room: the newest, or those `before` or `after` a number."""
         wanted = query(GetMessages, room=chat.room(room).name)
         messages, more = await chat.messages(
             Thread(room=wanted.room), before=wanted.before, after=wanted.after, limit=wanted.limit
@@ -56,17 +51,10 @@ def chat_routes(panel: Panel, chat: Chat) -> Blueprint:
         return json_answer(Page(messages=messages, more=more))
 
     @routes.post("/chat/rooms/<room>/messages")
-    @document_request(Saying)
-    @document_response(ChatMessage)
-    @document_response(Problem, 400)
-    @document_response(Problem, 404)
-    @document_response(Problem, 415)
-    @tag(CHAT)
+    @documented(CHAT, ChatMessage, body=Saying, refusals=(404,))
     async def post_message(room: str) -> Response:
-        """Say something in a room, under the name in `X-Client-Name`; answered once it is stored."""
+        """Send a message to a room, under the name in `X-Client-Name`. Returns once it is stored."""
         command = parse_body(Say, await json_body(request), room=chat.room(room).name)
-        said = (await panel.perform(asker(), command)).message
-        assert said is not None
-        return json_answer(said)
+        return json_answer((await panel.perform(current_actor(), command)).message)
 
     return routes

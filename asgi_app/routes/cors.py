@@ -1,4 +1,4 @@
-"""CORS on the HTTP routes: quart-cors, by the rule of `net/origins.py`."""
+"""CORS on the HTTP routes: quart-cors, with the rule of `net/origins.py`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from quart_cors import cors
 from asgi_app.errors import ForeignOrigin
 from asgi_app.net.origins import Origins
 
-SAFE = ("GET", "HEAD", "OPTIONS")  # RFC 9110, 9.2.1: they change nothing
+SAFE = ("GET", "HEAD", "OPTIONS")  # RFC 9110, 9.2.1
 
 
 class _OfThisRequest:
-    """The origin of the current request, where it may read the answer: quart-cors goes through these for each one."""
+    """The origin of the current request, if it is allowed. quart-cors iterates over this for each request."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
@@ -27,14 +27,14 @@ class _OfThisRequest:
 
 
 def share_with(app: Quart, origins: Origins) -> None:
-    """Let pages of the allowed origins read the app's answers, of every path and status."""
-    # The origin is echoed, also where all are allowed: the argument alone cannot say so (`False or default`).
+    """Let pages of allowed origins read all responses of the app."""
+    # Echo the origin even if all are allowed. The argument of `cors` cannot say so: `False or default`.
     app.config["QUART_CORS_SEND_ORIGIN_WILDCARD"] = False
     cors(app, allow_origin=_OfThisRequest(origins))
 
     @app.before_request
     async def refuse_a_foreign_page() -> None:
-        """Its reads it may send, since the browser keeps the answer from it; but it changes nothing here."""
+        """Refuse changes only: the browser hides the responses to reads from the page."""
         origin, host = request.headers.get("Origin"), request.headers.get("Host")
         if not origins.allows(origin, scheme=request.scheme, host=host) and request.method not in SAFE:
             raise ForeignOrigin(origins.refusal(origin))

@@ -1,4 +1,4 @@
-"""`/health/live` and `/health/ready`: what a service manager or a load balancer asks."""
+"""`/health/live` and `/health/ready`: for service managers and load balancers."""
 
 from __future__ import annotations
 
@@ -9,43 +9,40 @@ from quart import Blueprint, Response
 
 from asgi_app.errors import LightOffline, Restarting
 from asgi_app.models import Role
-from asgi_app.routes.auth import visitor
+from asgi_app.routes.auth import current_visitor
 from asgi_app.routes.json_io import json_answer
-from asgi_app.routes.openapi import document_response, tag
+from asgi_app.routes.openapi import documented
 
-HEALTH = ["Health"]
-UNTOLD = "it does not work; the panel's log says why"
+HEALTH = "Health"
+HIDDEN = "It does not work. The panel's log says why."
 
 
 class Health(BaseModel):
-    """Whether it is well, and what is not."""
+    """Health of the panel."""
 
     ok: bool
-    not_ready: dict[str, str] = Field({}, description="What is not ready (lights, store, panel), and why.")
+    not_ready: dict[str, str] = Field({}, description="What is not ready (lights, store, access, panel), and why.")
 
 
 def health_routes(ended: Callable[[], str | None], not_ready: Callable[[], Awaitable[dict[str, str]]]) -> Blueprint:
-    """The routes of `/health`; `ended` says what has ended that the panel needs, `not_ready` what does not work."""
+    """Return the routes of `/health`. `ended` returns a task or thread that has ended, `not_ready` what fails."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/health/live")
-    @document_response(Health)
-    @tag(HEALTH)
+    @documented(HEALTH, Health)
     async def get_live() -> Response:
-        """Whether the process answers, and every thread and task that it needs is at work."""
+        """Check that the process answers, and that its threads and tasks run."""
         if (fault := ended()) is not None:
-            raise Restarting(f"the panel ends: {fault}")
+            raise Restarting(f"The panel is stopping: {fault}. Try again in a moment.")
         return _fresh(json_answer(Health(ok=True)))
 
     @routes.get("/health/ready")
-    @document_response(Health)
-    @document_response(Health, 503)
-    @tag(HEALTH)
+    @documented(HEALTH, Health, 200, 503)
     async def get_ready() -> Response:
-        """Whether everything works: the lights are taken, the store can be written, the panel is not stopping."""
+        """Check that everything works: the lights, the store, the secrets; and that the panel is not stopping."""
         missing = await not_ready()
-        if visitor().identity.role < Role.VIEWER:  # why has paths and addresses in it
-            missing = dict.fromkeys(missing, UNTOLD)
+        if current_visitor().identity.role < Role.VIEWER:  # the reasons contain paths and addresses
+            missing = dict.fromkeys(missing, HIDDEN)
         response = _fresh(json_answer(Health(ok=not missing, not_ready=missing), 503 if missing else 200))
         if missing:
             response.headers["Retry-After"] = str(LightOffline.retry_after)

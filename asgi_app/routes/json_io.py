@@ -1,4 +1,4 @@
-"""What REST routes share: reading JSON and query strings as models, and answering models as JSON."""
+"""JSON in and out of REST routes: bodies and query strings as models, models as responses."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from asgi_app.models import parse_body, parse_json
 
 M = TypeVar("M", bound=BaseModel)
 
-DIGITS = 20  # of a number in a query that are read: what is longer is over every number there is
+DIGITS = 20  # of a number in a query that are read; a longer one is over any limit
 
 
 def json_answer(model: BaseModel, status: int = 200) -> Response:
-    """The model as the response."""
+    """Return the model as a response."""
     return Response(model.model_dump_json(), status=status, content_type="application/json")
 
 
 async def json_body(request: Request, *, empty: Any = None) -> Any:
-    """The JSON value that was sent, or `empty` for no body where that is given.
+    """Return the JSON value of the body. For an empty body, return `empty` if that is given.
 
     Raises `UnsupportedMediaType`, `MalformedJSON`.
     """
@@ -29,12 +29,12 @@ async def json_body(request: Request, *, empty: Any = None) -> Any:
     if not data and empty is not None:
         return empty
     if not request.is_json:
-        raise UnsupportedMediaType("send JSON, with Content-Type: application/json")
+        raise UnsupportedMediaType("The body is not JSON. Send JSON with Content-Type: application/json.")
     return parse_json(data)
 
 
 def query(kind: type[M], **said: object) -> M:
-    """The command of this kind in the query string, with what the path says. Raises `BadCommand`."""
+    """Return the command in the query string, with the values of the path. Raises `BadCommand`."""
     numbers = {
         name: int(value.lstrip("0")[:DIGITS] or 0) if value.isascii() and value.isdecimal() else value
         for name, value in request.args.items()

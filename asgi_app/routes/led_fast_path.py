@@ -1,7 +1,7 @@
-"""`GET /led` and `POST /led` as scripts send them, answered before Quart: a tenth of the time that Quart takes for it.
+"""Fast path for `GET /led` and `POST /led` as scripts send them: answered before Quart, in a tenth of its time.
 
-The rules and the bytes are those of `routes/legacy_led.py`, which has every case. Here are the two plain ones: no
-query, no `Origin`, and for `POST` a small JSON body with a good level. The others go on to Quart.
+Rules and bytes are the same as in `routes/legacy_led.py`, which has every case. This file has the two plain ones: no
+query, no `Origin`, and for `POST` a small JSON body with a valid level. All others go to Quart.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from asgi_app.access import permissions, visitor_of
 from asgi_app.errors import BadLevel, MalformedJSON, PanelError, TooFast
 from asgi_app.models import Actor, SetLight, level_in_range, parse_json, text_or_integer
 from asgi_app.net.problem_response import as_response
-from asgi_app.routes.auth import asker_of
+from asgi_app.routes.auth import actor_of
 from asgi_app.routes.problems import fault
 from asgi_app.routes.rate_limit import RestRateLimit
 from asgi_app.service import Panel
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-BODY = 1024  # bytes of a plain JSON body, at most
+BODY = 1024  # bytes of a small JSON body, at most
 NOT_PLAIN = {b"origin", b"transfer-encoding", b"expect", b"content-encoding"}
 
 
 class QuickLed:
-    """An ASGI application in front of another: the plain requests for the light are answered, the others handed on."""
+    """ASGI middleware that answers plain requests for the light, and passes on all others."""
 
     def __init__(self, panel: Panel, light: str, limit: RestRateLimit, app: App) -> None:
         self._panel = panel
@@ -38,7 +38,7 @@ class QuickLed:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        plain = NOT_PLAIN.isdisjoint(headers) and len(headers) == len(scope["headers"])  # none of them twice
+        plain = NOT_PLAIN.isdisjoint(headers) and len(headers) == len(scope["headers"])  # no header twice
         asker = self._asker(scope, headers) if plain else None
         if asker is not None and _is_plain_get(scope, headers) and self._may_ask(scope):
             await _answer(send, self._panel.light(self._light).target)
@@ -48,11 +48,11 @@ class QuickLed:
             await self._app(scope, receive, send)
 
     def _asker(self, scope: Any, headers: dict[bytes, bytes]) -> Actor | None:
-        """Who asks; None for who may not, or not under this name."""
+        """The actor. None if its role or its name is refused: Quart then answers."""
         visitor = visitor_of(scope)
         try:
             visitor.require(permissions.of_route(scope["method"], "/led"), f"{scope['method']} /led")
-            return asker_of(visitor, headers)
+            return actor_of(visitor, headers)
         except PanelError:
             return None
 
@@ -78,7 +78,7 @@ class QuickLed:
             await _refuse(send, reply.problem)
 
     def _may_ask(self, scope: Any) -> bool:
-        """Whether this request is not one too many."""
+        """Whether the request is within the limit: else Quart answers."""
         try:
             self._limit.spend(scope)
         except TooFast:
@@ -96,7 +96,7 @@ def _is_small_json(headers: dict[bytes, bytes]) -> bool:
 
 
 def _level(event: Any) -> int | None:
-    """The level in a whole body; None where there is no good one."""
+    """The level in a complete body. None if it is missing or invalid."""
     if event["type"] != "http.request" or event.get("more_body"):
         return None
     try:

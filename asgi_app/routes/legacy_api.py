@@ -1,4 +1,4 @@
-"""`POST /api`: takes any JSON. The contract's section A, for requests, Unity and the like."""
+"""`POST /api`: accepts any JSON, for old clients."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, RootModel
 from quart import Blueprint, Response, jsonify, request
 
-from asgi_app.errors import UnsupportedMediaType
-from asgi_app.models import parse_json
-from asgi_app.routes.openapi import Problem, document_request, document_response, tag
+from asgi_app.routes.json_io import json_body
+from asgi_app.routes.openapi import documented
 
 
 class AnyJSON(RootModel[Any]):
@@ -17,26 +16,20 @@ class AnyJSON(RootModel[Any]):
 
 
 class Received(BaseModel):
-    """What every JSON value is answered with."""
+    """The response to any JSON value."""
 
     response: Literal["Received data"] = "Received data"
 
 
 def api() -> Blueprint:
-    """The route of `/api`."""
+    """Return the route of `/api`."""
     routes = Blueprint("api", __name__)
 
     @routes.post("/api")
-    @document_request(AnyJSON)
-    @document_response(Received)
-    @document_response(Problem, 400)
-    @document_response(Problem, 415)
-    @tag(["Plain JSON"])
+    @documented("Plain JSON", Received, body=AnyJSON)
     async def post_api() -> Response:
-        """Take any JSON value."""
-        if not request.is_json:
-            raise UnsupportedMediaType("send JSON, with Content-Type: application/json")
-        parse_json(await request.get_data())
+        """Accept any JSON value."""
+        await json_body(request)
         return jsonify(Received().model_dump())
 
     return routes

@@ -1,4 +1,4 @@
-"""`/led`: the one light of the old REST clients, as they know it. The contract's section D."""
+"""`/led`: the one light of old REST clients."""
 
 from __future__ import annotations
 
@@ -9,54 +9,49 @@ from quart import Blueprint, Response, jsonify, request
 
 from asgi_app.errors import BadLevel, LevelMissing, MalformedJSON
 from asgi_app.models import Level, SetLight, level_in_range, parse_json, text_or_integer
-from asgi_app.routes.auth import asker
-from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
+from asgi_app.routes.auth import current_actor
+from asgi_app.routes.openapi import documented
 from asgi_app.routes.problems import problem_response
 from asgi_app.service import Panel
 
-HELP = "Set LED brightness level"  # the old API put it before every complaint about the level
+HELP = "Set LED brightness level"  # begins each error of the old API about the level
+LED = "The light, for old clients"
 MISSING = "Missing required parameter in the JSON body or the post body or the query string"
 
 
 class LedLevel(BaseModel):
-    """The level of the light, percent."""
+    """The level of the light in percent."""
 
     level: Level
 
 
 class LedQuery(BaseModel):
-    """A level to set, percent; a JSON body wins over it, and it wins over a form."""
+    """A level to set in percent. It precedes a form, and a JSON body precedes it."""
 
     level: Level | None = None
 
 
 def led(panel: Panel, light: str) -> Blueprint:
-    """The routes of `/led`, which is the light of this id."""
+    """Return the routes of `/led`, for the light with this id."""
     routes = Blueprint("led", __name__)
 
     @routes.get("/led")
-    @document_response(LedLevel)
-    @tag(["The light, as old clients know it"])
+    @documented(LED, LedLevel)
     async def get_led() -> Response:
-        """The level of the light: what it is heading for, percent; 0 while it is off."""
+        """Get the target level of the light in percent: 0 while it is off."""
         return jsonify(level=panel.light(light).target)
 
     @routes.post("/led")
-    @document_querystring(LedQuery)
-    @document_request(LedLevel)
-    @document_response(LedLevel)
-    @document_response(Problem, 400)
-    @document_response(Problem, 503)
-    @tag(["The light, as old clients know it"])
+    @documented(LED, LedLevel, query=LedQuery, body=LedLevel, refusals=(503,))
     async def post_led() -> Response:
-        """Set the level: JSON, form, multipart or query string; an integer 0 to 100, or the text of one."""
+        """Set the level: an integer from 0 to 100, or its text, as JSON, form, multipart or query string."""
         try:
             level = level_in_range(text_or_integer(await _level_sent()))
         except BadLevel as error:
             return problem_response(error.problem(), {"level": f"{HELP} {error.detail}"})
         except MalformedJSON as error:
             return problem_response(error.problem())
-        reply = await panel.ask(asker(), SetLight(light=light, level=level))
+        reply = await panel.ask(current_actor(), SetLight(light=light, level=level))
         if reply.problem is not None:
             return problem_response(reply.problem)
         return jsonify(level=level)
@@ -65,7 +60,7 @@ def led(panel: Panel, light: str) -> Blueprint:
 
 
 async def _level_sent() -> Any:
-    """The level as it was sent: a JSON body wins, then the query string, then a form.
+    """The level as it was sent: in the JSON body, else in the query string, else in the form.
 
     Raises `LevelMissing`, `MalformedJSON`.
     """

@@ -1,17 +1,16 @@
-"""`/metrics`: what the panel counts, in Prometheus' text format. It is put together when somebody asks."""
+"""`/metrics`: the counters of the panel in Prometheus' text format, collected at each request."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from quart import Blueprint, Response
 
 from asgi_app import __version__
-from asgi_app.routes.openapi import hide
 from asgi_app.service import Panel
 from asgi_app.store import Store
 from asgi_app.telemetry.counters import Histogram
@@ -23,17 +22,17 @@ if TYPE_CHECKING:  # prometheus_client is imported when somebody asks: most pane
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BY_WIRE = (
     ("received", "messages_received", "Messages from clients."),
-    ("sent", "messages_sent", "Messages to clients, each recipient counted."),
-    ("conflated", "events_conflated", "Unsent events that a newer one replaced."),
-    ("resyncs", "resyncs", "Clients that were too far behind and got one snapshot instead."),
-    ("cut", "connections_cut", "Connections that the panel ended: they read too little, or asked far too much."),
+    ("sent", "messages_sent", "Messages to clients, once for each recipient."),
+    ("conflated", "events_conflated", "Unsent events that a newer event replaced."),
+    ("resyncs", "resyncs", "Clients that were too far behind and got a snapshot."),
+    ("cut", "connections_cut", "Connections that the panel closed: they read too slowly, or sent too much."),
     ("refused", "refused", "Commands and connections over a limit."),
 )
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Where the numbers come from."""
+    """The sources of the numbers."""
 
     panel: Panel
     store: Store
@@ -45,7 +44,7 @@ class Measured:
 
 
 class Meters:
-    """Reads the panel's plain counts as Prometheus' metrics, at the moment of a scrape."""
+    """Converts the panel's counters to Prometheus' metrics at each scrape."""
 
     def __init__(self, measured: Measured) -> None:
         self._measured = measured
@@ -61,24 +60,26 @@ class Meters:
         return registry
 
     def collect(self) -> Iterable[Metric]:
-        """Every metric, as it is now."""
+        """Return all metrics."""
         measured = self._measured
         yield _gauge("info", "The panel's version.", ["version"], {(__version__,): 1})
         yield from self._clients()
         yield _gauge("connections", "TCP connections that are open.", [], measured.connections())
         unread = measured.panel.unread
-        yield _gauge("unread_bytes", "Answers that wait for clients to read them.", [], unread.total)
-        yield _counter("unread_refused", "Answers that there was no room for.", [], unread.refused)
-        yield _gauge("tasks", "asyncio tasks that are not done.", [], len(asyncio.all_tasks()))
+        yield _gauge("unread_bytes", "Bytes of answers that clients have not read.", [], unread.total)
+        yield _counter("unread_refused", "Answers that had no room in the send budget.", [], unread.refused)
+        yield _gauge("tasks", "Running asyncio tasks.", [], len(asyncio.all_tasks()))
         for field, name, text in BY_WIRE:
             counts = {(wire,): getattr(counters, field) for wire, counters in measured.panel.counter_registry}
             yield _counter(name, text, ["wire"], counts)
         coalescer = measured.panel.coalescer
-        yield _counter("messages_coalesced", "Messages that waited for others, to be one write.", [], coalescer.joined)
-        yield _histogram("fanout_seconds", "Handing one change to all who get it.", coalescer.fanouts)
-        yield _histogram("loop_lag_seconds", "How late the event loop is.", measured.lag)
+        yield _counter(
+            "messages_coalesced", "Messages that were joined into one write with others.", [], coalescer.joined
+        )
+        yield _histogram("fanout_seconds", "Time to hand one event to all its subscribers.", coalescer.fanouts)
+        yield _histogram("loop_lag_seconds", "Lag of the event loop.", measured.lag)
         yield from self._hardware()
-        yield _counter("store_commits", "Transactions that changed the file.", [], measured.store.commits)
+        yield _counter("store_commits", "Transactions that changed the database.", [], measured.store.commits)
         yield _counter("store_failures", "Writes that failed.", [], measured.store.failures)
 
     def _clients(self) -> Iterable[Metric]:
@@ -86,23 +87,22 @@ class Meters:
         sessions = measured.panel.sessions_by_via()
         clients = {(wire,): sessions[wire] for wire in ("live", "panel", "chat")}
         clients |= {(f"socketio_{transport}",): count for transport, count in measured.socketio_clients().items()}
-        yield _gauge("clients", "Clients that are connected.", ["transport"], clients)
+        yield _gauge("clients", "Connected clients.", ["transport"], clients)
 
     def _hardware(self) -> Iterable[Metric]:
         measured = self._measured
         online = {(id,): light.online for id, light in measured.panel.state.lights.items()}
         yield _gauge("light_online", "Whether the pin can be driven.", ["light"], online)
-        yield _counter("hardware_faults", "Times that a light went offline.", [], measured.hardware_faults())
+        yield _counter("hardware_faults", "How often a light went offline.", [], measured.hardware_faults())
         if (conditions := measured.throttling()) is not None:
             yield _gauge("throttled", "What slows this Raspberry Pi down.", ["condition", "when"], conditions)
 
 
 def metric_routes(meters: Meters) -> Blueprint:
-    """The route of `/metrics`."""
+    """Return the route of `/metrics`."""
     routes = Blueprint("metrics", __name__)
 
     @routes.get("/metrics")
-    @hide
     async def get_metrics() -> Response:
         from prometheus_client import generate_latest
 
@@ -113,22 +113,17 @@ def metric_routes(meters: Meters) -> Blueprint:
     return routes
 
 
-def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
-    from prometheus_client.metrics_core import GaugeMetricFamily
+def _family(kind: str, name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
+    from prometheus_client import metrics_core
 
-    family = GaugeMetricFamily(f"pilotlight_{name}", text, labels=labels)
+    family: Any = getattr(metrics_core, kind)(f"pilotlight_{name}", text, labels=labels)
     for of, value in (values if isinstance(values, Mapping) else {(): values}).items():
         family.add_metric(of, value)
-    return family
+    return family  # type: ignore[no-any-return]
 
 
-def _counter(name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
-    from prometheus_client.metrics_core import CounterMetricFamily
-
-    family = CounterMetricFamily(f"pilotlight_{name}", text, labels=labels)
-    for of, value in (values if isinstance(values, Mapping) else {(): values}).items():
-        family.add_metric(of, value)
-    return family
+_gauge = partial(_family, "GaugeMetricFamily")
+_counter = partial(_family, "CounterMetricFamily")
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> Metric:

@@ -1,9 +1,9 @@
-"""The OpenAPI document: the decorators that describe views, the problem object, and the route `/openapi.json`."""
+"""The OpenAPI document: the decorator that describes views, the problem object, and the route `/openapi.json`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, Field
 from quart import Quart, Response
@@ -11,111 +11,118 @@ from quart import Quart, Response
 from asgi_app import __version__
 from asgi_app.routes.cors import SAFE
 
-BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # a query will do, or nothing need be said
+BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # these also take a query, or nothing
 
-# What the panel may answer before an operation sees the request.
+# Refusals before an operation gets the request.
 ANYWHERE = {
-    400: "The request is not HTTP as RFC 9110 and 9112 have it, or says something that makes no sense here.",
-    401: "Sign in first, or the token that was shown is none (any more).",
-    403: "Your role is too small, a name is needed or belongs to somebody else, or a page of another origin asked.",
-    408: "The body did not come in time (setting `request_timeout`).",
-    414: "The target is too long.",
+    400: "The request is not valid HTTP (RFC 9110, RFC 9112), or its content is invalid.",
+    401: "Sign in first, or the token is unknown or revoked.",
+    403: "Your role is too small, a name is missing or belongs to somebody else, or the page's origin is not allowed.",
+    408: "The body did not arrive in time (setting `request_timeout`).",
+    414: "The URL is too long.",
     431: "The headers are too large.",
-    421: "This is not a name of the panel (setting `hosts`).",
-    429: "Too much was asked, or too many wrong tokens were shown, in too short a time.",
-    503: "The panel is ending, or has as many connections as it may.",
-    507: "The panel's file cannot be written, or read.",
+    421: "The Host header is not a name of the panel (setting `hosts`).",
+    429: "Too many requests, or too many wrong tokens, in a short time.",
+    503: "The panel is stopping, or has no free connection.",
+    507: "The panel's database cannot be read or written.",
 }
 CHANGING = {413: "The body is too large."}
 
 RETRY_AFTER = {
-    "description": "Seconds until the same would be taken, rounded up.",
+    "description": "Seconds until the same request is accepted, rounded up.",
     "required": True,
     "schema": {"type": "integer", "minimum": 1},
 }
 TOKEN = {
     "type": "http",
     "scheme": "bearer",
-    "description": "Made by `pilotlight token add`, or at /access. What needs none is open to whoever asks from here.",
+    "description": "Create one with `pilotlight token add`, or at /access. Your address may need none.",
 }
 
 
 class FieldFault(BaseModel):
-    """One field that was wrong."""
+    """One invalid field."""
 
     field: str | None
     detail: str
 
 
 class Problem(BaseModel):
-    """A refusal (RFC 9457): nothing was changed."""
+    """A refusal (RFC 9457). Nothing has changed."""
 
-    type: str = Field(description="urn:pilotlight:problem:<slug>; the slugs are listed in docs/wires.md.")
+    type: str = Field(description="urn:pilotlight:problem:<slug>. docs/wires.md lists the slugs.")
     title: str
     status: int
     detail: str
     errors: list[FieldFault]
-    message: Any = Field(description="What clients of the old API read; the detail in newer routes.")
+    message: Any = Field(description="For clients of the old API. In newer routes, the detail.")
     retry_after: float | None = Field(
-        None, description="Seconds until the same would be taken, with 429 and 503. Retry-After has them rounded up."
+        None,
+        description="Seconds until the same request is accepted, with 429 and 503. Retry-After rounds them up.",
     )
 
 
 View = TypeVar("View", bound=Callable[..., Any])
-NOTES = "openapi_notes"  # of a view: decorators of quart-schema, and their arguments
 
 
-def _noting(decorator: str, *arguments: Any) -> Callable[[View], View]:
-    """Return a decorator that only notes one of quart-schema: its import takes long, and few panels need it."""
+class Operation(NamedTuple):
+    """What the document says of a view, besides the view's docstring."""
+
+    tag: str
+    response: type[BaseModel]
+    statuses: tuple[int, ...]
+    query: type[BaseModel] | None
+    body: type[BaseModel] | None
+    refusals: tuple[int, ...]
+
+
+def documented(
+    tag: str,
+    response: type[BaseModel],
+    *statuses: int,
+    query: type[BaseModel] | None = None,
+    body: type[BaseModel] | None = None,
+    refusals: tuple[int, ...] = (),
+) -> Callable[[View], View]:
+    """Describe a view: what it answers with these statuses (200), what it reads, and the statuses of its refusals.
+
+    A query or a body adds 400, and a body without a query 415. A view without this decorator is not in the document.
+    """
+    if query is not None or body is not None:
+        refusals += (400,)
+    if body is not None and query is None:
+        refusals += (415,)
 
     def note(view: View) -> View:
-        view.__dict__.setdefault(NOTES, []).append((decorator, arguments))
+        view.__dict__["operation"] = Operation(tag, response, statuses or (200,), query, body, refusals)
         return view
 
     return note
 
 
-def document_querystring(model: type[BaseModel]) -> Callable[[View], View]:
-    """Describe the fields of the query string."""
-    return _noting("document_querystring", model)
-
-
-def document_request(model: type[BaseModel]) -> Callable[[View], View]:
-    """Describe the JSON body of the request."""
-    return _noting("document_request", model)
-
-
-def document_response(model: type[BaseModel], status: int = 200) -> Callable[[View], View]:
-    """Describe the response with this status."""
-    return _noting("document_response", model, status)
-
-
-def tag(names: list[str]) -> Callable[[View], View]:
-    """Put the operation under these headings."""
-    return _noting("tag", names)
-
-
-def hide(view: View) -> View:
-    """Leave the view out of the document."""
-    view.__dict__[NOTES] = None
-    return view
-
-
 def document_of(app: Quart) -> dict[str, Any]:
-    """Return quart-schema's document, with what that cannot say: the content type of refusals, the refusals that any
-    operation may answer, tokens, and which bodies are required."""
-    import quart_schema
+    """Return quart-schema's document, with the refusals of all operations, tokens, and required bodies."""
+    import quart_schema  # slow, and few panels need it
 
     for view in app.view_functions.values():
-        if (notes := vars(view).get(NOTES)) is None:
+        described: Operation | None = vars(view).get("operation")
+        if described is None:
             quart_schema.hide(getattr(view, "__func__", view))
-        for decorator, arguments in notes or ():
-            getattr(quart_schema, decorator)(*arguments)(view)
+            continue
+        quart_schema.tag([described.tag])(view)
+        if described.query is not None:
+            quart_schema.document_querystring(described.query)(view)
+        if described.body is not None:
+            quart_schema.document_request(described.body)(view)
+        for status in described.statuses:
+            quart_schema.document_response(described.response, status)(view)
+        for status in described.refusals:
+            quart_schema.document_response(Problem, status)(view)
     app.config |= {"QUART_SCHEMA_CONVERT_CASING": False, "QUART_SCHEMA_CONVERSION_PREFERENCE": None}
     info = quart_schema.Info(
         title="Pilot Light",
         version=__version__,
-        description="The REST face of the panel. The sockets (ws /live, Socket.IO) speak the same words: "
+        description="The REST API of the panel. The sockets (ws /live, Socket.IO) have the same commands: "
         "see docs/wires.md.",
     )
     document: dict[str, Any] = quart_schema.OpenAPIProvider(app, quart_schema.QuartSchema(info=info)).schema()
@@ -147,9 +154,8 @@ def document_of(app: Quart) -> dict[str, Any]:
 
 
 def document_api(app: Quart) -> None:
-    """Serve OpenAPI 3.1 at `/openapi.json`; the viewer at `/docs` is one of our pages and needs no network."""
+    """Serve OpenAPI 3.1 at `/openapi.json`. The viewer at `/docs` is one of our pages and needs no network."""
 
     @app.get("/openapi.json", endpoint="openapi")
-    @hide
     async def openapi() -> Response:
         return app.json.response(document_of(app))  # type: ignore[return-value]  # it is of the app's class

@@ -1,4 +1,4 @@
-"""How a refusal looks over HTTP: `application/problem+json` (RFC 9457), with the old wires' `message` in it."""
+"""Refusals over HTTP: `application/problem+json` (RFC 9457), with the `message` of the old API."""
 
 from __future__ import annotations
 
@@ -22,17 +22,22 @@ METHOD_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def problem_response(problem: dict[str, Any], message: Any = None) -> Response:
-    """The problem as a response; `message` is what clients of the old wires read, the detail by default."""
+    """Return the problem as a response. `message` is for clients of the old API, the detail by default."""
     written = as_response(problem, message)
     return Response(written.body, status=written.status, headers=dict(written.headers))
 
 
+def refusal_response(error: PanelError) -> Response:
+    """Return the problem of a refusal as a response."""
+    return problem_response(error.problem())
+
+
 def handle_problems(app: Quart) -> None:
-    """Have every error of the app answered as a problem: the panel's own, routing's, and a fault of ours."""
+    """Answer every error of the app as a problem: refusals, routing errors and bugs."""
 
     @app.after_request
     async def read_what_was_sent(response: Response) -> Response:
-        """A body that the route did not read is read all the same: hypercorn would end the connection else."""
+        """Read the body if the route has not: hypercorn would close the connection otherwise."""
         if request.headers.get("Content-Length", "0") != "0":
             try:
                 await request.get_data()
@@ -42,14 +47,14 @@ def handle_problems(app: Quart) -> None:
 
     @app.after_request
     async def name_the_methods(response: Response) -> Response:
-        """OPTIONS says which there are: Quart's own answer has those of `ws /<username>` in it."""
+        """List the methods of exactly this path: Quart's answer also has those of `ws /<username>`."""
         if request.method == "OPTIONS" and request.url_rule is not None and "Allow" in response.headers:
             response.headers["Allow"] = _listed(_methods_at(request.url_rule.rule))
         return response
 
     @app.errorhandler(PanelError)
     async def refused(error: PanelError) -> Response:
-        return problem_response(error.problem())
+        return refusal_response(error)
 
     @app.errorhandler(HTTPException)
     async def http_error(error: HTTPException) -> Response:
@@ -57,28 +62,28 @@ def handle_problems(app: Quart) -> None:
 
     @app.errorhandler(Exception)
     async def failed(error: Exception) -> Response:
-        return problem_response(fault(_asked().path, error))
+        return problem_response(fault(_current().path, error))
 
 
 def fault(path: str, error: Exception) -> dict[str, Any]:
-    """A mistake of the panel's: the log has it all, and the client the problem that says so."""
+    """Log a bug with its traceback, and return the problem for the client."""
     log.exception("%s failed", path, exc_info=error, extra=event("fault", path=path))
     return InternalError().problem()
 
 
-def _asked() -> Request | Websocket:
-    """The current request, or the current WebSocket's."""
+def _current() -> Request | Websocket:
+    """The current request or WebSocket."""
     return request if has_request_context() else websocket
 
 
 def _methods_at(path: str) -> set[str]:
-    """The methods of exactly this path; werkzeug's own answer has those of `ws /<username>` in it."""
+    """The methods of exactly this path. werkzeug's answer also has those of `ws /<username>`."""
     rules = [rule for rule in current_app.url_map.iter_rules() if rule.rule == path and not rule.websocket]
     return {method for rule in rules for method in rule.methods or ()}
 
 
 def _not_allowed(methods: Collection[str]) -> Response:
-    response = problem_response(MethodNotAllowed("The method is not allowed for the requested URL.").problem())
+    response = refusal_response(MethodNotAllowed("The method is not allowed for the requested URL."))
     response.headers["Allow"] = _listed(methods)
     return response
 
@@ -92,15 +97,17 @@ def _of_http(error: HTTPException) -> Response:
         case WerkzeugMethodNotAllowed():
             return _not_allowed(_methods_at(request.path) or set(error.valid_methods or ()))
         case WerkzeugNotFound():
-            return problem_response(NotFound(f"there is nothing at {_asked().path}").problem())
-        case WebsocketMismatch():  # as it could be somebody's name in ws /<username>, werkzeug says this first
+            return refusal_response(NotFound(f"There is nothing at {_current().path}"))
+        case WebsocketMismatch():  # any path could be a name in ws /<username>
             if methods := _methods_at(request.path):
                 return _not_allowed(methods)
             if not any(rule.rule == request.path for rule in current_app.url_map.iter_rules()):
-                return problem_response(NotFound(f"there is nothing at {request.path}").problem())
+                return refusal_response(NotFound(f"There is nothing at {request.path}"))
         case RequestEntityTooLarge():
             limit = request.max_content_length
-            return problem_response(TooLarge(f"the body is over {limit} bytes, the setting max_body").problem())
+            return problem_response(
+                TooLarge(f"The body is over {limit} bytes (setting max_body). Send less.").problem()
+            )
     status = error.code or 500
     return problem_response(
         {

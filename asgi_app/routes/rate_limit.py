@@ -1,4 +1,4 @@
-"""The bounds of REST: commands a second from one address, and reads."""
+"""Rate limits of REST: commands and reads a second from each address."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from asgi_app.net.proxies import address_of
 from asgi_app.routes.cors import SAFE
 from asgi_app.telemetry.counters import Counters
 
-HEALTH = "/health/"  # is answered to whoever looks after the machine, however often
+HEALTH = "/health/"  # has no limit: service managers ask often
 
 
 class RestRateLimit:
-    """What one address may ask for over REST."""
+    """The rates of commands and of reads."""
 
     def __init__(
         self, commands: AddressRateLimit, reads: AddressRateLimit, counters: Counters, refusal_log: RefusalLog
@@ -27,7 +27,7 @@ class RestRateLimit:
         self._refusal_log = refusal_log
 
     def spend(self, scope: Any) -> None:
-        """One command, or read, by the request with this ASGI scope. Raises `TooFast`."""
+        """Count the request with this ASGI scope. Raises `TooFast`."""
         address = address_of(scope)
         addresses = self._reads if scope["method"] in SAFE else self._commands
         try:
@@ -39,7 +39,7 @@ class RestRateLimit:
 
 
 def limit_commands(app: Quart, limit: RestRateLimit) -> None:
-    """Refuse an address that asks too often (429)."""
+    """Refuse requests over the limit (429)."""
 
     @app.before_request
     async def spend() -> None:

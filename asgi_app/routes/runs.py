@@ -1,4 +1,4 @@
-"""`/runs`: running processes, for those who run them and those who read their logs."""
+"""`/runs`: running processes, for producers and for readers of their logs."""
 
 from __future__ import annotations
 
@@ -29,144 +29,113 @@ from asgi_app.models import (
     UpdateRun,
     parse_body,
 )
-from asgi_app.routes.auth import asker
+from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body, query
-from asgi_app.routes.openapi import Problem, document_querystring, document_request, document_response, tag
+from asgi_app.routes.openapi import documented
 from asgi_app.service import Panel
 from asgi_app.service.runs import Runs
 
-RUNS = ["Runs"]
-PAGE = 1000  # lines that are read at once
+RUNS = "Runs"
+PAGE = 1000  # lines read or added at once
 
 
 class RunToBegin(NewRun):
-    """A run to begin, or to go on with."""
+    """A run to begin, or to continue."""
 
-    id: RunId | None = Field(None, description="Its id; the panel makes one where none is given.")
+    id: RunId | None = Field(None, description="Id of the run; made by the panel if absent.")
 
 
 class RunList(BaseModel):
-    """Runs that are kept, the newest first."""
+    """Runs, newest first."""
 
     runs: list[Run]
-    more: bool = Field(description="Whether there are more: ask before the last of these.")
+    more: bool = Field(description="Whether there are more, before the last of these.")
 
 
 class RunWithGraph(Run):
-    """A run, its graph, and the lines of its log that may still change."""
+    """A run with its graph and the lines of its log that may still change."""
 
     graph: dict[str, Any] | None = Field(description="LogicFlow: nodes and edges.")
     begun: list[LogLine] | None = Field(
         None,
         exclude_if=lambda lines: not lines,
-        description="Lines behind the end of its log, which may still change; absent where there are none.",
+        description="Lines after the end of the log that may still change; absent if there are none.",
     )
 
 
 class Next(BaseModel):
-    """Where a log goes on."""
+    """Where a log continues."""
 
     next: int = Field(description="Offset of the next line.")
 
 
 class Log(BaseModel):
-    """Lines that follow each other."""
+    """Consecutive lines of a log."""
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
     run: str
-    since: int = Field(alias="from", description="Offset of the first line; later than asked where it is not kept.")
+    since: int = Field(alias="from", description="Offset of the first line; later than requested if that is deleted.")
     next: int
     lines: list[LogLine]
 
 
 class Answered(BaseModel):
-    """What the producer answered to a signal."""
+    """The producer's answer to a signal."""
 
     answer: Any
 
 
 def run_routes(panel: Panel, runs: Runs) -> Blueprint:
-    """The routes of `/runs`."""
+    """Return the routes of `/runs`."""
     routes = Blueprint("runs", __name__)
 
     @routes.get("/runs")
-    @document_querystring(RunsQuery)
-    @document_response(RunList)
-    @document_response(Problem, 400)
-    @document_response(Problem, 404)
-    @tag(RUNS)
+    @documented(RUNS, RunList, query=RunsQuery, refusals=(404,))
     async def get_runs() -> Response:
-        """The runs that are kept, the newest first: as many as fit in a page."""
+        """List runs, newest first, as many as fit in a page."""
         found, more = await runs.reader.newest(request.args.get("before"))
         return json_answer(RunList(runs=found, more=more))
 
     @routes.post("/runs")
-    @document_request(RunToBegin)
-    @document_response(Run, 201)
-    @document_response(Problem, 400)
-    @document_response(Problem, 409)
-    @document_response(Problem, 415)
-    @tag(RUNS)
+    @documented(RUNS, Run, 201, body=RunToBegin, refusals=(409,))
     async def post_run() -> Response:
-        """Begin a run, or go on with the one of this id."""
+        """Begin a run, or continue the run with this id."""
         new: RunToBegin = parse_body(RunToBegin, await json_body(request))
         command = StartRun(run=new.id, **new.model_dump(exclude={"id"}))
-        begun = (await panel.perform(asker(), command)).run
-        assert begun is not None
-        return json_answer(begun, 201)
+        return json_answer((await panel.perform(current_actor(), command)).run, 201)
 
     @routes.get("/runs/<run>")
-    @document_response(RunWithGraph)
-    @document_response(Problem, 404)
-    @tag(RUNS)
+    @documented(RUNS, RunWithGraph, refusals=(404,))
     async def get_run(run: str) -> Response:
-        """One run, its graph, and the lines of its log that may still change."""
+        """Get one run with its graph and the lines of its log that may still change."""
         found, graph = await runs.reader.find(run)
         begun = [LogLine(**line) for line in runs.reader.begun(run)]
         return json_answer(RunWithGraph(**dict(found), graph=graph, begun=begun))
 
     @routes.patch("/runs/<run>")
-    @document_request(RunChange)
-    @document_response(Run)
-    @document_response(Problem, 400)
-    @document_response(Problem, 404)
-    @document_response(Problem, 409)
-    @document_response(Problem, 415)
-    @tag(RUNS)
+    @documented(RUNS, Run, body=RunChange, refusals=(404, 409))
     async def patch_run(run: str) -> Response:
-        """Say how far a run is."""
+        """Update the progress of a run."""
         change = parse_body(UpdateRun, await json_body(request), run=run)
-        changed = (await panel.perform(asker(), change)).run
-        assert changed is not None
-        return json_answer(changed)
+        return json_answer((await panel.perform(current_actor(), change)).run)
 
     @routes.post("/runs/<run>/log")
-    @document_request(Lines)
-    @document_response(Next)
-    @document_response(Problem, 400)
-    @document_response(Problem, 404)
-    @document_response(Problem, 409)
-    @document_response(Problem, 415)
-    @tag(RUNS)
+    @documented(RUNS, Next, body=Lines, refusals=(404, 409))
     async def post_log(run: str) -> Response:
-        """Add lines to a run's log, as JSON or as plain text; answered once they are stored."""
+        """Add lines to a run's log, as JSON or plain text. Returns once they are stored."""
         if request.mimetype == "text/plain":
             commands = [LogRun(run=run, lines=lines) for lines in _pages(await request.get_data())]
         else:
             commands = [parse_body(LogRun, await json_body(request), run=run)]
         next = 0
         for command in commands:
-            next = (await panel.perform(asker(), command)).next or 0
+            next = (await panel.perform(current_actor(), command)).next
         return json_answer(Next(next=next))
 
     @routes.get("/runs/<run>/log")
-    @document_querystring(LogQuery)
-    @document_response(Log)
-    @document_response(Problem, 400)
-    @document_response(Problem, 404)
-    @tag(RUNS)
+    @documented(RUNS, Log, query=LogQuery, refusals=(404,))
     async def get_log(run: str) -> Response:
-        """Lines of a run's log from an offset on; with `Accept: text/plain` all of it, as text."""
+        """Get lines of a run's log from an offset on. With `Accept: text/plain`, get all of it as text."""
         wanted = query(GetLog, run=run)
         page = await runs.reader.lines(run, wanted.since, wanted.limit)
         best = request.accept_mimetypes.best_match(["application/json", "text/plain"])
@@ -177,40 +146,25 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
         )
 
     @routes.post("/runs/<run>/end")
-    @document_request(Ending)
-    @document_response(Run)
-    @document_response(Problem, 400)
-    @document_response(Problem, 404)
-    @document_response(Problem, 409)
-    @document_response(Problem, 415)
-    @tag(RUNS)
+    @documented(RUNS, Run, body=Ending, refusals=(404, 409))
     async def post_end(run: str) -> Response:
         """End a run."""
         command = parse_body(EndRun, await json_body(request, empty={}), run=run)
-        ended = (await panel.perform(asker(), command)).run
-        assert ended is not None
-        return json_answer(ended)
+        return json_answer((await panel.perform(current_actor(), command)).run)
 
     @routes.post("/runs/<run>/signal")
-    @document_request(SignalSent)
-    @document_response(Answered)
-    @document_response(Problem, 400)
-    @document_response(Problem, 404)
-    @document_response(Problem, 409)
-    @document_response(Problem, 415)
-    @document_response(Problem, 504)
-    @tag(RUNS)
+    @documented(RUNS, Answered, body=SignalSent, refusals=(404, 409, 504))
     async def post_signal(run: str) -> Response:
-        """Send a signal to whoever runs it; what that one answered."""
+        """Send a signal to the producer of a run, and return its answer."""
         command = parse_body(SignalSent, await json_body(request))
-        reply = await panel.perform(asker(), SignalRun(run=run, signal=command.signal))
+        reply = await panel.perform(current_actor(), SignalRun(run=run, signal=command.signal))
         return json_answer(Answered(answer=reply.answer))
 
     return routes
 
 
 def _pages(data: str | bytes) -> list[list[str | LineSent]]:
-    """The lines of a text, as many at once as one command takes; a form feed, say, ends none."""
+    """The lines of a text, split by `\\n` only, in pages of as many as one command takes."""
     text = data if isinstance(data, str) else data.decode(errors="replace")
     text = text.replace("\r\n", "\n").removesuffix("\n")
     lines: list[str | LineSent] = [*text.split("\n")] if text else []
@@ -218,7 +172,7 @@ def _pages(data: str | bytes) -> list[list[str | LineSent]]:
 
 
 async def _text(runs: Runs, run: str, since: int) -> AsyncIterator[bytes]:
-    """The log as text, a page at a time."""
+    """The log as text, page by page."""
     while True:
         page = await runs.reader.lines(run, since, PAGE)
         if not page.lines:

@@ -1,4 +1,4 @@
-"""What a browser shows that asked for the panel under a name that is not its own: the setting that would allow it."""
+"""The page for a wrong host name: it shows the setting that would allow the name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Pilot Light does not know this name</title><style>{style}</style></head>
 <body><h1>Pilot Light does not know this name</h1>
-<p>You asked for <b>{name}</b>. The panel answers only to names that its owner has named, so that no other website can
+<p>You asked for <b>{name}</b>. The panel answers only to names that its owner has allowed, so that no other website can
 pretend to be it.</p>
 {what}
 </body></html>
@@ -29,18 +29,18 @@ ALLOW = """<p>If it is your panel, add this line to its settings file, <code>pil
 <pre>{line}</pre>
 <p>or this to its command, and start it again:</p>
 <pre>{flag}</pre>
-<p>Where <code>hosts</code> is there already, put the name among the others. Or open the panel by its address.</p>"""
-NEVER = "<p>That is no host name, and no setting can allow it. Open the panel by its address.</p>"
+<p>If the file has <code>hosts</code> already, add the name to that line. Or open the panel by its address.</p>"""
+NEVER = "<p>This is no host name, so no setting can allow it. Open the panel by its address.</p>"
 
 
 def wants_page(scope: Any) -> bool:
-    """Whether a person in a browser asks: programs get JSON (RFC 9110, 12.5.1)."""
+    """Whether the client is a browser. Programs get JSON (RFC 9110, 12.5.1)."""
     accepted = b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
     return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and b"text/html" in accepted
 
 
 async def send_page(scope: Any, send: Any, error: WrongHost) -> None:
-    """Answer with the page, 421."""
+    """Send the page with the status of the error (421)."""
     what = NEVER
     if error.line is not None and error.flag is not None:
         what = ALLOW.format(line=html.escape(error.line), flag=html.escape(error.flag))

@@ -15,7 +15,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from hypercorn.protocol import h11
 
-from asgi_app.app import House
+from asgi_app.app import PanelApp
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.net.request_head import HEAD_BYTES
 from asgi_app.seams import Seam
@@ -61,7 +61,7 @@ class _Config(Config):
 
 
 async def serve(
-    house: House, listener: socket.socket, tls: ssl.SSLContext | None, stopped: Callable[[], Awaitable[Any]]
+    house: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None, stopped: Callable[[], Awaitable[Any]]
 ) -> None:
     """Serve the panel on hypercorn until `stopped` returns."""
     config = _Config(tls, house.admission, house.settings.ping_interval)

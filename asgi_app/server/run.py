@@ -21,7 +21,7 @@ from typing import Any
 import uvicorn
 
 from asgi_app import __version__, app
-from asgi_app.app import House
+from asgi_app.app import PanelApp
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.seams import Seam, check
@@ -106,7 +106,7 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
                 ),
             )
 
-        house = House(settings, ready=ready, alive=manager.alive)
+        house = PanelApp(settings, ready=ready, alive=manager.alive)
         house.claim()
         more_files(settings.max_connections)
         if absent := missing():
@@ -114,8 +114,8 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
         server = _uvicorn if server_here(settings.server) == "uvicorn" else _hypercorn
         with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.admission)) as runner:
             runner.run(server(house, listener, tls))
-        if house.fault is not None:
-            log.critical("ended: %s", house.fault, extra=event("stopped"))
+        if house.health.fault is not None:
+            log.critical("ended: %s", house.health.fault, extra=event("stopped"))
             raise SystemExit(FAULT)
         log.info("stopped", extra=event("stopped"))
         let_go_of_closed_output()
@@ -209,7 +209,7 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def _uvicorn(house: House, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+async def _uvicorn(house: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     config = uvicorn.Config(
         house.app,
         loop="none",
@@ -243,7 +243,7 @@ async def _uvicorn(house: House, listener: socket.socket, tls: ssl.SSLContext | 
         await stopping()
 
 
-async def _hypercorn(house: House, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+async def _hypercorn(house: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     from asgi_app.server import hypercorn
 
     stopped = asyncio.Event()
@@ -277,7 +277,7 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 
 
 def _on_signals(
-    house: House, stop_server: Callable[[], None], tls: ssl.SSLContext | None
+    house: PanelApp, stop_server: Callable[[], None], tls: ssl.SSLContext | None
 ) -> Callable[[], Awaitable[None]]:
     """Have signals stop the panel, then the server. Return a function that waits until that is done.
 

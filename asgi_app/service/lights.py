@@ -11,8 +11,8 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
 
 from asgi_app.core import lights as rules
 from asgi_app.core.lights import Drive
@@ -35,15 +35,12 @@ class Driver(Protocol):
         """Do this with the pin. Returns once the hardware took it. Raises `LightOffline` if nothing changed."""
 
 
-class _Pending:
+class _Pending(NamedTuple):
     """A command that waits for the pin of its light."""
 
-    __slots__ = ("actor", "command", "result")
-
-    def __init__(self, actor: Actor, command: SetLight | UndoLight) -> None:
-        self.actor = actor
-        self.command = command
-        self.result: asyncio.Future[LightResult] = asyncio.get_running_loop().create_future()
+    actor: Actor
+    command: SetLight | UndoLight
+    result: asyncio.Future[LightResult]
 
     def resolve(self, result: LightResult) -> None:
         if not self.result.done():  # done: the asker has gone
@@ -54,15 +51,13 @@ class _Pending:
             self.result.set_exception(error)
 
 
+@dataclass(slots=True)
 class _Lane:
     """The commands that wait for one light, and the task that does them."""
 
-    __slots__ = ("light", "task", "waiting")
-
-    def __init__(self, light: str) -> None:
-        self.light = light
-        self.waiting: list[_Pending] = []
-        self.task: asyncio.Task[None] | None = None
+    light: str
+    waiting: list[_Pending] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
 
 
 class Lights(Component):
@@ -98,7 +93,7 @@ class Lights(Component):
         lane = self._lanes.get(command.light)
         if lane is None:
             raise rules.unknown_light(command.light, self._lanes)
-        pending = _Pending(actor, command)
+        pending = _Pending(actor, command, asyncio.get_running_loop().create_future())
         lane.waiting.append(pending)
         if lane.task is None:
             lane.task = asyncio.create_task(self._run_lane(lane), name=f"lane {lane.light}")

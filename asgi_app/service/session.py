@@ -55,11 +55,19 @@ class Session:
         """Return how many followed feeds have a name that starts with the prefix."""
         return sum(name.startswith(prefix) for name in self._following)
 
-    def __enter__(self) -> Session:
+    def open(self) -> Session:
+        """Receive events from now on. Call `close` at the end, or use the session as a context manager."""
         self._sessions.open_session(self)
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """Receive nothing more."""
         self._sessions.close_session(self)
         for name in list(self._following):
             self.unfollow(name)
+
+    def __enter__(self) -> Session:
+        return self.open()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -20,6 +20,7 @@ from asgi_app.service.session import Session
 from asgi_app.shows.graph import graph_of
 from asgi_app.shows.player import Player
 from asgi_app.shows.show import Show
+from asgi_app.telemetry.tasks import start_task
 
 log = logging.getLogger("pilotlight.shows")
 
@@ -59,10 +60,8 @@ class Shows(Component):
         if name in self._playing:
             raise ShowRunning(f"{show.title} is running already. Stop it first, or send it a signal.", field="show")
         begun: asyncio.Future[LiveRun] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._play(actor, name, playing, step, instance or name, begun), name=f"show {name}")
         self._playing.add(name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        start_task(self._tasks, self._play(actor, name, playing, step, instance or name, begun), name=f"show {name}")
         return await asyncio.shield(begun)  # if the asker goes, the show goes on
 
     def stop(self) -> None:

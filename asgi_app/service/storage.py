@@ -15,6 +15,7 @@ from asgi_app.service.lights import Lights
 from asgi_app.service.panel import Panel
 from asgi_app.service.runs import Runs
 from asgi_app.store import Store
+from asgi_app.telemetry.tasks import start_task
 
 log = logging.getLogger("pilotlight.service")
 
@@ -43,9 +44,7 @@ class StorageWatch:
             self._runs.store_again()
 
     def _reopened(self, settings: Mapping[str, LightSettings]) -> None:
-        task = asyncio.create_task(self._read_again(settings), name="read the file again")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        start_task(self._tasks, self._read_again(settings), name="read the file again")
 
     async def _read_again(self, settings: Mapping[str, LightSettings]) -> None:
         try:

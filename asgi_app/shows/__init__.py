@@ -1,10 +1,11 @@
-"""Shows: small graphs of steps over the lights, read from TOML or JSON, drawn, and played on asyncio.
+"""Shows: small graphs of steps for the lights, read from TOML or JSON, drawn, and played on asyncio.
 
-They know nothing of sockets, stores or the panel: whoever plays one brings the stage.
+They know no sockets, no store and no panel: whoever plays a show brings a `Stage`.
 """
 
 from asgi_app.shows.graph import graph_of
 from asgi_app.shows.player import Player, Stage
-from asgi_app.shows.show import Show, check, find_shows, parse_show, read_show
+from asgi_app.shows.reader import find_shows, parse_show, read_show
+from asgi_app.shows.show import Show, check
 
 __all__ = ["Player", "Show", "Stage", "check", "find_shows", "graph_of", "parse_show", "read_show"]

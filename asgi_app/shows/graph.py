@@ -1,7 +1,7 @@
-"""How a show is drawn: its graph in LogicFlow's format, top to bottom, and the ids of its nodes and edges.
+"""The drawing of a show: its graph in the format of LogicFlow, from top to bottom, and the ids of nodes and edges.
 
-Pure. Coordinates are pixels, a node's x and y are its centre. A node's id is its step's path in the file; a parallel
-step has two, `….fork` and `….join`; the graph begins at `start` and ends at `end`.
+Pure. Coordinates are pixels; the x and y of a node are its centre. The id of a node is the path of its step in the
+file. A parallel step has two nodes, `….fork` and `….join`. The graph begins at `start` and ends at `end`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from typing import Any
 from asgi_app.shows.show import Parallel, Repeat, Show, Step, endless, inner
 
 START, END = "start", "end"
-STEP = (180, 56)  # width and height: two lines of a label; two branches side by side on a phone at half size
-DIAMOND = (180, 72)
-FORK, JOIN = 28, 12  # heights of the bars, as wide as what is between them
+Size = tuple[float, float]  # width and height
+STEP: Size = (180, 56)  # a label of two lines; two branches fit on a phone at half size
+DIAMOND: Size = (180, 72)
+FORK, JOIN = 28, 12  # heights of the bars, which are as wide as the branches between them
 RADIUS = 20  # of start and end
-GAP = 40  # between one node and the next below it, with room for the arrow
+GAP = 40  # between a node and the next one below, with room for the arrow
 BETWEEN = 32  # between branches side by side
-LANE = 36  # left of a repeat's steps: the way back
+LANE = 36  # to the left of the steps of a repeat, for the edge back
 
 
 def edge_id(source: str, target: str) -> str:
-    """The id of the edge from one node to another: there is one at most."""
+    """Return the id of the edge between two nodes; there is at most one."""
     return f"{source}->{target}"
 
 
@@ -35,22 +36,22 @@ def join_of(path: str) -> str:
 
 
 def graph_of(show: Show) -> dict[str, Any]:
-    """The show as LogicFlow's graph: `nodes` and `edges`, with every way that the player can go as an edge.
+    """Return the show as a graph of LogicFlow 2: `nodes` and `edges`, one edge for every way of the player.
 
-    `properties` has a node's `kind`, `path`, `width` and `height`, as LogicFlow 2 takes them.
+    `properties` of a node has its `kind`, `path`, `width` and `height`.
     """
     drawing = _Drawing()
     left, _ = _extents(show.steps)
     x = left + GAP
-    drawing.node(START, "circle", x, GAP, (2 * RADIUS, 2 * RADIUS), "Start", r=RADIUS)
+    drawing.node(START, "circle", x, GAP, (2 * RADIUS, 2 * RADIUS), "Start")
     last, y = drawing.steps("steps", show.steps, START, x, GAP + 2 * RADIUS + GAP)
-    drawing.node(END, "circle", x, y, (2 * RADIUS, 2 * RADIUS), "End", r=RADIUS)
+    drawing.node(END, "circle", x, y, (2 * RADIUS, 2 * RADIUS), "End")
     drawing.edge(last, END, x, "stop" if endless(show.steps[-1]) else "")
     return {"nodes": list(drawing.nodes.values()), "edges": drawing.edges}
 
 
 def _extents(steps: tuple[Step, ...]) -> tuple[float, float]:
-    """How far the steps reach to the left and to the right of their axis."""
+    """Return how far the steps reach to the left and to the right of their axis."""
     reach = [_extent(step) for step in steps]
     return max(left for left, _ in reach), max(right for _, right in reach)
 
@@ -73,9 +74,9 @@ class _Drawing:
     edges: list[dict[str, Any]] = field(default_factory=list)
 
     def steps(self, path: str, steps: tuple[Step, ...], came: str, x: float, y: float) -> tuple[str, float]:
-        """Draw the steps below each other on the axis x, from y down, after the node one came from.
+        """Draw the steps below each other on the axis x, from y down, after the node `came`.
 
-        The last node of them, and the y below.
+        Returns the last of their nodes, and the y below it.
         """
         for n, step in enumerate(steps):
             came, y = self.step(f"{path}[{n}]", step, came, x, y)
@@ -93,12 +94,12 @@ class _Drawing:
                 return path, y + STEP[1] + GAP
 
     def repeat(self, path: str, step: Step, repeat: Repeat, came: str, x: float, y: float) -> tuple[str, float]:
-        """The steps, below them the diamond that decides, and left of them the way back to the first."""
+        """Draw the steps, below them the diamond that decides, and to the left the edge back to the first step."""
         entered = len(self.edges)
         last, below = self.steps(f"{path}.repeat.steps", repeat.steps, came, x, y)
         first = self.edges[entered]["targetNodeId"]
         width, height = DIAMOND
-        self.node(path, "diamond", x, below, DIAMOND, step.in_words, "repeat", path, rx=width / 2, ry=height / 2)
+        self.node(path, "diamond", x, below, DIAMOND, step.in_words, "repeat", path)
         self.edge(last, path, x)
         lane = x - max(_extents(repeat.steps)[0], width / 2) - LANE / 2
         top, bottom = self.nodes[first]["y"], self.nodes[path]["y"]
@@ -108,7 +109,7 @@ class _Drawing:
         return path, below + height + GAP
 
     def parallel(self, path: str, step: Step, came: str, x: float, y: float) -> tuple[str, float]:
-        """The branches side by side, between two bars as wide as they are."""
+        """Draw the branches side by side, between two bars of the same width."""
         width = sum(_extent(step))
         fork, join = fork_of(path), join_of(path)
         self.node(fork, "rect", x, y, (width, FORK), step.in_words, "fork", path)
@@ -127,44 +128,22 @@ class _Drawing:
         return join, below + JOIN + GAP
 
     def node(
-        self,
-        id: str,
-        type: str,
-        x: float,
-        top: float,
-        size: tuple[float, float],
-        text: str,
-        kind: str | None = None,
-        path: str = "",
-        **shape: float,
+        self, id: str, type: str, x: float, top: float, size: Size, text: str, kind: str = "", path: str = ""
     ) -> None:
         width, height = size
-        properties = {"kind": kind or id, "path": path, "width": width, "height": height, **shape}
-        self.nodes[id] = {
-            "id": id,
-            "type": type,
-            "x": x,
-            "y": top + height / 2,
-            "text": text,
-            "properties": properties,
-        }
+        shapes: dict[str, dict[str, float]] = {"circle": {"r": RADIUS}, "diamond": {"rx": width / 2, "ry": height / 2}}
+        properties = {"kind": kind or id, "path": path, "width": width, "height": height, **shapes.get(type, {})}
+        place = {"x": x, "y": top + height / 2}
+        self.nodes[id] = {"id": id, "type": type, **place, "text": text, "properties": properties}
 
     def edge(self, source: str, target: str, x: float, text: str = "") -> None:
-        """Straight down the axis x, from one node's bottom to the other's top."""
+        """Draw an edge straight down the axis x, from the bottom of one node to the top of the other."""
         one, other = self.nodes[source], self.nodes[target]
         top = one["y"] + one["properties"]["height"] / 2
         bottom = other["y"] - other["properties"]["height"] / 2
         self.way(source, target, [(x, top), (x, bottom)], text)
 
     def way(self, source: str, target: str, points: list[tuple[float, float]], text: str | dict[str, Any]) -> None:
-        self.edges.append(
-            {
-                "id": edge_id(source, target),
-                "type": "polyline",
-                "sourceNodeId": source,
-                "targetNodeId": target,
-                "text": text,
-                "properties": {},
-                "pointsList": [{"x": x, "y": y} for x, y in points],
-            }
-        )
+        ends = {"id": edge_id(source, target), "type": "polyline", "sourceNodeId": source, "targetNodeId": target}
+        path = [{"x": x, "y": y} for x, y in points]
+        self.edges.append({**ends, "text": text, "properties": {}, "pointsList": path})

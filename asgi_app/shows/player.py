@@ -1,7 +1,7 @@
-"""Playing one show on asyncio: its clock, its pauses and single steps, and what it says while it runs.
+"""The player of one show: its clock, its pauses and single steps, and what it reports while it runs.
 
-Each strand that runs is a `_Branch`: where it is in the graph, and how far in time. Everything happens on the loop;
-a branch that has to stand still waits for `_news`, which every control sets.
+A `_Branch` is one running sequence of steps: its place in the graph, and its time. Everything happens on the loop; a
+branch that stands still waits for `_news`, which every control sets.
 """
 
 from __future__ import annotations
@@ -33,53 +33,53 @@ from asgi_app.shows.show import (
     total,
 )
 
-LONGEST = 3600.0  # seconds of one transition: the light's own limit
-TOO_LATE = 1.0  # seconds; what a slow pin cost beyond that is not made up for by hurrying
+LONGEST = 3600.0  # seconds of one transition: the limit of a light
+TOO_LATE = 1.0  # seconds; a delay by a slow pin beyond that is not made up for
 TICK = 0.25  # seconds between two reports of progress, at least
-MANY = 200  # edges, and characters of the step in words: what a run takes, where very many branches run
+MANY = 200  # edges, and characters of the step's text, in one report: the limit of a run
 
 
 class Stage(Protocol):
-    """What a show plays on."""
+    """What a show is played on."""
 
     async def act(self, change: SetLight) -> None:
-        """Change a light; raises `PanelError` where that cannot be done, which ends the show."""
+        """Change a light. Raises: `PanelError` if that fails, which ends the show."""
 
     def levels(self) -> Mapping[str, float]:
-        """What each light shows now, in percent."""
+        """Return the level that each light shows now, in percent."""
 
     def report(self, *, progress: int, edges: Sequence[str], step: str, paused: bool) -> None:
-        """How far the show is (percent), the edges that lead into the steps being done, and these in words."""
+        """Report the progress (percent), the edges that lead into the current steps, and these steps in words."""
 
     def log(self, text: str, level: str = "info") -> None:
-        """A line for the show's log."""
+        """Write a line to the log of the show."""
 
 
 class _Stopped(Exception):
-    """Unwinds a branch after a stop, or after another branch's failure."""
+    """Ends a branch after a stop, or after the failure of another branch."""
 
 
 @dataclass(slots=True, eq=False)
 class _Branch:
-    """One strand of a show that runs."""
+    """One running sequence of steps."""
 
-    due: float  # when its next step begins, on the loop's clock
-    span: float  # what its progress counts up to: seconds, or steps where nothing takes time
-    origin: float = 0.0  # where its progress counts from
-    place: float = 0.0  # how far in the show its last step ended, counted alike
-    passed: float = 0.0  # seconds of the step it is in
-    at: str = START  # the node it is at
-    way: list[str] = field(default_factory=list)  # the edges it took since its last step
+    due: float  # when the next step begins, on the loop's clock
+    span: float  # the end of its progress: seconds, or steps if nothing takes time
+    origin: float = 0.0  # the start of its progress
+    place: float = 0.0  # where in the show its last step ended, in the same unit
+    passed: float = 0.0  # seconds of the current step
+    at: str = START  # the current node
+    way: list[str] = field(default_factory=list)  # the edges since its last step
     doing: str = ""
-    held: bool = False  # stands still
-    joined: bool = False  # has come to the end of a parallel step
+    held: bool = False  # it stands still
+    joined: bool = False  # it has reached the end of a parallel step
 
     def go(self, node: str) -> None:
         self.way.append(edge_id(self.at, node))
         self.at = node
 
     def begins(self) -> float:
-        """When what takes time now has begun: when it was due, so that a long show does not drift."""
+        """Return when the current step began: when it was due, so that a long show does not drift."""
         self.due = max(self.due, _now() - TOO_LATE)
         return self.due
 
@@ -89,10 +89,11 @@ class _Branch:
 
 
 class Player:
-    """Plays one show, once. The controls may come at any time, in any order, and twice; call them on the loop.
+    """Plays one show, once. Call the controls on the loop, at any time, in any order, also twice.
 
-    `lights` are those that a step is for where it names none. With `stepping` it stands before its first step.
-    Raises `BadShow` where the show names a light that is not among them.
+    A step that names no light is for all `lights`. With `stepping` the show waits before its first step.
+
+    Raises: `BadShow` if the show names a light that is not among them.
     """
 
     def __init__(self, show: Show, lights: Sequence[str], stage: Stage, *, stepping: bool = False) -> None:
@@ -104,8 +105,8 @@ class Player:
         self._branches: list[_Branch] = []  # from left to right
         self._news = asyncio.Event()  # set, and replaced, whenever a control was used
         self._stepping = stepping
-        self._frozen = False  # everything stands still, in the middle of a step too
-        self._turn = 0  # counts the single steps
+        self._frozen = False  # everything stands still, also in the middle of a step
+        self._turn = 0  # the number of single steps so far
         self._stopped = False
         self._failure: Exception | None = None
         self._progress = 0
@@ -114,23 +115,23 @@ class Player:
     # --- the controls --------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Run freely, from a pause and from single steps too."""
+        """Run freely, also after a pause or single steps."""
         self._stepping = self._frozen = False
-        self._tell()
+        self._wake()
 
     def pause(self) -> None:
-        """Stand still now: a fade stays where it has got to, a wait keeps its rest."""
+        """Stand still now: a fade keeps its present level, a wait keeps its rest."""
         self._frozen = True
-        self._tell()
+        self._wake()
 
     def go_on(self) -> None:
-        """End a pause; while stepping, each branch that stands does one step, or the rest of the one it is in."""
+        """End a pause; while stepping, each waiting branch does one step, or the rest of its current one."""
         self._frozen = False
         self._turn += 1
-        self._tell()
+        self._wake()
 
     def step(self) -> None:
-        """Go step by step from now on: a show that runs stands still at once, one that stands does one step."""
+        """Go step by step from now on: a running show stands still at once, a waiting one does one step."""
         self._stepping = True
         if self._frozen or any(branch.held for branch in self._branches):
             self.go_on()
@@ -138,11 +139,11 @@ class Player:
             self.pause()
 
     def stop(self) -> None:
-        """End it now; the lights stay as they are, in the middle of a fade too."""
+        """End the show now; the lights keep their present levels, also in the middle of a fade."""
         self._stopped = True
-        self._tell()
+        self._wake()
 
-    def _tell(self) -> None:
+    def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
         self._report()
@@ -152,8 +153,9 @@ class Player:
     async def play(self) -> Literal["done", "stopped"]:
         """Play the show until it ends or is stopped.
 
-        Raises what the step raised that failed (a `PanelError`), once every branch stands still. Cancelled, it
-        leaves at once: a fade under way then goes on to its end.
+        If it is cancelled, it ends at once; a fade that has begun goes on to its end.
+
+        Raises: the `PanelError` of the step that failed, once every branch stands still.
         """
         root = _Branch(due=_now(), span=self._measure(self._show.steps))
         self._branches = [root]
@@ -178,7 +180,7 @@ class Player:
             case Repeat(times=times, steps=steps):
                 self._stage.log(step.in_words)
                 for _ in range(times) if times else itertools.count():
-                    if not times:  # nobody knows the end: progress is that of the round
+                    if not times:  # without an end, the progress is that of the round
                         branch.origin, branch.span = branch.place, self._measure(steps)
                     await self._steps(branch, inner(path, step)[0][0], steps)
                     branch.go(path)
@@ -218,16 +220,16 @@ class Player:
         branch.place = place
 
     async def _strand(self, strand: _Branch, path: str, steps: tuple[Step, ...], join: str, place: float) -> None:
-        """One branch of a parallel step. A stop does not go through the group, which would cut the others off."""
+        """Run one branch of a parallel step. A stop does not reach the group, which would cancel the other branches."""
         with suppress(_Stopped):
             await self._steps(strand, path, steps)
             strand.go(join)
-            strand.place = place  # the others, not this one, are what the show waits for
+            strand.place = place  # the show waits for the others, not for this one
         strand.joined = True
         self._report()
 
     def _fail(self, text: str, error: PanelError) -> NoReturn:
-        """End the show for this; the other branches stop as they do for a stop."""
+        """End the show because of this error; the other branches end as they do after a stop."""
         self._stage.log(text, "error")
         self._failure = self._failure or error
         self.stop()
@@ -252,7 +254,7 @@ class Player:
             await self._stage.act(SetLight(light=id, **verbs))
 
     async def _fade(self, branch: _Branch, fade: Fade) -> None:
-        """Fade in pieces that a light can take; after a pause the rest of the way in the rest of the time."""
+        """Fade in pieces that a light accepts; after a pause, fade the rest of the way in the rest of the time."""
         rest = whole = fade.seconds
         start = dict(self._stage.levels())
         while True:
@@ -272,14 +274,14 @@ class Player:
                 return
 
     async def _freeze(self, light: str | None) -> None:
-        """Let the light stay where its fade has got to."""
+        """Keep the light at the present level of its fade."""
         try:
             for id in self._named(light):
                 await self._stage.act(SetLight(light=id, level=_level(self._stage.levels()[id])))
         except PanelError as error:
             if not self._stopped:
                 raise
-            self._stage.log(str(error), "warning")  # the show ends anyhow, and for another reason
+            self._stage.log(str(error), "warning")  # the show ends anyway, for another reason
 
     def _named(self, light: str | None) -> tuple[str, ...]:
         return self._lights if light is None else (light,)
@@ -287,7 +289,7 @@ class Player:
     # --- time ----------------------------------------------------------------------------------------------
 
     async def _pass(self, branch: _Branch, seconds: float) -> float:
-        """Let so many seconds pass; what is left of them where a pause or a stop came in between, else 0."""
+        """Wait for so many seconds; return how many are left after a pause or a stop, otherwise 0."""
         until, before = branch.begins() + seconds, branch.passed
         while (left := until - _now()) > 0:
             branch.passed = before + seconds - left
@@ -303,8 +305,8 @@ class Player:
         return 0.0
 
     async def _my_turn(self, branch: _Branch) -> None:
-        """Stand before a step while paused, and while stepping until it is let go."""
-        await asyncio.sleep(0)  # a show that takes no time still leaves the others theirs
+        """Wait before a step: for the end of a pause, and while stepping for the next control."""
+        await asyncio.sleep(0)  # also a show that takes no time lets other tasks run
         turn = self._turn
         await self._stand(branch, lambda: self._frozen or (self._stepping and self._turn == turn))
 
@@ -318,14 +320,14 @@ class Player:
         if self._stopped:
             raise _Stopped
 
-    # --- how far it is -------------------------------------------------------------------------------------
+    # --- progress ------------------------------------------------------------------------------------------
 
     def _measure(self, steps: tuple[Step, ...]) -> float:
-        """What the steps add to the progress: their seconds, or their number where nothing in the show takes time."""
+        """Return what the steps add to the progress: their seconds, or their number if no step takes time."""
         return seconds_of(steps) if self._timed else total(steps, lambda step: 1.0)
 
     def _report(self) -> None:
-        """Say how far the show is, where that is news: by the branch that is the furthest behind."""
+        """Report the progress of the branch that is furthest behind, if it has changed."""
         going = [branch for branch in self._branches if not branch.joined]
         if not going:
             return
@@ -345,5 +347,5 @@ def _now() -> float:
 
 
 def _level(level: float) -> int:
-    """A level as a light takes it, of one that it shows (percent)."""
+    """Return a shown level (percent) as a light accepts it."""
     return min(max(round(level), 0), 100)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import sqlite3
 from collections import Counter
 from typing import Any, NamedTuple
 
+from asgi_app.net.address import site_of
 from asgi_app.net.send_budget import PAGE
 from asgi_app.store.schema import FAR
 
@@ -98,8 +98,8 @@ def _prune_fairly(database: sqlite3.Connection, kind: str, keep: int, over: int)
     sources: dict[str, list[str]] = {}
     sizes: Counter[str] = Counter()
     for address, rows in database.execute(f"SELECT address, count(*) FROM audit WHERE {kind} GROUP BY address"):
-        sources.setdefault(_source(address), []).append(address)
-        sizes[_source(address)] += rows
+        sources.setdefault(site_of(address) or address, []).append(address)
+        sizes[site_of(address) or address] += rows
     share, gone = _fair_share(sorted(sizes.values()), keep), 0
     for source, rows in sizes.most_common():
         if rows <= share or gone >= over:
@@ -118,12 +118,3 @@ def _fair_share(sizes: list[int], keep: int) -> int:
             return max(share, 1)
         keep -= size
     return max(sizes, default=1)
-
-
-def _source(address: str) -> str:
-    """Return the source of an address: for IPv6 its /48, which is what one customer gets (RFC 6177)."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((found, 48), strict=False)) if found.version == 6 else address

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from asgi_app.app import House
+from asgi_app.app import PanelApp
 from asgi_app.models import Light
 from asgi_app.service import run_signals
 from asgi_app.settings import Settings
@@ -53,9 +53,10 @@ class Inside:
         self.house = self.run(self._begin(settings))
         self.panel = self.house.panel
 
-    async def _begin(self, settings: dict[str, Any]) -> House:
+    async def _begin(self, settings: dict[str, Any]) -> PanelApp:
         data = Path(self._directory.name)
-        house = House(Settings(pins="mock", data=data, chat_rate=1e9, command_rate=1e9, keep_messages=100, **settings))
+        relaxed = Settings(pins="mock", data=data, chat_rate=1e9, command_rate=1e9, keep_messages=100, **settings)
+        house = PanelApp(relaxed)
         await house.start()
         return house
 

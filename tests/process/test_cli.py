@@ -138,7 +138,7 @@ def test_a_second_panel_on_the_same_pins_is_refused(start: Start, tmp_path: Path
     assert second.returncode == 2
     assert "Traceback" not in second.stderr
     last = second.stderr.splitlines()[-1]
-    assert f"another panel (process {first.process.pid}) drives these pins" in last
+    assert f"Another panel (process {first.process.pid}) drives these pins" in last
     assert "--data" in last
     assert second.stdout == ""
     assert first.level() == 50

@@ -59,7 +59,7 @@ def test_lgpio_in_a_folder_that_cannot_be_written(tmp_path: Path, read_only: Pat
     assert found.keys() == {"pins", "data"}
     assert str(read_only) in found["pins"]
     assert "start the panel in a directory that you may write" in found["pins"]
-    assert found["data"] == f"{read_only} cannot be written"
+    assert found["data"] == f"{read_only} is not writable"
 
 
 def test_a_home_that_may_not_be_read(closed: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_folder_that_is_not_there_any_more(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("setting", "value", "what", "says"),
     [
-        ("data", "/dev/null/data", "data", "no directory"),
+        ("data", "/dev/null/data", "data", "not a directory"),
         ("host", "a" * 70, "port", "too long"),
         ("host", "a..b", "port", "empty"),
         ("host", "", "port", ""),

@@ -173,7 +173,7 @@ def test_lights_reach_their_exit_levels_after_kill_9(
     flags = [f"--data={panel.data}", "--pins=pigpio", f"--pigpio-port={pigpiod.port}"]
     config = f"--config={panel.data.parent / panel.data.name}.toml"
     running = run_pilotlight("exit-levels", *flags, config)
-    assert (running.returncode, "another panel" in running.stderr) == (2, True)
+    assert (running.returncode, "Another panel" in running.stderr) == (2, True)
     assert pigpiod.duty(12) == pytest.approx(0.6, abs=0.01)
     panel.kill()
     done = run_pilotlight("exit-levels", *flags, config)
@@ -207,11 +207,11 @@ def test_a_port_in_use_by_somebody_else_and_by_a_panel(tmp_path: Path, panel: Ru
     assert "a panel is running" in findings(tmp_path, port=panel.port)["port"].says
     with socket.create_server(("127.0.0.1", 0)) as other:
         found = findings(tmp_path, port=other.getsockname()[1])["port"]
-    assert (found.good, found.fix) == (False, "another --port or --host")
+    assert (found.good, found.fix) == (False, "choose another --port or --host")
 
 
 @pytest.mark.parametrize(
-    ("days", "good", "says"), [(100, True, "days left"), (5, False, "ends in 5 days"), (-5, False, "has expired")]
+    ("days", "good", "says"), [(100, True, "days left"), (5, False, "expires in 5 days"), (-5, False, "has expired")]
 )
 def test_a_certificate_and_how_long_it_holds(tmp_path: Path, days: int, good: bool, says: str) -> None:
     ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days, hours=1)
@@ -234,8 +234,8 @@ def test_whom_it_believes(tmp_path: Path, trusted: str, good: bool) -> None:
     ("now", "before", "good", "fix"),
     [
         (False, False, True, None),
-        (False, True, True, "a stronger power supply"),
-        (True, True, False, "a stronger power supply"),
+        (False, True, True, "use a stronger power supply"),
+        (True, True, False, "use a stronger power supply"),
     ],
 )
 def test_power(

@@ -140,7 +140,7 @@ def printed(*flags: str) -> str:
 def test_it_is_tried_before_it_is_written(systems: Path, home: Home) -> None:
     unit = Unit(True, ["--pins=mock", "--port=5001"], 5001, 100, shows=home.path / "my shows")
     said = units.install(unit, printed("--port=5001", "--data=/tmp"))
-    assert said[0] == "tried it: it finds its settings and its files"
+    assert said[0] == "tested the service: it finds its settings and its files"
     assert systems.read_text() == unit.text()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from asgi_app.app import House
+from asgi_app.app import PanelApp
 from asgi_app.errors import NotStored
 from asgi_app.hw.worker import Worker
 from asgi_app.models import LightSettings
@@ -122,21 +122,21 @@ def test_the_thread_of_the_pins_is_seen() -> None:
 
 @pytest.mark.parametrize("which", ["light driver", "push task", "sweep", "access", "server events", "engine"])
 async def test_every_task_that_the_panel_needs_is_looked_at(tmp_path: Path, which: str) -> None:
-    house = House(Settings(data=tmp_path, pins="mock"))
+    house = PanelApp(Settings(data=tmp_path, pins="mock"))
     await house.start()
     try:
         house.sockets.eio.service_task_handle = asyncio.create_task(house.sockets.eio._service_task(), name="engine")
         house.room_events._heartbeat = asyncio.create_task(house.room_events._server_events(), name="server events")
         await asyncio.sleep(0)
-        assert house.ended() is None
+        assert house.health.ended() is None
         [task] = [one for one in asyncio.all_tasks() if one.get_name() == which]
         task.cancel()
         await asyncio.wait([task])
-        assert house.ended() == f"the task {which!r} was cancelled"
-        assert "panel" in await house.not_ready()
+        assert house.health.ended() == f"the task {which!r} was cancelled"
+        assert "panel" in await house.health.not_ready()
     finally:
         await house.stop()
-    assert house.ended() is None  # an end that somebody asked for is no fault
+    assert house.health.ended() is None  # an end that somebody asked for is no fault
 
 
 async def test_a_task_that_ended_is_named_with_its_fault() -> None:

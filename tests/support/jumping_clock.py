@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from asgi_app.shows import Player, Show
-from tests.support.show_scores import FakeStage
+from tests.support.show_files import FakeStage
 
 
 class Jumping(selectors.DefaultSelector):

@@ -17,6 +17,7 @@ sys.modules.update(dict.fromkeys(("aiohttp", "redis", "requests")))
 from asgi_app.cli.main import main  # noqa: E402
 from asgi_app.core.lights import Drive  # noqa: E402
 from asgi_app.hw.driver import LightDriver  # noqa: E402
+from asgi_app.hw.push import PushTask  # noqa: E402
 from asgi_app.hw.worker import Worker  # noqa: E402
 from asgi_app.store import chat  # noqa: E402
 
@@ -50,7 +51,7 @@ def pins() -> None:
     async def poisoned(self: LightDriver, light: str, to: Drive) -> None:
         await drive(self, light, to)
         if to.level == POISONED:
-            self._worker.abandon()
+            self._connection.worker.abandon()
 
     LightDriver.drive = poisoned  # type: ignore[method-assign]
 
@@ -88,7 +89,7 @@ def main_with(poison: str) -> None:
         "message": message,
         "pins": pins,
         "pin": pin,
-        "push": lambda: task_of(LightDriver, "_push_on"),
+        "push": lambda: task_of(PushTask, "run"),
     }[poison]()
     main()
 

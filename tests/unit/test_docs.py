@@ -11,11 +11,12 @@ import pytest
 from quart import Quart
 
 from asgi_app import errors, models
-from asgi_app.app import House
+from asgi_app.app import PanelApp
 from asgi_app.cli.main import cli
+from asgi_app.models.base import Asks
 from asgi_app.settings import Settings
 from asgi_app.shows import find_shows
-from asgi_app.shows import show as score
+from asgi_app.shows.show import Show, Step
 from tests.support.panel_process import ROOT
 
 DOCS = ROOT / "docs"
@@ -74,6 +75,13 @@ def test_every_field_of_a_command_is_documented(command: type[models.BaseModel])
         assert f'"{field}"' in WIRES or f"`{field}`" in WIRES, field
 
 
+@pytest.mark.parametrize("command", members(models.Command), ids=lambda kind: kind.__name__)
+def test_every_field_of_a_reply_is_documented(command: type[models.BaseModel]) -> None:
+    (result,) = (typing.get_args(base)[0] for base in command.__orig_bases__ if typing.get_origin(base) is Asks)
+    for field in in_fields_of(result) - {"rev"}:
+        assert f'"{field}"' in WIRES or f"`{field}`" in WIRES, field
+
+
 @pytest.mark.parametrize("event", members(models.Event), ids=lambda kind: kind.__name__)
 def test_every_field_of_an_event_is_documented(event: type[models.BaseModel]) -> None:
     for field in in_fields_of(event) - {"event"}:
@@ -85,7 +93,7 @@ def test_every_show_of_the_panel_is_documented(show: str) -> None:
     assert re.search(rf"^\| `{show}` \|", WIRES, re.M)
 
 
-@pytest.mark.parametrize("step", [*score.Step.model_fields, *score.Show.model_fields])
+@pytest.mark.parametrize("step", [*Step.model_fields, *Show.model_fields])
 def test_every_word_of_a_show_is_documented(step: str) -> None:
     assert re.search(rf"`{step}`|^{step} = |\[\[{step}\]\]", WIRES, re.M)
 
@@ -111,7 +119,7 @@ def test_every_problem_has_a_title_in_chinese(problem: type[errors.PanelError]) 
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
-    house = House(Settings(pins="mock", data=tmp_path))
+    house = PanelApp(Settings(pins="mock", data=tmp_path))
     quart: Quart = house.quart
     house.store.close()
     missing = []
@@ -129,7 +137,7 @@ def test_every_route_is_documented(tmp_path: Path) -> None:
 
 
 def test_every_namespace_event_is_documented(tmp_path: Path) -> None:
-    house = House(Settings(pins="mock", data=tmp_path))
+    house = PanelApp(Settings(pins="mock", data=tmp_path))
     house.store.close()
     for namespace in house.sockets.namespace_handlers.values():
         for event in namespace.handlers:

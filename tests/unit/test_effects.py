@@ -7,8 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asgi_app.core.lights import Drive
-from asgi_app.hw.driver import Course
-from asgi_app.hw.effects import BLINK_SECONDS, FLASH_SECONDS, PULSE_FLOOR, PULSE_SECONDS, effect, fade, flash
+from asgi_app.hw.effects import BLINK_SECONDS, FLASH_SECONDS, PULSE_FLOOR, PULSE_SECONDS, Motion, effect, fade, flash
 from asgi_app.models import Effect
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a loaded machine is no fault
@@ -85,7 +84,7 @@ def test_a_flash_shows_on_a_dark_and_on_a_bright_light(level: float) -> None:
     assert bright - dark >= 40
 
 
-# --- a light's course: flashes, then the fade, then the target ---------------------------------------------
+# --- a light's motion: flashes, then the fade, then the target ---------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -104,10 +103,10 @@ def test_a_flash_shows_on_a_dark_and_on_a_bright_light(level: float) -> None:
         (Drive(80, effect="blink"), 1010, 80, True),
     ],
 )
-def test_a_course_from_20_percent_at_second_10(drive: Drive, now: float, level: float, moves: bool) -> None:
-    course = Course(drive, start=20, began=10)
-    assert course.level(now) == pytest.approx(level)
-    assert course.moves(now) is moves
+def test_a_motion_from_20_percent_at_second_10(drive: Drive, now: float, level: float, moves: bool) -> None:
+    motion = Motion(drive, start=20, began=10)
+    assert motion.level(now) == pytest.approx(level)
+    assert motion.moves(now) is moves
 
 
 DRIVES = st.builds(
@@ -121,19 +120,19 @@ DRIVES = st.builds(
 
 @STEADY
 @given(DRIVES, LEVELS, st.floats(0, 1000))
-def test_a_course_never_leaves_the_scale(drive: Drive, start: float, elapsed: float) -> None:
-    assert -TINY <= Course(drive, start, 5.0).level(5.0 + elapsed) <= 100 + TINY
+def test_a_motion_never_leaves_the_scale(drive: Drive, start: float, elapsed: float) -> None:
+    assert -TINY <= Motion(drive, start, 5.0).level(5.0 + elapsed) <= 100 + TINY
 
 
 @STEADY
 @given(DRIVES, LEVELS)
-def test_a_course_that_moves_no_more_is_at_its_target(drive: Drive, start: float) -> None:
-    course = Course(drive, start, 5.0)
+def test_a_motion_that_moves_no_more_is_at_its_target(drive: Drive, start: float) -> None:
+    motion = Motion(drive, start, 5.0)
     over = 5.0 + 60 + 20 * FLASH_SECONDS + 1
-    assert course.moves(over) is (drive.effect is not None)
-    assert drive.effect is not None or course.level(over) == drive.level
+    assert motion.moves(over) is (drive.effect is not None)
+    assert drive.effect is not None or motion.level(over) == drive.level
 
 
 def test_a_light_that_comes_back_goes_straight_to_its_target() -> None:
-    course = Course(Drive(80, 60.0, flash=3), 20, 5.0).ended()
-    assert (course.level(5.0), course.moves(5.0)) == (80, False)
+    motion = Motion(Drive(80, 60.0, flash=3), 20, 5.0).ended()
+    assert (motion.level(5.0), motion.moves(5.0)) == (80, False)

@@ -28,7 +28,7 @@ from asgi_app.hw.pins import (
     PinsError,
     board_model,
     choose,
-    pigpio_silence,
+    pigpio_problem,
 )
 from asgi_app.models import LightSpec
 from tests.support.pigpio_board import HOST
@@ -84,8 +84,8 @@ CASES = [
     Case("auto", PI4, False, HERE, "lgpio", (PI4, "does not answer", "lgpio"), "pigpiod"),
     Case("auto", PI3, False, NOT_INSTALLED, "pigpio", (PI3, "does not answer", "not installed"), "pigpiod"),
     Case("auto", PI4, False, NO_PERMISSION, "pigpio", (PI4, "does not answer", "no permission"), "pigpiod"),
-    Case("auto", PI5, True, HERE, "lgpio", (PI5, "pigpio does not know this board")),
-    Case("auto", PI5, False, HERE, "lgpio", (PI5, "pigpio does not know this board")),
+    Case("auto", PI5, True, HERE, "lgpio", (PI5, "pigpio does not support this board")),
+    Case("auto", PI5, False, HERE, "lgpio", (PI5, "pigpio does not support this board")),
     Case("auto", PI5, False, NOT_INSTALLED, "lgpio", (PI5, "not installed"), INSTALL_LGPIO),
     Case("auto", PI5, False, NO_PERMISSION, "lgpio", (PI5, "no permission"), JOIN_GPIO),
     Case("auto", CM5, True, HERE, "lgpio", (CM5,)),
@@ -157,19 +157,19 @@ def listening(answer: bytes | None) -> Iterator[Address]:
 
 @pytest.mark.parametrize(
     ("answer", "says"),
-    [(None, "does not answer"), (b"", "is no pigpiod"), (b"HTTP/1.1 400 Bad Request\r\n", "is no pigpiod")],
+    [(None, "does not answer"), (b"", "is not pigpiod"), (b"HTTP/1.1 400 Bad Request\r\n", "is not pigpiod")],
     ids=["silence", "hangs up", "a web server"],
 )
 def test_what_listens_there_is_no_pigpiod(answer: bytes | None, says: str) -> None:
     with listening(answer) as address:
-        silence = pigpio_silence(address, timeout=0.2)
-    assert silence is not None
-    assert says in silence
-    assert str(address) in silence
+        problem = pigpio_problem(address, timeout=0.2)
+    assert problem is not None
+    assert says in problem
+    assert str(address) in problem
 
 
 def test_a_pigpiod_that_answers(daemon: StandIn) -> None:
-    assert pigpio_silence(Address(HOST, daemon.port)) is None
+    assert pigpio_problem(Address(HOST, daemon.port)) is None
 
 
 # --- levels to duty steps ----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 from asgi_app import settings as settings_module
 from asgi_app.errors import SetupError
 from asgi_app.settings import PREFIX, Settings, config_in_use, read_settings
-from asgi_app.shows.show import BUILTIN, find_shows
+from asgi_app.shows.reader import BUILTIN, find_shows
 
 
 @pytest.fixture(autouse=True)

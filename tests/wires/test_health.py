@@ -15,6 +15,7 @@ from tests.support.live_client import live
 from tests.support.panel_process import ROOT, RunningPanel, eventually
 from tests.support.pigpiod_standin import StandIn
 from tests.support.python_client import PythonClient
+from tests.support.raw_http import head, plugged
 
 
 def test_a_panel_that_is_well_is_live_and_ready(panel: RunningPanel) -> None:
@@ -70,6 +71,22 @@ async def test_clients_and_messages_are_counted_by_wire(panel: RunningPanel) -> 
     await polling.disconnect()
     await page.disconnect()
     eventually(lambda: panel.metrics()["pilotlight_clients", "live"] == before["pilotlight_clients", "live"])
+
+
+def test_a_reply_is_counted_once_it_is_sent(panel: RunningPanel) -> None:
+    def unanswered() -> float:
+        counts = panel.metrics()  # whose own reply is not sent yet
+        return counts["pilotlight_messages_received_total", "rest"] - counts["pilotlight_messages_sent_total", "rest"]
+
+    before = unanswered()
+    with plugged(panel.port) as plug:
+        plug.say(head("POST", "/led", Content_Type="application/json", Content_Length="12"), b'{"level"')
+        eventually(lambda: unanswered() == before + 1)
+        plug.say(b": 7}")
+        assert plug.answer("POST").status == 200
+    assert unanswered() == before
+    assert panel.get("/nowhere").status_code == 404  # a refusal is a reply, too
+    assert unanswered() == before
 
 
 def test_the_loop_and_the_process_are_measured(panel: RunningPanel) -> None:

@@ -19,5 +19,5 @@ def test_a_stranger_learns_no_path(start_panel: Callable[..., RunningPanel], tmp
     assert str(tmp_path) in here.json()["not_ready"]["store"]
     for answer in (stranger, wrong):
         assert answer.json()["not_ready"].keys() == here.json()["not_ready"].keys()
-        assert set(answer.json()["not_ready"].values()) == {"it does not work; the panel's log says why"}
+        assert set(answer.json()["not_ready"].values()) == {"It does not work. The panel's log says why."}
         assert str(tmp_path) not in answer.text

@@ -10,7 +10,7 @@ import pytest
 
 from asgi_app import models
 from asgi_app.access import permissions
-from asgi_app.app import House
+from asgi_app.app import PanelApp
 from asgi_app.settings import Settings
 from tests.support import security_table as table
 from tests.support.network_namespace import Network
@@ -66,8 +66,8 @@ def test_every_line_is_true(row: Row, exposed: Exposed, network: Network) -> Non
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = House(Settings(pins="mock", data=tmp_path_factory.mktemp("house")))
+def house(tmp_path_factory: pytest.TempPathFactory) -> PanelApp:
+    house = PanelApp(Settings(pins="mock", data=tmp_path_factory.mktemp("house")))
     house.store.close()
     return house
 
@@ -82,7 +82,7 @@ def test_every_command_has_its_line_and_its_rule() -> None:
     assert set(commands.values()) == set(permissions.COMMANDS)
 
 
-def test_every_route_and_socket_has_its_line_and_its_rule(house: House) -> None:
+def test_every_route_and_socket_has_its_line_and_its_rule(house: PanelApp) -> None:
     routes, sockets = set(), set()
     for rule in house.quart.url_map.iter_rules():
         if rule.rule.startswith(permissions.OPEN_FOLDERS):
@@ -96,7 +96,7 @@ def test_every_route_and_socket_has_its_line_and_its_rule(house: House) -> None:
     assert routes | {f"ws {path}" for path in sockets} <= documented()
 
 
-def test_every_event_has_its_line_and_its_rule(house: House) -> None:
+def test_every_event_has_its_line_and_its_rule(house: PanelApp) -> None:
     spaces = house.sockets.namespace_handlers
     events = {(name, event) for name, namespace in spaces.items() for event in namespace.handlers}
     assert events == set(permissions.EVENTS)

@@ -33,13 +33,13 @@ class PanelEvents(EventHandlers):
         actor = self._namespace.actors[sid]
         outbox = self._namespace.outbox(sid)
         session = self._panel.session(actor, resume=self._resume(sid, auth), outbox=_Subscriber(self, outbox))
-        self._sessions[sid] = session.__enter__()
+        self._sessions[sid] = session.open()
         outbox.put_nowait(session.opening.encoded(self.plain_packet))
         self._namespace.refill_with(sid, lambda: [self._panel.snapshot_message().encoded(self.plain_packet)])
 
     def disconnected(self, sid: str) -> None:
         if (session := self._sessions.pop(sid, None)) is not None:
-            session.__exit__()
+            session.close()
             self._namespace.refill_with(sid, None)
 
     async def ask(self, sid: str, *arguments: Any) -> dict[str, Any]:

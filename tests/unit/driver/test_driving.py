@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from asgi_app.core.lights import Drive
-from asgi_app.hw.driver import PUSH, LightDriver
+from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.effects import FLASH_SECONDS
 from asgi_app.hw.pins import MockPins
+from asgi_app.hw.push import PUSH
 from asgi_app.models import Actor, Hardware, LightSpec, parse_command
 from asgi_app.service import Panel
 from tests.support.driver_bench import LED, SOON, Bench, Note, Watcher, driving, duty, of

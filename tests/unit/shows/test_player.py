@@ -12,7 +12,7 @@ from asgi_app.errors import LightOffline
 from asgi_app.shows import Player, Show, find_shows, graph_of
 from asgi_app.shows.show import every_step, seconds_of
 from tests.support.jumping_clock import JumpingLoop, played
-from tests.support.show_scores import (
+from tests.support.show_files import (
     SHOWS,
     STEADY,
     Any_,

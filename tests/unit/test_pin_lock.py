@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from asgi_app.hw.lock import Alone
+from asgi_app.hw.lock import PinLock
 
 
 def test_the_lock_and_the_directory_made_for_it_are_the_owners(tmp_path: Path) -> None:
     data = tmp_path / "data"
     before = os.umask(0o000)
     try:
-        alone = Alone()
-        alone.claim(data, simulated=False)
-        alone.release()
+        lock = PinLock()
+        lock.claim(data, simulated=False)
+        lock.release()
     finally:
         os.umask(before)
     assert data.stat().st_mode & 0o777 == 0o700

@@ -12,8 +12,9 @@ from hypothesis import given
 
 from asgi_app.errors import BadShow
 from asgi_app.shows import Player, Show, check, find_shows, graph_of, parse_show, read_show
-from asgi_app.shows.show import MAX_BYTES, every_step, seconds_of
-from tests.support.show_scores import (
+from asgi_app.shows.reader import MAX_BYTES
+from asgi_app.shows.show import every_step, seconds_of
+from tests.support.show_files import (
     SHOWS,
     STEADY,
     Any_,
@@ -88,8 +89,8 @@ def nested(deep: int) -> Any_:
         (["fade"], 'steps[0]: "fade"; give a step: one of set, fade, effect, wait, repeat, parallel'),
         ([{}], "steps[0]: there is nothing to do; a step has exactly one of set, fade, effect, wait, repeat, parallel"),
         ([{**level(), **wait()}], "steps[0]: there is set and wait; a step has exactly one of set, fade,"),
-        ([{"fad": {}}], "steps[0].fad: unknown word; did you mean fade?"),
-        ([{"xyz": {}}], "steps[0].xyz: unknown word; there is label, set, fade, effect, wait, repeat, parallel"),
+        ([{"fad": {}}], "steps[0].fad: unknown field; did you mean fade?"),
+        ([{"xyz": {}}], "steps[0].xyz: unknown field; there is label, set, fade, effect, wait, repeat, parallel"),
         ([{"wait": {"second": 1}}], "steps[0].wait.seconds: missing; give a number from 0 to 86400"),
         ([{"wait": 5}], "steps[0].wait: 5; give a table of seconds"),
         ([{"set": {}}], "steps[0].set: nothing to set; give level, on, or both"),
@@ -111,12 +112,15 @@ def nested(deep: int) -> Any_:
         ([parallel([wait()])], "steps[0].parallel.branches: "),
         ([parallel([wait()], [])], "steps[0].parallel.branches[1]: []; give a list of steps"),
         ([parallel([wait()], [{}])], "steps[0].parallel.branches[1][0]: there is nothing to do"),
-        ([nested(9)], f"steps[0]{'.repeat.steps[0]' * 8}: steps inside steps inside steps, 9 deep; 8 would do"),
+        ([nested(9)], f"steps[0]{'.repeat.steps[0]' * 8}: 9 steps inside each other; 8 is the limit"),
         ([wait()] * 501, "steps[500]: more than 500 steps in all; leave some out, or use repeat"),
-        ([repeat(0, level())], "steps[0].repeat: repeats for ever without taking time; put in a wait or a fade"),
+        ([repeat(0, level())], "steps[0].repeat: repeats for ever without taking time; add a wait or a fade"),
         ([repeat(0, wait(0.01))], "steps[0].repeat: repeats for ever without taking time"),
-        ([repeat(0, wait()), level()], "steps[1]: never done, since steps[0] goes on for ever; end that, or leave"),
-        ([parallel([repeat(0, wait())], [wait()]), level()], "steps[1]: never done, since steps[0] goes on for ever"),
+        ([repeat(0, wait()), level()], "steps[1]: never reached, since steps[0] repeats for ever; end that, or leave"),
+        (
+            [parallel([repeat(0, wait())], [wait()]), level()],
+            "steps[1]: never reached, since steps[0] repeats for ever",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_what_would_do(steps: Any, detail: str) -> None:
@@ -139,12 +143,12 @@ def test_what_is_wrong_is_named_with_what_would_do(steps: Any, detail: str) -> N
         ('title="A"\nname="b"\nsteps=[]', "toml", "a", "name: a show has the name of its file; leave it out, or"),
         ('title="A"\nspeed=1', "toml", "a", "steps: missing; give a list of one step or more"),
         ('title="A"\nstep=[]', "toml", "a", "steps: missing"),
-        ("", "toml", "Sun rise", '"Sun rise" is no name for a show; a to z, digits, _ and - would do, 32 at most'),
+        ("", "toml", "Sun rise", '"Sun rise" is no name for a show; use a to z, digits, _ and -, 32 at most'),
         ('title="A"\ntranslations=5', "toml", "a", "translations: 5; give a table of at most 32 languages, such as zh"),
         ('title="A"\ntranslations.zh="B"', "toml", "a", 'translations.zh: "B"; give a table of title, description'),
         ('title="A"\ntranslations.zh={}', "toml", "a", "translations.zh.title: missing; give one line of 1 to 64"),
         ('title="A"\ntranslations.zh.titel="B"', "toml", "a", "translations.zh.title: missing"),
-        ('title="A"\ntranslations.zh={title="B",name="C"}', "toml", "a", "translations.zh.name: unknown word; there"),
+        ('title="A"\ntranslations.zh={title="B",name="C"}', "toml", "a", "translations.zh.name: unknown field; there"),
         ('title="A"\ntranslations.zh.title=""', "toml", "a", 'translations.zh.title: ""; give one line of 1 to 64'),
         ('title="A"\ntranslations.zh-CN.title="B"', "toml", "a", 'translations.zh-CN: "zh-CN"; give a language in two'),
         ('title="A"\nsteps=[{wait={seconds=nan}}]', "toml", "a", "steps[0].wait.seconds: "),
@@ -199,7 +203,7 @@ def test_an_unknown_light_is_named_with_those_there_are() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "detail"),
     [
-        ("a.yaml", b"", "shows end in .toml or .json"),
+        ("a.yaml", b"", "a show ends in .toml or .json"),
         ("a.toml", b"\xff", "not UTF-8 text, from byte 0 on"),
         ("a.toml", b"#" * (MAX_BYTES + 1), "larger than 256 KiB; a show of 500 steps is smaller"),
         ("a.toml", None, "cannot be read: No such file or directory"),
@@ -230,7 +234,7 @@ def test_a_users_show_wins_over_the_built_in_one_and_a_wrong_one_is_skipped(
     assert (shows["sunrise"].title, shows["mine"].title, shows["attention"].title) == ("Mine", "J", "Attention")
     assert [record.getMessage() for record in caplog.records] == [
         f"Skipped a show: {tmp_path}/attention.toml: steps[0].wait.seconds: -1; give a number from 0 to 86400",
-        f"Skipped a show: {tmp_path}/mine.toml: there is another of the same name; rename one of them",
+        f"Skipped a show: {tmp_path}/mine.toml: another show has the same name; rename one of them",
     ]
 
 

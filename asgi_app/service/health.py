@@ -1,0 +1,72 @@
+"""The health of the panel: which part has failed, what is not ready, and how the panel ends after a fault."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Sequence
+
+from asgi_app.access import Access
+from asgi_app.service.panel import Panel
+from asgi_app.store import Store
+from asgi_app.telemetry.clock import PanelClock
+from asgi_app.telemetry.logs import event
+
+log = logging.getLogger("pilotlight")
+
+LAST_SECONDS = 5  # for a panel that ends after a fault; then the kernel ends it
+
+
+class Health:
+    """Watches the parts that the panel needs; each of `parts` returns what has ended there by a fault, or None.
+
+    `fault` is why the panel ends by itself, or None. `stopping` is true from the moment that the panel stops.
+    """
+
+    def __init__(
+        self, panel: Panel, store: Store, access: Access, parts: Sequence[Callable[[], str | None]], clock: PanelClock
+    ) -> None:
+        self.fault: str | None = None
+        self.stopping = False
+        self._panel = panel
+        self._store = store
+        self._access = access
+        self._parts = parts
+        self._clock = clock
+
+    def ended(self) -> str | None:
+        """Return which part has ended by a fault and why, or None."""
+        if self.fault is not None or self.stopping:
+            return self.fault
+        return next((fault for ended in self._parts if (fault := ended()) is not None), None)
+
+    def check(self, alive: Callable[[], None]) -> None:
+        """Follow the wall clock, and call `alive` if every part works; otherwise end the panel."""
+        if step := self._clock.look():
+            log.warning("the clock stepped by %.1f s", step, extra=event("clock_stepped", seconds=round(step, 1)))
+            self._panel.clock_stepped(step, self._clock.now())
+        if (fault := self.ended()) is None:
+            alive()
+        elif self.fault is None:
+            self.fault = fault
+            log.critical("%s; the panel ends", fault, extra=event("panel_ended", reason=fault))
+            # The usual way to end, with the lights at their exit levels; if that is impossible, the alarm ends it.
+            signal.alarm(LAST_SECONDS)
+            signal.raise_signal(signal.SIGTERM)
+
+    async def not_ready(self) -> dict[str, str]:
+        """Return what is not ready and why: `lights`, `store`, `access`, `panel`. It is empty if everything works."""
+        missing = {}
+        if (fault := self.ended()) is not None:
+            missing["panel"] = fault
+        offline = [light for light in self._panel.state.lights.values() if not light.online]
+        if offline:
+            missing["lights"] = "; ".join(f"{light.id} is offline: {light.reason}" for light in offline)
+        kept = self._panel.state.storage
+        if trouble := (await self._store.trouble() if kept.kept else kept.reason):
+            missing["store"] = trouble
+        if self._access.secret_store.trouble is not None:
+            missing["access"] = f"the secrets cannot be read: {self._access.secret_store.trouble}"
+        if self.stopping:
+            missing.setdefault("panel", "the panel is stopping")
+        return missing
