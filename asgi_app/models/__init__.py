@@ -75,7 +75,6 @@ from asgi_app.models.runs import (
     EndRun,
     GetLog,
     GetRuns,
-    HowToStart,
     Kind,
     Lines,
     LineSent,
@@ -97,16 +96,15 @@ from asgi_app.models.runs import (
     RunName,
     RunSignal,
     RunsQuery,
-    ShowName,
     Signal,
     SignalRun,
     SignalSent,
     StartRun,
-    StartShow,
     UnwatchRun,
     UpdateRun,
     WatchRun,
 )
+from asgi_app.models.shows import HowToStart, ShowName, StartShow
 from asgi_app.models.wire import (
     COMMAND,
     AnyCommand,

@@ -1,4 +1,4 @@
-"""Running processes: runs, logs, graphs, signals, shows. Times in seconds, progress in percent."""
+"""Running processes: runs, logs, graphs, signals. Times in seconds, progress in percent."""
 
 from __future__ import annotations
 
@@ -128,22 +128,6 @@ class LogPage(Frozen):
     since: int = Field(alias="from", description="Offset of the first line.")
     next: int = Field(description="Offset after the last line.")
     lines: list[dict[str, Any]]
-
-
-class ShowWords(Frozen):
-    """Title and description of a show."""
-
-    title: str
-    description: str = ""
-
-
-class ShowName(ShowWords):
-    """A show that can be started."""
-
-    name: str
-    translations: dict[str, ShowWords] = Field(
-        default_factory=dict, description="Title and description by language, such as zh, if its file has them."
-    )
 
 
 # --- results -----------------------------------------------------------------------------------------------
@@ -333,21 +317,8 @@ class SignalRun(SignalSent, Asks[SignalResult]):
     run: str
 
 
-class HowToStart(Strict):
-    """How to start a show."""
-
-    step: bool = Field(False, description="Whether it pauses before its first step.")
-
-
-class StartShow(HowToStart, Asks[RunResult]):
-    """Start a show."""
-
-    do: Literal["start_show"] = "start_show"
-    show: str
-
-
 RUN_COMMANDS = (StartRun | UpdateRun | LogRun | EndRun | AnswerRun) | (
-    WatchRun | UnwatchRun | GetLog | GetRuns | SignalRun | StartShow
+    WatchRun | UnwatchRun | GetLog | GetRuns | SignalRun
 )  # a producer's, a viewer's
 
 # --- events ------------------------------------------------------------------------------------------------

@@ -30,8 +30,8 @@ from asgi_app.models.runs import (
     RunGraph,
     RunLog,
     RunSignal,
-    ShowName,
 )
+from asgi_app.models.shows import ShowName, StartShow
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -79,7 +79,7 @@ class Ping(Strict, Asks[Result]):
     do: Literal["ping"] = "ping"
 
 
-AnyCommand = SetLight | UndoLight | GetState | Ping | CHAT_COMMANDS | RUN_COMMANDS
+AnyCommand = SetLight | UndoLight | GetState | Ping | CHAT_COMMANDS | RUN_COMMANDS | StartShow
 Command = Annotated[AnyCommand, Field(discriminator="do")]
 COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(Command, config=ConfigDict(defer_build=True))
 NAMES = tuple(kind.model_fields["do"].default for kind in get_args(AnyCommand))

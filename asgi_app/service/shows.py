@@ -11,7 +11,8 @@ from asgi_app.errors import BadCommand, InternalError, PanelError, Restarting, S
 from asgi_app.models.access import PANEL
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import LightSpec, SetLight
-from asgi_app.models.runs import LineSent, NewRun, Outcome, RunChange, RunResult, ShowName, Signal, StartShow
+from asgi_app.models.runs import LineSent, NewRun, Outcome, RunChange, RunResult, Signal
+from asgi_app.models.shows import ShowName, StartShow
 from asgi_app.service.component import Component
 from asgi_app.service.live_run import LiveRun
 from asgi_app.service.panel import Panel
