@@ -18,7 +18,7 @@ from asgi_app.telemetry.logs import LogLimit
 
 log = logging.getLogger("pilotlight.access")
 
-# Suffixes under which nobody can have a name in the public DNS. docs/security.md has the reasons.
+# Suffixes under which nobody can have a name in the public DNS. docs/explanation/security.md has the reasons.
 LOCAL = (
     ".localhost",  # RFC 6761, 6.3
     ".local",  # RFC 6762, 3

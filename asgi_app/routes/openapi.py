@@ -51,7 +51,7 @@ class FieldFault(Frozen):
 class Problem(Frozen):
     """A refusal (RFC 9457). Nothing has changed."""
 
-    type: str = Field(description="urn:pilotlight:problem:<slug>. docs/wires.md lists the slugs.")
+    type: str = Field(description="urn:pilotlight:problem:<slug>. docs/reference/problems.md lists the slugs.")
     title: str
     status: int
     detail: str
@@ -124,7 +124,7 @@ def document_of(app: Quart) -> dict[str, Any]:
         title="Pilot Light",
         version=__version__,
         description="The REST API of the panel. The sockets (ws /live, Socket.IO) have the same commands: "
-        "see docs/wires.md.",
+        "see docs/reference/live.md.",
     )
     document: dict[str, Any] = quart_schema.OpenAPIProvider(app, quart_schema.QuartSchema(info=info)).schema()
     problem = {"$ref": "#/components/schemas/Problem"}

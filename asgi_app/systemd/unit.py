@@ -2,7 +2,7 @@
 
 The system's service runs as a user that systemd creates for it (`DynamicUser`). It sees only the pins, its data
 directory and the network. A user's service runs with the rights of that user, minus those that a user's manager can
-remove. systemd.exec(5) explains each line; docs/operating.md gives the reasons.
+remove. systemd.exec(5) explains each line; docs/how-to/run-as-a-service.md gives the reasons.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAME = "pilotlight.service"
 SYSTEM_DIRECTORY = Path("/etc/systemd/system")
 GROUPS = ("gpio",)  # may use /dev/gpiochip* on Raspberry Pi OS
 WATCHDOG_SECONDS = 15
-MEMORY_MIB = 256  # for the panel and what its clients have not read yet (docs/operating.md)
+MEMORY_MIB = 256  # for the panel and what its clients have not read yet (docs/how-to/run-as-a-service.md)
 CONNECTION_KIB = 64  # buffers of each connection, at most, on either server
 
 # For both kinds of service: a user's manager has the rights to set each of these.

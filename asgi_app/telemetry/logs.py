@@ -1,7 +1,7 @@
 """The log: one line for each event, as text for people or as JSON for machines.
 
 A named event is logged with `log.info("…", extra=event("started", address=…))`. People read the text, programs search
-the fields. docs/operating.md lists the names.
+the fields. docs/reference/monitoring.md lists the names.
 """
 
 from __future__ import annotations
