@@ -23,6 +23,7 @@ SERVERS = ("uvicorn", "hypercorn")
 EVERY_WAY = (*SERVERS, PLAIN)
 SLOW = Path(__file__).parent / "slow"
 NETWORK = "PILOTLIGHT_TEST_NETWORK"  # its number, for the workers of a run
+BROWSERS = 2  # in `make test`
 SLOWEST = 10  # files that the summary names
 
 
@@ -42,13 +43,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A worker takes a file at a time, and the tests marked `alone` together: the others wait for them once."""
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the slow folder unread where none of it is wanted: its imports and its tests cost seconds."""
+    return True if collection_path == SLOW and config.option.markexpr == "not slow" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A worker takes a file at a time; the tests marked `alone` together: the others wait for them once.
+
+    Two workers take all pages, so that two browsers do. Whole browsers for every page would take those two too long.
+    """
+    few_browsers = not config.getoption("--as-users-do")
+    pages: dict[str, int] = {}
     for item in items:
-        if SLOW in item.path.parents:
+        file = group = item.nodeid.partition("::")[0]
+        if file.startswith("tests/slow/"):
             item.add_marker(pytest.mark.slow)
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("alone" if item.get_closest_marker("alone") else file))
+        if item.get_closest_marker("alone"):
+            group = "alone"
+        elif few_browsers and file.startswith("tests/pages/"):
+            group = f"pages {pages.setdefault(file, len(pages)) % BROWSERS}"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from asgi_app.hub import Feed, Follower, Inbox, Message
+from asgi_app.hub import Cursor, Feed, Inbox, Message
 from asgi_app.models.base import Actor
 
 
@@ -32,9 +32,9 @@ class Session:
         self.opening = Message({})
         self.resume = resume
         self._sessions = sessions
-        self._following: dict[str, Follower] = {}
+        self._following: dict[str, Cursor] = {}
 
-    def follow(self, name: str, feed: Feed, *, held: bool = False) -> Follower:
+    def follow(self, name: str, feed: Feed, *, held: bool = False) -> Cursor:
         """Receive what is appended to the feed from now on, in place of the feed followed under this name."""
         self.unfollow(name)
         follower = self._following[name] = feed.follow(name, self.outbox, held=held)

@@ -26,10 +26,11 @@ def open_chat(open_tab: OpenTab, panel: RunningPanel) -> OpenChat:
     async def open(
         name: str, path: str = "", device: dict[str, Any] = DESKTOP, *, at: RunningPanel = panel, **more: Any
     ) -> ChatTab:
-        tab = await open_tab("/chat", device, at=at, **more)
-        await tab.is_live()
         if name:
+            tab = await open_tab("/health/live", device, at=at, **more)  # of the same origin, and quick
             await become(tab, name, f"/chat{path}")
+        else:
+            tab = await open_tab("/chat", device, at=at, **more)
         await tab.is_live()
         return ChatTab(tab)
 

@@ -54,6 +54,7 @@ async def test_the_log_is_filtered_paused_and_cleared(context: BrowserContext, p
     await expect(lab.entries("my_response", "needle")).to_have_count(1)
 
 
+@pytest.mark.slow
 async def test_the_packets_below_are_shown_when_asked_for(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
     await lab.press("my_event")
@@ -67,6 +68,7 @@ async def test_the_packets_below_are_shown_when_asked_for(context: BrowserContex
     await expect(lab.entries("message", '["my_event",{"data":"hello"}]', direction="out")).to_have_count(1)
 
 
+@pytest.mark.slow
 async def test_the_log_is_bounded_and_follows_what_comes(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
     await lab.page.evaluate("for (let n = 0; n < 400; n++) document.querySelector('[data-act=my_event]').click()")
@@ -92,6 +94,7 @@ async def test_the_log_is_bounded_and_follows_what_comes(context: BrowserContext
 LOOKS = [(viewport, locale) for viewport in (PHONE, DESKTOP) for locale in ("en-US", "zh-CN")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", first_of(*LOOKS))
 async def test_it_fits_the_screen_in_every_look(
     browser: Browser, panel: RunningPanel, look: tuple[dict[str, int], str]

@@ -50,6 +50,7 @@ async def test_a_transport_is_chosen_and_kept_in_the_address(
     assert await lab.page.locator('#steps [data-state="was"]').count() == 0
 
 
+@pytest.mark.slow
 async def test_it_disconnects_and_connects_again(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
     await lab.press("my_event")
@@ -67,6 +68,7 @@ async def test_it_disconnects_and_connects_again(context: BrowserContext, panel:
     await expect(lab.entries("my_response", '{"data": "hello", "count": 1}')).to_have_count(2)  # counted anew
 
 
+@pytest.mark.slow
 async def test_the_panel_disconnects_it_when_asked_and_answered(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
 
@@ -79,6 +81,7 @@ async def test_the_panel_disconnects_it_when_asked_and_answered(context: Browser
     await expect(lab.entries("disconnect", "io server disconnect", direction="none")).to_have_count(1)
 
 
+@pytest.mark.slow
 async def test_it_comes_back_by_itself_after_the_panel_restarts(
     browser: Browser, start_panel: Callable[..., RunningPanel]
 ) -> None:
@@ -97,6 +100,7 @@ async def test_it_comes_back_by_itself_after_the_panel_restarts(
     await context.close()
 
 
+@pytest.mark.slow
 async def test_the_latency_is_measured_every_second(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
 
@@ -139,6 +143,7 @@ async def test_what_is_typed_is_echoed(context: BrowserContext, panel: RunningPa
         await expect(lab.page.locator("#events-outcome")).to_contain_text("my_event acknowledged in")
 
 
+@pytest.mark.slow
 async def test_bytes_are_echoed(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
     await lab.press("bytes")
@@ -177,6 +182,7 @@ async def test_two_tabs_in_one_room_hear_each_other(context: BrowserContext, pan
     await expect(one.entries("my_response", "Room the attic is closing.")).to_have_count(1)
 
 
+@pytest.mark.slow
 async def test_a_tab_sends_to_another_s_sid_and_may_not_join_it(context: BrowserContext, panel: RunningPanel) -> None:
     one, two = await Lab.open(context, panel), await Lab.open(context, panel)
     await one.fill("rooms-form", "room", await two.sid.inner_text())
@@ -228,6 +234,7 @@ async def test_raw_frames_come_back(context: BrowserContext, panel: RunningPanel
         await expect(lab.entries("binary", f"<{size} bytes")).to_have_count(1)
 
 
+@pytest.mark.slow
 async def test_a_raw_frame_that_is_too_large_shows_the_closing_code(
     context: BrowserContext, panel: RunningPanel
 ) -> None:
@@ -240,6 +247,7 @@ async def test_a_raw_frame_that_is_too_large_shows_the_closing_code(
     await expect(lab.status).to_have_text("Connected")
 
 
+@pytest.mark.slow
 async def test_a_raw_socket_is_opened_and_closed_with_a_code(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
     toggle, status = lab.page.locator("#raw-toggle"), lab.page.locator("#raw-status")
@@ -265,6 +273,7 @@ async def test_json_is_posted(context: BrowserContext, panel: RunningPanel) -> N
     await expect(lab.entries("200", '{"response": "Received data"}')).to_have_count(1)
 
 
+@pytest.mark.slow
 async def test_a_refused_post_shows_the_problem(browser: Browser, panel: RunningPanel) -> None:
     """In a profile of its own: the browser puts every 4xx on the console."""
     context = await browser.new_context(locale="en-US")

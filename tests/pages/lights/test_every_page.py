@@ -73,6 +73,7 @@ async def test_the_comparison_page(panel: RunningPanel, open_tab: OpenTab, devic
 
 
 @DEVICES
+@pytest.mark.slow
 async def test_the_api_page(panel: RunningPanel, open_tab: OpenTab, device: dict[str, Any]) -> None:
     tab = await open_tab("/docs", device)
     for path in ("/led", "/lights"):

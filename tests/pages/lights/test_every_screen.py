@@ -54,6 +54,7 @@ async def test_two_tabs_follow_each_other(panel: RunningPanel, open_tab: OpenTab
     assert panel.light("desk")["effect"] is None
 
 
+@pytest.mark.slow
 async def test_the_page_works_on_hypercorn(start_panel: Callable[..., RunningPanel], open_tab: OpenTab) -> None:
     panel = start_panel(server="hypercorn")
     tabs = {transport: await open_tab(f"/?transport={transport}", at=panel) for transport in TRANSPORTS}

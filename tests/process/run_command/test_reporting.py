@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
 import signal
 import socket
@@ -148,8 +147,10 @@ async def test_progress_is_told_at_most_every_tenth_of_a_second_and_the_last_one
     await ran(fake.url, *py(script))
     times = [at for at, change in fake.updates if "progress" in change]
     assert fake.run["progress"] == 100
-    assert 2 < len(times) < 15
-    assert all(later - earlier > 0.05 for earlier, later in itertools.pairwise(times[:-1]))
+    assert len(times) > 2
+    assert (
+        len(times) - 2 <= (times[-1] - times[0]) / 0.1
+    )  # all but the first and the last; one that is late is no fault
     assert fake.texts() == ["100%|####| 100/100"]
 
 
