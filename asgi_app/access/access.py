@@ -27,7 +27,6 @@ from asgi_app.access.secret_store import SecretStore
 from asgi_app.access.sessions import Sessions
 from asgi_app.errors import PanelError, SecretsUnreadable, SignInFailed, SignInNeeded, TooMany
 from asgi_app.models import STRANGER, Actor, AnyCommand, Credentials, Identity, Role, shown
-from asgi_app.net.address import normalized
 from asgi_app.net.limits import RefusalLog
 from asgi_app.net.machine_key import MachineKey
 from asgi_app.net.origins import Origins
@@ -84,7 +83,7 @@ class Access:
 
     def identify(self, scope: Mapping[str, Any]) -> Identity:
         """Return who sends this request. Raises `SignInFailed`, `TooManyTries` for an invalid token or ticket."""
-        address = normalized(address_of(scope))
+        address = address_of(scope)
         place = permissions.place_of(address, proxied=bool(scope.get(PROXIED)))
         headers = _headers(scope)
         credentials = Credentials()
@@ -148,7 +147,7 @@ class Access:
             raise SecretsUnreadable("The panel cannot read its secrets, so nobody can sign in. Its log says why.")
 
     def _is_own_page(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
-        """Whether the cookie counts: a page of another origin, which `cors_origins` allows, acts for nobody."""
+        """Whether the cookie counts. It does not for a page of another origin, even if `cors_origins` allows it."""
         return self._origins.is_own(headers.get("origin"), scheme=scope["scheme"], host=headers.get("host"))
 
     # --- authorisation -------------------------------------------------------------------------------------

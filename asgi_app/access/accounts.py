@@ -27,7 +27,7 @@ PASSWORD = range(8, 129)  # characters
 class Accounts:
     """Changes the secrets for people, records each change in the audit trail, and closes what it makes invalid.
 
-    `check_name` returns a chat name as the panel writes it, and raises for one that nobody can have.
+    `check_name` returns a chat name as the panel writes it, and raises for an invalid one.
     """
 
     def __init__(self, access: Access, check_name: Callable[[str], str]) -> None:
@@ -56,7 +56,7 @@ class Accounts:
         """Add these credentials to those of before. Return the identity and the cookie that stands for it.
 
         `device` is what the browser calls itself. Raises `BadCommand`, `SignInFailed`, `TooManyTries`,
-        `SecretsUnreadable`, and what is wrong with a name.
+        `SecretsUnreadable`, and the errors of `check_name`.
         """
         if (name is None) is not (password is None) or (pin or token or name) is None:
             raise BadCommand("Credentials are missing. Send pin, or token, or name and password.")

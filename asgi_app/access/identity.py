@@ -1,4 +1,4 @@
-"""Who somebody is: the role and the name that credentials are worth now, and whose a name is."""
+"""Who somebody is: the role and the name of credentials, and the owner of a name."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Identities:
     # --- names ---------------------------------------------------------------------------------------------
 
     def actor(self, identity: Identity, given: object, user_agent: str | None, via: str) -> Actor:
-        """Return who asks, and under which name. Raises `NameTaken` for a name that belongs to somebody else.
+        """Return the actor of a request with this name. Raises `NameTaken` for a name that belongs to somebody else.
 
         Chat uses a given name from the role operator on. A viewer talks under no name and has no private messages.
         """
@@ -84,7 +84,8 @@ class Identities:
 
     def owner(self, name: str) -> str | None:
         """Return the claimed name that this name is, or looks like, as its owner writes it. None for a free name."""
-        return self._secret_store.secrets.owner(name) or self.lost_owner(name)
+        known = self._secret_store.secrets
+        return known.owner(name) or (self._claims.owner_lost(name, known) if self._claims is not None else None)
 
     def lost_owner(self, name: str) -> str | None:
         """As `owner`, for claims whose password was lost with the secrets."""

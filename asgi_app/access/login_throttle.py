@@ -169,7 +169,7 @@ def _source(who: SignInSource | str) -> SignInSource:
 
 
 def _key(who: SignInSource) -> str:
-    """The host or device whose attempts count together. Requests of an untrusted proxy are not those of its host."""
+    """The host or device whose attempts count together. Requests of an untrusted proxy count apart."""
     if who.device is not None:
         return f"device {who.device}"
     if who.place == "loopback":

@@ -167,7 +167,7 @@ class Sessions:
 
 
 def _oldest_of_most(sessions: dict[str, Session]) -> str:
-    """The session to drop: the first of the owner with the most, so that nobody ends the sessions of others."""
+    """The session to drop: the first of the owner with the most, never somebody else's."""
     owners = {id: (session.name, session.token, session.pin) for id, session in sessions.items()}
     ((most, _),) = Counter(owners.values()).most_common(1)
     return next(id for id, owner in owners.items() if owner == most)

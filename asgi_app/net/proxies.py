@@ -75,7 +75,7 @@ LOOPBACK = (read_network("127.0.0.0/8"), read_network("::1"))
 
 
 def networks(names: list[str]) -> list[Network]:
-    """Return the networks (192.0.2.7, 10.0.0.0/8, fd00::/8). Raises `ValueError`, which names what is none."""
+    """Return the networks (192.0.2.7, 10.0.0.0/8, fd00::/8). Raises `ValueError`, which names the invalid one."""
     found = []
     for name in names:
         try:

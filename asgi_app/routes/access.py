@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from quart import Blueprint, Response, request
 
 from asgi_app.access import DEVICE_DAYS, TICKET_SECONDS, Access, Accounts
@@ -18,13 +18,7 @@ from asgi_app.routes.problems import problem_response
 ACCESS = "Access"
 
 
-class Sent(BaseModel):
-    """A body without unknown fields."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-
-class SignIn(Sent):
+class SignIn(Strict):
     """Credentials: the PIN or a token, and a name with its password."""
 
     pin: str | None = Field(None, max_length=64)
@@ -50,7 +44,7 @@ class Ticket(BaseModel):
     expires_in: int = Field(description="Seconds.")
 
 
-class NewToken(Sent):
+class NewToken(Strict):
     """A token to create."""
 
     label: str = Field(min_length=1, max_length=64, description="Purpose of the token.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from quart import Blueprint, Response
@@ -113,22 +113,17 @@ def metric_routes(meters: Meters) -> Blueprint:
     return routes
 
 
-def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
-    from prometheus_client.metrics_core import GaugeMetricFamily
+def _family(kind: str, name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
+    from prometheus_client import metrics_core
 
-    family = GaugeMetricFamily(f"pilotlight_{name}", text, labels=labels)
+    family: Any = getattr(metrics_core, kind)(f"pilotlight_{name}", text, labels=labels)
     for of, value in (values if isinstance(values, Mapping) else {(): values}).items():
         family.add_metric(of, value)
-    return family
+    return family  # type: ignore[no-any-return]
 
 
-def _counter(name: str, text: str, labels: list[str], values: Mapping[Any, float] | float) -> Metric:
-    from prometheus_client.metrics_core import CounterMetricFamily
-
-    family = CounterMetricFamily(f"pilotlight_{name}", text, labels=labels)
-    for of, value in (values if isinstance(values, Mapping) else {(): values}).items():
-        family.add_metric(of, value)
-    return family
+_gauge = partial(_family, "GaugeMetricFamily")
+_counter = partial(_family, "CounterMetricFamily")
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> Metric:

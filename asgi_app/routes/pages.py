@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from quart import Blueprint, Response, render_template
 
 from asgi_app import __version__
@@ -15,44 +17,28 @@ POLICY = (
 VIEWER_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
+PAGES = {
+    "/": "panel",
+    "/compare": "compare",
+    "/lab": "lab",
+    "/chat": "chat",
+    "/ws": "chat",  # the address of the old chat page
+    "/watch": "watch",
+    "/access": "access",
+    "/docs": "docs",
+}
+
+
 def pages() -> Blueprint:
-    """Return the routes of the pages: lights, chat, runs, comparison of transports, lab, access, API viewer."""
+    """Return the routes of the pages: lights, comparison of transports, lab, chat, runs, access, API viewer."""
     routes = Blueprint("pages", __name__)
-
-    @routes.get("/")
-    async def panel_page() -> Response:
-        return await _page("panel.html")
-
-    @routes.get("/compare")
-    async def compare_page() -> Response:
-        return await _page("compare.html")
-
-    @routes.get("/lab")
-    async def lab_page() -> Response:
-        return await _page("lab.html")
-
-    @routes.get("/chat")
-    @routes.get("/ws")
-    async def chat_page() -> Response:
-        """Old chat pages link to `/ws`."""
-        return await _page("chat.html")
-
-    @routes.get("/watch")
-    async def runs_page() -> Response:
-        return await _page("watch.html")
-
-    @routes.get("/access")
-    async def access_page() -> Response:
-        return await _page("access.html")
-
-    @routes.get("/docs")
-    async def docs_page() -> Response:
-        return await _page("docs.html", VIEWER_POLICY)
-
+    for path, name in PAGES.items():
+        policy = VIEWER_POLICY if name == "docs" else POLICY
+        routes.add_url_rule(path, f"{path.strip('/')}_page", partial(_page, f"{name}.html", policy))
     return routes
 
 
-async def _page(template: str, policy: str = POLICY) -> Response:
+async def _page(template: str, policy: str) -> Response:
     response = Response(await render_template(template, version=__version__), content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = policy
     response.headers["Cache-Control"] = "no-cache"

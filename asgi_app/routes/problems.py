@@ -27,6 +27,11 @@ def problem_response(problem: dict[str, Any], message: Any = None) -> Response:
     return Response(written.body, status=written.status, headers=dict(written.headers))
 
 
+def refusal_response(error: PanelError) -> Response:
+    """Return the problem of a refusal as a response."""
+    return problem_response(error.problem())
+
+
 def handle_problems(app: Quart) -> None:
     """Answer every error of the app as a problem: refusals, routing errors and bugs."""
 
@@ -49,7 +54,7 @@ def handle_problems(app: Quart) -> None:
 
     @app.errorhandler(PanelError)
     async def refused(error: PanelError) -> Response:
-        return problem_response(error.problem())
+        return refusal_response(error)
 
     @app.errorhandler(HTTPException)
     async def http_error(error: HTTPException) -> Response:
@@ -78,7 +83,7 @@ def _methods_at(path: str) -> set[str]:
 
 
 def _not_allowed(methods: Collection[str]) -> Response:
-    response = problem_response(MethodNotAllowed("The method is not allowed for the requested URL.").problem())
+    response = refusal_response(MethodNotAllowed("The method is not allowed for the requested URL."))
     response.headers["Allow"] = _listed(methods)
     return response
 
@@ -92,12 +97,12 @@ def _of_http(error: HTTPException) -> Response:
         case WerkzeugMethodNotAllowed():
             return _not_allowed(_methods_at(request.path) or set(error.valid_methods or ()))
         case WerkzeugNotFound():
-            return problem_response(NotFound(f"There is nothing at {_current().path}").problem())
+            return refusal_response(NotFound(f"There is nothing at {_current().path}"))
         case WebsocketMismatch():  # any path could be a name in ws /<username>
             if methods := _methods_at(request.path):
                 return _not_allowed(methods)
             if not any(rule.rule == request.path for rule in current_app.url_map.iter_rules()):
-                return problem_response(NotFound(f"There is nothing at {request.path}").problem())
+                return refusal_response(NotFound(f"There is nothing at {request.path}"))
         case RequestEntityTooLarge():
             limit = request.max_content_length
             return problem_response(
