@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from quart import Blueprint, Response, request
 
 from asgi_app.access import DEVICE_DAYS, TICKET_SECONDS, Access, Accounts
 from asgi_app.errors import NotStored
-from asgi_app.models import Identity, Role, RoleName, Strict, actor_name, parse_body
+from asgi_app.models import Frozen, Identity, Role, RoleName, Strict, actor_name, parse_body
 from asgi_app.routes.auth import current_visitor
 from asgi_app.routes.json_io import json_answer, json_body, query
 from asgi_app.routes.openapi import documented
@@ -27,7 +27,7 @@ class SignIn(Strict):
     password: str | None = Field(None, max_length=128, description="The first one to sign in with a free name owns it.")
 
 
-class Me(BaseModel):
+class Me(Frozen):
     """Your identity."""
 
     role: RoleName
@@ -37,7 +37,7 @@ class Me(BaseModel):
     signed_in: bool
 
 
-class Ticket(BaseModel):
+class Ticket(Frozen):
     """A ticket for one connection."""
 
     ticket: str
@@ -52,7 +52,7 @@ class NewToken(Strict):
     name: str | None = Field(None, max_length=256, description="The name under which it talks.")
 
 
-class TokenShown(BaseModel):
+class TokenShown(Frozen):
     """A token, without its secret."""
 
     id: str
@@ -62,20 +62,20 @@ class TokenShown(BaseModel):
     at: float
 
 
-class TokenMade(BaseModel):
+class TokenMade(Frozen):
     """A new token. Only this response has its secret."""
 
     id: str
     token: str
 
 
-class Tokens(BaseModel):
+class Tokens(Frozen):
     """All tokens."""
 
     tokens: list[TokenShown]
 
 
-class NameShown(BaseModel):
+class NameShown(Frozen):
     """A claimed name."""
 
     name: str
@@ -83,13 +83,13 @@ class NameShown(BaseModel):
     lost: bool = Field(description="Nobody can sign in as it: the password was lost with the secrets.")
 
 
-class Names(BaseModel):
+class Names(Frozen):
     """All claimed names."""
 
     names: list[NameShown]
 
 
-class SessionShown(BaseModel):
+class SessionShown(Frozen):
     """A browser that is signed in."""
 
     id: str
@@ -102,7 +102,7 @@ class SessionShown(BaseModel):
     current: bool = Field(description="Whether it is your session.")
 
 
-class SessionsShown(BaseModel):
+class SessionsShown(Frozen):
     """The sessions that you may see."""
 
     sessions: list[SessionShown]
@@ -115,7 +115,7 @@ class TrailQuery(Strict):
     limit: int = Field(100, ge=1, le=1000)
 
 
-class Deed(BaseModel):
+class Deed(Frozen):
     """An action or a refusal."""
 
     id: int
@@ -132,7 +132,7 @@ class Deed(BaseModel):
     detail: dict[str, Any]
 
 
-class Trail(BaseModel):
+class Trail(Frozen):
     """Rows of the audit trail, newest first."""
 
     audit: list[Deed]

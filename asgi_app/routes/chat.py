@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from quart import Blueprint, Response, request
 
-from asgi_app.models import ChatMessage, GetMessages, PageQuery, Person, Room, Say, Saying, Thread, parse_body
+from asgi_app.models import ChatMessage, Frozen, GetMessages, PageQuery, Person, Room, Say, Saying, Thread, parse_body
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body, query
 from asgi_app.routes.openapi import documented
@@ -15,14 +15,14 @@ from asgi_app.service.chat import Chat
 CHAT = "Chat"
 
 
-class Rooms(BaseModel):
+class Rooms(Frozen):
     """All rooms, and the people who are present."""
 
     rooms: list[Room]
     people: list[Person]
 
 
-class Page(BaseModel):
+class Page(Frozen):
     """Messages in order."""
 
     messages: list[ChatMessage]

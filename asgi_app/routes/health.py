@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from quart import Blueprint, Response
 
 from asgi_app.errors import LightOffline, Restarting
-from asgi_app.models import Role
+from asgi_app.models import Frozen, Role
 from asgi_app.routes.auth import current_visitor
 from asgi_app.routes.json_io import json_answer
 from asgi_app.routes.openapi import documented
@@ -17,7 +17,7 @@ HEALTH = "Health"
 HIDDEN = "It does not work. The panel's log says why."
 
 
-class Health(BaseModel):
+class Health(Frozen):
     """Health of the panel."""
 
     ok: bool

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, RootModel
+from pydantic import RootModel
 from quart import Blueprint, Response, jsonify, request
 
+from asgi_app.models import Frozen
 from asgi_app.routes.json_io import json_body
 from asgi_app.routes.openapi import documented
 
@@ -15,7 +16,7 @@ class AnyJSON(RootModel[Any]):
     """Any JSON value."""
 
 
-class Received(BaseModel):
+class Received(Frozen):
     """The response to any JSON value."""
 
     response: Literal["Received data"] = "Received data"

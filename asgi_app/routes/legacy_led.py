@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
 from quart import Blueprint, Response, jsonify, request
 
 from asgi_app.errors import BadLevel, LevelMissing, MalformedJSON
-from asgi_app.models import Level, SetLight, level_in_range, parse_json, text_or_integer
+from asgi_app.models import Frozen, Level, SetLight, level_in_range, parse_json, text_or_integer
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.openapi import documented
 from asgi_app.routes.problems import problem_response
@@ -19,13 +18,13 @@ LED = "The light, for old clients"
 MISSING = "Missing required parameter in the JSON body or the post body or the query string"
 
 
-class LedLevel(BaseModel):
+class LedLevel(Frozen):
     """The level of the light in percent."""
 
     level: Level
 
 
-class LedQuery(BaseModel):
+class LedQuery(Frozen):
     """A level to set in percent. It precedes a form, and a JSON body precedes it."""
 
     level: Level | None = None

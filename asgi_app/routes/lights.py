@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from quart import Blueprint, Response, request
 
 from asgi_app.errors import UnsupportedMediaType
-from asgi_app.models import Hardware, Light, LightChange, SetLight, UndoLight, parse_change, parse_json
+from asgi_app.models import Frozen, Hardware, Light, LightChange, SetLight, UndoLight, parse_change, parse_json
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer
 from asgi_app.routes.openapi import documented
 from asgi_app.service import Panel
 
 
-class Lights(BaseModel):
+class Lights(Frozen):
     """All lights, at one revision."""
 
     epoch: str = Field(description="New at each start of the panel.")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from quart import Quart, Response
 
 from asgi_app import __version__
+from asgi_app.models import Frozen
 from asgi_app.routes.cors import SAFE
 
 BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # these also take a query, or nothing
@@ -40,14 +41,14 @@ TOKEN = {
 }
 
 
-class FieldFault(BaseModel):
+class FieldFault(Frozen):
     """One invalid field."""
 
     field: str | None
     detail: str
 
 
-class Problem(BaseModel):
+class Problem(Frozen):
     """A refusal (RFC 9457). Nothing has changed."""
 
     type: str = Field(description="urn:pilotlight:problem:<slug>. docs/wires.md lists the slugs.")

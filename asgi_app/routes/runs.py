@@ -6,12 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from quart import Blueprint, Response, request
 
 from asgi_app.models import (
     Ending,
     EndRun,
+    Frozen,
     GetLog,
     Lines,
     LineSent,
@@ -45,7 +46,7 @@ class RunToBegin(NewRun):
     id: RunId | None = Field(None, description="Id of the run; made by the panel if absent.")
 
 
-class RunList(BaseModel):
+class RunList(Frozen):
     """Runs, newest first."""
 
     runs: list[Run]
@@ -63,13 +64,13 @@ class RunWithGraph(Run):
     )
 
 
-class Next(BaseModel):
+class Next(Frozen):
     """Where a log continues."""
 
     next: int = Field(description="Offset of the next line.")
 
 
-class Log(BaseModel):
+class Log(Frozen):
     """Consecutive lines of a log."""
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
@@ -79,7 +80,7 @@ class Log(BaseModel):
     lines: list[LogLine]
 
 
-class Answered(BaseModel):
+class Answered(Frozen):
     """The producer's answer to a signal."""
 
     answer: Any

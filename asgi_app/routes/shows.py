@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from quart import Blueprint, Response, request
 
-from asgi_app.models import HowToStart, Run, ShowName, StartShow, parse_body
+from asgi_app.models import Frozen, HowToStart, Run, ShowName, StartShow, parse_body
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body
 from asgi_app.routes.openapi import documented
@@ -18,7 +18,7 @@ from asgi_app.shows.graph import graph_of
 SHOWS = "Shows"
 
 
-class ShowList(BaseModel):
+class ShowList(Frozen):
     """All shows."""
 
     shows: list[ShowName]

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from asgi_app.errors import BadCommand, PanelError
-from asgi_app.models import as_json, refusal, without_long_integers
+from asgi_app.models import Frozen, as_json, refusal, without_long_integers
 from asgi_app.telemetry.tasks import ended
 from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 
@@ -22,20 +22,20 @@ Act = Callable[[str, int, Any], Awaitable[None]]
 Data = Annotated[Any, AfterValidator(without_long_integers)]
 
 
-class AnyData(BaseModel):
+class AnyData(Frozen):
     """Any JSON."""
 
     data: Data
 
 
-class RoomName(BaseModel):
+class RoomName(Frozen):
     """The name of a room. Joining a room creates it."""
 
     model_config = ConfigDict(strict=True)
     room: str = Field(min_length=1, max_length=100)
 
 
-class RoomData(BaseModel):
+class RoomData(Frozen):
     """Any JSON for a room. An empty or null room is the sender only."""
 
     model_config = ConfigDict(strict=True)
@@ -93,7 +93,7 @@ class RoomEvents(RecoverableHandlers):
         if self._server_task is not None:
             self._server_task.cancel()
 
-    def _counted(self, act: Act, model: type[BaseModel] | None) -> Callable[..., Awaitable[None]]:
+    def _counted(self, act: Act, model: type[Frozen] | None) -> Callable[..., Awaitable[None]]:
         """Return a handler that counts the event, validates its argument, and answers a refusal."""
 
         async def handle(sid: str, *arguments: Any) -> None:
@@ -180,7 +180,7 @@ class RoomEvents(RecoverableHandlers):
             await self._respond("Server generated event", count)
 
 
-def _checked(model: type[BaseModel] | None, arguments: tuple[Any, ...]) -> Any:
+def _checked(model: type[Frozen] | None, arguments: tuple[Any, ...]) -> Any:
     """Return the argument as the model. Raises `BadCommand`."""
     if model is None:
         return None
