@@ -27,7 +27,7 @@ from asgi_app.net.admission import AdmissionControl
 from asgi_app.seams import Seam, check
 from asgi_app.server import uvicorn_http, uvicorn_websocket
 from asgi_app.server.accept import Acceptor, TLSListener
-from asgi_app.server.fallbacks import Part, event_loop_class, missing, server_here
+from asgi_app.server.fallbacks import CompiledLibrary, event_loop_class, missing, server_here
 from asgi_app.server.listen import BACKLOG, GRACE, ListenError, listen, local_address, url_of
 from asgi_app.server.signals import let_go_of_closed_output, on_signals
 from asgi_app.server.tls import read_certificate, server_context
@@ -121,10 +121,10 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
         let_go_of_closed_output()
 
 
-def _instead(absent: list[Part]) -> tuple[str, str]:
+def _instead(absent: list[CompiledLibrary]) -> tuple[str, str]:
     """Return what is missing, and the substitutes, as text."""
-    names = " and ".join(part.library for part in absent)
-    return f"there is no {names}", ", ".join(part.instead for part in absent)
+    names = " and ".join(one.library for one in absent)
+    return f"there is no {names}", ", ".join(one.instead for one in absent)
 
 
 def settle() -> None:
