@@ -1,8 +1,9 @@
-"""Every way the panel says no.
+"""The errors that the panel answers with: one tree of exceptions.
 
-One tree of exceptions. Each names what was refused, why, and what would be accepted, and carries the
-HTTP status that a transport may use as a hint. `PanelError.problem()` is the RFC 9457 problem object that
-every wire answers with: as a body over REST, inside a reply on a socket.
+Each names what was refused, why, and what would be accepted. `status` is the HTTP status that a transport may use.
+`PanelError.problem()` is the problem object of RFC 9457. Every protocol answers with it: as the body over REST,
+inside the reply on a socket. First come the errors of a request, then what the panel cannot do now (`LightOffline`),
+and last what keeps it from starting (`SetupError`).
 """
 
 from __future__ import annotations
@@ -14,15 +15,13 @@ PROBLEM_TYPE = "urn:pilotlight:problem:"
 
 
 class PanelError(Exception):
-    """A refusal. `slug` names it for programs, `title` for people, `status` is the HTTP status hint.
+    """A refused request. `slug` names it for programs, `title` for people, `status` is the HTTP status.
 
-    `retry_after` is for what is refused for now: seconds until the same would be taken. Where only others can change
-    that (a place that somebody leaves), it is when to ask again.
+    `retry_after` is the number of seconds until the same request would be accepted. Where that depends on others,
+    for example on a free connection, it is the number of seconds until the client should ask again.
     """
 
-    slug = "refused"
-    title = "The panel refused this"
-    status = 400
+    slug, title, status = "refused", "The panel refused this", 400
     retry_after: float | None = None
 
     def __init__(
@@ -36,55 +35,47 @@ class PanelError(Exception):
         super().__init__(detail)
         self.detail = detail
         if retry_after is not None:
-            self.retry_after = ceil(retry_after * 1000) / 1000 or 0.001  # rounded up: it is never too early
+            self.retry_after = ceil(retry_after * 1000) / 1000 or 0.001  # rounded up, so that a retry is never early
         self.errors = errors if errors is not None else [{"field": field, "detail": detail}] if field else []
 
     def problem(self) -> dict[str, Any]:
-        """The problem object of RFC 9457: `type`, `title`, `status`, `detail`, and `errors`, one a field.
+        """Return the problem object (RFC 9457): `type`, `title`, `status`, `detail`, and one of `errors` per field.
 
-        And `retry_after` in seconds, where waiting helps.
+        `retry_after` (seconds) is added where waiting helps.
         """
-        problem = {
-            "type": PROBLEM_TYPE + self.slug,
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-            "errors": self.errors,
-        }
+        problem: dict[str, Any] = {"type": PROBLEM_TYPE + self.slug, "title": self.title, "status": self.status}
+        problem |= {"detail": self.detail, "errors": self.errors}
         if self.retry_after is not None:
             problem["retry_after"] = self.retry_after
         elif self.status in (429, 503):
-            problem["retry_after"] = 1  # nobody can know: it is when to ask again
+            problem["retry_after"] = 1  # the panel cannot know when: ask again after a second
         return problem
-
-
-# --- what was asked is wrong ------------------------------------------------------------------------------
 
 
 class MalformedJSON(PanelError, ValueError):
     """The bytes are not JSON (RFC 8259)."""
 
-    slug, title = "malformed-json", "This is not JSON"
+    slug, title = "malformed-json", "The text is not valid JSON"
 
 
 class TooDeep(MalformedJSON):
-    """The JSON has more levels of arrays and objects than the panel reads (RFC 8259, 9); `detail` says how many."""
+    """The JSON has more nested arrays and objects than the panel reads (RFC 8259, 9). `detail` has the limit."""
 
 
 class BadCommand(PanelError, ValueError):
-    """The JSON is not a command: a wrong type, an unknown or a missing field."""
+    """The JSON is not a command: it has a wrong type, an unknown field, or lacks a field."""
 
-    slug, title = "bad-command", "This is not a command the panel knows"
+    slug, title = "bad-command", "The command is not valid"
 
 
 class BadLevel(PanelError, ValueError):
-    """A level that is no integer from 0 to 100 (percent)."""
+    """The level is not an integer from 0 to 100 (percent)."""
 
-    slug, title = "bad-level", "This is not a level"
+    slug, title = "bad-level", "The level is not valid"
 
 
 class LevelMissing(BadLevel):
-    """A level was needed and none was given."""
+    """The request needs a level and has none."""
 
     slug, title = "level-missing", "No level was given"
 
@@ -108,67 +99,67 @@ class UnknownLight(PanelError, LookupError):
 
 
 class NothingToUndo(PanelError, LookupError):
-    """The light has not been changed since the panel started."""
+    """Nobody has changed the light since the panel started."""
 
     slug, title, status = "nothing-to-undo", "There is nothing to undo", 409
 
 
 class TooLarge(PanelError, ValueError):
-    """A body or a frame over the limit."""
+    """A body, a frame or a message is over the limit."""
 
-    slug, title, status = "too-large", "This is too large", 413
+    slug, title, status = "too-large", "The request is too large", 413
 
 
 class BadRequest(PanelError, ValueError):
-    """A request whose head breaks HTTP's rules (RFC 9110, RFC 9112), or those of a WebSocket handshake (RFC 6455)."""
+    """The head breaks the rules of HTTP (RFC 9110, RFC 9112) or of the WebSocket handshake (RFC 6455)."""
 
-    slug, title = "bad-request", "This is not a valid request"
+    slug, title = "bad-request", "The request is not valid"
 
 
 class HeadTooLarge(PanelError, ValueError):
-    """The request line and the headers are over the limit."""
+    """The request line with the headers is over the limit."""
 
     slug, title, status = "head-too-large", "The headers are too large", 431
 
 
 class TargetTooLong(PanelError, ValueError):
-    """The target of a request is over the limit."""
+    """The target of the request is over the limit."""
 
     slug, title, status = "target-too-long", "The URL is too long", 414
 
 
 class WebSocketVersion(PanelError, ValueError):
-    """A handshake for a version of WebSocket other than 13."""
+    """The handshake asks for a WebSocket version other than 13."""
 
     slug, title, status = "websocket-version", "This version of WebSocket is not supported", 426
 
 
 class RequestTimeout(PanelError, TimeoutError):
-    """The rest of a request did not come in time."""
+    """The rest of the request did not arrive in time."""
 
-    slug, title, status = "request-timeout", "The request did not come in time", 408
+    slug, title, status = "request-timeout", "The request did not arrive in time", 408
 
 
 class NotFound(PanelError, LookupError):
-    """No such path."""
+    """No route has this path."""
 
-    slug, title, status = "not-found", "There is nothing here", 404
+    slug, title, status = "not-found", "There is nothing at this address", 404
 
 
 class MethodNotAllowed(PanelError):
-    """The path exists, the method does not."""
+    """The path exists, but not with this method."""
 
-    slug, title, status = "method-not-allowed", "This method is not allowed here", 405
+    slug, title, status = "method-not-allowed", "This method is not allowed", 405
 
 
 class UnsupportedMediaType(PanelError, ValueError):
-    """A body of a content type that the route does not read."""
+    """The route does not read this content type."""
 
-    slug, title, status = "unsupported-media-type", "This content type is not read here", 415
+    slug, title, status = "unsupported-media-type", "This content type is not supported", 415
 
 
 class BadEngineRequest(PanelError, ValueError):
-    """Not a request of Engine.IO as this panel speaks it; `code` is the protocol's own number for that."""
+    """The request breaks the Engine.IO protocol. `code` is the protocol's own number for the error."""
 
     slug, title = "bad-engine-request", "Bad Engine.IO request"
 
@@ -181,7 +172,7 @@ class BadEngineRequest(PanelError, ValueError):
 
 
 class UnknownEngineSession(BadEngineRequest, LookupError):
-    """No Engine.IO session has this id, or not any more. (400: what Engine.IO's clients expect.)"""
+    """No Engine.IO session has this id, or it has ended. (Engine.IO clients expect 400.)"""
 
     slug, title = "unknown-engine-session", "Unknown Engine.IO session"
 
@@ -190,42 +181,42 @@ class UnknownEngineSession(BadEngineRequest, LookupError):
 
 
 class ForeignOrigin(PanelError, PermissionError):
-    """A page of another origin asked, and the setting `cors_origins` does not name that origin."""
+    """The page is of another origin, and the setting `cors_origins` does not list it."""
 
     slug, title, status = "foreign-origin", "This origin is not allowed", 403
 
 
 class SignInNeeded(PanelError, PermissionError):
-    """Signing in would help: `detail` says with what."""
+    """The role is too low, and signing in would help. `detail` says how."""
 
     slug, title, status = "sign-in-needed", "Sign in first", 401
 
 
 class SignInFailed(PanelError, PermissionError):
-    """The PIN, password, token or ticket is wrong, or was taken back."""
+    """The PIN, password, token or ticket is wrong or was revoked."""
 
-    slug, title, status = "sign-in-failed", "That did not sign you in", 401
+    slug, title, status = "sign-in-failed", "Signing in failed", 401
 
 
 class NotAllowed(PanelError, PermissionError):
-    """The role of whoever asked is too small for this."""
+    """The role of the client is too low."""
 
     slug, title, status = "not-allowed", "Your role does not allow this", 403
 
 
 class NameTaken(PanelError, PermissionError):
-    """The name belongs to somebody who signed in with it, and this is not them."""
+    """Somebody else has claimed the name with a password."""
 
-    slug, title, status = "name-taken", "This name belongs to somebody", 403
+    slug, title, status = "name-taken", "This name belongs to somebody else", 403
 
 
 class WrongHost(PanelError, PermissionError):
-    """The panel was asked for under a name that is not its own, which is how DNS rebinding looks."""
+    """The Host header is not an accepted value. DNS rebinding looks like this."""
 
-    slug, title, status = "wrong-host", "This is not a name of this panel", 421
+    slug, title, status = "wrong-host", "The panel does not accept this host name", 421
 
     def __init__(self, detail: str, *, host: str, line: str | None = None, flag: str | None = None) -> None:
-        """`line` of the settings file and `flag` would allow the host; None where nothing would."""
+        """`line` (of the settings file) or `flag` would allow the host. None if nothing would."""
         super().__init__(detail)
         self.host, self.line, self.flag = host, line, flag
 
@@ -237,40 +228,40 @@ class UnknownToken(PanelError, LookupError):
 
 
 class UnknownSession(PanelError, LookupError):
-    """No session has this id, or none that the asker may see."""
+    """No session that the client may see has this id."""
 
     slug, title, status = "unknown-session", "There is no such session", 404
 
 
 class SecretsUnreadable(PanelError, OSError):
-    """The panel cannot read its secrets: nobody can sign in, or is signed in, until it can."""
+    """The panel cannot read its file of secrets. Until it can, nobody is signed in or can sign in."""
 
-    slug, title, status = "secrets-unreadable", "Nobody can sign in now", 503
-    retry_after = 1  # then the panel has tried again
+    slug, title, status = "secrets-unreadable", "Signing in is not possible now", 503
+    retry_after = 1  # the panel tries again each second
 
 
 class UnclaimedName(PanelError, LookupError):
-    """The name belongs to nobody."""
+    """Nobody has claimed the name."""
 
     slug, title, status = "unclaimed-name", "This name belongs to nobody", 404
 
 
 class NameNeeded(PanelError, PermissionError):
-    """Chat is between people with names, and this connection gave none."""
+    """Chat needs a name, and this connection has none."""
 
-    slug, title, status = "name-needed", "Say who you are first", 403
+    slug, title, status = "name-needed", "Choose a name first", 403
 
 
 class BadName(PanelError, ValueError):
-    """A name of a person or a room that cannot be one."""
+    """This cannot be the name of a person or a room."""
 
-    slug, title = "bad-name", "This cannot be a name"
+    slug, title = "bad-name", "The name is not valid"
 
 
 class UnknownPerson(PanelError, LookupError):
-    """Nobody of this name was ever here."""
+    """Nobody with this name was ever here."""
 
-    slug, title, status = "unknown-person", "There is nobody of this name", 404
+    slug, title, status = "unknown-person", "There is nobody with this name", 404
 
 
 class UnknownRoom(PanelError, LookupError):
@@ -286,33 +277,33 @@ class UnknownRun(PanelError, LookupError):
 
 
 class RunEnded(PanelError):
-    """The run has ended: nothing can be added to it, and nobody takes signals for it."""
+    """The run has ended. It takes no more lines and no signals."""
 
     slug, title, status = "run-ended", "The run has ended", 409
 
 
 class RunOfShow(PanelError):
-    """The run is one of the panel's own shows: it takes signals, and nobody else is its producer."""
+    """The run is a show of the panel. It takes signals, but no other producer can report on it."""
 
-    slug, title, status = "run-of-show", "The panel plays this run", 409
+    slug, title, status = "run-of-show", "The run belongs to a show of the panel", 409
 
 
 class LinesMissing(PanelError):
-    """The log does not reach to the offset of these lines; `detail` says where it goes on."""
+    """The log ends before the offset of these lines. `detail` has the next offset."""
 
-    slug, title, status = "lines-missing", "Lines before these are missing", 409
+    slug, title, status = "lines-missing", "Earlier log lines are missing", 409
 
 
 class NoProducer(PanelError, LookupError):
-    """Nobody who could take a signal is connected for this run."""
+    """No producer that could take a signal is connected for this run."""
 
-    slug, title, status = "no-producer", "Nobody takes signals for this run", 409
+    slug, title, status = "no-producer", "No producer is connected for this run", 409
 
 
 class BadShow(PanelError, ValueError):
-    """The text of a show is wrong; `detail` names the step."""
+    """The text of the show is wrong. `detail` names the step."""
 
-    slug, title = "bad-show", "This is not a show"
+    slug, title = "bad-show", "The show is not valid"
 
 
 class UnknownShow(PanelError, LookupError):
@@ -322,92 +313,86 @@ class UnknownShow(PanelError, LookupError):
 
 
 class ShowRunning(PanelError):
-    """The show is running already; one show runs once at a time."""
+    """The show is running already. Each show can run only once at a time."""
 
     slug, title, status = "show-running", "The show is running already", 409
 
 
 class TooMany(PanelError):
-    """A limit of the panel is reached: rooms, runs, or what one connection may follow."""
+    """A limit is reached: of rooms, of runs, or of what one connection may follow."""
 
-    slug, title, status = "too-many", "There are too many", 409
+    slug, title, status = "too-many", "A limit of the panel is reached", 409
 
 
 class TooFast(PanelError):
-    """More in a short time than one person may send; `detail` says how much that is."""
+    """The client sent more in a short time than the limit in `detail`."""
 
-    slug, title, status = "too-fast", "That was too fast", 429
+    slug, title, status = "too-fast", "This was sent too fast", 429
 
 
 class TooMuchUnread(PanelError):
-    """So much that was asked for waits to be read that nothing large is made; read it first."""
+    """Too many bytes of answers are unread, so the panel makes no more large ones. Read them first."""
 
-    slug, title, status = "too-much-unread", "There is too much that you have not read", 429
+    slug, title, status = "too-much-unread", "Too many answers are still unread", 429
 
 
 class TooManyConnections(PanelError, ConnectionError):
-    """One address has as many connections as it may have."""
+    """The address has as many connections as the limit allows."""
 
-    slug, title, status = "too-many-connections", "There are too many connections from your address", 429
+    slug, title, status = "too-many-connections", "Too many connections from your address", 429
 
 
 class TooManyTries(PanelError):
-    """Too many wrong secrets came from this address, or from all together."""
+    """Too many wrong secrets came from this address, or from all addresses together."""
 
-    slug, title, status = "too-many-tries", "Too many wrong tries", 429
+    slug, title, status = "too-many-tries", "Too many wrong attempts", 429
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
 
 
-# --- what was asked is right, and cannot be done now ------------------------------------------------------
-
-
 class LightOffline(PanelError, ConnectionError):
-    """The pin cannot be driven now; nothing was changed. `detail` says why."""
+    """The panel cannot drive the pin now, and changed nothing. `detail` says why."""
 
     slug, title, status = "light-offline", "The light is offline", 503
-    retry_after = 2  # by then the pin has been tried again: hw.driver.RETRY_LAST
+    retry_after = 2  # the driver tries the pin again within this time: hw.driver.RETRY_LAST
 
 
 class Full(PanelError, ConnectionError):
-    """The panel has as many connections as it may have."""
+    """The panel has as many connections as the limit allows."""
 
-    slug, title, status = "full", "The panel is full", 503
+    slug, title, status = "full", "The panel has no free connection", 503
 
 
 class Restarting(PanelError, ConnectionError):
-    """The panel is shutting down; come back in a moment."""
+    """The panel is shutting down. Connect again in a moment."""
 
     slug, title, status = "restarting", "The panel is restarting", 503
 
 
 class NoAnswer(PanelError, TimeoutError):
-    """The run's producer was asked and did not answer in time."""
+    """The producer of the run got the signal and did not answer in time."""
 
     slug, title, status = "no-answer", "The producer did not answer", 504
 
 
 class NotStored(PanelError, OSError):
-    """The panel's file cannot be written: nothing was said; log lines are kept until it can."""
+    """The panel cannot write its file. The message was not sent; log lines wait in memory."""
 
-    slug, title, status = "not-stored", "The panel cannot store anything now", 507
+    slug, title, status = "not-stored", "The panel cannot store data now", 507
 
 
 class InternalError(PanelError):
-    """A fault of the panel's own; the log has the traceback, the client gets this."""
+    """A bug in the panel. The log has the traceback."""
 
-    slug, title, status = "internal-error", "The panel made a mistake", 500
+    slug, title, status = "internal-error", "Internal server error", 500
 
-    def __init__(self, detail: str = "the panel made a mistake; its log has more") -> None:
+    def __init__(self, detail: str = "Internal server error. The log of the panel has the traceback.") -> None:
         super().__init__(detail)
 
 
-# --- what is wrong with the house itself, at start --------------------------------------------------------
-
-
 class SetupError(PanelError):
-    """The panel cannot start like this: one clear line for the person at the terminal."""
+    """The panel cannot start. `detail` is one line for the person at the terminal."""
 
     slug, title, status = "setup", "The panel cannot start", 500

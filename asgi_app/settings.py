@@ -1,6 +1,6 @@
 """Every setting of the panel, in one class.
 
-A value comes from a `--flag`, else the environment (`PILOTLIGHT_PORT`), else the TOML file, else the default.
+The first of these wins: a `--flag`, the environment (`PILOTLIGHT_PORT`), the TOML file, the default.
 """
 
 from __future__ import annotations
@@ -29,141 +29,143 @@ MIB = 1024 * 1024
 
 
 def default_data() -> Path:
-    """The user's data directory for the panel. Raises `SetupError` for a user without a home."""
+    """Return the data directory of the user. Raises `SetupError` for a user without a home."""
     try:
         return Path(platformdirs.user_data_dir("pilotlight"))
     except RuntimeError as error:
-        raise SetupError(f"{error}; or name a directory with --data") from None
+        raise SetupError(f"{error} Name a directory with --data.") from None
 
 
 def default_config() -> Path:
-    """The settings file that is read where none is named."""
+    """Return the settings file that is read if none is named."""
     return Path(platformdirs.user_config_dir("pilotlight")) / "pilotlight.toml"
 
 
 class Settings(BaseSettings):
-    """The settings, checked. `read_settings` builds one and turns what is wrong into a sentence."""
+    """The checked settings. `read_settings` builds them and turns errors into sentences."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=False, env_ignore_empty=True
     )
-    in_file: ClassVar[dict[str, Any]] = {}  # what the settings file says
+    in_file: ClassVar[dict[str, Any]] = {}  # the content of the settings file
 
     host: str = Field(
         "127.0.0.1",
-        description="Address to listen on; 0.0.0.0 is every network this machine is in, :: those of IPv6 as well.",
+        description="Address to listen on. 0.0.0.0 is every IPv4 address of this machine; :: is IPv4 and IPv6.",
     )
-    port: int = Field(5000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    port: int = Field(5000, ge=0, le=65535, description="TCP port. 0: any free port.")
     server: Literal["uvicorn", "hypercorn"] = Field("uvicorn", description="The ASGI server that runs the panel.")
-    cert: Path | None = Field(None, description="Certificate for https and wss, PEM, with its chain.")
-    key: Path | None = Field(None, description="Its private key, PEM; in the certificate's file by default.")
-    pins: Literal["auto", "pigpio", "lgpio", "mock"] = Field("auto", description="How the pins are driven.")
+    cert: Path | None = Field(None, description="Certificate for https and wss: a PEM file with the whole chain.")
+    key: Path | None = Field(None, description="Private key, PEM. Default: in the file of the certificate.")
+    pins: Literal["auto", "pigpio", "lgpio", "mock"] = Field(
+        "auto", description="Driver of the pins; mock simulates them."
+    )
     pigpio_host: str = Field(
         default_factory=lambda: os.environ.get("PIGPIO_ADDR") or "localhost",
-        description="Where pigpiod runs; PIGPIO_ADDR, where set, is the default.",
+        description="Host of pigpiod. Default: PIGPIO_ADDR, if set.",
     )
     pigpio_port: int = Field(
         default_factory=lambda: os.environ.get("PIGPIO_PORT") or "8888",
         validate_default=True,
         ge=1,
         le=65535,
-        description="Its port; PIGPIO_PORT, where set, is the default.",
+        description="Port of pigpiod. Default: PIGPIO_PORT, if set.",
     )
-    data: Path = Field(default_factory=default_data, description="Directory of what the panel remembers.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the log says.")
-    log_format: Literal["text", "json"] = Field("text", description="Lines for people, or a JSON object a line.")
+    data: Path = Field(default_factory=default_data, description="Directory for the database and the secrets.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
+    log_format: Literal["text", "json"] = Field("text", description="Log lines: text, or JSON objects.")
     cors_origins: list[str] = Field(
         default_factory=list,
-        description="Origins whose pages may use this panel, such as https://my.page, or null for pages opened from a "
-        "file; * for every one. REST, WebSocket and Socket.IO alike; empty: the panel's own pages only.",
+        description="Other origins whose pages may use the panel, such as https://my.page. null: pages opened from a "
+        "file; *: every origin. Empty: only the pages of the panel. Applies to REST, WebSocket and Socket.IO.",
     )
     trusted_proxies: list[str] = Field(
         default_factory=list,
-        description="Addresses and networks of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed, "
-        "such as 127.0.0.1; empty: nobody's.",
+        description="Addresses or networks of your reverse proxies, such as 127.0.0.1. The panel believes their "
+        "X-Forwarded-For, -Proto and -Host. Empty: it believes nobody.",
     )
     hosts: list[str] = Field(
         default_factory=list,
-        description="Names under which the panel may be asked for, besides addresses, this machine's name and those of "
-        "the local network; * for every one.",
+        description="More accepted values of the Host header. Addresses, the name of this machine and names of the "
+        "local network are always accepted. *: any name.",
     )
-    role_loopback: RoleName = Field("admin", description="What this machine may do.")
-    role_network: RoleName = Field("viewer", description="What the local network may do, without signing in.")
-    role_pin: RoleName = Field("operator", description="What somebody may do who signed in with the PIN.")
-    sign_in_days: int = Field(
-        30, ge=1, le=MAX_SIGN_IN_DAYS, description="Days after which a browser must sign in again."
-    )
+    role_loopback: RoleName = Field("admin", description="Role of programs and browsers on this machine.")
+    role_network: RoleName = Field("viewer", description="Role of the local network, without signing in.")
+    role_pin: RoleName = Field("operator", description="Role of clients that signed in with the PIN.")
+    sign_in_days: int = Field(30, ge=1, le=MAX_SIGN_IN_DAYS, description="Days until a browser must sign in again.")
     keep_audit: int = Field(
-        10_000,
-        ge=100,
-        description="Rows of the audit trail that are kept: of what was done, of what was refused, and of what was "
-        "refused to strangers.",
+        10_000, ge=100, description="Rows kept of each part of the audit trail: done, refused, refused to strangers."
     )
-    max_body: int = Field(MIB, ge=1024, description="Bytes of an HTTP body, at most.")
-    max_frame: int = Field(MIB, ge=1024, description="Bytes of a WebSocket message; a larger one is closed with 1009.")
-    max_connections: int = Field(10_000, ge=8, description="Connections there may be, on all wires together.")
+    max_body: int = Field(MIB, ge=1024, description="Largest HTTP body, in bytes.")
+    max_frame: int = Field(
+        MIB, ge=1024, description="Largest WebSocket message, in bytes. A larger one closes the connection with 1009."
+    )
+    max_connections: int = Field(10_000, ge=8, description="Maximum number of connections, of all protocols together.")
     connections_per_address: int = Field(
         256,
         ge=4,
-        description="Connections one address (a /64 of IPv6) may have; this machine's own may have any number.",
+        description="Maximum number of connections per address (IPv6: per /64). This machine has no limit.",
     )
     command_rate: float = Field(
-        200, ge=1, description="Commands a second one connection may send; two seconds' worth at once."
+        200, ge=1, description="Commands per second of a connection. Twice as many may come at once."
     )
     rest_rate: float = Field(
-        100, ge=1, description="REST commands a second from one address, other than this machine's; two seconds' worth."
+        100,
+        ge=1,
+        description="REST commands per second of one address, except this machine. Twice as many may come at once.",
     )
     read_rate: float = Field(
-        200, ge=1, description="GET requests a second from one address, other than this machine's; two seconds' worth."
+        200,
+        ge=1,
+        description="GET requests per second of one address, except this machine. Twice as many may come at once.",
     )
     unread: int = Field(
-        32 * MIB, ge=MIB, description="Bytes of answers that may wait for clients to read them, of all together."
+        32 * MIB,
+        ge=MIB,
+        description="Maximum bytes of answers that clients have not read yet, of all clients together.",
     )
     unread_per_address: int = Field(
-        4 * MIB, ge=MIB, description="The same of one address; what is large is made once there is room for it."
+        4 * MIB, ge=MIB, description="The same for one address. A large answer waits until there is room for it."
     )
-    request_timeout: float = Field(
-        10.0, ge=0.1, le=3600, description="Seconds a connection may be open without a whole request."
-    )
+    request_timeout: float = Field(10.0, ge=0.1, le=3600, description="Seconds in which a whole request must arrive.")
     ping_interval: float = Field(
-        20.0, ge=0.1, le=3600, description="Seconds between pings of a WebSocket; one that answers none is cut."
+        20.0,
+        ge=0.1,
+        le=3600,
+        description="Seconds between pings on a WebSocket. A connection that does not answer is closed.",
     )
-    socket_rooms: int = Field(100, ge=1, le=10_000, description="Rooms of Socket.IO one connection may be in.")
-    slow_reader: float = Field(
-        30.0, gt=0, le=3600, description="Seconds after which a connection that reads nothing is cut."
-    )
+    socket_rooms: int = Field(100, ge=1, le=10_000, description="Maximum number of Socket.IO rooms of one connection.")
+    slow_reader: float = Field(30.0, gt=0, le=3600, description="Seconds until a client that reads nothing is cut.")
     recovery: float = Field(
         120.0,
         ge=0,
         le=3600,
-        description="Seconds within which a Socket.IO client that was cut gets what it missed; 0 is never.",
+        description="Seconds within which a Socket.IO client that lost its connection gets what it missed. 0: never.",
     )
     outbox: int = Field(
-        256, ge=8, le=65536, description="Events a connection may be behind before it gets a snapshot instead."
+        256, ge=8, le=65536, description="Unsent events of one connection; past that it gets one snapshot instead."
     )
     fast_path: bool = Field(
         True,
-        description="Write frames straight to uvicorn's transport; off, everything goes the ASGI way, only slower.",
+        description="Write frames directly to the transport of uvicorn. Off: send them through ASGI, which is slower.",
     )
-    chat_name: int = Field(64, ge=8, le=64, description="Characters of a person's or a room's name, at most.")
-    chat_message: int = Field(256 * 1024, ge=1024, description="Bytes of a chat message, at most.")
-    chat_rate: float = Field(50, gt=0, description="Messages a second one person may send; ten seconds' worth at once.")
-    chat_rooms: int = Field(100, ge=1, le=10_000, description="Rooms there may be.")
-    chat_people: int = Field(10_000, ge=1, description="Names the panel remembers.")
-    max_runs: int = Field(100, ge=1, le=10_000, description="Runs that may go on at the same time.")
-    run_silence: float = Field(
-        3600, ge=0, description="Seconds after which a run whose producer has gone counts as lost; 0 is never."
+    chat_name: int = Field(64, ge=8, le=64, description="Longest name of a person or a room, in characters.")
+    chat_message: int = Field(256 * 1024, ge=1024, description="Largest chat message, in bytes.")
+    chat_rate: float = Field(
+        50, gt=0, description="Messages per second of one person. Ten times as many may come at once."
     )
-    run_rate: float = Field(
-        20_000, ge=1, description="Log lines a second of one run; past that its producer is slowed down."
-    )
-    shows: Path | None = Field(None, description="Directory of your own shows; shows in the data directory by default.")
-    keep_messages: int = Field(10_000, ge=100, description="Messages of each room and private thread that are kept.")
-    keep_runs: int = Field(100, ge=1, description="Runs that have ended, that are kept.")
-    keep_lines: int = Field(1_000_000, ge=1000, description="Lines of each run's log that are kept, the last ones.")
+    chat_rooms: int = Field(100, ge=1, le=10_000, description="Maximum number of chat rooms.")
+    chat_people: int = Field(10_000, ge=1, description="Maximum number of names of people that the panel remembers.")
+    max_runs: int = Field(100, ge=1, le=10_000, description="Maximum number of runs at the same time.")
+    run_silence: float = Field(3600, ge=0, description="Seconds until a run without a producer is lost. 0: never.")
+    run_rate: float = Field(20_000, ge=1, description="Log lines per second of one run; then its producer must wait.")
+    shows: Path | None = Field(None, description="Directory of your own shows. Default: shows in the data directory.")
+    keep_messages: int = Field(10_000, ge=100, description="Messages kept in each room and each private thread.")
+    keep_runs: int = Field(100, ge=1, description="Ended runs that are kept.")
+    keep_lines: int = Field(1_000_000, ge=1000, description="Log lines kept of each run: the newest.")
     lights: dict[LightId, LightSpec] = Field(
         default_factory=lambda: {"led": LightSpec(pin=21, name="Light")},
-        description="The lights, each a table [lights.<id>].",
+        description="The lights: one table [lights.<id>] for each.",
     )
 
     @field_validator("cors_origins")
@@ -172,14 +174,14 @@ class Settings(BaseSettings):
         for origin in origins:
             if origin != "*" and (canonical(origin) is None or origin.count("/") > 2):
                 raise ValueError(
-                    f"{origin!r} is no origin; write it like https://my.page, http://192.168.0.9:8080, file:// or null"
+                    f"{origin!r} is not an origin. Write https://my.page, http://192.168.0.9:8080, file:// or null"
                 )
         return origins
 
     @model_validator(mode="after")
     def _key_of_a_certificate(self) -> Self:
         if self.key is not None and self.cert is None:
-            raise ValueError("there is a key and no cert: name the certificate with --cert")
+            raise ValueError("there is a key but no certificate. Name the certificate with --cert")
         return self
 
     @field_validator("trusted_proxies")
@@ -192,10 +194,10 @@ class Settings(BaseSettings):
     @classmethod
     def _one_light_a_pin(cls, lights: dict[str, LightSpec]) -> dict[str, LightSpec]:
         if not lights:
-            raise ValueError("at least one light is needed")
+            raise ValueError("at least one light is needed. Add a table [lights.<id>] with its pin")
         twice = [pin for pin, count in Counter(spec.pin for spec in lights.values()).items() if count > 1]
         if twice:
-            raise ValueError(f"two lights are on pin {twice[0]}; each needs its own")
+            raise ValueError(f"two lights use pin {twice[0]}. Give each light a pin of its own")
         return lights
 
     @classmethod
@@ -211,9 +213,9 @@ class Settings(BaseSettings):
 
 
 def read_settings(config: Path | None = None, **flags: Any) -> Settings:
-    """The settings from flags, environment and file.
+    """Return the settings from flags, environment and file.
 
-    Raises `SetupError`: one line that names each setting that is wrong, where it came from, and what would do.
+    Raises `SetupError`: one line that names each wrong setting, its source, and what would be accepted.
     """
     file = config_in_use(config)
     in_file = _read(file) if file is not None else {}
@@ -223,31 +225,31 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
         return configured(**given)
     except ValidationError as error:
         raise SetupError("; ".join(_fault(fault, given, file) for fault in error.errors())) from error
-    except ValueError as error:  # pydantic-settings: a list or a table in the environment that is not JSON
-        raise SetupError(f"{error}; lists and tables in {PREFIX}* are written as JSON") from error
+    except ValueError as error:  # pydantic-settings: a list or table in the environment is not JSON
+        raise SetupError(f"{error}. Write lists and tables in {PREFIX}* as JSON") from error
 
 
 def _unknown(location: tuple[Any, ...]) -> str:
-    """What to say of a setting that is none: the nearest that is one."""
+    """Return the message for an unknown setting, with the most similar known one."""
     known = LightSpec.model_fields if location[0] == "lights" else Settings.model_fields
     near = difflib.get_close_matches(str(location[-1]), known, 1)
-    return f"no such setting; did you mean {near[0]}?" if near else f"no such setting; there is {', '.join(known)}"
+    return f"no such setting. Did you mean {near[0]}?" if near else f"no such setting. Known: {', '.join(known)}"
 
 
 def config_in_use(config: Path | None = None) -> Path | None:
-    """The settings file that is read: the one named, by flag or by environment, else the user's, where there is one."""
+    """Return the settings file to read: the named one (flag, environment), or else the user's own, if it exists."""
     if config is not None:
         return config
     if named := os.environ.get(PREFIX + "CONFIG"):
         return Path(named)
     try:
         return default_config() if default_config().is_file() else None
-    except (OSError, RuntimeError):  # a home that one may not look into (`pilotlight doctor` says so), or none at all
+    except (OSError, RuntimeError):  # no home, or one without read permission (`pilotlight doctor` reports it)
         return None
 
 
 def config_of_sudo() -> Path | None:
-    """The settings file of who called `sudo`, where there is one: root's home is another."""
+    """Return the settings file of the user who called `sudo`, if it exists. (Root has another home.)"""
     try:
         home = pwd.getpwuid(int(os.environ["SUDO_UID"])).pw_dir
         file = Path(home, ".config", "pilotlight", "pilotlight.toml")
@@ -257,22 +259,22 @@ def config_of_sudo() -> Path | None:
 
 
 def carried_environment() -> dict[str, str]:
-    """The variables that decide about settings here, but for those that name a path."""
+    """Return the environment variables that set a setting, except those that name a path."""
     paths = {name for name, field in Settings.model_fields.items() if field.annotation in (Path, Path | None)}
     known = ["PIGPIO_ADDR", "PIGPIO_PORT", *(PREFIX + name.upper() for name in Settings.model_fields.keys() - paths)]
     return {name: os.environ[name] for name in sorted(known) if os.environ.get(name)}
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """What the file says. An editor may have put a byte order mark before it, or have saved it as UTF-16."""
+    """Return the content of the file. It may start with a byte order mark or be UTF-16, as some editors save it."""
     try:
         content = file.read_bytes()
         wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return tomllib.loads(content.decode("utf-16" if wide else "utf-8-sig"))
     except OSError as error:
-        raise SetupError(f"cannot read the settings file {file}: {error.strerror}") from error
+        raise SetupError(f"Cannot read the settings file {file}: {error.strerror}") from error
     except ValueError as error:
-        raise SetupError(f"the settings file {file} is not TOML: {error}") from error
+        raise SetupError(f"The settings file {file} is not TOML: {error}") from error
 
 
 def _fault(fault: Any, given: dict[str, Any], file: Path | None) -> str:
@@ -287,9 +289,9 @@ def _fault(fault: Any, given: dict[str, Any], file: Path | None) -> str:
     else:
         source = str(file) if file else "the defaults"
     message = fault["msg"].removeprefix("Value error, ")
-    if not name:  # two settings that do not go together
-        return f"settings: {message}"
+    if not name:  # two settings contradict each other
+        return f"Settings: {message}"
     if fault["type"] == "extra_forbidden":
         message = _unknown(fault["loc"])
     value = "" if fault["type"] in ("missing", "extra_forbidden") else f" (got {fault['input']!r})"
-    return f"setting {name}, from {source}: {message}{value}"
+    return f"Setting {name}, from {source}: {message}{value}"

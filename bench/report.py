@@ -1,4 +1,4 @@
-"""What was found: the targets, the table, the page docs/performance.md and its plot."""
+"""The results: the targets, the tables, the page docs/performance.md and its plot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Results = dict[str, dict[str, list[Figures]]]
 
 @dataclass(frozen=True)
 class Target:
-    """At most this much: of a peer's figure in the same round, or, where there is no peer, of the figure itself."""
+    """The most that the ratio to a peer in the same round may be; without a peer, the most that the figure may be."""
 
     what: str
     scenario: str
@@ -36,7 +36,7 @@ class Target:
     unit: str = ""
 
     def measured(self, results: Results) -> list[float]:
-        """The ratio of each round, or the figure of each."""
+        """Return the ratio of each round, or its figure."""
         series = results.get(self.scenario, {})
         ours = [figures[self.figure] for figures in series.get(self.ours, [])]
         if self.peer is None:
@@ -87,7 +87,14 @@ TARGETS = (
     Target("memory per idle connection, native", "connections", "kb", "ours native", None, 14, " KB"),
     Target("idle CPU, 1,000 connections / Node socket.io", "idle", "cpu_ms_per_s", "ours", "node", 1.0),
     Target("memory growth, a reader that never reads", "slow-reader", "mb", "ours", None, 4, " MB"),
-    Target("… that is neither cut nor resynchronised (0: it is, 1: it is not)", "slow-reader", "lost", "ours", None, 0),
+    Target(
+        "… that is neither disconnected nor sent a snapshot (0: it is, 1: it is not)",
+        "slow-reader",
+        "lost",
+        "ours",
+        None,
+        0,
+    ),
     Target("p99 from a dragged slider to the last of 1,000 screens", "slider", "p99_ms", "ours", None, 50, " ms"),
 )
 
@@ -126,7 +133,7 @@ TITLES = {
 
 
 def table(found: dict[str, Any]) -> str:
-    """The targets, those that were measured, as Markdown."""
+    """Return the measured targets, as Markdown."""
     lines = ["| | target | median | min … max | |", "| --- | ---: | ---: | ---: | --- |"]
     for target in TARGETS:
         if values := target.measured(found["results"]):
@@ -139,20 +146,21 @@ def table(found: dict[str, Any]) -> str:
 
 
 def write(found: dict[str, Any]) -> None:
-    """The page and its plot."""
+    """Write the page and its plot."""
     about, results = found["about"], found["results"]
     parts = [
         "# Performance",
-        "Written by `make bench`, which runs the panel and its peers side by side on one machine; do not edit. How it "
-        "measures is in [bench/README.md](../bench/README.md), the raw figures of each round are in "
-        "[bench/results.json](../bench/results.json).",
+        "`make bench` writes this page; do not edit it. It runs the panel and other servers on one machine. "
+        "[bench/README.md](../bench/README.md) says how it measures. "
+        "[bench/results.json](../bench/results.json) has the figures of each round.",
         "## Targets",
-        "Ratios are the panel's figure divided by the peer's in the same round; the median of the rounds counts.",
+        "A ratio is the figure of the panel, divided by that of the other server in the same round. "
+        "The median of all rounds counts.",
         table(found),
         "## CPU per delivered message",
         "![CPU per delivered message by number of clients](images/performance.svg)",
         "## All figures",
-        "Medians of the rounds, with the smallest and the largest.",
+        "The median of all rounds, with the smallest and the largest.",
     ]
     for scenario, title in TITLES.items():
         if results.get(scenario):
@@ -196,7 +204,7 @@ def _number(value: float) -> str:
 
 
 def about(load_core: int | None, server_core: int | None, seconds: float, rounds: int, quick: bool) -> dict[str, str]:
-    """What the figures were measured on."""
+    """Return the machine and the versions of the run."""
     cpu = next(
         (line.split(": ")[1] for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown CPU"
     )
@@ -237,7 +245,7 @@ TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def plot(results: Results) -> str:
-    """CPU per delivery by clients, both logarithmic, as SVG."""
+    """Return the plot of CPU per delivery by clients, both axes logarithmic, as SVG."""
     lines: dict[str, list[tuple[int, float]]] = {}
     for kind in COLOURS:
         for scenario, clients in CLIENTS.items():

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The wheel on Debian for a Raspberry Pi, 32-bit and 64-bit, in QEMU: installed as README.md says, and asked for a light.
+# The wheel on Debian for a Raspberry Pi, 32-bit and 64-bit, in QEMU: installed as docs/how-to/install.md says, and asked for a light.
 # Usage, as root: bash campaigns/pi.sh [armhf] [arm64]. Writes docs/pi.md. It takes Debian from the mirror that apt uses
 # here, and Python's packages from where pip takes them here; its mounts are its own, and go with it.
 set -euo pipefail
@@ -109,6 +109,6 @@ sed -i '/^## Last result/,$d' docs/pi.md
 cat - "$results" >>docs/pi.md <<END
 ## Last result
 
-$(date +%Y-%m-%d), $(basename "$wheel"), Debian $release in QEMU user emulation: it says what works, and nothing of a Pi's speed.
+$(date +%Y-%m-%d), $(basename "$wheel"), Debian $release in QEMU user emulation. This shows what works, not how fast a Pi is.
 END
 cat "$results"

@@ -1,4 +1,4 @@
-"""What the campaigns found: `campaigns/results.json`, the last result of each, and the page made of it."""
+"""The results of the campaigns: `campaigns/results.json` has the last of each, and the page shows them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Found = dict[str, Any]
 
 HEAD = """# Reliability
 
-What the panel was put through, and what came of it. Written by `make chaos`, `make fuzz`, `make schema` and
-`make soak`, each its own section; do not edit. How they work, and how to run a part of one, is in
-[campaigns/README.md](../campaigns/README.md)."""
+Which faults the panel was tested with, and the results. `make chaos`, `make fuzz`, `make schema` and `make soak` write
+this page, each its own section; do not edit it. [campaigns/README.md](../campaigns/README.md) says how they work, and
+how to run a part of one."""
 
 
 def keep(campaign: str, found: Found) -> None:
-    """Remember the result of a whole run, and write the page anew."""
+    """Store the result of a whole run, and write the page again."""
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     results[campaign] = {**found, "about": about()}
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
@@ -33,7 +33,7 @@ def keep(campaign: str, found: Found) -> None:
 
 
 def write(results: dict[str, Found]) -> None:
-    """The page."""
+    """Write the page."""
     parts = [HEAD]
     for campaign, section in SECTIONS.items():
         if campaign in results:
@@ -95,11 +95,13 @@ def _fuzz(found: Found) -> list[str]:
     total = sum(target["inputs"] for target in found["targets"].values())
     parts = [
         "## Fuzzing",
-        f"{total:,} inputs, led by what they reach in the code (atheris), seed {found['seed']}. A finding is an "
-        "exception that escapes, an error in the panel's log, a connection that dies and should live (or the other way "
-        "round), a state that changed without a valid command, or an answer that differs from the oracle's. A target "
-        "ends at its first one.",
-        table(["target", "inputs", "findings", "what became of them"], rows),
+        f"{total:,} inputs (atheris, which follows the code that an input reaches), seed {found['seed']}. "
+        "Each of these is a finding, and ends its target:",
+        "- an exception that nobody caught, or an error in the log of the panel;\n"
+        "- a connection that closes and should stay open, or the other way round;\n"
+        "- a state that changed without a valid command;\n"
+        "- an answer that differs from that of the oracle.",
+        table(["target", "inputs", "findings", "outcomes"], rows),
     ]
     for name, target in found["targets"].items():
         if "finding" in target:
@@ -130,14 +132,16 @@ def _chaos(found: Found) -> list[str]:
     torn = found["torn"]
     parts = [
         "## Faults under load",
-        f"Each fault was injected into a panel that {found['clients']} clients use (native `/live` and `/panel`, old "
-        "Socket.IO pages, polling, chat over `/<username>`, REST): they drag a light, talk, ping, and come back when "
-        "they are cut off. After each one a level is set as soon as that can be done, and every client must show it; "
-        "the history of the lobby must have each message that was ever acknowledged, once.",
-        "**Recovered** is from a fault's moment, or the end of one that lasts, until every client is there and shows "
-        "the new level (median / max). **Everybody else** is the round trip of one more client on `/live` and "
-        "Socket.IO, from the fault's beginning to its end (median / p99 / max). **A new connection** is how long it "
-        "takes until `GET /led` on one of its own is answered with 200, refusals included (median / max).",
+        f"Each fault was injected into a panel with {found['clients']} clients (native `/live` and `/panel`, old "
+        "Socket.IO pages, polling, chat over `/<username>`, REST). They drag a light, talk, ping, and connect again "
+        "when they lose the connection. After each fault a level is set as soon as that is possible, and every client "
+        "must show it. The history of the lobby must have each acknowledged message exactly once.",
+        "- **Recovered**: the time from the fault (or its end, if it lasts) until every client is connected and shows "
+        "the new level (median / max).\n"
+        "- **Everybody else**: the round trip of one more client on `/live` and Socket.IO while the fault lasts "
+        "(median / p99 / max).\n"
+        "- **A new connection**: the time until `GET /led` on a new connection gets 200, with all refusals before it "
+        "(median / max).",
         table(
             [
                 "fault",
@@ -146,17 +150,19 @@ def _chaos(found: Found) -> list[str]:
                 "twice",
                 "wrong levels",
                 "recovered",
-                "everybody else meanwhile",
+                "everybody else",
                 "a new connection",
             ],
             rows,
         ),
-        f"**A database that was cut off.** The write-ahead log of {torn['messages']} messages and levels was cut in "
-        f"{torn['cuts']} places, at its frames' ends and in their middle. Each time the store must open, SQLite's "
-        f"integrity check must pass, and there must be a beginning of the messages without a hole ({torn['fewest']} to "
-        f"{torn['most']} of them), with the level that belongs to it: {len(torn['wrong'])} times that was not so.",
-        "**SIGTERM with 300 clients and 50 open long-polls.** The pin must show its exit level within "
-        f"{seconds(EXIT_WITHIN)} (seen at the pigpiod stand-in), and the process end within {seconds(END_WITHIN)}:",
+        f"**A write-ahead log that was cut short.** The log had {torn['messages']} messages and levels, and was cut at "
+        f"{torn['cuts']} places: at the ends of its frames and inside them. Each time the store must open, and the "
+        "integrity check of SQLite must pass. The messages must be complete from the first to some message "
+        f"({torn['fewest']} to {torn['most']} of them), with the level of that moment. "
+        f"{len(torn['wrong'])} cuts broke this.",
+        "**SIGTERM with 300 clients and 50 open long-polls.** The pin must have its exit level within "
+        f"{seconds(EXIT_WITHIN)} (seen by the stand-in for pigpiod), and the process must end within "
+        f"{seconds(END_WITHIN)}:",
         table(
             ["server", "exit level after", "end after", "exit status"],
             [
@@ -167,12 +173,12 @@ def _chaos(found: Found) -> list[str]:
         ),
     ]
     if wrong := [*wrong_in_chaos(found), *found["notes"]]:
-        parts += ["What was not as it should be, or was left out:", *(f"```\n{line.strip()}\n```" for line in wrong)]
+        parts += ["Faults, and what was left out:", *(f"```\n{line.strip()}\n```" for line in wrong)]
     return parts
 
 
 def wrong_in_chaos(found: Found) -> list[str]:
-    """What was not as it should be, in words."""
+    """Return what went wrong, as sentences."""
     from campaigns.endings import is_good
 
     wrong = [f"{name}: {line}" for name, fault in found["faults"].items() for line in fault["wrong"]]
@@ -182,7 +188,7 @@ def wrong_in_chaos(found: Found) -> list[str]:
 
 
 def _notes(notes: Found) -> str:
-    """What a fault measured beside, in brackets."""
+    """Return the other measurements of a fault, in brackets."""
     said = []
     for name, (middle, most) in notes.items():
         unit = UNITS.get(name)
@@ -191,7 +197,7 @@ def _notes(notes: Found) -> str:
     return f" ({'; '.join(said)})" if said else ""
 
 
-# What a note of a fault is measured in.
+# The unit of each note of a fault.
 UNITS = {
     "end": "s",
     "let go": "s",
@@ -214,12 +220,12 @@ def _schema(found: Found) -> list[str]:
     ]
     return [
         "## The OpenAPI document",
-        "Requests made from `/openapi.json` by schemathesis, good ones and bad ones, and every answer held against it: "
-        "no 5xx, no undocumented status or content type, no body that breaches its schema, nothing good refused and "
-        "nothing bad taken. So is every refusal that comes before an operation sees the request: of foreign names and "
-        "pages, wrong tokens, bodies without an end, what is over a limit, a full panel. What OpenAPI cannot say is "
-        "left out in `campaigns/schemathesis.toml`, with the reason.",
-        table(["server", "operations", "requests", "breaches", "errors in the log"], rows),
+        "schemathesis makes valid and invalid requests from `/openapi.json`, and checks every answer against it. An "
+        "answer must not be a 5xx, or have an undocumented status or content type, or a body that breaks its schema. A "
+        "valid request must not be refused, and an invalid one not accepted. Refusals that come before the operation "
+        "are checked, too: foreign names and pages, wrong tokens, bodies that do not end, limits, a full panel. "
+        "`campaigns/schemathesis.toml` lists what OpenAPI cannot express, with the reason.",
+        table(["server", "operations", "requests", "violations", "errors in the log"], rows),
     ]
 
 
@@ -231,11 +237,11 @@ def _soak(found: Found) -> list[str]:
     ]
     parts = [
         "## Soak",
-        f"{found['clients']} clients of all kinds at any time, {found['came']:,} in all, for {found['minutes']:g} "
-        f"minutes; {found['answers']:,} pings answered, {found['acknowledged']:,} messages acknowledged, "
-        f"{found['lost']} lost, {found['twice']} twice.",
-        f"**Memory: {found['slope']:+.2f} MB an hour** (linear fit after {seconds(found['warm_up'])} of warm-up; the "
-        f"limit is 2), {low:.1f} to {high:.1f} MB.",
+        f"{found['clients']} clients of all kinds at a time, {found['came']:,} in all, for {found['minutes']:g} "
+        f"minutes. {found['answers']:,} pings were answered and {found['acknowledged']:,} messages acknowledged; "
+        f"{found['lost']} were lost, and {found['twice']} came twice.",
+        f"**Memory: {found['slope']:+.2f} MB per hour** (linear fit after {seconds(found['warm_up'])} of warm-up; the "
+        f"limit is 2), between {low:.1f} and {high:.1f} MB.",
         table(["", "first half", "second half", "before the first client", "after the last"], rows),
     ]
     if found["wrong"]:

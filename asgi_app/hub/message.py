@@ -1,4 +1,4 @@
-"""Messages to clients: one event or answer, encoded once for each wire format."""
+"""Messages to clients: one event or answer, encoded once for each protocol."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def text_of(message: Message) -> str:
 
 
 class Burst:
-    """Messages that go to the same subscribers at the same time, joined once for each wire format."""
+    """Messages that go to the same subscribers at the same time, joined once for each protocol."""
 
     __slots__ = ("_made", "messages")
 

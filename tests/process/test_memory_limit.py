@@ -16,5 +16,5 @@ def test_the_unit_bounds_the_memory_by_the_connections(system: bool) -> None:
         assert found is not None
         return int(found[1])
 
-    assert most(10_000) == 881  # as docs/operating.md says
+    assert most(10_000) == 881  # as docs/how-to/run-as-a-service.md says
     assert 256 <= most(8) < most(10_000)

@@ -1,4 +1,4 @@
-"""A real nginx in front of a panel, as docs/operating.md writes it."""
+"""A real nginx in front of a panel, as docs/how-to/put-behind-a-proxy.md writes it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class Nginx:
 
     def _configuration(self) -> str:
         """The one that the docs show, without its TLS, on our ports."""
-        (documented,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/operating.md").read_text(), re.S)
+        (documented,) = re.findall(
+            r"```nginx\n(.*?)```", (ROOT / "docs/how-to/put-behind-a-proxy.md").read_text(), re.S
+        )
         documented = documented.replace("listen 443 ssl;", f"listen 127.0.0.1:{self.port};")
         documented = re.sub(r"^ +ssl_certificate.*\n", "", documented, flags=re.M)
         documented = documented.replace("http://127.0.0.1:5000", self._panel.url)

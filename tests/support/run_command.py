@@ -25,7 +25,7 @@ TIMEOUT = 30
 
 
 class FakePanel:
-    """A panel as far as a producer sees it, by the words of docs/wires.md; a test chooses what it does wrong."""
+    """A panel as a producer sees it (docs/reference/runs.md); a test chooses what it does wrong."""
 
     def __init__(self) -> None:
         self.runs: dict[str, dict[str, Any]] = {}

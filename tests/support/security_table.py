@@ -1,4 +1,4 @@
-"""THE table of docs/security.md, and what asks a panel for each of its lines."""
+"""THE table of docs/reference/access.md, and what asks a panel for each of its lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.support.panel_process import ROOT, RunningPanel
 
-SECURITY = ROOT / "docs" / "security.md"
+SECURITY = ROOT / "docs" / "reference" / "access.md"
 OUTCOMES = {"ok", "401", "403", "421"}
 FOREIGN = "https://foreign.page"
 REBOUND = "rebound.example.com"

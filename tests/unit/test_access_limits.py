@@ -1,4 +1,4 @@
-"""Every limit of access that docs/security.md names."""
+"""Every limit of access that docs/reference/access.md names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from asgi_app.settings import Settings
 from asgi_app.store import Store
 from tests.support.panel_process import ROOT
 
-TEXT = " ".join((ROOT / "docs" / "security.md").read_text().split())
+TEXT = " ".join((ROOT / "docs" / "reference" / "access.md").read_text().split())
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from asgi_app.shows.show import Show, Step
 from tests.support.panel_process import ROOT
 
 DOCS = ROOT / "docs"
-WIRES = "".join((DOCS / page).read_text() for page in ("wires.md", "chat.md", "runs.md", "security.md"))
-SETTINGS = (DOCS / "settings.md").read_text()
-PAGE_WORDS = (ROOT / "static" / "js" / "words.js").read_text()
+WIRES = "".join(page.read_text() for page in sorted((DOCS / "reference").glob("*.md")))
+SETTINGS = (DOCS / "reference" / "settings.md").read_text()
+PAGE_WORDS = (ROOT / "static" / "js" / "view" / "problem.js").read_text()
 DEPENDENCIES = (DOCS / "dependencies.md").read_text()
 
 
@@ -115,7 +115,7 @@ def test_every_problem_is_documented_with_its_status(problem: type[errors.PanelE
 
 @pytest.mark.parametrize("problem", problems(), ids=lambda kind: kind.slug)
 def test_every_problem_has_a_title_in_chinese(problem: type[errors.PanelError]) -> None:
-    assert re.search(rf"^  '?problem_{problem.slug}'?: '.*[\u4e00-\u9fff]", PAGE_WORDS, re.M)
+    assert re.search(rf"^  '?{problem.slug}'?: \[\s*'.*[\u4e00-\u9fff]", PAGE_WORDS, re.M)
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
@@ -157,7 +157,13 @@ def test_every_vendored_file_is_listed_with_its_licence() -> None:
         assert list((ROOT / "static/vendor" / package).glob("LICENSE*")), package
 
 
-@pytest.mark.parametrize("page", sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
+def test_the_index_lists_every_page_once() -> None:
+    listed = re.findall(r"\]\(([\w/-]+\.md)\)", (DOCS / "README.md").read_text())
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"README.md"}
+    assert sorted(listed) == sorted(pages)
+
+
+@pytest.mark.parametrize("page", sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
 def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", page.read_text()):
         link = target[0] or target[1]

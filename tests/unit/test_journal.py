@@ -64,7 +64,7 @@ def test_the_life_of_a_panel_as_json(start_panel: Callable[..., RunningPanel], p
 
 
 def test_every_event_of_the_log_is_documented() -> None:
-    documented = (ROOT / "docs/operating.md").read_text()
+    documented = (ROOT / "docs/reference/monitoring.md").read_text()
     table = documented[documented.index("## The log") :]
     source = "".join(file.read_text() for file in (ROOT / "asgi_app").rglob("*.py"))
     names = set(re.findall(r'extra=event\(\s*"(\w+)"', source))

@@ -109,5 +109,5 @@ def test_two_ways_to_write_an_origin(one: str, other: str) -> None:
     "name", ["my.page", "https://my.page/", "https://my.page/a", "", "nil", "https:/my.page", "//a"]
 )
 def test_a_setting_that_is_no_origin(name: str) -> None:
-    with pytest.raises(SetupError, match=r"no origin; write it like https://my.page.*null"):
+    with pytest.raises(SetupError, match=r"not an origin. Write https://my.page.*null"):
         read_settings(cors_origins=[name])

@@ -107,7 +107,7 @@ def test_who_signs_in_a_lot_ends_nobody_elses_session(keys: SecretStore, monkeyp
 
 
 def test_the_file_stays_small(keys: SecretStore) -> None:
-    assert module.SESSIONS == 1000  # as docs/security.md says
+    assert module.SESSIONS == 1000  # as docs/reference/access.md says
     sessions, _ = panel(keys, BEGUN)
     sessions.begin(PIN, "2001:db8:1234:5678:9abc:def0:1234:5678", "x" * 10_000)
     assert keys.path is not None

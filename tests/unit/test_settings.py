@@ -142,7 +142,7 @@ def test_a_wrong_setting_is_one_line_that_says_what_would_do(
     with pytest.raises(SetupError) as raised:
         read_settings(toml)
     line = raised.value.detail
-    assert f"setting {setting}" in line
+    assert f"Setting {setting}" in line
     assert str(toml) in line
     assert accepted in line
     assert "\n" not in line

@@ -96,7 +96,7 @@ def test_the_loop_and_the_process_are_measured(panel: RunningPanel) -> None:
 
 
 def test_every_metric_is_documented(panel: RunningPanel) -> None:
-    documented = (ROOT / "docs/operating.md").read_text()
+    documented = (ROOT / "docs/reference/monitoring.md").read_text()
     names = set(re.findall(r"^# TYPE (pilotlight_\w+)", panel.get("/metrics").text, re.M))
     assert {name for name in names if f"`{name}" not in documented} == set()
 

@@ -1,4 +1,4 @@
-"""Upgrades through a real nginx: as docs/operating.md writes it, and as careless ones are written."""
+"""Upgrades through a real nginx: as docs/how-to/put-behind-a-proxy.md writes it, and as careless ones are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""THE table of docs/security.md is whole, and true: every line of it is asked, from another host, by everybody."""
+"""The table of docs/reference/access.md is complete and true: each line is asked from another host, by everybody."""
 
 from __future__ import annotations
 
