@@ -208,9 +208,9 @@ async def _hold_place(
     try:
         await app(scope, receive, send)
     finally:
-        wire = direct_transport(scope)
-        if wire is not None and wire.life is not None:  # the connection outlives this call
-            wire.at_end(partial(quota.leave, address))
+        transport = direct_transport(scope)
+        if transport is not None and transport.life is not None:  # the connection outlives this call
+            transport.at_end(partial(quota.leave, address))
         else:
             quota.leave(address)
 

@@ -8,7 +8,7 @@ import sys
 from typing import NamedTuple
 
 
-class Part(NamedTuple):
+class CompiledLibrary(NamedTuple):
     """A compiled library, and its substitute where it is missing."""
 
     library: str
@@ -16,17 +16,17 @@ class Part(NamedTuple):
     instead: str
 
 
-PARTS = (
-    Part("uvloop", "uvloop", "asyncio's own event loop"),
-    Part("httptools", "httptools", "the server hypercorn, on h11"),
-    Part("argon2", "argon2-cffi", "scrypt for passwords"),
+LIBRARIES = (
+    CompiledLibrary("uvloop", "uvloop", "asyncio's own event loop"),
+    CompiledLibrary("httptools", "httptools", "the server hypercorn, on h11"),
+    CompiledLibrary("argon2", "argon2-cffi", "scrypt for passwords"),
 )
 IS_32_BIT = sys.maxsize < 2**32
 
 
-def missing() -> list[Part]:
+def missing() -> list[CompiledLibrary]:
     """Return the libraries that are not installed here."""
-    return [part for part in PARTS if not _is_there(part.library)]
+    return [one for one in LIBRARIES if not _is_there(one.library)]
 
 
 def _is_there(library: str) -> bool:

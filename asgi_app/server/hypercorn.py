@@ -61,20 +61,20 @@ class _Config(Config):
 
 
 async def serve(
-    house: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None, stopped: Callable[[], Awaitable[Any]]
+    panel_app: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None, stopped: Callable[[], Awaitable[Any]]
 ) -> None:
     """Serve the panel on hypercorn until `stopped` returns."""
-    config = _Config(tls, house.admission, house.settings.ping_interval)
+    config = _Config(tls, panel_app.admission, panel_app.settings.ping_interval)
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
     config.backlog = BACKLOG
-    config.websocket_max_message_size = house.settings.max_frame
+    config.websocket_max_message_size = panel_app.settings.max_frame
     config.h11_max_incomplete_size = HEAD_BYTES
     config.max_app_queue_size = 2  # messages that are read ahead; each may have `max_frame` bytes
     config.include_server_header = False
     config.graceful_timeout = GRACE
     config.shutdown_timeout = GRACE
-    config.keep_alive_timeout = house.settings.request_timeout
-    config.ssl_handshake_timeout = house.settings.request_timeout
+    config.keep_alive_timeout = panel_app.settings.request_timeout
+    config.ssl_handshake_timeout = panel_app.settings.request_timeout
     config.accesslog = None
     config.errorlog = logging.getLogger("pilotlight.hypercorn")
-    await hypercorn_serve(house.app, config, shutdown_trigger=stopped)
+    await hypercorn_serve(panel_app.app, config, shutdown_trigger=stopped)

@@ -27,7 +27,7 @@ from asgi_app.net.admission import AdmissionControl
 from asgi_app.seams import Seam, check
 from asgi_app.server import uvicorn_http, uvicorn_websocket
 from asgi_app.server.accept import Acceptor, TLSListener
-from asgi_app.server.fallbacks import Part, event_loop_class, missing, server_here
+from asgi_app.server.fallbacks import CompiledLibrary, event_loop_class, missing, server_here
 from asgi_app.server.listen import BACKLOG, GRACE, ListenError, listen, local_address, url_of
 from asgi_app.server.signals import let_go_of_closed_output, on_signals
 from asgi_app.server.tls import read_certificate, server_context
@@ -84,9 +84,9 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
             settle()
             port = listener.getsockname()[1]
             address = url_of(local_address(listener), port, tls=tls is not None)
-            if house.proxies.on_loopback:
-                house.access.machine_key.hand_out(port)
-            keys = house.access.secret_store
+            if panel_app.proxies.on_loopback:
+                panel_app.access.machine_key.hand_out(port)
+            keys = panel_app.access.secret_store
             pin = keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read"
             try:
                 announce(listener, pin)
@@ -106,25 +106,25 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
                 ),
             )
 
-        house = PanelApp(settings, ready=ready, alive=manager.alive)
-        house.claim()
+        panel_app = PanelApp(settings, ready=ready, alive=manager.alive)
+        panel_app.claim()
         more_files(settings.max_connections)
         if absent := missing():
             log.info("%s here, so %s", *_instead(absent))
         server = _uvicorn if server_here(settings.server) == "uvicorn" else _hypercorn
-        with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, house.admission)) as runner:
-            runner.run(server(house, listener, tls))
-        if house.health.fault is not None:
-            log.critical("ended: %s", house.health.fault, extra=event("stopped"))
+        with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, panel_app.admission)) as runner:
+            runner.run(server(panel_app, listener, tls))
+        if panel_app.health.fault is not None:
+            log.critical("ended: %s", panel_app.health.fault, extra=event("stopped"))
             raise SystemExit(FAULT)
         log.info("stopped", extra=event("stopped"))
         let_go_of_closed_output()
 
 
-def _instead(absent: list[Part]) -> tuple[str, str]:
+def _instead(absent: list[CompiledLibrary]) -> tuple[str, str]:
     """Return what is missing, and the substitutes, as text."""
-    names = " and ".join(part.library for part in absent)
-    return f"there is no {names}", ", ".join(part.instead for part in absent)
+    names = " and ".join(one.library for one in absent)
+    return f"there is no {names}", ", ".join(one.instead for one in absent)
 
 
 def settle() -> None:
@@ -209,17 +209,17 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def _uvicorn(house: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+async def _uvicorn(panel_app: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     config = uvicorn.Config(
-        house.app,
+        panel_app.app,
         loop="none",
-        http=partial(UvicornConnection, admission=house.admission),  # type: ignore[arg-type]  # it is only called
-        ws=UvicornWebSocket if house.settings.fast_path else PlainUvicornWebSocket,
+        http=partial(UvicornConnection, admission=panel_app.admission),  # type: ignore[arg-type]  # it is only called
+        ws=UvicornWebSocket if panel_app.settings.fast_path else PlainUvicornWebSocket,
         backlog=BACKLOG,
-        ws_max_size=house.settings.max_frame,
-        ws_ping_interval=house.settings.ping_interval,
-        ws_ping_timeout=house.settings.ping_interval,
-        timeout_keep_alive=math.ceil(house.settings.request_timeout),
+        ws_max_size=panel_app.settings.max_frame,
+        ws_ping_interval=panel_app.settings.ping_interval,
+        ws_ping_timeout=panel_app.settings.ping_interval,
+        timeout_keep_alive=math.ceil(panel_app.settings.request_timeout),
         ws_per_message_deflate=False,  # it doubles a connection's memory, and costs 10 to 15 µs for each message
         lifespan="on",
         access_log=False,
@@ -234,22 +234,22 @@ async def _uvicorn(house: PanelApp, listener: socket.socket, tls: ssl.SSLContext
     def stop() -> None:
         server.should_exit = True
 
-    stopping = _on_signals(house, stop, tls)
+    stopping = _on_signals(panel_app, stop, tls)
     try:
         await server.serve(sockets=[listener])
     except SystemExit:
-        raise SetupError(house.failure or "the panel could not start; the log above says why") from None
+        raise SetupError(panel_app.failure or "the panel could not start; the log above says why") from None
     finally:
         await stopping()
 
 
-async def _hypercorn(house: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+async def _hypercorn(panel_app: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     from asgi_app.server import hypercorn
 
     stopped = asyncio.Event()
-    stopping = _on_signals(house, stopped.set, tls)
+    stopping = _on_signals(panel_app, stopped.set, tls)
     try:
-        await hypercorn.serve(house, listener, tls, stopped.wait)
+        await hypercorn.serve(panel_app, listener, tls, stopped.wait)
     finally:
         await stopping()
 
@@ -277,7 +277,7 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 
 
 def _on_signals(
-    house: PanelApp, stop_server: Callable[[], None], tls: ssl.SSLContext | None
+    panel_app: PanelApp, stop_server: Callable[[], None], tls: ssl.SSLContext | None
 ) -> Callable[[], Awaitable[None]]:
     """Have signals stop the panel, then the server. Return a function that waits until that is done.
 
@@ -289,7 +289,7 @@ def _on_signals(
 
     async def leave() -> None:
         try:
-            await house.stop()
+            await panel_app.stop()
         finally:
             stop_server()
 
@@ -300,7 +300,7 @@ def _on_signals(
             ServiceManager().notify("STOPPING=1")
             tasks.append(loop.create_task(leave(), name="stop"))
 
-    on_signals(loop, on_signal, partial(_reload_certificate, tls, house.settings) if tls is not None else None)
+    on_signals(loop, on_signal, partial(_reload_certificate, tls, panel_app.settings) if tls is not None else None)
 
     async def done() -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
