@@ -71,7 +71,7 @@ from asgi_app.ws.socketio.rooms import RoomEvents
 from asgi_app.ws.socketio.running_logger import LoggerEvents
 from asgi_app.ws.socketio.server import PanelServer
 from asgi_app.ws.socketio.uia import UiaEvents
-from asgi_app.ws.transport.quart_websocket import Connection, SocketRules
+from asgi_app.ws.transport.quart_websocket import QuartConnection, SocketRules
 
 log = logging.getLogger("pilotlight")
 
@@ -257,7 +257,7 @@ class PanelApp:
         quart = Quart("asgi_app", static_folder=str(web / "static"), template_folder=str(web / "templates"))
         quart.config["MAX_CONTENT_LENGTH"] = self.settings.max_body
         quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # browsers ask each time (304): no page mixes two versions
-        quart.asgi_websocket_class = Connection
+        quart.asgi_websocket_class = QuartConnection
         slow, rate = self.settings.slow_reader, self.settings.command_rate
         rules = SocketRules(self.origins, slow, rate, self.counter_registry, self.refusal_log, self.panel.unread)
         document_api(quart)

@@ -13,7 +13,7 @@ from typing import Any
 
 from asgi_app.access import SCOPE, Access, Hosts
 from asgi_app.errors import BadRequest, PanelError, RequestTimeout, Restarting, TooLarge, TooMuchUnread
-from asgi_app.hub import GOING_AWAY
+from asgi_app.hub import SERVICE_RESTART
 from asgi_app.net.limits import ConnectionQuota, RefusalLog
 from asgi_app.net.problem_response import as_response
 from asgi_app.net.proxies import FORWARDED, PROXIED, Proxies, address_of
@@ -22,7 +22,7 @@ from asgi_app.net.send_budget import SMALL, SendAccount, SendBudget
 from asgi_app.routes.unknown_host import send_page, wants_page
 from asgi_app.service.health import Health
 from asgi_app.telemetry.counters import Counters
-from asgi_app.ws.transport.direct import wire_of
+from asgi_app.ws.transport.direct import direct_transport
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -180,7 +180,7 @@ def refuse_while_stopping(health: Health, app: App, scope: Any, receive: Receive
     if not health.stopping or scope["path"].startswith(HEALTH):
         return app(scope, receive, send)
     if scope["type"] == "websocket":
-        return send({"type": "websocket.close", "code": GOING_AWAY})
+        return send({"type": "websocket.close", "code": SERVICE_RESTART})
     # Engine.IO gets no body: if the end of the process cuts it off, python-socketio never reconnects.
     restarting = Restarting("The panel is restarting. Try again in a moment.")
     return refuse(scope, send, restarting, silent=scope["path"].startswith(ENGINE))
@@ -208,9 +208,9 @@ async def _hold_place(
     try:
         await app(scope, receive, send)
     finally:
-        wire = wire_of(scope)
-        if wire is not None and wire.life is not None:  # the connection outlives this call
-            wire.at_end(partial(quota.leave, address))
+        transport = direct_transport(scope)
+        if transport is not None and transport.life is not None:  # the connection outlives this call
+            transport.at_end(partial(quota.leave, address))
         else:
             quota.leave(address)
 

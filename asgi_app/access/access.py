@@ -36,7 +36,7 @@ from asgi_app.telemetry.counters import Counters
 
 TICKET_SECONDS = 5
 TICKETS = 1000  # unused tickets at once
-SCOPE = "pilotlight.access"
+SCOPE, VISITOR = "pilotlight.access", "pilotlight.visitor"  # entries of an ASGI scope
 LOOPBACK = "127.0.0.1"  # the address of a program that shows the machine's key
 
 
@@ -236,10 +236,9 @@ class Visitor:
 
 def visitor_of(scope: Any) -> Visitor:
     """Return the visitor of an ASGI scope, made at the first call."""
-    found = scope[SCOPE]
-    if isinstance(found, Access):
-        found = scope[SCOPE] = Visitor(found, scope)
-    visitor: Visitor = found
+    visitor: Visitor | None = scope.get(VISITOR)
+    if visitor is None:
+        visitor = scope[VISITOR] = Visitor(scope[SCOPE], scope)
     return visitor
 
 

@@ -17,7 +17,7 @@ from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from asgi_app.net.admission import NO_CONTEXT
 from asgi_app.seams import Seam
-from asgi_app.ws.transport.frames import TOO_BIG
+from asgi_app.ws.transport.frames import MESSAGE_TOO_BIG
 
 SEAMS = (
     Seam(WebsocketBuffer, "extend length"),
@@ -109,7 +109,7 @@ class HypercornWebSocket(WSStream):
                     self.buffer.extend(event)
                 except FrameTooLargeError:
                     most = self.buffer.max_length
-                    await self._fail(TOO_BIG, f"a message has {most} bytes at most, the setting max_frame")
+                    await self._fail(MESSAGE_TOO_BIG, f"a message has {most} bytes at most, the setting max_frame")
                     return
                 if event.message_finished:
                     await self.app_put(self.buffer.to_message())

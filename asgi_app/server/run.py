@@ -36,8 +36,8 @@ from asgi_app.server.uvicorn_websocket import PlainUvicornWebSocket, UvicornWebS
 from asgi_app.settings import Settings
 from asgi_app.systemd.notify import ServiceManager
 from asgi_app.telemetry.logs import event
+from asgi_app.ws.engineio import connection as engine_connection
 from asgi_app.ws.engineio import server as engine
-from asgi_app.ws.engineio import socket as engine_socket
 from asgi_app.ws.socketio import manager as socketio_manager
 from asgi_app.ws.socketio import namespace, packets
 from asgi_app.ws.socketio import server as socketio_server
@@ -58,7 +58,7 @@ SEAMS = (
     Seam(uvicorn.Server, "capture_signals"),
     *(
         seam
-        for module in (app, uvicorn_http, uvicorn_websocket, engine, engine_socket, quart_websocket)
+        for module in (app, uvicorn_http, uvicorn_websocket, engine, engine_connection, quart_websocket)
         for seam in module.SEAMS
     ),
     *(seam for module in (socketio_manager, namespace, packets, socketio_server) for seam in module.SEAMS),

@@ -15,21 +15,21 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 
+from asgi_app.hub import SERVICE_RESTART
 from asgi_app.net.admission import NO_CONTEXT, Leave
 from asgi_app.net.request_head import LINGER_SECONDS
 from asgi_app.net.send_budget import SMALL
-from asgi_app.ws.transport.direct import Arrivals, Wire
+from asgi_app.ws.transport.direct import Arrivals, DirectTransport
 from asgi_app.ws.transport.frames import (
+    ABNORMAL_CLOSURE,
     BINARY,
     CLOSE,
-    FAULT,
-    GOING,
-    LOST,
-    NO_UTF8,
-    NORMAL,
+    GOING_AWAY,
+    INTERNAL_ERROR,
+    INVALID_DATA,
+    NORMAL_CLOSURE,
     PING,
     PONG,
-    RESTART,
     TEXT,
     Arrived,
     Breach,
@@ -52,7 +52,7 @@ async def _send_after_end(message: Any) -> None:
 class Frames(asyncio.Protocol):
     """A connection after its handshake.
 
-    Its wire is open until either side begins to close, except while the transport's buffer is full.
+    Its direct transport is open until either side begins to close, except while the transport's buffer is full.
     """
 
     __slots__ = (
@@ -71,8 +71,8 @@ class Frames(asyncio.Protocol):
         "_transport",
         "_unanswered",
         "_writable",
+        "direct",
         "leave",
-        "wire",
     )
 
     def __init__(
@@ -97,14 +97,14 @@ class Frames(asyncio.Protocol):
         self._close_sent = self._lingering = self._lost = self._paused = False
         self._writable: asyncio.Future[None] | None = None
         self.leave: Leave | None = None
-        self.wire = Wire(transport.write, self._arrivals, self.send)
-        self.wire.set(True)
+        self.direct = DirectTransport(transport.write, self._arrivals, self.send)
+        self.direct.set(True)
         connections.add(self)
         self._start_timer(self._ping)
 
     async def live(self) -> None:
         """Run what the connection does from now on, then close it."""
-        life, self.wire.life = self.wire.life, None  # break a reference cycle, so that memory is freed at once
+        life, self.direct.life = self.direct.life, None  # break a reference cycle, so that memory is freed at once
         try:
             if life is not None:
                 await life()
@@ -112,7 +112,7 @@ class Frames(asyncio.Protocol):
             pass
         except Exception:
             log.exception("a connection failed")
-        self.wire.send = _send_after_end
+        self.direct.send = _send_after_end
         if self._closing is None:
             self._transport.close()
 
@@ -144,7 +144,7 @@ class Frames(asyncio.Protocol):
             try:
                 text = what.payload.decode()
             except UnicodeDecodeError:
-                raise Breach(NO_UTF8, "the text is no UTF-8") from None
+                raise Breach(INVALID_DATA, "the text is no UTF-8") from None
             if not self._close_sent:
                 self._arrivals.put(text)
         elif not self._close_sent:
@@ -157,7 +157,7 @@ class Frames(asyncio.Protocol):
 
     def _closed(self, code: int) -> None:
         """Answer the client's close frame, and close."""
-        self.wire.set(False)
+        self.direct.set(False)
         self._arrivals.end({"type": "websocket.disconnect", "code": code})
         if not self._close_sent:
             self._close_sent = True
@@ -168,7 +168,7 @@ class Frames(asyncio.Protocol):
     def _refuse(self, breach: Breach) -> None:
         """Close with the reason. Read and drop data for a moment, so that the client can read it."""
         self._lingering = True
-        self.wire.set(False)
+        self.direct.set(False)
         self._arrivals.end({"type": "websocket.disconnect", "code": breach.code})
         if not self._close_sent:
             self._close_sent = True
@@ -203,7 +203,7 @@ class Frames(asyncio.Protocol):
                 del message, text, data
                 await self._until_writable()
         elif message["type"] == "websocket.close":
-            self._close(message.get("code", NORMAL), message.get("reason") or "")
+            self._close(message.get("code", NORMAL_CLOSURE), message.get("reason") or "")
         else:
             raise RuntimeError(f"{message['type']} after the handshake")
 
@@ -216,7 +216,7 @@ class Frames(asyncio.Protocol):
     def _close(self, code: int, reason: str = "") -> None:
         if self._transport.is_closing():
             return
-        self.wire.set(False)
+        self.direct.set(False)
         self._close_sent = True
         self._arrivals.end({"type": "websocket.disconnect", "code": code, "reason": reason})
         self._transport.write(close_frame(code, reason))
@@ -225,7 +225,7 @@ class Frames(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._paused = True
-        self.wire.set(False)
+        self.direct.set(False)
 
     def resume_writing(self) -> None:
         self._paused = False
@@ -235,7 +235,7 @@ class Frames(asyncio.Protocol):
             if self._paused:
                 return
         self._wake_senders()
-        self.wire.set(not (self._close_sent or self._lost or self._transport.is_closing()))
+        self.direct.set(not (self._close_sent or self._lost or self._transport.is_closing()))
 
     def _wake_senders(self) -> None:
         if self._writable is not None:
@@ -259,7 +259,7 @@ class Frames(asyncio.Protocol):
 
     def _went_silent(self) -> None:
         if not self._close_sent and not self._transport.is_closing():
-            self._close(FAULT, "no answer to a ping")
+            self._close(INTERNAL_ERROR, "no answer to a ping")
             self._cancel_timers()
             self._transport.close()
 
@@ -274,7 +274,7 @@ class Frames(asyncio.Protocol):
     def shutdown(self) -> None:
         """Close the connection: uvicorn stops."""
         if not self._close_sent:
-            self._close(RESTART)
+            self._close(SERVICE_RESTART)
         self._cancel_timers()
         self._transport.close()
 
@@ -283,12 +283,12 @@ class Frames(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
-        self.wire.set(False)
-        self._arrivals.end({"type": "websocket.disconnect", "code": GOING if exc is None else LOST})
+        self.direct.set(False)
+        self._arrivals.end({"type": "websocket.disconnect", "code": GOING_AWAY if exc is None else ABNORMAL_CLOSURE})
         self._connections.discard(self)
         self._cancel_timers()
         self._wake_senders()
-        self.wire.lost()
+        self.direct.lost()
         if self.leave is not None:
-            closed = self._close_sent or self.wire.send is _send_after_end  # by the panel, before
+            closed = self._close_sent or self.direct.send is _send_after_end  # by the panel, before
             self.leave(None if closed else exc)

@@ -17,7 +17,7 @@ from asgi_app.net.request_head import EARLY_BYTES, Headers
 from asgi_app.seams import Seam
 from asgi_app.server.uvicorn_frames import Frames
 from asgi_app.telemetry.tasks import start_task
-from asgi_app.ws.transport.direct import OFFER
+from asgi_app.ws.transport.direct import EXTENSION
 
 SEAMS = (
     Seam(
@@ -30,9 +30,9 @@ SEAMS = (
 
 
 class UvicornWebSocket(WebSocketsSansIOProtocol):
-    """The handshake, and ASGI's `receive` and `send` for applications that do not use the wire."""
+    """The handshake, and ASGI's `receive` and `send` for applications that do not use the direct transport."""
 
-    offers_wire = True
+    offers_transport = True
 
     after: Frames | None = None  # the connection after the handshake
     early = b""  # what arrived before that
@@ -64,8 +64,8 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         self.after.leave = self.leave
         self.transport.set_protocol(self.after)
         self.connections.discard(self)
-        if self.offers_wire:
-            self.scope["extensions"][OFFER] = self.after.wire  # type: ignore[assignment]
+        if self.offers_transport:
+            self.scope["extensions"][EXTENSION] = self.after.direct  # type: ignore[assignment]
         if self.early:
             self.transport.resume_reading()
             self.after.data_received(self.early)
@@ -109,9 +109,9 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
 
 
 class PlainUvicornWebSocket(UvicornWebSocket):
-    """As `UvicornWebSocket`, without the wire: everything goes through ASGI."""
+    """As `UvicornWebSocket`, without the direct transport: everything goes through ASGI."""
 
-    offers_wire = False
+    offers_transport = False
 
 
 class _Call:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from asgi_app.core.lights import unknown_light
 from asgi_app.core.state import apply
 from asgi_app.errors import PanelError, Restarting
-from asgi_app.hub import GOING_AWAY, Channel, Coalescer, Inbox, Message, Outbox, text_of
+from asgi_app.hub import SERVICE_RESTART, Channel, Coalescer, Inbox, Message, Outbox, text_of
 from asgi_app.models.base import DONE, Actor, Asks, R_co, Result
 from asgi_app.models.lights import Hardware, Light
 from asgi_app.models.machine import ClockChanged, Storage
@@ -185,7 +185,7 @@ class Panel:
             session.opening = self._opening(session.resume)
             self.channel.join(session.outbox)
         if self._closing:
-            session.outbox.close(GOING_AWAY, "restarting")
+            session.outbox.close(SERVICE_RESTART, "restarting")
 
     def close_session(self, session: Session) -> None:
         """Unsubscribe the session. Only `Session` calls this."""
@@ -221,4 +221,4 @@ class Panel:
     def end_sessions(self) -> None:
         """Close every session with the code for "restarting"."""
         for session in list(self._sessions):
-            session.outbox.close(GOING_AWAY, "restarting")
+            session.outbox.close(SERVICE_RESTART, "restarting")

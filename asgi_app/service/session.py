@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from asgi_app.hub import Feed, Follower, Inbox, Message
+from asgi_app.hub import Cursor, Feed, Inbox, Message
 from asgi_app.models.base import Actor
 
 
@@ -32,9 +32,9 @@ class Session:
         self.opening = Message({})
         self.resume = resume
         self._sessions = sessions
-        self._following: dict[str, Follower] = {}
+        self._following: dict[str, Cursor] = {}
 
-    def follow(self, name: str, feed: Feed, *, held: bool = False) -> Follower:
+    def follow(self, name: str, feed: Feed, *, held: bool = False) -> Cursor:
         """Receive what is appended to the feed from now on, in place of the feed followed under this name."""
         self.unfollow(name)
         follower = self._following[name] = feed.follow(name, self.outbox, held=held)
@@ -55,11 +55,19 @@ class Session:
         """Return how many followed feeds have a name that starts with the prefix."""
         return sum(name.startswith(prefix) for name in self._following)
 
-    def __enter__(self) -> Session:
+    def open(self) -> Session:
+        """Receive events from now on. Call `close` at the end, or use the session as a context manager."""
         self._sessions.open_session(self)
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """Receive nothing more."""
         self._sessions.close_session(self)
         for name in list(self._following):
             self.unfollow(name)
+
+    def __enter__(self) -> Session:
+        return self.open()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -12,7 +12,7 @@ from websockets.protocol import CLIENT, OPEN, Protocol
 
 from asgi_app.server.uvicorn_http import UvicornHTTP
 from asgi_app.server.uvicorn_websocket import PlainUvicornWebSocket, UvicornWebSocket
-from asgi_app.ws.transport.frames import BINARY, CLOSE, NO_UTF8, PING, TEXT, close_code
+from asgi_app.ws.transport.frames import BINARY, CLOSE, INVALID_DATA, PING, TEXT, close_code
 from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.frames import Reading, ours, stream
 from campaigns.fuzz.house import Inside
@@ -32,7 +32,7 @@ def as_text_is_read(reading: Reading) -> Reading:
             try:
                 what.payload.decode()
             except UnicodeDecodeError:
-                return Reading(reading.arrived[:number], NO_UTF8)
+                return Reading(reading.arrived[:number], INVALID_DATA)
     return reading
 
 

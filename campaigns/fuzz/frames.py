@@ -12,12 +12,12 @@ from asgi_app.ws.transport.frames import (
     BINARY,
     CLOSE,
     CONT,
-    NO_UTF8,
+    INVALID_DATA,
+    MESSAGE_TOO_BIG,
     PING,
     PONG,
     PROTOCOL_ERROR,
     TEXT,
-    TOO_BIG,
     Arrived,
     Breach,
     FrameReader,
@@ -123,7 +123,13 @@ class Theirs:
         error = self.protocol.parser_exc
         if error is None:
             return None
-        return TOO_BIG if isinstance(error, PayloadTooBig) else NO_UTF8 if isinstance(error, UnicodeError) else 1002
+        return (
+            MESSAGE_TOO_BIG
+            if isinstance(error, PayloadTooBig)
+            else INVALID_DATA
+            if isinstance(error, UnicodeError)
+            else 1002
+        )
 
     def stops_short(self, mine: Reading) -> bool:
         """Whether it refuses what RFC 6455 allows. Section 5.4: control frames may stand within a message's fragments.
@@ -182,7 +188,7 @@ def compare_with_theirs(limit: int, data: bytes, mine: Reading) -> None:
     assert mine.arrived == theirs.arrived[: len(mine.arrived)], (mine, theirs.arrived, theirs.protocol.parser_exc)
     if mine.breach is None and theirs.breach is not None:  # of a frame that is not whole: so let it be
         later = ours(limit, [data + bytes(131)])
-        a_close_is_counted = later.breach in (PROTOCOL_ERROR, NO_UTF8) and theirs.breach == TOO_BIG
+        a_close_is_counted = later.breach in (PROTOCOL_ERROR, INVALID_DATA) and theirs.breach == MESSAGE_TOO_BIG
         assert later.breach == theirs.breach or theirs.stops_short(later) or a_close_is_counted, (mine, later)
         return
     if mine.breach is None:
@@ -191,7 +197,11 @@ def compare_with_theirs(limit: int, data: bytes, mine: Reading) -> None:
     elif theirs.breach != mine.breach:
         # Two faults in one frame: theirs looks at the length before reserved bits, and before a close's reason (that
         # counts, too), at a close's reason before its code.
-        two_faults = ((PROTOCOL_ERROR, TOO_BIG), (PROTOCOL_ERROR, NO_UTF8), (NO_UTF8, TOO_BIG))
+        two_faults = (
+            (PROTOCOL_ERROR, MESSAGE_TOO_BIG),
+            (PROTOCOL_ERROR, INVALID_DATA),
+            (INVALID_DATA, MESSAGE_TOO_BIG),
+        )
         assert (mine.breach, theirs.breach) in two_faults, (mine, theirs.protocol.parser_exc)
 
 

@@ -76,15 +76,15 @@ class Words:
         self._count = 0
 
     async def _enter(self) -> None:
-        self._session.__enter__()
+        self._session.open()
 
     async def _leave(self) -> None:
-        self._session.__exit__()
+        self._session.close()
 
     async def _renew(self) -> None:
-        self._session.__exit__()
+        self._session.close()
         self._session = self._inside.panel.session(self._actor)
-        self._session.__enter__()
+        self._session.open()
         for run in list(self._inside.house.runs._live.values()):
             await self._inside.house.runs.end(run, 0)
         await self._inside.panel.ask(self._actor, SetLight(light="led", level=50, effect="none"))

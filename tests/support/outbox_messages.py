@@ -8,7 +8,7 @@ from engineio.packet import MESSAGE, Packet
 from hypothesis import HealthCheck, settings
 
 from asgi_app.hub import Message, Outbox
-from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.engineio.outbox import EngineOutbox
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a loaded machine is no fault
 
@@ -60,10 +60,8 @@ def packet(text: str) -> Packet:
 
 
 def drained(queue: EngineOutbox) -> list[object]:
-    """Everything in the queue: the data of messages, the type of the rest, None for the end."""
+    """Everything in the queue: the data of messages, the type of the rest."""
     found: list[object] = []
-    while not queue.empty():
-        got = queue.get_nowait()
-        found.append(got if got is None else got.data if got.packet_type == MESSAGE else got.packet_type)
-        queue.task_done()
+    while (got := queue.next_packet()) is not None:
+        found.append(got.data if got.packet_type == MESSAGE else got.packet_type)
     return found

@@ -11,7 +11,7 @@ from websockets.protocol import OPEN, SERVER, Protocol
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 
-from asgi_app.ws.transport.frames import BINARY, CLOSE, CONT, NO_CODE, PING, PONG, TEXT
+from asgi_app.ws.transport.frames import BINARY, CLOSE, CONT, NO_STATUS, PING, PONG, TEXT
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel
 from tests.support.raw_http import opening, plugged
@@ -172,7 +172,7 @@ def of_the_panel(panel: RunningPanel, pieces: Iterable[bytes]) -> Said:
             if opcode == PONG:
                 said.pongs.append(payload)
             elif opcode == CLOSE:
-                return said._replace(code=int.from_bytes(payload[:2]) if payload else NO_CODE)
+                return said._replace(code=int.from_bytes(payload[:2]) if payload else NO_STATUS)
             elif payload == LAST:
                 return said
             elif opcode is not PING:

@@ -18,8 +18,8 @@ from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from asgi_app.hub import Burst, Channel, Closed, Coalescer, Message, Outbox
-from asgi_app.ws.engineio.server import EngineOutbox
-from asgi_app.ws.transport.direct import Arrivals, Wire
+from asgi_app.ws.engineio.outbox import EngineOutbox
+from asgi_app.ws.transport.direct import Arrivals, DirectTransport
 from asgi_app.ws.transport.frames import frame
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.inbox import SocketIOClient
@@ -58,8 +58,10 @@ class Line:
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
-        self.wire = Wire(self.written.append, Arrivals(asyncio.get_running_loop(), lambda: None, lambda: None), nothing)
-        self.wire.set(True)
+        self.transport = DirectTransport(
+            self.written.append, Arrivals(asyncio.get_running_loop(), lambda: None, lambda: None), nothing
+        )
+        self.transport.set(True)
 
 
 def as_bytes(message: Message) -> bytes:
@@ -87,7 +89,7 @@ class Parked:
         self.outbox.encode_with(as_bytes, burst_as_bytes, as_bytes)
         self.taken: list[Message] = []
         self.closed: list[int] = []
-        self.outbox.attach(self._drain, self.line.wire)
+        self.outbox.attach(self._drain, self.line.transport)
 
     async def _drain(self) -> None:
         try:
@@ -135,9 +137,9 @@ async def test_a_wire_that_takes_no_more_sends_everything_through_the_outbox_and
     parked: Parked,
 ) -> None:
     parked.outbox.offer(event(1))
-    parked.line.wire.set(False)
+    parked.line.transport.set(False)
     parked.outbox.offer(event(2))
-    parked.line.wire.set(True)  # something waits: not past it
+    parked.line.transport.set(True)  # something waits: not past it
     parked.outbox.offer(event(3))
     await settled()
     parked.outbox.offer(event(4))
@@ -155,7 +157,7 @@ async def test_nothing_is_written_after_the_end(parked: Parked) -> None:
 
 
 async def test_a_close_while_something_is_written_is_told_behind_it(parked: Parked) -> None:
-    parked.line.wire.set(False)
+    parked.line.transport.set(False)
     parked.outbox.offer(event(1))
     await asyncio.sleep(0)
     parked.outbox.close(1012, "restarting")
@@ -166,9 +168,9 @@ async def test_a_close_while_something_is_written_is_told_behind_it(parked: Park
 
 @pytest.mark.parametrize("turns", range(6))
 async def test_what_comes_while_the_task_ends_is_neither_lost_nor_overtaken(parked: Parked, turns: int) -> None:
-    parked.line.wire.set(False)
+    parked.line.transport.set(False)
     parked.outbox.offer(event(1))
-    parked.line.wire.set(True)
+    parked.line.transport.set(True)
     for _ in range(turns):
         await asyncio.sleep(0)
     parked.outbox.offer(event(2))
@@ -252,17 +254,17 @@ async def test_an_event_and_its_ack_are_one_write() -> None:
     queue = EngineOutbox(16)
 
     async def drain() -> None:
-        assert queue.next_to_send() is None
+        assert queue.next_packet() is None
 
-    queue.attach(drain, line.wire)
+    queue.attach(drain, line.transport)
     await settled()
     queue.cork()
-    queue.tell([Packet(MESSAGE, "event")])
+    queue.enqueue([Packet(MESSAGE, "event")])
     await queue.put(Packet(MESSAGE, "ack"))
     assert line.written == []
     queue.uncork()
     assert line.written == [frame("4event") + frame("4ack")]
-    queue.tell([Packet(MESSAGE, "later")])
+    queue.enqueue([Packet(MESSAGE, "later")])
     assert line.written[1:] == [frame("4later")]
     await queue.detach()
 

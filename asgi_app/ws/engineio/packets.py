@@ -13,7 +13,7 @@ PING_PACKET = Packet(PING)
 
 
 def framed(packet: Packet) -> bytes:
-    """The packet as a WebSocket frame: made once, whatever the number of connections."""
+    """Return the packet as a WebSocket frame. It is made once, whatever the number of connections."""
     made: bytes | None = packet.__dict__.get("frame")
     if made is None:
         made = packet.frame = frame(message_of(packet))
@@ -21,11 +21,11 @@ def framed(packet: Packet) -> bytes:
 
 
 def message_of(packet: Packet) -> str | bytes:
-    """The packet as a WebSocket message. Bytes not by `encode`: it caches them, and a poll needs them as base64."""
+    """Return the packet as a WebSocket message. Bytes skip `encode`, which would cache them; a poll needs base64."""
     message: str | bytes = packet.data if packet.binary else packet.encode()
     return message
 
 
 def body_of(packets: list[Packet]) -> bytes:
-    """The packets as the body of a poll's answer."""
+    """Return the packets as the body of the answer to a poll."""
     return SEPARATOR.join(packet.encode(b64=True) for packet in packets).encode()

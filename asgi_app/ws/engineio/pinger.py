@@ -1,4 +1,4 @@
-"""Time limits of Engine.IO connections: pings, their answers, and how long one may stay outside every namespace."""
+"""Time limits of Engine.IO connections: pings, their answers, and joining a namespace."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 from asgi_app.ws.engineio.packets import PING_PACKET
 
 if TYPE_CHECKING:
-    from asgi_app.ws.engineio.socket import EngineSocket
+    from asgi_app.ws.engineio.connection import EngineConnection
 
-TICK_SECONDS = 0.05  # between two beats, at least: connections whose time comes together share one
-TICKS = 200  # in a ping's time to be answered, at least: short times are kept more exactly
-LATE_SECONDS = 0.1  # that a beat may be late before it gives what has come meanwhile a chance to be read
+TICK_SECONDS = 0.05  # between two beats, at least: connections that are due together share one
+TICKS = 200  # in the timeout of a ping, at least: short timeouts are kept more exactly
+LATE_SECONDS = 0.1  # by which a beat may be late; a later one first lets the answers that came meanwhile be read
 
 
-class Heart:
-    """One timer for all connections, where stock python-engineio has a task for each ping and one that goes through all
-    connections all the time.
+class Pinger:
+    """One timer for all connections. Stock python-engineio has a task for each ping, and one that visits all in turn.
 
-    `interval` is between a ping's answer and the next ping, `timeout` is a ping's time to be answered, and
-    `connect_timeout` is the time for a client to join a namespace: all in seconds.
+    All times are in seconds: `interval` from an answer to the next ping, `timeout` from a ping to its answer, and
+    `connect_timeout` for a client to join a namespace.
     """
 
     def __init__(self, interval: float, timeout: float, connect_timeout: float = 45.0) -> None:
@@ -30,23 +29,23 @@ class Heart:
         self._timeout = timeout
         self._connect_timeout = connect_timeout
         self._tick = min(TICK_SECONDS, timeout / TICKS)
-        self._due: deque[tuple[float, EngineSocket]] = deque()
-        self._expected: deque[tuple[float, EngineSocket, float]] = deque()
-        self._outside: deque[tuple[float, EngineSocket, object]] = deque()
+        self._due: deque[tuple[float, EngineConnection]] = deque()
+        self._expected: deque[tuple[float, EngineConnection, float]] = deque()
+        self._outside: deque[tuple[float, EngineConnection, object]] = deque()
         self._next = math.inf
         self._waited = False
 
-    def ping_later(self, connection: EngineSocket) -> None:
-        """Ping it after the interval."""
+    def ping_later(self, connection: EngineConnection) -> None:
+        """Ping the connection after the interval."""
         self._due.append((time.monotonic() + self._interval, connection))
 
-    def expect_to_join(self, connection: EngineSocket) -> None:
-        """It is in no namespace: it has to join one in time."""
+    def expect_to_join(self, connection: EngineConnection) -> None:
+        """Start the time limit of a connection that is in no namespace."""
         connection.outside = object()
         self._outside.append((time.monotonic() + self._connect_timeout, connection, connection.outside))
 
-    def beat(self) -> list[EngineSocket]:
-        """Ping those whose time has come; those who have not answered, or not joined anything, in time."""
+    def beat(self) -> list[EngineConnection]:
+        """Ping the connections that are due. Return those that did not answer, or join a namespace, in time."""
         now = time.monotonic()
         while self._due and self._due[0][0] <= now:
             due, connection = self._due.popleft()
@@ -68,14 +67,14 @@ class Heart:
                 ended.append(connection)
         return ended
 
-    def is_overdue(self, connection: EngineSocket) -> bool:
-        """Whether it has not answered a ping in time, also where the next beat would only find that."""
+    def is_overdue(self, connection: EngineConnection) -> bool:
+        """Return whether the connection has not answered a ping in time, even if no beat has noticed yet."""
         now = time.monotonic()
         in_time = connection.pinged is None or now < connection.pinged + self._timeout
         return not in_time and now - self._next <= LATE_SECONDS
 
     def rest(self) -> float:
-        """Seconds until the next beat. Whatever is begun meanwhile has its time after that."""
+        """Return the seconds until the next beat. Every limit that starts meanwhile ends after that beat."""
         now = time.monotonic()
         firsts = [queue[0][0] for queue in (self._due, self._expected, self._outside) if queue]
         longest = min(self._interval, self._timeout, self._connect_timeout)
@@ -83,6 +82,6 @@ class Heart:
         return self._next - now
 
     def _must_wait(self, now: float) -> bool:
-        """Whether this beat comes so late that answers may have come which nobody has read yet. Never twice in turn."""
+        """Return whether this beat is so late that answers may wait unread. Never true twice in a row."""
         self._waited = not self._waited and now - self._next > LATE_SECONDS
         return self._waited

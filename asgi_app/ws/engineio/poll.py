@@ -1,7 +1,7 @@
-"""Engine.IO's polling: a request that waits for packets, which are taken only for a client that is known to be there.
+"""Engine.IO's polling: a request that waits for packets.
 
-Whoever has gone must get nothing: what is taken for a request that nobody reads any more is lost. So each poll watches
-for its client's end (ASGI's `http.disconnect`), and looks again before it takes anything.
+Packets that are taken for a client that has gone are lost. So each poll watches for its client's end (ASGI's
+`http.disconnect`), and looks again before it takes anything.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from asgi_app.errors import PanelError, UnknownEngineSession
 from asgi_app.net.send_budget import PAGE
 
 if TYPE_CHECKING:
-    from asgi_app.ws.engineio.server import EngineOutbox
+    from asgi_app.ws.engineio.outbox import EngineOutbox
 
-ANSWER_BYTES = PAGE  # from which on an answer takes no more packets
-TURNS = 3  # of the loop, from the end of a connection to the task that waits for that; on hypercorn two tasks do
+ANSWER_BYTES = PAGE  # an answer of this size takes no more packets
+TURNS = 3  # of the event loop, until the end of a connection reaches the task that waits for it; most on hypercorn
 
 
 class Poll:
-    """A GET that waits. `close` has to follow."""
+    """A GET that waits for packets. Call `close` at its end."""
 
     __slots__ = ("_answer", "_gone", "_queue")
 
@@ -31,7 +31,7 @@ class Poll:
         self._queue = queue
         self._answer: list[Packet] | PanelError | None = None
         self._gone = asyncio.ensure_future(_until_gone(receive))
-        self._gone.add_done_callback(self._look)
+        self._gone.add_done_callback(self._wake)
 
     @property
     def is_gone(self) -> bool:
@@ -39,16 +39,16 @@ class Poll:
         return self._gone.done()
 
     def end(self, answer: list[Packet] | PanelError) -> None:
-        """Answer it with this, and take nothing from the queue; the first answer counts."""
+        """Answer the poll with these packets or this error. Only the first call counts."""
         if self._answer is None:
             self._answer = answer
-            self._queue.look()
+            self._queue.wake_reader()
 
     async def packets(self) -> list[Packet]:
-        """What waits, once something does; nothing for a client that has gone. Raises what `end` was told."""
+        """Wait for packets and take them; return none for a client that has gone. Raises the error given to `end`."""
         while self._answer is None and not self.is_gone:
-            if self._queue.empty():
-                if self._queue.is_hung_up:
+            if self._queue.is_empty():
+                if self._queue.closed is not None:
                     raise UnknownEngineSession("Invalid session: it has just ended. Connect again without sid.")
                 await self._queue.changed()
                 continue
@@ -60,34 +60,33 @@ class Poll:
         return self._answer or []
 
     def close(self) -> None:
-        """It is answered."""
-        self._answer = None  # an error holds what has raised it
-        self._gone.remove_done_callback(self._look)
+        """Stop watching for the client's end."""
+        self._answer = None  # an error holds its frames, and they hold this
+        self._gone.remove_done_callback(self._wake)
         self._gone.cancel()
 
-    def _look(self, gone: asyncio.Future[None]) -> None:
-        self._queue.look()
+    def _wake(self, gone: asyncio.Future[None]) -> None:
+        self._queue.wake_reader()
 
 
 async def settled() -> None:
-    """Whoever has gone until now is known to have gone."""
+    """Wait until the end of every connection that has ended by now is known."""
     for _ in range(TURNS):
         await asyncio.sleep(0)
 
 
 def taken(queue: EngineOutbox) -> list[Packet]:
-    """What waits, up to the bytes of one answer; the rest is for the next poll."""
+    """Take what waits, up to the size of one answer. The next poll gets the rest."""
     packets: list[Packet] = []
     size = 0
-    with contextlib.suppress(asyncio.QueueEmpty):
-        while size < ANSWER_BYTES and (packet := queue.get_nowait()) is not None:
-            packets.append(packet)
-            size += len(packet.data) if isinstance(packet.data, str | bytes) else 0
+    while size < ANSWER_BYTES and (packet := queue.next_packet()) is not None:
+        packets.append(packet)
+        size += len(packet.data) if isinstance(packet.data, str | bytes) else 0
     return packets
 
 
 async def _until_gone(receive: Any) -> None:
-    """Return once the request's client has gone. A server that fails here has lost it, too."""
+    """Return when the client has gone. If the server fails here, the client has gone, too."""
     with contextlib.suppress(Exception):
         while (await receive())["type"] != "http.disconnect":
             pass

@@ -1,4 +1,4 @@
-"""Engine.IO's requests: what python-engineio reads of one, which are refused, and how an answer goes out."""
+"""Engine.IO's requests: reading them, refusing them, and answering them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from asgi_app.errors import BadEngineRequest, TooLarge
 from asgi_app.net.problem_response import Written
 from asgi_app.ws.engineio.packets import body_of
 
-BODY = "pilotlight.body"  # of a request, in its environ
-CONTENT = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}  # CGI has these two without HTTP_
+BODY = "pilotlight.body"  # of the request, in its environ
+CONTENT = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}  # in CGI, they have no HTTP_ prefix
 TRANSPORTS = ("polling", "websocket")
 VERSION = "4"  # of the protocol: https://github.com/socketio/engine.io-protocol
 COMPRESS_FROM = 1024  # bytes
@@ -25,10 +25,10 @@ HEADERS = (("Content-Type", "text/plain; charset=UTF-8"), ("Cache-Control", "no-
 
 
 async def translate_request(scope: Any, receive: Any, send: Any, most: int) -> dict[str, Any]:
-    """The request as far as python-engineio and we look at it, with its body; empty where its client has gone.
+    """Return the WSGI environ of the request, with its body; empty if the client has gone.
 
-    Stock python-engineio makes a class for each, which only the collector frees. Raises `TooLarge` for a body of more
-    than `most` bytes.
+    It holds what python-engineio and we read. Stock python-engineio makes a class for each request, which only the
+    garbage collector frees. Raises `TooLarge` for a body of more than `most` bytes.
     """
     body = bytearray()
     message: dict[str, Any] = {"more_body": True}
@@ -60,12 +60,12 @@ async def translate_request(scope: Any, receive: Any, send: Any, most: int) -> d
 
 
 def is_socket(environ: Mapping[str, Any]) -> bool:
-    """Whether this is the handshake of a WebSocket."""
+    """Return whether this is the handshake of a WebSocket."""
     return bool(environ["asgi.scope"]["type"] == "websocket")
 
 
 class Query(NamedTuple):
-    """What Engine.IO's request line says: the method, the transport, and the session (None: a new one)."""
+    """The method, the transport, and the session of a request (None: a new session)."""
 
     method: str
     transport: str
@@ -73,7 +73,7 @@ class Query(NamedTuple):
 
 
 def read_query(environ: Mapping[str, Any]) -> Query:
-    """Raises `BadEngineRequest`, with the protocol's code."""
+    """Read the request line. Raises `BadEngineRequest`, with the code of the protocol."""
     said = urllib.parse.parse_qs(environ["QUERY_STRING"])
     method, sid = environ["REQUEST_METHOD"], said.get("sid", [None])[0]
     if "j" in said:
@@ -94,7 +94,7 @@ def read_query(environ: Mapping[str, Any]) -> Query:
 
 
 def packets_answer(packets: list[Packet], environ: Mapping[str, Any]) -> Written:
-    """What waited for a poll."""
+    """Return the answer to a poll: its packets, compressed if the client accepts that."""
     body = body_of(packets)
     if len(body) >= COMPRESS_FROM:
         for coding in accepted_codings(environ.get("HTTP_ACCEPT_ENCODING", "")):
@@ -104,7 +104,7 @@ def packets_answer(packets: list[Packet], environ: Mapping[str, Any]) -> Written
 
 
 async def send_answer(environ: Mapping[str, Any], answer: Written) -> None:
-    """Written the request, or a WebSocket's handshake, which ends with that."""
+    """Answer the request. Answering the handshake of a WebSocket refuses it."""
     kind, send = "http.response", environ["asgi.send"]
     if is_socket(environ):
         if "websocket.http.response" not in (environ["asgi.scope"].get("extensions") or {}):
@@ -116,9 +116,9 @@ async def send_answer(environ: Mapping[str, Any], answer: Written) -> None:
 
 
 def accepted_codings(header: str) -> list[str]:
-    """The content codings of an Accept-Encoding, the client's favourite first, without those of weight 0.
+    """Return the content codings of an Accept-Encoding (RFC 9110, 12.5.3), best first, without those of weight 0.
 
-    RFC 9110, 12.5.3. `*` is left out: no coding at all is always acceptable to such a client.
+    `*` is left out: a client that sends it accepts an answer without a coding, too.
     """
     weighed: list[tuple[float, str]] = []
     for element in header.lower().split(","):
@@ -134,5 +134,5 @@ def accepted_codings(header: str) -> list[str]:
 
 
 def _weight(text: str) -> float:
-    """RFC 9110, 12.4.2; what is no weight counts as 0, so that nothing is sent that was not asked for."""
+    """Return the weight (RFC 9110, 12.4.2). An invalid one is 0, so that its coding is not used."""
     return float(text) if re.fullmatch(r"0(\.\d{0,3})?|1(\.0{0,3})?", text) else 0.0

@@ -15,7 +15,7 @@ from asgi_app.models import Actor, parse_json
 from asgi_app.net.send_budget import SMALL
 from asgi_app.service import Panel, Session
 from asgi_app.ws.native.protocol import id_of, latest, read_command, reply_may_be_large, resume_from, waits_for_producer
-from asgi_app.ws.transport.direct import Apart
+from asgi_app.ws.transport.background import BackgroundAnswers
 from asgi_app.ws.transport.frames import frame
 from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
 
@@ -59,7 +59,7 @@ class NativeConnection:
     _socket: Socket
     _framing: _Framing
     _opening: Message | None = None
-    _background: Apart = field(default_factory=Apart)
+    _background: BackgroundAnswers = field(default_factory=BackgroundAnswers)
 
     async def live(self) -> None:
         """Serve the client until it leaves or is cut off."""
@@ -68,7 +68,7 @@ class NativeConnection:
             self._socket.staying(self._who, self._outbox.close),
         ):
             self._opening = session.opening
-            self._outbox.attach(self._drain, self._socket.wire)
+            self._outbox.attach(self._drain, self._socket.transport)
             try:
                 await self._read(session)
                 self._socket.note_too_fast()

@@ -14,8 +14,8 @@ from asgi_app.errors import BadLevel, LevelMissing, PanelError
 from asgi_app.hub import Burst, Message
 from asgi_app.models import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import framed
-from asgi_app.ws.engineio.server import EngineOutbox
 from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 
 PAGE = "/led"  # conflation key: a new level replaces an unsent one
@@ -61,11 +61,11 @@ class LedEvents(RecoverableHandlers):
         try:
             level = _level(arguments)
         except BadLevel as error:
-            self._panel.coalescer.send(self._deliver, self._now())
+            self._panel.coalescer.publish(self._deliver, self._now())
             return error.problem()
         reply = await self._panel.ask(self._namespace.actors[sid], SetLight(light=self._light, level=level))
         if reply.problem is not None:
-            self._panel.coalescer.send(self._deliver, self._now())
+            self._panel.coalescer.publish(self._deliver, self._now())
         return reply.problem
 
     def offer(self, message: Message) -> None:

@@ -15,8 +15,8 @@ from engineio.packet import Packet as EnginePacket
 
 from asgi_app.hub import Coalescer
 from asgi_app.seams import Seam
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import framed
-from asgi_app.ws.engineio.server import EngineOutbox
 from asgi_app.ws.socketio.packets import event_packets
 from asgi_app.ws.socketio.recovery import Recovery
 
@@ -65,7 +65,7 @@ class _Room:
                 straight += 1
             else:
                 for packets in events:
-                    queue.tell(packets)
+                    queue.enqueue(packets)
         if straight:
             self._members.plain[0].counters.sent += straight * len(events)  # they share their counters
         if not recovery.is_used:
@@ -78,7 +78,7 @@ class _Room:
                 direct(joined)
             else:
                 for packets, marker in zip(events, markers, strict=True):
-                    queue.tell(packets, marker)
+                    queue.enqueue(packets, marker)
 
 
 class _Recoveries(dict[str, Recovery]):
@@ -132,7 +132,7 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         await super().disconnect(sid, namespace, **kwargs)
         connection = self.server.eio.sockets.get(eio_sid)
         if connection is not None and connection.outside is None and not self._in_any_namespace(eio_sid):
-            self.server.eio.heart.expect_to_join(connection)
+            self.server.eio.pinger.expect_to_join(connection)
 
     def _in_any_namespace(self, eio_sid: str | None) -> bool:
         return any(self.sid_from_eio_sid(eio_sid, namespace) is not None for namespace in list(self.get_namespaces()))
@@ -182,7 +182,7 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
             known = _Room(partial(self._members, namespace, room, skipped), recovery, room, skipped)
             if not skipped and room in self.rooms.get(namespace, {}):  # else all who are in it are suspended
                 self._rooms[namespace, room] = known
-        self._coalescer.send(known.deliver, parts)
+        self._coalescer.publish(known.deliver, parts)
 
     def _members(self, namespace: str, room: str | None, skipped: Set[str]) -> _Members:
         """Return the queues of the room, without clients that still wait for their CONNECT packet.

@@ -15,7 +15,7 @@ from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models import Actor, Role, as_json
 from asgi_app.seams import Seam
 from asgi_app.telemetry.tasks import start_task
-from asgi_app.ws.engineio.server import EngineOutbox, Packets
+from asgi_app.ws.engineio.outbox import EngineOutbox, Packets
 from asgi_app.ws.socketio.manager import QueueingManager
 from asgi_app.ws.socketio.packets import UnreadEvent, event_packets
 from asgi_app.ws.socketio.recovery import RecoverableSession, Recovery, asks_like_javascript
@@ -237,7 +237,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             self.recovery.enqueue(session, packets)
             return
         with contextlib.suppress(KeyError):
-            self.outbox(sid).tell(packets)
+            self.outbox(sid).enqueue(packets)
 
     async def answer(self, sid: str, event: str, *arguments: Any) -> None:
         """As `enqueue`, for what the client asked for: waits while it does not read, so no more is read from it."""

@@ -11,10 +11,10 @@ from typing import Any
 from engineio.packet import Packet
 
 from asgi_app.errors import PanelError
-from asgi_app.hub import Burst, Follower, Message
+from asgi_app.hub import Burst, Cursor, Message
 from asgi_app.service import Panel, Session
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import framed
-from asgi_app.ws.engineio.server import EngineOutbox
 from asgi_app.ws.native.protocol import frame, read_command, resume_from
 from asgi_app.ws.socketio.namespace import EventHandlers, Namespace
 
@@ -33,13 +33,13 @@ class PanelEvents(EventHandlers):
         actor = self._namespace.actors[sid]
         outbox = self._namespace.outbox(sid)
         session = self._panel.session(actor, resume=self._resume(sid, auth), outbox=_Subscriber(self, outbox))
-        self._sessions[sid] = session.__enter__()
+        self._sessions[sid] = session.open()
         outbox.put_nowait(session.opening.encoded(self.plain_packet))
         self._namespace.refill_with(sid, lambda: [self._panel.snapshot_message().encoded(self.plain_packet)])
 
     def disconnected(self, sid: str) -> None:
         if (session := self._sessions.pop(sid, None)) is not None:
-            session.__exit__()
+            session.close()
             self._namespace.refill_with(sid, None)
 
     async def ask(self, sid: str, *arguments: Any) -> dict[str, Any]:
@@ -88,11 +88,11 @@ class _Subscriber:
     def offer(self, message: Message) -> None:
         packet = message.encoded(self._codec)
         if message.key is None and not message.rev:  # for this connection only, and nothing replaces it
-            self._outbox.tell([packet])
+            self._outbox.enqueue([packet])
         else:
             self._outbox.offer(("/panel", message.key or message.rev), packet)
 
-    def due(self, follower: Follower) -> None:
+    def due(self, follower: Cursor) -> None:
         self._outbox.due(follower, lambda: [message.encoded(self._codec) for message in follower.messages()])
 
     def close(self, code: int, reason: str) -> None:

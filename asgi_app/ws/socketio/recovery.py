@@ -27,7 +27,7 @@ from engineio.packet import Packet as EnginePacket
 
 from asgi_app.hub import Coalescer
 from asgi_app.models import Actor
-from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.socketio.packets import event_packets
 
 OFFSET = "_offset"  # the event; no client listens to it
@@ -177,7 +177,7 @@ class Recovery:
         self._coalescer.flush()  # what waits has lower numbers
         session.started = True
         if session.queue is not None:
-            session.queue.tell([self.marker()])
+            session.queue.enqueue([self.marker()])
 
     def session_by_pid(self, auth: Any) -> RecoverableSession | None:
         """Return the session, connected or suspended, of the `pid` in a client's `auth`."""
@@ -289,8 +289,13 @@ class Recovery:
 
     def enqueue(self, session: RecoverableSession, packets: list[EnginePacket]) -> None:
         """Enqueue an event for this client only, and record it. Never blocks."""
-        if not self._coalescer.behind(self._enqueue_each, (session, packets)):
-            self._enqueue_each([(session, packets)])
+        if self._coalescer.pending:
+            self._coalescer.defer(self.enqueue, session, packets)
+            return
+        if session.started:
+            self._own.add(self._entry(packets, session.sid, frozenset()))
+        if session.queue is not None:
+            session.queue.enqueue(packets, self.marker() if session.started else None)
 
     async def answer(self, session: RecoverableSession, packets: list[EnginePacket]) -> None:
         """As `enqueue`, for what the client asked for: waits while it does not read."""
@@ -303,13 +308,6 @@ class Recovery:
         self.number += 1
         session.since = self.number
         return self.marker()
-
-    def _enqueue_each(self, items: list[tuple[RecoverableSession, list[EnginePacket]]]) -> None:
-        for session, packets in items:
-            if session.started:
-                self._own.add(self._entry(packets, session.sid, frozenset()))
-            if session.queue is not None:
-                session.queue.tell(packets, self.marker() if session.started else None)
 
     def _entry(self, packets: Iterable[EnginePacket], room: str | None, skipped: frozenset[str]) -> Entry:
         self.number += 1

@@ -16,7 +16,7 @@ from engineio.packet import Packet
 
 from asgi_app.core.runs import graph_of
 from asgi_app.errors import BadCommand, PanelError, RunOfShow
-from asgi_app.hub import Burst, Follower, Message
+from asgi_app.hub import Burst, Cursor, Message
 from asgi_app.models import LineSent, RunChange, Signal, StartRun, as_json, parse_body
 from asgi_app.service.live_run import LiveRun
 from asgi_app.service.panel import Panel
@@ -24,7 +24,7 @@ from asgi_app.service.run_log import stored_line
 from asgi_app.service.runs import Runs
 from asgi_app.service.shows import Shows
 from asgi_app.telemetry.tasks import start_task
-from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.producers import DEBUG, SIGNALS, OldProducer, ProcessEvents, ProducerRegistry, payload_of
 
@@ -87,7 +87,7 @@ class LoggerEvents(ProcessEvents):
             self._last_sent[id] = packet
             for page in self._pages.values():
                 if ended:  # no later packet would replace it
-                    page.outbox.tell([packet])
+                    page.outbox.enqueue([packet])
                 else:
                     page.outbox.offer(("/running_logger", id), packet)
         if ended:
@@ -98,7 +98,7 @@ class LoggerEvents(ProcessEvents):
         for message in burst.messages:
             self.offer(message)
 
-    async def _catch_up(self, page: _Page, runs: list[tuple[LiveRun, int, Follower]]) -> None:
+    async def _catch_up(self, page: _Page, runs: list[tuple[LiveRun, int, Cursor]]) -> None:
         """Send each run's progress and the end of its log up to this offset. The follower has the lines after it.
 
         It goes on when the page has read a run: all of them at once would be megabytes for each new page.
@@ -216,9 +216,9 @@ class _Page:
     def __init__(self, namespace: Namespace, sid: str) -> None:
         self.outbox: EngineOutbox = namespace.outbox(sid)
         self._namespace = namespace
-        self._following: set[Follower] = set()
+        self._following: set[Cursor] = set()
 
-    def follow(self, live: LiveRun, *, held: bool = False) -> Follower:
+    def follow(self, live: LiveRun, *, held: bool = False) -> Cursor:
         """Follow the run's log from now on."""
         follower = live.feed.follow(live.instance, self, held=held)
         self._following.add(follower)
@@ -234,13 +234,13 @@ class _Page:
     def offer(self, message: Message) -> None:
         """Do nothing: `LoggerEvents` forwards these to all pages."""
 
-    def due(self, follower: Follower) -> None:
+    def due(self, follower: Cursor) -> None:
         self.outbox.due(follower, lambda: self._packets(follower))
 
     def close(self, code: int, reason: str) -> None:
         """Do nothing: the server ends the connection."""
 
-    def _packets(self, follower: Follower) -> list[Packet]:
+    def _packets(self, follower: Cursor) -> list[Packet]:
         """Return the packets of new log events, encoded once for all pages."""
         codec = _Codec(self._namespace, follower.name)
         packets: list[Packet] = []

@@ -22,11 +22,12 @@ from asgi_app.models import as_json
 from asgi_app.net.origins import Origins
 from asgi_app.net.send_budget import SMALL
 from asgi_app.seams import Seam
+from asgi_app.ws.engineio.connection import EngineConnection
 from asgi_app.ws.engineio.server import EngineServer
-from asgi_app.ws.engineio.socket import EngineSocket
 from asgi_app.ws.socketio.manager import QueueingManager
 from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.packets import StrictPacket, ack_packets, plain_event, unread_event
+from asgi_app.ws.transport.frames import NORMAL_CLOSURE
 
 log = logging.getLogger("pilotlight.socketio")
 
@@ -82,8 +83,8 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> Any:
         """Keep only what is used later of the request: 2 KB for each connection instead of 6."""
-        connection: EngineSocket = self.eio.sockets[eio_sid]
-        self.eio.heart.expect_to_join(connection)
+        connection: EngineConnection = self.eio.sockets[eio_sid]
+        self.eio.pinger.expect_to_join(connection)
         return await super()._handle_eio_connect(eio_sid, {name: environ[name] for name in KEPT if name in environ})
 
     def register_namespace(self, namespace_handler: Namespace) -> None:
@@ -118,7 +119,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             return
         eio_sid = self.manager.eio_sid_from_sid(session.sid, namespace.namespace)
         if (connection := self.eio.sockets.get(eio_sid)) is not None:
-            connection.queue.hang_up()
+            connection.queue.close(NORMAL_CLOSURE)
             await connection.close(wait=False, abort=True, reason=self.reason.TRANSPORT_CLOSE)
             self.eio.sockets.pop(eio_sid, None)
 
@@ -135,7 +136,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         sid = self.manager.sid_from_eio_sid(eio_sid, name)
         if sid is None or not self.manager.is_connected(sid, name):
             return
-        connection: EngineSocket = self.eio.sockets[eio_sid]
+        connection: EngineConnection = self.eio.sockets[eio_sid]
         joined: Namespace = self.namespace_handlers[name]
         self.eio.counters.received += 1
         try:
@@ -150,14 +151,14 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         handle = partial(joined.handle, sid, *data)
         argument = data[1] if len(data) > 1 else None
         if joined.in_background is not None and joined.in_background(argument):
-            await connection.apart.answer(self._answer(connection, name, id, data, handle))
+            await connection.background.answer(self._answer(connection, name, id, data, handle))
         elif joined.may_be_large is not None and joined.may_be_large(argument):
             await self._answer_large(connection, name, sid, id, data, handle)
         else:
             await self._answer(connection, name, id, data, handle)
 
     async def _answer_large(
-        self, connection: EngineSocket, namespace: str, sid: str, id: int | None, data: list[Any], handle: Handle
+        self, connection: EngineConnection, namespace: str, sid: str, id: int | None, data: list[Any], handle: Handle
     ) -> None:
         """Answer once there is memory for a large ack."""
         try:
@@ -169,7 +170,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
                 await connection.queue.answer(ack_packets(namespace, id, error.problem()))
 
     async def _answer(
-        self, connection: EngineSocket, namespace: str, id: int | None, data: list[Any], handle: Handle
+        self, connection: EngineConnection, namespace: str, id: int | None, data: list[Any], handle: Handle
     ) -> None:
         """Handle the event and acknowledge it with the result, or with a problem."""
         try:
@@ -182,11 +183,11 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         if id is None:
             return
         if callable(answer):  # more must be done before the ack, and the next events do not wait for it
-            await connection.apart.answer(self._answer(connection, namespace, id, data, answer))
+            await connection.background.answer(self._answer(connection, namespace, id, data, answer))
         else:
             await connection.queue.answer(ack_packets(namespace, id, answer))
 
-    def _spend(self, connection: EngineSocket) -> None:
+    def _spend(self, connection: EngineConnection) -> None:
         """Count a command of the connection, on any namespace. Raises `TooFast`."""
         try:
             connection.rate_limit.spend()

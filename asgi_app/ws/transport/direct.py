@@ -1,34 +1,31 @@
-"""A WebSocket's wire: ready-made frames straight to the transport, on servers that offer it.
+"""Direct transport: a server that offers it takes ready-made frames, and hands over messages as they come.
 
-An ASGI `websocket.send` costs a coroutine, a dict and a state machine for every recipient, and `websocket.receive` a
-dict and a queue for every message; and the nested calls that an ASGI connection lives in keep its whole request. A
-server that offers its wire as a scope extension (`UvicornWebSocket`) spares all of that: frames are written as
-they are, messages come as they are, and a connection may live on after its ASGI call has returned. On another server
-everything goes the ASGI way, only slower.
+An ASGI `websocket.send` costs a coroutine, a dict and a state machine for every recipient. `websocket.receive` costs a
+dict and a queue for every message, and the nested calls of an ASGI connection keep its whole request in memory. A
+server that offers its transport as a scope extension (`UvicornWebSocket`) avoids all of that, and a connection may live
+on after its ASGI call has returned. On other servers everything uses ASGI, and is only slower.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-OFFER = "pilotlight.wire"  # the ASGI scope extension
+EXTENSION = "pilotlight.transport"  # in the ASGI scope
 
-log = logging.getLogger("pilotlight.websocket")
-
-Life = Callable[[], Awaitable[None]]
+Life = Callable[[], Awaitable[None]]  # what a connection does until it ends
 
 
 class Gone(OSError):
-    """The client has gone, or was sent away. (What is raised at a disconnect is an `OSError` everywhere.)"""
+    """The client has gone, or was disconnected. It is an `OSError`, like every error that a disconnect raises."""
 
 
 class Arrivals:
-    """Messages on their way to the one who reads them, who must not wait for two at once.
+    """Received messages that wait for their reader, of which there is one.
 
-    `full` and `free` tell the server to stop reading, and to go on, when `AHEAD` messages wait, or `AHEAD_BYTES`.
+    With `AHEAD` messages or `AHEAD_BYTES` waiting, it calls `full` to stop reading from the network. Once it is empty,
+    it calls `free` to go on.
     """
 
     __slots__ = ("_free", "_full", "_gone", "_held", "_loop", "_messages", "_reader", "_size")
@@ -37,7 +34,7 @@ class Arrivals:
     AHEAD_BYTES = 64 * 1024
 
     def __init__(self, loop: asyncio.AbstractEventLoop, full: Callable[[], object], free: Callable[[], object]) -> None:
-        self._loop = loop  # not asked for each time: Python 3.11 asks the kernel for the process's id to say which
+        self._loop = loop  # kept, because on Python 3.11 `get_running_loop` asks the kernel for the process's id
         self._messages: list[Any] = []
         self._reader: asyncio.Future[None] | None = None
         self._gone: Any = None
@@ -47,7 +44,7 @@ class Arrivals:
         self._free = free
 
     def put(self, message: Any) -> None:
-        """One more."""
+        """Add a message."""
         self._messages.append(message)
         self._size += len(message)
         if (len(self._messages) >= self.AHEAD or self._size >= self.AHEAD_BYTES) and not self._held:
@@ -56,7 +53,7 @@ class Arrivals:
         self._wake()
 
     def end(self, gone: Any) -> None:
-        """Nothing more will come; what waits can still be read, and `gone` is kept for whoever asks why."""
+        """Accept no more messages. What waits can still be read; after that, `next` returns `gone`."""
         if self._gone is None:
             self._gone = gone
             self._wake()
@@ -68,7 +65,7 @@ class Arrivals:
                 reader.set_result(None)
 
     async def next(self) -> Any:
-        """The next message; what `end` was told, once there is none."""
+        """Wait for the next message. After the last one, return the object that `end` was given."""
         while not self._messages:
             if self._gone is not None:
                 return self._gone
@@ -82,44 +79,11 @@ class Arrivals:
         return message
 
 
-class Apart:
-    """What one connection has asked that waits for somebody else: answered in tasks of their own, `AT_MOST` at once."""
+class DirectTransport:
+    """The transport of one connection, which the server offers.
 
-    __slots__ = ("_tasks",)
-
-    AT_MOST = 16
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] | None = None  # most connections never need any
-
-    async def answer(self, answering: Coroutine[Any, Any, None]) -> None:
-        """Begin it, and do not wait for it, but where too many wait already."""
-        if self._tasks is None:
-            self._tasks = set()
-        if len(self._tasks) >= self.AT_MOST:
-            await answering
-            return
-        task = asyncio.create_task(answering)
-        self._tasks.add(task)
-        task.add_done_callback(self._answered)
-
-    def _answered(self, task: asyncio.Task[None]) -> None:
-        assert self._tasks is not None
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("an answer failed", exc_info=error)
-
-    def cancel(self) -> None:
-        """The connection has ended."""
-        for task in self._tasks or ():
-            task.cancel()
-
-
-class Wire:
-    """One connection's transport. `write` may be called while `open`; `watch` tells when that may have changed.
-
-    `receive` gives the client's messages: whoever has the wire reads here, and no more by the ASGI `receive`. A `life`
-    that is set before the ASGI call returns is what the connection lives on with.
+    `write` may be called while the transport is `open`. `receive` replaces ASGI's `receive`. A `life` that is set
+    before the ASGI call returns runs after it.
     """
 
     __slots__ = ("_arrivals", "_changed", "_ends", "life", "open", "send", "write")
@@ -129,38 +93,38 @@ class Wire:
     ) -> None:
         self.open = False
         self.write = write
-        self.send = send  # ASGI's, which waits while the wire is not open
+        self.send = send  # ASGI's, which waits while the transport is not open
         self.life: Life | None = None
         self._arrivals = arrivals
         self._changed: Callable[[], None] | None = None
         self._ends: list[Callable[[], None]] = []
 
     def at_end(self, done: Callable[[], None]) -> None:
-        """Call this once the connection is lost."""
+        """Call `done` when the connection is lost."""
         self._ends.append(done)
 
     def lost(self) -> None:
-        """For the server's protocol: the connection is."""
+        """Note that the connection is lost. Only the server calls this."""
         while self._ends:
             self._ends.pop()()
 
     def watch(self, changed: Callable[[], None] | None) -> None:
-        """Call this after every change of `open`."""
+        """Call `changed` after every change of `open`."""
         self._changed = changed
 
     def set(self, open: bool) -> None:
-        """For the server's protocol: whether the handshake is done, nobody has closed, and the transport takes more."""
+        """Set whether frames may be written. Only the server calls this."""
         if open is not self.open:
             self.open = open
             if self._changed is not None:
                 self._changed()
 
     def end(self) -> None:
-        """Whoever reads gets what has come, and then `Gone`."""
+        """Let the reader have the messages that have come, and then raise `Gone`."""
         self._arrivals.end({"type": "websocket.disconnect", "code": 1006})
 
     async def receive(self) -> str | bytes:
-        """The next message. Raises `Gone`."""
+        """Wait for the next message. Raises `Gone`."""
         message = await self._arrivals.next()
         if isinstance(message, dict):
             raise Gone
@@ -168,15 +132,15 @@ class Wire:
         return received
 
 
-def wire_of(scope: Mapping[str, Any]) -> Wire | None:
-    """What the server offers for this connection."""
-    wire: Wire | None = (scope.get("extensions") or {}).get(OFFER)
-    return wire
+def direct_transport(scope: Mapping[str, Any]) -> DirectTransport | None:
+    """Return the transport that the server offers for this connection, or None."""
+    transport: DirectTransport | None = (scope.get("extensions") or {}).get(EXTENSION)
+    return transport
 
 
 async def live_on(scope: Mapping[str, Any], life: Life) -> None:
-    """Go on with `life` after the ASGI call has returned, where the server can; else now."""
-    if (wire := wire_of(scope)) is not None:
-        wire.life = life
+    """Run `life` after the ASGI call has returned, if the server can do that; otherwise run it now."""
+    if (transport := direct_transport(scope)) is not None:
+        transport.life = life
     else:
         await life()

@@ -1,4 +1,4 @@
-"""Both ways of one WebSocket at once: a task that reads, a task that writes, and the end of either ends both."""
+"""Reading and writing one WebSocket at the same time, in two tasks; the end of either ends both."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 log = logging.getLogger("pilotlight.websocket")
 
 
-async def both_ways(wire: str, read: Callable[[], Awaitable[None]], write: Callable[[], Awaitable[None]]) -> None:
-    """Run both until one of them ends; what goes wrong in them is in the log, under the name of the wire."""
+async def both_ways(via: str, read: Callable[[], Awaitable[None]], write: Callable[[], Awaitable[None]]) -> None:
+    """Run both until one of them ends. Log their errors with `via`, the name of the protocol."""
     tasks = [asyncio.ensure_future(read()), asyncio.ensure_future(write())]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -19,4 +19,4 @@ async def both_ways(wire: str, read: Callable[[], Awaitable[None]], write: Calla
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception) and not isinstance(result, OSError):  # OSError: the client has gone
-                log.error("a connection of %s failed", wire, exc_info=result)
+                log.error("a connection of %s failed", via, exc_info=result)

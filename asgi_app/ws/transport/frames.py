@@ -1,20 +1,21 @@
-"""RFC 6455 frames, sans I/O: ready-made bytes out, whole messages in.
+"""RFC 6455 frames, sans I/O: whole messages in, ready-made bytes out.
 
-A frame that is the same for all is made once and goes to every connection as it is. Reading is the server's half of
-section 5 only (masked frames, no extensions), for connections whose handshake somebody else has made.
+A frame that is the same for all connections is made once. Reading covers the server's half of section 5 (masked frames,
+no extensions), after a handshake that is made elsewhere.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C, where there is that
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C where available
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA  # 5.2
 FIN, RESERVED, MASKED = 0x80, 0x70, 0x80
 
-NORMAL, GOING, PROTOCOL_ERROR, NO_CODE, LOST, NO_UTF8, TOO_BIG, FAULT = 1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011
-RESTART = 1012  # RFC 6455 registry, "service restart"; the others are in 7.4.1
+# Close codes, 7.4.1
+NORMAL_CLOSURE, GOING_AWAY, PROTOCOL_ERROR, NO_STATUS, ABNORMAL_CLOSURE = 1000, 1001, 1002, 1005, 1006
+INVALID_DATA, POLICY_VIOLATION, MESSAGE_TOO_BIG, INTERNAL_ERROR = 1007, 1008, 1009, 1011
 
 
 class Arrived(NamedTuple):
@@ -25,7 +26,7 @@ class Arrived(NamedTuple):
 
 
 class Breach(Exception):
-    """The client broke the protocol, or a limit: `code` is what the close frame should say."""
+    """The client broke the protocol or a limit. `code` belongs into the close frame."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -34,7 +35,7 @@ class Breach(Exception):
 
 
 def frame(payload: str | bytes, opcode: int | None = None) -> bytes:
-    """One whole frame as it goes over the network, not masked; without `opcode`, text for str and binary for bytes."""
+    """Return a whole frame, not masked. Without `opcode`, a str makes a text frame and bytes make a binary one."""
     if isinstance(payload, str):
         data, head = payload.encode(), FIN | (TEXT if opcode is None else opcode)
     else:
@@ -48,40 +49,40 @@ def frame(payload: str | bytes, opcode: int | None = None) -> bytes:
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
-    """A close frame; a reason that is too long for one (5.5: 125 bytes in all) is cut."""
-    if code == NO_CODE:
+    """Return a close frame. A reason that is too long for it (5.5: 125 bytes in all) is cut."""
+    if code == NO_STATUS:
         return frame(b"", CLOSE)
     return frame(code.to_bytes(2) + reason.encode()[:123].decode(errors="ignore").encode(), CLOSE)
 
 
 def close_code(payload: bytes) -> int:
-    """The code in a client's close frame. Raises `Breach` for one that must not be sent (7.4)."""
+    """Return the code of a client's close frame. Raises `Breach` for a code that must not be sent (7.4)."""
     if not payload:
-        return NO_CODE
+        return NO_STATUS
     code = int.from_bytes(payload[:2])
     if len(payload) < 2 or not (code in (*range(1000, 1004), *range(1007, 1015)) or 3000 <= code < 5000):
         raise Breach(PROTOCOL_ERROR, "no such close code")
     try:
         payload[2:].decode()
     except UnicodeDecodeError:
-        raise Breach(NO_UTF8, "the close reason is no UTF-8") from None
+        raise Breach(INVALID_DATA, "the close reason is no UTF-8") from None
     return code
 
 
 class FrameReader:
-    """Bytes in, messages out; fragments are put together, and nothing over `max_size` bytes is kept."""
+    """Turns bytes into messages. Joins fragments, and keeps nothing over `max_size` bytes."""
 
     __slots__ = ("_buffer", "_fragments", "_max_size", "_needed", "_opcode")
 
     def __init__(self, max_size: int) -> None:
         self._max_size = max_size
         self._buffer: bytearray | None = None  # the beginning of a frame
-        self._needed = 0  # bytes of it, before a look is worth it
+        self._needed = 0  # bytes of it, before it is worth reading
         self._fragments: bytearray | None = None  # the beginning of a message
-        self._opcode = TEXT  # what that will be
+        self._opcode = TEXT  # of that message
 
     def receive_data(self, data: bytes) -> tuple[list[Arrived], Breach | None]:
-        """What has arrived with these bytes, and why nothing more will be read, where that is so."""
+        """Return the messages that these bytes complete, and the breach that ends reading, if there is one."""
         arrived: list[Arrived] = []
         if self._buffer is not None:
             self._buffer += data
@@ -100,7 +101,7 @@ class FrameReader:
         return arrived, None
 
     def _frame_at(self, data: bytes, start: int, arrived: list[Arrived]) -> int | None:
-        """Take the frame that begins there, and return where it ends; None, and what is needed, if it is not whole."""
+        """Read the frame at `start` and return its end. If it is not complete, set `_needed` and return None."""
         body = start + 6
         if len(data) < body:
             if len(data) < start + 2:
@@ -121,7 +122,7 @@ class FrameReader:
             size = int.from_bytes(data[start + 2 : start + 2 + width])
         opcode = head & 0x0F
         if opcode < CLOSE and size + len(self._fragments or b"") > self._max_size:
-            raise Breach(TOO_BIG, f"a message has {self._max_size} bytes at most, the setting max_frame")
+            raise Breach(MESSAGE_TOO_BIG, f"a message has {self._max_size} bytes at most, the setting max_frame")
         end = body + size
         if len(data) < end:
             self._needed = end
@@ -134,7 +135,7 @@ class FrameReader:
         return end
 
     def _check(self, head: int, size: int) -> None:
-        """Raises `Breach` for two first bytes that no frame of a client begins with."""
+        """Raises `Breach` if no frame of a client can begin with these two bytes."""
         opcode = head & 0x0F
         if head & RESERVED:
             raise Breach(PROTOCOL_ERROR, "reserved bits must be 0")

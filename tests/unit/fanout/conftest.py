@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asgi_app.hub import Outbox
-from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from tests.support.outbox_messages import (
     LIMIT,
     Snapshots,

@@ -9,8 +9,8 @@ from engineio.packet import Packet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_app.hub import Closed, Feed, Message, Outbox
-from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.hub import TOO_SLOW, Closed, Coalescer, Feed, Message, Outbox
+from asgi_app.ws.engineio.outbox import KEPT_FACTOR, EngineOutbox
 from tests.support.outbox_messages import (
     LIMIT,
     SOON,
@@ -319,12 +319,13 @@ async def test_an_overflow_of_the_queue_takes_nothing_of_a_feed(queue: EngineOut
     assert drained(queue) == ["one", "two", "snapshot"]
 
 
-async def test_join_waits_for_the_packets_of_a_feed(queue: EngineOutbox) -> None:
+async def test_a_queue_that_overflows_while_a_feed_is_taken_still_gives_the_feed() -> None:
+    coalescer = Coalescer()
+    queue = EngineOutbox(1, coalescer)
     due_of(queue, "one", "two")
-    joining = asyncio.create_task(queue.join())
-    await settle()
-    assert queue.get_nowait() is not None
-    await settle()
-    assert not joining.done()
-    assert queue.get_nowait() is not None
-    await asyncio.wait_for(joining, SOON)
+    for number in range(KEPT_FACTOR):
+        queue.enqueue([packet(str(number))])
+    coalescer.defer(queue.enqueue, [packet("one too many")])
+    assert drained(queue) == ["one", "two"]
+    assert queue.closed is not None
+    assert queue.closed.code == TOO_SLOW

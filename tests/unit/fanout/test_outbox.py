@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_app.hub import Channel, Closed, Message, Outbox
-from asgi_app.ws.engineio.server import CONFLATE_FROM, EngineOutbox
+from asgi_app.ws.engineio.outbox import CONFLATE_FROM, EngineOutbox
 from tests.support.outbox_messages import (
     LIMIT,
     SOON,
@@ -202,22 +202,19 @@ def test_a_reader_sees_rising_revisions_and_ends_at_the_last(steps: list[str | N
 # --- behind Engine.IO's queue -------------------------------------------------------------------------------
 
 
-async def test_it_has_the_face_of_a_queue(queue: EngineOutbox) -> None:
-    assert queue.empty()
-    with pytest.raises(asyncio.QueueEmpty):
-        queue.get_nowait()
+async def test_packets_leave_in_their_order(queue: EngineOutbox) -> None:
+    assert queue.is_empty()
+    assert queue.next_packet() is None
     await queue.put(packet("one"))
     queue.put_nowait(packet("two"))
-    queue.put_nowait(None)
-    assert not queue.empty()
-    assert drained(queue) == ["one", "two", None]
-    waiting = asyncio.create_task(queue.get())
+    assert not queue.is_empty()
+    assert drained(queue) == ["one", "two"]
+    waiting = asyncio.create_task(queue.changed())
     await settle()
     assert not waiting.done()
     await queue.put(packet("three"))
-    got = await asyncio.wait_for(waiting, SOON)
-    assert got is not None
-    assert got.data == "three"
+    await asyncio.wait_for(waiting, SOON)
+    assert drained(queue) == ["three"]
 
 
 async def test_a_reader_that_keeps_up_gets_every_event(queue: EngineOutbox) -> None:
@@ -248,7 +245,7 @@ async def test_an_overflow_is_refilled_when_it_is_read(queue: EngineOutbox) -> N
         queue.offer(number, packet(f"e{number}"))
     await queue.put(packet("another answer"))
     state["level"] = 70
-    assert not queue.empty()
+    assert not queue.is_empty()
     assert drained(queue) == ["answer", PING, "another answer", "led 70", "panel 70"]
     assert queue.resyncs == 1
     queue.offer("led", packet("and on"))
@@ -261,8 +258,7 @@ async def test_control_packets_are_never_dropped_nor_held_back(queue: EngineOutb
     async with asyncio.timeout(SOON):
         await queue.put(Packet(PING))
         await queue.put(Packet(CLOSE))
-        await queue.put(None)
-    assert drained(queue)[LIMIT:] == [PING, CLOSE, None]
+    assert drained(queue)[LIMIT:] == [PING, CLOSE]
 
 
 async def test_an_answer_waits_for_a_reader_of_the_answers(queue: EngineOutbox) -> None:
@@ -271,7 +267,7 @@ async def test_an_answer_waits_for_a_reader_of_the_answers(queue: EngineOutbox) 
     one_more = asyncio.create_task(queue.put(packet("one more")))
     await settle()
     assert not one_more.done()
-    queue.get_nowait()
+    queue.next_packet()
     await asyncio.wait_for(one_more, SOON)
     assert drained(queue)[-1] == "one more"
 
@@ -281,26 +277,3 @@ async def test_events_do_not_hold_answers_back(queue: EngineOutbox) -> None:
         queue.offer(number, packet(f"e{number}"))
     await asyncio.wait_for(queue.put(packet("answer")), SOON)
     assert drained(queue)[-1] == "answer"
-
-
-async def test_join_waits_until_everything_was_taken(queue: EngineOutbox) -> None:
-    await asyncio.wait_for(queue.join(), SOON)
-    await queue.put(packet("one"))
-    queue.offer("led", packet("two"))
-    joining = asyncio.create_task(queue.join())
-    queue.get_nowait()
-    await settle()
-    assert not joining.done()
-    queue.get_nowait()
-    await asyncio.wait_for(joining, SOON)
-
-
-async def test_join_waits_for_the_refill_too(queue: EngineOutbox) -> None:
-    queue.refill_with("/", lambda: [packet("led 70")])
-    for number in range(LIMIT + 1):
-        queue.offer(number, packet(f"e{number}"))
-    joining = asyncio.create_task(queue.join())
-    await settle()
-    assert not joining.done()
-    assert drained(queue) == ["led 70"]
-    await asyncio.wait_for(joining, SOON)

@@ -14,7 +14,7 @@ from engineio.packet import MESSAGE, Packet
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from asgi_app.ws.engineio.server import EngineOutbox
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.socketio import recovery
 from asgi_app.ws.socketio.recovery import OFFSET, RecoverableSession, Recovery, asks_like_javascript
 from tests.conftest import EVERY_WAY, each_of
@@ -316,8 +316,8 @@ async def test_who_was_too_slow_for_levels_goes_on_from_the_snapshot_or_anew() -
     assert queue.is_stale
     recovery.enqueue(session, events(40))
     sent = []
-    while not queue.empty():
-        sent.append(queue.get_nowait().data)
+    while (sending := queue.next_packet()) is not None:
+        sent.append(sending.data)
     offsets = [int(json.loads(text[1:])[1]) for text in sent if OFFSET in text]
     assert sent[-2:] == ['2["n",0]', f'2["{OFFSET}","41"]']
     assert offsets == [0, 40, 41]
@@ -333,8 +333,8 @@ async def test_an_event_that_waits_has_its_offset_right_behind_it(levels: int) -
         queue.offer("led", *events(number), kept.recovery.record(events(number)))
         kept.recovery.enqueue(kept.session, events(-number))
     sent = []
-    while not queue.empty():
-        sent.append(queue.get_nowait().data)
+    while (sending := queue.next_packet()) is not None:
+        sent.append(sending.data)
     assert [OFFSET in text for text in sent] == [True] + [False, True] * (len(sent) // 2)
     offsets = [int(json.loads(text[1:])[1]) for text in sent if OFFSET in text]
     assert offsets == sorted(offsets)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from asgi_app.ws.engineio import pinger as engine_heart
-from asgi_app.ws.engineio.pinger import Heart
+from asgi_app.ws.engineio import pinger
+from asgi_app.ws.engineio.pinger import Pinger
 
 
 class Connection:
-    """A connection as far as `Heart` looks at it."""
+    """A connection as far as `Pinger` looks at it."""
 
     def __init__(self) -> None:
         self.pings = 0
@@ -25,45 +25,45 @@ class Connection:
 
 
 class Clock:
-    """The time, which the test sets; beats come when `Heart` asks for them."""
+    """The time, which the test sets; beats come when `Pinger` asks for them."""
 
-    def __init__(self, heart: Heart) -> None:
+    def __init__(self, pinging: Pinger) -> None:
         self.now = 1000.0
-        self.heart: Any = heart
+        self.pinger: Any = pinging
         self.ended: list[Any] = []
 
     def until(self, time: float) -> None:
         """Beat on time, until then."""
         end = 1000.0 + time
-        while (rest := self.heart.rest()) + self.now <= end:
+        while (rest := self.pinger.rest()) + self.now <= end:
             self.now += rest
-            self.ended += self.heart.beat()
+            self.ended += self.pinger.beat()
         self.now = end
 
     def stall(self, seconds: float) -> None:
         """No beat in so many seconds, then the one that is due."""
-        self.heart.rest()
+        self.pinger.rest()
         self.now += seconds
-        self.ended += self.heart.beat()
+        self.ended += self.pinger.beat()
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock(Heart(25, 20, 45))
-    monkeypatch.setattr(engine_heart.time, "monotonic", lambda: made.now)
+    made = Clock(Pinger(25, 20, 45))
+    monkeypatch.setattr(pinger.time, "monotonic", lambda: made.now)
     return made
 
 
 def test_a_ping_comes_after_the_interval_and_has_its_time_to_be_answered(clock: Clock) -> None:
     silent, alive = Connection(), Connection()
-    clock.heart.ping_later(silent)
-    clock.heart.ping_later(alive)
+    clock.pinger.ping_later(silent)
+    clock.pinger.ping_later(alive)
     clock.until(24.9)
     assert (silent.pings, alive.pings) == (0, 0)
     clock.until(25)
     assert (silent.pings, alive.pings) == (1, 1)
     alive.pinged = None
-    clock.heart.ping_later(alive)
+    clock.pinger.ping_later(alive)
     clock.until(44.9)
     assert clock.ended == []
     clock.until(45)
@@ -74,11 +74,11 @@ def test_a_ping_comes_after_the_interval_and_has_its_time_to_be_answered(clock: 
 
 
 def test_what_begins_while_it_rests_is_not_late(clock: Clock) -> None:
-    clock.heart.rest()
+    clock.pinger.rest()
     clock.now += 19  # nothing was due
     connection = Connection()
-    clock.heart.ping_later(connection)
-    clock.heart.expect_to_join(connection)
+    clock.pinger.ping_later(connection)
+    clock.pinger.expect_to_join(connection)
     clock.until(19 + 25)
     assert connection.pings == 1
     connection.pinged = None
@@ -90,8 +90,8 @@ def test_what_begins_while_it_rests_is_not_late(clock: Clock) -> None:
 def test_who_has_joined_or_is_closing_is_left_alone(clock: Clock) -> None:
     joined, leaving = Connection(), Connection()
     for connection in (joined, leaving):
-        clock.heart.expect_to_join(connection)
-    clock.heart.ping_later(leaving)
+        clock.pinger.expect_to_join(connection)
+    clock.pinger.ping_later(leaving)
     joined.outside, leaving.closing = None, True
     clock.until(100)
     assert clock.ended == []
@@ -100,10 +100,10 @@ def test_who_has_joined_or_is_closing_is_left_alone(clock: Clock) -> None:
 
 def test_who_left_again_has_the_whole_time_again(clock: Clock) -> None:
     connection = Connection()
-    clock.heart.expect_to_join(connection)
+    clock.pinger.expect_to_join(connection)
     clock.until(40)
     connection.outside = None
-    clock.heart.expect_to_join(connection)
+    clock.pinger.expect_to_join(connection)
     clock.until(84.9)
     assert clock.ended == []
     clock.until(85)
@@ -113,7 +113,7 @@ def test_who_left_again_has_the_whole_time_again(clock: Clock) -> None:
 def test_a_late_beat_lets_what_has_come_meanwhile_be_read_first(clock: Clock) -> None:
     answered, silent = Connection(), Connection()
     for connection in (answered, silent):
-        clock.heart.ping_later(connection)
+        clock.pinger.ping_later(connection)
     clock.until(25)
     clock.stall(60)
     assert clock.ended == []
@@ -124,11 +124,11 @@ def test_a_late_beat_lets_what_has_come_meanwhile_be_read_first(clock: Clock) ->
 
 def test_who_is_overdue_is_known_between_two_beats(clock: Clock) -> None:
     connection = Connection()
-    clock.heart.ping_later(connection)
+    clock.pinger.ping_later(connection)
     clock.until(25)
-    assert not clock.heart.is_overdue(connection)
-    clock.heart.rest()
+    assert not clock.pinger.is_overdue(connection)
+    clock.pinger.rest()
     clock.now += 20
-    assert clock.heart.is_overdue(connection)
+    assert clock.pinger.is_overdue(connection)
     connection.pinged = None
-    assert not clock.heart.is_overdue(connection)
+    assert not clock.pinger.is_overdue(connection)

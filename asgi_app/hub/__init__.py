@@ -1,0 +1,31 @@
+"""Fan-out: who gets what, encoded once, through one bounded and conflating backlog for each connection.
+
+No rule is here, and nothing waits for a slow reader.
+"""
+
+from __future__ import annotations
+
+from asgi_app.hub.backlog import SERVICE_RESTART, TOO_FAST, TOO_SLOW, Backlog, Closed, Kept
+from asgi_app.hub.channel import Channel
+from asgi_app.hub.coalescer import Coalescer
+from asgi_app.hub.feed import Cursor, Feed, Inbox
+from asgi_app.hub.message import Burst, Message, text_of
+from asgi_app.hub.outbox import Outbox
+
+__all__ = [
+    "SERVICE_RESTART",
+    "TOO_FAST",
+    "TOO_SLOW",
+    "Backlog",
+    "Burst",
+    "Channel",
+    "Closed",
+    "Coalescer",
+    "Cursor",
+    "Feed",
+    "Inbox",
+    "Kept",
+    "Message",
+    "Outbox",
+    "text_of",
+]

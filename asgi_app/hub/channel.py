@@ -1,0 +1,54 @@
+"""Publishing: a channel hands each message to all of its subscribers."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from asgi_app.hub.coalescer import Coalescer
+from asgi_app.hub.message import Burst, Message
+
+log = logging.getLogger("pilotlight.hub")
+
+
+class Subscriber(Protocol):
+    """Takes messages without blocking: an `Outbox`, or something in front of one."""
+
+    def offer(self, message: Message) -> None: ...
+    def offer_all(self, burst: Burst) -> None: ...
+
+
+class Channel:
+    """The subscribers that get the same messages. `publish` is the only way out of the panel."""
+
+    def __init__(self, coalescer: Coalescer | None = None) -> None:
+        self._subscribers: dict[Subscriber, None] = {}
+        self._coalescer = coalescer or Coalescer()
+
+    def __len__(self) -> int:
+        return len(self._subscribers)
+
+    def join(self, subscriber: Subscriber) -> None:
+        """Add a subscriber. Joining twice is no error."""
+        self._subscribers[subscriber] = None
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Remove a subscriber. Leaving twice is no error."""
+        self._subscribers.pop(subscriber, None)
+
+    def publish(self, message: Message) -> None:
+        """Send the message to every subscriber, at once or together with the next ones."""
+        self._coalescer.publish(self.deliver, message)
+
+    def deliver(self, messages: list[Message]) -> None:
+        """Hand the messages to every subscriber now. Log a subscriber that fails, and go on with the others."""
+        burst = Burst(messages)
+        lone = messages[0] if len(messages) == 1 else None
+        for subscriber in self._subscribers:
+            try:
+                if lone is not None:
+                    subscriber.offer(lone)
+                else:
+                    subscriber.offer_all(burst)
+            except Exception:
+                log.exception("a subscriber failed at %s", messages[0].key)

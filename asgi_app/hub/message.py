@@ -1,0 +1,68 @@
+"""Messages to clients: one event or answer, encoded once for each wire format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import pydantic_core
+
+T = TypeVar("T")
+
+
+class Message:
+    """An event with its `rev` and conflation `key`, or an answer with neither.
+
+    `encoded` caches the result of each codec, so an event is serialised once, whatever the number of connections.
+    """
+
+    __slots__ = ("_encodings", "data", "key", "rev")
+
+    def __init__(self, data: dict[str, Any], *, rev: int = 0, key: str | None = None) -> None:
+        self.data = data
+        self.rev = rev
+        self.key = key
+        self._encodings: dict[Any, Any] = {}
+
+    @classmethod
+    def of_answer(cls, data: dict[str, Any]) -> Message:
+        """Return an answer that holds its text only, so that it takes memory once while it waits."""
+        message = cls({})
+        message._encodings[text_of] = pydantic_core.to_json(data).decode()
+        return message
+
+    def encoded(self, codec: Callable[[Message], T]) -> T:
+        """Return what `codec` makes of this message. The codec runs once; later calls return the same object."""
+        try:
+            return cast(T, self._encodings[codec])
+        except KeyError:
+            made = self._encodings[codec] = codec(self)
+            return made
+
+
+def text_of(message: Message) -> str:
+    """Return the message as JSON. Native clients get this text, and limits measure its length."""
+    return pydantic_core.to_json(message.data).decode()
+
+
+class Burst:
+    """Messages that go to the same subscribers at the same time, joined once for each wire format."""
+
+    __slots__ = ("_made", "messages")
+
+    def __init__(self, messages: list[Message]) -> None:
+        self.messages = messages
+        self._made: dict[Any, bytes] = {}
+
+    def newest(self, codec: Callable[[list[Message]], bytes]) -> bytes:
+        """Return the bytes of those messages that no later one replaces."""
+        try:
+            return self._made[codec]
+        except KeyError:
+            newest: dict[object, Message] = {}
+            for message in self.messages:
+                key: object = message if message.key is None else message.key
+                newest.pop(key, None)
+                newest[key] = message
+            made = self._made[codec] = codec(list(newest.values()))
+            return made

@@ -1,0 +1,43 @@
+"""Answers that wait for somebody else, so that the next commands of their connection do not wait for them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+log = logging.getLogger("pilotlight.websocket")
+
+
+class BackgroundAnswers:
+    """Tasks of one connection that answer commands, at most `AT_MOST` at once."""
+
+    __slots__ = ("_tasks",)
+
+    AT_MOST = 16
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] | None = None  # most connections never need any
+
+    async def answer(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Start a task for this. If too many are running, await it here instead."""
+        if self._tasks is None:
+            self._tasks = set()
+        if len(self._tasks) >= self.AT_MOST:
+            await answering
+            return
+        task = asyncio.create_task(answering)
+        self._tasks.add(task)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        assert self._tasks is not None
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an answer failed", exc_info=error)
+
+    def cancel(self) -> None:
+        """Cancel all tasks, because the connection has ended."""
+        for task in self._tasks or ():
+            task.cancel()
