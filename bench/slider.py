@@ -1,8 +1,8 @@
 """A slider that fifty drag while a thousand watch: how long until the last screen shows it.
 
-On the namespace `/panel`, as the panel's page does it (static/js/wishes.js): a drag has one command in flight, and two
-are at least 50 ms apart. A change has reached a screen when the screen has its revision or a newer one: a level that
-was overtaken by the next one before a screen had it is shown by that.
+On the namespace `/panel`, as the lights page does it (static/js/lights/wishes.js): a drag has one command in flight,
+and two are at least 50 ms apart. A change has reached a screen when the screen has its revision or a newer one: a level
+that was overtaken by the next one before a screen had it is shown by that.
 """
 
 from __future__ import annotations

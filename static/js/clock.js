@@ -1,29 +1,29 @@
-// The panel's clock. A Pi without a network has no idea of the time of day, so "5 s ago" is reckoned on its clock.
+// The panel's clock. A Pi without a network may have the wrong time, so "5 s ago" is computed with the Pi's clock.
 
 let ahead = 0; // seconds by which the panel's clock is ahead of this one
 
-/** Learn the panel's time from the Date header of any answer. */
+/** Read the panel's time from the Date header of a small answer. */
 export async function learnClock() {
   try {
     learnFrom(await fetch('/static/manifest.webmanifest', { cache: 'no-store' }));
   } catch {
-    // no answer, no better clock
+    // no answer: keep what is known
   }
 }
 
-/** Learn it from this answer. */
+/** Read the panel's time from the Date header of this answer. */
 export function learnFrom(response) {
   const theirs = Date.parse(response.headers.get('Date')) / 1000;
-  if (!Number.isNaN(theirs)) itIs(theirs);
+  if (!Number.isNaN(theirs)) setClock(theirs);
 }
 
-/** It is this time now on the panel's clock, in seconds since the Unix epoch, give or take a second. */
-export function itIs(theirs) {
+/** Set the panel's clock to this time, in seconds since the Unix epoch; one second more or less does not matter. */
+export function setClock(theirs) {
   const offset = theirs - Date.now() / 1000;
-  ahead = Math.abs(offset) > 2 ? offset : 0; // a Date header has whole seconds; closer than that is the same clock
+  ahead = Math.abs(offset) > 2 ? offset : 0; // a Date header has whole seconds, so a smaller difference is none
 }
 
-/** Now, on the panel's clock, in seconds since the Unix epoch. */
+/** The time on the panel's clock, in seconds since the Unix epoch. */
 export function panelNow() {
   return Date.now() / 1000 + ahead;
 }

@@ -1,10 +1,10 @@
-// Plain HTTP: commands are PATCH and POST, and what others do is seen by asking again and again.
+// The transport over plain HTTP: commands are PATCH and POST; polling shows what others do.
 
 import { learnFrom } from './clock.js';
 import { LOST } from './connection.js';
 
-const CALM = 1000; // ms between two looks
-const MOVING = 200; // while a fade or an effect runs
+const CALM = 1000; // ms between two polls
+const MOVING = 200; // ms, while a fade or an effect runs
 
 export function openREST({ name, received, closed }) {
   const gone = new AbortController();
@@ -13,14 +13,14 @@ export function openREST({ name, received, closed }) {
 
   async function call(method, path, body) {
     const url = new URL(path, location.href);
-    if (name) url.searchParams.set('name', name); // a header could not carry 名字
+    if (name) url.searchParams.set('name', name); // a header cannot carry 名字
     const response = await fetch(url, {
       method,
       cache: 'no-store',
       signal: gone.signal,
       ...(body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
     });
-    learnFrom(response); // the panel's clock may step, and no event says so here
+    learnFrom(response); // no event tells when the panel's clock changes, so read it from each answer
     return { ok: response.ok, data: await response.json() };
   }
 
@@ -31,7 +31,7 @@ export function openREST({ name, received, closed }) {
       closed({ refused: data });
       return LOST;
     }
-    // A look that began before a command was answered may show the light as it was: the next look will do.
+    // A poll that began before the answer to a command may have the old state: wait for the next one.
     if (before === answered && seen !== `${data.epoch} ${data.rev}`) {
       seen = `${data.epoch} ${data.rev}`;
       received({ epoch: data.epoch, rev: data.rev, state: { lights: data.lights, hardware: data.hardware } });
@@ -55,7 +55,7 @@ export function openREST({ name, received, closed }) {
     exchange(command) {
       const answer = command.do === 'ping' ? look() : change(command);
       return answer.catch(() => {
-        closed({}); // no answer, or one that is not the panel's
+        closed({}); // no answer, or not one of the panel
         return LOST;
       });
     },

@@ -1,8 +1,8 @@
-// The same words over Socket.IO, namespace `/panel`: `ask` with an ack, `events` with the frames.
+// The transport over Socket.IO, namespace `/panel`: `ask` with an ack for commands, `events` for frames.
 
 let library = null;
 
-/** Socket.IO's client is a classic script of 150 kB, so it is loaded by the first page that wants it. */
+/** Load the client of Socket.IO when it is needed: it is a classic script of 150 kB. */
 function loadLibrary() {
   library ??= new Promise((resolve, reject) => {
     const script = document.createElement('script');
@@ -20,16 +20,16 @@ function loadLibrary() {
 
 export function openSocketIO({ resume, name, received, closed }) {
   let socket = null;
-  let given_up = false;
+  let abandoned = false;
 
   loadLibrary().then((io) => {
-    if (given_up) return;
+    if (abandoned) return;
     socket = io('/panel', {
       auth: { ...(name && { name }), ...resume },
       forceNew: true,
-      reconnection: false, // Connection does that, the same way for every transport
+      reconnection: false, // Connection does this for every transport
       transports: ['websocket', 'polling'],
-      tryAllTransports: true, // polling is for networks where a WebSocket cannot pass
+      tryAllTransports: true, // polling is for networks that block WebSockets
     });
     socket.on('events', received);
     socket.on('connect_error', (error) => closed({ refused: error.data ?? null })); // its data is the problem
@@ -43,7 +43,7 @@ export function openSocketIO({ resume, name, received, closed }) {
       });
     },
     close() {
-      given_up = true;
+      abandoned = true;
       socket?.off();
       socket?.disconnect();
     },

@@ -1,4 +1,4 @@
-// The native wire: `ws /live`, JSON both ways.
+// The transport over a native WebSocket, `/live`, with JSON in both directions.
 
 export function openWebSocket({ resume, name, received, closed }) {
   const url = new URL('/live', location.href);
@@ -16,7 +16,7 @@ export function openWebSocket({ resume, name, received, closed }) {
   socket.onmessage = ({ data }) => {
     const frame = JSON.parse(data);
     if (!('reply' in frame)) return received(frame);
-    if (frame.reply === null) refused = frame.problem; // nobody asked: it is the way in that is refused
+    if (frame.reply === null) refused = frame.problem; // the reply to no command: the connection itself is refused
     waiting.get(frame.reply)?.(frame);
     waiting.delete(frame.reply);
   };

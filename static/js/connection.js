@@ -1,33 +1,27 @@
-// One live connection to the panel, whatever the transport: it comes up, is watched, breaks, and comes back.
+// A connection to the panel over any transport: it connects, pings, notices a break, and connects again.
 //
 // A transport is one function, `open({ resume, name, received, closed })`, that returns a wire:
-//   exchange(command)  a promise of the reply, which never rejects: a fault is LOST, or a reply with a problem
-//   close()            hang up; nothing is called back after this
-//   pace               optional: milliseconds between two pings, where the wire wants its own (REST polls with them)
-// `received(frame)` takes the server's frames, `closed({ restarting, refused })` says that the wire broke; `refused` is the
-// problem where the panel did not let this page in.
+//   exchange(command)  a promise of the reply, which never rejects: after a fault it is LOST
+//   close()            close it; no callback comes after this
+//   pace               optional: milliseconds between two pings (REST polls with its pings)
+// It calls `received(frame)` for each frame of the server and `closed({ restarting, refused })` when it breaks.
+// `refused` is the problem if the panel did not accept this page.
 
 const PACE = 2000; // ms between two pings
 const FIRST_PAUSE = 300; // ms
 const LAST_PAUSE = 5000;
-const ANSWER_WITHIN = 5000; // a connection that says nothing for so long is dead, whatever TCP believes
-const WAKE_WITHIN = 2000; // the same, on a phone that was just unlocked: someone is waiting
-const SETTLED = 250; // ms after the connection is up
+const ANSWER_WITHIN = 5000; // ms; without an answer for so long the connection counts as lost, whatever TCP says
+const WAKE_WITHIN = 2000; // ms; the same for a page that just became visible: somebody waits
+const SETTLED = 250; // ms from the connection to the first ping
 const OFFLINE_AFTER = 4; // attempts that failed in a row before "reconnecting" is called "offline"
 
-/** The reply to what the connection broke under: done or not, nobody knows. */
+/** The reply to a command whose connection broke: it may have been done or not. */
 export const LOST = { ok: false, problem: null };
-
-/** Since when there is no connection, in ms since the Unix epoch, or 0; `since` is what it was before this status. */
-export function lostSince(since, status) {
-  if (status === 'live') return 0;
-  return since || (status === 'connecting' ? 0 : Date.now());
-}
 
 export class Connection {
   /**
-   * `listen(event)` gets events for the reducer; `resume()` says `{epoch, rev}` of the last thing seen, or null;
-   * `pace` is the pause between two pings, in milliseconds; without one it is the wire's own, else PACE.
+   * `listen(event)` gets the events for the reducer. `resume()` returns `{epoch, rev}` of the page's state, or null.
+   * `pace` is the pause between two pings in milliseconds; without it, that of the wire, or PACE.
    */
   constructor({ transport, open, listen, resume = () => null, name = () => '', pace = null }) {
     this.transport = transport;
@@ -62,7 +56,7 @@ export class Connection {
     clearTimeout(this._timers.retry);
   }
 
-  /** Ask the panel. Never rejects: a connection that breaks meanwhile is a reply too. */
+  /** Send a command; returns a promise of the reply, which never rejects: it is LOST if the connection breaks. */
   ask(command) {
     if (!this.live) return Promise.resolve(LOST);
     return new Promise((resolve) => {
@@ -76,14 +70,14 @@ export class Connection {
     });
   }
 
-  /** Try now rather than at the end of the pause. */
+  /** Connect now, not at the end of the pause. */
   retry() {
     if (!this._wire) this._connect();
   }
 
   _connect() {
     clearTimeout(this._timers.retry);
-    // Callbacks of a wire that was given up must not touch its successor.
+    // Drop callbacks of a wire that was closed: they must not change its successor.
     const turn = (this._turn += 1);
     const mine = (act) => (value) => turn === this._turn && act(value);
     this._wire = this._open({
@@ -95,13 +89,13 @@ export class Connection {
     this._expect(ANSWER_WITHIN);
   }
 
-  /** From the page's revision or the last frame's, whichever is newer: what was heard is not asked for again. */
+  /** The revision of the page or of the last frame, whichever is newer. */
   _resumeFrom(known) {
     if (!known || known.epoch !== this._seen?.epoch) return known;
     return { epoch: known.epoch, rev: Math.max(known.rev, this._seen.rev) };
   }
 
-  /** Messages and log lines have numbers of their own: a frame with nothing else in it has no revision. */
+  /** Note the revision of a frame. One with only messages or log lines has none: they have their own numbers. */
   _noteRevision({ epoch, rev, state }) {
     if (state || epoch !== this._seen?.epoch) this._seen = { epoch, rev: rev ?? 0 };
     else this._seen = { epoch, rev: Math.max(this._seen.rev, rev ?? 0) };
@@ -117,10 +111,10 @@ export class Connection {
     this._restarting = false;
     this._say('live', { restarting: false, refused: false });
     this._unexpect();
-    this._beatIn(SETTLED); // a ping while the page draws itself for the first time would measure the drawing
+    this._beatIn(SETTLED); // not at once: it would measure the first drawing of the page
   }
 
-  /** Ping, and again after a pause; a hidden page need not know its round trip. */
+  /** Ping, and again after a pause. A hidden page does not ping. */
   async _beat(within = ANSWER_WITHIN) {
     clearTimeout(this._timers.beat);
     if (!this.live || document.hidden) return this._unexpect();
@@ -156,9 +150,9 @@ export class Connection {
     if (!this._wire) return;
     this._hangUp();
     if (refused) dispatchEvent(new CustomEvent('pilotlight:refused', { detail: refused }));
-    // Who is refused needs a person who signs in; asking again and again would not help.
+    // After a refusal somebody must sign in, so quick retries do not help.
     const longest = refused ? LAST_PAUSE : Math.min(FIRST_PAUSE * 2 ** this._attempts, LAST_PAUSE);
-    const pause = longest * (0.5 + Math.random() / 2); // jitter: a hundred screens must not come back as one
+    const pause = longest * (0.5 + Math.random() / 2); // jitter, so that a hundred screens do not reconnect at the same moment
     this._attempts += 1;
     this._restarting ||= restarting;
     const offline = refused || !navigator.onLine || this._attempts > OFFLINE_AFTER;
@@ -183,7 +177,7 @@ export class Connection {
     for (const resolve of asking) resolve(LOST);
   }
 
-  /** The network is back, or somebody looks at the page again. */
+  /** The network is back, or the page is visible again: check the connection now. */
   _hurry() {
     if (this.live) this._beat(WAKE_WITHIN);
     else this.retry();

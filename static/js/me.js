@@ -1,23 +1,24 @@
-// Who this browser is for the panel, and the strip on every page that says so where that is not enough.
+// Who this browser is for the panel, and the strip on every page that asks to sign in where that is needed.
 
+import { lineOf } from './view/problem.js';
 import { addWords, t } from './words.js';
 
-const AGAIN = 1000; // ms until what failed is asked again
+const AGAIN = 1000; // ms until a failed request is sent again
 const MAY_CONTROL = ['operator', 'admin'];
-const SAID = { 'sign-in-needed': 'strip_nobody', 'name-taken': 'strip_taken' }; // refusals that have words of the page's own
+const STRIP_WORDS = { 'sign-in-needed': 'strip_nobody', 'name-taken': 'strip_taken' }; // by the type of the refusal
 
 addWords({
   en: {
     access: 'Access',
-    strip_viewer: 'You may look. To move the lights and to talk, sign in with the PIN.',
-    strip_nobody: 'This panel is not open to you yet. Sign in first.',
+    strip_viewer: 'You can only view this panel. To control the lights and to chat, sign in with the PIN.',
+    strip_nobody: 'You cannot use this panel yet. Sign in first.',
     strip_taken: 'The name of this device belongs to somebody. Sign in as them, or choose another name in the settings.',
     strip_sign_in: 'Sign in',
   },
   zh: {
-    access: '访问',
-    strip_viewer: '你可以查看。要控制灯光或聊天，请用 PIN 登录。',
-    strip_nobody: '此面板尚未对你开放，请先登录。',
+    access: '权限',
+    strip_viewer: '你只能查看。要控制灯光或聊天，请用 PIN 登录。',
+    strip_nobody: '你还不能使用此面板，请先登录。',
     strip_taken: '此设备的名字属于别人。请以该身份登录，或在设置中换一个名字。',
     strip_sign_in: '登录',
   },
@@ -26,7 +27,7 @@ addWords({
 let asking = null;
 let known = null;
 
-/** Who this is, as far as it was learnt. */
+/** The last answer about who this is, or null. */
 export function knownMe() {
   return known;
 }
@@ -37,7 +38,7 @@ export function learnMe() {
   return asking;
 }
 
-/** More than once, for a phone that changes its network fails what is under way. */
+/** Try more than once: a phone that changes its network breaks the requests that are on their way. */
 async function askMe() {
   for (let tries = 3; tries > 0; tries -= 1) {
     try {
@@ -53,17 +54,17 @@ async function askMe() {
   return null;
 }
 
-/** Whether somebody of this role moves lights; who is not known yet is not held back by the page, only by the panel. */
+/** Whether the role may control lights. While it is not known yet, the page allows it and the panel decides. */
 export function mayControl(me) {
   return me === null || MAY_CONTROL.includes(me.role);
 }
 
-/** A connection was refused: the strip says why, which a browser's own error would not. */
+/** Show in the strip why a connection was refused. */
 export function showRefusal(problem) {
   const strip = document.getElementById('access-strip');
   strip.hidden = false;
   const slug = problem.type?.split(':').at(-1);
-  strip.querySelector('.strip-text').textContent = SAID[slug] ? t(SAID[slug]) : problem.detail;
+  strip.querySelector('.strip-text').textContent = STRIP_WORDS[slug] ? t(STRIP_WORDS[slug]) : lineOf(problem);
 }
 
 function showStrip(me) {

@@ -1,4 +1,4 @@
-// Small things this browser keeps. A browser that refuses storage forgets them, and nothing else happens.
+// Small values in the storage of the browser. Where a browser has no storage, they are forgotten.
 
 export function remembered(key, fallback = null, storage = 'localStorage') {
   try {
@@ -12,6 +12,6 @@ export function remember(key, value, storage = 'localStorage') {
   try {
     window[storage].setItem(`pilotlight.${key}`, JSON.stringify(value));
   } catch {
-    // private windows of some browsers
+    // no storage, as in private windows of some browsers
   }
 }

@@ -1,4 +1,4 @@
-// The three ways to the panel, and which one this page was asked to use.
+// The three transports to the panel, and the one that the address of the page names.
 
 import { openREST } from './connection-rest.js';
 import { openSocketIO } from './connection-socketio.js';
@@ -10,18 +10,13 @@ export const TRANSPORTS = {
   rest: { label: 'REST', open: openREST },
 };
 
-/** Those that bring what others do by themselves, messages and log lines too. */
+/** The transports that push events, messages and log lines too. */
 export const SOCKETS = ['websocket', 'socketio'];
 
-export function chosenTransport() {
+/** The transport in the address if the page can use it, else WebSocket; `usable` are names of TRANSPORTS. */
+export function chosenTransport(usable) {
   const wanted = new URLSearchParams(location.search).get('transport');
-  return wanted in TRANSPORTS ? wanted : 'websocket';
-}
-
-/** For a page that needs a socket: who chose REST for the lights gets a WebSocket there. */
-export function chosenSocket() {
-  const chosen = chosenTransport();
-  return SOCKETS.includes(chosen) ? chosen : 'websocket';
+  return usable.includes(wanted) ? wanted : 'websocket';
 }
 
 /** Keep the choice in the address, so that a bookmark or a reload has it. */

@@ -1,7 +1,7 @@
-// The badge of the Chat tab: how many messages wait for this person, on the pages that are not the chat.
+// The badge of the Chat tab: the number of unread messages, on the pages that are not the chat.
 //
-//   const heardOfChat = chatBadge(() => connection);   // once
-//   heardOfChat(event);                                // in the `listen(event)` of the page's Connection
+//   const updateBadge = chatBadge(page);   // once
+//   updateBadge(event);                    // for each event of the page's connection
 
 import { knownMe, mayControl } from './me.js';
 import { remembered } from './remember.js';
@@ -9,16 +9,16 @@ import { SOCKETS } from './transports.js';
 import { deviceName } from './view/settings.js';
 import { t } from './words.js';
 
-const SETTLED = 600; // ms; a burst of messages is one question
-const MOST = 99;
+const SETTLED = 600; // ms; one request for a burst of messages
+const MOST = 99; // the largest number in the badge
 
-/** The rooms this person follows: those they opened in the chat and did not leave. */
+/** The rooms this person follows: they opened them in the chat and did not leave. */
 export function followedRooms() {
   return remembered('chat.rooms', ['lobby']);
 }
 
-/** `getConnection()` gives the page's Connection; call what is returned with each of its events. */
-export function chatBadge(getConnection) {
+/** Returns a function for each event of the page's connection. */
+export function chatBadge(page) {
   let timer = null;
   const soon = () => {
     timer ??= setTimeout(count, SETTLED);
@@ -26,11 +26,10 @@ export function chatBadge(getConnection) {
 
   async function count() {
     timer = null;
-    const connection = getConnection();
-    // REST has no words for the chat, and without a name there is nobody to wait for.
-    if (document.hidden || !connection?.live || !SOCKETS.includes(connection.transport) || !deviceName()) return;
-    if (!mayControl(knownMe())) return; // who may only look has no letters
-    const reply = await connection.ask({ do: 'get_threads' });
+    // REST has no chat commands here, and there are no messages without a name or for a viewer.
+    if (document.hidden || !page.live || !SOCKETS.includes(page.connection.transport)) return;
+    if (!deviceName() || !mayControl(knownMe())) return;
+    const reply = await page.ask({ do: 'get_threads' });
     if (reply.ok) showUnread(unreadIn(reply.threads, followedRooms()));
   }
 
@@ -41,7 +40,7 @@ export function chatBadge(getConnection) {
   };
 }
 
-/** A room nobody here follows is no reason to look. */
+/** The number of unread messages in private talks and in the rooms that this person follows. */
 function unreadIn(threads, rooms) {
   const mine = threads.filter(({ room }) => room === null || rooms.includes(room));
   return mine.reduce((sum, { unread }) => sum + unread, 0);

@@ -81,7 +81,7 @@ async def test_a_viewer_sees_the_light_signs_in_and_moves_it(
         await expect(page.locator("#pin-form").get_by_role("alert")).to_contain_text("not the PIN")
         await page.get_by_label("PIN, or a token").fill(pin_of(home))
         await page.get_by_role("button", name="Sign in", exact=True).click()
-        await expect(page.locator(".me")).to_contain_text("move the lights")
+        await expect(page.locator(".me")).to_contain_text("control the lights")
 
         await page.goto(f"{home.url}/?transport={transport}")
         await expect(slider).to_have_attribute("aria-disabled", "false")
@@ -93,13 +93,13 @@ async def test_a_viewer_sees_the_light_signs_in_and_moves_it(
 
         await page.goto(f"{home.url}/access")
         await page.get_by_role("button", name="Sign out").click()
-        await expect(page.locator(".me")).to_contain_text("You may look.")
+        await expect(page.locator(".me")).to_contain_text("You can view the panel.")
 
 
 @pytest.mark.parametrize("transport", first_of("websocket", "socketio", "rest"))
 async def test_who_may_see_nothing_is_told_to_sign_in(browser: Browser, shut: RunningPanel, transport: str) -> None:
     async with opened(browser, f"{shut.url}/?transport={transport}", PHONE) as page:
-        await expect(page.locator("#access-strip")).to_contain_text("not open to you yet")
+        await expect(page.locator("#access-strip")).to_contain_text("cannot use this panel yet")
         await expect(page.locator("#lost")).to_be_hidden()
         await expect(page.locator("#lights [data-light]")).to_have_count(0)
 
@@ -108,7 +108,7 @@ async def test_another_pin_sends_the_page_back_to_looking(browser: Browser, home
     async with opened(browser, f"{home.url}/access") as page:
         await page.get_by_label("PIN, or a token").fill(pin_of(home))
         await page.get_by_role("button", name="Sign in", exact=True).click()
-        await expect(page.locator(".me")).to_contain_text("move the lights")
+        await expect(page.locator(".me")).to_contain_text("control the lights")
         await page.goto(home.url)
         slider = page.get_by_role("slider")
         await expect(slider).to_have_attribute("aria-disabled", "false")
@@ -127,9 +127,9 @@ async def test_an_admin_makes_and_revokes_tokens_and_reads_the_trail(
 ) -> None:
     async with opened(browser, f"{panel.url}/access", device) as page:
         page.on("dialog", lambda dialog: dialog.accept())
-        await page.get_by_label("What it is for").fill("<img src=x>")
-        await page.locator("#token-role").get_by_role("radio", name="Look").check()
-        await page.get_by_role("button", name="Make a token").click()
+        await page.get_by_label("Purpose").fill("<img src=x>")
+        await page.locator("#token-role").get_by_role("radio", name="View").check()
+        await page.get_by_role("button", name="Create a token").click()
         await expect(page.locator("#made code")).to_contain_text("plt_")
         token = await page.locator("#made code").text_content()
         assert panel.get("/access/me", headers={"Authorization": f"Bearer {token}"}).json()["role"] == "viewer"
@@ -143,11 +143,9 @@ async def test_an_admin_makes_and_revokes_tokens_and_reads_the_trail(
         assert panel.get("/led", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
-@pytest.mark.parametrize(
-    ("path", "script", "form"), [("access", "access", "#pin-form"), ("lab", "lab", "#raw-text"), ("chat", "chat", None)]
-)
+@pytest.mark.parametrize(("path", "form"), [("access", "#pin-form"), ("lab", "#raw-text"), ("chat", None)])
 async def test_a_form_is_sent_by_the_script_or_not_at_all(
-    browser: Browser, panel: RunningPanel, path: str, script: str, form: str | None
+    browser: Browser, panel: RunningPanel, path: str, form: str | None
 ) -> None:
     held = asyncio.Event()
 
@@ -157,7 +155,7 @@ async def test_a_form_is_sent_by_the_script_or_not_at_all(
 
     context = await browser.new_context()
     page = await context.new_page()
-    await page.route(f"**/static/js/{script}.js", hold)
+    await page.route(f"**/static/js/{path}/main.js", hold)
     await page.goto(f"{panel.url}/{path}", wait_until="commit")
     await page.locator("main").wait_for()
     await page.wait_for_function("document.readyState !== 'loading'")
@@ -172,7 +170,7 @@ async def test_a_form_is_sent_by_the_script_or_not_at_all(
 async def test_a_trail_with_nothing_in_it_says_so(browser: Browser, tmp_path: Path) -> None:
     with RunningPanel(tmp_path / "data") as panel:
         async with opened(browser, f"{panel.url}/access") as page:
-            await expect(page.get_by_text("Nothing yet that the trail keeps.")).to_be_visible()
+            await expect(page.get_by_text("No entries yet.")).to_be_visible()
             panel.post("/led", json={"level": 3})
             await page.reload()
             await expect(page.locator("#trail li")).to_contain_text("set_light")
@@ -181,9 +179,9 @@ async def test_a_trail_with_nothing_in_it_says_so(browser: Browser, tmp_path: Pa
 
 async def test_a_token_that_is_made_on_the_page_may_have_a_name(browser: Browser, panel: RunningPanel) -> None:
     async with opened(browser, f"{panel.url}/access") as page:
-        await page.get_by_label("What it is for").fill("kettle")
-        await page.get_by_label("It speaks as").fill("Kettle")
-        await page.get_by_role("button", name="Make a token").click()
+        await page.get_by_label("Purpose").fill("kettle")
+        await page.get_by_label("Name it uses").fill("Kettle")
+        await page.get_by_role("button", name="Create a token").click()
         await expect(page.locator("#made code")).to_contain_text("plt_")
         token = await page.locator("#made code").text_content()
         assert panel.get("/access/me", headers={"Authorization": f"Bearer {token}"}).json()["name"] == "Kettle"
@@ -201,7 +199,7 @@ async def test_somebody_claims_a_name_and_another_browser_is_told(browser: Brows
         page.on("dialog", lambda dialog: dialog.accept())
         await page.get_by_label("Name", exact=True).fill("Ada")
         await page.get_by_label("Password").fill("correct horse")
-        await page.get_by_role("button", name="Sign in with it").click()
+        await page.get_by_role("button", name="Sign in with this name").click()
         await expect(page.locator(".me")).to_contain_text("Your name is Ada.")
 
         async with opened(browser, f"{panel.url}/access") as other:
@@ -219,7 +217,7 @@ async def test_somebody_claims_a_name_and_another_browser_is_told(browser: Brows
 
 async def test_the_page_speaks_chinese(browser: Browser, panel: RunningPanel) -> None:
     async with opened(browser, f"{panel.url}/access", locale="zh-CN") as page:
-        await expect(page.get_by_role("heading", level=1)).to_have_text("访问")
-        await expect(page.locator(".me")).to_contain_text("你可以做任何事。")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("权限")
+        await expect(page.locator(".me")).to_contain_text("你拥有全部权限。")
         words = await page.locator("[data-word]").all_text_contents()
         assert not [word for word in words if word.startswith(("access_", "strip_"))]

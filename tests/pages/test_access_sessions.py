@@ -50,7 +50,7 @@ async def test_an_admin_ends_one_and_the_others_stay(browser: Browser, home: Run
     assert home.get("/access/me", headers=kept).json()["signed_in"] is True
     await lines.first.get_by_role("button").click()
     await expect(page.locator("#sessions-tile")).to_be_hidden()
-    await expect(page.locator(".me")).to_contain_text("You may look.")
+    await expect(page.locator(".me")).to_contain_text("You can view the panel.")
     await context.close()
 
 
@@ -61,7 +61,7 @@ async def test_somebody_sees_their_own_on_a_phone(browser: Browser, home: Runnin
     await expect(page.locator("#sessions li")).to_have_count(1)
     await page.get_by_label("Name", exact=True).fill("Ada")
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Sign in with it").click()
+    await page.get_by_role("button", name="Sign in with this name").click()
     await expect(page.locator("#sessions li")).to_have_count(2)
     overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert overflow <= 0

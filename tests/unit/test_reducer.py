@@ -1,4 +1,4 @@
-"""The page's reducer, `apply(state, event)` of static/js/state.js, run by Node on the frames a panel sends."""
+"""The lights page's reducer, `apply(state, event)` of static/js/lights/state.js, run by Node on a panel's frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VIEW = """(page, state, same) => {
   return {
     state,
     same,
-    live: page.isLive(state),
+    live: state.link.status === 'live',
     shown: Object.fromEntries(lights.map(({ id }) => [id, page.shown(state, id)])),
     own: lights.filter((light) => page.isOwn(state, light)).map(({ id }) => id),
   };
@@ -40,7 +40,7 @@ class After:
 
 def after(*events: Event, state: dict[str, Any] | None = None) -> After:
     """Apply these events to this state, or to the one a page begins with."""
-    return After(**reduced("state.js", VIEW, list(events), state))
+    return After(**reduced("lights/state.js", VIEW, list(events), state))
 
 
 # --- what a panel sends ------------------------------------------------------------------------------------
@@ -107,8 +107,9 @@ def test_the_level_and_the_revision_after(events: list[Event], level: int, rev: 
     assert (known.level(), known.state["rev"]) == (level, rev)
 
 
-def test_an_unknown_event_leaves_the_very_same_state():
-    assert after(OPENING, {"event": "tea_ready"}).same
+@pytest.mark.parametrize("event", ["tea_ready", "toString"])  # the second is a property of every JavaScript object
+def test_an_unknown_event_leaves_the_very_same_state(event: str):
+    assert after(OPENING, {"event": event}).same
 
 
 def test_a_panel_that_started_again_counts_from_the_beginning():

@@ -14,7 +14,7 @@ KEPT, HELD = 5000, 10_000  # lines in the page, while it follows and while someb
 VIEW = """(page, state, same) => ({
   state,
   same,
-  live: page.isLive(state),
+  live: state.link.status === 'live',
   order: page.inOrder(state).map(({ id }) => id),
   run: page.runOnShow(state),
   needed: state.watch ? page.needed(state.watch) ?? null : null,

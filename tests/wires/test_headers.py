@@ -21,7 +21,7 @@ ANSWERS = (
     ("POST", "/led", 400),
     ("PUT", "/led", 405),
     ("GET", "/nothing/here", 404),
-    ("GET", "/static/js/state.js", 200),
+    ("GET", "/static/js/lights/state.js", 200),
     ("GET", "/static/nothing.js", 404),
     ("OPTIONS", "/led", 200),
     ("GET", "/health/ready", 200),

@@ -1,15 +1,15 @@
-// Where one writes: a draft for each thread, Enter sends, and the others are told that somebody is typing.
+// The field for a new message: a draft for each thread, Enter sends, notices of typing for the others.
 
 import { remember, remembered } from '../remember.js';
 import { t } from '../words.js';
-import { nameOf } from './state.js';
+import { labelOf } from './dom.js';
 
-const AGAIN = 3000; // ms between two notices of typing; a receiver forgets it after 6 s
-const IDLE = 5000; // ms without a key after which one has stopped
-const KEPT = 300; // ms after the last key at which the draft is kept
+const AGAIN = 3000; // ms between two notices of typing; receivers drop one after 6 s
+const IDLE = 5000; // ms without a key after which typing has stopped
+const KEPT = 300; // ms after the last key until the draft is stored
 
 export class Composer {
-  /** `say(key, text)` sends, `typing(key, typing)` tells the others. */
+  /** `say(key, text)` sends a message, `typing(key, typing)` a notice of typing. */
   constructor({ say, typing }) {
     this._say = say;
     this._typing = typing;
@@ -25,10 +25,10 @@ export class Composer {
       event.preventDefault();
       this._send();
     });
-    // A press on the button must not take the focus, or the keyboard of a phone would go after each message.
+    // The button must not take the focus, or the keyboard of a phone would close after each message.
     this._button.addEventListener('pointerdown', (event) => event.preventDefault());
     this._text.addEventListener('keydown', (event) => {
-      // Enter that ends the input of a Chinese word is not ours; Safari says so with the key code alone.
+      // An Enter that ends the input of a Chinese word does not send. In Safari only the key code tells.
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       this._send();
@@ -44,7 +44,7 @@ export class Composer {
     this._keep();
     this._key = key;
     this._text.value = this._drafts[key] ?? '';
-    const words = t('chat_write', { name: nameOf(key) });
+    const words = t('chat_write', { name: labelOf(key) });
     this._text.placeholder = words;
     this._text.setAttribute('aria-label', words);
     this._fit();
@@ -93,7 +93,7 @@ export class Composer {
     remember('chat.drafts', this._drafts, 'sessionStorage');
   }
 
-  /** As high as what is written; the style sheet says how high at most. */
+  /** Make the field as high as its text; the style sheet has the limit. */
   _fit() {
     this._text.style.height = 'auto';
     this._text.style.height = `${this._text.scrollHeight + 2}px`;

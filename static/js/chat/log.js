@@ -1,16 +1,16 @@
-// The messages of the open thread: days, groups, own ones with how far they have come, and the place to read on.
+// The messages of the open thread: days, groups, the delivery of own messages, and where the new ones begin.
 
 import { icon, make, write } from '../view/dom.js';
 import { renderProblem } from '../view/problem.js';
-import { t } from '../words.js';
-import { arrange, avatar, inText } from './dom.js';
+import { t, textOf } from '../words.js';
+import { arrange, avatar, labelOf } from './dom.js';
 import { delivery, isRoom, nameOf } from './state.js';
 import { dayInWords, dayOf, exactTimeOf, timeOf } from './times.js';
 
-const TOGETHER = 300; // seconds between two messages of one person that stand as one group
-const NEAR_TOP = 400; // px from the top where older messages are asked for
-const NEAR_END = 90; // px from the end within which the end is what one is reading
-const LONG = 3000; // characters shown of a message before one asks for the rest
+const TOGETHER = 300; // seconds; messages of one person in a shorter time are one group
+const NEAR_TOP = 400; // px from the top at which older messages are loaded
+const NEAR_END = 90; // px from the end within which the log follows new messages
+const LONG = 3000; // characters of a message that are shown without a click
 const SIGNS = {
   waiting: 'sign-clock',
   sending: 'sign-clock',
@@ -22,7 +22,7 @@ const SIGNS = {
 
 export class Log {
   /**
-   * `earlier()` asks for older messages, `read()` says that what is on the screen may have changed,
+   * `earlier()` loads older messages. `read()` is called when other messages may be on the screen.
    * `retry(client_id)` and `discard(client_id)` are for a message that was refused.
    */
   constructor({ earlier, read, retry, discard }) {
@@ -35,9 +35,9 @@ export class Log {
     this._rows = new Map();
     this._key = null;
     this._drawn = null;
-    this._stick = true; // whether the end is kept in sight
+    this._stick = true; // whether the log follows new messages
     this._scroller.addEventListener('scroll', () => this._scrolled(), { passive: true });
-    // The keyboard of a phone, a longer draft, a window made smaller: the last message stays above the composer.
+    // When a keyboard, a longer draft or a smaller window takes space, keep the last message visible.
     new ResizeObserver(() => this._stick && this._toEnd()).observe(this._scroller);
     this._latest.addEventListener('click', () => {
       this._toEnd();
@@ -77,7 +77,7 @@ export class Log {
     } else if (this._stick) {
       this._toEnd();
     } else if (first?.isConnected) {
-      this._scroller.scrollTop += bottomOf(first) - stood; // older ones came above: what one reads stays where it is
+      this._scroller.scrollTop += bottomOf(first) - stood; // older messages came above: keep the place of the reader
     }
     this._scrolled();
   }
@@ -87,8 +87,8 @@ export class Log {
     this._rows.clear();
     this._list.replaceChildren();
     this._stick = true;
-    this._fresh = true; // to be scrolled to where reading goes on, once there is something
-    this._list.setAttribute('aria-label', t('chat_messages_of', { name: nameOf(thread.key) }));
+    this._fresh = true; // to be scrolled to the first new message once there are messages
+    this._list.setAttribute('aria-label', t('chat_messages_of', { name: labelOf(thread.key) }));
   }
 
   _toEnd() {
@@ -130,14 +130,14 @@ export class Log {
   }
 }
 
-/** Where a row ends: at its beginning the name goes away when an older message of the same person comes before it. */
+/** Where a row ends. Its top may move: an older message of the same person above it takes over the name. */
 function bottomOf(row) {
   return row ? row.offsetTop + row.offsetHeight : 0;
 }
 
-// --- what stands in the log --------------------------------------------------------------------------------
+// --- the items of the log ----------------------------------------------------------------------------------
 
-/** One item a row, each with a key that stays its own; an own message keeps its row once it is stored. */
+/** One item a row, with a key that does not change; an own message keeps its key when it is stored. */
 function itemsOf(thread, me) {
   const { messages, pending, new_after: read } = thread;
   const items = [];
@@ -195,7 +195,7 @@ function messageRow({ from, msg, own }) {
   return row;
 }
 
-/** The text of a message, or its JSON as it is; a very long one is opened by hand. */
+/** The text of a message, or its JSON. A click shows the rest of a very long one. */
 function body(msg) {
   const isText = typeof msg === 'string';
   const whole = isText ? msg : JSON.stringify(msg, null, 2);
@@ -256,7 +256,7 @@ function renderTrouble(box, pending, { retry, discard }) {
   box.replaceChildren(why, again, drop);
 }
 
-/** What a screen reader says of a message that came. */
+/** What a screen reader says for a new message. */
 export function spoken({ from, msg }) {
-  return t('chat_spoken', { from, text: inText(msg).slice(0, 300) });
+  return t('chat_spoken', { from, text: textOf(msg).slice(0, 300) });
 }

@@ -1,7 +1,7 @@
-// What this page says: sent in order, kept until the panel has it, and never said twice.
+// The messages of this page that wait: sent in order, kept until the panel confirms them, never stored twice.
 //
-// A message has an id of its own. The panel answers a second try of the same id with the message it has already, so
-// whatever is not confirmed is simply said again after the connection came back.
+// The page gives each message an id. If the panel already has a message of this id, it answers with that message. So
+// after a reconnect the page simply sends every message again that was not confirmed.
 
 import { remember, remembered } from '../remember.js';
 import { addressOf } from './state.js';
@@ -9,7 +9,7 @@ import { addressOf } from './state.js';
 const TOO_FAST_PAUSE = 1000; // ms
 
 export class Outbox {
-  /** `ask(command)` and `dispatch(event)` are the page's; `pendingOf(key)` tells what waits in a thread. */
+  /** `ask(command)` and `dispatch(event)` are the page's; `pendingOf(key)` returns the waiting messages of a thread. */
   constructor({ ask, dispatch, pendingOf }) {
     this._ask = ask;
     this._dispatch = dispatch;
@@ -28,7 +28,7 @@ export class Outbox {
     this.send(key);
   }
 
-  /** Send what waits in this thread, one after the other: the order of a talk is part of what is said. */
+  /** Send the messages that wait in this thread, one after the other, so that they keep their order. */
   async send(key) {
     if (this._sending.has(key)) return;
     this._sending.add(key);
@@ -45,7 +45,7 @@ export class Outbox {
     return this._pendingOf(key).find(({ state }) => state === 'waiting');
   }
 
-  /** Whether to go on with the next. */
+  /** Send one message; returns whether to go on with the next. */
   async _sendOne(key, { client_id, msg }) {
     const become = (state, problem = null) => this._dispatch({ event: 'saying', key, client_id, state, problem });
     become('sending');
@@ -62,14 +62,14 @@ export class Outbox {
   }
 }
 
-/** What waited when this tab was closed or loaded again: `{key: [pending]}` of this person. */
+/** The messages of this person that waited before a reload: `{key: [pending]}`. */
 export function keptPending(me) {
   const kept = remembered('chat.pending', {}, 'sessionStorage');
   const again = (one) => (one.state === 'sending' ? { ...one, state: 'waiting' } : one);
   return Object.fromEntries(Object.entries(kept[me] ?? {}).map(([key, all]) => [key, all.map(again)]));
 }
 
-/** Keep what waits, if that changed between these threads and those. */
+/** Store the messages that wait, if they have changed. */
 export function keepPending(me, before, threads) {
   const waiting = waitingIn(threads);
   const waited = waitingIn(before);
@@ -83,7 +83,7 @@ function waitingIn(threads) {
   return Object.values(threads).filter(({ pending }) => pending.length);
 }
 
-// crypto.randomUUID is for https alone, and a panel at home is plain http.
+// crypto.randomUUID works only over https, and a panel at home has plain http.
 function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

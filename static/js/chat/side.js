@@ -1,9 +1,9 @@
-// The lists beside the messages: rooms, private threads, and who is here.
+// The lists beside the messages: rooms, private talks, and the people who are here.
 
 import { inBadge } from '../unread.js';
 import { icon, make, write } from '../view/dom.js';
-import { t } from '../words.js';
-import { arrange, avatar, inText } from './dom.js';
+import { t, textOf } from '../words.js';
+import { arrange, avatar, labelOf } from './dom.js';
 import { isRoom, nameOf, personKey, typists, unread } from './state.js';
 import { briefly } from './times.js';
 
@@ -93,7 +93,7 @@ function threadRow(key) {
     'a',
     { className: 'thread', href: hashOf(key) },
     face,
-    make('strong', { className: 'thread-name', textContent: name, dir: 'auto' }),
+    make('strong', { className: 'thread-name', textContent: labelOf(key), dir: 'auto' }),
     make('span', { className: 'thread-when' }),
     make('span', { className: 'thread-last', dir: 'auto' }),
     make('span', { className: 'badge', hidden: true }, make('span'), make('span', { className: 'unseen' })),
@@ -121,12 +121,12 @@ function preview(state, thread) {
   if (typing.length) return t('chat_typing', { names: typing });
   const message = thread.pending.length ? { from: state.me, msg: thread.pending.at(-1).msg } : thread.last;
   if (!message) return isRoom(thread.key) && thread.n ? t('chat_room_what', { n: thread.n }) : '';
-  const text = inText(message.msg).slice(0, PREVIEW);
+  const text = textOf(message.msg).slice(0, PREVIEW);
   if (message.from === state.me) return t('chat_preview_own', { text });
   return isRoom(thread.key) ? t('chat_preview_in_room', { from: message.from, text }) : text;
 }
 
-/** The lobby, then the rooms one follows, then the others. */
+/** Order of rooms: the lobby, then those that this person follows, then the others. */
 function byRoom(one, other, followed) {
   const rank = ({ key }) => (nameOf(key) === 'lobby' ? 0 : followed.includes(nameOf(key)) ? 1 : 2);
   return rank(one) - rank(other) || nameOf(one.key).localeCompare(nameOf(other.key));

@@ -1,9 +1,9 @@
-// Days and times of day, as the reader's language writes them.
+// Days and times of day in the language of the reader.
 
 import { panelNow } from '../clock.js';
 import { language, t } from '../words.js';
 
-// A British browser wants 24 hours and an American one 12; only the language is this page's affair.
+// The browser chooses 12 or 24 hours; the page chooses only the language.
 const locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? (language === 'zh' ? 'zh-CN' : 'en-GB');
 const TIME = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' });
 const DAY = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' });
@@ -19,7 +19,7 @@ export function exactTimeOf(at) {
   return EXACT.format(at * 1000);
 }
 
-/** The same for every second of a day in the reader's time zone. */
+/** A key of the day in the time zone of the reader. */
 export function dayOf(at) {
   const day = new Date(at * 1000);
   return `${day.getFullYear()}-${day.getMonth() + 1}-${day.getDate()}`;
@@ -33,7 +33,7 @@ export function dayInWords(at) {
   return (thisYear ? DAY : DAY_OF_YEAR).format(at * 1000);
 }
 
-/** The time of today, the day of any other. */
+/** The time if it was today, else the day. */
 export function briefly(at) {
   if (dayOf(at) === dayOf(panelNow())) return timeOf(at);
   return dayOf(at) === dayOf(panelNow() - 86400) ? t('chat_yesterday') : SHORT_DAY.format(at * 1000);

@@ -1,22 +1,21 @@
-// The chat page as a whole: `render(state)` puts the state on it.
+// The chat page: `render(state)` draws the whole state.
 
 import { icon, make, write } from '../view/dom.js';
-import { isLost } from '../view/link.js';
-import { renderMark } from '../view/mark.js';
+import { isLost, renderMark } from '../view/link.js';
 import { Notices } from '../view/notices.js';
 import { renderProblem } from '../view/problem.js';
 import { showUnread } from '../unread.js';
 import { t } from '../words.js';
 import { Composer } from './composer.js';
-import { arrange, avatar } from './dom.js';
+import { arrange, avatar, labelOf } from './dom.js';
 import { Log, spoken } from './log.js';
 import { Side } from './side.js';
 import { isRoom, nameOf, threadOf, typists, unread } from './state.js';
 
-const SPOKEN_KEPT = 5; // lines
+const SPOKEN_KEPT = 5; // messages in the box for screen readers
 
 export class ChatView {
-  /** `acts` are what people do: say, typing, earlier, read, retry, discard, join, leave, back, name, reconnect, dismiss. */
+  /** `acts` has a function for each thing that people do here; see main.js. */
   constructor(acts, followed) {
     const part = (id) => document.getElementById(id);
     this._acts = acts;
@@ -44,7 +43,7 @@ export class ChatView {
     this._side = new Side();
     this._notices = new Notices(acts.dismiss);
     this._open = undefined;
-    this._asking = false; // whether the name is asked for
+    this._asking = false; // whether the form for the name is shown
     this._nameMistake = '';
     part('back').addEventListener('click', acts.back);
     this._parts.leave.addEventListener('click', () => acts.leave());
@@ -67,7 +66,7 @@ export class ChatView {
     this._open = state.open;
   }
 
-  /** Have a screen reader say a message that came to the open thread. */
+  /** Have a screen reader say a new message of the open thread. */
   speak(message) {
     const { spoken: box } = this._parts;
     box.append(make('p', { textContent: spoken(message) }));
@@ -79,11 +78,12 @@ export class ChatView {
   _renderTalk(state, thread) {
     const { face, name, what, leave, typing, lost } = this._parts;
     const called = nameOf(thread.key);
+    const label = labelOf(thread.key);
     if (this._open !== state.open) {
       arrange(face, [isRoom(thread.key) ? make('span', { className: 'avatar room-sign' }, icon('sign-hash')) : avatar(called)]);
-      write(name, called);
-      leave.setAttribute('aria-label', t('chat_leave_room', { room: called }));
-      document.title = `${called} · Pilot Light`;
+      write(name, label);
+      leave.setAttribute('aria-label', t('chat_leave_room', { room: label }));
+      document.title = `${label} · Pilot Light`;
     }
     leave.hidden = !isRoom(thread.key) || called === 'lobby';
     write(what, inShort(state, thread));
@@ -98,7 +98,7 @@ export class ChatView {
     this.log.render(state, thread);
   }
 
-  // --- what stands around it -----------------------------------------------------------------------------------
+  // --- around the open thread ----------------------------------------------------------------------------------
 
   _renderNotKept({ kept, reason }) {
     const { notKept } = this._parts;

@@ -1,20 +1,20 @@
-// `ws /echo` with the browser's own WebSocket: what is sent comes back, and is compared with what was sent.
+// A WebSocket to `/echo`: each frame comes back and is compared with the one that was sent.
 //
-// `listen(event)` is told `raw` (the socket's status) and `echoed`; `log(entry)` what was said on it.
+// `listen(event)` gets `raw` (the status of the socket) and `echoed`; `log(entry)` gets each frame.
 
 export class RawEcho {
   constructor({ listen, log }) {
     this._listen = listen;
     this._log = (entry) => log({ wire: 'websocket', via: '/echo', ...entry });
     this._socket = null;
-    this._sent = []; // {data, at} not come back yet; the panel keeps the order
+    this._sent = []; // {data, at} of frames that are not back yet, in order
   }
 
   get status() {
     return ['opening', 'open', 'closing', 'closed'][this._socket?.readyState ?? WebSocket.CLOSED];
   }
 
-  /** Open it, or take the one that is open; resolves once it is, and rejects when it cannot be. */
+  /** Open the socket if it is not open; resolves once it is open, rejects if that fails. */
   open() {
     if (this.status === 'open' || this.status === 'opening') return this._opened;
     const began = performance.now();
@@ -40,19 +40,19 @@ export class RawEcho {
     return this._opened;
   }
 
-  /** Send a text, or the bytes of a Uint8Array; opens the socket where it is not. */
+  /** Send a text or the bytes of a Uint8Array; opens the socket if needed. */
   async send(data) {
     try {
       await this.open();
     } catch {
-      return; // the closing has been told
+      return; // the close event has told why
     }
     this._sent.push({ data, at: performance.now() });
     this._log({ kind: 'frame', direction: 'out', ...described(data) });
     this._socket.send(data);
   }
 
-  /** Close it with this code; raises what the browser does at a code that a page may not use. */
+  /** Close the socket with this code; throws if a page may not use the code. */
   close(code) {
     this._socket.close(code, 'the lab');
     this._listen({ event: 'raw', status: 'closing' });

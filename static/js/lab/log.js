@@ -1,13 +1,12 @@
-// The log: what went out and what came in, the newest last, at most `KEPT` entries.
+// The log: everything that was sent and received, the newest last, at most `KEPT` entries.
 
-import { onceAFrame } from '../frames.js';
+import { onceAFrame } from '../once-a-frame.js';
 import { make } from '../view/dom.js';
-import { inMilliseconds } from '../view/mark.js';
-import { t } from '../words.js';
+import { inMilliseconds, t } from '../words.js';
 import { packetText, payloadText, sizeText } from './payload.js';
 
 const KEPT = 500;
-const NEAR = 40; // px from the end, where the list still follows what comes
+const NEAR = 40; // px from the end within which the list follows new entries
 const ARROWS = { out: '→', in: '←' };
 const WIRES = { socketio: 'Socket.IO', websocket: 'WebSocket', http: 'HTTP' };
 
@@ -32,7 +31,7 @@ export class Log {
     this._control(part);
   }
 
-  /** Something was said, or happened: `{wire, via, kind, direction, name, payload | packet, ms, bytes, bad}`. */
+  /** Add an entry: `{wire, via, kind, direction, name, payload | packet, ms, bytes, bad}`. */
   add(entry) {
     this._waiting.push(makeRow(entry, new Date()));
     if (this._waiting.length > KEPT) this._waiting.shift();

@@ -1,15 +1,15 @@
-// What was sent or came, as text a person reads. Only ever text: nothing of it becomes HTML.
+// Messages as text for people. It is only ever text: nothing becomes HTML.
 
 const WIDE = 72; // characters that go on one line
 const LONG = 4000; // characters of one payload that are shown
 const BYTES = 24; // bytes of a binary that are shown
 
-/** The arguments of an event, as JSON: on one line where that is short, else indented. */
+/** The arguments of an event as JSON, on one line if that is short, else indented. */
 export function payloadText(args) {
   return args.map((argument) => (isBytes(argument) ? bytesText(argument) : short(json(argument)))).join(', ');
 }
 
-/** An Engine.IO packet as it is on the wire: its type's digit and its data. */
+/** An Engine.IO packet as it is sent: the digit of its type and its data. */
 export function packetText({ type, data }) {
   if (isBytes(data)) return bytesText(data);
   return short(`${ENGINE_TYPES.indexOf(type)}${typeof data === 'string' ? data : data ? JSON.stringify(data) : ''}`);

@@ -1,13 +1,13 @@
-// The stock Socket.IO client on the default namespace, and everything that passes it.
+// The stock Socket.IO client on the default namespace, and everything that it sends and receives.
 //
-// `listen(event)` is told what the connection does (connecting, opened, upgraded, connected, lost, round_trip, left);
-// `log(entry)` what was said on it.
+// `listen(event)` gets the changes of the connection (connecting, opened, upgraded, connected, lost, round_trip, left);
+// `log(entry)` gets each message.
 
 export const CHOICES = { auto: ['polling', 'websocket'], polling: ['polling'], websocket: ['websocket'] };
 
 const PACE = 1000; // ms between two pings
 const PINGS = new Set(['my_ping', 'my_pong']);
-const OFFSET = '_offset'; // tells the library where it would go on after a cut
+const OFFSET = '_offset'; // tells the library where to go on after a break
 const CLOSING = /^Room (.*) is closing\.$/s;
 
 export class SocketIO {
@@ -15,7 +15,7 @@ export class SocketIO {
     this._listen = listen;
     this._log = (entry) => log({ wire: 'socketio', via: this._transport(), ...entry });
     this._socket = null;
-    this._pinged = null; // when the ping that is under way left; 0 where that is not to be told
+    this._pinged = null; // when the current ping was sent; 0 if its time is not to be shown
     setInterval(() => this._ping(), PACE);
   }
 
@@ -27,14 +27,14 @@ export class SocketIO {
     return this._socket?.id;
   }
 
-  /** Connect over the transports of this choice; what was connected before ends. */
+  /** Connect over the transports of this choice, and end the connection before. */
   connect(choice) {
     this._socket?.off().offAny();
     this._socket?.disconnect();
     this._listen({ event: 'connecting', choice });
     this._began = performance.now();
     const socket = window.io('/', {
-      forceNew: true, // the library would share one connection with the last choice
+      forceNew: true, // the library would reuse the connection of the last choice
       transports: CHOICES[choice],
       reconnectionDelay: 500,
       reconnectionDelayMax: 4000,
@@ -43,7 +43,7 @@ export class SocketIO {
     this._watchEngine();
     socket.io.on('reconnect_attempt', () => {
       this._began = performance.now();
-      queueMicrotask(() => this._watchEngine()); // the library makes the new engine right after this
+      queueMicrotask(() => this._watchEngine()); // the library makes the new engine right after this event
     });
     socket.on('connect', () => this._connected());
     socket.on('connect_error', (error) => {
@@ -62,7 +62,7 @@ export class SocketIO {
     if (!this._socket?.active) this._listen({ event: 'lost', reason: 'io client disconnect', coming_back: false });
   }
 
-  /** Send an event; resolves with what it was acknowledged with, `{args, ms}`. */
+  /** Send an event; resolves with its ack, `{args, ms, problem}`. */
   emit(event, ...args) {
     const began = performance.now();
     this._log({ kind: 'event', direction: 'out', name: event, payload: args });
@@ -76,7 +76,7 @@ export class SocketIO {
     });
   }
 
-  // --- what comes ------------------------------------------------------------------------------------------
+  // --- what is received ------------------------------------------------------------------------------------
 
   _heard(event, args) {
     const acknowledge = typeof args.at(-1) === 'function' ? args.pop() : null;
@@ -134,7 +134,7 @@ export class SocketIO {
       const ms = performance.now() - this._began;
       this._log({ kind: 'life', name: 'upgrade', via: transport.name, payload: [`now ${transport.name}`], ms });
       this._listen({ event: 'upgraded', transport: transport.name, ms });
-      if (this._pinged !== null) this._pinged = 0; // half of its way is on the transport before
+      if (this._pinged !== null) this._pinged = 0; // half of it went over the other transport
       else this._ping();
     });
     engine.on('upgradeError', (error) => {
@@ -147,7 +147,7 @@ export class SocketIO {
   }
 }
 
-/** Whether an ack says no: a problem of RFC 9457. */
+/** Whether an ack is a problem (RFC 9457). */
 function isProblem(answer) {
   return String(answer?.type).startsWith('urn:pilotlight:problem:');
 }

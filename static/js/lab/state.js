@@ -1,20 +1,20 @@
-// What the lab knows, and how each happening changes it: `apply(state, event)` returns the state after.
+// What the lab knows, and how each event changes it: `apply(state, event)` returns the next state.
 
-export const KEPT = 30; // round trips that the average is of
+export const KEPT = 30; // round trips in the average and in the plot
 
 export const START = {
   link: {
     status: 'connecting', // connecting, live, reconnecting, closed
     choice: 'auto',
     sid: null,
-    transport: null, // polling or websocket: the one in use
-    first: null, // the one it began with
+    transport: null, // the transport in use: polling or websocket
+    first: null, // the first transport
     ms: null, // until Socket.IO was connected
-    upgraded: null, // ms until the WebSocket took over, which may be before
-    reason: null, // why it ended, in the library's words
+    upgraded: null, // ms until the change to WebSocket, which may come before the connection
+    reason: null, // why it ended, as the library says it
   },
   trips: [], // ms, the newest last
-  rooms: [], // those joined, besides one's own
+  rooms: [], // the rooms that were joined, without the room of the sid
   raw: { status: 'closed', code: null, reason: '' },
   outcomes: {}, // the last outcome of each tile: {text, bad}
 };
@@ -40,7 +40,7 @@ const changes = {
   lost: ({ link, rooms }, { reason, coming_back }) => ({
     link: { ...START.link, choice: link.choice, status: coming_back ? 'reconnecting' : 'closed', reason },
     trips: [],
-    rooms: coming_back ? rooms : [], // it may be recovered, and is in them then
+    rooms: coming_back ? rooms : [], // a recovered connection is still in its rooms
   }),
 
   round_trip: ({ trips }, { ms }) => ({ trips: [...trips, ms].slice(-KEPT) }),

@@ -1,12 +1,11 @@
-// The tiles of the lab: `render(state)` puts the whole state on them.
+// The tiles of the lab: `render(state)` draws the whole state.
 
 import { crossButton, make, write } from '../view/dom.js';
-import { inMilliseconds } from '../view/mark.js';
-import { t } from '../words.js';
+import { inMilliseconds, t } from '../words.js';
 import { Plot } from './plot.js';
 
 export class LabView {
-  /** `leave(room)` is called by a room's chip. */
+  /** The chip of a room calls `leave(room)`. */
   constructor({ leave }) {
     this._leave = leave;
     this._part = (id) => document.getElementById(id);
@@ -107,7 +106,7 @@ const REASONS = {
   'ping timeout': 'lab_why_silent',
 };
 
-/** The library's reason in a person's words, or as it is. */
+/** The reason of the library in plain words, if there are some. */
 function why(reason) {
   if (!reason) return '';
   return reason in REASONS ? t(REASONS[reason]) : t('lab_why', { reason });

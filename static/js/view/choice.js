@@ -1,4 +1,4 @@
-// A row of chips of which one is chosen: native radio buttons, so keys and screen readers know them.
+// A row of chips of which one is chosen: native radio buttons, which work with keys and screen readers.
 
 import { make } from './dom.js';
 

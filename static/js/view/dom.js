@@ -1,4 +1,4 @@
-// Elements made and changed without a word of HTML: what people and programs say can never become markup.
+// Elements are made and changed without HTML text, so that no message or name can become markup.
 
 /** `make('p', { className: 'text' }, 'words', child)`; a child that is null is left out. */
 export function make(tag, properties = {}, ...children) {
@@ -7,7 +7,7 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** An icon of the page's sprite, which says nothing to a screen reader. */
+/** An icon of the page's sprite, hidden from screen readers. */
 export function icon(name) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   svg.setAttribute('class', 'icon');
@@ -18,7 +18,7 @@ export function icon(name) {
   return svg;
 }
 
-/** The round button that takes something away. */
+/** The round button that removes something. */
 export function crossButton(label, press) {
   const button = make('button', { type: 'button', className: 'round quiet' }, icon('close'));
   button.setAttribute('aria-label', label);
@@ -26,7 +26,16 @@ export function crossButton(label, press) {
   return button;
 }
 
-/** Only what differs is touched: a text that is written anew is selected no more, and may be read out again. */
+/** Enable the form and call `act(form)` instead of sending it; until then its button is disabled. */
+export function onSubmit(form, act) {
+  for (const button of form.querySelectorAll('button:not([type])')) button.disabled = false;
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    act(form);
+  });
+}
+
+/** Set the text only if it differs: writing it anew ends a selection, and a screen reader may say it again. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

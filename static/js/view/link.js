@@ -1,15 +1,26 @@
-// How the connection is: the mark, the banner when there is none, and a word for who sees neither.
+// The state of the connection: the mark in the header, the banner without a connection, words for screen readers.
 
-import { ago, t } from '../words.js';
+import { TRANSPORTS } from '../transports.js';
+import { ago, inMilliseconds, t } from '../words.js';
 import { write } from './dom.js';
-import { renderMark } from './mark.js';
 
-const BLINK = 1500; // ms without a connection that the mark alone tells; the banner is for what lasts
+const BLINK = 1500; // ms without a connection that only the mark shows, before the banner comes
 
-/** Whether the connection has been gone for longer than a blink of the network. */
+/** Whether there is no connection, and for longer than BLINK. */
 export function isLost({ status, refused, since }) {
-  if (refused) return false; // it says so itself
+  if (refused) return false; // the strip under the header says so
   return status === 'offline' || (status === 'reconnecting' && Date.now() - since >= BLINK);
+}
+
+/** Draw the mark: status, transport and round trip. */
+export function renderMark(mark, { status, transport, roundTrip }) {
+  const ms = status === 'live' && roundTrip !== null ? inMilliseconds(roundTrip) : null;
+  const label = TRANSPORTS[transport]?.label ?? '';
+  mark.dataset.status = status;
+  write(mark.querySelector('.mark-status'), t(status));
+  write(mark.querySelector('.mark-ms'), ms === null ? '' : t('round_trip', { ms }));
+  mark.setAttribute('aria-label', t('link_label', { status: t(status), transport: label, ms }));
+  mark.title = label;
 }
 
 export class LinkView {
@@ -21,7 +32,7 @@ export class LinkView {
     this._parts.lost.querySelector('button').addEventListener('click', retry);
   }
 
-  /** `known` is whether there is something on the page that grows old. */
+  /** `known` is whether the page shows something that is now old. */
   render(link, known) {
     document.body.dataset.link = link.status;
     renderMark(this._parts.mark, link);
@@ -42,7 +53,7 @@ export class LinkView {
     write(lost.querySelector('.banner-text'), said.join(' '));
   }
 
-  /** Tell a screen reader when the connection goes and comes, not each attempt. */
+  /** Have a screen reader say when the connection is lost and back, but not each attempt. */
   _speak({ status }) {
     if (status === this._status) return;
     const back = status === 'live' && this._status !== 'connecting' && this._status !== null;

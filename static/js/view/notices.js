@@ -1,4 +1,4 @@
-// Notices at the foot of the page: what was refused, and why. Each goes by itself.
+// Notices at the foot of the page: what was refused, and why. Each disappears after some seconds.
 
 import { t } from '../words.js';
 import { crossButton, make } from './dom.js';
@@ -7,14 +7,14 @@ import { inWords } from './problem.js';
 const SHOWN = 7000; // ms
 
 export class Notices {
-  /** `dismiss(id)` takes a notice away. */
+  /** `dismiss(id)` removes a notice from the state. */
   constructor(dismiss) {
     this._box = document.getElementById('notices');
     this._dismiss = dismiss;
     this._shown = new Map();
   }
 
-  /** `wordsOf(notice)` is `{title, detail, foreign, look}` of one; without it, that of its problem. */
+  /** `wordsOf(notice)` returns `{title, detail, foreign, look}`; the default takes them from its problem. */
   render(notices, wordsOf = ({ problem }) => inWords(problem)) {
     const wanted = new Set(notices.map((notice) => notice.id));
     for (const [id, element] of this._shown) {

@@ -1,21 +1,21 @@
-// The settings sheet: this device's name and the language.
+// The settings: the name of this device and the language.
 
 import { remember, remembered } from '../remember.js';
 import { language } from '../words.js';
 import { Choice } from './choice.js';
 
-const LANGUAGES = { en: 'English', zh: '简体中文' }; // each in its own words, for who cannot read the other
+const LANGUAGES = { en: 'English', zh: '简体中文' }; // each in its own language
 
 export function deviceName() {
   return remembered('name', '');
 }
 
-/** What the panel makes of a name: NFC, and one space where there is white space. */
+/** The name as the panel writes it: NFC, and one space for each white space. */
 export function inOrder(name) {
   return name.normalize('NFC').trim().replace(/\s+/gu, ' ');
 }
 
-/** Open the sheet from `button`; `renamed()` is called when the name has changed. */
+/** Have `button` open the settings; `renamed()` is called when the name has changed. */
 export function settingsSheet(button, renamed) {
   const sheet = document.getElementById('settings');
   const form = sheet.querySelector('form');
@@ -32,7 +32,7 @@ export function settingsSheet(button, renamed) {
     sheet.showModal();
   });
   sheet.querySelector('[data-close]').addEventListener('click', () => sheet.close());
-  sheet.addEventListener('click', (event) => event.target === sheet && sheet.close()); // beside the sheet
+  sheet.addEventListener('click', (event) => event.target === sheet && sheet.close()); // a click outside the sheet
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();

@@ -1,10 +1,10 @@
-// What a run drives, as it answers `get_uia`: the pins of a show as a table, anything else as JSON.
+// What a run drives, the reply to `get_uia`: the pins of a show as a table, anything else as JSON.
 
 import { make } from '../view/dom.js';
 import { t } from '../words.js';
 
 export class DrivesView {
-  /** `close()` is called when it is closed. */
+  /** `close()` is called when the dialog is closed. */
   constructor(close) {
     this._dialog = document.getElementById('drives');
     this._box = this._dialog.querySelector('.drives');

@@ -1,4 +1,4 @@
-// What stands around the runs: the connection, the notices, whether anything is kept.
+// The Runs page around the runs: the connection, the notices, whether anything is saved.
 
 import { write } from '../view/dom.js';
 import { LinkView } from '../view/link.js';
@@ -12,7 +12,7 @@ import { everyRun } from './state.js';
 const LONGEST = 300; // characters of a line that are shown in a notice
 
 export class FrameView {
-  /** `dismiss(id)` takes a notice away, `retry()` connects now. */
+  /** `dismiss(id)` removes a notice, `retry()` connects now. */
   constructor({ dismiss, retry }) {
     this._link = new LinkView(retry);
     this._notices = new Notices(dismiss);
@@ -34,7 +34,7 @@ export class FrameView {
     if (!box.hidden) write(box.querySelector('span'), [t('watch_not_kept'), storage.reason].filter(Boolean).join(' '));
   }
 
-  /** Tell a screen reader how the run on show ended; not each step of it. */
+  /** Have a screen reader say how the run on show ended, but not each step. */
   _speak(state) {
     const run = state.watch && everyRun(state)[state.watch.run];
     if (!run) return;
@@ -45,7 +45,7 @@ export class FrameView {
   }
 }
 
-/** The notice of a line that says that something has finished. */
+/** The notice for a line with a sign: something has finished. */
 function signInWords({ run: id, line }, state) {
   const run = everyRun(state)[id];
   const sign = signOf(line);

@@ -1,16 +1,16 @@
-// A run's graph as a drawing: where it is now, where it has been; to be moved with fingers, mouse and keys.
+// The graph of a run: where it is now and what it has passed; fingers, mouse and keys move the drawing.
 
 import { t } from '../words.js';
 import { readGraph } from './graph.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const LARGEST = 3; // times
-const FITTED = 1.15; // a small graph is not blown up
+const FITTED = 1.15; // times; a small graph is not made larger
 const STEP = 1.3; // of the + and − buttons
 const PAN = 60; // px, of an arrow key
 const LINE = 16; // px, height of a line of a label
 const LINES = 3;
-const READABLE = 0.62; // times: with less, labels are only seen by who enlarges them
+const READABLE = 0.62; // times; at a smaller scale labels cannot be read
 const CONTROLS = 58; // px at the bottom, where the buttons are
 const FONT = '500 13px Inter, system-ui, sans-serif';
 
@@ -27,14 +27,14 @@ export class GraphView {
     this._graph = null;
     this._bounds = null;
     this._at = { x: 0, y: 0, scale: 1 };
-    this._mode = 'home'; // until somebody moves it, or asks for the whole
+    this._mode = 'home'; // until somebody moves it or asks for the whole graph
     this._here = ''; // the nodes it is at
     this._pointers = new Map();
     this._parts = { nodes: [], edges: [] };
     this._listen();
   }
 
-  /** Show this graph; `fresh` for another run's, which is shown whole whatever was looked at before. */
+  /** Draw this graph; `fresh` is true for another run, which starts with a fitting view. */
   render({ graph, passed, broke }, run, fresh) {
     if (graph !== this._graph) {
       this._graph = graph;
@@ -45,18 +45,18 @@ export class GraphView {
     this._light(run, passed, broke);
   }
 
-  /** Whether it is more tall than wide. */
+  /** Whether the graph is higher than wide. */
   get tall() {
     return Boolean(this._bounds) && this._bounds.height > this._bounds.width * 1.15;
   }
 
-  /** The whole graph. */
+  /** Show the whole graph. */
   fit() {
     this._mode = 'whole';
     this._settle();
   }
 
-  /** The whole where it can be read, else the part where the run is. */
+  /** Show the whole graph if it can be read, else the part where the run is. */
   _settle() {
     const { width, height } = this._svg.getBoundingClientRect();
     if (!width || !height || !this._bounds || this._mode === 'free') return;
@@ -99,11 +99,11 @@ export class GraphView {
     const behind = new Set(passed);
     const now = run.state !== 'ended' ? 'now' : run.outcome === 'stopped' ? 'halted' : 'broken';
     const taken = this._parts.edges.map(({ edge }) => edge).filter(({ id }) => running.has(id));
-    // Several edges at once may be one way, through nodes where there is nothing to do: it is at their last.
+    // Several edges may be one way through nodes without work: the run is at the end of that way.
     const ends = taken.filter(({ target }) => !taken.some(({ source }) => source === target));
     const at = new Set((ends.length ? ends : taken).map(({ target }) => target));
     const looks = new Map(); // of nodes
-    // Who comes later has not seen the way here, but some of it can only have been one way.
+    // A page that opens later has not seen the way of the run, but parts of it are certain.
     const been = this._been(running, run.outcome === 'done');
     for (const node of been) looks.set(node, 'done');
     for (const { edge } of this._parts.edges) {
@@ -136,7 +136,7 @@ export class GraphView {
     return new Set(at.flatMap((node) => [...(this._before.get(node) ?? [])]));
   }
 
-  /** A drawing in words, for those who cannot see it. */
+  /** Describe the drawing for screen readers. */
   _say(taken) {
     const name = (node) => this._names.get(node);
     const now = taken.map(({ source, target }) => t('watch_from_to', { from: name(source), to: name(target) }));
@@ -153,7 +153,7 @@ export class GraphView {
     this._scene.setAttribute('transform', `translate(${round(at.x)} ${round(at.y)}) scale(${round(at.scale)})`);
   }
 
-  /** Zoom; what is at (x, y) of the drawing stays there. */
+  /** Zoom; the point at (x, y) of the drawing stays there. */
   _zoom(times, x, y) {
     const { width, height } = this._svg.getBoundingClientRect();
     const at = { x: x ?? width / 2, y: y ?? height / 2 };
@@ -182,7 +182,7 @@ export class GraphView {
         event.preventDefault();
         const { x, y } = this._place(event);
         const pixels = event.deltaY * (event.deltaMode === 1 ? LINE : 1);
-        this._zoom(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.0016)), x, y); // a pinch on a pad comes as Ctrl
+        this._zoom(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.0016)), x, y); // a pinch on a touchpad comes with Ctrl
       },
       { passive: false },
     );
@@ -226,7 +226,7 @@ export class GraphView {
     const other = [...this._pointers].find(([id]) => id !== event.pointerId)?.[1];
     this._pointers.set(event.pointerId, is);
     if (!other) return this._pan(is.x - was.x, is.y - was.y);
-    // Two fingers: they hold their places of the drawing.
+    // Two fingers: each keeps its point of the drawing.
     const before = Math.hypot(was.x - other.x, was.y - other.y);
     const after = Math.hypot(is.x - other.x, is.y - other.y);
     this._pan((is.x - was.x) / 2, (is.y - was.y) / 2);
@@ -278,11 +278,11 @@ function drawLabel({ text, x, y }, width) {
   return label;
 }
 
-/** The text in at most LINES lines of at most `width` px; what is left over is cut off with an ellipsis. */
+/** The text in at most LINES lines of `width` px; an ellipsis stands for the rest. */
 function wrapped(text, width) {
   const fits = (line) => pen.measureText(line).width <= width;
   const lines = [];
-  // Break between words, and within what has none: long names, Chinese.
+  // Break between words, and inside long names and Chinese text.
   const pieces = text.slice(0, 300).match(/[\u2e80-\uffef]|[^\s\u2e80-\uffef]+|\s+/g) ?? [];
   let line = '';
   for (let piece of pieces) {
@@ -313,7 +313,7 @@ function titled(text) {
   return title;
 }
 
-/** Arrowheads: a marker does not take its line's colour in every browser, so there is one for each. */
+/** One arrowhead for each colour: in some browsers a marker does not take the colour of its line. */
 function markers() {
   const all = draw('defs', {});
   for (const state of ['idle', 'now', 'done', 'halted', 'broken']) {

@@ -1,6 +1,6 @@
-// Where the parts of a graph are: LogicFlow's nodes and edges as shapes, points and labels. Touches no page.
+// The geometry of a graph: LogicFlow's nodes and edges as shapes, points and labels. It has no DOM.
 
-// Half sizes in px, LogicFlow's own defaults, for nodes that do not say theirs.
+// Half sizes in px for nodes without a size: the defaults of LogicFlow.
 const HALVES = {
   rect: [50, 40],
   circle: [50, 50],
@@ -11,12 +11,12 @@ const HALVES = {
 };
 const EVENT = 18; // px, radius of a BPMN event
 const GATEWAY = 25;
-const APART = 160; // px between nodes that have no place
+const APART = 160; // px between nodes without a place
 const BESIDE = 9; // px between two edges that join the same nodes in opposite directions
 const CORNER = 9; // px, radius of the bends
 const MARGIN = 14; // px around everything, for arrows and labels
 
-/** `{nodes, edges, bounds}` of a graph, whatever is missing or wrong in it. */
+/** `{nodes, edges, bounds, before}` of a graph; accepts missing and wrong values. */
 export function readGraph(graph) {
   const nodes = listOf(graph?.nodes).map(readNode);
   const byId = new Map(nodes.map((node) => [node.id, node]));
@@ -28,8 +28,8 @@ export function readGraph(graph) {
 }
 
 /**
- * By node, the nodes that every way to it leads through: who is there has been at those. (The dominators of a flow
- * graph; Allen's iterative data-flow algorithm, which is quick enough for some hundreds of nodes.)
+ * By node, the nodes on every way to it: a run at the node has passed them. These are the dominators of a flow graph,
+ * by Allen's iterative data-flow algorithm, which is fast enough for some hundreds of nodes.
  */
 function dominators(nodes, edges) {
   const sources = new Map(nodes.map(({ id }) => [id, []]));
@@ -65,7 +65,7 @@ function readNode(node, at) {
   return { id: String(node.id ?? at), shape, x, y, halfWidth, halfHeight, label: labelOf(node.text, x, y) };
 }
 
-/** The shape that a type means: LogicFlow's basic ones, BPMN's, and names that end in one ("my-circle"). */
+/** The shape of a type: one of LogicFlow, of BPMN, or a name that contains one ("my-circle"). */
 function shapeOf(type) {
   const name = String(type ?? '').toLowerCase();
   if (/circle|event$/.test(name)) return 'circle';
@@ -96,7 +96,7 @@ function half(value) {
   return size === undefined ? undefined : size / 2;
 }
 
-/** `{text, x, y}` of a label that is text, or text with a place of its own. */
+/** `{text, x, y}` of a label: a text, or a text with its own place. */
 function labelOf(text, x, y) {
   const value = text && typeof text === 'object' ? text.value : text;
   const known = value === undefined || value === null ? '' : String(value).trim();
@@ -123,7 +123,7 @@ function readEdge(edge, at, byId, pairs) {
   };
 }
 
-/** From border to border, straight; an edge back to its own node goes around its corner. */
+/** A straight line from border to border; an edge to its own node goes around a corner. */
 function between(source, target, back) {
   if (source === target) {
     const { x, y, halfWidth, halfHeight } = source;
@@ -160,7 +160,7 @@ function curve([begin, leave, arrive, end]) {
   return `M${at(begin)} C${at(leave)} ${at(arrive)} ${at(end)}`;
 }
 
-/** Straight pieces with round bends. */
+/** A path of straight lines with round corners. */
 function bent(points) {
   const path = [`M${at(points[0])}`];
   for (let i = 1; i < points.length - 1; i += 1) {

@@ -1,6 +1,6 @@
-// How a line of a log reads: its text without terminal codes, its colours, its level, its time.
+// How a line of a log is shown: its text without terminal codes, its colours, level and time.
 
-import { language, t } from '../words.js';
+import { language, t, textOf } from '../words.js';
 
 const LEVELS = {
   trace: 0,
@@ -15,7 +15,7 @@ const LEVELS = {
   alert: 3,
   emergency: 3,
 };
-const ORDINARY = 1; // info, notice, success, and what nobody has heard of
+const ORDINARY = 1; // info, notice, success, and unknown levels
 
 export const RANKS = { all: 0, info: 1, warning: 2, error: 3 };
 
@@ -38,7 +38,7 @@ const ATTRIBUTES = ['bold', 'dim', 'italic', 'underline', 'inverse', 'hidden', '
 const ON = { 1: 'bold', 2: 'dim', 3: 'italic', 4: 'underline', 7: 'inverse', 8: 'hidden', 9: 'strike' };
 const OFF = { 22: ['bold', 'dim'], 23: ['italic'], 24: ['underline'], 27: ['inverse'], 28: ['hidden'], 29: ['strike'] };
 
-const read = new WeakMap(); // line -> what was made of it: a line never changes
+const read = new WeakMap(); // line -> its reading: a line never changes
 
 /** `{text, parts}`: the text, and its coloured parts where it has any. */
 export function reading(line) {
@@ -46,7 +46,7 @@ export function reading(line) {
   return read.get(line);
 }
 
-/** A part of a line as an element that looks as it did on the terminal; only colours that are some get into a style. */
+/** Give the element the look of the part on the terminal. Only valid colours get into a style. */
 export function lookLike(element, style) {
   for (const attribute of ATTRIBUTES) element.classList.toggle(attribute, style[attribute] === true);
   const both = RGB.test(style.fg) && RGB.test(style.bg);
@@ -56,27 +56,22 @@ export function lookLike(element, style) {
   else if (RGB.test(style.bg)) element.style.background = both ? style.bg : `color-mix(in srgb, ${style.bg} 40%, transparent)`;
 }
 
-export function textOf(value) {
-  if (typeof value === 'string') return value;
-  return JSON.stringify(value) ?? '';
-}
-
 export function rank({ level }) {
   return LEVELS[String(level ?? '').toLowerCase()] ?? ORDINARY;
 }
 
-/** What it says has finished, in a line that has a sign; else null. */
+/** The sign of a line, which says that something has finished, or null. */
 export function signOf({ sign }) {
   if (sign === undefined || sign === null || sign === false) return null;
   return typeof sign === 'string' ? sign : t('watch_sign');
 }
 
-/** "info", "error", …: the four looks of a level. */
+/** One of "debug", "info", "warning", "error": the look of the level. */
 export function look(line) {
   return ['debug', 'info', 'warning', 'error'][rank(line)];
 }
 
-/** `{short, full}` of a line's time, which is the producer's own text, or seconds since the Unix epoch. */
+/** `{short, full}` of the time of a line: a text of the producer, or seconds since the Unix epoch. */
 export function timeOf({ time }) {
   if (typeof time === 'number') {
     const at = new Date(time * 1000);
@@ -87,7 +82,7 @@ export function timeOf({ time }) {
   return { short: /\d\d:\d\d(:\d\d)?/.exec(full)?.[0] ?? full.slice(0, 8), full };
 }
 
-/** The colours come beside the text; offsets count code points. */
+/** A line whose colours come as spans; their offsets count code points. */
 function withSpans({ msg, spans }) {
   const whole = textOf(msg);
   const points = [...whole];
@@ -120,7 +115,7 @@ function readingOf(msg) {
   return { text: parts.map(({ text }) => text).join(''), parts: parts.length ? parts : null };
 }
 
-/** A progress bar goes back to the start of its line and writes over it: what is left is what it wrote last. */
+/** The text after its last carriage return: a progress bar writes over its line again and again. */
 function leftOver(text) {
   if (!text.includes('\r')) return text;
   const last = (line) => line.split('\r').findLast(Boolean) ?? '';

@@ -1,16 +1,17 @@
-// The list: every run this page knows, and the shows that can be started.
+// The list of the runs, and of the shows that can be started.
 
 import { panelNow } from '../clock.js';
-import { lookOf, nameOf, percentOf, showInWords } from './run-words.js';
-import { inOrder, isLive } from './state.js';
+import { isLive } from '../page-state.js';
 import { write } from '../view/dom.js';
 import { ago, t } from '../words.js';
+import { lookOf, nameOf, percentOf, showInWords } from './run-words.js';
+import { inOrder } from './state.js';
 
-const ENDED = 5; // ended runs that are shown at first, so that the shows are not out of sight
+const ENDED = 5; // ended runs that are shown at first, so that the shows stay visible
 const ICONS = { process: 'w-nodes', command: 'w-terminal', show: 'w-spark' };
 
 export class ListView {
-  /** `start(show, step)` starts a show, `all()` brings the older runs. */
+  /** `start(show, step)` starts a show, `all()` loads the older runs. */
   constructor({ start, all }) {
     const part = (id) => document.getElementById(id);
     this._start = start;
@@ -124,7 +125,7 @@ export function renderState(pill, run) {
   write(pill, t(`watch_is_${look}`) + code);
 }
 
-/** A bar that says how far it is, or only that it moves. */
+/** Draw the progress, or a moving bar where it is unknown. */
 export function renderProgress(bar, run, name) {
   const known = run.progress !== null && run.progress !== undefined;
   bar.dataset.look = lookOf(run);

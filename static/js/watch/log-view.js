@@ -1,26 +1,25 @@
-// The log on the page: a window of rows that moves over the lines the page has, filter, search, follow.
+// The log on the page: a window of rows over the lines that the page has; filter, search, follow.
 //
-// A log may have a hundred thousand lines, the state holds some thousands of them, and the page at most WINDOW.
+// A log may have a hundred thousand lines. The state holds some thousands of them, and the page shows at most WINDOW.
 
-import { onceAFrame } from '../frames.js';
-import { make, write } from '../view/dom.js';
-import { language, t } from '../words.js';
-import { RANKS, look, lookLike, rank, reading, signOf, timeOf } from './lines.js';
+import { onceAFrame } from '../once-a-frame.js';
+import { write } from '../view/dom.js';
+import { t } from '../words.js';
+import { RANKS, rank, reading } from './lines.js';
+import { keyOf, makeGap, makeRow, number } from './log-rows.js';
 import { endOf, tookOf } from './run-words.js';
+import { firstWhere } from './search.js';
 
 const WINDOW = 400; // rows in the page
-const BEFORE = 150; // of them above the one the reader is at
-const NEAR = 700; // px from the end of the rows: time to bring more
+const BEFORE = 150; // rows above the one at which the reader is
+const NEAR = 700; // px from the end of the rows at which more are added
 const AT_END = 6; // px
-const LONGEST = 4000; // characters of one line that are shown
 const SEARCH_PAUSE = 120; // ms
-
-const number = new Intl.NumberFormat(language);
 
 export class LogView {
   /**
-   * `more(direction)` brings "older" or "newer" lines, `fill(gap)` those of a gap, `latest()` the newest;
-   * `follow(is)` says whether the log is followed.
+   * `more(direction)` loads "older" or "newer" lines, `fill(gap)` those of a gap, `latest()` the newest.
+   * `follow(is)` gets whether the page follows the log.
    */
   constructor(box, { more, fill, follow, latest }) {
     const find = (selector) => box.querySelector(selector);
@@ -46,8 +45,8 @@ export class LogView {
     this._least = RANKS.all;
     this._query = '';
     this._only = false;
-    this._hit = null; // offset of the hit one is at
-    this._still = false; // at a hit: it stays where it is until somebody scrolls
+    this._hit = null; // offset of the hit at which the reader is
+    this._still = false; // at a hit: do not follow the log until somebody scrolls
     this._cache = {};
     this._listen();
   }
@@ -59,7 +58,7 @@ export class LogView {
     this._draw();
   }
 
-  /** The least level that is shown: a key of RANKS. */
+  /** Show the lines of this level, a key of RANKS, and above. */
   show(level) {
     this._keepPlace();
     this._least = RANKS[level];
@@ -78,7 +77,7 @@ export class LogView {
 
   // --- what is shown ---------------------------------------------------------------------------------------
 
-  /** The items that pass the filters, and the offsets of the hits among them; the same as long as nothing changes. */
+  /** The items that pass the filters, and the offsets of the hits; the same object as long as nothing changes. */
   _passing() {
     const { items } = this._watch.log;
     const { _least: least, _query: query, _only: only, _cache: known } = this;
@@ -118,11 +117,11 @@ export class LogView {
     this._renderHits(hits);
     if (follow) this._toEnd();
     else this._restore(anchor);
-    // Once this is laid out, there may be room for more above.
+    // After the layout there may be room for more rows above.
     if (!follow && log.known) this._check(false);
   }
 
-  /** Put these items' rows on the page, with as few changes as it takes. */
+  /** Put the rows of these items on the page, with as few changes as possible. */
   _arrange(items) {
     const { rows } = this._parts;
     const wanted = new Map(items.map((item) => [keyOf(item), item]));
@@ -135,7 +134,7 @@ export class LogView {
     for (const [key, item] of wanted) {
       let row = this._rows.get(key);
       if (!row || row.item !== item || row.query !== this._query) {
-        const element = item.upto ? this._gap(item) : makeRow(item, this._query);
+        const element = item.upto ? makeGap(item, this._watch.run, this._acts.fill) : makeRow(item, this._query);
         if (row) {
           if (row.element === before) before = before.nextSibling;
           row.element.remove();
@@ -149,7 +148,7 @@ export class LogView {
     }
   }
 
-  /** What stands behind the last line and may still change: a prompt, a progress bar. */
+  /** Draw what follows the last line and may still change: a prompt, a progress bar. */
   _renderBegun(log, atLast) {
     const { begun } = this._parts;
     const lines = log.tail && atLast && this._run?.state !== 'ended' ? this._watch.begun : [];
@@ -192,33 +191,14 @@ export class LogView {
     only.setAttribute('aria-pressed', this._only);
   }
 
-  _gap({ n, upto, href }) {
-    const element = make('div', { className: 'row gap' });
-    element.dataset.n = n;
-    const { run } = this._watch;
-    const text = t('watch_gap', { from: number.format(n), upto: number.format(upto - 1) });
-    const load = make('button', { type: 'button', className: 'button' }, t('watch_load'));
-    load.addEventListener('click', () => this._acts.fill({ n, upto }));
-    const where = href ?? `/runs/${encodeURIComponent(run)}/log?from=${n}`;
-    const link = make('a', { href: where, target: '_blank' }, t('watch_raw'));
-    element.append(make('span', {}, text), link, load);
-    return element;
-  }
-
   // --- where the reader is ---------------------------------------------------------------------------------
 
+  /** The first row on the screen, and how far below the top it is. */
   _anchor() {
     const { scroller, rows } = this._parts;
     const top = scroller.scrollTop;
-    const all = rows.children;
-    let low = 0;
-    let high = all.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (all[middle].offsetTop + all[middle].offsetHeight > top) high = middle;
-      else low = middle + 1;
-    }
-    const element = all[low];
+    const at = firstWhere(rows.children, (row) => row.offsetTop + row.offsetHeight > top);
+    const element = rows.children[at];
     return element ? { element, below: element.offsetTop - top } : null;
   }
 
@@ -234,7 +214,7 @@ export class LogView {
     scroller.scrollTop = scroller.scrollHeight;
   }
 
-  /** Before the filter changes: the window goes on from the line that is at the top now. */
+  /** Before the filter changes: keep the window at the line that is at the top now. */
   _keepPlace() {
     const row = this._anchor()?.element;
     if (row && this._watch && !this._watch.follow) this._goTo(Number(row.dataset.n ?? this._from));
@@ -261,7 +241,7 @@ export class LogView {
     return Number(this._parts.rows.firstElementChild?.dataset.n ?? 0);
   }
 
-  /** Near an end of the window: move it on. At an end of what the page has, bring more to who scrolls there. */
+  /** Near an end of the window, move it. At an end of the lines on the page, load more when somebody scrolls there. */
   _check(scrolls) {
     const { scroller } = this._parts;
     const { begin, end, all } = this._span;
@@ -292,7 +272,7 @@ export class LogView {
     for (const touch of ['wheel', 'touchstart', 'pointerdown', 'keydown']) {
       scroller.addEventListener(touch, () => (this._still = false), { passive: true });
     }
-    // The first small step upward must win against the lines that come meanwhile.
+    // The first small step upward must stop following, even while new lines come.
     scroller.addEventListener('wheel', ({ deltaY }) => deltaY < 0 && this._letGo(), { passive: true });
     scroller.addEventListener('touchmove', () => !atEnd(scroller) && this._letGo(), { passive: true });
     new ResizeObserver(() => this._watch?.follow && this._toEnd()).observe(scroller);
@@ -316,7 +296,7 @@ export class LogView {
         this._search('');
       }
     });
-    // A log is read from its end: the next hit is the one before.
+    // People read a log from its end, so they start at the last hit.
     previous.addEventListener('click', () => this._hop(-1));
     next.addEventListener('click', () => this._hop(1));
     only.addEventListener('click', () => {
@@ -348,7 +328,7 @@ export class LogView {
     this._draw();
   }
 
-  /** To the hit before (-1) or after (1) this one; the first of all is the newest. */
+  /** Go to the hit before (-1) or after (1) this one; the first time, to the newest. */
   _hop(step) {
     const { hits } = this._passing();
     if (!hits.length) return;
@@ -366,80 +346,11 @@ export class LogView {
   }
 }
 
-// --- rows --------------------------------------------------------------------------------------------------
-
-function keyOf(item) {
-  return item.upto ? `${item.n}-${item.upto}` : String(item.n);
-}
+// --- questions ---------------------------------------------------------------------------------------------
 
 /** Index of the first item that is at or after this offset. */
 function place(items, n) {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((items[middle].upto ?? items[middle].n + 1) > n) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-function makeRow({ n, line }, query) {
-  const row = make('div', { className: 'row' });
-  if (n !== undefined) row.dataset.n = n;
-  row.dataset.level = look(line);
-  if (line.stream === 'stderr') row.dataset.stream = 'stderr';
-  const { short, full } = timeOf(line);
-  const offset = make('span', { className: 'offset' }, n === undefined ? '' : number.format(n));
-  const time = make('time', { className: 'at', title: [full, line.stream].filter(Boolean).join(' · ') }, short);
-  const said = make('span', { className: 'said' });
-  // Colour alone would tell those who see it; a level of another name is called by it.
-  if (look(line) !== line.level) said.append(make('span', { className: 'level-name' }, String(line.level ?? '')));
-  else if (line.level !== 'info') said.append(make('span', { className: 'unseen' }, `${t(`watch_level_${line.level}`)}: `));
-  const { text, parts } = reading(line);
-  if (parts && text.length <= LONGEST) {
-    let begin = 0;
-    for (const part of parts) {
-      const piece = make('span');
-      lookLike(piece, part);
-      mark(piece, part.text, query, text, begin);
-      begin += part.text.length;
-      said.append(piece);
-    }
-  } else {
-    const shown = text.slice(0, LONGEST);
-    const more = text.length - shown.length;
-    mark(said, shown, query, shown, 0);
-    if (more) said.append(make('span', { className: 'cut' }, t('watch_cut', { n: number.format(more) })));
-  }
-  const sign = signOf(line);
-  if (sign !== null) {
-    row.classList.add('sign');
-    said.append(make('span', { className: 'sign-mark' }, sign));
-  }
-  row.append(offset, time, said);
-  return row;
-}
-
-/** `piece`, which begins at `begin` of the whole text, with the hits marked; one may reach over several pieces. */
-function mark(element, piece, query, whole, begin) {
-  const lower = query && whole.toLowerCase();
-  if (!query || lower.length !== whole.length) {
-    element.append(piece);
-    return;
-  }
-  let at = begin;
-  const end = begin + piece.length;
-  let hit = lower.indexOf(query, Math.max(begin - query.length + 1, 0));
-  while (hit >= 0 && hit < end) {
-    const from = Math.max(hit, at);
-    const upto = Math.min(hit + query.length, end);
-    if (from > at) element.append(whole.slice(at, from));
-    if (upto > from) element.append(make('mark', {}, whole.slice(from, upto)));
-    at = Math.max(at, upto);
-    hit = lower.indexOf(query, hit + query.length);
-  }
-  if (at < end) element.append(whole.slice(at, end));
+  return firstWhere(items, (item) => (item.upto ?? item.n + 1) > n);
 }
 
 function endInWords(run) {

@@ -1,22 +1,23 @@
-// One run: what it is and how far, its signals, its graph and its log.
+// The run on show: name, progress, signals, graph and log.
 
 import { panelNow } from '../clock.js';
-import { ago, t } from '../words.js';
+import { isLive } from '../page-state.js';
 import { Choice } from '../view/choice.js';
 import { write } from '../view/dom.js';
 import { inWords } from '../view/problem.js';
+import { ago, t } from '../words.js';
 import { GraphView } from './graph-view.js';
 import { RANKS } from './lines.js';
 import { LogView } from './log-view.js';
 import { renderProgress, renderState } from './list-view.js';
 import { endOf, lookOf, nameOf, percentOf, tookOf } from './run-words.js';
-import { isLive, runOnShow } from './state.js';
+import { runOnShow } from './state.js';
 
 const KEEP_BELOW = 16; // px between the run and the end of the window
 const LEAST_HEIGHT = 420; // px
 
 export class RunView {
-  /** `signal(signal)` sends one, `log` has the acts of the LogView, `save(run)` saves the whole log. */
+  /** `signal(signal)` sends a signal, `log` has the functions of the LogView, `save(run)` downloads the whole log. */
   constructor({ signal, log, save }) {
     this._root = document.getElementById('run');
     const find = (selector) => this._root.querySelector(selector);
@@ -74,7 +75,7 @@ export class RunView {
     if (!there) return;
     this._kind = run.kind;
     this._renderHead(state, run);
-    if (fresh && !this._list.offsetParent) this._find('#run-name').focus({ preventScroll: true }); // the list went away
+    if (fresh && !this._list.offsetParent) this._find('#run-name').focus({ preventScroll: true }); // the list is hidden now
     this._renderGraph(watch, run, fresh);
     this._measure();
     this._log.render(watch, run);
@@ -109,7 +110,7 @@ export class RunView {
     const shown = {
       pause: run.state === 'running',
       go_on: run.state === 'paused',
-      step: run.kind !== 'command', // a program has no steps to stop after
+      step: run.kind !== 'command', // a command has no steps
       stop: true,
       get_uia: true,
     };
@@ -120,7 +121,7 @@ export class RunView {
       const had = button === document.activeElement;
       button.hidden = !shown[button.dataset.signal];
       button.disabled = !isLive(state) || state.asking !== null;
-      // Pause and "go on" are one place: who pressed the one has the other under their finger.
+      // "Pause" and "go on" are in one place: after a press of one, the other has the focus.
       if (had && button.hidden) box.querySelector('[data-signal]:not([hidden])')?.focus();
     }
   }
@@ -143,10 +144,10 @@ export class RunView {
     this._tabs.render(tab);
   }
 
-  /** The run fills the window to its end, whatever stands above it. */
+  /** Make the run fill the window to its end, whatever is above it. */
   _measure() {
     if (this._root.hidden) return;
-    // Beside the list it sticks to the window, so its own place says nothing.
+    // Beside the list it is sticky, so measure at the list.
     const beside = this._list.offsetParent ? this._list : this._root;
     const top = beside.getBoundingClientRect().top + scrollY;
     const nav = parseFloat(getComputedStyle(document.body).paddingBottom) || 0;

@@ -1,14 +1,14 @@
-// A run in words: what it is called, how it is, how far, how it ended, how long it took; and the shows.
+// A run in words: name, state, progress, end and duration; and the words of a show.
 
 import { language, t } from '../words.js';
 
-/** `{title, description}` of a show, in the page's language where its file has that. */
+/** `{title, description}` of a show, in the language of the page if the show has it. */
 export function showInWords({ name, title, description, translations }) {
   const own = translations?.[language] ?? {};
   return { title: own.title || title || name, description: own.description || description || '' };
 }
 
-/** What a run is called: one of a show, which has the show's title, as the show is called on this page. */
+/** The name of a run; for a show, its title in the language of the page. */
 export function nameOf(run, shows) {
   const show = run.kind === 'show' && Object.values(shows).find(({ title }) => title === run.name);
   return show ? showInWords(show).title : run.name;
@@ -19,12 +19,12 @@ export function lookOf(run) {
   return run.state === 'ended' ? (run.outcome ?? 'done') : run.state;
 }
 
-/** "38 %", or '' where the producer does not say. */
+/** "38 %", or '' if the progress is unknown. */
 export function percentOf({ progress }) {
   return progress === null || progress === undefined ? '' : `${Math.floor(progress)} %`;
 }
 
-/** "It was killed (SIGKILL)", "exit code 137": what is known of its end. */
+/** How the run ended: "It was killed (SIGKILL)", "exit code 137". */
 export function endOf({ outcome, exit_code, signal }) {
   const how = t(`watch_outcome_${outcome ?? 'done'}`);
   const said = [signal ? `${how} (${signal})` : how];
@@ -32,7 +32,7 @@ export function endOf({ outcome, exit_code, signal }) {
   return said;
 }
 
-/** "took 3 min 20 s", of a run that has ended. */
+/** "took 3 min 20 s" for a run that has ended. */
 export function tookOf({ started_at, ended_at }) {
   return t('watch_took', { time: duration(ended_at - started_at) });
 }

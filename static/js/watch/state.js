@@ -1,61 +1,57 @@
-// What the Runs page knows, and the one function that changes it.
+// What the Runs page knows, and how each event changes it.
 //
-// `apply(state, event)` is pure: the same state and event give the same new state. Events are the server's own
-// (`run_changed`, `run_log`, `run_begun`, `run_graph`, `run_ended`, `gap`, and a `snapshot` for a whole frame) and the page's
-// (`link`, `round_trip`, `opened`, `watched`, `missing`, `loaded`, `listed`, `follow`, `asking`, `answered`, `refused`,
-// `notice_gone`).
+// Events of the server: `snapshot`, `run_changed`, `run_log`, `run_begun`, `run_graph`, `run_ended`, `gap`,
+// `storage_changed`. Events of the page: those of page-state.js, and `opened`, `watched`, `missing`, `loaded`,
+// `listed`, `follow`, `asking`, `answered`.
+
+import { COMMON, reducer, storage_changed, withNotices, withRev } from '../page-state.js';
+import { firstWhere } from './search.js';
 
 const KEPT = 5000; // lines in the page while it follows the log
-const HELD = 2 * KEPT; // while somebody reads older ones
-const SLACK = 250; // lines over KEPT before any are dropped: not each line moves five thousand
-const NOTICES = 3;
+const HELD = 2 * KEPT; // lines in the page while somebody reads older ones
+const SLACK = 250; // lines over KEPT before some are dropped, so that not each new line copies them all
 
-// The part of a log that is in the page. `items` are `{n, line}`, and `{n, upto}` where lines n..upto-1 are missing.
+// The part of a log that is in the page. An item is `{n, line}`, or `{n, upto}` where the lines n..upto-1 are missing.
 const NO_LOG = {
   items: [],
-  known: false, // whether the panel has said yet what there is
+  known: false, // whether the panel has answered
   first: 0, // offset of the first item
   next: 0, // offset after the last item
-  end: 0, // offset after the last line there is
-  tail: true, // whether the page has the end of the log, and takes what is added
-  oldest: 0, // offset of the first line that can be had at all
+  end: 0, // offset after the last line of the log on the panel
+  tail: true, // whether the page has the end of the log, and appends new lines
+  oldest: 0, // offset of the first line that the panel still has
 };
 
 const NONE = [];
 
 export const EMPTY = {
-  epoch: null,
-  rev: 0,
+  ...COMMON,
   runs: null, // null until the first snapshot: unknown is not the same as none
   revs: {}, // per run, the revision its state is from
-  others: {}, // older runs, which the panel tells only who asks
-  everyOne: false, // whether all of those are here
+  others: {}, // older runs, which the panel sends on request
+  everyOne: false, // whether all older runs are here
   shows: {},
   storage: null,
-  link: { status: 'connecting', transport: null, roundTrip: null, since: 0, retryAt: null, restarting: false },
   watch: null, // the run on show
   asking: null, // the signal that waits for its answer
-  answer: null, // what the run said that it drives
-  notices: [],
+  answer: null, // the reply to `get_uia`: what the run drives
 };
 
 const UNWATCHED = {
   status: 'asking', // watching, missing
-  started: null, // when the run began that is watched: one that ended may begin again under its id
+  started: null, // when the watched run began: after its end, another run may begin under its id
   problem: null,
   graph: null,
   log: NO_LOG,
-  begun: NONE, // lines behind the end of the log, which may still change
+  begun: NONE, // lines after the end of the log that may still change
   follow: true,
   passed: [], // edges the run has left behind
-  broke: [], // those it was on when it ended before its end
+  broke: [], // the edges where it was when it failed or was stopped
 };
 
-export function apply(state, event) {
-  return changes[event.event]?.(state, event) ?? state; // an event of a newer server changes nothing
-}
+export const apply = reducer({
+  storage_changed,
 
-const changes = {
   snapshot(state, { epoch, rev, state: given }) {
     const runs = given.runs ?? {};
     const watched = state.watch && everyRun(state)[state.watch.run];
@@ -70,27 +66,21 @@ const changes = {
     });
   },
 
-  storage_changed(state, { rev, state: storage }) {
-    return { ...state, rev: Math.max(state.rev, rev), storage };
-  },
-
-  run_changed(state, { rev, run, state: given }) {
-    return withRun({ ...state, rev: Math.max(state.rev, rev) }, { ...given, id: run }, rev);
-  },
+  run_changed: (state, event) => withRun(withRev(state, event), { ...event.state, id: event.run }, event.rev),
 
   run_log(state, { run, from, lines }) {
-    return onLog(state, run, (watch) => ({
-      watch: { ...watch, log: added(watch.log, from, lines, watch.follow) },
-      notices: withNotices(state.notices, signs(run, from, lines, watch.log)),
-    }));
+    const { watch } = state;
+    if (watch?.run !== run) return state;
+    const log = added(watch.log, from, lines, watch.follow);
+    return withNotices({ ...state, watch: { ...watch, log } }, signs(run, from, lines, watch.log));
   },
 
   run_graph(state, { run, graph }) {
-    return onLog(state, run, (watch) => ({ watch: { ...watch, graph } }));
+    return onRun(state, run, () => ({ graph }));
   },
 
   run_begun(state, { run, lines }) {
-    return onLog(state, run, (watch) => ({ watch: { ...watch, begun: lines } }));
+    return onRun(state, run, () => ({ begun: lines }));
   },
 
   run_ended(state, { run, exit_code, signal, outcome, lines }) {
@@ -101,13 +91,10 @@ const changes = {
 
   gap(state, { of, run, from, upto, href }) {
     if (of !== 'run') return state;
-    return onLog(state, run, (watch) => ({ watch: { ...watch, log: skipped(watch.log, from, upto, href) } }));
+    return onRun(state, run, ({ log }) => ({ log: skipped(log, from, upto, href) }));
   },
 
   // --- what this page does -----------------------------------------------------------------------------------
-
-  link: (state, { link }) => ({ ...state, link: { ...state.link, ...link } }),
-  round_trip: (state, { ms }) => ({ ...state, link: { ...state.link, roundTrip: ms } }),
 
   opened: (state, { run }) => ({
     ...state,
@@ -116,39 +103,27 @@ const changes = {
     watch: run === null ? null : { ...UNWATCHED, run },
   }),
 
-  /** The answer to `watch_run`: of a page that opens the run, or of one that comes back to it (`again`). */
+  /** The reply to `watch_run`. `again` is true after a reconnect, false when the run was just opened. */
   watched(state, { run, graph, log, begun, rev, again }) {
     if (state.watch?.run !== run.id) return state;
     const known = withRun(state, run, rev ?? state.rev);
     const { watch } = known;
-    const told = again ? added(watch.log, log.from, log.lines, watch.follow) : opening(watch.log, log);
-    const lines = again ? missed(told, run.lines) : told;
-    return {
-      ...known,
-      watch: {
-        ...watch,
-        status: 'watching',
-        started: run.started_at,
-        problem: null,
-        graph: graph ?? null,
-        log: lines,
-        begun: begun ?? NONE,
-      },
-      notices: again ? withNotices(state.notices, signs(run.id, log.from, log.lines, watch.log)) : state.notices,
-    };
+    const sent = again ? added(watch.log, log.from, log.lines, watch.follow) : opening(watch.log, log);
+    const lines = again ? missed(sent, run.lines) : sent;
+    const { started_at: started } = run;
+    const now = { status: 'watching', started, problem: null, graph: graph ?? null, log: lines, begun: begun ?? NONE };
+    const news = again ? signs(run.id, log.from, log.lines, watch.log) : NONE;
+    return withNotices({ ...known, watch: { ...watch, ...now } }, news);
   },
 
-  missing: (state, { run, problem }) =>
-    onLog(state, run, (watch) => ({ watch: { ...watch, status: 'missing', problem } })),
+  missing: (state, { run, problem }) => onRun(state, run, () => ({ status: 'missing', problem })),
 
-  /** The answer to `get_log`, asked from offset `asked`; with `fresh` it replaces what is there. */
+  /** The reply to `get_log` from offset `asked`; with `fresh` it replaces the lines that are there. */
   loaded(state, { run, asked, log, fresh }) {
-    return onLog(state, run, (watch) => ({
-      watch: { ...watch, log: fresh ? jumped(watch.log, log) : filled(watch.log, asked, log) },
-    }));
+    return onRun(state, run, ({ log: known }) => ({ log: fresh ? jumped(known, log) : filled(known, asked, log) }));
   },
 
-  /** The answer to `get_runs`. */
+  /** The reply to `get_runs`. */
   listed: (state, { runs }) => ({
     ...state,
     others: Object.fromEntries(runs.map((run) => [run.id, run])),
@@ -162,23 +137,16 @@ const changes = {
 
   asking: (state, { signal }) => ({ ...state, asking: signal }),
   answered: (state, { answer }) => ({ ...state, answer }),
-
-  refused: (state, { id, problem }) => ({ ...state, notices: withNotices(state.notices, [{ id, problem }]) }),
-  notice_gone: (state, { id }) => ({ ...state, notices: state.notices.filter((notice) => notice.id !== id) }),
-};
+});
 
 // --- questions ---------------------------------------------------------------------------------------------
-
-export function isLive(state) {
-  return state.link.status === 'live';
-}
 
 /** Every run this page knows, by id. */
 export function everyRun(state) {
   return { ...state.others, ...state.runs };
 }
 
-/** The runs as a person wants them: what runs first, then what ended last; the newest first. */
+/** All runs in the order of the list: those that run, then those that ended; each with the newest first. */
 export function inOrder(state) {
   return Object.values(everyRun(state)).sort(
     (a, b) =>
@@ -193,13 +161,13 @@ export function runOnShow(state) {
   return (state.watch && everyRun(state)[state.watch.run]) ?? null;
 }
 
-/** The offset from which a page that comes back needs the log; undefined for one that has nothing yet. */
+/** The offset from which the page needs the log after a reconnect; undefined if it has no lines yet. */
 export function needed({ log }) {
   if (!log.known) return undefined;
   return log.tail ? log.next : log.end;
 }
 
-/** The first lines that went missing without the panel saying so, `{n, upto}`: to be asked for at once. */
+/** The first lines that are missing without a `gap` of the panel, `{n, upto}`: ask for them at once. */
 export function hole({ log }) {
   return log.items.find((item) => item.hole) ?? null;
 }
@@ -211,7 +179,7 @@ function withRun(state, run, rev) {
   return moved(state, { ...state, runs: { ...state.runs, [run.id]: run }, revs: { ...state.revs, [run.id]: rev } });
 }
 
-/** The edges that the run on show has left behind are remembered: the panel tells only where it is now. */
+/** Remember the edges that the run on show has passed: the panel sends only where it is now. */
 function moved(before, state) {
   const { watch } = state;
   const was = watch && everyRun(before)[watch.run];
@@ -220,24 +188,26 @@ function moved(before, state) {
   const left = was.running_edge.filter((edge) => !is.running_edge.includes(edge));
   if (!left.length) return state;
   const passed = [...new Set([...watch.passed, ...left])];
-  // Once it has ended it is nowhere; where it broke off is what people look for.
+  // A run that ended is on no edge; people look for the edge where it stopped.
   const broke = is.state === 'ended' && is.outcome !== 'done' ? left : watch.broke;
   return { ...state, watch: { ...watch, passed, broke } };
 }
 
-function onLog(state, run, change) {
-  return state.watch?.run === run ? { ...state, ...change(state.watch) } : state;
+/** The state with a change of the run on show, if it is this one: `change(watch)` returns what is different. */
+function onRun(state, run, change) {
+  const { watch } = state;
+  return watch?.run === run ? { ...state, watch: { ...watch, ...change(watch) } } : state;
 }
 
 // --- the log -----------------------------------------------------------------------------------------------
 
-/** The first lines of a run that was just opened; lines that overtook them are there already. */
+/** The log with the first lines of a run that was just opened; newer lines may be there already. */
 function opening(log, { from, next, lines }) {
   const items = placed(log.items, from, lines);
   return bounded({ ...log, known: true, first: from, next, items, end: Math.max(log.end, next) });
 }
 
-/** Lines at the end: those that are there are not taken twice, and none between is lost without a mark. */
+/** The log with new lines at its end: no line twice, and an item for lines that are missing between. */
 function added(log, from, lines, follow) {
   const end = Math.max(log.end, from + lines.length);
   if (!log.tail) return { ...log, end };
@@ -252,13 +222,13 @@ function added(log, from, lines, follow) {
   return follow ? trimmed(grown) : grown;
 }
 
-/** What did not fit in the answer of a page that comes back is a hole, which is asked for. */
+/** The log with a hole for the lines that did not fit into the reply after a reconnect. */
 function missed(log, lines) {
   if (!log.tail || !log.items.length || log.next >= lines) return log;
   return bounded({ ...log, items: [...log.items, { n: log.next, upto: lines, hole: true }], end: lines });
 }
 
-/** The panel says that it left lines out. */
+/** The log with a gap: the panel says that it left lines out. */
 function skipped(log, from, upto, href) {
   const end = Math.max(log.end, upto);
   const begin = Math.max(from, log.next);
@@ -267,12 +237,12 @@ function skipped(log, from, upto, href) {
   return bounded({ ...log, items: [...log.items, gap], end });
 }
 
-/** A page of the log where it belongs: before what is there, in a gap of it, or after it. */
+/** The log with a page of lines in its place: before the lines that are there, in a gap, or after them. */
 function filled(log, asked, { from, next, lines }) {
   const older = from < log.first;
   const newer = from >= log.next;
   let items = placed(log.items, from, lines);
-  // What cannot be had is not asked for again and again.
+  // Do not ask again for lines that the panel does not have.
   const begin = lines.length ? from : log.first;
   const oldest = asked < log.first && begin > asked ? Math.max(log.oldest, begin) : log.oldest;
   if (!lines.length || from > asked) {
@@ -290,7 +260,7 @@ function filled(log, asked, { from, next, lines }) {
   return bounded({ ...log, items, tail, end, oldest });
 }
 
-/** Away from where the reader was, to another part of the log. */
+/** Another part of the log, in place of the one where the reader was. */
 function jumped(log, { from, next, lines }) {
   const end = Math.max(log.end, next);
   return bounded({ ...log, items: placed([], from, lines), first: from, next, end, tail: next >= end, known: true });
@@ -309,16 +279,16 @@ function after(item) {
   return item.upto ?? item.n + 1;
 }
 
-/** These lines among the items, instead of what was there; what then lies between two items is a hole. */
+/** The items with these lines in their place; lines that are missing between two items become a hole. */
 function placed(items, from, lines) {
   if (!lines.length) return items;
   const upto = from + lines.length;
-  const start = position(items, (item) => after(item) > from);
-  const stop = position(items, (item) => item.n >= upto);
+  const start = firstWhere(items, (item) => after(item) > from);
+  const stop = firstWhere(items, (item) => item.n >= upto);
   const head = items.slice(0, start);
   const tail = items.slice(stop);
   if (start < stop) {
-    // A gap that reaches over the new lines keeps what is left of it, without the address of the whole.
+    // Keep what is left of a gap around the new lines, without the address that was for the whole gap.
     const begun = items[start];
     const ending = items[stop - 1];
     if (begun.n < from) head.push({ n: begun.n, upto: from });
@@ -329,29 +299,13 @@ function placed(items, from, lines) {
   return [...head, ...lines.map((line, at) => ({ n: from + at, line })), ...tail];
 }
 
-/** Index of the first item of which it is true; once true it stays so, which makes it a search by halves. */
-function position(items, isTrue) {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isTrue(items[middle])) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
 // --- notices -----------------------------------------------------------------------------------------------
 
-/** Lines with a sign say that something has finished: a notice for each that is new. */
+/** A notice for each new line with a sign: something has finished. */
 function signs(run, from, lines, log) {
   const since = Math.max(log.end - from, 0);
   return lines
     .map((line, at) => ({ id: `sign ${run} ${from + at}`, run, line }))
     .slice(since)
     .filter(({ line }) => line.sign !== undefined && line.sign !== null && line.sign !== false);
-}
-
-function withNotices(notices, more) {
-  return more.length ? [...notices, ...more].slice(-NOTICES) : notices;
 }

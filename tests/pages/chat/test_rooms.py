@@ -99,7 +99,7 @@ async def test_older_messages_come_when_one_scrolls_up(panel: RunningPanel, open
     await ada.scroller.evaluate("box => { box.scrollTop = 0; }")
     await expect(ada.messages).to_have_count(OLD)
     assert await ada.texts.all_text_contents() == [f"line {number}" for number in range(1, OLD + 1)]
-    await expect(ada.page.locator("#log .note")).to_have_text("This is the beginning.")
+    await expect(ada.page.locator("#log .note")).to_have_text("There are no older messages.")
 
     # and there is a way back to the newest
     await ada.page.locator("#to-latest").click()

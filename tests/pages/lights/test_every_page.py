@@ -91,7 +91,7 @@ async def test_a_chinese_browser_gets_chinese_words(panel: RunningPanel, open_ta
     await expect(tab.card().did).to_have_text("Kitchen tablet设为 44 %")
     await tab.card().type("140")
     await expect(tab.notices.locator("strong")).to_have_text("亮度超出范围")
-    await expect(tab.notices.locator("small[lang=en]")).to_contain_text("within the range 0 - 100")
+    await expect(tab.notices.locator("span")).to_have_text("亮度是 0 到 100 的整数。")
     words = await tab.page.evaluate("[...document.querySelectorAll('[data-word]')].map((element) => element.innerText)")
     assert [word for word in words if word and not re.search("[\u4e00-\u9fff]", word)] == ["API"]
     await fits(tab.page)

@@ -39,7 +39,7 @@ async def test_a_panel_that_stops_and_starts_again(start_panel: Callable[..., Ru
         await tab.card().shows(70)
     for tab in tabs:
         await tab.marked("Offline")
-        await expect(tab.page.locator("#lost")).to_contain_text(re.compile(r"What you see is from \d+ s ago\."))
+        await expect(tab.page.locator("#lost")).to_contain_text(re.compile(r"Last update: \d+ s ago\."))
 
     # when it is there again, then so are they, without a reload, and with what is now: one because it was asked to,
     # which has no timer left that would have it try, the others by themselves
@@ -78,7 +78,7 @@ async def test_a_panel_that_freezes_in_the_middle_of_a_drag(
     await tab.is_lost()
     assert time.monotonic() - began < 5
     await card.shows(20)
-    await expect(tab.notices).to_contain_text("this may not have been done")
+    await expect(tab.notices).to_contain_text("This may not have been done")
     await tab.page.mouse.up()
 
     panel.process.resume()

@@ -122,11 +122,11 @@ async def test_a_keyboard_alone_reaches_every_control_of_a_light(panel: RunningP
         )
         await tab.page.keyboard.press("Tab")
     assert reached == [
-        "Flash Desk three times, to see which one it is",
+        "Flash Desk three times to find it",
         "Desk on or off",
-        "Desk: 10 dimmer; hold for single steps",
+        "Desk: 10 % dimmer. Hold for steps of 1 %",
         "Level of Desk",
-        "Desk: 10 brighter; hold for single steps",
+        "Desk: 10 % brighter. Hold for steps of 1 %",
         "Level of Desk",
         "None",
         "None",

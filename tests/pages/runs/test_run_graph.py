@@ -110,11 +110,11 @@ async def test_the_graph_can_be_moved(watch: Watch):
     await watch.page.mouse.wheel(0, -200)
     await expect(watch.scene).not_to_have_attribute("transform", re.compile(f"scale\\({fitting[2]}\\)"))
     assert (await place())[2] > fitting[2]
-    await watch.page.get_by_role("button", name="Show it whole").click()
+    await watch.page.get_by_role("button", name="Show all of it").click()
     assert await place() == pytest.approx(fitting, abs=0.5)
-    await watch.page.get_by_role("button", name="Larger").click()
+    await watch.page.get_by_role("button", name="Zoom in").click()
     assert (await place())[2] == pytest.approx(fitting[2] * 1.3, abs=0.01)
-    await watch.page.get_by_role("button", name="Smaller").click()
+    await watch.page.get_by_role("button", name="Zoom out").click()
     await watch.page.get_by_role("application").focus()
     await watch.page.keyboard.press("ArrowLeft")
     assert (await place())[0] == pytest.approx(fitting[0] + 60, abs=0.5)
@@ -138,7 +138,7 @@ async def test_a_graph_of_three_hundred_nodes(watch: Watch):
 
 async def test_a_show_takes_signals(watch: Watch):
     await watch.open("/watch")
-    await watch.page.get_by_role("button", name="Go through Sunrise step by step").click()
+    await watch.page.get_by_role("button", name="Run Sunrise step by step").click()
     await expect(watch.page.locator("#run-name")).to_have_text("Sunrise")
     await expect(watch.pill).to_have_text("Paused")
     await expect(watch.button("pause")).to_be_hidden()
@@ -219,7 +219,7 @@ async def test_the_chosen_transport_is_used_where_it_has_a_log(watch: Watch, cho
 async def test_in_chinese(watch: Watch):
     watch.begin()
     await watch.open()
-    await expect(watch.page.get_by_role("heading", level=1)).to_have_text("运行")
+    await expect(watch.page.get_by_role("heading", level=1)).to_have_text("任务")
     await expect(watch.pill).to_have_text("运行中")
     await expect(watch.page.locator(".levels")).to_have_text("全部信息警告错误")
     await expect(watch.page.locator("[data-show=sunrise] .start")).to_have_text("开始")

@@ -160,7 +160,7 @@ async def test_search_goes_from_hit_to_hit(watch: Watch):
     await expect(watch.page.locator(".row.at-hit .said")).to_have_text("part 39 of MANY")
     await expect(watch.page.locator(".row.at-hit")).to_be_in_viewport()
     await expect(watch.page.locator(".row.at-hit mark")).to_have_text("part 3")
-    await watch.page.get_by_role("button", name="Hit before").click()
+    await watch.page.get_by_role("button", name="Previous hit").click()
     await expect(count).to_have_text("10 / 11")
     await watch.search.press("Shift+Enter")
     await expect(count).to_have_text("11 / 11")

@@ -5,16 +5,20 @@
 // Every state is frozen before the next event, so that a reducer which writes into one throws.
 
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const modules = new Map();
 
-// A data: URL is always a module; a .js file without a package.json is one in newer Nodes only.
 function load(path) {
-  if (!modules.has(path)) {
-    modules.set(path, import(`data:text/javascript,${encodeURIComponent(readFileSync(path, 'utf8'))}`));
-  }
+  if (!modules.has(path)) modules.set(path, import(urlOf(path)));
   return modules.get(path);
+}
+
+/** A data: URL of the module and of those it imports. It is always a module; a .js file without a package.json is not. */
+function urlOf(path) {
+  const importsOf = (source) => source.replace(/from '(\.[^']+)'/g, (_, name) => `from '${urlOf(join(dirname(path), name))}'`);
+  return `data:text/javascript;base64,${Buffer.from(importsOf(readFileSync(path, 'utf8'))).toString('base64')}`;
 }
 
 function frozen(value) {

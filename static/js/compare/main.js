@@ -1,12 +1,11 @@
-// The comparison: three connections at once, and how long each takes to answer, in one plot.
+// The Transports page: one connection over each transport, and their round trips in one plot.
 
-import uPlot from '../vendor/uplot/uPlot.esm.js';
-import { Connection } from './connection.js';
-import { TRANSPORTS } from './transports.js';
-import { make } from './view/dom.js';
-import { inMilliseconds } from './view/mark.js';
-import { deviceName } from './view/settings.js';
-import { t, translate } from './words.js';
+import uPlot from '../../vendor/uplot/uPlot.esm.js';
+import { Connection } from '../connection.js';
+import { TRANSPORTS } from '../transports.js';
+import { make } from '../view/dom.js';
+import { deviceName } from '../view/settings.js';
+import { inMilliseconds, t, translate } from '../words.js';
 
 const PACE = 250; // ms between two pings of one transport
 const WINDOW = 60; // seconds shown

@@ -1,7 +1,6 @@
-// What every page has around its own: the words of the tabs, the settings, and the transport that goes along.
+// The header of every page: tabs, settings, and the strip that asks to sign in.
 //
-// It comes before the page's own script, and touches nothing but the header and the sheet: the page's words may not
-// be there yet.
+// It runs before the script of the page, whose words are not loaded yet. So it translates only its own parts.
 
 import { learnMe, showRefusal } from './me.js';
 import { settingsSheet } from './view/settings.js';
@@ -14,15 +13,15 @@ addWords({
     runs: 'Runs',
     more: 'More',
     chat_unread: ({ n }) => `Chat, ${n} unread`,
-    name_how: 'Others see it beside what you change, and it is your name in the chat. Without one, the panel names the browser.',
+    name_how: 'Others see this name next to your changes and in the chat. If it is empty, the panel uses the name of the browser.',
   },
   zh: {
     pages: '页面',
     chat: '聊天',
-    runs: '运行',
+    runs: '任务',
     more: '更多',
     chat_unread: ({ n }) => `聊天，${n} 条未读`,
-    name_how: '别人会在你的更改旁看到它，聊天时它就是你的名字。留空时由面板按浏览器命名。',
+    name_how: '别人会在你的更改旁和聊天中看到这个名称。留空时使用浏览器的名称。',
   },
 });
 
@@ -32,13 +31,13 @@ translate(document.getElementById('settings'));
 translate(document.getElementById('access-strip'));
 
 learnMe();
-addEventListener('pilotlight:refused', ({ detail }) => showRefusal(detail)); // by a page's Connection
+addEventListener('pilotlight:refused', ({ detail }) => showRefusal(detail)); // an event of connection.js
 
-// A page with a connection opens the sheet from its mark, for it must connect again under another name.
+// Pages with a connection open the settings themselves (page.js): a new name needs a new connection.
 const bare = document.querySelector('[data-settings]');
 if (bare) settingsSheet(bare, () => {});
 
-// Who chose a transport keeps it from page to page. The lab's choices are not these.
+// Keep the chosen transport from page to page. The lab has other choices.
 const links = document.querySelectorAll('[data-keeps-transport]');
 
 function keepTransport() {
@@ -48,5 +47,5 @@ function keepTransport() {
 }
 
 keepTransport();
-for (const link of links) link.addEventListener('pointerdown', keepTransport); // it may have been chosen meanwhile
+for (const link of links) link.addEventListener('pointerdown', keepTransport); // somebody may have chosen another one
 for (const link of links) link.addEventListener('focus', keepTransport);

@@ -1,37 +1,29 @@
-// The lab: the place to see what the sockets say. State in the middle, the wires on one side, the view on the other.
+// The lab: shows what the sockets send and receive. Connects the state with the sockets, the tiles and the log.
 
-import './lab/words.js';
+import './words.js';
 
-import { onceAFrame } from './frames.js';
-import { RawEcho } from './lab/echo.js';
-import { Log } from './lab/log.js';
-import { sizeText } from './lab/payload.js';
-import { CHOICES, SocketIO } from './lab/socketio.js';
-import { START, apply } from './lab/state.js';
-import { LabView } from './lab/view.js';
-import { Choice } from './view/choice.js';
-import { inMilliseconds } from './view/mark.js';
-import { lineOf } from './view/problem.js';
-import { t, translate } from './words.js';
+import { Page } from '../page.js';
+import { Choice } from '../view/choice.js';
+import { onSubmit } from '../view/dom.js';
+import { lineOf } from '../view/problem.js';
+import { inMilliseconds, t } from '../words.js';
+import { RawEcho } from './echo.js';
+import { Log } from './log.js';
+import { sizeText } from './payload.js';
+import { CHOICES, SocketIO } from './socketio.js';
+import { START, apply } from './state.js';
+import { LabView } from './view.js';
 
 const MIB = 2 ** 20;
-const SIZES = [0, 1024, 65536, MIB, MIB + 1]; // bytes; the last is one more than the panel takes, as it is set up
+const SIZES = [0, 1024, 65536, MIB, MIB + 1]; // bytes; the last is one more than the panel accepts by default
 const TYPES = ['application/json', 'text/plain'];
-
-translate(document);
 
 const part = (id) => document.getElementById(id);
 
 // --- state -------------------------------------------------------------------------------------------------
 
-let state = START;
-const draw = onceAFrame(() => view.render(state));
-
-function dispatch(event) {
-  if (event.event === 'echoed') return dispatch(echoed(event));
-  state = apply(state, event);
-  draw();
-}
+const page = new Page({ state: START, apply, render: (state) => view.render(state) });
+const dispatch = (event) => page.dispatch(event.event === 'echoed' ? echoed(event) : event);
 
 const outcome = (tile, text, bad) => dispatch({ event: 'outcome', tile, text, bad });
 
@@ -50,7 +42,7 @@ const choices = new Choice(
     const url = new URL(location.href);
     if (choice === 'auto') url.searchParams.delete('transport');
     else url.searchParams.set('transport', choice);
-    history.replaceState(null, '', url); // a bookmark or a reload has it
+    history.replaceState(null, '', url); // a bookmark or a reload keeps it
     socketio.connect(choice);
   },
 );
@@ -61,13 +53,14 @@ function wantedChoice() {
 }
 
 part('connect').addEventListener('click', () => {
-  if (state.link.status === 'closed') socketio.connect(state.link.choice);
+  const { status, choice } = page.state.link;
+  if (status === 'closed') socketio.connect(choice);
   else socketio.disconnect();
 });
 
 // --- events and rooms --------------------------------------------------------------------------------------
 
-/** JSON where it is JSON, else the text itself. */
+/** The text parsed as JSON, or the text itself if it is not JSON. */
 function asData(text) {
   try {
     return JSON.parse(text);
@@ -76,7 +69,7 @@ function asData(text) {
   }
 }
 
-/** Send an event and tell its tile how it was acknowledged; returns whether it was done. */
+/** Send an event and show in its tile how it was acknowledged; returns whether it was done. */
 async function send(tile, event, ...args) {
   if (!socketio.connected) return false;
   const { ms, problem } = await socketio.emit(event, ...args);
@@ -131,7 +124,7 @@ onSubmit(part('raw-text'), (form) => raw.send(form.elements.text.value));
 onSubmit(part('raw-bytes'), () => raw.send(randomBytes(bytesToSend)));
 onSubmit(part('raw-close'), (form) => {
   if (raw.status === 'closed') {
-    raw.open().catch(() => {}); // the closing says why
+    raw.open().catch(() => {}); // the close event says why
     return;
   }
   const code = Number(form.elements.code.value);
@@ -139,7 +132,7 @@ onSubmit(part('raw-close'), (form) => {
   else outcome('raw', t('lab_closing_how'), true);
 });
 
-/** What a browser lets a page close with (RFC 6455, 7.4.2). */
+/** Whether a page may close a WebSocket with this code (RFC 6455, 7.4.2). */
 function mayCloseWith(code) {
   return code === 1000 || (code >= 3000 && code <= 4999);
 }
@@ -152,7 +145,7 @@ function echoed({ type, bytes, ms, same }) {
 
 function randomBytes(count) {
   const bytes = new Uint8Array(count);
-  for (let at = 0; at < count; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536)); // its limit
+  for (let at = 0; at < count; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536)); // the most for one call
   return bytes;
 }
 
@@ -194,14 +187,6 @@ onSubmit(part('api'), async (form) => {
 });
 
 // --- running -----------------------------------------------------------------------------------------------
-
-function onSubmit(form, act) {
-  for (const button of form.querySelectorAll('button:not([type], #raw-toggle)')) button.disabled = false;
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    act(form);
-  });
-}
 
 document.querySelector('[data-show="packets"]').title = t('lab_packets_what');
 choices.render(wantedChoice());

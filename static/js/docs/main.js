@@ -1,10 +1,10 @@
-// The API viewer: Swagger UI over this panel's own OpenAPI document, with nothing from the network.
+// The API page: Swagger UI with the OpenAPI document of this panel, without files of other servers.
 
-import { translate } from './words.js';
+import { translate } from '../words.js';
 
 translate(document);
 
-// Its stylesheet has a dark look of its own, which waits for this class.
+// Its style sheet has dark colours for this class.
 const light = matchMedia('(prefers-color-scheme: light)');
 const dress = () => document.documentElement.classList.toggle('dark-mode', !light.matches);
 light.addEventListener('change', dress);
@@ -17,5 +17,5 @@ window.SwaggerUIBundle({
   tryItOutEnabled: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
-  validatorUrl: null, // the default asks a server of swagger.io
+  validatorUrl: null, // the default sends the document to a server of swagger.io
 });

@@ -1,14 +1,15 @@
-// One light's card: made once from its template, then `render(state, light)` puts the state on it.
+// The card of one light: made once from its template; `render(state, light)` draws the state.
 
 import { panelNow } from '../clock.js';
 import { mayControl } from '../me.js';
+import { isLive } from '../page-state.js';
 import { remember, remembered } from '../remember.js';
-import { Slider } from '../slider.js';
-import { isLive, isOwn, shown } from '../state.js';
+import { Choice } from '../view/choice.js';
+import { setAttributes, write } from '../view/dom.js';
 import { ago, t, translate } from '../words.js';
-import { Choice } from './choice.js';
-import { setAttributes, write } from './dom.js';
 import { renderFix } from './fix.js';
+import { Slider } from './slider.js';
+import { isOwn, shown } from './state.js';
 
 const FADES = [0, 0.5, 2, 10, 60]; // seconds
 const EFFECTS = ['none', 'pulse', 'blink', 'candle'];
@@ -16,12 +17,12 @@ const STEP = 10; // percent, of the − and + buttons
 const HOLD = 450; // ms until a held button steps by one
 const REPEAT = 110; // ms between two of those steps
 const FLASHES = 3;
-const FLASH_SHOWN = 6; // seconds for which a flash stands in the line that says who did what
+const FLASH_SHOWN = 6; // seconds for which the line of the last change shows a flash
 
 export class LightCard {
   /**
-   * `look()` is the light as the page shows it, drawn or not yet; `wishes` takes what is wanted of it, `ask(command)` sends
-   * a command as it is, `refuse(problem)` shows one.
+   * `look()` returns the light as the page shows it. `wishes` takes changes of the light, `ask(command)` sends another
+   * command, `refuse(problem)` shows a problem.
    */
   constructor(id, { look, wishes, ask, refuse }) {
     this._id = id;
@@ -84,7 +85,7 @@ export class LightCard {
       'data-online': light.online,
       'data-effect': look.effect ?? 'none',
     });
-    // The eye is not linear: at 10 % a light is plainly on.
+    // The eye is not linear: at 10 % a light is clearly visible.
     element.style.setProperty('--glow', light.online ? (light.actual / 100) ** 0.55 : 0);
 
     write(parts.name, light.name);
@@ -154,7 +155,7 @@ export class LightCard {
 
     level.addEventListener('focus', () => level.select());
     level.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter') level.blur(); // which is a change, if it is one
+      if (event.key === 'Enter') level.blur(); // fires `change` if the text has changed
       if (event.key === 'Escape') {
         level.value = this._look().level;
         level.blur();
@@ -170,13 +171,13 @@ export class LightCard {
   }
 
   _typed(text) {
-    this._parts.level.value = this._look().level; // until the panel has it
+    this._parts.level.value = this._look().level; // until the panel has accepted it
     if (text === '' || text === String(this._look().level)) return;
     if (!/^[+-]?\d+$/.test(text)) {
       this._refuse({ title: t('refused'), detail: t('not_a_level', { text }) });
       return;
     }
-    // Out of range is for the panel to refuse: there is one rule, and it is there.
+    // The panel refuses a level out of range; the rule is only there.
     this._want({ level: Number(text) });
   }
 
@@ -186,7 +187,7 @@ export class LightCard {
 
   _want({ level }) {
     const { effect } = this._look();
-    const kept = effect ? { effect } : {}; // a level alone would end the effect
+    const kept = effect ? { effect } : {}; // a level without the effect would end it
     this._wish({ level, ...kept }, { level: Math.min(Math.max(level, 0), 100), on: true });
   }
 
@@ -200,7 +201,7 @@ export class LightCard {
   }
 }
 
-/** A click steps by STEP (by one with Shift), a held button by one, again and again. */
+/** A click steps by STEP, or by 1 with Shift; a held button steps by 1, again and again. */
 function steps(button, step) {
   let timer = null;
   let held = false;
@@ -217,7 +218,7 @@ function steps(button, step) {
     timer = setTimeout(again, HOLD);
   });
   for (const end of ['pointerup', 'pointercancel', 'pointerleave']) button.addEventListener(end, release);
-  button.addEventListener('contextmenu', (event) => event.preventDefault()); // a long press is ours
+  button.addEventListener('contextmenu', (event) => event.preventDefault()); // a long press is for the steps
   button.addEventListener('click', (event) => {
     if (!held) step(event.shiftKey ? 1 : STEP);
     held = false;

@@ -1,7 +1,7 @@
-// The command that would mend what is missing, with a button that copies it.
+// The command that fixes a problem of the hardware, with a button that copies it.
 
+import { make } from '../view/dom.js';
 import { t } from '../words.js';
-import { make } from './dom.js';
 
 export function renderFix(box, command) {
   box.hidden = !command;
@@ -17,7 +17,7 @@ export function renderFix(box, command) {
   box.replaceChildren(make('span', { className: 'fix-intro' }, t('fix')), code, copy);
 }
 
-/** Copy the text, or at least select it: over plain http a page may not touch the clipboard. */
+/** Copy the text, or at least select it: over plain http a page cannot use the clipboard. */
 async function copied(text, element) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,8 +1,8 @@
-// What this page wants of one light, sent no faster than the panel answers.
+// The changes that this page wants for one light, sent no faster than the panel answers.
 //
-// A drag makes a hundred wishes a second. One command is in flight at a time, two are at least 50 ms apart,
-// wishes that arrive meanwhile become one, and the last one is always sent. Until the panel has answered all
-// of them the page shows the wish (`held`), and then the truth again.
+// A drag makes a hundred wishes a second. One command is in flight at a time, and two are at least 50 ms apart. Wishes
+// that come meanwhile become one, and the last one is always sent. The page shows the wish (`held`) until the panel has
+// answered, then the real state again.
 
 const APART = 50; // ms
 
@@ -26,7 +26,7 @@ export class Wishes {
     this._send();
   }
 
-  /** The slider is in hand: what others do is not shown on it until it is let go. */
+  /** Somebody holds the slider: it does not show the changes of others until it is released. */
   grab() {
     this._inHand = true;
   }
@@ -36,7 +36,7 @@ export class Wishes {
     this._settle();
   }
 
-  /** The connection went: nobody will answer. */
+  /** The connection is lost: no answer will come. */
   forget() {
     this._next = null;
     this._inHand = false;
@@ -67,7 +67,7 @@ export class Wishes {
     if (reply.ok) {
       this._dispatch({ event: 'own', light: reply.light, rev: reply.rev });
     } else {
-      this._next = null; // what was refused is not asked for again; the control goes back to the truth
+      this._next = null; // do not send a refused change again; the control shows the real state
       this._refuse(reply.problem);
     }
     this._send();
@@ -79,7 +79,7 @@ export class Wishes {
   }
 }
 
-/** Two wishes as one command: what the newer one says, and what it leaves alone of the older one. */
+/** Two wishes as one command: the newer one, and what it does not change of the older one. */
 function joined(older, newer) {
   const verbs = { ...older, ...newer };
   if (!('on' in newer) && ('level' in newer || 'effect' in newer)) delete verbs.on; // they turn the light on

@@ -1,10 +1,10 @@
-// A slider for 0..100 percent: a wide bar under mouse, pen, finger and keys.
+// A slider for 0..100 percent: a wide bar for mouse, pen, finger and keys.
 //
-// A finger that scrolls the page must never change a light. So the bar leaves vertical movement to the browser
-// (`touch-action: pan-y`), a touch starts to count only after THRESHOLD px sideways, from there it moves the
-// level by as much as the finger moves, and a tap does nothing. A mouse or a pen sets the level where it points.
+// A finger that scrolls the page must never change a light. So the browser handles vertical movement
+// (`touch-action: pan-y`). A touch counts only after THRESHOLD px sideways, and from there the level moves as far as
+// the finger. A tap does nothing. A mouse or a pen sets the level where it points.
 
-import { setAttributes } from './view/dom.js';
+import { setAttributes } from '../view/dom.js';
 
 const THRESHOLD = 8; // px
 const PAGE = 10; // percent
@@ -70,7 +70,7 @@ export class Slider {
     if (!drag.moving) {
       const sideways = Math.abs(event.clientX - drag.x);
       if (sideways < THRESHOLD || sideways < Math.abs(event.clientY - drag.y)) return;
-      drag.x = event.clientX; // it counts from here, so nothing jumps
+      drag.x = event.clientX; // start here, so that the level does not jump
       this._begin();
     }
     this._set(drag.from + ((event.clientX - drag.x) / this._travel()) * 100);
@@ -96,7 +96,7 @@ export class Slider {
     if (moving) this._letGo();
   }
 
-  /** A tap does nothing, so show where to take hold. */
+  /** A tap does nothing: show the handle. */
   _hint() {
     this._bar.classList.remove('hint');
     void this._bar.offsetWidth; // restarts the animation
@@ -116,7 +116,7 @@ export class Slider {
     this._level = rounded;
   }
 
-  // The handle is a hand's breadth inside both ends of the bar: `--inset` is its room.
+  // The handle stays inside both ends of the bar; `--inset` is the space for it.
   _travel() {
     return this._bar.clientWidth - this._inset();
   }

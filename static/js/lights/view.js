@@ -1,14 +1,14 @@
-// The page around the cards: `render(state)` puts the whole state on it.
+// The lights page around its cards: `render(state)` draws the whole state.
 
-import { shown } from '../state.js';
+import { write } from '../view/dom.js';
+import { LinkView } from '../view/link.js';
+import { Notices } from '../view/notices.js';
 import { t } from '../words.js';
-import { write } from './dom.js';
 import { renderFix } from './fix.js';
-import { LinkView } from './link.js';
-import { Notices } from './notices.js';
+import { shown } from './state.js';
 
-export class PanelView {
-  /** `makeCard(id)` makes a light's card, `dismiss(id)` takes a notice away, `retry()` connects now. */
+export class LightsView {
+  /** `makeCard(id)` makes the card of a light, `dismiss(id)` removes a notice, `retry()` connects now. */
   constructor({ makeCard, dismiss, retry }) {
     this._makeCard = makeCard;
     this._cards = new Map();

@@ -1,0 +1,86 @@
+// What the lights page knows, and how each event changes it.
+//
+// Events of the server: `snapshot`, `light_changed`, `light_actual`, `light_flashed`, `clock_changed`.
+// Events of the page: `me`, `held`, `released`, `own`, and those of page-state.js.
+
+import { COMMON, reducer, withRev, without } from '../page-state.js';
+
+export const EMPTY = {
+  ...COMMON,
+  lights: null, // null until the first snapshot: unknown is not the same as none
+  revs: {}, // per light, the revision of its state
+  hardware: null,
+  held: {}, // per light, what this page has asked for and has no answer to; shown instead of the real state
+  own: {}, // per light, the mark of the last change that this page made
+  flashed: {}, // per light, who flashed it last, and when
+  me: null, // role and name of this browser; null until the panel has answered
+};
+
+export const apply = reducer({
+  snapshot: (state, { epoch, rev, state: { lights, hardware } }) => ({
+    ...state,
+    epoch,
+    rev,
+    lights,
+    revs: Object.fromEntries(Object.keys(lights).map((id) => [id, rev])),
+    hardware: hardware ?? state.hardware,
+  }),
+
+  light_changed: (state, event) => withLight(withRev(state, event), event.light, event.rev, event.state),
+
+  light_actual: (state, event) =>
+    withLight(withRev(state, event), event.light, event.rev, { ...state.lights?.[event.light], actual: event.actual }),
+
+  light_flashed: (state, event) => ({
+    ...withRev(state, event),
+    flashed: { ...state.flashed, [event.light]: { by: event.by, at: event.at } },
+  }),
+
+  /** The server moves the times of the lights itself; move here what is compared with them. */
+  clock_changed(state, event) {
+    const own = mapped(state.own, (known, id) => {
+      const light = state.lights?.[id];
+      return light && known === mark(light) ? mark({ ...light, at: light.at + event.seconds }) : known;
+    });
+    const flashed = mapped(state.flashed, (flash) => ({ ...flash, at: flash.at + event.seconds }));
+    return { ...withRev(state, event), own, flashed };
+  },
+
+  me: (state, { me }) => ({ ...state, me }),
+
+  held: (state, { light, look }) => ({ ...state, held: { ...state.held, [light]: { ...state.held[light], ...look } } }),
+  released: (state, { light }) => ({ ...state, held: without(state.held, light) }),
+
+  /**
+   * The reply to a command of this page: the light as it was at that revision, which may be older than an event that
+   * came before the reply. The revision of the page stays: events of other lights may still be on their way.
+   */
+  own(state, { light, rev }) {
+    const known = withLight(state, light.id, rev ?? state.rev, light);
+    return { ...known, own: { ...known.own, [light.id]: mark(light) } };
+  },
+});
+
+/** The light as this page shows it: the real state, and over it what is held. */
+export function shown(state, id) {
+  return { ...state.lights[id], ...state.held[id] };
+}
+
+/** Whether this page made the last change of the light. */
+export function isOwn(state, light) {
+  return state.own[light.id] === mark(light);
+}
+
+// The server stamps each change with who and when. A reply has the same stamp as the event that all clients get.
+function mark(light) {
+  return `${light.at} ${light.by.via} ${light.by.name}`;
+}
+
+function withLight(state, id, rev, light) {
+  if (!state.lights || (state.revs[id] ?? -1) > rev || light.id === undefined) return state;
+  return { ...state, lights: { ...state.lights, [id]: light }, revs: { ...state.revs, [id]: rev } };
+}
+
+function mapped(record, change) {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]));
+}

@@ -1,0 +1,50 @@
+// What the state of every page with a connection holds, and how it changes: the revision, the link, the notices.
+
+const NOTICES = 3; // shown at once
+
+export const COMMON = {
+  epoch: null,
+  rev: 0,
+  link: { status: 'connecting', transport: null, roundTrip: null, since: 0, retryAt: null, restarting: false },
+  notices: [],
+};
+
+const common = {
+  link: (state, { link }) => ({ ...state, link: { ...state.link, ...link } }),
+  round_trip: (state, { ms }) => ({ ...state, link: { ...state.link, roundTrip: ms } }),
+  refused: (state, { id, problem }) => withNotices(state, [{ id, problem }]),
+  notice_gone: (state, { id }) => ({ ...state, notices: state.notices.filter((notice) => notice.id !== id) }),
+};
+
+/**
+ * The pure function `apply(state, event)` of a page: the same state and event give the same new state.
+ *
+ * `changes` has a function `(state, event)` for each event that changes this page. Other events return the same state:
+ * they are for other pages, or of a newer server.
+ */
+export function reducer(changes) {
+  const all = { ...common, ...changes };
+  return (state, event) => (Object.hasOwn(all, event.event) ? all[event.event](state, event) : state);
+}
+
+/** For a page that shows whether the panel keeps what is said and logged. */
+export function storage_changed(state, event) {
+  return { ...withRev(state, event), storage: event.state };
+}
+
+export function isLive(state) {
+  return state.link.status === 'live';
+}
+
+export function withRev(state, { rev }) {
+  return rev > state.rev ? { ...state, rev } : state;
+}
+
+export function withNotices(state, more) {
+  return more.length ? { ...state, notices: [...state.notices, ...more].slice(-NOTICES) } : state;
+}
+
+export function without(record, key) {
+  const { [key]: _, ...rest } = record;
+  return rest;
+}

@@ -1,0 +1,119 @@
+// The shell of every page: its state, its connection to the panel, and the refusals that it shows.
+
+import { learnClock, setClock } from './clock.js';
+import { Connection } from './connection.js';
+import { onceAFrame } from './once-a-frame.js';
+import { TRANSPORTS, chosenTransport, rememberTransport } from './transports.js';
+import { Choice } from './view/choice.js';
+import { deviceName, settingsSheet } from './view/settings.js';
+import { translate } from './words.js';
+
+const TICK = 1000; // ms between two drawings of "5 s ago"
+
+export class Page {
+  /**
+   * `state` is the first state, `apply(state, event)` returns the next one, `render(state)` draws it.
+   *
+   * Optional: `changed(before)` runs after each change of the state. `heard(event)` gets each event of the connection
+   * before the state does, and returns the event for the state, or null for none. `connecting()` runs before each new
+   * connection. `canResume(state)` says whether the events since this state are enough after a reconnect.
+   */
+  constructor({
+    state,
+    apply,
+    render,
+    transports = [],
+    changed = () => {},
+    heard = (event) => event,
+    connecting = () => {},
+    canResume = () => true,
+  }) {
+    this.state = state;
+    this.connection = null;
+    this.draw = onceAFrame(() => render(this.state));
+    this._apply = apply;
+    this._transports = transports;
+    this._changed = changed;
+    this._heard = heard;
+    this._connecting = connecting;
+    this._canResume = canResume;
+    this._refusals = 0;
+    translate(document);
+  }
+
+  get live() {
+    return Boolean(this.connection?.live);
+  }
+
+  /** Connect for the first time, and again when somebody changes the name of the device or the transport. */
+  start() {
+    settingsSheet(document.getElementById('mark'), () => this.connect());
+    const row = document.getElementById('transports');
+    if (row) this._offerTransports(row);
+    setInterval(this.draw, TICK);
+    this.connect();
+  }
+
+  /** Connect over the transport in the address, under the name of this device. End the connection before. */
+  connect() {
+    this.connection?.stop();
+    this._connecting();
+    const transport = chosenTransport(this._transports);
+    this.connection = new Connection({
+      transport,
+      open: TRANSPORTS[transport].open,
+      name: deviceName,
+      resume: () => this._resumeFrom(this.state),
+      listen: (event) => this._listen(event),
+    });
+    this.connection.start();
+  }
+
+  dispatch(event) {
+    const before = this.state;
+    this.state = this._apply(before, event);
+    if (this.state === before) return;
+    this._changed(before);
+    this.draw();
+  }
+
+  /** Send a command to the panel; returns a promise of the reply, which never rejects. */
+  ask = (command) => this.connection.ask(command);
+
+  /** Show why something was not done. `problem` is null where no answer came. */
+  refuse = (problem) => {
+    this._refusals += 1;
+    this.dispatch({ event: 'refused', id: this._refusals, problem });
+  };
+
+  dismiss = (id) => this.dispatch({ event: 'notice_gone', id });
+
+  retry = () => this.connection.retry();
+
+  _resumeFrom(state) {
+    return state.epoch && this._canResume(state) ? { epoch: state.epoch, rev: state.rev } : null;
+  }
+
+  _listen(event) {
+    if (event.event === 'link') this._follow(event.link);
+    if (event.event === 'clock_changed') setClock(event.at);
+    const kept = this._heard(event);
+    if (kept) this.dispatch(kept);
+  }
+
+  /** Note since when there is no connection, in ms since the Unix epoch, or 0. */
+  _follow(link) {
+    const { since } = this.state.link;
+    if (link.status === 'live') learnClock().then(this.draw);
+    link.since = link.status === 'live' ? 0 : since || (link.status === 'connecting' ? 0 : Date.now());
+  }
+
+  _offerTransports(row) {
+    const options = this._transports.map((value) => ({ value, label: TRANSPORTS[value].label }));
+    const choice = new Choice(row, options, (transport) => {
+      rememberTransport(transport);
+      this.connect();
+    });
+    choice.render(chosenTransport(this._transports));
+  }
+}
