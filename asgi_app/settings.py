@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import json
 import os
 import pwd
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self, get_origin
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from asgi_app.errors import SetupError
 from asgi_app.models import LightId, LightSpec, RoleName
@@ -41,13 +41,10 @@ def default_config() -> Path:
     return Path(platformdirs.user_config_dir("pilotlight")) / "pilotlight.toml"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The checked settings. `read_settings` builds them and turns errors into sentences."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=False, env_ignore_empty=True
-    )
-    in_file: ClassVar[dict[str, Any]] = {}  # the content of the settings file
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     host: str = Field(
         "127.0.0.1",
@@ -200,17 +197,6 @@ class Settings(BaseSettings):
             raise ValueError(f"two lights use pin {twice[0]}. Give each light a pin of its own")
         return lights
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, InitSettingsSource(settings_cls, cls.in_file)
-
 
 def read_settings(config: Path | None = None, **flags: Any) -> Settings:
     """Return the settings from flags, environment and file.
@@ -220,13 +206,36 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
     file = config_in_use(config)
     in_file = _read(file) if file is not None else {}
     given = {name: value for name, value in flags.items() if value is not None}
-    configured: type[Settings] = type("Settings", (Settings,), {"in_file": in_file, "__module__": __name__})
     try:
-        return configured(**given)
+        return Settings(**_merged(_merged(in_file, _environment()), given))
     except ValidationError as error:
         raise SetupError("; ".join(_fault(fault, given, file) for fault in error.errors())) from error
-    except ValueError as error:  # pydantic-settings: a list or table in the environment is not JSON
+    except ValueError as error:
         raise SetupError(f"{error}. Write lists and tables in {PREFIX}* as JSON") from error
+
+
+def _environment() -> dict[str, Any]:
+    """Return the settings in the environment. Raises `ValueError` for a list or a table that is not JSON."""
+    values = {name.upper(): value for name, value in os.environ.items() if value}
+    found: dict[str, Any] = {}
+    for name, field in Settings.model_fields.items():
+        if (value := values.get(PREFIX + name.upper())) is None:
+            continue
+        try:
+            found[name] = json.loads(value) if get_origin(field.annotation) in (list, dict) else value
+        except ValueError as error:
+            raise ValueError(f"{PREFIX}{name.upper()}: {error}") from error
+    return found
+
+
+def _merged(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return both, with `more` before `values`; tables are merged key by key."""
+    both = {
+        name: _merged(values[name], value)
+        for name, value in more.items()
+        if isinstance(value, dict) and isinstance(values.get(name), dict)
+    }
+    return values | more | both
 
 
 def _unknown(location: tuple[Any, ...]) -> str:
