@@ -21,7 +21,8 @@ from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.lock import PinLock
 from asgi_app.hw.pins import Address, choose
 from asgi_app.hw.power import throttling
-from asgi_app.models import LightSettings, Storage
+from asgi_app.models.lights import LightSettings
+from asgi_app.models.machine import Storage
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.net.limits import AddressRateLimit, ConnectionQuota, RefusalLog
 from asgi_app.net.origins import Origins

@@ -19,7 +19,8 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from asgi_app.errors import SetupError
-from asgi_app.models import LightId, LightSpec, RoleName
+from asgi_app.models.access import RoleName
+from asgi_app.models.lights import LightId, LightSpec
 from asgi_app.net.origins import canonical
 from asgi_app.net.proxies import networks
 

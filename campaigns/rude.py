@@ -16,7 +16,7 @@ import socket
 import time
 from collections.abc import Iterator
 
-from asgi_app.models import DEPTH
+from asgi_app.models.json_text import DEPTH
 from campaigns.site import Round, Site
 from tests.support import raw_sockets as raw
 from tests.support.raw_sockets import upgrade

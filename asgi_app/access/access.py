@@ -26,7 +26,9 @@ from asgi_app.access.login_throttle import LoginThrottle, SignInSource
 from asgi_app.access.secret_store import SecretStore
 from asgi_app.access.sessions import Sessions
 from asgi_app.errors import PanelError, SecretsUnreadable, SignInFailed, SignInNeeded, TooMany
-from asgi_app.models import STRANGER, Actor, AnyCommand, Credentials, Identity, Role, shown
+from asgi_app.models.access import STRANGER, Credentials, Identity, Role
+from asgi_app.models.base import Actor, shown
+from asgi_app.models.wire import AnyCommand
 from asgi_app.net.limits import RefusalLog
 from asgi_app.net.machine_key import MachineKey
 from asgi_app.net.origins import Origins

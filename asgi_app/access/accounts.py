@@ -19,7 +19,8 @@ from asgi_app.errors import (
     UnknownSession,
     UnknownToken,
 )
-from asgi_app.models import Credentials, Identity, Role, as_json
+from asgi_app.models.access import Credentials, Identity, Role
+from asgi_app.models.base import as_json
 
 PASSWORD = range(8, 129)  # characters
 

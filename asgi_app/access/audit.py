@@ -10,7 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from asgi_app.models import Actor, AnyCommand, Identity, Role, shown
+from asgi_app.models.access import Identity, Role
+from asgi_app.models.base import Actor, shown
+from asgi_app.models.wire import AnyCommand
 from asgi_app.store import Store
 from asgi_app.store import audit as stored
 from asgi_app.store.audit import Deed

@@ -12,7 +12,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from asgi_app.access.login_throttle import SignInSource
 from asgi_app.access.secret_store import SecretStore
-from asgi_app.models import Identity
+from asgi_app.models.access import Identity
 
 DEVICE_DAYS = 365  # since its last sign-in, after which a device is unknown
 

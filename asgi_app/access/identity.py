@@ -8,7 +8,8 @@ from asgi_app.access.claims import Claims
 from asgi_app.access.secret_store import Secrets, SecretStore, Token, name_key
 from asgi_app.access.sessions import Sessions
 from asgi_app.errors import NameTaken
-from asgi_app.models import Actor, Credentials, Identity, Role, actor
+from asgi_app.models.access import Credentials, Identity, Role
+from asgi_app.models.base import Actor, actor
 from asgi_app.settings import Settings
 
 

@@ -11,7 +11,7 @@ from asgi_app.access.identity import Identities
 from asgi_app.access.secret_store import SecretStore
 from asgi_app.access.sessions import Sessions
 from asgi_app.errors import NameTaken, NotStored, PanelError, SignInNeeded
-from asgi_app.models import Actor
+from asgi_app.models.base import Actor
 from asgi_app.telemetry.tasks import ended
 
 WATCH_SECONDS = 1.0  # between two checks whether the command line has changed the secrets

@@ -8,9 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from asgi_app import models
 from asgi_app.errors import NotAllowed, PanelError, SignInNeeded
-from asgi_app.models import Identity, Role
+from asgi_app.models.access import Identity, Role
+from asgi_app.models.chat import GetMessages, GetThreads, JoinRoom, LeaveRoom, Mark, Say, Typing
+from asgi_app.models.lights import SetLight, UndoLight
+from asgi_app.models.runs import (
+    AnswerRun,
+    EndRun,
+    GetLog,
+    GetRuns,
+    LogRun,
+    SignalRun,
+    StartRun,
+    UnwatchRun,
+    UpdateRun,
+    WatchRun,
+)
+from asgi_app.models.shows import StartShow
+from asgi_app.models.wire import GetState, Ping
 from asgi_app.net import address as addresses
 
 
@@ -24,28 +39,28 @@ class Rule(NamedTuple):
 NOBODY, VIEWER, OPERATOR, ADMIN = Role
 
 COMMANDS: Mapping[type[Any], Rule] = {
-    models.SetLight: Rule(OPERATOR, kept=True),
-    models.UndoLight: Rule(OPERATOR, kept=True),
-    models.GetState: Rule(VIEWER),
-    models.Ping: Rule(VIEWER),
-    models.Say: Rule(OPERATOR),
-    models.Typing: Rule(OPERATOR),
-    models.Mark: Rule(OPERATOR),
-    models.JoinRoom: Rule(OPERATOR),
-    models.LeaveRoom: Rule(OPERATOR),
-    models.GetMessages: Rule(VIEWER),
-    models.GetThreads: Rule(OPERATOR),
-    models.StartRun: Rule(OPERATOR, kept=True),
-    models.UpdateRun: Rule(OPERATOR),
-    models.LogRun: Rule(OPERATOR),
-    models.EndRun: Rule(OPERATOR, kept=True),
-    models.AnswerRun: Rule(OPERATOR),
-    models.WatchRun: Rule(VIEWER),
-    models.UnwatchRun: Rule(VIEWER),
-    models.GetLog: Rule(VIEWER),
-    models.GetRuns: Rule(VIEWER),
-    models.SignalRun: Rule(OPERATOR, kept=True),
-    models.StartShow: Rule(OPERATOR, kept=True),
+    SetLight: Rule(OPERATOR, kept=True),
+    UndoLight: Rule(OPERATOR, kept=True),
+    GetState: Rule(VIEWER),
+    Ping: Rule(VIEWER),
+    Say: Rule(OPERATOR),
+    Typing: Rule(OPERATOR),
+    Mark: Rule(OPERATOR),
+    JoinRoom: Rule(OPERATOR),
+    LeaveRoom: Rule(OPERATOR),
+    GetMessages: Rule(VIEWER),
+    GetThreads: Rule(OPERATOR),
+    StartRun: Rule(OPERATOR, kept=True),
+    UpdateRun: Rule(OPERATOR),
+    LogRun: Rule(OPERATOR),
+    EndRun: Rule(OPERATOR, kept=True),
+    AnswerRun: Rule(OPERATOR),
+    WatchRun: Rule(VIEWER),
+    UnwatchRun: Rule(VIEWER),
+    GetLog: Rule(VIEWER),
+    GetRuns: Rule(VIEWER),
+    SignalRun: Rule(OPERATOR, kept=True),
+    StartShow: Rule(OPERATOR, kept=True),
 }
 
 # Pages have no data in them: that comes over the wires. A stranger needs the pages to sign in.

@@ -25,7 +25,7 @@ from typing import TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from asgi_app.errors import NameTaken, NotStored, SetupError, TooMany, UnknownToken
-from asgi_app.models import Role, RoleName
+from asgi_app.models.access import Role, RoleName
 from asgi_app.telemetry.logs import event
 from asgi_app.unicode.lookalikes import looks_like
 

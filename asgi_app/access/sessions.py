@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from asgi_app.access.secret_store import Secrets, SecretStore, Session, name_key
 from asgi_app.errors import NotStored, UnknownSession
-from asgi_app.models import Credentials, as_json, shown
+from asgi_app.models.access import Credentials
+from asgi_app.models.base import as_json, shown
 
 DAY = 24 * 3600
 SESSIONS = 1000  # kept at once; each takes some 250 bytes of the file, which is written as a whole

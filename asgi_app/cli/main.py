@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import socket
 
     from asgi_app.access import SecretStore
-    from asgi_app.models import RoleName
+    from asgi_app.models.access import RoleName
     from asgi_app.settings import Settings
     from asgi_app.systemd.unit import Unit
 
@@ -157,7 +157,7 @@ def token() -> None:
 @_of_panel
 def token_add(config: Path | None, data: Path | None, label: str, role: RoleName, name: str | None) -> None:
     """Create a token and show it, this once only."""
-    from asgi_app.models import Role
+    from asgi_app.models.access import Role
 
     id, made = _keys(config, data).add_token(label, Role.of(role), name)
     click.echo(made)

@@ -19,7 +19,7 @@ from asgi_app.hw.light import DrivenLight, Observer
 from asgi_app.hw.pin_connection import PinConnection, write_all
 from asgi_app.hw.pins import Pin, Pins, PinsError
 from asgi_app.hw.push import PushTask
-from asgi_app.models import LightSpec
+from asgi_app.models.lights import LightSpec
 from asgi_app.telemetry.logs import event
 from asgi_app.telemetry.tasks import ended
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from asgi_app.core.lights import Drive
-from asgi_app.models import Effect
+from asgi_app.models.lights import Effect
 
 PULSE_SECONDS = 4.0  # one breath in and out
 BLINK_SECONDS = 1.0  # the first half bright, the second dark

@@ -10,7 +10,7 @@ from asgi_app.core.lights import Drive
 from asgi_app.errors import LightOffline
 from asgi_app.hw.effects import Motion
 from asgi_app.hw.pins import Pin
-from asgi_app.models import LightSpec
+from asgi_app.models.lights import LightSpec
 
 
 class Observer(Protocol):

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from asgi_app.hw.pins import Pin, Pins, PinsError
 from asgi_app.hw.worker import Worker
-from asgi_app.models import LightSpec
+from asgi_app.models.lights import LightSpec
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from asgi_app.models import Hardware, LightSpec
+from asgi_app.models.lights import Hardware, LightSpec
 
 PinsName = Literal["pigpio", "lgpio", "mock"]
 

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable
 
 from asgi_app.errors import WrongHost
-from asgi_app.models import as_json, shown
+from asgi_app.models.base import as_json, shown
 from asgi_app.net.address import read_address
 from asgi_app.telemetry.logs import LogLimit
 

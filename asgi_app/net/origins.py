@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from asgi_app.models import as_json, shown
+from asgi_app.models.base import as_json, shown
 from asgi_app.telemetry.logs import LogLimit, event
 
 log = logging.getLogger("pilotlight.origins")

@@ -9,7 +9,9 @@ from quart import Blueprint, Response, request
 
 from asgi_app.access import DEVICE_DAYS, TICKET_SECONDS, Access, Accounts
 from asgi_app.errors import NotStored
-from asgi_app.models import Frozen, Identity, Role, RoleName, Strict, actor_name, parse_body
+from asgi_app.models.access import Identity, Role, RoleName
+from asgi_app.models.base import Frozen, Strict, actor_name
+from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_visitor
 from asgi_app.routes.json_io import json_answer, json_body, query
 from asgi_app.routes.openapi import documented

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from quart import Quart, request
 
 from asgi_app.access import Visitor, permissions, visitor_of
-from asgi_app.models import Actor
+from asgi_app.models.base import Actor
 
 
 def admit(app: Quart) -> None:

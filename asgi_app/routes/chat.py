@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 from quart import Blueprint, Response, request
 
-from asgi_app.models import ChatMessage, Frozen, GetMessages, PageQuery, Person, Room, Say, Saying, Thread, parse_body
+from asgi_app.models.base import Frozen
+from asgi_app.models.chat import ChatMessage, GetMessages, PageQuery, Person, Room, Say, Saying, Thread
+from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body, query
 from asgi_app.routes.openapi import documented

@@ -8,7 +8,8 @@ from pydantic import Field
 from quart import Blueprint, Response
 
 from asgi_app.errors import LightOffline, Restarting
-from asgi_app.models import Frozen, Role
+from asgi_app.models.access import Role
+from asgi_app.models.base import Frozen
 from asgi_app.routes.auth import current_visitor
 from asgi_app.routes.json_io import json_answer
 from asgi_app.routes.openapi import documented

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from quart import Request, Response, request
 
 from asgi_app.errors import UnsupportedMediaType
-from asgi_app.models import parse_body, parse_json
+from asgi_app.models.json_text import parse_json
+from asgi_app.models.wire import parse_body
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from asgi_app.access import permissions, visitor_of
 from asgi_app.errors import BadLevel, MalformedJSON, PanelError, TooFast
-from asgi_app.models import Actor, SetLight, level_in_range, parse_json, text_or_integer
+from asgi_app.models.base import Actor
+from asgi_app.models.json_text import parse_json
+from asgi_app.models.lights import SetLight, level_in_range, text_or_integer
 from asgi_app.net.problem_response import as_response
 from asgi_app.routes.auth import actor_of
 from asgi_app.routes.problems import fault

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import RootModel
 from quart import Blueprint, Response, jsonify, request
 
-from asgi_app.models import Frozen
+from asgi_app.models.base import Frozen
 from asgi_app.routes.json_io import json_body
 from asgi_app.routes.openapi import documented
 

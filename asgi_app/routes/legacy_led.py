@@ -7,7 +7,9 @@ from typing import Any
 from quart import Blueprint, Response, jsonify, request
 
 from asgi_app.errors import BadLevel, LevelMissing
-from asgi_app.models import Frozen, Level, SetLight, level_in_range, parse_json, text_or_integer
+from asgi_app.models.base import Frozen
+from asgi_app.models.json_text import parse_json
+from asgi_app.models.lights import Level, SetLight, level_in_range, text_or_integer
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.openapi import documented
 from asgi_app.routes.problems import problem_response

@@ -6,7 +6,10 @@ from pydantic import Field
 from quart import Blueprint, Response, request
 
 from asgi_app.errors import UnsupportedMediaType
-from asgi_app.models import Frozen, Hardware, Light, LightChange, SetLight, UndoLight, parse_change, parse_json
+from asgi_app.models.base import Frozen
+from asgi_app.models.json_text import parse_json
+from asgi_app.models.lights import Hardware, Light, LightChange, SetLight, UndoLight
+from asgi_app.models.wire import parse_change
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer
 from asgi_app.routes.openapi import documented

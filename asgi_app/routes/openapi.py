@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from quart import Quart, Response
 
 from asgi_app import __version__
-from asgi_app.models import Frozen
+from asgi_app.models.base import Frozen
 from asgi_app.routes.cors import SAFE
 
 BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # these also take a query, or nothing

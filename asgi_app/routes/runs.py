@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import ConfigDict, Field
 from quart import Blueprint, Response, request
 
-from asgi_app.models import (
+from asgi_app.models.base import Frozen
+from asgi_app.models.runs import (
     Ending,
     EndRun,
-    Frozen,
     GetLog,
     Lines,
     LineSent,
@@ -28,8 +28,8 @@ from asgi_app.models import (
     SignalSent,
     StartRun,
     UpdateRun,
-    parse_body,
 )
+from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body, query
 from asgi_app.routes.openapi import documented

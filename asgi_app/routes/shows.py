@@ -7,7 +7,10 @@ from typing import Any
 from pydantic import Field
 from quart import Blueprint, Response, request
 
-from asgi_app.models import Frozen, HowToStart, Run, ShowName, StartShow, parse_body
+from asgi_app.models.base import Frozen
+from asgi_app.models.runs import Run
+from asgi_app.models.shows import HowToStart, ShowName, StartShow
+from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body
 from asgi_app.routes.openapi import documented

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn, Protocol
 
 from asgi_app.errors import PanelError
-from asgi_app.models import SetLight
+from asgi_app.models.lights import SetLight
 from asgi_app.shows.graph import START, edge_id, fork_of, join_of
 from asgi_app.shows.show import (
     Fade,

@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from asgi_app.errors import BadShow, PanelError
-from asgi_app.models import Effect, Strict, as_json, parse_json
+from asgi_app.models.base import Strict, as_json
+from asgi_app.models.json_text import parse_json
+from asgi_app.models.lights import Effect
 from asgi_app.shows.show import MAX_LANGUAGES, MAX_SECONDS, MAX_STEPS, NAME, VERBS, Show, Step, Translation, wrong
 
 log = logging.getLogger("pilotlight.shows")

@@ -13,7 +13,8 @@ from typing import Annotated, Literal, NoReturn, get_args
 from pydantic import Field, model_validator
 
 from asgi_app.errors import BadShow
-from asgi_app.models import Effect, Level, LightId, Strict
+from asgi_app.models.base import Strict
+from asgi_app.models.lights import Effect, Level, LightId
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 MAX_DEPTH = 8

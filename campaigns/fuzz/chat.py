@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from asgi_app.errors import PanelError
-from asgi_app.models import parse_json
+from asgi_app.models.json_text import parse_json
 from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.house import Connection, Inside
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from asgi_app.models import DEPTH
+from asgi_app.models.json_text import DEPTH
 
 T = TypeVar("T")
 

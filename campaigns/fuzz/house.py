@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from asgi_app.app import PanelApp
-from asgi_app.models import Light
+from asgi_app.models.lights import Light
 from asgi_app.service import run_signals
 from asgi_app.settings import Settings
 

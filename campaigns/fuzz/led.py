@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from asgi_app.access import SCOPE
-from asgi_app.models import PANEL, SetLight, actor
+from asgi_app.models.access import PANEL
+from asgi_app.models.base import actor
+from asgi_app.models.lights import SetLight
 from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.house import Inside, request
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from asgi_app.models import SetLight
+from asgi_app.models.lights import SetLight
 from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.house import Connection, Inside
 from campaigns.fuzz.packets import ours, packet

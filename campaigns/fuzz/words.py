@@ -6,7 +6,11 @@ import json
 from typing import Any, get_args
 
 from asgi_app.errors import PanelError
-from asgi_app.models import PANEL, AnyCommand, SetLight, actor, parse_json
+from asgi_app.models.access import PANEL
+from asgi_app.models.base import actor
+from asgi_app.models.json_text import parse_json
+from asgi_app.models.lights import SetLight
+from asgi_app.models.wire import AnyCommand
 from asgi_app.ws.native.protocol import read_command
 from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.house import Inside

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from asgi_app.access.secret_store import SecretStore
-from asgi_app.models import Role
+from asgi_app.models.access import Role
 from tests.support.panel_process import ROOT
 
 # Changes the PIN, and ends without a word before the n-th line of keys.py that this executes.

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from asgi_app.errors import SetupError
-from asgi_app.models import LightSettings
+from asgi_app.models.lights import LightSettings
 from asgi_app.store import SCHEMA_VERSION, Store
 from asgi_app.store.schema import MIGRATIONS
 from tests.support.database_file import NAME, stored_level, stored_look

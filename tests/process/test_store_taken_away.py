@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from asgi_app.errors import NotStored
-from asgi_app.models import LightSettings, Thread
+from asgi_app.models.chat import Thread
+from asgi_app.models.lights import LightSettings
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from tests.support.chat_people import person, said

@@ -15,7 +15,7 @@ import pytest
 from asgi_app.app import PanelApp
 from asgi_app.errors import NotStored
 from asgi_app.hw.worker import Worker
-from asgi_app.models import LightSettings
+from asgi_app.models.lights import LightSettings
 from asgi_app.settings import Settings
 from asgi_app.store import Store
 from asgi_app.telemetry.tasks import ended

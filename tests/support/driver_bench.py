@@ -13,7 +13,7 @@ from typing import Any
 from asgi_app.core.lights import Drive
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.pins import Address, PigpioPins, Pin, Pins, PinsName
-from asgi_app.models import LightSpec
+from asgi_app.models.lights import LightSpec
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
 

@@ -11,7 +11,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from asgi_app.models import LightSettings, Thread
+from asgi_app.models.chat import Thread
+from asgi_app.models.lights import LightSettings
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 

@@ -8,15 +8,9 @@ from hypothesis import HealthCheck, settings
 
 from asgi_app.core.lights import Decision, decide
 from asgi_app.core.state import apply
-from asgi_app.models import (
-    Actor,
-    Hardware,
-    Light,
-    SetLight,
-    State,
-    UndoLight,
-    parse_command,
-)
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import Hardware, Light, SetLight, UndoLight
+from asgi_app.models.wire import State, parse_command
 
 ANN = Actor(name="Ann", via="live")
 

@@ -8,7 +8,9 @@ from typing import Any
 from asgi_app.core.lights import Drive, first_light
 from asgi_app.errors import LightOffline
 from asgi_app.hub import Message
-from asgi_app.models import Actor, Hardware, LightSettings, LightSpec, Reply, parse_command
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import Hardware, LightSettings, LightSpec
+from asgi_app.models.wire import Reply, parse_command
 from asgi_app.service import Panel
 from asgi_app.service.lights import Driver, Lights
 

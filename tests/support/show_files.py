@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from asgi_app.errors import LightOffline
-from asgi_app.models import SetLight
+from asgi_app.models.lights import SetLight
 from asgi_app.shows import Show, parse_show
 
 STEADY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

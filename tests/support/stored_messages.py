@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from asgi_app.models import ChatMessage, Thread
+from asgi_app.models.chat import ChatMessage, Thread
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from tests.support.chat_people import Person

@@ -15,7 +15,7 @@ from asgi_app.access import access as module
 from asgi_app.access import secret_store as keys
 from asgi_app.access.secret_store import new_pin
 from asgi_app.errors import BadCommand, SignInFailed, SignInNeeded, TooMany
-from asgi_app.models import Credentials, Identity, Role
+from asgi_app.models.access import Credentials, Identity, Role
 from asgi_app.net.origins import Origins
 from asgi_app.routes.access import SignIn, TrailQuery
 from asgi_app.settings import Settings

@@ -13,7 +13,9 @@ from asgi_app.access import Access, Audit, Hosts, SecretStore, permissions
 from asgi_app.access.login_throttle import FREE, LONGEST, LoginThrottle
 from asgi_app.access.secret_store import Secrets, name_key
 from asgi_app.errors import NameTaken, NotAllowed, SetupError, SignInNeeded, TooManyTries
-from asgi_app.models import Actor, Credentials, Identity, Role, SetLight
+from asgi_app.models.access import Credentials, Identity, Role
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import SetLight
 from asgi_app.net.origins import Origins
 from asgi_app.settings import Settings
 from asgi_app.store import Retention, Store

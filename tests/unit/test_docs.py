@@ -8,12 +8,15 @@ from pathlib import Path
 
 import click
 import pytest
+from pydantic import BaseModel
 from quart import Quart
 
-from asgi_app import errors, models
+from asgi_app import errors
 from asgi_app.app import PanelApp
 from asgi_app.cli.main import cli
 from asgi_app.models.base import Asks
+from asgi_app.models.lights import LightChange, LightSpec
+from asgi_app.models.wire import Command, Event
 from asgi_app.settings import Settings
 from asgi_app.shows import find_shows
 from asgi_app.shows.show import Show, Step
@@ -33,12 +36,12 @@ def problems() -> list[type[errors.PanelError]]:
     return sorted({kind for kind in below(errors.PanelError) if kind.__module__ == "asgi_app.errors"}, key=str)
 
 
-def members(union: object) -> list[type[models.BaseModel]]:
+def members(union: object) -> list[type[BaseModel]]:
     """The models of an annotated union."""
     return list(typing.get_args(typing.get_args(union)[0]))
 
 
-def in_fields_of(kind: type[models.BaseModel]) -> set[str]:
+def in_fields_of(kind: type[BaseModel]) -> set[str]:
     """What its fields are called on the wire."""
     return {info.alias or name for name, info in kind.model_fields.items()}
 
@@ -48,7 +51,7 @@ def test_every_setting_is_documented(name: str) -> None:
     assert re.search(rf"^\| `{name}` \|", SETTINGS, re.M)
 
 
-@pytest.mark.parametrize("name", models.LightSpec.model_fields)
+@pytest.mark.parametrize("name", LightSpec.model_fields)
 def test_every_key_of_a_light_is_documented(name: str) -> None:
     assert re.search(rf"^\| `{name}` \|", SETTINGS, re.M)
 
@@ -64,26 +67,26 @@ def test_every_setting_is_a_flag_of_serve() -> None:
     assert flags < {param.name for param in cli.commands["serve"].params if isinstance(param, click.Option)}
 
 
-@pytest.mark.parametrize("command", members(models.Command), ids=lambda kind: kind.__name__)
-def test_every_command_is_documented(command: type[models.BaseModel]) -> None:
+@pytest.mark.parametrize("command", members(Command), ids=lambda kind: kind.__name__)
+def test_every_command_is_documented(command: type[BaseModel]) -> None:
     assert f'"do": "{command.model_fields["do"].default}"' in WIRES
 
 
-@pytest.mark.parametrize("command", members(models.Command), ids=lambda kind: kind.__name__)
-def test_every_field_of_a_command_is_documented(command: type[models.BaseModel]) -> None:
+@pytest.mark.parametrize("command", members(Command), ids=lambda kind: kind.__name__)
+def test_every_field_of_a_command_is_documented(command: type[BaseModel]) -> None:
     for field in in_fields_of(command) - {"do"}:
         assert f'"{field}"' in WIRES or f"`{field}`" in WIRES, field
 
 
-@pytest.mark.parametrize("command", members(models.Command), ids=lambda kind: kind.__name__)
-def test_every_field_of_a_reply_is_documented(command: type[models.BaseModel]) -> None:
+@pytest.mark.parametrize("command", members(Command), ids=lambda kind: kind.__name__)
+def test_every_field_of_a_reply_is_documented(command: type[BaseModel]) -> None:
     (result,) = (typing.get_args(base)[0] for base in command.__orig_bases__ if typing.get_origin(base) is Asks)
     for field in in_fields_of(result) - {"rev"}:
         assert f'"{field}"' in WIRES or f"`{field}`" in WIRES, field
 
 
-@pytest.mark.parametrize("event", members(models.Event), ids=lambda kind: kind.__name__)
-def test_every_field_of_an_event_is_documented(event: type[models.BaseModel]) -> None:
+@pytest.mark.parametrize("event", members(Event), ids=lambda kind: kind.__name__)
+def test_every_field_of_an_event_is_documented(event: type[BaseModel]) -> None:
     for field in in_fields_of(event) - {"event"}:
         assert f'"{field}"' in WIRES or f"`{field}`" in WIRES, field
 
@@ -98,13 +101,13 @@ def test_every_word_of_a_show_is_documented(step: str) -> None:
     assert re.search(rf"`{step}`|^{step} = |\[\[{step}\]\]", WIRES, re.M)
 
 
-@pytest.mark.parametrize("verb", models.LightChange.model_fields)
+@pytest.mark.parametrize("verb", LightChange.model_fields)
 def test_every_verb_is_documented(verb: str) -> None:
     assert re.search(rf"^\| `{verb}` \|", WIRES, re.M)
 
 
-@pytest.mark.parametrize("event", members(models.Event), ids=lambda kind: kind.__name__)
-def test_every_event_is_documented(event: type[models.BaseModel]) -> None:
+@pytest.mark.parametrize("event", members(Event), ids=lambda kind: kind.__name__)
+def test_every_event_is_documented(event: type[BaseModel]) -> None:
     assert re.search(rf"^\| `{event.model_fields['event'].default}` \|", WIRES, re.M)
 
 

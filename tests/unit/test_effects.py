@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from asgi_app.core.lights import Drive
 from asgi_app.hw.effects import BLINK_SECONDS, FLASH_SECONDS, PULSE_FLOOR, PULSE_SECONDS, Motion, effect, fade, flash
-from asgi_app.models import Effect
+from asgi_app.models.lights import Effect
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a loaded machine is no fault
 LEVELS = st.floats(0, 100)

@@ -12,7 +12,7 @@ import pytest
 from asgi_app.access.secret_store import Claim, Secrets, name_key
 from asgi_app.core.chat import name_of, person_of
 from asgi_app.errors import BadName, NameTaken
-from asgi_app.models import Actor
+from asgi_app.models.base import Actor
 from asgi_app.unicode import lookalikes
 from asgi_app.unicode.lookalikes import forms, is_unseen, looks_like
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from asgi_app.models import Actor, Run, Thread
+from asgi_app.models.base import Actor
+from asgi_app.models.chat import Thread
+from asgi_app.models.runs import Run
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from asgi_app.store import runs as stored_runs

@@ -30,7 +30,7 @@ from asgi_app.hw.pins import (
     choose,
     pigpio_problem,
 )
-from asgi_app.models import LightSpec
+from asgi_app.models.lights import LightSpec
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from asgi_app.errors import NotStored, Restarting
-from asgi_app.models import Actor, Hardware, LogRun, NewRun, RunChange, WatchRun
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import Hardware
+from asgi_app.models.runs import LogRun, NewRun, RunChange, WatchRun
 from asgi_app.service import Panel
 from asgi_app.service.live_run import LiveRun
 from asgi_app.service.run_reader import WATCHED

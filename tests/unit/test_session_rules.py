@@ -10,7 +10,7 @@ from asgi_app.access import SecretStore
 from asgi_app.access import sessions as module
 from asgi_app.access.sessions import DAY, Sessions
 from asgi_app.errors import NotStored, UnknownSession
-from asgi_app.models import Credentials, Role
+from asgi_app.models.access import Credentials, Role
 
 
 class Clock:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from asgi_app.errors import SetupError
-from asgi_app.models import LightSpec
+from asgi_app.models.lights import LightSpec
 from asgi_app.settings import PREFIX, Settings, read_settings
 
 

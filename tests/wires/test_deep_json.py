@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from asgi_app.models import DEPTH
+from asgi_app.models.json_text import DEPTH
 from tests.support.panel_process import RunningPanel
 
 IDS = (f"deep-{number}" for number in itertools.count(1))

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from asgi_app import models
 from asgi_app.access import permissions
 from asgi_app.app import PanelApp
+from asgi_app.models.access import Role
+from asgi_app.models.wire import AnyCommand
 from asgi_app.settings import Settings
 from tests.support import security_table as table
 from tests.support.network_namespace import Network
@@ -77,7 +78,7 @@ def documented() -> set[str]:
 
 
 def test_every_command_has_its_line_and_its_rule() -> None:
-    commands = {kind.model_fields["do"].default: kind for kind in typing.get_args(models.AnyCommand)}
+    commands = {kind.model_fields["do"].default: kind for kind in typing.get_args(AnyCommand)}
     assert commands.keys() <= documented()
     assert set(commands.values()) == set(permissions.COMMANDS)
 
@@ -112,5 +113,5 @@ def test_the_table_has_no_other_lines() -> None:
 
 
 def test_a_route_that_is_not_in_the_table_is_for_admins() -> None:
-    assert permissions.of_route("POST", "/new/thing") is models.Role.ADMIN
-    assert permissions.of_route("GET", "/new/thing") is models.Role.ADMIN
+    assert permissions.of_route("POST", "/new/thing") is Role.ADMIN
+    assert permissions.of_route("GET", "/new/thing") is Role.ADMIN

@@ -18,7 +18,9 @@ from quart_cors import cors_exempt
 
 from asgi_app.errors import BadCommand, NotStored, PanelError, TooFast, TooMuchUnread, UnknownPerson
 from asgi_app.hub import TOO_SLOW, Closed, Message, Outbox
-from asgi_app.models import LOBBY, Actor, ChatMessage, Marks, Say, Thread, as_json, parse_json
+from asgi_app.models.base import Actor, as_json
+from asgi_app.models.chat import LOBBY, ChatMessage, Marks, Say, Thread
+from asgi_app.models.json_text import parse_json
 from asgi_app.net.send_budget import SMALL
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat

@@ -11,7 +11,8 @@ from quart_cors import cors_exempt
 
 from asgi_app.errors import MalformedJSON, PanelError, TooFast, TooMuchUnread
 from asgi_app.hub import TOO_FAST, TOO_SLOW, Closed, Message, Outbox, text_of
-from asgi_app.models import Actor, parse_json
+from asgi_app.models.base import Actor
+from asgi_app.models.json_text import parse_json
 from asgi_app.net.send_budget import SMALL
 from asgi_app.service import Panel, Session
 from asgi_app.ws.native.protocol import id_of, latest, read_command, reply_may_be_large, resume_from, waits_for_producer

@@ -11,7 +11,7 @@ from typing import Any
 
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.hub import Message
-from asgi_app.models import AnyCommand, parse_command
+from asgi_app.models.wire import AnyCommand, parse_command
 from asgi_app.service import Panel
 
 # Commands whose reply may be far larger than the command: a page, a snapshot, a graph.

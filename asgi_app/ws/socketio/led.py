@@ -12,7 +12,7 @@ from engineio.packet import Packet
 
 from asgi_app.errors import BadLevel, LevelMissing, PanelError
 from asgi_app.hub import Burst, Message
-from asgi_app.models import SetLight, level_in_range, text_or_integer
+from asgi_app.models.lights import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import framed

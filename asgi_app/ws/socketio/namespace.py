@@ -12,7 +12,8 @@ from engineio.packet import Packet as EnginePacket
 
 from asgi_app.access import Access, visitor_of
 from asgi_app.errors import BadCommand, PanelError
-from asgi_app.models import Actor, Role, as_json
+from asgi_app.models.access import Role
+from asgi_app.models.base import Actor, as_json
 from asgi_app.seams import Seam
 from asgi_app.telemetry.tasks import start_task
 from asgi_app.ws.engineio.outbox import EngineOutbox, Packets

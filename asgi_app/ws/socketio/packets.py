@@ -19,7 +19,7 @@ from engineio.packet import Packet as EnginePacket
 from socketio.packet import ACK, EVENT, Packet
 
 from asgi_app.errors import MalformedJSON, PanelError
-from asgi_app.models import check_depth, too_deep
+from asgi_app.models.json_text import check_depth, too_deep
 from asgi_app.seams import Seam
 
 SEAMS = (Seam(Packet, "json reconstruct_binary"),)

@@ -10,7 +10,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 from asgi_app.errors import BadCommand, NoAnswer, NoProducer, PanelError
-from asgi_app.models import Actor, Signal, as_json
+from asgi_app.models.base import Actor, as_json
+from asgi_app.models.runs import Signal
 from asgi_app.service.live_run import LiveRun, Producer
 from asgi_app.service.runs import Runs
 from asgi_app.telemetry.tasks import start_task

@@ -26,7 +26,7 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 
 from asgi_app.hub import Coalescer
-from asgi_app.models import Actor
+from asgi_app.models.base import Actor
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.socketio.packets import event_packets
 

@@ -13,7 +13,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from asgi_app.errors import BadCommand, PanelError
-from asgi_app.models import Frozen, as_json, refusal, without_long_integers
+from asgi_app.models.base import Frozen, as_json
+from asgi_app.models.json_text import without_long_integers
+from asgi_app.models.wire import refusal
 from asgi_app.telemetry.tasks import ended
 from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 

@@ -17,7 +17,9 @@ from engineio.packet import Packet
 from asgi_app.core.runs import graph_of
 from asgi_app.errors import BadCommand, PanelError, RunOfShow
 from asgi_app.hub import Burst, Cursor, Message
-from asgi_app.models import LineSent, RunChange, Signal, StartRun, as_json, parse_body
+from asgi_app.models.base import as_json
+from asgi_app.models.runs import LineSent, RunChange, Signal, StartRun
+from asgi_app.models.wire import parse_body
 from asgi_app.service.live_run import LiveRun
 from asgi_app.service.panel import Panel
 from asgi_app.service.run_log import stored_line

@@ -18,7 +18,7 @@ from socketio.packet import CONNECT, CONNECT_ERROR
 
 from asgi_app.errors import InternalError, MalformedJSON, PanelError, TooFast, TooMuchUnread
 from asgi_app.hub import Coalescer
-from asgi_app.models import as_json
+from asgi_app.models.base import as_json
 from asgi_app.net.origins import Origins
 from asgi_app.net.send_budget import SMALL
 from asgi_app.seams import Seam

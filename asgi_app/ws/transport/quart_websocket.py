@@ -22,7 +22,7 @@ from quart.asgi import ASGIWebsocketConnection
 from asgi_app.access import Visitor, permissions, visitor_of
 from asgi_app.errors import BadName, ForeignOrigin, NameTaken, PanelError, TooFast
 from asgi_app.hub import TOO_SLOW
-from asgi_app.models import Actor
+from asgi_app.models.base import Actor
 from asgi_app.net.limits import RateLimit, RefusalLog, note_cut
 from asgi_app.net.origins import Origins
 from asgi_app.net.proxies import address_of

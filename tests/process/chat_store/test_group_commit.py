@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from asgi_app.errors import InternalError, NotStored
-from asgi_app.models import Actor, LightSettings, Marks, Run, Thread
+from asgi_app.models.base import Actor
+from asgi_app.models.chat import Marks, Thread
+from asgi_app.models.lights import LightSettings
+from asgi_app.models.runs import Run
 from asgi_app.store import SCHEMA_VERSION, Retention, Store, retention
 from asgi_app.store import chat as stored
 from asgi_app.store import runs as stored_runs

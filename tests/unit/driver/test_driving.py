@@ -13,7 +13,9 @@ from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.effects import FLASH_SECONDS
 from asgi_app.hw.pins import MockPins
 from asgi_app.hw.push import PUSH
-from asgi_app.models import Actor, Hardware, LightSpec, parse_command
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import Hardware, LightSpec
+from asgi_app.models.wire import parse_command
 from asgi_app.service import Panel
 from tests.support.driver_bench import LED, SOON, Bench, Note, Watcher, driving, duty, of
 from tests.support.pigpiod_standin import StandIn

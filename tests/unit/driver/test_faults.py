@@ -14,7 +14,7 @@ from asgi_app.core.lights import Drive
 from asgi_app.errors import LightOffline
 from asgi_app.hw.driver import POLL
 from asgi_app.hw.pins import Address, PigpioPins, PinsError
-from asgi_app.models import LightSpec
+from asgi_app.models.lights import LightSpec
 from tests.support.driver_bench import SOON, Bench, Watcher, driving, duty, of
 from tests.support.pigpio_board import HOST, Cmd
 from tests.support.pigpiod_standin import StandIn

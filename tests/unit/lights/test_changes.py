@@ -14,13 +14,8 @@ from asgi_app.core.state import apply
 from asgi_app.errors import (
     PanelError,
 )
-from asgi_app.models import (
-    Actor,
-    LightChanged,
-    LightSettings,
-    LightSpec,
-    UndoLight,
-)
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import LightChanged, LightSettings, LightSpec, UndoLight
 from tests.support.light_states import (
     ANN,
     BOB,

@@ -15,14 +15,10 @@ from asgi_app.errors import (
     NotAnInteger,
     PanelError,
 )
-from asgi_app.models import (
-    SetLight,
-    actor_name,
-    parse_change,
-    parse_command,
-    parse_json,
-    text_or_integer,
-)
+from asgi_app.models.base import actor_name
+from asgi_app.models.json_text import parse_json
+from asgi_app.models.lights import SetLight, text_or_integer
+from asgi_app.models.wire import parse_change, parse_command
 from tests.support.light_states import STEADY
 
 KEYS = ["do", "light", "level", "step", "on", "transition", "effect", "flash", "id"]

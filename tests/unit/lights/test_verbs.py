@@ -14,17 +14,9 @@ from asgi_app.errors import (
     LightOffline,
     NothingToUndo,
 )
-from asgi_app.models import (
-    Actor,
-    Hardware,
-    Light,
-    LightChanged,
-    LightFlashed,
-    LightSettings,
-    State,
-    Transition,
-    UndoLight,
-)
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import Hardware, Light, LightChanged, LightFlashed, LightSettings, Transition, UndoLight
+from asgi_app.models.wire import State
 from tests.support.light_states import ANN, BOB, NOON, OFF, PULSING, UNDO, a_state, after, decided, set_light
 
 # --- the verbs ----------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from asgi_app.core.lights import Drive
-from asgi_app.models import LightSettings, Reply, parse_command
+from asgi_app.models.lights import LightSettings
+from asgi_app.models.wire import Reply, parse_command
 from tests.support.service_bench import ANN, BOB, SOON, Bench, heard, levels, settle
 
 # --- commands -----------------------------------------------------------------------------------------------

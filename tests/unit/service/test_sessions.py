@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from asgi_app.hub import Closed, Message
-from asgi_app.models import Hardware, LightSpec, parse_command
+from asgi_app.models.lights import Hardware, LightSpec
+from asgi_app.models.wire import parse_command
 from asgi_app.service.panel import HISTORY, Panel
 from tests.support.service_bench import ANN, BOB, Bench, Pins, heard, levels, settle, with_lights
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import httpx
 
-from asgi_app.models import Actor, Hardware, Reply, parse_command
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import Hardware
+from asgi_app.models.wire import Reply, parse_command
 from asgi_app.service import Panel, Session
 from asgi_app.service import chat as service
 from asgi_app.store import Store
