@@ -70,8 +70,8 @@ def directory_moved(data: Path) -> None:
 
 
 def directory_deleted(data: Path) -> None:
-    while data.exists():  # the panel may write into it while it is emptied
-        shutil.rmtree(data, ignore_errors=True)
+    gone = data.rename(data.with_name("deleted"))  # or the panel would find it half empty, and write into it
+    shutil.rmtree(gone)
 
 
 TAKEN = [

@@ -16,10 +16,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 ROOT = Path(__file__).parent.parent.parent
 LONGEST_REQUEST = 256 * 1024  # bytes: arguments and environment
@@ -126,6 +128,15 @@ def _import_the_panel() -> None:
     import asgi_app.server.hypercorn
     import asgi_app.server.run
     import asgi_app.systemd.unit  # noqa: F401
+
+    for model in _subclasses(BaseModel):  # a panel builds each at its first use
+        model.model_rebuild()
+
+
+def _subclasses(of: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for one in of.__subclasses__():
+        yield one
+        yield from _subclasses(one)
 
 
 def _serve(connection: socket.socket) -> dict[str, Any]:
