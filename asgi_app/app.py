@@ -63,12 +63,12 @@ from asgi_app.ws.legacy.chat import chat_wire
 from asgi_app.ws.legacy.echo import echo
 from asgi_app.ws.native.live import live
 from asgi_app.ws.native.protocol import reply_may_be_large, waits_for_producer
+from asgi_app.ws.socketio.lab import LabEvents
 from asgi_app.ws.socketio.led import LedEvents
 from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.panel import PanelEvents
 from asgi_app.ws.socketio.producers import ProducerRegistry
 from asgi_app.ws.socketio.recovery import Recovery
-from asgi_app.ws.socketio.rooms import RoomEvents
 from asgi_app.ws.socketio.running_logger import LoggerEvents
 from asgi_app.ws.socketio.server import PanelServer
 from asgi_app.ws.socketio.uia import UiaEvents
@@ -178,10 +178,10 @@ class PanelApp:
             unread=self.panel.unread,
         )
         self.default_namespace = Namespace("/", via="socketio", recovery=self._recovery("/"))
-        self.room_events = RoomEvents(self.default_namespace, settings.socket_rooms)
+        self.lab_events = LabEvents(self.default_namespace, settings.socket_rooms)
         self._pin_lock = PinLock()
         self._ready = ready
-        parts = (self.store, self.driver, self.runs, self.access, self.room_events, self.sockets.eio)
+        parts = (self.store, self.driver, self.runs, self.access, self.lab_events, self.sockets.eio)
         self.health = Health(self.panel, self.store, self.access, [part.ended for part in parts], self.clock)
         self.loop_lag = LoopLagMonitor(partial(self.health.check, alive))
         light = "led" if "led" in settings.lights else next(iter(settings.lights))
@@ -189,8 +189,8 @@ class PanelApp:
         self.quart = self._build_quart(light, rest_limit)
         self._register_namespaces(light)
         # Without a startup or shutdown hook, `ASGIApp` gives the lifespan to Quart, so there is one.
-        rooms = QuickLed(self.panel, light, rest_limit, socketio.ASGIApp(self.sockets, self.quart))
-        self.app = self._gateway(rooms)
+        inner = QuickLed(self.panel, light, rest_limit, socketio.ASGIApp(self.sockets, self.quart))
+        self.app = self._gateway(inner)
 
     def claim(self) -> None:
         """Lock the pins for this process; a second call does nothing. Raises: `SetupError`."""
@@ -228,7 +228,7 @@ class PanelApp:
             await self.shows.close()
             self.loop_lag.stop()
             self.panel.end_sessions()
-            self.room_events.close()
+            self.lab_events.close()
             self.runs.close()
             await self.sockets.eio.leave()
             self.access.close()
@@ -291,7 +291,7 @@ class PanelApp:
 
         return quart
 
-    def _gateway(self, rooms: gateway.App) -> Gateway:
+    def _gateway(self, inner: gateway.App) -> Gateway:
         rest = self.counter_registry.of("rest")
         quota = ConnectionQuota(self.settings.max_connections, self.settings.connections_per_address)
         both: list[gateway.Middleware] = [
@@ -310,7 +310,7 @@ class PanelApp:
             partial(gateway.limit_time, self.settings.request_timeout),
             partial(gateway.limit_unread, self.panel.unread),
         ]
-        return Gateway(rooms, http, both)
+        return Gateway(inner, http, both)
 
     def _recovery(self, namespace: str) -> Recovery:
         return Recovery(namespace, self.settings.recovery, self.panel.coalescer)
@@ -318,7 +318,7 @@ class PanelApp:
     def _register_namespaces(self, light: str) -> None:
         default = self.default_namespace
         default.add(LedEvents(default, self.panel, light))
-        default.add(self.room_events)
+        default.add(self.lab_events)
         panel = Namespace("/panel", via="panel", in_background=waits_for_producer, may_be_large=reply_may_be_large)
         panel.add(PanelEvents(panel, self.panel))
         producers = ProducerRegistry()

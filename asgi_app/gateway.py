@@ -1,4 +1,4 @@
-"""The gateway: the ASGI middlewares that every request passes on its way to the rooms, and back.
+"""The gateway: the ASGI middlewares that every request passes on its way to the routes and sockets, and back.
 
 A middleware is a function of what it needs, the next application, and ASGI's three arguments. One that has no work
 after the request is no coroutine, so a WebSocket pays for it once and not with each message.
@@ -44,11 +44,11 @@ SECURITY_HEADERS = (
 
 
 class Gateway:
-    """The panel's ASGI application: requests and WebSockets pass these middlewares, first to last, to the rooms."""
+    """The panel's ASGI application: requests and WebSockets pass these middlewares, first to last, and then `inner`."""
 
-    def __init__(self, rooms: App, http: Sequence[Middleware], websocket: Sequence[Middleware]) -> None:
-        self.rooms = rooms
-        self._apps = {"lifespan": rooms, "http": rooms, "websocket": rooms}
+    def __init__(self, inner: App, http: Sequence[Middleware], websocket: Sequence[Middleware]) -> None:
+        self.inner = inner
+        self._apps = {"lifespan": inner, "http": inner, "websocket": inner}
         for kind, middlewares in (("http", http), ("websocket", websocket)):
             for middleware in reversed(middlewares):
                 self._apps[kind] = partial(middleware, self._apps[kind])
@@ -129,7 +129,7 @@ def limit_time(seconds: float, app: App, scope: Any, receive: Receive, send: Sen
 
     async def receive_in_time() -> Any:
         nonlocal more
-        if not more:  # the room waits for the client to disconnect
+        if not more:  # the route waits for the client to disconnect
             return await receive()
         try:
             async with asyncio.timeout_at(until):

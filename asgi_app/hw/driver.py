@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from asgi_app.core.lights import Drive
-from asgi_app.hw.effects import Motion
 from asgi_app.hw.light import DrivenLight, Observer
+from asgi_app.hw.motion import Motion
 from asgi_app.hw.pin_connection import PinConnection, write_all
 from asgi_app.hw.pins import Pin, Pins, PinsError
 from asgi_app.hw.push import PushTask

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from asgi_app.core.lights import Drive
 from asgi_app.errors import LightOffline
-from asgi_app.hw.effects import Motion
+from asgi_app.hw.motion import Motion
 from asgi_app.hw.pins import Pin
 from asgi_app.models.lights import LightSpec
 

@@ -148,6 +148,6 @@ class AdmissionControl:
     def _leave(self, address: str, many: bool, lost: Exception | None) -> None:
         """Give the place back. `lost` is the error that ended the connection, if nobody closed it."""
         self.quota.leave(address, many=many)
-        if isinstance(lost, OSError) and lost.errno == errno.ETIMEDOUT:  # by the kernel: `server/listen.py`
+        if isinstance(lost, OSError) and lost.errno == errno.ETIMEDOUT:  # by the kernel: `server/run.py`
             why = "it read nothing for more than twice the setting slow_reader"
             note_cut(log, self.counters, "a client", why, wire="connection", client=address, reason="timed_out")

@@ -18,7 +18,7 @@ VIEWER_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inl
 
 
 PAGES = {
-    "/": "panel",
+    "/": "lights",
     "/compare": "compare",
     "/lab": "lab",
     "/chat": "chat",

@@ -45,8 +45,8 @@ class Led:
 
     def __init__(self) -> None:
         self._inside = Inside()
-        self._quick = self._inside.house.app.rooms
-        self._quart = self._inside.house.app.rooms._app
+        self._quick = self._inside.house.app.inner
+        self._quart = self._inside.house.app.inner._app
         self._hand = actor("hand", None, "rest", PANEL)
 
     def check(self, data: bytes) -> str:

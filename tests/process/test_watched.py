@@ -126,7 +126,7 @@ async def test_every_task_that_the_panel_needs_is_looked_at(tmp_path: Path, whic
     await house.start()
     try:
         house.sockets.eio.service_task_handle = asyncio.create_task(house.sockets.eio._service_task(), name="engine")
-        house.room_events._server_task = asyncio.create_task(house.room_events._server_events(), name="server events")
+        house.lab_events._server_task = asyncio.create_task(house.lab_events._server_events(), name="server events")
         await asyncio.sleep(0)
         assert house.health.ended() is None
         [task] = [one for one in asyncio.all_tasks() if one.get_name() == which]

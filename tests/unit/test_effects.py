@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asgi_app.core.lights import Drive
-from asgi_app.hw.effects import BLINK_SECONDS, FLASH_SECONDS, PULSE_FLOOR, PULSE_SECONDS, Motion, effect, fade, flash
+from asgi_app.hw.motion import BLINK_SECONDS, FLASH_SECONDS, PULSE_FLOOR, PULSE_SECONDS, Motion, effect, fade, flash
 from asgi_app.models.lights import Effect
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a loaded machine is no fault

@@ -10,7 +10,7 @@ import pytest
 
 from asgi_app.core.lights import Drive
 from asgi_app.hw.driver import LightDriver
-from asgi_app.hw.effects import FLASH_SECONDS
+from asgi_app.hw.motion import FLASH_SECONDS
 from asgi_app.hw.pins import MockPins
 from asgi_app.hw.push import PUSH
 from asgi_app.models.base import Actor

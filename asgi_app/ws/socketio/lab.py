@@ -45,7 +45,7 @@ class RoomData(Frozen):
     data: Data
 
 
-class RoomEvents(RecoverableHandlers):
+class LabEvents(RecoverableHandlers):
     """The events of the page `/lab`."""
 
     def __init__(self, namespace: Namespace, most_rooms: int) -> None:
