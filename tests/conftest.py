@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGQUIT, default_int_handler, getsignal, signal
 from typing import Any
 
 import pytest
@@ -28,7 +29,13 @@ SLOWEST = 10  # files that the summary names
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make another host before any worker starts: Chromium fails what it loads when the network changes."""
+    """Make another host before any worker starts: Chromium fails what it loads when the network changes.
+
+    `nohup`, and a shell's `&`, ignore signals for everything they start; the panels and commands of the tests must not.
+    """
+    for number, usual in {SIGHUP: SIG_DFL, SIGQUIT: SIG_DFL, SIGINT: default_int_handler}.items():
+        if getsignal(number) is SIG_IGN:
+            signal(number, usual)
     if NETWORK in os.environ or config.getoption("collectonly"):
         return
     with suppress(NoRight):
