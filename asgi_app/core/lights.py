@@ -179,7 +179,7 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
         on = on or effect is not None
     if command.on is not None:
         if effect is not None and command.effect is not None and not command.on:
-            raise BadCommand("An effect needs the light on. Leave out on, or effect.", field="effect")
+            raise BadCommand("An effect turns the light on, but on is false. Leave out on, or effect.", field="effect")
         on = command.on
         effect = effect if on else None
     settings = LightSettings(level=level, on=on, effect=effect)
@@ -197,7 +197,9 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
 
 def _undo_light(light: Light, actor: Actor, at: float) -> Decision:
     if light.undo is None:
-        raise NothingToUndo(f"{light.name} was not changed since the panel started.", field="light")
+        raise NothingToUndo(
+            f"{light.name} has not changed since the panel started, so there is nothing to undo.", field="light"
+        )
     changed = _settings_changed(light, light.undo, 0.0, actor, at)
     after = _with(changed.state, undo=settings_of(light), gesture=None)
     return Decision(after, drive_of(after), (_changed(after, actor, at),))

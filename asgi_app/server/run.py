@@ -154,12 +154,12 @@ def refuse_more_workers(workers: int) -> None:
     """Raises `SetupError` for more than one worker process."""
     concurrency = os.environ.get("WEB_CONCURRENCY") or "1"
     if not concurrency.isdecimal():
-        raise SetupError(f"WEB_CONCURRENCY is {concurrency!r}, which is no number; leave it out")
+        raise SetupError(f"WEB_CONCURRENCY is {concurrency!r}, which is not a number. Leave it out.")
     wanted = max(workers, int(concurrency))
     if wanted > 1:
         raise SetupError(
-            f"{wanted} worker processes were asked for: two processes cannot own one pin, and one serves "
-            "thousands of screens; leave --workers and WEB_CONCURRENCY at 1"
+            f"{wanted} worker processes were requested, but two processes cannot own one pin. "
+            "Leave --workers and WEB_CONCURRENCY at 1: one process serves thousands of screens."
         )
 
 
@@ -169,8 +169,8 @@ def listener_for(host: str, port: int, slow_reader: float) -> socket.socket:
         listener = listen(host, port)
     except ListenError as error:
         if error.unknown:
-            raise SetupError(f"there is no address {host} here ({error.strerror}); try another --host") from None
-        raise SetupError(f"cannot listen on {host} port {port}: {error.strerror}; try another --port") from None
+            raise SetupError(f"This machine has no address {host} ({error.strerror}). Choose another --host.") from None
+        raise SetupError(f"Cannot listen on {host} port {port}: {error.strerror}. Choose another --port.") from None
     # Connections inherit both options (tcp(7)). The kernel would grow a send buffer to megabytes, and a screen that
     # stopped reading would later show minutes of old levels.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

@@ -70,7 +70,9 @@ class LogBuffer:
         added = [stored_line(line, self._clock()) for line in lines]
         if since is not None:
             if since > self.lines:
-                raise LinesMissing(f"The log goes on at {self.lines}, not at {since}.", field="from")
+                raise LinesMissing(
+                    f"The next line has the offset {self.lines}, not {since}. Send the lines from there.", field="from"
+                )
             added = added[self.lines - since :]
         self._pace.owe(len(added))
         self.pending.extend(added)

@@ -113,7 +113,9 @@ class RunReader(Component):
         session.unfollow(name)
         session.unfollow_ended("run:", lambda run: run not in self._live)
         if session.following("run:") >= WATCHED:
-            raise TooMany(f"This connection watches {WATCHED} runs, the most it may. Unwatch one first.", field="run")
+            raise TooMany(
+                f"This connection watches {WATCHED} runs, which is the limit. Unwatch one first.", field="run"
+            )
         live = self._live.get(command.run)
         if live is None:
             run, graph = await self.find(command.run)

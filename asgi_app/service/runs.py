@@ -231,7 +231,9 @@ class Runs(Component):
         if before is not None and not reopen:
             raise rules.ended_error(before.id)
         if len(self._live) + self._beginning >= self._limits.runs:
-            raise TooMany(f"{self._limits.runs} runs go on, the most there may be (setting max_runs). End one first.")
+            raise TooMany(
+                f"{self._limits.runs} runs are in progress, which is the limit (setting max_runs). End one first."
+            )
         id, lines = run or _new_id(new.name), before.lines if before else 0
         begun = _begun(id, new.name, kind, lines, self._clock(), actor)
         keep = partial(stored.begin, run=begun, graph=graph)

@@ -170,7 +170,7 @@ class _Playing:
             "stop": self.player.stop,
         }.get(signal)
         if act is None:
-            raise BadCommand(f"A show does not know the signal {signal!r}.", field="signal")
+            raise BadCommand(f"A show does not accept the signal {signal!r}.", field="signal")
         self.log(f"{signal}, by {by.name}", "debug")
         act()
         return {"signal": signal}

@@ -171,7 +171,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         if self._poll is not None and not self._poll.is_gone:
             self._poll.end([Packet(CLOSE)])
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
-            raise BadEngineRequest("Two polls of this session at once, which ends it. Connect again without sid.")
+            raise BadEngineRequest("Two polls of this session came at once, which ends it. Connect again without sid.")
         poll = self._poll = Poll(receive, self.queue)
         if self._probed:
             self._end_poll_soon()
@@ -195,7 +195,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         """Handle the packets in a body one by one. Raises `TooLarge`."""
         packets = body.decode(errors="replace").split(SEPARATOR)
         if len(packets) > POST_PACKETS:
-            raise TooLarge(f"A body of {len(packets)} packets is over {POST_PACKETS}. Send less at once.")
+            raise TooLarge(f"The body has {len(packets)} packets. Send at most {POST_PACKETS} at once.")
         for packet in packets:
             if packet[:1] in PACKET_TYPES and not self.closed:
                 await self._take(packet)

@@ -229,16 +229,18 @@ class LegacyChatConnection:
 def _read_frame(frame: Any) -> Say:
     """Return the command of an old client's frame. Raises `BadCommand`, `UnknownPerson`."""
     if not isinstance(frame, dict):
-        raise BadCommand(f"send an object, {{username, msg}} or {{msg, to_user}}, not {as_json(frame)}")
+        raise BadCommand(f"Send an object, {{username, msg}} or {{msg, to_user}}, not {as_json(frame)}.")
     if "msg" not in frame:
-        raise BadCommand("msg is missing", field="msg")
+        raise BadCommand("The field msg is missing. Send {username, msg} or {msg, to_user}.", field="msg")
     if "to_user" in frame:
         to = frame["to_user"]
         if not isinstance(to, str):
-            raise UnknownPerson(f"to_user is the name of a person, not {as_json(to)}", field="to_user")
+            raise UnknownPerson(f"The field to_user must be the name of a person, not {as_json(to)}.", field="to_user")
         return Say(to=to, msg=frame["msg"])
     if "username" not in frame:
-        raise BadCommand("to_user is missing: name a person, or send {username, msg} to everybody", field="to_user")
+        raise BadCommand(
+            "The field to_user is missing. Name a person, or send {username, msg} to everybody.", field="to_user"
+        )
     return Say(room=LOBBY, msg=frame["msg"])
 
 

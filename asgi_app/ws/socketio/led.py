@@ -128,5 +128,5 @@ def _level(arguments: tuple[Any, ...]) -> int:
     """
     sent = arguments[0] if arguments else None
     if not isinstance(sent, dict) or "level" not in sent:
-        raise LevelMissing("send {level: N}, an integer from 0 to 100", field="level")
+        raise LevelMissing("The level is missing. Send {level: N}, an integer from 0 to 100.", field="level")
     return level_in_range(min(text_or_integer(sent["level"]), 100))

@@ -114,7 +114,9 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
                 self._refuse(sid, event.name, (), event.error)
                 raise event.error
             names = ", ".join(self.handlers)
-            raise BadCommand(f"no event {as_json(event)} on {self.namespace}; there is {names}", field="event")
+            raise BadCommand(
+                f"There is no event {as_json(event)} on {self.namespace}. Use one of {names}.", field="event"
+            )
         access, actor = self._access, self.actors[sid]
         assert access is not None
         try:
