@@ -91,7 +91,7 @@ def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: floa
 
 
 def settings_of(light: Light) -> LightSettings:
-    """Return how the light is set."""
+    """Return the settings of the light."""
     return LightSettings(level=light.level, on=light.on, effect=light.effect)
 
 

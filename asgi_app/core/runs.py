@@ -1,4 +1,4 @@
-"""The rules of runs: how they begin, move on and end, and what a graph is."""
+"""The rules of runs: their start, progress and end, and the format of a graph."""
 
 from __future__ import annotations
 

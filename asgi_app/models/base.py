@@ -39,7 +39,7 @@ class Strict(BaseModel):
 
 
 class Result(Frozen):
-    """What a command led to: the fields of its reply beside `ok` and `rev`."""
+    """The result of a command: the fields of its reply beside `ok` and `rev`."""
 
     # The panel's revision when the command was done; None if that is the present one.
     rev: SkipJsonSchema[int | None] = Field(None, exclude=True)

@@ -148,7 +148,7 @@ class WatchResult(RunResult):
 
 
 class LinesResult(Result):
-    """Where the log goes on."""
+    """The offset at which the log continues."""
 
     next: int = Field(description="Offset of the next line.")
 
@@ -167,7 +167,7 @@ class RunsResult(Result):
 
 
 class SignalResult(Result):
-    """What the producer answered."""
+    """The answer of the producer."""
 
     answer: Any
 

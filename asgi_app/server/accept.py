@@ -64,7 +64,7 @@ class Acceptor:
 
 
 class TLSListener:
-    """Accepts TLS connections, and counts them from the start of their handshake, which takes time and memory.
+    """Listener for TLS connections. It counts them from the start of the handshake, which takes time and memory.
 
     libuv's listener reports a connection only after its handshake.
     """

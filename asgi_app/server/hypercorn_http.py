@@ -82,7 +82,7 @@ class HypercornHTTP(H11Protocol):
     async def answered(self) -> None:
         """Wait for the response to the last request if that is complete (RFC 9112, 9.6).
 
-        Not for a long poll: its client says by closing that it has gone.
+        Do not wait for a long poll: by closing, its client says that it has gone.
         """
         stream = self.stream
         whole = self.connection.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
@@ -108,7 +108,7 @@ class HypercornHTTP(H11Protocol):
         self._answered.set()
 
     def _unbind(self) -> None:
-        """Let nobody wait for the application's queue: it may have answered without reading the request's body.
+        """Stop waiting for the application's queue: it may have answered without reading the request's body.
 
         The message that ends the stream goes into the same queue. If that is full, the application would wait for
         itself, and the reader for the application. The connection would keep its place for ever.

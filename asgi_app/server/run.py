@@ -140,7 +140,7 @@ def settle() -> None:
 
 
 def more_files(connections: int) -> None:
-    """Raise the limit of open files to one for each connection and some more, if the system allows it."""
+    """Raise the limit of open files, if the system allows it: one for each connection, and some more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + 256
     if hard != resource.RLIM_INFINITY:
@@ -151,7 +151,7 @@ def more_files(connections: int) -> None:
 
 
 def refuse_more_workers(workers: int) -> None:
-    """Raises `SetupError` for more than one worker process."""
+    """Raise `SetupError` for more than one worker process."""
     concurrency = os.environ.get("WEB_CONCURRENCY") or "1"
     if not concurrency.isdecimal():
         raise SetupError(f"WEB_CONCURRENCY is {concurrency!r}, which is not a number. Leave it out.")

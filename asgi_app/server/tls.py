@@ -70,7 +70,7 @@ def days_left(cert: Path, key: Path | None) -> float:
 
 
 def _try(cert: Path, key: Path | None) -> None:
-    """Raises `ssl.SSLError` if they do not match. Uses a new context: a failure would leave half of it loaded."""
+    """Raise `ssl.SSLError` if they do not match. Uses a new context: a failure would leave half of it loaded."""
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
 
 

@@ -34,7 +34,7 @@ SizedLine = tuple[dict[str, Any], int]  # a line as it is stored, and its size i
 
 
 class LogBuffer:
-    """The log of a run that goes on: publishes lines by `feed`, and stores them. `lines` is the next offset."""
+    """The log of an unfinished run: publishes lines by `feed`, and stores them. `lines` is the next offset."""
 
     def __init__(self, store: Store, run: str, lines: int, feed: Feed, rate: float, clock: Callable[[], float]) -> None:
         self.lines = lines

@@ -56,7 +56,7 @@ class RunReader(Component):
         return known, graph
 
     async def going(self, run: str) -> LiveRun:
-        """Return the run of this id, which goes on. Raises `UnknownRun`, `RunEnded`, `NotStored`."""
+        """Return the unfinished run with this id. Raises `UnknownRun`, `RunEnded`, `NotStored`."""
         if run not in self._live:
             known, _ = await self.find(run)
             raise ended_error(known.id)

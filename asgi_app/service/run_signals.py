@@ -85,5 +85,5 @@ class SessionProducer:
     session: Session
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
-        """As `Producer.signal`."""
+        """Do the same as `Producer.signal`."""
         return await self.signals.send(self.session, run, signal, by)

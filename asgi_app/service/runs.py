@@ -162,7 +162,7 @@ class Runs(Component):
     # --- which runs go on ----------------------------------------------------------------------------------
 
     def instance(self, id: str) -> LiveRun | None:
-        """Return the run that goes on under this id of the old protocol."""
+        """Return the unfinished run with this id of the old protocol."""
         return next((live for live in self._live.values() if id in (live.instance, live.run.id)), None)
 
     def all_live(self) -> list[LiveRun]:

@@ -242,7 +242,7 @@ class DatabaseFile:
         return lights.settings(database)
 
     def write_a_page(self) -> None:
-        """Write a page without a change, within a transaction. SQLite would skip a row that stays the same."""
+        """Write a page that stays the same, within a transaction. SQLite would not write a row that stays the same."""
         assert self.connection is not None
         self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

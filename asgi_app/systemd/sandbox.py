@@ -80,7 +80,7 @@ def _interpreter() -> list[Path]:
 
 
 def _program() -> list[Path]:
-    """Return the package, its pages, and the directories of what it imports. Of a checkout, nothing else."""
+    """Return the paths of the package, its pages, and the packages that it imports. Of a checkout, no more."""
     package = Path(__file__).parent.parent
     found = [package, package.parent / "templates", package.parent / "static"]
     return found + [Path(entry) for entry in sys.path if entry and any(Path(entry).glob("*.dist-info"))]

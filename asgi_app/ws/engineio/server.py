@@ -132,7 +132,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         return packets_answer(await connection.poll(environ["asgi.receive"]), environ)
 
     def _check_origin(self, environ: dict[str, Any]) -> None:
-        """Raises `ForeignOrigin` for a WebSocket, and `BadEngineRequest` for a request."""
+        """Raise `ForeignOrigin` for a WebSocket, and `BadEngineRequest` for a request."""
         origin = environ.get("HTTP_ORIGIN")
         if origin and self.cors_allowed_origins != []:
             allowed = self._cors_allowed_origins(environ)

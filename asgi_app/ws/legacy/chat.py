@@ -87,7 +87,7 @@ class LegacyChatConnection:
             await self.say_remaining()
 
     async def find_waiting(self) -> None:
-        """Find the messages that wait for this person, before anything is said: who answers a thread has read it."""
+        """Find the messages that wait for this person. Call this before they send: an answer counts as read."""
         with contextlib.suppress(NotStored):  # already logged; new messages are shown anyway
             self._waiting, self._newest = await self._chat.waiting(self._who.name)
             self._early.update(self._waiting)
@@ -103,7 +103,7 @@ class LegacyChatConnection:
                 await self._outbox.answer(Message(_refusal(error)))
 
     async def say_remaining(self) -> None:
-        """Say what was sent before the end, so that a script can send a line and leave."""
+        """Publish what the client sent before it closed, so that a script can send a line and leave."""
         with contextlib.suppress(OSError):  # `Gone` at the end, or `TimeoutError`
             async with asyncio.timeout(LEAVE_SECONDS):
                 if self._saying is not None:  # by its client id it is said only once
@@ -116,7 +116,7 @@ class LegacyChatConnection:
                         await self._say(_read_frame(parse_json(data)))
 
     async def write(self) -> None:
-        """Send what waited for this person, then what is said."""
+        """Send the messages that waited for this person, then new ones."""
         try:
             await self._send_stored(self._waiting)
             while True:

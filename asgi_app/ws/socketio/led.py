@@ -40,7 +40,7 @@ class LedEvents(RecoverableHandlers):
         self._join(sid)
 
     def recovered(self, sid: str, kept: None) -> None:
-        """The client already has, or has enqueued, every level."""
+        """Add the client again. The levels that it missed are already enqueued."""
         self._join(sid)
 
     def _join(self, sid: str) -> None:
@@ -74,7 +74,7 @@ class LedEvents(RecoverableHandlers):
             self._deliver([message])
 
     def offer_all(self, burst: Burst) -> None:
-        """As `offer`, for several events."""
+        """Offer several events, like `offer`."""
         if shown := [message for message in burst.messages if self._is_shown(message)]:
             self._deliver(shown)
 

@@ -118,7 +118,7 @@ class OldProducer:
 
 
 class ProcessEvents(EventHandlers):
-    """What both namespaces have in common. `id` is the field of a process's id in their events."""
+    """Handlers that both namespaces have in common. `id` is the field of a process's id in their events."""
 
     id: str
 

@@ -96,7 +96,7 @@ class LoggerEvents(ProcessEvents):
             del self._live[id], self._last_sent[id], self._packets[id]
 
     def offer_all(self, burst: Burst) -> None:
-        """As `offer`, for several events."""
+        """Offer several events, like `offer`."""
         for message in burst.messages:
             self.offer(message)
 
