@@ -149,7 +149,7 @@ class Accounts:
     # --- tokens --------------------------------------------------------------------------------------------
 
     async def add_token(self, identity: Identity, label: str, role: Role, name: str | None) -> tuple[str, str]:
-        """Make a token. Return its id and the token. It may speak as a free name, or as one's own."""
+        """Make a token. Return its id and the token. Its name may be a free one, or one of your own."""
         if name is not None:
             name = self._check_name(name)
             if self._identities.owner(name) not in (None, identity.name):

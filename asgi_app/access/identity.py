@@ -1,4 +1,4 @@
-"""Who somebody is: the role and the name of credentials, and the owner of a name."""
+"""Identities: the role and the name of credentials, and the owner of a name."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ UNGUESSABLE = ("token", "ticket")  # 192 random bits and more: attempts at them 
 
 
 class SignInSource(NamedTuple):
-    """Where an attempt comes from: `place` as in `net.address.place_of`, and `device` if it is known."""
+    """The source of an attempt: `place` as in `net.address.place_of`, and `device` if it is known."""
 
     address: str
     place: str | None = None

@@ -57,7 +57,7 @@ class Sessions:
         return session
 
     def of_cookie(self, cookie: str) -> Credentials:
-        """Return the credentials of the cookie's session. Empty if there is none."""
+        """Return the credentials of the cookie's session, or empty ones if there is none."""
         digest = self._secret_store.digest(cookie)
         id = self._secret_store.session_with(digest)
         if id is None:

@@ -31,7 +31,7 @@ SAME_GESTURE = 2.0  # seconds; closer changes by one actor, such as a drag, are 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """What a pin has to do: `flash`, go to `level` (percent) in `seconds`, and show `effect` there."""
+    """The task of a pin: `flash`, go to `level` (percent) in `seconds`, and show `effect` there."""
 
     level: int
     seconds: float = 0.0
@@ -41,7 +41,7 @@ class Drive:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a command does: what to drive, and the events to publish once the hardware has done it."""
+    """The result of a command: what to drive, and the events to publish once the hardware has done it."""
 
     light: Light  # after the events
     drive: Drive
@@ -185,7 +185,7 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
     settings = LightSettings(level=level, on=on, effect=effect)
     only_flash = command.flash is not None and settings == settings_of(light)
     seconds = command.transition or 0.0
-    if only_flash and light.transition is not None:  # after the flashes the fade goes on
+    if only_flash and light.transition is not None:  # after the flashes the fade continues
         seconds = max(light.transition.since + light.transition.seconds - at, 0.0)
     drive = Drive(level if on else 0, seconds, effect, command.flash or 0)
     flashed = [LightFlashed(light=light.id, by=actor, at=at, times=command.flash)] if command.flash else []

@@ -125,7 +125,7 @@ class PigpioPin(GpiozeroPin):
 
 
 class _GpiozeroPins:
-    """What the three libraries have in common: they claim a `PWMLED` for each light, and release them."""
+    """Common part of the three libraries: they claim a `PWMLED` for each light, and release them."""
 
     name: PinsName
     shared: bool = False

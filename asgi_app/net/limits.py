@@ -199,7 +199,7 @@ class ConnectionQuota:
 
 
 def _counted(address: str, many: bool) -> tuple[str, ...]:
-    """What a connection counts in, beside the total."""
+    """Return the counts that a connection is part of, besides the total."""
     if many:
         return ()
     site = site_of(address)

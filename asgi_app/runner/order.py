@@ -1,4 +1,4 @@
-"""The order in which a command wrote to its two pipes, from inotify(7): the pipes themselves do not tell."""
+"""The order in which a command wrote to its two pipes, from inotify(7): the pipes themselves do not show it."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ class Reporter:
                     self._warn(f"the panel at {self._shown} refuses this run: {error}")
                     if not error.passes:
                         return
-            except Exception:  # whatever the other side does, the command goes on
+            except Exception:  # no error of the panel may stop the command
                 if not self.reached:
                     self._warn(f"no panel at {self._shown}; the command runs without one")
             if last and not self.reached:

@@ -48,7 +48,7 @@ class Acceptor:
         for _ in range(ACCEPTED_A_TURN):
             try:
                 connection, _address = self._listener.accept()
-            except OSError:  # none waits, or there is no file descriptor: libuv goes on
+            except OSError:  # no connection waits, or there is no file descriptor: libuv continues
                 return
             connection.setblocking(False)
             task = self._loop.create_task(self._loop.connect_accepted_socket(self._make, connection))

@@ -217,7 +217,7 @@ class UvicornHTTP(HttpToolsProtocol):
         self._in_turn(partial(self._refuse, error))
 
     def _refuse(self, error: PanelError) -> None:
-        """Refuse the connection and close it. What arrives is read and dropped for a moment."""
+        """Refuse the connection and close it. For a moment, incoming data is read and dropped."""
         self._discarding = True
         self.flow.resume_reading()
         self.transport.write(response(error))

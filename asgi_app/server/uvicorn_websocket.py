@@ -83,7 +83,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         self.disconnected = self.handshake_complete = True
 
     async def run_asgi(self) -> None:
-        """Call the application. What the connection does after that is a task that keeps nothing of the call."""
+        """Call the application. Afterwards the connection runs in a task that holds no reference to the call."""
         self.app = _Call(self, self.app)
         try:
             await super().run_asgi()

@@ -45,7 +45,7 @@ class People(Component):
         try:
             person = self.person(session.actor)
             self.meet(person)
-        except PanelError:  # it may use the lights; the first chat command tells why
+        except PanelError:  # it may use the lights; the first chat command gets the reason
             return
         topic = self.present.setdefault(person, Topic(PRIVATE))
         topic.sessions.add(session)

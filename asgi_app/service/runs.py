@@ -198,7 +198,7 @@ class Runs(Component):
         instance: str | None = None,
         reopen: bool = False,
     ) -> LiveRun:
-        """Begin a run, or go on with the one of this id. Returns once it is stored.
+        """Begin a run, or continue the one with this id. Returns once it is stored.
 
         With `reopen`, a run that has ended goes on where its log ended; else it raises `RunEnded`. Raises `TooMany`,
         `TooLarge`, `BadCommand`, `RunOfShow`, `NotStored`.

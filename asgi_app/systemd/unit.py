@@ -61,7 +61,7 @@ RemoveIPC=yes
 
 
 class Unit(NamedTuple):
-    """What the unit runs: flags of `serve`, and the settings that decide which rights it needs.
+    """The unit: its flags of `serve`, and the settings that decide which rights it needs.
 
     systemd passes the files to the system's service as credentials, so root alone needs to be able to read them.
     """

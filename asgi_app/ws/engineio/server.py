@@ -125,7 +125,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             await self._take_over(connection, environ)
             return None
         if connection.upgraded:
-            raise BadEngineRequest(f"Session {query.sid!r} goes on by its WebSocket. Do not poll it any more.")
+            raise BadEngineRequest(f"Session {query.sid!r} uses its WebSocket now. Do not poll it any more.")
         if query.method == "POST":
             await connection.post(environ[BODY])
             return Written(200, [("Content-Type", "text/plain")], b"ok")

@@ -106,7 +106,7 @@ class LegacyChatConnection:
         """Publish what the client sent before it closed, so that a script can send a line and leave."""
         with contextlib.suppress(OSError):  # `Gone` at the end, or `TimeoutError`
             async with asyncio.timeout(LEAVE_SECONDS):
-                if self._saying is not None:  # by its client id it is said only once
+                if self._saying is not None:  # its client id prevents a second copy
                     with contextlib.suppress(PanelError):
                         await self._perform(self._saying)
                 while True:

@@ -130,7 +130,7 @@ class NativeConnection:
                     async with self._outbox.account.reserved(size):
                         written = await self._write(self._outbox.take_now())
                 if not written:
-                    self._outbox.close(TOO_SLOW, "it is not read")  # wakes whoever waits for room in it
+                    self._outbox.close(TOO_SLOW, "it is not read")  # wakes the tasks that wait for room in it
                     return
             self._outbox.handed_over()
         except Closed as closed:

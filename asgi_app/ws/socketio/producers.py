@@ -1,4 +1,4 @@
-"""What `/running_logger` and `/uia` share: which producer runs which process, and how pages' signals reach it.
+"""The shared part of `/running_logger` and `/uia`: which producer runs a process, and how signals reach it.
 
 A signal goes to the producer of the process, on any transport, and the page gets the result.
 """

@@ -82,7 +82,7 @@ class RoomEvents(RecoverableHandlers):
         self._counts[sid] = kept
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
-        """Count the event and tell its sender."""
+        """Count the event, and answer its sender."""
         count = self._counts[sid] = self._counts.get(sid, 0) + 1
         self._namespace.enqueue(sid, "my_response", {"data": error.detail, "count": count})
 
