@@ -143,7 +143,7 @@ class Accounts:
         released = owner is not None and await asyncio.to_thread(self._secret_store.change, release)
         released = await self._identities.release_claim(name) or released
         if not released:
-            raise UnclaimedName(f"The name {as_json(name)} belongs to nobody.", field="name")
+            raise UnclaimedName(f"The name {as_json(name)} is not claimed, so it cannot be released.", field="name")
         self._record(identity, "release_name", subject=owner)
 
     # --- tokens --------------------------------------------------------------------------------------------

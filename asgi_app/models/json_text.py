@@ -40,8 +40,8 @@ def too_deep(text: str | bytes) -> TooDeep:
     """Return the error for a text that is nested too deep, with the limit and the depth."""
     more = " or more" if len(text) > COUNTED else ""
     return TooDeep(
-        f"Failed to decode JSON object: it is nested {depth_of(text)}{more} levels deep, and the limit is {DEPTH}; "
-        "send it flatter, or as text"
+        f"Failed to decode JSON object: it is nested {depth_of(text)}{more} levels deep, and the limit is {DEPTH}. "
+        "Send it flatter, or as text."
     )
 
 

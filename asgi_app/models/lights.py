@@ -215,9 +215,9 @@ class LightChange(Strict):
     @model_validator(mode="after")
     def _something_to_do(self) -> LightChange:
         if self.level is not None and self.step is not None:
-            raise ValueError("give level or step, not both")
+            raise ValueError("Give level or step, not both.")
         if {self.level, self.step, self.on, self.effect, self.flash} == {None}:
-            raise ValueError("give at least one of level, step, on, effect, flash")
+            raise ValueError("Give at least one of level, step, on, effect, flash.")
         return self
 
 

@@ -132,7 +132,7 @@ class HypercornHTTP(H11Protocol):
     async def _send_error_response(self, status_code: int) -> None:
         """Refuse what h11 cannot read."""
         if status_code == 431:
-            await self._refuse(HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes; send less"))
+            await self._refuse(HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes. Send less."))
         else:
             await self._refuse(BadRequest("The request is not valid HTTP/1.1"))
 
@@ -144,10 +144,10 @@ def _by_the_rules(request: h11.Request) -> h11.Request:
     version = request.http_version.decode()
     check_version(version)
     if not request.method.isupper():
-        raise BadRequest("The request's method is not in capital letters")
+        raise BadRequest("The request's method is not in capital letters. Send it in capitals.")
     names = [name for name, _ in headers]
     if b"transfer-encoding" in names and b"content-length" in names:  # RFC 9112, 6.1: they may disagree about its end
-        raise BadRequest("The request has both Content-Length and Transfer-Encoding; send one")
+        raise BadRequest("The request has both Content-Length and Transfer-Encoding. Send one of them.")
     target, headers = origin_form(request.method, request.target, headers)
     if b"upgrade" in names:
         headers = (

@@ -111,7 +111,7 @@ class UvicornHTTP(HttpToolsProtocol):
         if in_head and self._in_head:
             self._head_size += self._chunk
             if self._head_size > HEAD_BYTES:
-                error = HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes; send less")
+                error = HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes. Send less.")
                 self._in_turn(partial(self._refuse, error))
                 return False
         return True

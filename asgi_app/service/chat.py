@@ -157,7 +157,9 @@ class Chat(Component):
         except PanelError:
             to = ""
         if to not in self._people.known:
-            raise UnknownPerson(f"Nobody with the name {as_json(where.to)} was ever here.", field="to")
+            raise UnknownPerson(
+                f"The panel knows nobody with the name {as_json(where.to)}. Check the spelling.", field="to"
+            )
         return Thread.between(person, to), to
 
     def _spend(self, person: str) -> None:

@@ -139,7 +139,7 @@ def _encrypt(key: Path) -> None:
         (lambda cert, key: key.write_text("nothing"), "{key} (setting key) has no private key"),
         (
             lambda cert, key: AUTHORITY.issue_cert("x").private_key_pem.write_to_path(key),
-            "the key in {key} does not belong",
+            "The key in {key} does not belong",
         ),
         (lambda cert, key: _encrypt(key), "{key} (setting key) is encrypted"),
         (
