@@ -261,7 +261,7 @@ def _reload_certificate(tls: ssl.SSLContext, settings: Settings) -> None:
         read_certificate(tls, settings.cert, settings.key)
     except SetupError as error:
         log.error(
-            "%s; the panel keeps its certificate", error.detail, extra=event("certificate_refused", reason=error.detail)
+            "The panel keeps its certificate. %s", error.detail, extra=event("certificate_refused", reason=error.detail)
         )
     else:
         log.info("the certificate was read again", extra=event("certificate", file=settings.cert))
