@@ -346,7 +346,7 @@ def _open_store(settings: Settings) -> tuple[Store, dict[str, LightSettings], St
         return store, store.open(), store.storage
     except SetupError as error:
         fields = event("store_unusable", reason=error.detail)
-        log.error("%s; levels, messages and logs are lost when the panel stops", error.detail, extra=fields)
+        log.error("Levels, messages and logs will be lost when the panel stops. %s", error.detail, extra=fields)
         store = Store(None, retention)
         return store, store.open(), Storage(kept=False, reason=error.detail)
 
@@ -360,6 +360,6 @@ def _open_keys(data: Path) -> SecretStore:
         if keys.may_be_there:  # it may say who owns a name, and which tokens were revoked
             keys.close(error)
             return keys
-        log.warning("%s; this start has its own PIN, and its tokens and names are lost when it stops", error.detail)
+        log.warning("This start has its own PIN. Its tokens and names will be lost when it stops. %s", error.detail)
         keys = SecretStore(None)
     return keys

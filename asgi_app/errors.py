@@ -39,7 +39,7 @@ class PanelError(Exception):
         self.errors = errors if errors is not None else [{"field": field, "detail": detail}] if field else []
 
     def problem(self) -> dict[str, Any]:
-        """Return the problem object (RFC 9457): `type`, `title`, `status`, `detail`, and one of `errors` per field.
+        """Return the problem object (RFC 9457): `type`, `title`, `status`, `detail`, and `errors` by field.
 
         `retry_after` (seconds) is added where waiting helps.
         """
@@ -319,7 +319,7 @@ class ShowRunning(PanelError):
 
 
 class TooMany(PanelError):
-    """A limit is reached: of rooms, of runs, or of what one connection may follow."""
+    """The panel or the connection has as many of something as the limit allows."""
 
     slug, title, status = "too-many", "A limit of the panel is reached", 409
 

@@ -1,7 +1,7 @@
-"""The gateway: the ASGI middlewares that every request passes on its way to the routes and sockets, and back.
+"""The gateway: the ASGI middlewares that every request passes on its way to the routes and sockets.
 
-A middleware is a function of what it needs, the next application, and ASGI's three arguments. One that has no work
-after the request is no coroutine, so a WebSocket pays for it once and not with each message.
+A middleware is a function. Its arguments are what it needs, the next application, and ASGI's three arguments. One that
+has no work after the request is not a coroutine, so a WebSocket pays for it once and not with each message.
 """
 
 from __future__ import annotations

@@ -212,7 +212,7 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
     except ValidationError as error:
         raise SetupError("; ".join(_fault(fault, given, file) for fault in error.errors())) from error
     except ValueError as error:
-        raise SetupError(f"{error}. Write lists and tables in {PREFIX}* as JSON") from error
+        raise SetupError(f"{error}. Write lists and tables in {PREFIX}* as JSON.") from error
 
 
 def _environment() -> dict[str, Any]:

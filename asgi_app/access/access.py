@@ -43,7 +43,7 @@ LOOPBACK = "127.0.0.1"  # the address of a program that shows the machine's key
 
 
 class Access:
-    """Authenticates requests and authorises commands. It is the panel's `Gate`."""
+    """Authentication of requests and authorisation of commands. It is the panel's `Gate`."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Access:
         self.live.start()
 
     def ended(self) -> str | None:
-        """As `LiveSessions.ended`."""
+        """Do the same as `LiveSessions.ended`."""
         return self.live.ended()
 
     def close(self) -> None:
@@ -155,13 +155,13 @@ class Access:
     # --- authorisation -------------------------------------------------------------------------------------
 
     def authorize_command(self, actor: Actor, command: AnyCommand) -> None:
-        """Raises `SignInNeeded` or `NotAllowed` where the actor's role is too small for the command."""
+        """Raise `SignInNeeded` or `NotAllowed` where the actor's role is too small for the command."""
         rule = permissions.of_command(type(command))
         if actor.identity.role < rule.role:
             raise self.refused(actor.identity, rule.role, str(command.do), actor)
 
     def check_event(self, actor: Actor, namespace: str, event: str) -> None:
-        """As `authorize_command`, for a Socket.IO event that is no command."""
+        """Authorize a Socket.IO event that is not a command, like `authorize_command`."""
         rule = permissions.of_event(namespace, event)
         if actor.identity.role < rule.role:
             raise self.refused(actor.identity, rule.role, f"{namespace} {event}", actor)
@@ -178,7 +178,7 @@ class Access:
             self.audit.note_command(actor, command)
 
     def event_done(self, actor: Actor, namespace: str, event: str, arguments: tuple[Any, ...]) -> None:
-        """As `record_command`, for an event of a page. What a producer publishes (`message`) has a log of its own."""
+        """Record an event of a page, like `record_command`. What a producer publishes (`message`) has its own log."""
         sent = arguments[0] if arguments and isinstance(arguments[0], dict) else {"message": None}
         if permissions.of_event(namespace, event).kept and "message" not in sent:
             subject, detail = str(sent.get("process_instance_id")), {"msg": shown(str(sent.get("msg")))}
@@ -186,7 +186,7 @@ class Access:
 
 
 class Visitor:
-    """Who sends one request, or opens one connection."""
+    """The sender of one request, or of one connection."""
 
     def __init__(self, access: Access, scope: Mapping[str, Any]) -> None:
         self.access = access
@@ -212,7 +212,7 @@ class Visitor:
         return shown
 
     def require(self, needed: Role, what: str) -> None:
-        """Raises the error of an invalid token, or `SignInNeeded` or `NotAllowed` where the role is too small."""
+        """Raise the error of an invalid token, or `SignInNeeded` or `NotAllowed` where the role is too small."""
         if needed is Role.NOBODY:
             return
         if self.error is not None:
@@ -222,7 +222,7 @@ class Visitor:
 
     @contextlib.contextmanager
     def staying(self, actor: Actor, end: End) -> Iterator[None]:
-        """As `LiveSessions.connected`, while the context lasts."""
+        """Do the same as `LiveSessions.connected` while the context lasts."""
         gone = self.access.live.connected(actor, end)
         try:
             yield

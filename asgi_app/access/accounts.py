@@ -143,13 +143,13 @@ class Accounts:
         released = owner is not None and await asyncio.to_thread(self._secret_store.change, release)
         released = await self._identities.release_claim(name) or released
         if not released:
-            raise UnclaimedName(f"The name {as_json(name)} belongs to nobody.", field="name")
+            raise UnclaimedName(f"The name {as_json(name)} is not claimed, so it cannot be released.", field="name")
         self._record(identity, "release_name", subject=owner)
 
     # --- tokens --------------------------------------------------------------------------------------------
 
     async def add_token(self, identity: Identity, label: str, role: Role, name: str | None) -> tuple[str, str]:
-        """Make a token. Return its id and the token. It may speak as a free name, or as one's own."""
+        """Make a token. Return its id and the token. Its name may be a free one, or one of your own."""
         if name is not None:
             name = self._check_name(name)
             if self._identities.owner(name) not in (None, identity.name):

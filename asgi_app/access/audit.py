@@ -25,7 +25,7 @@ Outcome = Literal["done", "refused"]
 
 
 class _Key(NamedTuple):
-    """What equal actions have in common."""
+    """The fields that equal actions have in common."""
 
     who: str | None
     via: str
@@ -46,7 +46,7 @@ class _Row(NamedTuple):
 
 
 class Audit:
-    """Records actions and refusals, and stores them once a second."""
+    """Record of actions and refusals, stored once a second."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store

@@ -18,7 +18,7 @@ DEVICE_DAYS = 365  # since its last sign-in, after which a device is unknown
 
 
 class Devices:
-    """Makes and reads the cookie `name`. It signs nobody in: it only groups attempts."""
+    """Maker and reader of the cookie `name`. The cookie does not sign anybody in: it only groups attempts."""
 
     def __init__(self, secret_store: SecretStore, name: str) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""Who somebody is: the role and the name of credentials, and the owner of a name."""
+"""Identities: the role and the name of credentials, and the owner of a name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asgi_app.settings import Settings
 
 
 class Identities:
-    """Looks up identities and owners of names. Each look-up reads the secrets as they are now."""
+    """Look-up of identities and owners of names. Each look-up reads the secrets as they are now."""
 
     def __init__(
         self, settings: Settings, secret_store: SecretStore, sessions: Sessions, claims: Claims | None = None
@@ -89,7 +89,7 @@ class Identities:
         return known.owner(name) or (self._claims.owner_lost(name, known) if self._claims is not None else None)
 
     def lost_owner(self, name: str) -> str | None:
-        """As `owner`, for claims whose password was lost with the secrets."""
+        """Return the same as `owner`, for claims whose password was lost with the secrets."""
         return self._claims.owner_lost(name, self._secret_store.secrets) if self._claims is not None else None
 
     def lost_names(self) -> list[str]:

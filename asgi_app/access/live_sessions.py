@@ -59,7 +59,7 @@ class LiveSessions:
         return ended((self._watching,))
 
     def close(self) -> None:
-        """Watch no longer. Closing twice is no error."""
+        """Stop watching. Closing twice is no error."""
         if self._watching is not None:
             self._watching.cancel()
 

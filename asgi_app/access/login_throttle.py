@@ -26,7 +26,7 @@ UNGUESSABLE = ("token", "ticket")  # 192 random bits and more: attempts at them 
 
 
 class SignInSource(NamedTuple):
-    """Where an attempt comes from: `place` as in `net.address.place_of`, and `device` if it is known."""
+    """The source of an attempt: `place` as in `net.address.place_of`, and `device` if it is known."""
 
     address: str
     place: str | None = None
@@ -83,10 +83,10 @@ class _Spent:
 
 
 class LoginThrottle:
-    """Delays sign-ins by host and by budget.
+    """Delay of sign-ins, by host and by budget.
 
-    Each attempt has a `subject` ("pin", "name Ada", …). A right answer forgives only wrong ones on the same subject: so
-    nobody buys attempts at another secret with their own. Delays are logged, and `counters` counts refused attempts.
+    Each attempt has a `subject` ("pin", "name Ada", …). A right answer resets only the wrong ones on the same subject:
+    knowing one secret gives no more attempts at another. Delays are logged, and `counters` counts refused attempts.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class LoginThrottle:
         self._budgets: dict[str, _Spent] = {}
 
     def check(self, who: SignInSource | str, subject: str = "pin") -> None:
-        """Raises `TooManyTries` while the source must wait, with the seconds until its next attempt."""
+        """Raise `TooManyTries` while the source must wait, with the seconds until its next attempt."""
         now = self._clock()
         who = _source(who)
         host = _key(who)

@@ -37,7 +37,7 @@ def _library() -> ModuleType | None:
 
 
 class Passwords:
-    """Makes and verifies hashes. Each takes some tenths of a second and some tens of MiB."""
+    """Maker and verifier of password hashes. Each hash takes some tenths of a second and some tens of MiB."""
 
     @cached_property
     def _argon2(self) -> Any:

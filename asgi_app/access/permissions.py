@@ -1,6 +1,6 @@
 """Permissions: the role that each command, route, event and socket needs, and which of them the audit trail keeps.
 
-Pure. What is not in the tables needs the role admin, so a new route is closed until somebody lists it here.
+Pure. Everything else needs the role admin, so a new route is closed until it is listed here.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def of_event(namespace: str, event: str) -> Rule:
 
 
 def check(identity: Identity, needed: Role, what: str) -> None:
-    """Raises `SignInNeeded` or `NotAllowed` if the role is too small."""
+    """Raise `SignInNeeded` or `NotAllowed` if the role is too small."""
     if identity.role < needed:
         raise refusal(identity, needed, what)
 

@@ -135,7 +135,7 @@ class Secrets(BaseModel):
 def name_key(name: str) -> str:
     """Return one key for all spellings of a name: compatibility forms, case, white space, format characters.
 
-    The file has claims by this key, so the key must not change. `Secrets.owner` also finds names that look alike.
+    The file stores claims under this key, so the key must not change. `Secrets.owner` also finds names that look alike.
     """
     text = unicodedata.normalize("NFKC", name).casefold()
     return " ".join("".join(one for one in text if unicodedata.category(one) != "Cf").split())

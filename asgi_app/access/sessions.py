@@ -1,7 +1,7 @@
 """Sessions: the sign-ins of browsers. The panel keeps them, so each can be listed and ended.
 
-The cookie is 256 random bits without a meaning. The file of secrets has its session under a hash of the cookie. A
-session that is not there has ended, so nothing remembers ended ones.
+The cookie is 256 random bits without a meaning. The file of secrets stores each session under a hash of its cookie.
+A session that is not in the file has ended, so ended sessions need no record.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Sessions:
         return session
 
     def of_cookie(self, cookie: str) -> Credentials:
-        """Return the credentials of the cookie's session. Empty if there is none."""
+        """Return the credentials of the cookie's session, or empty ones if there is none."""
         digest = self._secret_store.digest(cookie)
         id = self._secret_store.session_with(digest)
         if id is None:

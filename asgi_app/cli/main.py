@@ -290,7 +290,7 @@ def check_service(config: Path | None, **flags: Any) -> None:
     from asgi_app.shows.reader import find_shows
 
     if missing := [name for name in ("templates", "static") if not os.listdir(web_files() / name)]:
-        raise click.ClickException(f"{web_files() / missing[0]} is empty; install the panel again")
+        raise click.ClickException(f"{web_files() / missing[0]} is empty. Install the panel again.")
     if settings.cert is not None:
         server_context(settings.cert, settings.key)
     if settings.shows is not None and settings.shows.exists():
@@ -298,7 +298,7 @@ def check_service(config: Path | None, **flags: Any) -> None:
         find_shows(settings.shows)
     nearest = next(folder for folder in (settings.data, *settings.data.absolute().parents) if folder.exists())
     if not os.access(nearest, os.W_OK):
-        raise click.ClickException(f"{settings.data} is not writable; name another directory with --data")
+        raise click.ClickException(f"{settings.data} is not writable. Name another directory with --data.")
     click.echo(_for_comparison(settings))
 
 

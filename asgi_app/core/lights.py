@@ -31,7 +31,7 @@ SAME_GESTURE = 2.0  # seconds; closer changes by one actor, such as a drag, are 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """What a pin has to do: `flash`, go to `level` (percent) in `seconds`, and show `effect` there."""
+    """The task of a pin: `flash`, go to `level` (percent) in `seconds`, and show `effect` there."""
 
     level: int
     seconds: float = 0.0
@@ -41,7 +41,7 @@ class Drive:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a command does: what to drive, and the events to publish once the hardware has done it."""
+    """The result of a command: what to drive, and the events to publish once the hardware has done it."""
 
     light: Light  # after the events
     drive: Drive
@@ -91,7 +91,7 @@ def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: floa
 
 
 def settings_of(light: Light) -> LightSettings:
-    """Return how the light is set."""
+    """Return the settings of the light."""
     return LightSettings(level=light.level, on=light.on, effect=light.effect)
 
 
@@ -179,13 +179,13 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
         on = on or effect is not None
     if command.on is not None:
         if effect is not None and command.effect is not None and not command.on:
-            raise BadCommand("An effect needs the light on. Leave out on, or effect.", field="effect")
+            raise BadCommand("An effect turns the light on, but on is false. Leave out on, or effect.", field="effect")
         on = command.on
         effect = effect if on else None
     settings = LightSettings(level=level, on=on, effect=effect)
     only_flash = command.flash is not None and settings == settings_of(light)
     seconds = command.transition or 0.0
-    if only_flash and light.transition is not None:  # after the flashes the fade goes on
+    if only_flash and light.transition is not None:  # after the flashes the fade continues
         seconds = max(light.transition.since + light.transition.seconds - at, 0.0)
     drive = Drive(level if on else 0, seconds, effect, command.flash or 0)
     flashed = [LightFlashed(light=light.id, by=actor, at=at, times=command.flash)] if command.flash else []
@@ -197,7 +197,9 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
 
 def _undo_light(light: Light, actor: Actor, at: float) -> Decision:
     if light.undo is None:
-        raise NothingToUndo(f"{light.name} was not changed since the panel started.", field="light")
+        raise NothingToUndo(
+            f"{light.name} has not changed since the panel started, so there is nothing to undo.", field="light"
+        )
     changed = _settings_changed(light, light.undo, 0.0, actor, at)
     after = _with(changed.state, undo=settings_of(light), gesture=None)
     return Decision(after, drive_of(after), (_changed(after, actor, at),))

@@ -1,4 +1,4 @@
-"""The rules of runs: how they begin, move on and end, and what a graph is."""
+"""The rules of runs: their start, progress and end, and the format of a graph."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ended_error(run: str) -> RunEnded:
 
 
 def ended(run: Run, exit_code: int | None, outcome: Outcome, at: float, signal: str | None = None) -> Run:
-    """Return the run at its end."""
+    """Return the run in its final state."""
     progress = 100.0 if outcome == "done" and run.progress is not None else run.progress
     return run.model_copy(
         update={

@@ -1,4 +1,4 @@
-"""What one connection has not been sent yet: a bounded queue that conflates events."""
+"""Unsent messages of one connection: a bounded queue that conflates events."""
 
 from __future__ import annotations
 

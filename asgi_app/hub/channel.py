@@ -12,7 +12,7 @@ log = logging.getLogger("pilotlight.hub")
 
 
 class Subscriber(Protocol):
-    """Takes messages without blocking: an `Outbox`, or something in front of one."""
+    """Receiver of messages, which never blocks: an `Outbox`, or something in front of one."""
 
     def offer(self, message: Message) -> None: ...
     def offer_all(self, burst: Burst) -> None: ...

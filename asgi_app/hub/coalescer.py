@@ -18,7 +18,7 @@ LEAST_PAUSE = 0.0005  # seconds
 
 
 class Coalescer:
-    """Joins messages that arrive while a long fan-out is still recent. A lone message goes out at once.
+    """Joiner of messages that arrive while a long fan-out is still recent. A lone message goes out at once.
 
     After a long fan-out, messages wait for a quarter of its duration (at least 0.5 ms), then go out together.
     One coalescer serves all connections of a process, because it keeps the order of everything that passes it.

@@ -11,7 +11,7 @@ from asgi_app.hub.message import Message
 
 
 class Inbox(Subscriber, Protocol):
-    """What a session writes to: takes events, and learns when a feed that it follows has more."""
+    """The queue of a session: takes events, and is notified when a feed that it follows has more."""
 
     def due(self, cursor: Cursor) -> None:
         """Take the cursor's messages as soon as the connection can send them. Never blocks."""

@@ -22,7 +22,7 @@ class Transport(Protocol):
 
 
 class Doorbell:
-    """Wakes the tasks that wait for it. It has no memory, unlike `asyncio.Event`, which takes a kilobyte for that."""
+    """Alarm for the tasks that wait for it. Unlike `asyncio.Event` it has no memory, which would take a kilobyte."""
 
     __slots__ = ("_waiting",)
 
@@ -47,7 +47,7 @@ class Doorbell:
 
 
 class Writer:
-    """Writes one connection's frames.
+    """Writer of one connection's frames.
 
     `direct` takes frames while nothing waits, nothing is being written and the transport is open; otherwise it is None.
     The writing task exists only while something waits, so a connection that keeps up has none.

@@ -2,7 +2,7 @@
 
 One asyncio task decides what each pin must show now, and has the worker thread write all that differ at once. So a
 command that arrives during a write shares the next one. While the pins are lost, the driver refuses commands at once,
-retries after growing pauses, and then shows the last accepted target of every light again.
+and retries after growing pauses. When the pins return, it shows the last accepted target of every light again.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from asgi_app.models.lights import LightSpec
 
 
 class Observer(Protocol):
-    """Receives what the pins do. Levels are in percent."""
+    """Receiver of what the pins do. Levels are in percent."""
 
     def light_moved(self, id: str, actual: float) -> None: ...
     def light_settled(self, id: str) -> None: ...

@@ -1,7 +1,7 @@
 """The pins: which library drives them on this board and why, and how a pin is claimed, written and read.
 
-The panel chooses the pin factory itself: pigpio does not work on a Pi 5, `pigpio.pi()` does not raise if the daemon
-is absent, and gpiozero would fall back to factories without the PWM that a light needs.
+The panel chooses the pin factory itself, for three reasons. pigpio does not work on a Pi 5. `pigpio.pi()` does not
+raise if the daemon is absent. And gpiozero would fall back to factories without the PWM that a light needs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Pin(Protocol):
         """Set the duty cycle (0..1)."""
 
     def read(self) -> float:
-        """Return the present duty cycle (0..1) of the pin, whoever set it."""
+        """Return the present duty cycle (0..1) of the pin, even if another program set it."""
 
 
 class Pins(Protocol):
@@ -125,7 +125,7 @@ class PigpioPin(GpiozeroPin):
 
 
 class _GpiozeroPins:
-    """What the three libraries have in common: they claim a `PWMLED` for each light, and release them."""
+    """Common part of the three libraries: they claim a `PWMLED` for each light, and release them."""
 
     name: PinsName
     shared: bool = False

@@ -15,7 +15,7 @@ EFFECT_PUSH = 0.1  # seconds between two reports of an effect: nobody can read a
 
 
 class PushTask:
-    """Reports the actual levels: the first change at once, then one every `PUSH` for each light, the last one always.
+    """Reports of actual levels: the first change at once, then one every `PUSH` for each light, the last one always.
 
     The driver sets `wake` after it has answered the commands, so that a change is reported before its progress.
     """

@@ -10,7 +10,7 @@ RoleName = Literal["nobody", "viewer", "operator", "admin"]
 
 
 class Role(IntEnum):
-    """What somebody may do. Each role includes those above it in this list."""
+    """The rights of somebody. Each role includes those above it in this list."""
 
     NOBODY = 0
     VIEWER = 1
@@ -48,7 +48,7 @@ NOTHING = Credentials()
 
 @dataclass(eq=False, slots=True)
 class Identity:
-    """Who sends a request or holds a connection. That of a connection changes when its credentials are revoked."""
+    """The sender of a request or connection. A connection gets another one when its credentials are revoked."""
 
     role: Role = Role.NOBODY
     how: str = "nobody"  # loopback, network, pin, token <label>, elsewhere, panel

@@ -39,7 +39,7 @@ class Strict(BaseModel):
 
 
 class Result(Frozen):
-    """What a command led to: the fields of its reply beside `ok` and `rev`."""
+    """The result of a command: the fields of its reply beside `ok` and `rev`."""
 
     # The panel's revision when the command was done; None if that is the present one.
     rev: SkipJsonSchema[int | None] = Field(None, exclude=True)
@@ -71,7 +71,7 @@ MOST_OF_A_NAME = 256  # characters kept: enough to report that a name is too lon
 
 
 class Actor(Frozen):
-    """Who asked, and over which protocol: shown beside what they did."""
+    """The author of a command, and the protocol: shown beside what they did."""
 
     name: str = Field(max_length=64, description="Name of a person or a device, as given.")
     via: str = Field(

@@ -143,7 +143,7 @@ class Where(Strict):
     @model_validator(mode="after")
     def _one_of_them(self) -> Where:
         if (self.room is None) == (self.to is None):
-            raise ValueError("give either room or to")
+            raise ValueError("Give either room or to.")
         return self
 
 

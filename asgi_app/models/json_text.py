@@ -1,7 +1,7 @@
 """Parsing and checking JSON (RFC 8259): how deep, how large, and what every client can read.
 
-Everything that is stored or sent on came in by `parse_json` or by Socket.IO's decoder, which calls `check_depth` too.
-So SQLite's JSON, pydantic and Socket.IO's encoder can write it again.
+Every value that is stored or sent on was read by `parse_json` or by Socket.IO's decoder. Both check its depth. So
+SQLite's JSON, pydantic and Socket.IO's encoder can write it again.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def too_deep(text: str | bytes) -> TooDeep:
     """Return the error for a text that is nested too deep, with the limit and the depth."""
     more = " or more" if len(text) > COUNTED else ""
     return TooDeep(
-        f"Failed to decode JSON object: it is nested {depth_of(text)}{more} levels deep, and the limit is {DEPTH}; "
-        "send it flatter, or as text"
+        f"Failed to decode JSON object: it is nested {depth_of(text)}{more} levels deep, and the limit is {DEPTH}. "
+        "Send it flatter, or as text."
     )
 
 
@@ -84,8 +84,8 @@ def parse_json(data: str | bytes) -> Any:
 def json_size(value: object) -> int:
     """Return the size of the value as JSON (RFC 8259), in bytes.
 
-    Raises `ValueError` for what JSON cannot represent (NaN, a lone surrogate), for integers that are too long for
-    Socket.IO clients in Python, and for more than `DEPTH` levels (`TooDeep`).
+    Raises `ValueError` for what JSON cannot represent (NaN, a lone surrogate), and for integers that are too long for
+    Socket.IO clients in Python. Raises `TooDeep` for more than `DEPTH` levels.
     """
     try:  # pydantic would write 1e400 as Infinity, which no browser reads
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -97,7 +97,7 @@ class LightSpec(BaseModel):
     gamma: float = Field(1.0, ge=0.1, le=10, description="1.0: level N is duty N/100; 2.8 suits the eye.")
     exit: Literal["keep", "off"] | Level = Field("keep", description="What the light does when the panel stops.")
     restore: Literal["last", "off"] | Level = Field("last", description="What it does when the panel starts.")
-    active_high: bool = Field(True, description="False when the LED is wired from 3.3 V to the pin.")
+    active_high: bool = Field(True, description="False if the LED is wired from 3.3 V to the pin.")
 
     @field_validator("exit", "restore", mode="wrap")
     @classmethod
@@ -137,7 +137,7 @@ class Transition(Frozen):
 
 
 class LightSettings(Frozen):
-    """How a light is set: what undo restores."""
+    """The settings of a light, which undo restores."""
 
     level: int = Field(ge=0, le=100)
     on: bool
@@ -199,7 +199,7 @@ SOMETHING_TO_DO: dict[str, Any] = {
 
 
 class LightChange(Strict):
-    """What to change about a light: at least one field. The others stay as they are."""
+    """Changes to a light: at least one field. The others stay as they are."""
 
     model_config = ConfigDict(json_schema_extra=SOMETHING_TO_DO)
 
@@ -209,15 +209,15 @@ class LightChange(Strict):
     transition: Seconds | None = Field(None, description="Length of the fade, seconds.")
     effect: Effect | Literal["none"] | None = Field(None, description="none ends the effect.")
     flash: Annotated[int, Field(ge=1, le=20), INTEGRAL] | None = Field(
-        None, description="Number of flashes; then the light goes on as before."
+        None, description="Number of flashes; then the light continues as before."
     )
 
     @model_validator(mode="after")
     def _something_to_do(self) -> LightChange:
         if self.level is not None and self.step is not None:
-            raise ValueError("give level or step, not both")
+            raise ValueError("Give level or step, not both.")
         if {self.level, self.step, self.on, self.effect, self.flash} == {None}:
-            raise ValueError("give at least one of level, step, on, effect, flash")
+            raise ValueError("Give at least one of level, step, on, effect, flash.")
         return self
 
 

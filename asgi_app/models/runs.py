@@ -140,7 +140,7 @@ class RunResult(Result):
 
 
 class WatchResult(RunResult):
-    """The run, its graph, and the lines from which a viewer goes on."""
+    """The run, its graph, and lines of its log. The next lines that a viewer gets follow these."""
 
     graph: dict[str, Any] | None = None
     log: LogPage
@@ -148,7 +148,7 @@ class WatchResult(RunResult):
 
 
 class LinesResult(Result):
-    """Where the log goes on."""
+    """The offset at which the log continues."""
 
     next: int = Field(description="Offset of the next line.")
 
@@ -167,7 +167,7 @@ class RunsResult(Result):
 
 
 class SignalResult(Result):
-    """What the producer answered."""
+    """The answer of the producer."""
 
     answer: Any
 
@@ -195,14 +195,14 @@ class NewRun(Strict):
 
 
 class StartRun(NewRun, Asks[RunResult]):
-    """Start a run, or become the producer of one that goes on. This connection then receives its signals."""
+    """Start a run, or become the producer of an unfinished one. This connection then receives its signals."""
 
     do: Literal["start_run"] = "start_run"
     run: RunId | None = Field(None, description="Id of the run; the panel chooses one if it is missing.")
 
 
 class RunChange(Strict):
-    """What to change about a run. The other fields stay as they are."""
+    """Changes to a run. The other fields stay as they are."""
 
     name: RunName | None = None
     progress: Progress | None = None

@@ -98,7 +98,7 @@ Event = Annotated[StateEvent | OtherEvent, Field(discriminator="event")]
 
 
 class Reply(NamedTuple):
-    """The one answer to one command, for whoever asked: its result, or the problem object of RFC 9457."""
+    """The answer to a command, for the client that sent it: its result, or the problem object of RFC 9457."""
 
     rev: int  # the panel's revision when the command was done
     result: Result = DONE

@@ -36,7 +36,7 @@ REFUSED_AT_ONCE = 8  # TLS connections without a place that finish their handsha
 
 
 class AdmissionQueue:
-    """Starts the first requests of new connections, a few in each turn of the loop. Addresses take turns.
+    """Queue of the first requests of new connections: it starts a few in each turn of the loop. Addresses take turns.
 
     So a crowd delays neither open connections nor a newcomer from another address. All clients behind a proxy count as
     one address.
@@ -87,7 +87,7 @@ def _end(peer: Any) -> Peer:
 
 @dataclass(frozen=True)
 class AdmissionControl:
-    """Admits connections: their quota, their queue, and how many `seconds` a request may take to arrive."""
+    """Admission of connections: their quota, their queue, and how many `seconds` a request may take to arrive."""
 
     quota: ConnectionQuota
     proxies: Proxies
@@ -110,7 +110,7 @@ class AdmissionControl:
         return True
 
     def no_longer(self, peer: Any) -> None:
-        """The handshake is over: give the place back, unless a connection has taken it."""
+        """Give the place back after the handshake, unless a connection has taken it."""
         self._refused.discard(_end(peer))
         if (leave := self._arriving.pop(_end(peer), None)) is not None:
             leave(None)

@@ -38,7 +38,7 @@ REMEMBERED = 1000  # names in the log, and accepted headers
 
 
 class Hosts:
-    """Accepts addresses, names of the local network, this machine's own name, and those of the setting `hosts`."""
+    """Accepted hosts: addresses, local names, this machine's own name, and those of the setting `hosts`."""
 
     def __init__(self, named: Iterable[str]) -> None:
         self._setting = list(named)

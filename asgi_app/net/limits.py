@@ -99,7 +99,7 @@ class RateLimit:
         return self._patience.wait() > 0
 
     async def spend_slowly(self) -> None:
-        """As `spend`, but wait instead of refusing: for clients that cannot try again."""
+        """Spend like `spend`, but wait instead of refusing: for clients that cannot try again."""
         while not self._bucket.take():
             await asyncio.sleep(1 / self._rate)
 
@@ -153,7 +153,7 @@ class ConnectionQuota:
         self._of: Counter[str] = Counter()  # by host, site, place, and for health
 
     def check(self, address: str, *, many: bool = False) -> None:
-        """Raises `Full` or `TooManyConnections` if there is no place. `many`: it is the address of a proxy."""
+        """Raise `Full` or `TooManyConnections` if there is no place. `many`: it is the address of a proxy."""
         place = "elsewhere" if many else place_of(address)
         if self.taken >= self._most and (place == "elsewhere" or self._of[place] >= KEPT):
             raise Full(f"There are {self._most} connections (setting max_connections). Come back in a moment.")
@@ -199,7 +199,7 @@ class ConnectionQuota:
 
 
 def _counted(address: str, many: bool) -> tuple[str, ...]:
-    """What a connection counts in, beside the total."""
+    """Return the counts that a connection is part of, besides the total."""
     if many:
         return ()
     site = site_of(address)

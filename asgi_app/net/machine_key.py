@@ -2,7 +2,7 @@
 
 If a proxy on 127.0.0.1 is trusted, requests from there belong to the proxy's clients. So the panel gives its key away
 on a Unix socket in Linux's abstract namespace (unix(7)), named by the panel's port. Only programs of this machine, or
-of the panel's container, can open it. Nobody can through a proxy.
+of the panel's container, can open it. Clients of a proxy cannot.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Origins:
         self._log_limit = LogLimit(REMEMBERED)
 
     def allows(self, origin: str | None, *, scheme: str, host: str | None) -> bool:
-        """Whether a page of this origin may use the panel at `scheme://host`. A refusal is logged."""
+        """Return whether a page of this origin may use the panel at `scheme://host`. Log a refusal."""
         if origin is None or self.may(origin, scheme=scheme, host=host):
             return True
         if self._log_limit.allows(origin):
@@ -66,7 +66,7 @@ class Origins:
         return False
 
     def may(self, origin: str, *, scheme: str, host: str | None) -> bool:
-        """As `allows`, without a log line."""
+        """Return the same as `allows`, without a log line."""
         return self._all or canonical(origin) in self._allowed or self.is_own(origin, scheme=scheme, host=host)
 
     def is_own(self, origin: str | None, *, scheme: str, host: str | None) -> bool:

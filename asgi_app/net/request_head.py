@@ -60,7 +60,7 @@ def origin_form(method: bytes, target: bytes, headers: Headers) -> tuple[bytes, 
 
 
 def check_size(target: bytes, headers: Headers) -> None:
-    """Raises `HeadTooLarge` or `TargetTooLong`. REST and WebSocket have the same limits."""
+    """Raise `HeadTooLarge` or `TargetTooLong`. REST and WebSocket have the same limits."""
     if len(target) > TARGET_BYTES:
         raise TargetTooLong(f"The URL has {len(target)} bytes. Send at most {TARGET_BYTES}.")
     size = len(target) + sum(len(name) + len(value) + 4 for name, value in headers)  # with ": " and the line's end
@@ -71,7 +71,7 @@ def check_size(target: bytes, headers: Headers) -> None:
 
 
 def check_version(version: str) -> None:
-    """Raises `BadRequest` for any version but HTTP/1.1 and HTTP/1.0. A request without a version is HTTP/0.9."""
+    """Raise `BadRequest` for any version but HTTP/1.1 and HTTP/1.0. A request without a version is HTTP/0.9."""
     if version not in ("1.1", "1.0"):
         raise BadRequest(f"The request is HTTP/{version}. Send HTTP/1.1.")
 

@@ -85,19 +85,19 @@ class SendAccount:
         self.waits = 0
 
     def add(self, size: int) -> None:
-        """Count so many bytes, whether there is room or not. Does nothing once closed."""
+        """Count so many bytes, even if there is no room. Does nothing once closed."""
         if not self._closed:
             self.waits += size
             self._budget.change(self._address, size)
 
     def remove(self, size: int) -> None:
-        """The network has taken so many bytes."""
+        """Note that the network has taken so many bytes."""
         if size := min(size, self.waits):  # it may be closed by now
             self.waits -= size
             self._budget.change(self._address, -size)
 
     def close(self) -> None:
-        """The connection is over. Closing twice is no error."""
+        """Note that the connection has ended. Closing twice is no error."""
         self._closed = True
         self.remove(self.waits)
 

@@ -26,14 +26,14 @@ class SignIn(Strict):
     pin: str | None = Field(None, max_length=64)
     token: str | None = Field(None, max_length=256)
     name: str | None = Field(None, max_length=256)
-    password: str | None = Field(None, max_length=128, description="The first one to sign in with a free name owns it.")
+    password: str | None = Field(None, max_length=128, description="The first sign-in with a free name claims it.")
 
 
 class Me(Frozen):
     """Your identity."""
 
     role: RoleName
-    how: str = Field(description="loopback, network, pin, token <label>, elsewhere.")
+    how: str = Field(description="What gives you your role: loopback, network, pin, token <label>, elsewhere.")
     name: str | None = Field(description="The name that you own.")
     address: str
     signed_in: bool
@@ -51,7 +51,7 @@ class NewToken(Strict):
 
     label: str = Field(min_length=1, max_length=64, description="Purpose of the token.")
     role: Literal["viewer", "operator", "admin"]
-    name: str | None = Field(None, max_length=256, description="The name under which it talks.")
+    name: str | None = Field(None, max_length=256, description="The chat name of the token.")
 
 
 class TokenShown(Frozen):
@@ -82,7 +82,7 @@ class NameShown(Frozen):
 
     name: str
     at: float | None = Field(description="When it was claimed, or null if the secrets are lost.")
-    lost: bool = Field(description="Nobody can sign in as it: the password was lost with the secrets.")
+    lost: bool = Field(description="Whether its password was lost. Then nobody can sign in as it.")
 
 
 class Names(Frozen):
@@ -130,7 +130,7 @@ class Deed(Frozen):
     what: str
     subject: str | None
     outcome: str
-    times: int = Field(description="How often within a second.")
+    times: int = Field(description="How often this happened within a second.")
     detail: dict[str, Any]
 
 

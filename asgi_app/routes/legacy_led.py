@@ -57,7 +57,7 @@ def led(panel: Panel, light: str) -> Blueprint:
 
 
 async def _level_sent() -> Any:
-    """The level as it was sent: in the JSON body, else in the query string, else in the form.
+    """Return the level as it was sent: in the JSON body, else in the query string, else in the form.
 
     Raises `LevelMissing`, `MalformedJSON`.
     """

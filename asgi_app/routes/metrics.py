@@ -44,14 +44,14 @@ class Measured:
 
 
 class Meters:
-    """Converts the panel's counters to Prometheus' metrics at each scrape."""
+    """Converter of the panel's counters to Prometheus metrics, at each scrape."""
 
     def __init__(self, measured: Measured) -> None:
         self._measured = measured
 
     @cached_property
     def registry(self) -> CollectorRegistry:
-        """These and the process's own."""
+        """Return a registry with these metrics and those of the process."""
         from prometheus_client import CollectorRegistry, ProcessCollector
 
         registry = CollectorRegistry(auto_describe=False)

@@ -67,7 +67,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Operation(NamedTuple):
-    """What the document says of a view, besides the view's docstring."""
+    """Description of a view in the OpenAPI document, besides the view's docstring."""
 
     tag: str
     response: type[BaseModel]

@@ -97,12 +97,12 @@ def _of_http(error: HTTPException) -> Response:
         case WerkzeugMethodNotAllowed():
             return _not_allowed(_methods_at(request.path) or set(error.valid_methods or ()))
         case WerkzeugNotFound():
-            return refusal_response(NotFound(f"There is nothing at {_current().path}"))
+            return refusal_response(NotFound(f"There is nothing at {_current().path}."))
         case WebsocketMismatch():  # any path could be a name in ws /<username>
             if methods := _methods_at(request.path):
                 return _not_allowed(methods)
             if not any(rule.rule == request.path for rule in current_app.url_map.iter_rules()):
-                return refusal_response(NotFound(f"There is nothing at {request.path}"))
+                return refusal_response(NotFound(f"There is nothing at {request.path}."))
         case RequestEntityTooLarge():
             limit = request.max_content_length
             return refusal_response(TooLarge(f"The body is over {limit} bytes (setting max_body). Send less."))

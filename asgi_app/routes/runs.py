@@ -65,7 +65,7 @@ class RunWithGraph(Run):
 
 
 class Next(Frozen):
-    """Where a log continues."""
+    """The offset at which a log continues."""
 
     next: int = Field(description="Offset of the next line.")
 

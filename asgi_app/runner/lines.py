@@ -25,7 +25,7 @@ def _line(row: Row, stream: int) -> Line:
 
 
 class Lines:
-    """Bytes in, lines out, and the progress."""
+    """Splitter of a command's output into lines. It also finds the progress."""
 
     def __init__(self) -> None:
         self._screens = {stream: Screen() for stream in (BOTH, STDOUT, STDERR)}

@@ -1,4 +1,4 @@
-"""The order in which a command wrote to its two pipes, from inotify(7): the pipes themselves do not tell."""
+"""The order in which a command wrote to its two pipes, from inotify(7): the pipes themselves do not show it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST = 64 * 1024  # bytes of events to read at once
 
 
 class Order:
-    """Notes of which pipe was written to. Successive writes to one pipe are one note, without their size.
+    """The order of writes to several pipes. Successive writes to one pipe count as one, without their size.
 
     Raises `OSError` if the kernel cannot watch them (another system, too many watches).
     """

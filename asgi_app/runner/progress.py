@@ -68,7 +68,7 @@ _POSITION = re.compile(rf"\btime=\s*{_TIME}")
 
 
 class Progress:
-    """Reads a command's progress from its lines. ffmpeg's needs two: the duration, and the position in it."""
+    """Reader of a command's progress from its lines. ffmpeg needs two lines: the duration, and the position in it."""
 
     def __init__(self) -> None:
         self._duration = 0.0

@@ -133,7 +133,7 @@ class _Connection:
 
 @dataclass(slots=True)
 class _Known:
-    """What the panel knows about the run."""
+    """The part of the run that the panel knows."""
 
     progress: float | None = None
     state: str = "running"
@@ -142,7 +142,7 @@ class _Known:
 
 
 class Reporter:
-    """Reports the run to the panel while it can be reached. The command never waits for it."""
+    """Reporter of the run to the panel, while the panel can be reached. The command never waits for it."""
 
     def __init__(self, url: str, run: str, name: str, *, backlog: Backlog, child: Child, wake: asyncio.Event) -> None:
         self._url = url
@@ -176,7 +176,7 @@ class Reporter:
             try:
                 await self._session(connect)
             except _Refused as error:
-                if error.slug == "run-ended" and error.do != "end_run":  # by others, or we were away too long
+                if error.slug == "run-ended" and error.do != "end_run":  # ended by others, or we were away too long
                     self._run = f"{self._run}-{token()}"
                 elif error.slug == "too-large":
                     self._backlog.narrow()
@@ -186,7 +186,7 @@ class Reporter:
                     self._warn(f"the panel at {self._shown} refuses this run: {error}")
                     if not error.passes:
                         return
-            except Exception:  # whatever the other side does, the command goes on
+            except Exception:  # no error of the panel may stop the command
                 if not self.reached:
                     self._warn(f"no panel at {self._shown}; the command runs without one")
             if last and not self.reached:

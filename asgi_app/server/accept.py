@@ -48,7 +48,7 @@ class Acceptor:
         for _ in range(ACCEPTED_A_TURN):
             try:
                 connection, _address = self._listener.accept()
-            except OSError:  # none waits, or there is no file descriptor: libuv goes on
+            except OSError:  # no connection waits, or there is no file descriptor: libuv continues
                 return
             connection.setblocking(False)
             task = self._loop.create_task(self._loop.connect_accepted_socket(self._make, connection))
@@ -64,7 +64,7 @@ class Acceptor:
 
 
 class TLSListener:
-    """Accepts TLS connections, and counts them from the start of their handshake, which takes time and memory.
+    """Listener for TLS connections. It counts them from the start of the handshake, which takes time and memory.
 
     libuv's listener reports a connection only after its handshake.
     """

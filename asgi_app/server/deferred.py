@@ -32,7 +32,7 @@ DEFERRED = {
 
 
 class Later:
-    """A class or function of a module that is not imported yet: it is, as soon as this is used."""
+    """Stand-in for a class or function of a module that is not imported yet. Its first use imports the module."""
 
     def __init__(self, module: StandIn, name: str) -> None:
         self._module, self._name = module, name
@@ -70,7 +70,7 @@ class StandIn(ModuleType):
 
 
 def defer(server: str) -> None:
-    """Put stand-ins in the places of the modules that are not imported yet, but for those of the server that runs."""
+    """Put stand-ins in the places of modules that are not imported yet, except those of the server that runs."""
     for module, name in DEFERRED.items():
         if module not in sys.modules and module.partition(".")[0] != server:
             sys.modules[module] = StandIn(module, name)

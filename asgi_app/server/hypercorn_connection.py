@@ -62,7 +62,7 @@ class HypercornConnection(TCPServer):
         await turn.wait()
 
     async def _read_data(self) -> None:
-        """As hypercorn's, but remember who closes the connection, and answer half-closed clients."""
+        """Do the same as hypercorn, but remember who closes the connection, and answer half-closed clients."""
         http = self.protocol.protocol
         assert isinstance(http, HypercornHTTP)
         while not self.reader.at_eof():
@@ -90,7 +90,7 @@ class HypercornConnection(TCPServer):
                     pass
 
     async def protocol_send(self, event: Event) -> None:
-        """As hypercorn's, which catches only `ConnectionError`: `ETIMEDOUT` would reach the application."""
+        """Do the same as hypercorn, which catches only `ConnectionError`: `ETIMEDOUT` would reach the application."""
         if isinstance(event, Closed) and getattr(self.protocol.protocol, "refused", False):
             return  # `_read_data` lingers
         try:

@@ -82,7 +82,7 @@ class HypercornHTTP(H11Protocol):
     async def answered(self) -> None:
         """Wait for the response to the last request if that is complete (RFC 9112, 9.6).
 
-        Not for a long poll: its client says by closing that it has gone.
+        Do not wait for a long poll: by closing, its client says that it has gone.
         """
         stream = self.stream
         whole = self.connection.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
@@ -108,7 +108,7 @@ class HypercornHTTP(H11Protocol):
         self._answered.set()
 
     def _unbind(self) -> None:
-        """Let nobody wait for the application's queue: it may have answered without reading the request's body.
+        """Stop waiting for the application's queue: it may have answered without reading the request's body.
 
         The message that ends the stream goes into the same queue. If that is full, the application would wait for
         itself, and the reader for the application. The connection would keep its place for ever.
@@ -132,7 +132,7 @@ class HypercornHTTP(H11Protocol):
     async def _send_error_response(self, status_code: int) -> None:
         """Refuse what h11 cannot read."""
         if status_code == 431:
-            await self._refuse(HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes; send less"))
+            await self._refuse(HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes. Send less."))
         else:
             await self._refuse(BadRequest("The request is not valid HTTP/1.1"))
 
@@ -144,10 +144,10 @@ def _by_the_rules(request: h11.Request) -> h11.Request:
     version = request.http_version.decode()
     check_version(version)
     if not request.method.isupper():
-        raise BadRequest("The request's method is not in capital letters")
+        raise BadRequest("The request's method is not in capital letters. Send it in capitals.")
     names = [name for name, _ in headers]
     if b"transfer-encoding" in names and b"content-length" in names:  # RFC 9112, 6.1: they may disagree about its end
-        raise BadRequest("The request has both Content-Length and Transfer-Encoding; send one")
+        raise BadRequest("The request has both Content-Length and Transfer-Encoding. Send one of them.")
     target, headers = origin_form(request.method, request.target, headers)
     if b"upgrade" in names:
         headers = (

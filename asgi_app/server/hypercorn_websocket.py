@@ -101,7 +101,7 @@ class HypercornWebSocket(WSStream):
             await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def _handle_events(self) -> None:
-        """As hypercorn's, but say why a connection that breaks the protocol ends (RFC 6455, 7.1.7)."""
+        """Do the same as hypercorn, but say why a connection that breaks the protocol ends (RFC 6455, 7.1.7)."""
         assert self.app_put is not None
         for event in self.connection.events():
             if isinstance(event, Message):

@@ -51,9 +51,9 @@ class _Interface(NamedTuple):
 def own_addresses(*, ipv4: bool = True, ipv6: bool = False) -> list[str]:
     """Return the addresses of these families at which others can open this machine, the likeliest first.
 
-    This leaves out addresses that nobody else can use: of interfaces that are down or have no cable, of networks
-    inside this machine (such as Docker's), and those that need a scope (fe80::, RFC 4007). Addresses of tunnels, and
-    link-local ones (169.254, RFC 3927), are returned only if there is no other.
+    This leaves out addresses that other devices cannot use: those of interfaces that are down or have no cable, those
+    of networks inside this machine (such as Docker's), and those that need a scope (fe80::, RFC 4007). Addresses of
+    tunnels, and link-local ones (169.254, RFC 3927), are returned only if there is no other.
     """
     found: list[tuple[int, int, int, int, str]] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:

@@ -140,7 +140,7 @@ def settle() -> None:
 
 
 def more_files(connections: int) -> None:
-    """Raise the limit of open files to one for each connection and some more, if the system allows it."""
+    """Raise the limit of open files, if the system allows it: one for each connection, and some more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + 256
     if hard != resource.RLIM_INFINITY:
@@ -151,15 +151,15 @@ def more_files(connections: int) -> None:
 
 
 def refuse_more_workers(workers: int) -> None:
-    """Raises `SetupError` for more than one worker process."""
+    """Raise `SetupError` for more than one worker process."""
     concurrency = os.environ.get("WEB_CONCURRENCY") or "1"
     if not concurrency.isdecimal():
-        raise SetupError(f"WEB_CONCURRENCY is {concurrency!r}, which is no number; leave it out")
+        raise SetupError(f"WEB_CONCURRENCY is {concurrency!r}, which is not a number. Leave it out.")
     wanted = max(workers, int(concurrency))
     if wanted > 1:
         raise SetupError(
-            f"{wanted} worker processes were asked for: two processes cannot own one pin, and one serves "
-            "thousands of screens; leave --workers and WEB_CONCURRENCY at 1"
+            f"{wanted} worker processes were requested, but two processes cannot own one pin. "
+            "Leave --workers and WEB_CONCURRENCY at 1: one process serves thousands of screens."
         )
 
 
@@ -169,8 +169,8 @@ def listener_for(host: str, port: int, slow_reader: float) -> socket.socket:
         listener = listen(host, port)
     except ListenError as error:
         if error.unknown:
-            raise SetupError(f"there is no address {host} here ({error.strerror}); try another --host") from None
-        raise SetupError(f"cannot listen on {host} port {port}: {error.strerror}; try another --port") from None
+            raise SetupError(f"This machine has no address {host} ({error.strerror}). Choose another --host.") from None
+        raise SetupError(f"Cannot listen on {host} port {port}: {error.strerror}. Choose another --port.") from None
     # Connections inherit both options (tcp(7)). The kernel would grow a send buffer to megabytes, and a screen that
     # stopped reading would later show minutes of old levels.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -261,7 +261,7 @@ def _reload_certificate(tls: ssl.SSLContext, settings: Settings) -> None:
         read_certificate(tls, settings.cert, settings.key)
     except SetupError as error:
         log.error(
-            "%s; the panel keeps its certificate", error.detail, extra=event("certificate_refused", reason=error.detail)
+            "The panel keeps its certificate. %s", error.detail, extra=event("certificate_refused", reason=error.detail)
         )
     else:
         log.info("the certificate was read again", extra=event("certificate", file=settings.cert))

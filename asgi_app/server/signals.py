@@ -62,7 +62,7 @@ def _has_terminal() -> bool:
 
 
 def let_go_of_closed_output() -> None:
-    """Redirect stdout and stderr to /dev/null if nobody can read them: the end must not fail by printing."""
+    """Redirect stdout and stderr to /dev/null if their reader has gone: printing must not make the end fail."""
     for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
         with contextlib.suppress(OSError, ValueError):  # ValueError: closed
             poll = select.poll()

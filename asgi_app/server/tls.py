@@ -27,22 +27,24 @@ def read_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> N
     """Load the files for new connections. Raises `SetupError` and leaves the context unchanged."""
     certificate = _text(cert, "cert")
     if "-----BEGIN CERTIFICATE-----" not in certificate:
-        raise SetupError(f"{cert} (setting cert) has no certificate in it: a PEM file is needed")
+        raise SetupError(f"{cert} (setting cert) has no certificate in it. Name a PEM file.")
     name, setting = (cert, "cert") if key is None else (key, "key")
     private = certificate if key is None else _text(key, "key")
     if "PRIVATE KEY-----" not in private:
-        wanted = "name the file that has it with --key" if key is None else "a PEM file is needed"
-        raise SetupError(f"{name} (setting {setting}) has no private key in it: {wanted}")
+        wanted = "Name the file that has it with --key." if key is None else "Name a PEM file."
+        raise SetupError(f"{name} (setting {setting}) has no private key in it. {wanted}")
     if "ENCRYPTED" in private:
         raise SetupError(
-            f"{name} (setting {setting}) is encrypted, and nobody can type its password at start. Decrypt it"
+            f"{name} (setting {setting}) is encrypted, and nobody can type its password at start. Decrypt it."
         )
     try:
         _try(cert, key)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise SetupError(f"the key in {name} does not belong to the certificate in {cert}") from None
-        raise SetupError(f"cannot use {cert} and {name}: {error.reason or error}") from None
+            raise SetupError(
+                f"The key in {name} does not belong to the certificate in {cert}. Name a matching pair."
+            ) from None
+        raise SetupError(f"Cannot use {cert} and {name}: {error.reason or error}") from None
     context.load_cert_chain(cert, key)
 
 
@@ -68,7 +70,7 @@ def days_left(cert: Path, key: Path | None) -> float:
 
 
 def _try(cert: Path, key: Path | None) -> None:
-    """Raises `ssl.SSLError` if they do not match. Uses a new context: a failure would leave half of it loaded."""
+    """Raise `ssl.SSLError` if they do not match. Uses a new context: a failure would leave half of it loaded."""
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
 
 
@@ -76,4 +78,4 @@ def _text(file: Path, setting: str) -> str:
     try:
         return file.read_text(errors="replace")
     except OSError as error:
-        raise SetupError(f"cannot read {file} (setting {setting}): {error.strerror}") from None
+        raise SetupError(f"Cannot read {file} (setting {setting}): {error.strerror}") from None

@@ -111,7 +111,7 @@ class UvicornHTTP(HttpToolsProtocol):
         if in_head and self._in_head:
             self._head_size += self._chunk
             if self._head_size > HEAD_BYTES:
-                error = HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes; send less")
+                error = HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes. Send less.")
                 self._in_turn(partial(self._refuse, error))
                 return False
         return True
@@ -217,7 +217,7 @@ class UvicornHTTP(HttpToolsProtocol):
         self._in_turn(partial(self._refuse, error))
 
     def _refuse(self, error: PanelError) -> None:
-        """Refuse the connection and close it. What arrives is read and dropped for a moment."""
+        """Refuse the connection and close it. For a moment, incoming data is read and dropped."""
         self._discarding = True
         self.flow.resume_reading()
         self.transport.write(response(error))
@@ -228,8 +228,8 @@ class UvicornHTTP(HttpToolsProtocol):
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Return whether the connection stays open: a complete request is answered (RFC 9112, 9.6).
 
-        Not over TLS, where the transport closes both sides. Nor for a long poll, whose client says by closing that it
-        has gone.
+        It does not over TLS, where the transport closes both sides. It does not for a long poll either: by closing, its
+        client says that it has gone.
         """
         waits = self.cycle is not None and self.cycle.scope["path"].startswith(ENGINE)
         if self._discarding or not self._answering or self.cycle.more_body or waits or self.scheme == "https":
@@ -263,5 +263,5 @@ class UvicornHTTP(HttpToolsProtocol):
             protocol.data_received(early)
 
     def handed_over(self, protocol: asyncio.Protocol) -> None:
-        """The connection belongs to this protocol now."""
+        """Let go of the connection, which belongs to this protocol now."""
         self.parser = None  # type: ignore[assignment]  # break the reference cycle; nothing more arrives here

@@ -71,7 +71,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
             self.after.data_received(self.early)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection was lost before the handshake was done."""
+        """Clean up a connection that was lost before the end of the handshake."""
         super().connection_lost(exc)
         self.conn.parser.close()  # a generator in a reference cycle
         if self.leave is not None:
@@ -83,7 +83,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
         self.disconnected = self.handshake_complete = True
 
     async def run_asgi(self) -> None:
-        """Call the application. What the connection does after that is a task that keeps nothing of the call."""
+        """Call the application. Afterwards the connection runs in a task that holds no reference to the call."""
         self.app = _Call(self, self.app)
         try:
             await super().run_asgi()
@@ -109,7 +109,7 @@ class UvicornWebSocket(WebSocketsSansIOProtocol):
 
 
 class PlainUvicornWebSocket(UvicornWebSocket):
-    """As `UvicornWebSocket`, without the direct transport: everything goes through ASGI."""
+    """A `UvicornWebSocket` without the direct transport: everything goes through ASGI."""
 
     offers_transport = False
 

@@ -157,7 +157,9 @@ class Chat(Component):
         except PanelError:
             to = ""
         if to not in self._people.known:
-            raise UnknownPerson(f"Nobody with the name {as_json(where.to)} was ever here.", field="to")
+            raise UnknownPerson(
+                f"The panel knows nobody with the name {as_json(where.to)}. Check the spelling.", field="to"
+            )
         return Thread.between(person, to), to
 
     def _spend(self, person: str) -> None:
@@ -222,11 +224,13 @@ class Chat(Component):
         name = rules.name_of(command.room, self._limits.name, field="room")
         joined = name in self._rooms and session in self._rooms[name].sessions
         if not joined and session.following("room:") >= JOINED:
-            raise TooMany(f"This connection is in {JOINED} rooms, the most it may. Leave one first.", field="room")
+            raise TooMany(f"This connection is in {JOINED} rooms, which is the limit. Leave one first.", field="room")
         if name not in self._panel.state.rooms:
             if len(self._panel.state.rooms) >= self._limits.rooms:
                 most = self._limits.rooms
-                raise TooMany(f"There are {most} rooms, the most there may be (setting chat_rooms).", field="room")
+                raise TooMany(
+                    f"There are {most} rooms, which is the limit (setting chat_rooms). Use one of them.", field="room"
+                )
             if (other := same_looks(name, self._panel.state.rooms)) is not None:
                 raise BadName(f"{as_json(name)} looks like the room {other}. Join that one.", field="room")
             self._panel.commit(RoomChanged(room=name, state=Room(name=name)))

@@ -18,7 +18,7 @@ LAST_SECONDS = 5  # for a panel that ends after a fault; then the kernel ends it
 
 
 class Health:
-    """Watches the parts that the panel needs; each of `parts` returns what has ended there by a fault, or None.
+    """Health of the parts that the panel needs. Each of `parts` returns what a fault has ended there, or None.
 
     `fault` is why the panel ends by itself, or None. `stopping` is true from the moment that the panel stops.
     """

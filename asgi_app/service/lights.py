@@ -29,7 +29,7 @@ Save = Callable[[str, LightSettings], None]
 
 
 class Driver(Protocol):
-    """What the lights need of the hardware."""
+    """The hardware, as the lights need it."""
 
     async def drive(self, light: str, drive: Drive) -> None:
         """Do this with the pin. Returns once the hardware took it. Raises `LightOffline` if nothing changed."""

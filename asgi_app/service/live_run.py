@@ -1,4 +1,4 @@
-"""`LiveRun`: a run that goes on, as its producer and its viewers share it."""
+"""`LiveRun`: an unfinished run, which its producer and its viewers share."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ NEXT_TURN = 0.005  # seconds in which readers that keep up take what was publish
 
 
 class Producer(Protocol):
-    """Whoever runs a process: takes its signals, and answers them."""
+    """The program that runs a process: it takes the signals of the process, and answers them."""
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
         """Do what the signal says and return the answer. Raises a `PanelError` to refuse."""
 
 
 class RunContext(NamedTuple):
-    """What every run shares: where it publishes and stores, the wall clock, and its limit of lines a second."""
+    """Parts that all runs share: the panel, the store, the wall clock, and the limit of lines a second."""
 
     panel: Panel
     store: Store
@@ -92,7 +92,7 @@ class LiveRun:
         self._store.try_to(partial(stored.keep_graph, run=self.run.id, graph=graph))
 
     async def add_lines(self, lines: Iterable[str | LineSent], since: int | None = None) -> int:
-        """As `take_lines`, but wait if the producer is too fast, so that it cannot fill the memory."""
+        """Take lines like `take_lines`, but wait if the producer is too fast, so that it cannot fill the memory."""
         self._panel.require_open()
         next = self.take_lines(lines, since)
         await self.log.pause()

@@ -26,7 +26,7 @@ HISTORY = 1024  # events kept for clients that come back; after more than that t
 
 
 class Gate(Protocol):
-    """Who may do what."""
+    """The access rules, as the panel asks them."""
 
     def authorize_command(self, actor: Actor, command: Any) -> None:
         """Raise a `PanelError` if the actor may not do this."""

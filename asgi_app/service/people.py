@@ -45,7 +45,7 @@ class People(Component):
         try:
             person = self.person(session.actor)
             self.meet(person)
-        except PanelError:  # it may use the lights; the first chat command tells why
+        except PanelError:  # it may use the lights; the first chat command gets the reason
             return
         topic = self.present.setdefault(person, Topic(PRIVATE))
         topic.sessions.add(session)
@@ -82,7 +82,10 @@ class People(Component):
             return
         if len(self.known) >= self._most:
             self._forget_strangers()
-            raise TooMany(f"The panel knows {self._most} people, the most it may (setting chat_people).", field="name")
+            raise TooMany(
+                f"The panel knows {self._most} people, which is the limit (setting chat_people). Try again.",
+                field="name",
+            )
         self.known.add(person)
         self._store.try_to(lambda database: stored.meet(database, person))
 

@@ -34,7 +34,7 @@ SizedLine = tuple[dict[str, Any], int]  # a line as it is stored, and its size i
 
 
 class LogBuffer:
-    """The log of a run that goes on: publishes lines by `feed`, and stores them. `lines` is the next offset."""
+    """The log of an unfinished run: publishes lines by `feed`, and stores them. `lines` is the next offset."""
 
     def __init__(self, store: Store, run: str, lines: int, feed: Feed, rate: float, clock: Callable[[], float]) -> None:
         self.lines = lines
@@ -70,7 +70,9 @@ class LogBuffer:
         added = [stored_line(line, self._clock()) for line in lines]
         if since is not None:
             if since > self.lines:
-                raise LinesMissing(f"The log goes on at {self.lines}, not at {since}.", field="from")
+                raise LinesMissing(
+                    f"The next line has the offset {self.lines}, not {since}. Send the lines from there.", field="from"
+                )
             added = added[self.lines - since :]
         self._pace.owe(len(added))
         self.pending.extend(added)

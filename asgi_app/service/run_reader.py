@@ -1,4 +1,4 @@
-"""`RunReader`: lists of runs, their logs and graphs, and watching one. Reads what goes on, and what the store keeps."""
+"""`RunReader`: lists of runs, their logs and graphs, and watching one. Reads unfinished runs, and stored ones."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class RunReader(Component):
         return known, graph
 
     async def going(self, run: str) -> LiveRun:
-        """Return the run of this id, which goes on. Raises `UnknownRun`, `RunEnded`, `NotStored`."""
+        """Return the unfinished run with this id. Raises `UnknownRun`, `RunEnded`, `NotStored`."""
         if run not in self._live:
             known, _ = await self.find(run)
             raise ended_error(known.id)
@@ -113,7 +113,9 @@ class RunReader(Component):
         session.unfollow(name)
         session.unfollow_ended("run:", lambda run: run not in self._live)
         if session.following("run:") >= WATCHED:
-            raise TooMany(f"This connection watches {WATCHED} runs, the most it may. Unwatch one first.", field="run")
+            raise TooMany(
+                f"This connection watches {WATCHED} runs, which is the limit. Unwatch one first.", field="run"
+            )
         live = self._live.get(command.run)
         if live is None:
             run, graph = await self.find(command.run)
@@ -125,13 +127,13 @@ class RunReader(Component):
         except PanelError:
             session.unfollow(name)
             raise
-        asyncio.get_running_loop().call_soon(follower.release)  # what came meanwhile follows the reply
+        asyncio.get_running_loop().call_soon(follower.release)  # lines that came meanwhile follow the reply
         # The run as it is now: viewers have already seen what changed meanwhile.
         return WatchResult(run=live.run, graph=live.graph, log=opening, begun=live.log.begun or None)
 
     async def _opening(self, run: Run, command: WatchRun) -> LogPage:
         """Return the lines that a viewer begins with."""
-        if command.since is not None:  # it goes on at `next`, if that is not the end
+        if command.since is not None:  # the log continues at `next`, if that is not the end
             since = max(min(command.since, run.lines), run.lines - REPLAY)
         else:
             since = await self.tail_from(run.id, run.lines - command.lines)

@@ -37,7 +37,7 @@ class RunSignals(Component):
         self._panel.require_open()
         live = await self._reader.going(run)
         if live.producer is None:
-            raise NoProducer(f"The producer of {live.run.name} is not connected.", field="run")
+            raise NoProducer(f"The producer of {live.run.name} is not connected. Try again when it is.", field="run")
         answer = await live.producer.signal(live.run.id, signal, actor)
         try:
             json_size(answer)
@@ -85,5 +85,5 @@ class SessionProducer:
     session: Session
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
-        """As `Producer.signal`."""
+        """Do the same as `Producer.signal`."""
         return await self.signals.send(self.session, run, signal, by)

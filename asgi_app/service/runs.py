@@ -162,7 +162,7 @@ class Runs(Component):
     # --- which runs go on ----------------------------------------------------------------------------------
 
     def instance(self, id: str) -> LiveRun | None:
-        """Return the run that goes on under this id of the old protocol."""
+        """Return the unfinished run with this id of the old protocol."""
         return next((live for live in self._live.values() if id in (live.instance, live.run.id)), None)
 
     def all_live(self) -> list[LiveRun]:
@@ -198,7 +198,7 @@ class Runs(Component):
         instance: str | None = None,
         reopen: bool = False,
     ) -> LiveRun:
-        """Begin a run, or go on with the one of this id. Returns once it is stored.
+        """Begin a run, or continue the one with this id. Returns once it is stored.
 
         With `reopen`, a run that has ended goes on where its log ended; else it raises `RunEnded`. Raises `TooMany`,
         `TooLarge`, `BadCommand`, `RunOfShow`, `NotStored`.
@@ -231,7 +231,9 @@ class Runs(Component):
         if before is not None and not reopen:
             raise rules.ended_error(before.id)
         if len(self._live) + self._beginning >= self._limits.runs:
-            raise TooMany(f"{self._limits.runs} runs go on, the most there may be (setting max_runs). End one first.")
+            raise TooMany(
+                f"{self._limits.runs} runs are in progress, which is the limit (setting max_runs). End one first."
+            )
         id, lines = run or _new_id(new.name), before.lines if before else 0
         begun = _begun(id, new.name, kind, lines, self._clock(), actor)
         keep = partial(stored.begin, run=begun, graph=graph)

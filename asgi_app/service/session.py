@@ -10,7 +10,7 @@ from asgi_app.models.base import Actor
 
 
 class Sessions(Protocol):
-    """Where a session is opened and closed: the panel."""
+    """The place that opens and closes sessions: the panel."""
 
     def open_session(self, session: Session) -> None: ...
     def close_session(self, session: Session) -> None: ...
@@ -46,7 +46,7 @@ class Session:
             follower.leave()
 
     def unfollow_ended(self, prefix: str, has_ended: Callable[[str], bool]) -> None:
-        """Stop following the ended feeds whose name starts with the prefix, once all of them was taken."""
+        """Stop following the ended feeds whose name starts with the prefix, once everything in them was taken."""
         for name, follower in list(self._following.items()):
             if name.startswith(prefix) and follower.has_all and has_ended(name.removeprefix(prefix)):
                 self.unfollow(name)

@@ -63,7 +63,7 @@ class Shows(Component):
         begun: asyncio.Future[LiveRun] = asyncio.get_running_loop().create_future()
         self._playing.add(name)
         start_task(self._tasks, self._play(actor, name, playing, step, instance or name, begun), name=f"show {name}")
-        return await asyncio.shield(begun)  # if the asker goes, the show goes on
+        return await asyncio.shield(begun)  # the show continues even if its client disconnects
 
     def stop(self) -> None:
         """Stop every show where it is: none moves a light any more. A second call does nothing."""
@@ -170,7 +170,7 @@ class _Playing:
             "stop": self.player.stop,
         }.get(signal)
         if act is None:
-            raise BadCommand(f"A show does not know the signal {signal!r}.", field="signal")
+            raise BadCommand(f"A show does not accept the signal {signal!r}.", field="signal")
         self.log(f"{signal}, by {by.name}", "debug")
         act()
         return {"signal": signal}

@@ -21,7 +21,7 @@ log = logging.getLogger("pilotlight.service")
 
 
 class StorageWatch:
-    """Publishes the condition of the store, and reads another file again."""
+    """Watch on the store: publishes its condition, and reads the data again when the file was replaced."""
 
     def __init__(self, panel: Panel, store: Store, claims: Claims, lights: Lights, chat: Chat, runs: Runs) -> None:
         self._panel = panel

@@ -1,6 +1,6 @@
 """Shows: small graphs of steps for the lights, read from TOML or JSON, drawn, and played on asyncio.
 
-They know no sockets, no store and no panel: whoever plays a show brings a `Stage`.
+They use no sockets, no store and no panel: the caller that plays a show gives it a `Stage`.
 """
 
 from asgi_app.shows.graph import graph_of

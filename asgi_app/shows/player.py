@@ -40,7 +40,7 @@ MANY = 200  # edges, and characters of the step's text, in one report: the limit
 
 
 class Stage(Protocol):
-    """What a show is played on."""
+    """The stage of a show: what it can set and report."""
 
     async def act(self, change: SetLight) -> None:
         """Change a light. Raises: `PanelError` if that fails, which ends the show."""
@@ -89,7 +89,7 @@ class _Branch:
 
 
 class Player:
-    """Plays one show, once. Call the controls on the loop, at any time, in any order, also twice.
+    """Player of one show, for one time. Call the controls on the loop, at any time, in any order, also twice.
 
     A step that names no light is for all `lights`. With `stepping` the show waits before its first step.
 

@@ -1,4 +1,4 @@
-"""What outlives the process: `Store` owns one SQLite file (WAL). One module a noun has its SQL."""
+"""The stored data: `Store` owns one SQLite file (WAL). Each noun has a module with its SQL."""
 
 from asgi_app.store.database import Store
 from asgi_app.store.retention import Retention

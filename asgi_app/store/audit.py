@@ -71,7 +71,7 @@ def prune(database: sqlite3.Connection, keep: int, most: int) -> int:
     """Delete the oldest rows beyond `keep` of each kind, about `most` at once. Return how many.
 
     There are three kinds: what was done, what was refused to known people, and what was refused to strangers. So a
-    flood of one displaces no other. Of refusals, the source with the most rows loses some first.
+    flood of one kind does not push out the others. Among refusals, the source with the most rows loses some first.
     """
     gone = _delete_oldest(database, DONE, _over(database, DONE, keep), most)
     for kind in (REFUSED, REFUSED_TO_STRANGERS):

@@ -118,7 +118,7 @@ def mark(database: sqlite3.Connection, thread: Thread, person: str, marks: Marks
 
 
 def marks_of(database: sqlite3.Connection, thread: Thread, person: str) -> Marks:
-    """Return how far a person is in a thread."""
+    """Return how far a person has received and read a thread."""
     row = database.execute(
         "SELECT delivered, read FROM marks WHERE thread = ? AND person = ?", (thread.key, person)
     ).fetchone()

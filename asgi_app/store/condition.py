@@ -35,7 +35,7 @@ class Condition:
         self._watcher: _Watcher | None = None
 
     def watch(self, changed: Changed, reopened: Reopened) -> None:
-        """Notify these on the running loop from now on. `changed` is called at once."""
+        """Call these functions on the running loop from now on. `changed` is called at once."""
         self._watcher = _Watcher(asyncio.get_running_loop(), changed, reopened)
         changed(self.storage)
 
@@ -59,7 +59,7 @@ class Condition:
             self._set(Storage(kept=True))
 
     def reopened(self, settings: Mapping[str, LightSettings]) -> None:
-        """Note another file, or one opened late, with its settings of lights that were not set since the start."""
+        """Report another file, or one opened late. `settings` are those of lights that were not set since the start."""
         self._notify(lambda watcher: watcher.reopened, settings)
 
     def _set(self, storage: Storage) -> None:

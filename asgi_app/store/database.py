@@ -38,7 +38,7 @@ START_SECONDS = 1.0  # that the start waits for a lock
 
 
 class Store:
-    """What outlives the process, in `directory/pilotlight.db`. `Store(None)` forgets everything at its end.
+    """The stored data, in `directory/pilotlight.db`. `Store(None)` keeps it in memory, and loses it at the end.
 
     While the file cannot be used, the store tries again, `storage` has the reason, and work is refused.
     """
@@ -97,13 +97,14 @@ class Store:
     def watch(self, changed: Changed, reopened: Reopened) -> None:
         """Report what happens to the file, on the running loop from now on.
 
-        `changed` is called if it cannot be written, or can be again. `reopened` is called if another file was opened,
-        or it was opened late, with its settings of the lights that were not set since the start.
+        `changed` is called when the file cannot be written any more, and when it can be written again. `reopened` is
+        called when another file was opened, or the file was opened late. It gets the settings in the file of those
+        lights that were not set since the start.
         """
         self._condition.watch(changed, reopened)
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Return the answer of a query at once. Only for the start, when nobody waits for anything else."""
+        """Return the answer of a query at once. Only for the start: it blocks the loop."""
         if self._file.connection is not None:
             return query(self._file.connection)
         with empty_database() as nothing:
@@ -118,7 +119,7 @@ class Store:
         return self._submit(work, durable=durable, best_effort=False)
 
     def try_to(self, work: Callable[[sqlite3.Connection], None]) -> asyncio.Future[None]:
-        """As `do`, for work that may fail: then the future resolves to None, and the log has the reason."""
+        """Do work that may fail, like `do`. Then the future resolves to None, and the log has the reason."""
         return self._submit(work, durable=False, best_effort=True)
 
     def _submit(self, work: Work, *, durable: bool, best_effort: bool) -> asyncio.Future[Any]:
@@ -132,10 +133,10 @@ class Store:
         return done
 
     def save(self, light: str, settings: LightSettings) -> None:
-        """Write how the light is set in the background. Nobody waits for that.
+        """Write the settings of the light in the background, and return at once.
 
-        Only the newest settings of each light are written, as soon as the file can be. Then they survive the end of
-        the process, and at most two seconds later a power cut.
+        Only the newest settings of each light are written, as soon as the file can be written. Then they survive the
+        end of the process. At most two seconds later they survive a power cut, too.
         """
         if self._lights.save(light, settings):
             self._jobs.wake()

@@ -1,6 +1,6 @@
 """`DatabaseFile`: opening the file, keeping it private, and noticing that it was taken away.
 
-SQLite goes on writing to a file that was deleted or moved, and nobody would ever find that data. So before anything is
+SQLite continues to write to a file that was deleted or moved, and that data would be lost. So before anything is
 acknowledged, the file at the path is compared with the open one, by device and inode.
 """
 
@@ -156,7 +156,7 @@ class DatabaseFile:
         return "there"
 
     def restore(self) -> None:
-        """Make the file again from the open one, and go on with it.
+        """Make the file again from the open one, and use the new file.
 
         The open one has everything. If it was cut short, it has what was written since the last checkpoint of its log.
         Raises `OSError`, `sqlite3.Error`, `SetupError`; then the open file stays as it was.
@@ -242,7 +242,7 @@ class DatabaseFile:
         return lights.settings(database)
 
     def write_a_page(self) -> None:
-        """Write a page without a change, within a transaction. SQLite would skip a row that stays the same."""
+        """Write a page that stays the same, within a transaction. SQLite would not write a row that stays the same."""
         assert self.connection is not None
         self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

@@ -1,4 +1,4 @@
-"""Going on when the file was taken away, could not be opened, or cannot be written."""
+"""Recovery when the file was removed, could not be opened, or cannot be written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger("pilotlight.store")
 
 
 class FileRecovery:
-    """Keeps a usable file at the path. Runs on the store's thread."""
+    """Recovery of a usable file at the path. Runs on the store's thread."""
 
     def __init__(self, file: DatabaseFile, condition: Condition, lights: PendingLights) -> None:
         self.failures = 0  # jobs that the file could not take
@@ -69,7 +69,7 @@ class FileRecovery:
         return state != "replaced"
 
     def error_for(self, error: Exception) -> Exception:
-        """Return the error for whoever asked. If it is the fault of the file, note that too."""
+        """Return the error for the caller. If it is the fault of the file, note that too."""
         own_mistake = sqlite3.IntegrityError | sqlite3.ProgrammingError
         if isinstance(error, PanelError) and not isinstance(error, SetupError):
             return error

@@ -14,7 +14,7 @@ Work = Callable[[sqlite3.Connection], Any]
 
 
 class Job(NamedTuple):
-    """A piece of work, and the future of whoever asked for it."""
+    """A piece of work, and the future that its caller waits for."""
 
     work: Work
     durable: bool

@@ -11,7 +11,7 @@ PRUNE_ROWS = 2000  # at once, so that nobody waits for it
 
 
 class Retention(NamedTuple):
-    """What to keep: messages of a thread, ended runs, lines of a run, rows of the audit trail."""
+    """Limits of what is kept: messages of a thread, ended runs, lines of a run, rows of the audit trail."""
 
     messages: int = 10_000
     runs: int = 100

@@ -18,7 +18,7 @@ MIGRATIONS = (
     """,
     """
     CREATE TABLE people (
-        name TEXT PRIMARY KEY  -- whoever was ever here: can be written to while away
+        name TEXT PRIMARY KEY  -- everybody who was ever here: gets private messages while away
     ) WITHOUT ROWID;
 
     CREATE TABLE threads (

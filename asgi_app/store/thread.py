@@ -37,7 +37,7 @@ class _FileLost(Exception):
 
 
 class StoreThread:
-    """Does the jobs. `commits` counts the transactions that changed something."""
+    """The thread that does the jobs. `commits` counts the transactions that changed something."""
 
     def __init__(
         self, file: DatabaseFile, condition: Condition, lights: PendingLights, jobs: JobQueue, recovery: FileRecovery

@@ -80,7 +80,7 @@ def _interpreter() -> list[Path]:
 
 
 def _program() -> list[Path]:
-    """Return the package, its pages, and the directories of what it imports. Of a checkout, nothing else."""
+    """Return the paths of the package, its pages, and the packages that it imports. Of a checkout, no more."""
     package = Path(__file__).parent.parent
     found = [package, package.parent / "templates", package.parent / "static"]
     return found + [Path(entry) for entry in sys.path if entry and any(Path(entry).glob("*.dist-info"))]
@@ -143,10 +143,10 @@ def _run(command: Sequence[str], environment: Mapping[str, str], folder: str, be
             command, env=environment, cwd=folder, capture_output=True, text=True, timeout=TEST_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SetupError(f"Tested the service: it did not start: {error}") from None
+        raise SetupError(f"A test of the service did not start: {error}") from None
     if begins not in done.stderr:
         return None
     if done.returncode != 0:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("pilotlight: ")
-        raise SetupError(f"Tested the service: it would not start: {why}")
+        raise SetupError(f"The service would not start: {why}")
     return done.stdout

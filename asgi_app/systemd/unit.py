@@ -61,7 +61,7 @@ RemoveIPC=yes
 
 
 class Unit(NamedTuple):
-    """What the unit runs: flags of `serve`, and the settings that decide which rights it needs.
+    """The unit: its flags of `serve`, and the settings that decide which rights it needs.
 
     systemd passes the files to the system's service as credentials, so root alone needs to be able to read them.
     """
@@ -173,10 +173,12 @@ class Unit(NamedTuple):
         else:
             found = prove(arguments, environment, seen=self._seen(), credentials=self.credentials)
         if found is None:
-            return ["could not test the service on this machine: look at its log after you start it"]
+            return ["could not test the service on this machine: read its log after you start it"]
         wanted, actual = json.loads(settings), json.loads(found)
         if wrong := [name for name in wanted if wanted[name] != actual.get(name)]:
-            raise SetupError(f"Tested the service: it would run with another {', another '.join(wrong)}")
+            raise SetupError(
+                f"The service would run with another {', another '.join(wrong)}. Write these into a settings file."
+            )
         return ["tested the service: it finds its settings and its files"]
 
 

@@ -29,7 +29,7 @@ def event(name: str, **fields: Any) -> dict[str, Any]:
 
 
 class TextLines(logging.Formatter):
-    """Formats a line for people, with the fields at its end as `key=value`."""
+    """Format of a line for people, with the fields at its end as `key=value`."""
 
     def __init__(self) -> None:
         super().__init__(TEXT)
@@ -43,7 +43,7 @@ class TextLines(logging.Formatter):
 
 
 class JSONLines(logging.Formatter):
-    """Formats a line as JSON: `at`, `level`, `logger`, `event`, the event's fields, `message`, and `traceback`."""
+    """Format of a line as JSON: `at`, `level`, `logger`, `event`, the event's fields, `message`, and `traceback`."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
@@ -57,9 +57,9 @@ class JSONLines(logging.Formatter):
 
 
 class LogLimit:
-    """Which lines are new: one for each key in so many `seconds`, and at most `most` keys in that time.
+    """Limit of log lines: one for each key in so many `seconds`, and at most `most` keys in that time.
 
-    So a script that makes up names does not fill the log.
+    So a script that invents names does not fill the log.
     """
 
     def __init__(self, most: int, seconds: float = inf) -> None:

@@ -14,7 +14,7 @@ PERIOD = 0.5  # seconds
 
 
 class LoopLagMonitor:
-    """Measures how long everything on the loop must wait. `on_tick` is called each time the timer fires."""
+    """Monitor of how long everything on the loop must wait. `on_tick` is called each time the timer fires."""
 
     def __init__(self, on_tick: Callable[[], None] = lambda: None) -> None:
         self.lag = Histogram()
@@ -28,7 +28,7 @@ class LoopLagMonitor:
         self._timer = asyncio.get_running_loop().call_at(self._due, self._tick)
 
     def stop(self) -> None:
-        """Measure no longer. Stopping twice is no error."""
+        """Stop measuring. Stopping twice is no error."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

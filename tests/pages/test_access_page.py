@@ -34,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
 
 @pytest.fixture(scope="module")
 def shut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
-    """A panel that is open to nobody who is not signed in."""
+    """A panel that everybody must sign in to."""
     with RunningPanel(tmp_path_factory.mktemp("shut") / "data", role_loopback="nobody") as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""A power cut: of what was written, the disk has what was synced, and nothing else. Acknowledged is still there.
+"""A power cut: the disk keeps only synced writes, and everything acknowledged is among them.
 
 `strace` shows every write and every fsync of a store. The test plays them into files as a disk would that forgets all
 that was not synced, cuts the power behind each acknowledgement, and opens what is left.

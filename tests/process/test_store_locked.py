@@ -1,4 +1,4 @@
-"""A file that cannot be written for a while: the lights go on, it is said, and it is tried again without a restart."""
+"""A file that is locked for a while: the lights work, the state shows it, and writing resumes without a restart."""
 
 from __future__ import annotations
 

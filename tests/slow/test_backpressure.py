@@ -1,4 +1,4 @@
-"""Slow readers and fast writers: the panel's memory stays flat, and whoever reads ends on the right level."""
+"""Slow readers and fast writers: the panel's memory stays flat, and every reader ends on the right level."""
 
 from __future__ import annotations
 

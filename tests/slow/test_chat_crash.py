@@ -1,4 +1,4 @@
-"""Twenty people chat while the panel is killed, again and again: what was acknowledged is there, once, in one order."""
+"""Twenty people chat while the panel is killed, again and again: acknowledged messages are stored once, in order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WAIT = (0.0, 0.4)  # seconds from a start to the next kill
 
 
 class Chatter:
-    """Says one message after the other, each until it is acknowledged, whatever becomes of the connection."""
+    """Client that sends one message after the other, and repeats each until it is acknowledged."""
 
     def __init__(self, panel: RunningPanel, number: int, chance: random.Random) -> None:
         self.name = f"chatter-{number}"

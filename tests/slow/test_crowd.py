@@ -1,4 +1,4 @@
-"""Hundreds that connect at once: each is let in, a few in each turn of the loop; nobody else waits for all of them."""
+"""Hundreds of clients connect at once: a few are admitted in each turn of the loop, and others do not wait."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def panel(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unc
 
 
 def left_by(doing: Callable[[RunningPanel], object], panel: Uncollected) -> dict[str, int]:
-    """What is left of it."""
+    """Return the objects that it left behind."""
     panel.nobody_left()
     panel.uncollected()
     doing(panel)

@@ -1,4 +1,4 @@
-"""A viewer who asks for everything on every wire, and reads nothing, costs at most 32 MB; others are answered."""
+"""A viewer who requests everything on every protocol, and reads nothing, costs at most 32 MB; others are answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People of the tests: one face for whoever chats over `ws /live`, Socket.IO's `/panel` or the old `ws /<username>`."""
+"""People of the tests: one interface for `ws /live`, Socket.IO's `/panel` or the old `ws /<username>`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tabs with the chat page, and what was said before they came."""
+"""Tabs with the chat page, and the messages from before they opened."""
 
 from __future__ import annotations
 

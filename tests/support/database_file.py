@@ -24,7 +24,7 @@ def locked(file: Path, statement: str = "BEGIN IMMEDIATE") -> Iterator[None]:
 
 
 def query(file: Path, sql: str) -> list[Any]:
-    """What is in the file; nothing where there is no such file or table yet."""
+    """Return rows of the file, or none if there is no such file or table yet."""
     try:
         with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as other:
             return other.execute(sql).fetchall()
@@ -45,5 +45,5 @@ def stored_level(file: Path, light: str = "led") -> int | None:
 
 
 def stored_messages(file: Path) -> list[Any]:
-    """What was said, in order."""
+    """Return the stored messages, in order."""
     return [json.loads(msg) for (msg,) in query(file, "SELECT msg FROM messages ORDER BY id")]

@@ -1,4 +1,4 @@
-"""A light driver on the pigpiod stand-in, and whoever watches its lights."""
+"""A light driver on the pigpiod stand-in, and an observer of its lights."""
 
 from __future__ import annotations
 

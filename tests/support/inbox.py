@@ -1,4 +1,4 @@
-"""What a test sees of a client's side of a socket: what arrived so far, and the wait for what comes next."""
+"""The client's side of a socket: everything that has arrived, and a wait for more."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class LiveClient:
         return frame
 
     async def reply(self, to: Any) -> dict[str, Any]:
-        """The reply to this id; what comes before it is kept in `frames`."""
+        """Return the reply with this id. Earlier frames are kept in `frames`."""
         while True:
             frame = await self.next()
             if "reply" in frame and frame["reply"] == to:

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 
 async def end_of(socket: ClientConnection, within: float = 10) -> ConnectionClosed:
-    """How the panel ended the connection, whatever it sent before."""
+    """Return how the panel ended the connection."""
     try:
         async with asyncio.timeout(within):
             while True:

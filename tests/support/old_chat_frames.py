@@ -13,5 +13,5 @@ def group(sender: OldClient, msg: Any) -> dict[str, Any]:
 
 
 def private(sender: OldClient, msg: Any) -> dict[str, Any]:
-    """What the one who is meant gets of `sender.tell(…, msg)`."""
+    """Return the frame that the recipient of `sender.tell(…, msg)` gets."""
     return {"msg": msg, "from_user": sender.name}

@@ -124,7 +124,7 @@ class RunningPanel:
         return time.monotonic() - began
 
     def kill(self) -> None:
-        """End it, whatever state it is in."""
+        """End it in any state."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(10)

@@ -290,7 +290,7 @@ class Handle:
 
 
 class Notifications:
-    """The notification handles: who wants to hear of which gpios."""
+    """The notification handles: which client watches which GPIOs."""
 
     def __init__(self) -> None:
         self._handles: dict[int, Handle] = {}

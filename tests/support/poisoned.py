@@ -33,7 +33,7 @@ def panic() -> None:
 
 
 def message() -> None:
-    """The store's thread ends when it is said."""
+    """End the store's thread when this message is sent."""
     say = chat.say
 
     def poisoned(database: sqlite3.Connection, draft: chat.Draft) -> chat.Said:
@@ -57,7 +57,7 @@ def pins() -> None:
 
 
 def pin() -> None:
-    """A write to a pin ends by what is no `Exception`."""
+    """Let a write to a pin raise something that is not an `Exception`."""
     call = Worker.call
     wanted: list[int] = []
     drive = LightDriver.drive

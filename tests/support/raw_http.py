@@ -1,4 +1,4 @@
-"""HTTP as bytes: requests that no library sends, and what comes back."""
+"""HTTP as bytes: requests that no library sends, and their answers."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class _Lent:
 
 @contextmanager
 def plugged(port: int) -> Iterator[Plug]:
-    """A connection that waits 10 s at most for what comes."""
+    """A connection that waits at most 10 s for data."""
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield Plug(connection)

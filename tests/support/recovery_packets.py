@@ -1,4 +1,4 @@
-"""Packets of a session that comes back, and what was said to it."""
+"""Packets of a session that comes back, and the events that were sent to it."""
 
 from __future__ import annotations
 

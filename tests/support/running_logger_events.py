@@ -35,7 +35,7 @@ def of(id: str, topic: str | None = None) -> Callable[[Any], bool]:
 
 
 async def told(page: SocketIOClient, id: str, last: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-    """What the page was told of this process, up to the event for which `last` holds."""
+    """Return the events about this process, up to the one for which `last` is true."""
     heard = []
     while not heard or not last(heard[-1]):
         heard.append((await page.next("running_logger", of(id)))[0])

@@ -1,4 +1,4 @@
-"""Whoever watches a run, and what they were told of it."""
+"""Watchers of a run, and the events that they got."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
 
 
 class Row(NamedTuple):
-    """A line of the table: what is asked, and the outcome by column."""
+    """A line of the table: a request, and its outcome by column."""
 
     what: str
     outcomes: dict[str, str]
@@ -191,7 +191,7 @@ class Asker(NamedTuple):
             return _outcome(problem.get("status", 200), problem)
 
     def headers(self) -> dict[str, str]:
-        """What says who asks."""
+        """Return the headers that identify the client."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         return headers | ({"Origin": self.origin} if self.origin else {})
 
@@ -226,7 +226,7 @@ def _send(socket: ClientConnection, text: str) -> None:
 
 
 def _until_closed(socket: ClientConnection, most: int = 1000) -> tuple[list[dict[str, Any]], int]:
-    """What comes, up to so many frames, and the close code, where it was closed: else 0."""
+    """Return up to so many frames, and the close code, or 0 if the socket is open."""
     frames: list[dict[str, Any]] = []
     try:
         while len(frames) < most:

@@ -1,4 +1,4 @@
-"""Shows and their steps, written or at random, and a stage that notes what is done."""
+"""Shows and their steps, written or random, and a stage that records every action."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SHOWS = st.lists(st.recursive(VERBS, within, max_leaves=12), min_size=1, max_siz
 
 @dataclass
 class FakeStage:
-    """Lights that fade by the clock; remembers what was done when (seconds since the show began)."""
+    """Lights that fade by the clock. Records each action and its time (seconds since the show began)."""
 
     latency: float = 0.0
     fail_at: int = -1

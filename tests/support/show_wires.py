@@ -140,7 +140,7 @@ class OldWire(Wire):
 
 
 class Native(Wire):
-    """The panel's own words, whatever carries them: `ask(command)` is the reply."""
+    """The panel's own commands, on any transport: `ask(command)` returns the reply."""
 
     def __init__(self, ask: Callable[..., Any], close: Callable[[], Any]) -> None:
         self._ask = ask

@@ -1,4 +1,4 @@
-"""How a test signs in: PIN, token and cookie, and what is said of a refusal."""
+"""How a test signs in: PIN, token and cookie, and how it reads a refusal."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def a_poller(panel: RunningPanel, times: int) -> SilentReader:
 
 
 def an_old_chat(panel: RunningPanel) -> SilentReader:
-    """A member of the lobby who talks, and reads nothing of what comes."""
+    """A member of the lobby who sends, and reads nothing."""
     return SilentReader(panel).websocket("/silent", ['{"username":"x","msg":"' + "x" * 10_000 + '"}'] * 20)
 
 

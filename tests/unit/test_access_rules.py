@@ -1,4 +1,4 @@
-"""The parts that decide who may what, each by itself."""
+"""The parts that decide what a client may do, each tested alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places for connections: whose connections count together, and what is kept for whom."""
+"""Quota of connections: which ones count together, and which places are reserved."""
 
 from __future__ import annotations
 

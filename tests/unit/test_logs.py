@@ -1,4 +1,4 @@
-"""The log: one line an event, as text or as JSON, whatever a client sends."""
+"""The log: one line for each event, as text or as JSON, for any input."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ NO_PERMISSION = ("no permission to use /dev/gpiochip0", JOIN_GPIO)
 
 @dataclass(frozen=True)
 class Case:
-    """A machine, and what is chosen there: the pins, words of the reason, and the fix where one is offered."""
+    """A machine, and the choice there: the pins, words of the reason, and the fix, if there is one."""
 
     wanted: str
     model: str | None

@@ -1,4 +1,4 @@
-"""Whose word is taken for who asks: every malformed form is a stranger's, and never this machine's."""
+"""Trust in proxies: a malformed header makes the client a stranger, never this machine."""
 
 from __future__ import annotations
 

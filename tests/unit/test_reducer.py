@@ -113,7 +113,7 @@ def test_an_unknown_event_leaves_the_very_same_state(event: str):
 
 
 def test_a_panel_that_started_again_counts_from_the_beginning():
-    """A snapshot of another epoch replaces what is known, and its lower revisions count from then on."""
+    """A snapshot of another epoch replaces the state, and its lower revisions are valid from then on."""
     again = [OPENING, changed(80, light(90)), snapshot(0, light(50), epoch="second")]
     known = after(*again)
     assert (known.level(), known.state["epoch"], known.state["rev"]) == (50, "second", 0)

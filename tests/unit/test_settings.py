@@ -1,4 +1,4 @@
-"""The settings: where a value comes from, and what is said about one that is wrong."""
+"""The settings: the source of a value, and the error for a wrong one."""
 
 from __future__ import annotations
 

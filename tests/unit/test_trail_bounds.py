@@ -1,4 +1,4 @@
-"""The trail is bounded, and nobody washes away what others did or were refused."""
+"""The trail is bounded, and no client can push out the rows of others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def deeds(count: int, what: str, *, role: str, outcome: str = "refused", address
 
 
 def pruned(trail: sqlite3.Connection, most: int = 50) -> list[str]:
-    """What is left, the oldest first."""
+    """Return the rows that are left, the oldest first."""
     while gone := audit.prune(trail, KEEP, most):
         assert gone <= most * 3  # nobody waits for more at once
     return [what for (what,) in trail.execute("SELECT what FROM audit ORDER BY id")]

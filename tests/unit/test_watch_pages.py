@@ -1,4 +1,4 @@
-"""The Runs page goes on where a page of a log ended before what was asked: it has a size in bytes."""
+"""The Runs page continues when a page of a log ends early, because pages have a limit in bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON that is nested too deep, or says what cannot be written again: refused where it comes in, on every wire.
+"""JSON that is nested too deep, or cannot be encoded again, is refused on arrival, on every protocol.
 
 What was acknowledged is stored and told as it was sent; what was refused takes nothing of anybody else's with it.
 """
@@ -103,7 +103,7 @@ def run_of(panel: RunningPanel) -> str:
 
 
 def messages(panel: RunningPanel, run: str) -> list[Any]:
-    """What is in its log."""
+    """Return the messages in its log."""
     found: list[Any] = []
     while lines := panel.get(f"/runs/{run}/log?from={len(found)}").json()["lines"]:
         found += [line["msg"] for line in lines]

@@ -1,4 +1,4 @@
-"""`/health/ready` names what is wrong to everybody, and says why to who may look."""
+"""`/health/ready` names broken parts to everybody, and the reasons to viewers only."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ FOREIGN = [
 
 @pytest.fixture(scope="module")
 def plain(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
-    """A panel that this machine may only look at, as anybody: the page says no more to a stranger."""
+    """A panel where this machine has only the role viewer: strangers see no more on the page."""
     with RunningPanel(tmp_path_factory.mktemp("plain") / "data", server=server, role_loopback="viewer") as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""Upgrades: what is no WebSocket is ignored and the request answered; what is one is taken, wherever it comes."""
+"""Upgrades: only `websocket` is accepted. Others are ignored, and the request is answered."""
 
 from __future__ import annotations
 

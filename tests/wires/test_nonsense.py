@@ -1,4 +1,4 @@
-"""What no stock client sends, over real sockets: each was found by fuzzing, and is told here as a story."""
+"""Input that no stock client sends, over real sockets. Fuzzing found each case."""
 
 from __future__ import annotations
 

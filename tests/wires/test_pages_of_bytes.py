@@ -1,4 +1,4 @@
-"""A page has a size in bytes: it ends there, says that there is more, and whoever goes on gets everything once."""
+"""Pages have a limit in bytes, and say that there is more. Reading on returns every item once."""
 
 from __future__ import annotations
 

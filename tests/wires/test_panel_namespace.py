@@ -39,7 +39,7 @@ async def screen(panel: RunningPanel) -> AsyncIterator[LiveClient]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def clients(panel: RunningPanel, node: NodeClients) -> AsyncIterator[Clients]:
-    """One client of each kind, all of one name."""
+    """One client of each kind, all with the same name."""
     connected = {name: await join(name, panel, node, "/panel", auth={"name": "Anna"}) for name in CLIENTS}
     yield connected
     for client in connected.values():

@@ -1,4 +1,4 @@
-"""Behind a reverse proxy: whose word is taken for who asks, and every wire through a real nginx."""
+"""Behind a reverse proxy: which headers are trusted, and every protocol through a real nginx."""
 
 from __future__ import annotations
 

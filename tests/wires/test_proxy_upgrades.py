@@ -40,7 +40,7 @@ def nginx(request: pytest.FixtureRequest, server: str, tmp_path_factory: pytest.
 
 @pytest.mark.parametrize("upgrade", ["h2c", "H2C", "h2c, websocket", "TLS/1.0", "foo"])
 def test_no_other_upgrade_becomes_a_tunnel(nginx: Nginx, upgrade: str) -> None:
-    """Else what a stranger says next is said by the proxy's machine."""
+    """Through a tunnel, a stranger's next requests would count as the proxy's."""
     with plugged(nginx.port) as plug:
         for _ in range(1 if "websocket" in upgrade else 2):  # the second is read by nginx as the first was
             plug.say(head("GET", "/led", **{**H2C, "Upgrade": upgrade}, **STRANGER))

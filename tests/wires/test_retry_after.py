@@ -1,4 +1,4 @@
-"""What is refused for now says when it would be taken, and then it is: on HTTP and on sockets."""
+"""A temporary refusal says when to retry, and the retry succeeds: on HTTP and on sockets."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def poll(panel: RunningPanel, number: int) -> httpx.Response:
 
 
 def say(panel: RunningPanel, number: int) -> httpx.Response:
-    """Each time from another address: it is the person who is too fast."""
+    """Send each time from another address: the limit is for the person."""
     headers = at(f"10.2.{number}.{next(NUMBERS)}", "Ada")
     return panel.post("/chat/rooms/lobby/messages", json={"msg": 1}, headers=headers)
 

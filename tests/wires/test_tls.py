@@ -133,18 +133,18 @@ def _encrypt(key: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda cert, key: cert.unlink(), "cannot read {cert} (setting cert): No such file"),
-        (lambda cert, key: key.unlink(), "cannot read {key} (setting key): No such file"),
+        (lambda cert, key: cert.unlink(), "Cannot read {cert} (setting cert): No such file"),
+        (lambda cert, key: key.unlink(), "Cannot read {key} (setting key): No such file"),
         (lambda cert, key: cert.write_text("nothing"), "{cert} (setting cert) has no certificate"),
         (lambda cert, key: key.write_text("nothing"), "{key} (setting key) has no private key"),
         (
             lambda cert, key: AUTHORITY.issue_cert("x").private_key_pem.write_to_path(key),
-            "the key in {key} does not belong",
+            "The key in {key} does not belong",
         ),
         (lambda cert, key: _encrypt(key), "{key} (setting key) is encrypted"),
         (
             lambda cert, key: cert.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-            "cannot use {cert}",
+            "Cannot use {cert}",
         ),
     ],
     ids=["no cert", "no key", "cert is no PEM", "key is no PEM", "another key", "encrypted", "broken"],

@@ -43,7 +43,7 @@ SEAMS = (
 )
 
 UPGRADE_SECONDS = 10.0  # for a WebSocket to take over from polling
-NOOP_SECONDS = 0.05  # from the probe to the end of the open poll, which tells the client to go on
+NOOP_SECONDS = 0.05  # from the probe to the end of the open poll, after which the client continues
 PROBE, PROBED, UPGRADED = "2probe", "3probe", "5"
 POST_PACKETS = 10_000  # in one body; the smallest has two bytes with its separator
 
@@ -78,7 +78,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
     # --- the session ---------------------------------------------------------------------------------------
 
     def cut_off(self) -> None:
-        """End the connection, because it sent far too many commands. What waits is still sent."""
+        """End the connection, because it sent far too many commands. Waiting packets are still sent."""
         if self.queue.closed is None:
             self.queue.note_cut("too_fast", "it went on sending far more commands than are taken")
             self.queue.close(TOO_FAST)
@@ -153,7 +153,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
             log.exception("a packet could not be handled")
 
     async def _corked(self, handling: Coroutine[Any, Any, None]) -> None:
-        """Await the handler. What it sends before it has to wait is one write: an event with its acknowledgement."""
+        """Await the handler. Send in one write what it sends before it waits, such as an event and its ack."""
         self.queue.cork()
         uncorking = asyncio.get_running_loop().call_soon(self.queue.uncork, context=NO_CONTEXT)
         try:
@@ -171,7 +171,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         if self._poll is not None and not self._poll.is_gone:
             self._poll.end([Packet(CLOSE)])
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
-            raise BadEngineRequest("Two polls of this session at once, which ends it. Connect again without sid.")
+            raise BadEngineRequest("Two polls of this session came at once, which ends it. Connect again without sid.")
         poll = self._poll = Poll(receive, self.queue)
         if self._probed:
             self._end_poll_soon()
@@ -195,7 +195,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         """Handle the packets in a body one by one. Raises `TooLarge`."""
         packets = body.decode(errors="replace").split(SEPARATOR)
         if len(packets) > POST_PACKETS:
-            raise TooLarge(f"A body of {len(packets)} packets is over {POST_PACKETS}. Send less at once.")
+            raise TooLarge(f"The body has {len(packets)} packets. Send at most {POST_PACKETS} at once.")
         for packet in packets:
             if packet[:1] in PACKET_TYPES and not self.closed:
                 await self._take(packet)
@@ -234,7 +234,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
             self._socket = None  # breaks a reference cycle, so that memory is freed at once
 
     async def _upgrade(self, ws: EngineWebSocket) -> bool:
-        """Upgrade from polling, which goes on meanwhile. Return whether this WebSocket carries the session now.
+        """Upgrade from polling, which continues meanwhile. Return whether this WebSocket carries the session now.
 
         The client sends a probe, the server ends its open poll, and the client says when it has changed over. Only one
         WebSocket at a time can do this, from its probe on.
@@ -263,12 +263,12 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
             for other in self._candidates:
                 other.end()
             if self._poll is not None:
-                self._poll.end(BadEngineRequest("The session goes on by its WebSocket. Do not poll it any more."))
+                self._poll.end(BadEngineRequest("The session uses its WebSocket now. Do not poll it any more."))
         return upgraded
 
     async def _read(self, ws: EngineWebSocket) -> None:
         """Handle incoming messages in order until the connection ends."""
-        while not self.closed:  # a client that said goodbye is not pinged any more, and would stay for ever
+        while not self.closed:  # a client that closed its session gets no pings, and could stay for ever
             try:
                 message = await ws.wait()
             except (OSError, asyncio.CancelledError):

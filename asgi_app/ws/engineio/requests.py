@@ -77,17 +77,17 @@ def read_query(environ: Mapping[str, Any]) -> Query:
     said = urllib.parse.parse_qs(environ["QUERY_STRING"])
     method, sid = environ["REQUEST_METHOD"], said.get("sid", [None])[0]
     if "j" in said:
-        raise BadEngineRequest("JSONP is not spoken here. Leave out j, and poll with an ordinary request.")
+        raise BadEngineRequest("JSONP is not supported. Leave out j, and poll with an ordinary request.")
     transport = said.get("transport", [""])[0]
     if transport not in TRANSPORTS:
         raise BadEngineRequest(f"Unknown transport {transport!r}. Ask for polling or websocket.", code=0)
     if is_socket(environ) != (transport == "websocket"):
-        raise BadEngineRequest(f"The transport {transport} came by another way. Open a WebSocket for websocket alone.")
+        raise BadEngineRequest(f"The transport {transport} needs another request. Use a WebSocket for websocket only.")
     if method not in ("GET", "POST"):
         raise BadEngineRequest(f"Unknown method {method}. Poll with GET, and send with POST.", code=2)
     if sid is None:
         if method != "GET":
-            raise BadEngineRequest(f"A session does not begin with {method}. Begin it with GET.", code=2)
+            raise BadEngineRequest(f"A session cannot begin with {method}. Begin it with GET.", code=2)
         if (version := said.get("EIO", [""])[0]) != VERSION:
             raise BadEngineRequest(f"Unsupported Engine.IO version {version!r}. Ask with EIO={VERSION}.", code=5)
     return Query(method, transport, sid)

@@ -125,14 +125,14 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             await self._take_over(connection, environ)
             return None
         if connection.upgraded:
-            raise BadEngineRequest(f"Session {query.sid!r} goes on by its WebSocket. Do not poll it any more.")
+            raise BadEngineRequest(f"Session {query.sid!r} uses its WebSocket now. Do not poll it any more.")
         if query.method == "POST":
             await connection.post(environ[BODY])
             return Written(200, [("Content-Type", "text/plain")], b"ok")
         return packets_answer(await connection.poll(environ["asgi.receive"]), environ)
 
     def _check_origin(self, environ: dict[str, Any]) -> None:
-        """Raises `ForeignOrigin` for a WebSocket, and `BadEngineRequest` for a request."""
+        """Raise `ForeignOrigin` for a WebSocket, and `BadEngineRequest` for a request."""
         origin = environ.get("HTTP_ORIGIN")
         if origin and self.cors_allowed_origins != []:
             allowed = self._cors_allowed_origins(environ)

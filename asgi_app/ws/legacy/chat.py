@@ -87,7 +87,7 @@ class LegacyChatConnection:
             await self.say_remaining()
 
     async def find_waiting(self) -> None:
-        """Find the messages that wait for this person, before anything is said: who answers a thread has read it."""
+        """Find the messages that wait for this person. Call this before they send: an answer counts as read."""
         with contextlib.suppress(NotStored):  # already logged; new messages are shown anyway
             self._waiting, self._newest = await self._chat.waiting(self._who.name)
             self._early.update(self._waiting)
@@ -103,10 +103,10 @@ class LegacyChatConnection:
                 await self._outbox.answer(Message(_refusal(error)))
 
     async def say_remaining(self) -> None:
-        """Say what was sent before the end, so that a script can send a line and leave."""
+        """Publish what the client sent before it closed, so that a script can send a line and leave."""
         with contextlib.suppress(OSError):  # `Gone` at the end, or `TimeoutError`
             async with asyncio.timeout(LEAVE_SECONDS):
-                if self._saying is not None:  # by its client id it is said only once
+                if self._saying is not None:  # its client id prevents a second copy
                     with contextlib.suppress(PanelError):
                         await self._perform(self._saying)
                 while True:
@@ -116,7 +116,7 @@ class LegacyChatConnection:
                         await self._say(_read_frame(parse_json(data)))
 
     async def write(self) -> None:
-        """Send what waited for this person, then what is said."""
+        """Send the messages that waited for this person, then new ones."""
         try:
             await self._send_stored(self._waiting)
             while True:
@@ -229,16 +229,18 @@ class LegacyChatConnection:
 def _read_frame(frame: Any) -> Say:
     """Return the command of an old client's frame. Raises `BadCommand`, `UnknownPerson`."""
     if not isinstance(frame, dict):
-        raise BadCommand(f"send an object, {{username, msg}} or {{msg, to_user}}, not {as_json(frame)}")
+        raise BadCommand(f"Send an object, {{username, msg}} or {{msg, to_user}}, not {as_json(frame)}.")
     if "msg" not in frame:
-        raise BadCommand("msg is missing", field="msg")
+        raise BadCommand("The field msg is missing. Send {username, msg} or {msg, to_user}.", field="msg")
     if "to_user" in frame:
         to = frame["to_user"]
         if not isinstance(to, str):
-            raise UnknownPerson(f"to_user is the name of a person, not {as_json(to)}", field="to_user")
+            raise UnknownPerson(f"The field to_user must be the name of a person, not {as_json(to)}.", field="to_user")
         return Say(to=to, msg=frame["msg"])
     if "username" not in frame:
-        raise BadCommand("to_user is missing: name a person, or send {username, msg} to everybody", field="to_user")
+        raise BadCommand(
+            "The field to_user is missing. Name a person, or send {username, msg} to everybody.", field="to_user"
+        )
     return Say(room=LOBBY, msg=frame["msg"])
 
 

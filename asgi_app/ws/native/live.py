@@ -130,7 +130,7 @@ class NativeConnection:
                     async with self._outbox.account.reserved(size):
                         written = await self._write(self._outbox.take_now())
                 if not written:
-                    self._outbox.close(TOO_SLOW, "it is not read")  # wakes whoever waits for room in it
+                    self._outbox.close(TOO_SLOW, "it is not read")  # wakes the tasks that wait for room in it
                     return
             self._outbox.handed_over()
         except Closed as closed:
@@ -155,7 +155,7 @@ class NativeConnection:
 
 
 class _Framing:
-    """How messages are put into frames: a reply or a snapshot in its own, events of one moment together.
+    """Framing of messages: a reply or a snapshot in its own, events of one moment together.
 
     All connections share it, so that each text is made once.
     """
@@ -201,7 +201,7 @@ class _Framing:
         return self._joined([message])
 
     def _joined(self, events: list[Message]) -> str:
-        """As `protocol.frame`, from texts that are made once for all frames."""
+        """Return the same as `protocol.frame`, from texts that are made once for all frames."""
         texts = ",".join(event.encoded(text_of) for event in events)
         rev = f'"rev":{latest(events)},' if latest(events) else ""
         return f'{{"epoch":"{self._epoch}",{rev}"events":[{texts}]}}'

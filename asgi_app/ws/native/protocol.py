@@ -28,7 +28,7 @@ def read_command(
     id = id_of(asked)
     try:
         if isinstance(asked, dict) and asked.get("id") is not id:
-            raise BadCommand("id is a number or a string; it comes back in the reply", field="id")
+            raise BadCommand("The field id must be a number or a string. It comes back in the reply.", field="id")
         spend()
         return id, parse_command(asked)
     except PanelError as error:

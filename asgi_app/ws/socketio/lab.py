@@ -82,7 +82,7 @@ class LabEvents(RecoverableHandlers):
         self._counts[sid] = kept
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
-        """Count the event and tell its sender."""
+        """Count the event, and answer its sender."""
         count = self._counts[sid] = self._counts.get(sid, 0) + 1
         self._namespace.enqueue(sid, "my_response", {"data": error.detail, "count": count})
 
@@ -118,23 +118,28 @@ class LabEvents(RecoverableHandlers):
 
     async def _join(self, sid: str, count: int, name: RoomName) -> None:
         if name.room != sid and self._is_own_room(name.room):
-            raise BadCommand(f"{name.room} is another client's own room; send to it instead", field="room")
+            raise BadCommand(
+                f"{name.room} is another client's own room. Send to it instead of joining it.", field="room"
+            )
         if len(self._namespace.rooms(sid)) > self._most_rooms:
             raise BadCommand(
-                f"you are in {self._most_rooms} rooms (setting socket_rooms); leave one first", field="room"
+                f"You are in {self._most_rooms} rooms, which is the limit (setting socket_rooms). Leave one first.",
+                field="room",
             )
         await self._namespace.enter_room(sid, name.room)
         await self._answer_rooms(sid, count)
 
     async def _leave(self, sid: str, count: int, name: RoomName) -> None:
         if name.room == sid:
-            raise BadCommand("your own room cannot be left: it is how you are reached", field="room")
+            raise BadCommand("You cannot leave your own room: events for you alone arrive there.", field="room")
         await self._namespace.leave_room(sid, name.room)
         await self._answer_rooms(sid, count)
 
     async def _close_room(self, sid: str, count: int, name: RoomName) -> None:
         if self._is_own_room(name.room):
-            raise BadCommand("a client's own room cannot be closed: it is how the client is reached", field="room")
+            raise BadCommand(
+                f"{name.room} is a client's own room, which cannot be closed. Close another room.", field="room"
+            )
         await self._respond(f"Room {name.room} is closing.", count, to=name.room)
         await self._namespace.close_room(name.room)
 
@@ -188,7 +193,7 @@ def _checked(model: type[Frozen] | None, arguments: tuple[Any, ...]) -> Any:
         return None
     value = arguments[0] if arguments else None
     if not isinstance(value, dict):
-        raise BadCommand(f"send an object with {', '.join(model.model_fields)}, not {as_json(value)}")
+        raise BadCommand(f"Send an object with {', '.join(model.model_fields)}, not {as_json(value)}.")
     try:
         return model.model_validate(value)
     except ValidationError as error:

@@ -40,7 +40,7 @@ class LedEvents(RecoverableHandlers):
         self._join(sid)
 
     def recovered(self, sid: str, kept: None) -> None:
-        """The client already has, or has enqueued, every level."""
+        """Add the client again. The levels that it missed are already enqueued."""
         self._join(sid)
 
     def _join(self, sid: str) -> None:
@@ -74,7 +74,7 @@ class LedEvents(RecoverableHandlers):
             self._deliver([message])
 
     def offer_all(self, burst: Burst) -> None:
-        """As `offer`, for several events."""
+        """Offer several events, like `offer`."""
         if shown := [message for message in burst.messages if self._is_shown(message)]:
             self._deliver(shown)
 
@@ -128,5 +128,5 @@ def _level(arguments: tuple[Any, ...]) -> int:
     """
     sent = arguments[0] if arguments else None
     if not isinstance(sent, dict) or "level" not in sent:
-        raise LevelMissing("send {level: N}, an integer from 0 to 100", field="level")
+        raise LevelMissing("The level is missing. Send {level: N}, an integer from 0 to 100.", field="level")
     return level_in_range(min(text_or_integer(sent["level"]), 100))

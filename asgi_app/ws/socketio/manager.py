@@ -1,7 +1,7 @@
 """Socket.IO's `emit` without a task for each recipient: an event is encoded once and enqueued for each connection.
 
 python-socketio's `AsyncManager.emit` makes a task for every recipient and waits for all of them. One client that does
-not read would hold up whoever emits to its room.
+not read would hold up every client that emits to its room.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Room:
         self._members: _Members | None = None
 
     def invalidate(self) -> None:
-        """Somebody came or went."""
+        """Forget the members, because a client came or went."""
         self._members = None
 
     def deliver(self, events: list[list[EnginePacket]]) -> None:
@@ -82,7 +82,7 @@ class _Room:
 
 
 class _Recoveries(dict[str, Recovery]):
-    """The recovery of each namespace; by default nobody can come back."""
+    """The recovery of each namespace; by default no client can come back."""
 
     def __missing__(self, namespace: str) -> Recovery:
         made = self[namespace] = Recovery(namespace)

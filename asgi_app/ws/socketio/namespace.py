@@ -42,20 +42,20 @@ class EventHandlers:
     handlers: dict[str, Handler]
 
     def connected(self, sid: str, auth: Any) -> None:
-        """The client has its CONNECT packet."""
+        """Handle a new client, which already has its CONNECT packet."""
 
     def disconnected(self, sid: str) -> Any:
-        """The client has gone. What is returned is kept for `recovered`."""
+        """Handle the end of a client. The value returned is kept for `recovered`."""
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
-        """The client's role is too low for the event, or its JSON cannot be read. Old pages ignore acks."""
+        """Handle a refused event: the role is too low, or the JSON cannot be read. Old pages ignore acks."""
 
 
 class RecoverableHandlers(EventHandlers):
     """Handlers whose clients can come back after their connection was cut."""
 
     def recovered(self, sid: str, kept: Any) -> None:
-        """The client is back, with what `disconnected` returned. Missed events are already enqueued for it."""
+        """Handle a client that came back, with what `disconnected` returned. Missed events are already enqueued."""
 
 
 class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
@@ -114,7 +114,9 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
                 self._refuse(sid, event.name, (), event.error)
                 raise event.error
             names = ", ".join(self.handlers)
-            raise BadCommand(f"no event {as_json(event)} on {self.namespace}; there is {names}", field="event")
+            raise BadCommand(
+                f"There is no event {as_json(event)} on {self.namespace}. Use one of {names}.", field="event"
+            )
         access, actor = self._access, self.actors[sid]
         assert access is not None
         try:
@@ -152,7 +154,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         self._unregister[sid] = visitor.access.live.connected(actor, end)
 
     def connected(self, sid: str, auth: Any) -> None:
-        """The client has its CONNECT packet; what is sent from now on arrives after it."""
+        """Handle a new client. Events from now on arrive after its CONNECT packet."""
         if (claim := self._claims.get(sid)) is not None:
             with contextlib.suppress(KeyError):  # it has gone already
                 self._recovered(*claim)
@@ -241,7 +243,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             self.outbox(sid).enqueue(packets)
 
     async def answer(self, sid: str, event: str, *arguments: Any) -> None:
-        """As `enqueue`, for what the client asked for: waits while it does not read, so no more is read from it."""
+        """Enqueue what the client asked for. Waits while the client does not read, so no more is read from it."""
         packets = event_packets(self.namespace, event, *arguments)
         if (session := self.recovery.session(sid)) is not None:
             await self.recovery.answer(session, packets)

@@ -1,4 +1,4 @@
-"""What `/running_logger` and `/uia` share: which producer runs which process, and how pages' signals reach it.
+"""The shared part of `/running_logger` and `/uia`: which producer runs a process, and how signals reach it.
 
 A signal goes to the producer of the process, on any transport, and the page gets the result.
 """
@@ -46,7 +46,9 @@ class ProducerRegistry:
         """Have the producer take the signals for the process. Raises `BadCommand` if it has too many."""
         processes = self.processes_of(producer.sid)
         if process not in processes and len(processes) >= SUBSCRIBED:
-            raise BadCommand(f"you take signals for {SUBSCRIBED} processes already")
+            raise BadCommand(
+                f"You take signals for {SUBSCRIBED} processes, which is the limit. Use another connection."
+            )
         self._takers[process] = [other for other in self._takers.get(process, []) if other != producer] + [producer]
 
     def processes_of(self, sid: str) -> list[str]:
@@ -110,11 +112,13 @@ class OldProducer:
                 await self.namespace.server.emit(event, payload, to=self.sid, namespace=name, callback=ack)
                 return await acked
         except TimeoutError:
-            raise NoAnswer(f"the producer got it and did not answer within {ANSWER_SECONDS:g} s") from None
+            raise NoAnswer(
+                f"The producer got the signal and did not answer within {ANSWER_SECONDS:g} s. Try again."
+            ) from None
 
 
 class ProcessEvents(EventHandlers):
-    """What both namespaces have in common. `id` is the field of a process's id in their events."""
+    """Handlers that both namespaces have in common. `id` is the field of a process's id in their events."""
 
     id: str
 
@@ -152,7 +156,7 @@ class ProcessEvents(EventHandlers):
         live = self._runs.instance(process)
         producer = self._producer(process, live)
         if producer is None:
-            raise NoProducer(f"nobody runs {process}: no producer is connected for it", field=self.id)
+            raise NoProducer(f"No producer is connected for {process}. Start one, and try again.", field=self.id)
         if isinstance(producer, OldProducer):
             sent = producer.send(payload)
         else:
@@ -175,14 +179,16 @@ def payload_of(arguments: tuple[Any, ...], id: str, *, topic: bool = True) -> di
     """Return the argument of an old event, with the process's id as text. Raises `BadCommand`."""
     value = arguments[0] if arguments else None
     if not isinstance(value, dict):
-        raise BadCommand(f"send an object with {'topic and ' if topic else ''}{id}, not {as_json(value)}")
+        raise BadCommand(f"Send an object with {'topic and ' if topic else ''}{id}, not {as_json(value)}.")
     if not isinstance(value.get(id), (str, int)) or isinstance(value[id], bool) or value[id] == "":
-        raise BadCommand(f"{id} is the id of a process, not {as_json(value.get(id))}", field=id)
+        raise BadCommand(f"The field {id} must be the id of a process, not {as_json(value.get(id))}.", field=id)
     if topic and not isinstance(value.get("topic"), str):
-        raise BadCommand(f"topic is text, not {as_json(value.get('topic'))}", field="topic")
+        raise BadCommand(f"The field topic must be text, not {as_json(value.get('topic'))}.", field="topic")
     process = str(value[id])
     if len(process) > LONGEST_ID or not _can_be_written(process):
-        raise BadCommand(f"{id} is text of at most {LONGEST_ID} characters, not {as_json(process)}", field=id)
+        raise BadCommand(
+            f"The field {id} must be text of at most {LONGEST_ID} characters, not {as_json(process)}.", field=id
+        )
     return {**value, id: process}
 
 

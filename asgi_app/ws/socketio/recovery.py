@@ -173,7 +173,7 @@ class Recovery:
         return session
 
     def start(self, session: RecoverableSession) -> None:
-        """The client has what a new client gets: from now on it can come back."""
+        """Let the client come back from now on. It has everything that a new client gets."""
         self._coalescer.flush()  # what waits has lower numbers
         session.started = True
         if session.queue is not None:
@@ -217,7 +217,7 @@ class Recovery:
         return [*itertools.chain.from_iterable(self._with_offset(entry) for entry in heapq.merge(shared, own))]
 
     def suspend(self, sid: str, actor: Actor | None, kept: list[Any]) -> None:
-        """The client's connection was cut: keep its session for a while."""
+        """Keep the session of a client whose connection was cut, for a while."""
         session = self.sessions.pop(sid)
         if not session.started or session.queue is None or session.queue.is_stale:
             self._forget(session)
@@ -229,12 +229,12 @@ class Recovery:
             self.forget(next(iter(self.suspended.values())))
 
     def end(self, sid: str) -> None:
-        """The client has gone for good."""
+        """Forget a client that has ended its session."""
         if (session := self.sessions.pop(sid, None)) is not None:
             self._forget(session)
 
     def forget(self, session: RecoverableSession) -> None:
-        """The client did not come back in time, or may not resume the session."""
+        """Forget a client that did not come back in time, or may not resume the session."""
         session.cancel_timer()
         self.suspended.pop(session.sid, None)
         self._forget(session)
@@ -249,17 +249,17 @@ class Recovery:
     # --- rooms ---------------------------------------------------------------------------------------------
 
     def entered_room(self, sid: str, room: str | None) -> None:
-        """The client has entered the room."""
+        """Note that the client has entered the room."""
         if (session := self.sessions.get(sid)) is not None and room is not None and room != sid:
             session.rooms.setdefault(room, self.number)
 
     def left_room(self, sid: str, room: str | None) -> None:
-        """The client has left the room."""
+        """Note that the client has left the room."""
         if (session := self.sessions.get(sid)) is not None and room is not None:
             session.leave(room, self.number)
 
     def closed_room(self, room: str) -> None:
-        """The room was closed: suspended clients leave it, too."""
+        """Remove suspended clients from a room that was closed."""
         for session in self.suspended.values():
             session.leave(room, self.number)
 
@@ -298,13 +298,13 @@ class Recovery:
             session.queue.enqueue(packets, self.marker() if session.started else None)
 
     async def answer(self, session: RecoverableSession, packets: list[EnginePacket]) -> None:
-        """As `enqueue`, for what the client asked for: waits while it does not read."""
+        """Enqueue what the client asked for. Waits while the client does not read."""
         if session.queue is not None:
             await session.queue.space()
         self.enqueue(session, packets)
 
     def refilled(self, session: RecoverableSession) -> EnginePacket:
-        """The client gets a snapshot for events that were dropped. Return the offset packet that follows it."""
+        """Note that a snapshot replaces dropped events. Return the offset packet that follows it."""
         self.number += 1
         session.since = self.number
         return self.marker()

@@ -96,14 +96,15 @@ class LoggerEvents(ProcessEvents):
             del self._live[id], self._last_sent[id], self._packets[id]
 
     def offer_all(self, burst: Burst) -> None:
-        """As `offer`, for several events."""
+        """Offer several events, like `offer`."""
         for message in burst.messages:
             self.offer(message)
 
     async def _catch_up(self, page: _Page, runs: list[tuple[LiveRun, int, Cursor]]) -> None:
         """Send each run's progress and the end of its log up to this offset. The follower has the lines after it.
 
-        It goes on when the page has read a run: all of them at once would be megabytes for each new page.
+        It sends the next run when the page has read the last one. All of them at once would be megabytes for each new
+        page.
         """
         for live, until, follower in runs:
             try:
@@ -152,7 +153,10 @@ class LoggerEvents(ProcessEvents):
         signal = SIGNALS.get((topic, msg)) if isinstance(msg, str) else None
         if signal is None:
             known = "; ".join(f"topic {topic}: {msg}" for topic, msg in SIGNALS)
-            raise BadCommand(f"send msg with one of these ({known}), or message with what a process did", field="msg")
+            raise BadCommand(
+                f"The signal is unknown. Send msg with one of these ({known}), or message with the news of a process.",
+                field="msg",
+            )
         try:
             await self._signal(sid, id, signal, payload)
         except PanelError as error:
@@ -188,7 +192,7 @@ class LoggerEvents(ProcessEvents):
         Return a function that waits until the line is stored.
         """
         if not isinstance(message, dict):
-            raise BadCommand(f"message is an object, not {as_json(message)}", field="message")
+            raise BadCommand(f"The field message must be an object, not {as_json(message)}.", field="message")
         change, line = _change(topic, message), _line(topic, message)
         if line is not None:
             stored_line(line, time.time())  # may raise; no run must begin for it then
@@ -199,7 +203,7 @@ class LoggerEvents(ProcessEvents):
             new = parse_body(StartRun, {"name": id}, run=id)
             live = await self._runs.begin(actor, new, new.run, producer=producer, reopen=True)
         elif live.run.kind == "show":
-            raise RunOfShow(f"{id} is a show of the panel's own; choose another id", field="process_instance_id")
+            raise RunOfShow(f"{id} is a show of the panel. Choose another id.", field="process_instance_id")
         if live.producer != producer:
             live.produced_by(producer)
         if change is not None:
@@ -299,9 +303,11 @@ def _line(topic: str, message: dict[str, Any]) -> LineSent | None:
     if topic == "running_logger":
         return None
     if topic != "debug_message":
-        raise BadCommand(f"topic is running_logger or debug_message, not {as_json(topic)}", field="topic")
+        raise BadCommand(
+            f"The field topic must be running_logger or debug_message, not {as_json(topic)}.", field="topic"
+        )
     if "msg" not in message:
-        raise BadCommand("message.msg is missing", field="message.msg")
+        raise BadCommand("The field message.msg is missing. Send the text of the line.", field="message.msg")
     said = {name: message[name] for name in ("msg", "level", "time", "sign") if message.get(name) is not None}
     if "level" in said:
         said["level"] = str(said["level"])[:16] or "info"

@@ -1,4 +1,4 @@
-"""The Socket.IO server: python-socketio, but every event is answered, in order, whatever a client sends.
+"""The Socket.IO server: python-socketio, but every event of a client is answered, in order.
 
 python-socketio runs one task for each event (a drag of 0..100 ended at 97). It lets clients call the handlers of
 `connect` and `disconnect`. It never acknowledges an event whose handler raised. What a connect handler emits is sent
@@ -199,7 +199,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             raise
 
     def _check_attachments(self, begun: StrictPacket) -> None:
-        """Raises `ValueError` for an event that announces too many attachments, or has too many bytes by now."""
+        """Raise `ValueError` for an event that announces too many attachments, or has too many bytes by now."""
         size = sum(map(len, begun.attachments))
         if begun.attachment_count > ATTACHMENTS or size > self.eio.max_http_buffer_size:
             raise ValueError(f"an event with {begun.attachment_count} attachments, {size} bytes of them so far")
@@ -238,7 +238,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             self._binary_packet.pop(eio_sid, None)
 
     async def _refuse_unread(self, eio_sid: str, text: str, error: PanelError) -> None:
-        """Refuse an event, or a CONNECT packet, that the panel cannot read; nobody waits for an answer to others."""
+        """Refuse an event, or a CONNECT packet, that the panel cannot read. Other packets need no answer."""
         if (event := unread_event(text, error)) is not None:
             await self._handle_event(eio_sid, event.namespace, event.id, event.data)
         elif text[:1] == str(CONNECT):

@@ -40,7 +40,7 @@ class UiaEvents(ProcessEvents, RecoverableHandlers):
             await self._namespace.emit("uia", said)
             return
         if payload.get("msg") != "get_uia":
-            raise BadCommand("send msg: get_uia, or message with the answer", field="msg")
+            raise BadCommand("The field msg is not get_uia. Send get_uia, or message with the answer.", field="msg")
         try:
             self._forward(sid, id, "get_uia", {"topic": "uia", "msg": "get_uia", "process_id": id})
         except PanelError as error:

@@ -2,8 +2,8 @@
 
 An ASGI `websocket.send` costs a coroutine, a dict and a state machine for every recipient. `websocket.receive` costs a
 dict and a queue for every message, and the nested calls of an ASGI connection keep its whole request in memory. A
-server that offers its transport as a scope extension (`UvicornWebSocket`) avoids all of that, and a connection may live
-on after its ASGI call has returned. On other servers everything uses ASGI, and is only slower.
+server that offers its transport as a scope extension (`UvicornWebSocket`) avoids all of that. Its connections may
+outlive their ASGI calls. On other servers everything uses ASGI, and is only slower.
 """
 
 from __future__ import annotations

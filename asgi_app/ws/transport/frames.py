@@ -70,7 +70,7 @@ def close_code(payload: bytes) -> int:
 
 
 class FrameReader:
-    """Turns bytes into messages. Joins fragments, and keeps nothing over `max_size` bytes."""
+    """Reader that turns bytes into messages. Joins fragments, and keeps nothing over `max_size` bytes."""
 
     __slots__ = ("_buffer", "_fragments", "_max_size", "_needed", "_opcode")
 
@@ -135,7 +135,7 @@ class FrameReader:
         return end
 
     def _check(self, head: int, size: int) -> None:
-        """Raises `Breach` if no frame of a client can begin with these two bytes."""
+        """Raise `Breach` if no frame of a client can begin with these two bytes."""
         opcode = head & 0x0F
         if head & RESERVED:
             raise Breach(PROTOCOL_ERROR, "reserved bits must be 0")

@@ -1,4 +1,4 @@
-"""What was said outlives the process: group commit, retention, restarts."""
+"""Messages survive the process: group commit, retention, restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Databases that cannot be used, and a full disk: what was said is refused, not lost."""
+"""Unusable databases, and a full disk: messages are refused, not lost."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def append(feed: Feed, count: int = 1, size: int = 100) -> None:
 
 
 def held_by(feed: Feed) -> list[object]:
-    """What the feed would have to keep for somebody who is as far behind as can be."""
+    """Return what the feed would have to keep for the slowest possible follower."""
     return said(feed.since(0, 0))
 
 

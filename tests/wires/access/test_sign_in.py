@@ -1,4 +1,4 @@
-"""Who may do what on a running panel: by address and by PIN."""
+"""Rights on a running panel, by address and by PIN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chat in the panel's own words: what is refused, and chat over REST."""
+"""Chat by the panel's own commands: refusals, and chat over REST."""
 
 from __future__ import annotations
 

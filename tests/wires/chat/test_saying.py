@@ -234,7 +234,7 @@ async def test_pages(panel: RunningPanel, wire: str) -> None:
 
 @on_every_wire
 async def test_a_long_message_and_many_of_them(panel: RunningPanel, wire: str) -> None:
-    """More than a feed keeps: who is in time gets it, or is told exactly which numbers to ask for."""
+    """More than a feed keeps: a fast reader gets everything, a slow one gets the numbers to ask for."""
     large = "x" * 250_000
     async with contextlib.AsyncExitStack() as stack:
         bob, *speakers = [await stack.enter_async_context(person(panel, wire, new("Bob"))) for _ in range(5)]

@@ -1,4 +1,4 @@
-"""A session and its transport end together, whatever ended first, and nobody stays who does not take part."""
+"""A session and its transport end together, whichever ends first. Clients that do not answer are closed."""
 
 from __future__ import annotations
 

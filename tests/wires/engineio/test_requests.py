@@ -1,4 +1,4 @@
-"""Engine.IO's requests: what is refused, with the protocol's numbers, and what is read however it is sent."""
+"""Engine.IO requests: refusals with the protocol's numbers, and every accepted form."""
 
 from __future__ import annotations
 

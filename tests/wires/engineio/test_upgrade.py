@@ -33,7 +33,7 @@ def wait_closed(socket: ClientConnection) -> None:
 
 
 def until(socket: ClientConnection, text: str) -> list[str]:
-    """What comes, up to this."""
+    """Return the packets up to this one."""
     frames = [str(socket.recv(timeout=10))]
     while frames[-1] != text:
         frames.append(str(socket.recv(timeout=10)))

@@ -1,4 +1,4 @@
-"""`/lights` over REST: what is refused; the API's document, pages and files."""
+"""`/lights` over REST: refusals; the API's document, pages and files."""
 
 from __future__ import annotations
 

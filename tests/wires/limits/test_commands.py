@@ -1,4 +1,4 @@
-"""Limits of commands on every wire: what is over one is refused by name."""
+"""Limits of commands on every protocol: a refusal names the limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits of connections, sizes and times: who is far over one is cut; nobody else notices."""
+"""Limits of connections, sizes and times: a client far over one is cut, and others are not affected."""
 
 from __future__ import annotations
 

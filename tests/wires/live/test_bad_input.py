@@ -47,7 +47,7 @@ NOT_JSON: dict[str, str | bytes] = {
 
 
 async def assert_nothing_happened(client: LiveClient, bystander: LiveClient, before: dict[str, Any]) -> None:
-    """The socket is open, the state as it was, and nobody else was told anything."""
+    """Assert that the socket is open, the state is unchanged, and no other client got an event."""
     state = await client.ask("get_state")
     assert state["snapshot"] == before
     assert await bystander.caught_up() == []

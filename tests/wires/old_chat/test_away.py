@@ -1,4 +1,4 @@
-"""`ws /<username>`: bad input, who is away, who comes and goes, fast and slow. Section F."""
+"""`ws /<username>`: bad input, absence, arrival and leaving, fast and slow clients. Section F."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coming back after a cut: frames, the native wire, and what is kept for whom."""
+"""Coming back after a cut: frames, the native protocol, and what is kept for each client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rooms on Socket.IO's default namespace, and what is refused. The contract's section B."""
+"""Rooms on Socket.IO's default namespace, and refusals. The contract's section B."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ async def test_a_refusal_without_an_ack_is_told_too(sender: Client, others: list
 
 
 async def assert_refused(sender: Client, event: str, *args: Any) -> None:
-    """It is answered with what is wrong, in `my_response` and as a problem in the ack, with one and the same detail."""
+    """Assert that `my_response` and the problem in the ack say what is wrong, with the same detail."""
     [problem] = await sender.send(event, *args)
     assert problem["type"] == PROBLEM, args
     assert problem["status"] == 400

@@ -1,4 +1,4 @@
-"""Running processes as the old pages know them: who is there, publishing, late pages. Section C."""
+"""Running processes on the old pages: presence, publishing, late pages. Section C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals of the old pages, to whoever runs the process. The contract's section C."""
+"""Signals of the old pages reach the producer of the process. The contract's section C."""
 
 from __future__ import annotations
 

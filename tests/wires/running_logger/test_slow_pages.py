@@ -42,7 +42,7 @@ class SlowPage:
         self.socket = socket
 
     async def told(self, last: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-        """What it is told, up to the event for which `last` holds."""
+        """Return the events up to the one for which `last` is true."""
         heard: list[dict[str, Any]] = []
         while not heard or not last(heard[-1]):
             packet = str(await asyncio.wait_for(self.socket.recv(), TIMEOUT))

@@ -1,4 +1,4 @@
-"""Runs: what is refused, settings, and what outlives the panel."""
+"""Runs: refusals, settings, and what survives a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows from every wire: what is refused, and what ends them."""
+"""Shows on every protocol: refusals, and ways to end one."""
 
 from __future__ import annotations
 
