@@ -102,7 +102,7 @@ BAD_SETUPS: dict[str, tuple[list[str], dict[str, str], str, list[str]]] = {
     "workers, environment": ([], {"WEB_CONCURRENCY": "2"}, "", ["2 worker processes", "WEB_CONCURRENCY", "1"]),
     "workers, no number": ([], {"WEB_CONCURRENCY": "many"}, "", ["WEB_CONCURRENCY", "many"]),
     "pigpio's own variable": ([], {"PIGPIO_PORT": "many"}, "", ["PIGPIO_PORT", "many"]),
-    "host": (["--host=203.0.113.1"], {}, "", ["203.0.113.1", "cannot listen"]),
+    "host": (["--host=203.0.113.1"], {}, "", ["203.0.113.1", "Cannot listen"]),
 }
 
 
