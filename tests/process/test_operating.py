@@ -222,7 +222,7 @@ def test_a_certificate_and_how_long_it_holds(tmp_path: Path, days: int, good: bo
 
 
 def test_a_certificate_that_is_none(tmp_path: Path) -> None:
-    assert "cannot read" in findings(tmp_path, cert=tmp_path / "no.pem")["certificate"].says
+    assert "Cannot read" in findings(tmp_path, cert=tmp_path / "no.pem")["certificate"].says
 
 
 @pytest.mark.parametrize(("trusted", "good"), [("127.0.0.1", True), ("0.0.0.0/0", False), ("::/0", False)])

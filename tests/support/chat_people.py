@@ -57,7 +57,7 @@ class OldClient:
         """
         mark = next(NUMBERS)
         await self.send([mark])
-        while not (frame := await self.next()).get("msg", "") or not str(frame["msg"]).endswith(f"not [{mark}]"):
+        while not (frame := await self.next()).get("msg", "") or not str(frame["msg"]).endswith(f"not [{mark}]."):
             self.frames.append(frame)
         assert frame["username"] == "server"
 

@@ -151,7 +151,7 @@ def test_after_it_nothing_else_speaks_for_the_session(panel: RunningPanel, sessi
     with upgraded(session) as socket:
         for answer in (session.get(), session.post('42["led",{"level":99}]'), session.post("1")):
             assert answer.status_code == 400
-            assert "by its WebSocket" in answer.text
+            assert "uses its WebSocket" in answer.text
         with session.socket() as second:
             wait_closed(second)
         socket.send('427["my_ping"]')
