@@ -161,7 +161,7 @@ def _chaos(found: Found) -> list[str]:
         f"({torn['fewest']} to {torn['most']} of them), with the level of that moment. "
         f"{len(torn['wrong'])} cuts broke this.",
         "**SIGTERM with 300 clients and 50 open long-polls.** The pin must have its exit level within "
-        f"{seconds(EXIT_WITHIN)} (seen by the stand-in for pigpiod), and the process must end within "
+        f"{seconds(EXIT_WITHIN)}, as the stand-in for pigpiod sees it. The process must end within "
         f"{seconds(END_WITHIN)}:",
         table(
             ["server", "exit level after", "end after", "exit status"],
