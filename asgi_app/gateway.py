@@ -14,8 +14,9 @@ from typing import Any
 from asgi_app.access import SCOPE, Access, Hosts
 from asgi_app.errors import BadRequest, PanelError, RequestTimeout, Restarting, TooLarge, TooMuchUnread
 from asgi_app.hub import SERVICE_RESTART
+from asgi_app.net.admission import HEALTH
 from asgi_app.net.limits import ConnectionQuota, RefusalLog
-from asgi_app.net.problem_response import as_response
+from asgi_app.net.problem_response import as_response, send_response
 from asgi_app.net.proxies import FORWARDED, PROXIED, Proxies, address_of
 from asgi_app.net.request_head import check_host
 from asgi_app.net.send_budget import SMALL, SendAccount, SendBudget
@@ -30,7 +31,6 @@ App = Callable[[Any, Receive, Send], Awaitable[None]]
 Middleware = Callable[[App, Any, Receive, Send], Awaitable[None]]
 
 ENGINE = "/socket.io"
-HEALTH = "/health/"  # is answered until the process ends
 LARGE_ANSWERS = ("/chat/rooms", "/runs", "/audit", "/openapi.json")  # these wait until there is room for them
 MAX_HTTP10_ANSWER = 4 * 1024 * 1024  # bytes; the whole answer is kept in memory until its length is known
 # A page has its own policy (routes/pages.py). Every other answer may load nothing.
@@ -238,15 +238,7 @@ async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = Fa
     written = as_response(error.problem())
     if silent:
         written = written._replace(body=b"")
-    kind = "http.response"
-    if scope["type"] == "websocket":
-        if "websocket.http.response" not in (scope.get("extensions") or {}):
-            await send({"type": "websocket.close", "code": 1013, "reason": error.title})
-            return
-        kind = "websocket.http.response"
-    headers = [*written.as_bytes(), (b"connection", b"close")]
-    await send({"type": f"{kind}.start", "status": written.status, "headers": headers})
-    await send({"type": f"{kind}.body", "body": written.body})
+    await send_response(scope, send, written, [(b"connection", b"close")], code=1013, reason=error.title)
 
 
 def _in_pieces(send: Send, account: SendAccount | None) -> Send:

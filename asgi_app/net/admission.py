@@ -28,6 +28,7 @@ Leave = Callable[[Exception | None], None]  # gets the error that ended the conn
 log = logging.getLogger("pilotlight.connections")
 
 BEGUN_A_TURN = 2  # first requests that begin in one turn of the loop; each takes about half a millisecond
+HEALTH = "/health/"  # has no rate limit, and is answered until the process ends
 # Health checks, answered even if all places are taken: else a service manager or load balancer restarts the panel.
 ASKS_FOR_HEALTH = re.compile(rb"(?:GET|HEAD) /health/(?:live|ready)[ ?]")
 LONGEST_START = 4096  # bytes of a request line that are read for that

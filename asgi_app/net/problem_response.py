@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 CONTENT_TYPE = "application/problem+json"
@@ -33,3 +33,20 @@ def as_response(problem: Mapping[str, Any], message: Any = None) -> Written:
     if (wait := problem.get("retry_after")) is not None:
         headers.append(("Retry-After", str(math.ceil(wait))))  # RFC 9110, 10.2.3: whole seconds
     return Written(status, headers, json.dumps(body).encode())
+
+
+async def send_response(
+    scope: Any, send: Any, response: Written, more: Iterable[tuple[bytes, bytes]] = (), **close: Any
+) -> None:
+    """Send the response, with `more` headers. As the answer to a WebSocket handshake, it refuses the handshake.
+
+    A server that cannot answer a handshake closes it instead; `close` has the code and the reason.
+    """
+    kind = "http.response"
+    if scope["type"] == "websocket":
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close", **close})
+            return
+        kind = "websocket.http.response"
+    await send({"type": f"{kind}.start", "status": response.status, "headers": [*response.as_bytes(), *more]})
+    await send({"type": f"{kind}.body", "body": response.body})

@@ -7,12 +7,11 @@ from typing import Any
 from quart import Quart, request
 
 from asgi_app.errors import TooFast
+from asgi_app.net.admission import HEALTH
 from asgi_app.net.limits import AddressRateLimit, RefusalLog
 from asgi_app.net.proxies import address_of
 from asgi_app.routes.cors import SAFE
 from asgi_app.telemetry.counters import Counters
-
-HEALTH = "/health/"  # has no limit: service managers ask often
 
 
 class RestRateLimit:
@@ -43,5 +42,5 @@ def limit_commands(app: Quart, limit: RestRateLimit) -> None:
 
     @app.before_request
     async def spend() -> None:
-        if not request.path.startswith(HEALTH):
+        if not request.path.startswith(HEALTH):  # service managers ask often
             limit.spend(request.scope)

@@ -103,18 +103,6 @@ def packets_answer(packets: list[Packet], environ: Mapping[str, Any]) -> Written
     return Written(200, [*HEADERS], body)
 
 
-async def send_answer(environ: Mapping[str, Any], answer: Written) -> None:
-    """Answer the request. Answering the handshake of a WebSocket refuses it."""
-    kind, send = "http.response", environ["asgi.send"]
-    if is_socket(environ):
-        if "websocket.http.response" not in (environ["asgi.scope"].get("extensions") or {}):
-            await send({"type": "websocket.close"})
-            return
-        kind = "websocket.http.response"
-    await send({"type": f"{kind}.start", "status": answer.status, "headers": answer.as_bytes()})
-    await send({"type": f"{kind}.body", "body": answer.body})
-
-
 def accepted_codings(header: str) -> list[str]:
     """Return the content codings of an Accept-Encoding (RFC 9110, 12.5.3), best first, without those of weight 0.
 

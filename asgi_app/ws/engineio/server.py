@@ -18,7 +18,7 @@ from engineio.packet import OPEN, Packet
 from asgi_app.errors import BadEngineRequest, ForeignOrigin, PanelError, UnknownEngineSession
 from asgi_app.hub import SERVICE_RESTART, Coalescer
 from asgi_app.net.limits import ConnectionQuota, RefusalLog
-from asgi_app.net.problem_response import Written, as_response
+from asgi_app.net.problem_response import Written, as_response, send_response
 from asgi_app.net.proxies import address_of
 from asgi_app.net.send_budget import SendBudget
 from asgi_app.seams import Seam
@@ -34,7 +34,6 @@ from asgi_app.ws.engineio.requests import (
     is_socket,
     packets_answer,
     read_query,
-    send_answer,
     translate_request,
 )
 from asgi_app.ws.transport.frames import POLICY_VIOLATION
@@ -104,7 +103,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             answer = as_response(error.problem())
         if answer is not None:
             answer.headers.extend(self._cors_headers(environ))
-            await send_answer(environ, answer)
+            await send_response(environ["asgi.scope"], environ["asgi.send"], answer)
 
     async def _answer(self, environ: dict[str, Any]) -> Written | None:
         """Return the answer; None if the request has been answered. Raises a `PanelError`."""
