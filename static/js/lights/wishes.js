@@ -58,8 +58,9 @@ export class Wishes {
     const verbs = this._next;
     this._next = null;
     this._asking = true;
-    this._sent = performance.now();
-    this._ask({ do: 'set_light', light: this._light, ...verbs }).then((reply) => this._answered(reply));
+    const reply = this._ask({ do: 'set_light', light: this._light, ...verbs });
+    this._sent = performance.now(); // once it is sent: a busy browser may have taken some ms over it
+    reply.then((answer) => this._answered(answer));
   }
 
   _answered(reply) {

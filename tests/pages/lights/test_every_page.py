@@ -23,7 +23,9 @@ DEVICES = pytest.mark.parametrize("device", first_of(PHONE, DESKTOP), ids=["390 
 
 COLORS_OF_THE_PLOT = """names => {
   const drawn = document.querySelector('#plot canvas');
-  const { data } = drawn.getContext('2d').getImageData(0, 0, drawn.width, drawn.height);
+  const copy = new OffscreenCanvas(drawn.width, drawn.height).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(drawn, 0, 0); // reading the page's own canvas again and again makes Chromium complain
+  const { data } = copy.getImageData(0, 0, drawn.width, drawn.height);
   const probe = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
   return names.filter((name) => {
     probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
