@@ -24,6 +24,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 BODY = 1024  # bytes of a small JSON body, at most
 NOT_PLAIN = {b"origin", b"transfer-encoding", b"expect", b"content-encoding"}
+NOT_PLAIN_GET = {b"content-length", b"x-client-name"}  # a name may be refused
 
 
 class QuickLed:
@@ -39,22 +40,28 @@ class QuickLed:
         if scope["type"] != "http" or scope["path"] != "/led" or scope["query_string"]:
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        plain = NOT_PLAIN.isdisjoint(headers) and len(headers) == len(scope["headers"])  # no header twice
-        asker = self._asker(scope, headers) if plain else None
-        if asker is not None and _is_plain_get(scope, headers) and self._may_ask(scope):
+        headers, method = dict(scope["headers"]), scope["method"]
+        if not NOT_PLAIN.isdisjoint(headers) or len(headers) != len(scope["headers"]):  # a header is there twice
+            await self._app(scope, receive, send)
+        elif method == "GET" and NOT_PLAIN_GET.isdisjoint(headers) and self._admits(scope) and self._may_ask(scope):
             await _answer(send, self._panel.light(self._light).target)
-        elif asker is not None and scope["method"] == "POST" and _is_small_json(headers):
+        elif method == "POST" and _is_small_json(headers) and (asker := self._asker(scope, headers)) is not None:
             await self._post(scope, asker, receive, send)
         else:
             await self._app(scope, receive, send)
 
+    def _admits(self, scope: Any) -> bool:
+        """Whether the role is enough: else Quart answers."""
+        try:
+            visitor_of(scope).require(permissions.of_route(scope["method"], "/led"), f"{scope['method']} /led")
+        except PanelError:
+            return False
+        return True
+
     def _asker(self, scope: Any, headers: dict[bytes, bytes]) -> Actor | None:
         """The actor. None if its role or its name is refused: Quart then answers."""
-        visitor = visitor_of(scope)
         try:
-            visitor.require(permissions.of_route(scope["method"], "/led"), f"{scope['method']} /led")
-            return actor_of(visitor, headers)
+            return actor_of(visitor_of(scope), headers) if self._admits(scope) else None
         except PanelError:
             return None
 
@@ -86,10 +93,6 @@ class QuickLed:
         except TooFast:
             return False
         return True
-
-
-def _is_plain_get(scope: Any, headers: dict[bytes, bytes]) -> bool:
-    return scope["method"] == "GET" and b"content-length" not in headers
 
 
 def _is_small_json(headers: dict[bytes, bytes]) -> bool:

@@ -130,12 +130,16 @@ class UvicornHTTP(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        if self._head_size + self._chunk + PIECE > TARGET_BYTES or len(self.headers) > HEAD_FIELDS:
-            self._may_fail(check_size, self.url, self.headers)
         method, version = self.parser.get_method(), self.parser.get_http_version()
-        self._may_fail(check_version, version)
+        try:
+            if self._head_size + self._chunk + PIECE > TARGET_BYTES or len(self.headers) > HEAD_FIELDS:
+                check_size(self.url, self.headers)
+            check_version(version)
+            self.url, headers = origin_form(method, self.url, self.headers)
+        except PanelError as error:
+            self._fault = error  # the parser reports only that something failed
+            raise
         self.expect_100_continue &= version == "1.1"  # RFC 9110, 10.1.1
-        self.url, headers = self._may_fail(origin_form, method, self.url, self.headers)
         self.headers[:] = headers
         if self.parser.should_upgrade():
             self.scope["method"], self.scope["http_version"] = method.decode(), version
@@ -143,14 +147,6 @@ class UvicornHTTP(HttpToolsProtocol):
             self._read_again = not self._websocket
             return
         super().on_headers_complete()
-
-    def _may_fail(self, rule: Callable[..., Any], *args: Any) -> Any:
-        """Return the rule's result. Its error passes through the parser, which reports only that something failed."""
-        try:
-            return rule(*args)
-        except PanelError as error:
-            self._fault = error
-            raise
 
     def on_message_complete(self) -> None:
         self._line_read = False
