@@ -1,3 +1,3 @@
 """Pilot Light: a live control panel server for a Raspberry Pi."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
