@@ -5,6 +5,7 @@
 # make bench  measure the panel beside its peers (25 minutes) and write docs/performance.md
 # make chaos, fuzz, schema, soak   the long checks of campaigns/, which write docs/reliability.md
 # make lookalikes FROM=folder   make the table of characters that look alike from two files of Unicode
+# make screenshots PAGES="chat watch"   take the pictures of docs/images anew (all in four minutes)
 # make wheel  build dist/pilotlight-*.whl, for pip and pipx
 # make pi     try the wheel on Debian for 32-bit and 64-bit ARM, in QEMU (an hour, as root), and write docs/pi.md
 # make lock   choose the exact versions anew
@@ -18,7 +19,7 @@ PIP := $(shell [ "$$(getconf LONG_BIT)" = 32 ] && command -v linux32) $(BIN)/pyt
 # What is new in a lock file, and needed by nothing but what a 32-bit Raspberry Pi cannot have.
 NOT_32_BIT := ; platform_machine not in "armv6l armv7l armv8l"
 
-.PHONY: run test test-slow lint bench chaos fuzz schema soak lookalikes wheel pi lock clean
+.PHONY: run test test-slow lint bench chaos fuzz schema soak lookalikes screenshots wheel pi lock clean
 
 run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
@@ -47,6 +48,10 @@ chaos fuzz schema soak: $(VENV)/.campaigns
 
 lookalikes: $(VENV)/.dev
 	$(BIN)/python -m campaigns.lookalikes $(FROM)
+
+screenshots: $(VENV)/.dev
+	bash tests/packages.sh screenshots
+	$(BIN)/python -m tests.support.screenshots $(PAGES)
 
 $(VENV)/.campaigns: pyproject.toml $(VENV)/.dev
 	bash tests/packages.sh campaigns

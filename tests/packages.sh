@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, nginx, `ip`, `strace`;
-# with the word `campaigns` libfaketime too.
+# with the word `campaigns` libfaketime too, with `screenshots` a Chinese font.
 set -euo pipefail
 
 missing=()
@@ -16,6 +16,9 @@ command -v ip >/dev/null || missing+=(iproute2)
 command -v strace >/dev/null || missing+=(strace)
 if [ "${1:-}" = campaigns ]; then
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
+fi
+if [ "${1:-}" = screenshots ]; then
+    fc-list :lang=zh 2>/dev/null | grep -q . || missing+=(fontconfig fonts-noto-cjk)
 fi
 command -v chromium-headless-shell >/dev/null || ! command -v apt-get >/dev/null || missing+=(chromium-headless-shell)
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -1,7 +1,7 @@
-"""Takes the pictures of the docs: `python -m tests.support.screenshots` writes them to docs/images (four minutes).
+"""Takes the pictures of the docs: `make screenshots` writes them to docs/images (four minutes).
 
-Every page, on a phone and on a desktop, in English and in Chinese. Names on the command line take those only:
-`python -m tests.support.screenshots chat watch`.
+Every page, on a phone and on a desktop, in English and in Chinese. `make screenshots PAGES="chat watch"` takes
+those two.
 """
 
 from __future__ import annotations
