@@ -176,8 +176,9 @@ def answer(error: PanelError) -> tuple[Headers, bytes]:
     return headers, written.body
 
 
-def response(error: PanelError) -> bytes:
-    """Return the refusal as a whole HTTP/1.1 response that closes the connection."""
+def response(error: PanelError, method: bytes = b"") -> bytes:
+    """Return the refusal as a whole HTTP/1.1 response that closes the connection; without its body for `HEAD`."""
     headers, body = answer(error)
     start = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode()
-    return b"\r\n".join([start, *(name + b": " + value for name, value in headers)]) + b"\r\n\r\n" + body
+    lines = [start, *(name + b": " + value for name, value in headers)]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if method == b"HEAD" else body)

@@ -58,11 +58,13 @@ class _Connection(h11.Connection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._receive_buffer = _Lines()
+        self.asks_for_head = False  # then the response has no content (RFC 9110, 9.3.2)
 
     def next_event(self) -> Any:
         if self.their_state is h11.IDLE:
             while self._receive_buffer._data.startswith(b"\r\n"):  # RFC 9112, 2.2
                 self._receive_buffer.maybe_extract_at_most(2)
+            self.asks_for_head = self._receive_buffer._data.startswith(b"HEAD ")
         elif self.their_state is h11.MUST_CLOSE and self._receive_buffer:
             self._receive_buffer = _Lines()  # RFC 9112, 9.6: it is not processed
         event = super().next_event()
@@ -125,7 +127,8 @@ class HypercornHTTP(H11Protocol):
         self.refused = True
         headers, body = answer(error)
         await self._send_h11_event(h11.Response(status_code=error.status, headers=headers))
-        await self._send_h11_event(h11.Data(data=body))
+        if not (isinstance(self.connection, _Connection) and self.connection.asks_for_head):
+            await self._send_h11_event(h11.Data(data=body))
         await self._send_h11_event(h11.EndOfMessage())
         await self.send(Closed())
 

@@ -56,6 +56,7 @@ class UvicornHTTP(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._line_read = False  # the next request's first line was read
         self._in_head = False
+        self._method = b""  # of the request that is being read
         self._head_size = 0  # bytes of the head so far
         self._chunk = 0  # bytes that are being parsed
         self._websocket = False  # the request is a valid WebSocket handshake
@@ -103,7 +104,9 @@ class UvicornHTTP(HttpToolsProtocol):
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
                 piece = self._head_without_upgrade() + rest
-            except httptools.HttpParserError:
+            except httptools.HttpParserError as invalid:
+                if self._in_head and not isinstance(invalid, httptools.HttpParserInvalidMethodError):
+                    self._method = self.parser.get_method()
                 self._refuse_invalid(self._fault or BadRequest("The request is not valid HTTP/1.1"))
                 return False
             else:
@@ -131,6 +134,7 @@ class UvicornHTTP(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         method, version = self.parser.get_method(), self.parser.get_http_version()
+        self._method = method
         try:
             if self._head_size + self._chunk + PIECE > TARGET_BYTES or len(self.headers) > HEAD_FIELDS:
                 check_size(self.url, self.headers)
@@ -149,7 +153,7 @@ class UvicornHTTP(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._line_read = False
+        self._line_read, self._method = False, b""
         if not (self._websocket or self._read_again):
             super().on_message_complete()
 
@@ -216,7 +220,7 @@ class UvicornHTTP(HttpToolsProtocol):
         """Refuse the connection and close it. For a moment, incoming data is read and dropped."""
         self._discarding = True
         self.flow.resume_reading()
-        self.transport.write(response(error))
+        self.transport.write(response(error, self._method))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
