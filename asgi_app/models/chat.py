@@ -152,10 +152,7 @@ class Saying(Strict):
 
     msg: Any = Field(description="Text, or any JSON.")
     client_id: str | None = Field(
-        None,
-        min_length=1,
-        max_length=64,
-        description="Your id for it: a retry with the same one adds nothing.",
+        None, min_length=1, max_length=64, description="Your id for it: a retry with the same one adds nothing."
     )
 
 

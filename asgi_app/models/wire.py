@@ -21,16 +21,7 @@ from asgi_app.models.chat import (
 )
 from asgi_app.models.lights import Hardware, Light, LightActual, LightChanged, LightFlashed, SetLight, UndoLight
 from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
-from asgi_app.models.runs import (
-    RUN_COMMANDS,
-    Run,
-    RunBegun,
-    RunChanged,
-    RunEnd,
-    RunGraph,
-    RunLog,
-    RunSignal,
-)
+from asgi_app.models.runs import RUN_COMMANDS, Run, RunBegun, RunChanged, RunEnd, RunGraph, RunLog, RunSignal
 from asgi_app.models.shows import ShowName, StartShow
 
 M = TypeVar("M", bound=BaseModel)

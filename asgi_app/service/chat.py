@@ -272,9 +272,7 @@ class Chat(Component):
         self, thread: Thread, *, before: int | None, after: int | None, limit: int
     ) -> tuple[list[ChatMessage], bool]:
         """Return a page of a thread in its order, and whether there is more in that direction."""
-        return await self._store.do(
-            partial(stored.messages, thread=thread, before=before, after=after, limit=limit),
-        )
+        return await self._store.do(partial(stored.messages, thread=thread, before=before, after=after, limit=limit))
 
     async def _get_threads(self, actor: Actor, command: GetThreads, session: Session | None) -> ThreadsResult:
         threads = await self._store.do(partial(stored.threads, person=self._people.person(actor)))

@@ -9,17 +9,7 @@ from typing import Any
 from asgi_app.core.runs import ended_error
 from asgi_app.errors import BadCommand, PanelError, TooMany, UnknownRun
 from asgi_app.models.base import DONE, Actor, Result
-from asgi_app.models.runs import (
-    GetLog,
-    GetRuns,
-    LogPage,
-    LogResult,
-    Run,
-    RunsResult,
-    UnwatchRun,
-    WatchResult,
-    WatchRun,
-)
+from asgi_app.models.runs import GetLog, GetRuns, LogPage, LogResult, Run, RunsResult, UnwatchRun, WatchResult, WatchRun
 from asgi_app.net.send_budget import PAGE
 from asgi_app.service.component import Component
 from asgi_app.service.live_run import LiveRun

@@ -216,8 +216,7 @@ def numbers(database: sqlite3.Connection) -> Numbers:
 def go_on_from(database: sqlite3.Connection, before: Numbers) -> None:
     """Continue the numbers of another file, so that no number is used twice."""
     database.executemany(
-        "INSERT INTO threads VALUES (?, ?, ?) ON CONFLICT (thread) DO UPDATE SET n = max(n, excluded.n)",
-        before.threads,
+        "INSERT INTO threads VALUES (?, ?, ?) ON CONFLICT (thread) DO UPDATE SET n = max(n, excluded.n)", before.threads
     )
     database.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", before.members)
     known = database.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'messages'", (before.newest,))
