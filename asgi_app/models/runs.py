@@ -162,8 +162,8 @@ class LogResult(Result):
 class RunsResult(Result):
     """A page of the kept runs, the newest first."""
 
-    more: bool = Field(description="Whether there are more: ask for those before the last one.")
     runs: list[Run]
+    more: bool = Field(description="Whether there are more: ask for those before the last one.")
 
 
 class SignalResult(Result):

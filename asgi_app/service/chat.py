@@ -265,14 +265,13 @@ class Chat(Component):
 
     async def _get_messages(self, actor: Actor, command: GetMessages, session: Session | None) -> MessagesResult:
         thread, _ = self._thread(self._people.person(actor), command)
-        messages, more = await self.messages(thread, before=command.before, after=command.after, limit=command.limit)
-        return MessagesResult(messages=messages, more=more)
+        return await self.messages(thread, before=command.before, after=command.after, limit=command.limit)
 
-    async def messages(
-        self, thread: Thread, *, before: int | None, after: int | None, limit: int
-    ) -> tuple[list[ChatMessage], bool]:
-        """Return a page of a thread in its order, and whether there is more in that direction."""
-        return await self._store.do(partial(stored.messages, thread=thread, before=before, after=after, limit=limit))
+    async def messages(self, thread: Thread, *, before: int | None, after: int | None, limit: int) -> MessagesResult:
+        """Return a page of a thread, in its order."""
+        read = partial(stored.messages, thread=thread, before=before, after=after, limit=limit)
+        messages, more = await self._store.do(read)
+        return MessagesResult(messages=messages, more=more)
 
     async def _get_threads(self, actor: Actor, command: GetThreads, session: Session | None) -> ThreadsResult:
         threads = await self._store.do(partial(stored.threads, person=self._people.person(actor)))

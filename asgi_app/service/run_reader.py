@@ -71,11 +71,8 @@ class RunReader(Component):
         """Return the offset from which the end of a log has about `most` bytes, but at least `since`."""
         return await self._store.do(partial(stored.tail_from, run=run, since=max(since, 0), most=most))
 
-    async def newest(self, before: str | None = None) -> tuple[list[Run], bool]:
-        """Return a page of the kept runs, the newest first, and whether there are more.
-
-        With `before` it starts after the run of this id. It has about `PAGE` bytes. Raises `UnknownRun`.
-        """
+    async def newest(self, before: str | None = None) -> RunsResult:
+        """Return a page of about `PAGE` bytes; with `before`, after the run of this id. Raises `UnknownRun`."""
         found = await self._store.do(partial(stored.newest, limit=LISTED))
         kept = {run.id for run in found}
         unkept = [live.run for live in reversed(self._live.values()) if live.run.id not in kept]
@@ -92,7 +89,7 @@ class RunReader(Component):
                 break
             page.append(run)
             size += len(run.model_dump_json())
-        return page, len(page) < len(runs)
+        return RunsResult(runs=page, more=len(page) < len(runs))
 
     # --- commands ------------------------------------------------------------------------------------------
 
@@ -143,5 +140,4 @@ class RunReader(Component):
         return LogResult(log=await self.lines(command.run, command.since, command.limit))
 
     async def _get_runs(self, actor: Actor, command: GetRuns, session: Session | None) -> RunsResult:
-        runs, more = await self.newest(command.before)
-        return RunsResult(runs=runs, more=more)
+        return await self.newest(command.before)
