@@ -25,10 +25,7 @@ class FileRecovery:
         self._lights = lights
 
     def recover(self) -> bool:
-        """Open the file if it is not open, follow a replacement, and test whether it can be written.
-
-        Return whether all of that worked.
-        """
+        """Open the file if needed, follow a replacement, and test a write. Return whether all of that worked."""
         try:
             if self._file.connection is None:
                 self._open_late()
@@ -45,10 +42,7 @@ class FileRecovery:
         return True
 
     def check_file(self) -> bool:
-        """Go on with the file at the path. Return whether everything that was committed is in it.
-
-        Raises `NotStored` if there is no file, and none can be made.
-        """
+        """Go on with the file at the path. Return whether it has all that was committed. Raises `NotStored`."""
         was = state = self._file.state()
         if state == "there":
             return True

@@ -94,10 +94,7 @@ def kept(database: sqlite3.Connection, limit: int) -> Kept:
 
 
 def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> LogPage:
-    """Return lines of a log from this offset on: up to `limit`, and about `PAGE` bytes at most.
-
-    The `since` of the page is later if older lines are not kept.
-    """
+    """Return up to `limit` lines, and about `PAGE` bytes, from this offset on, or from the oldest that is kept."""
     size = 0
     found: list[dict[str, Any]] = []
     start = since = min(since, FAR)
@@ -140,14 +137,9 @@ def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int
 
     Deletes about `most` rows at once. Return how many.
     """
-    old = [
-        id
-        for (id,) in database.execute(
-            "SELECT id FROM runs WHERE ended IS NOT NULL ORDER BY rowid DESC LIMIT -1 OFFSET ?", (runs,)
-        )
-    ]
+    old = "SELECT id FROM runs WHERE ended IS NOT NULL ORDER BY rowid DESC LIMIT -1 OFFSET ?"
     gone = 0
-    for id in old:
+    for (id,) in database.execute(old, (runs,)).fetchall():
         gone += _forget_lines(database, id, FAR, most - gone)
         if gone >= most:
             return gone

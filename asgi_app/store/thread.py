@@ -100,10 +100,7 @@ class StoreThread:
         return None if self._file.path is None else check_at - time.monotonic()
 
     def _do_all(self, jobs: list[Job]) -> None:
-        """Do the jobs and write the lights in one transaction; if that fails, in one for each.
-
-        If another process holds the lock, they wait for it together.
-        """
+        """Do the jobs and write the lights in one transaction, after a wait for the lock; if it fails, one by one."""
         self._current = jobs
         settings = self._lights.due()
         if not jobs and not settings:
