@@ -10,8 +10,6 @@ from asgi_app.models.base import INTEGRAL, Actor, Asks, Count, Frozen, Result, S
 
 LOBBY = "lobby"  # a room that always exists
 
-# --- what there is -----------------------------------------------------------------------------------------
-
 
 class Device(Frozen):
     """One connection of a person."""
@@ -286,6 +284,9 @@ class Gap(Frozen):
     since: int | None = Field(None, alias="from")
     upto: int | None = None
     href: str | None = Field(None, description="Where to read it.")
+
+
+CHAT_EVENTS = MessageSaid | TypingChanged | MarksChanged | Gap
 
 
 def device_of(actor: Actor, at: float) -> Device:

@@ -70,9 +70,6 @@ def _not(value: object) -> bool:
     return not value
 
 
-# --- what there is -----------------------------------------------------------------------------------------
-
-
 class Run(Frozen):
     """A running process. Its log and its graph go to those who watch it."""
 
@@ -380,3 +377,6 @@ class RunSignal(Frozen):
     signal: Signal
     signal_id: int
     by: Actor
+
+
+RUN_EVENTS = RunLog | RunBegun | RunGraph | RunEnd | RunSignal
