@@ -91,8 +91,6 @@ class RunReader(Component):
             size += len(run.model_dump_json())
         return RunsResult(runs=page, more=len(page) < len(runs))
 
-    # --- commands ------------------------------------------------------------------------------------------
-
     async def _watch_run(self, actor: Actor, command: WatchRun, session: Session | None) -> WatchResult:
         if session is None:
             raise BadCommand("Only a connection can watch a run. Use a WebSocket or Socket.IO.")
