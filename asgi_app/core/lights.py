@@ -211,10 +211,8 @@ def _settings_changed(light: Light, settings: LightSettings, seconds: float, act
     transition, actual = Transition(seconds=seconds, since=at) if seconds else None, light.actual
     if not seconds and settings.effect is None:
         actual = float(settings.level if settings.on else 0)
-    after = _with(
-        light, **vars(settings), transition=transition, actual=actual, undo=undo, gesture=gesture, by=actor, at=at
-    )
-    return _changed(after, actor, at)
+    changes = {"transition": transition, "actual": actual, "undo": undo, "gesture": gesture, "by": actor, "at": at}
+    return _changed(light.model_copy(update=vars(settings) | changes), actor, at)
 
 
 def _with(light: Light, **changes: object) -> Light:

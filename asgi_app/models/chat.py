@@ -101,9 +101,6 @@ class ThreadState(Frozen):
     marks: dict[str, Marks] = Field(description="How far the others are.")
 
 
-# --- results -----------------------------------------------------------------------------------------------
-
-
 class MessageResult(Result):
     """The stored message."""
 

@@ -73,9 +73,6 @@ Effect = Literal["pulse", "blink", "candle"]
 LightId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
-# --- lights ------------------------------------------------------------------------------------------------
-
-
 class LightSpec(BaseModel):
     """Configuration of a light: its pin, and how a level becomes a duty cycle."""
 

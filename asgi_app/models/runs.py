@@ -127,9 +127,6 @@ class LogPage(Frozen):
     lines: list[dict[str, Any]]
 
 
-# --- results -----------------------------------------------------------------------------------------------
-
-
 class RunResult(Result):
     """The run after the command."""
 
@@ -314,9 +311,7 @@ class SignalRun(SignalSent, Asks[SignalResult]):
     run: str
 
 
-RUN_COMMANDS = (StartRun | UpdateRun | LogRun | EndRun | AnswerRun) | (
-    WatchRun | UnwatchRun | GetLog | GetRuns | SignalRun
-)  # a producer's, a viewer's
+RUN_COMMANDS = StartRun | UpdateRun | LogRun | EndRun | AnswerRun | WatchRun | UnwatchRun | GetLog | GetRuns | SignalRun
 
 # --- events ------------------------------------------------------------------------------------------------
 

@@ -134,7 +134,7 @@ class _Playing:
 
     def report(self, *, progress: int, edges: Sequence[str], step: str, paused: bool) -> None:
         change = RunChange(
-            progress=progress, running_edge=list(edges), step=step[:200], state="paused" if paused else "running"
+            progress=progress, running_edge=list(edges), step=step, state="paused" if paused else "running"
         )
         self.live.change(change)
 
