@@ -54,7 +54,7 @@ class RunReader(Component):
 
     async def stored(self, run: str) -> tuple[Run | None, dict[str, Any] | None]:
         """Return the run and its graph as the store has them. Raises `NotStored`."""
-        return await self._store.do(lambda database: (stored.one(database, run), stored.graph(database, run)))
+        return await self._store.do(partial(stored.one, run=run))
 
     def begun(self, run: str) -> list[dict[str, Any]]:
         """Return the lines after the end of its log, which may still change."""

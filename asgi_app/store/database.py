@@ -1,7 +1,4 @@
-"""`Store`: the panel's memory. It hands work to the thread that owns the file, and answers with futures.
-
-Nothing here blocks the caller, except at the start and at the end.
-"""
+"""`Store`: hands work to the thread that owns the file, and answers with futures. Only the start and the end block."""
 
 from __future__ import annotations
 

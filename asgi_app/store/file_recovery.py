@@ -8,7 +8,7 @@ import sqlite3
 
 from asgi_app.errors import InternalError, NotStored, PanelError, SetupError
 from asgi_app.store.condition import Condition
-from asgi_app.store.file import LOST, DatabaseFile, NotNow, is_damaged, is_stale, reason_of
+from asgi_app.store.file import LOST, DatabaseFile, NotNow, is_damaged, primary_code, reason_of
 from asgi_app.store.pending_lights import PendingLights
 from asgi_app.telemetry.logs import event
 
@@ -35,7 +35,7 @@ class FileRecovery:
                 self._condition.works()
         except Exception as error:
             self.error_for(error)
-            if is_stale(error):
+            if primary_code(error) == sqlite3.SQLITE_IOERR:  # the disk may have been removed and inserted again
                 with contextlib.suppress(SetupError):
                     self._file.open()
             return False

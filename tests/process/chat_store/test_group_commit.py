@@ -126,7 +126,7 @@ async def test_a_long_log_is_forgotten_a_part_at_a_time(tmp_path: Path, monkeypa
     assert max(gone) == 10
     assert sum(gone) == 25 + 1 + 15  # the old run and its log; of the new one, what 1000 lines follow
     # and what is kept is the end
-    assert await store.do(partial(stored_runs.one, run="old")) is None
+    assert await store.do(partial(stored_runs.one, run="old")) == (None, None)
     assert (await store.do(partial(stored_runs.lines, run="new", since=0, limit=1))).since == 1500
     store.close()
 
