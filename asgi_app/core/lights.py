@@ -117,15 +117,9 @@ def settled(light: Light, at: float) -> LightEvent:
 def set_outside(light: Light, level: float, at: float) -> LightEvent:
     """Return the event of a pin that another program set to this level (percent). Undo reverts it."""
     settings = LightSettings(level=round(level), on=True) if level > 0 else LightSettings(level=light.level, on=False)
+    undo = settings_of(light)
     after = _with(
-        light,
-        **dict(settings),
-        transition=None,
-        actual=round(level, 1),
-        undo=settings_of(light),
-        gesture=None,
-        by=OUTSIDE,
-        at=at,
+        light, **vars(settings), transition=None, actual=round(level, 1), undo=undo, gesture=None, by=OUTSIDE, at=at
     )
     return _changed(after, OUTSIDE, at)
 
@@ -217,22 +211,8 @@ def _settings_changed(light: Light, settings: LightSettings, seconds: float, act
     transition, actual = Transition(seconds=seconds, since=at) if seconds else None, light.actual
     if not seconds and settings.effect is None:
         actual = float(settings.level if settings.on else 0)
-    after = _with(
-        light,
-        level=settings.level,
-        on=settings.on,
-        effect=settings.effect,
-        transition=transition,
-        actual=actual,
-        undo=undo,
-        gesture=gesture,
-        by=actor,
-        at=at,
-    )
-    return _changed(after, actor, at)
-
-
-# --- building events ---------------------------------------------------------------------------------------
+    changes = {"transition": transition, "actual": actual, "undo": undo, "gesture": gesture, "by": actor, "at": at}
+    return _changed(light.model_copy(update=vars(settings) | changes), actor, at)
 
 
 def _with(light: Light, **changes: object) -> Light:

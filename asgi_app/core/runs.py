@@ -84,10 +84,7 @@ def outcome_of(exit_code: int | None, signal: str | None = None) -> Outcome:
 
 
 def graph_of(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the graph that a producer sent: `{"nodes", "edges"}`, or that within `{"graphData": …}`.
-
-    Raises `BadCommand`, `TooLarge`.
-    """
+    """Return the graph `{"nodes", "edges"}`, which may be in `{"graphData": …}`. Raises `BadCommand`, `TooLarge`."""
     graph = value["graphData"] if isinstance(value.get("graphData"), dict) else value
     for part in ("nodes", "edges"):
         if not isinstance(graph.get(part), list) or not all(isinstance(item, dict) for item in graph[part]):

@@ -64,9 +64,6 @@ MOST = 2**53 - 1  # the largest integer that every client reads exactly (RFC 825
 Whole = Annotated[int, Field(ge=-MOST, le=MOST), INTEGRAL]
 Count = Annotated[int, Field(ge=0), INTEGRAL]
 
-# --- who ---------------------------------------------------------------------------------------------------
-
-
 MOST_OF_A_NAME = 256  # characters kept: enough to report that a name is too long
 
 

@@ -10,8 +10,6 @@ from asgi_app.models.base import INTEGRAL, Actor, Asks, Count, Frozen, Result, S
 
 LOBBY = "lobby"  # a room that always exists
 
-# --- what there is -----------------------------------------------------------------------------------------
-
 
 class Device(Frozen):
     """One connection of a person."""
@@ -103,9 +101,6 @@ class ThreadState(Frozen):
     marks: dict[str, Marks] = Field(description="How far the others are.")
 
 
-# --- results -----------------------------------------------------------------------------------------------
-
-
 class MessageResult(Result):
     """The stored message."""
 
@@ -152,10 +147,7 @@ class Saying(Strict):
 
     msg: Any = Field(description="Text, or any JSON.")
     client_id: str | None = Field(
-        None,
-        min_length=1,
-        max_length=64,
-        description="Your id for it: a retry with the same one adds nothing.",
+        None, min_length=1, max_length=64, description="Your id for it: a retry with the same one adds nothing."
     )
 
 
@@ -289,6 +281,9 @@ class Gap(Frozen):
     since: int | None = Field(None, alias="from")
     upto: int | None = None
     href: str | None = Field(None, description="Where to read it.")
+
+
+CHAT_EVENTS = MessageSaid | TypingChanged | MarksChanged | Gap
 
 
 def device_of(actor: Actor, at: float) -> Device:

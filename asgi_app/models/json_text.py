@@ -67,10 +67,7 @@ def _is_deeper(value: Any, most: int) -> bool:
 
 
 def parse_json(data: str | bytes) -> Any:
-    """Return the value of a JSON text (RFC 8259: no NaN, no Infinity).
-
-    Raises `MalformedJSON`; past `DEPTH` levels its subclass `TooDeep`.
-    """
+    """Return the value of a JSON text (RFC 8259). Raises `MalformedJSON`; past `DEPTH` levels that is a `TooDeep`."""
     try:
         value = pydantic_core.from_json(data, allow_inf_nan=False)
     except ValueError as error:
@@ -98,10 +95,7 @@ def json_size(value: object) -> int:
 
 
 def sent_size(value: object, what: str, *, field: str) -> int:
-    """Return the `json_size` of what a client sent in the field. `what` names it in the error.
-
-    Raises `BadCommand`, `TooDeep`.
-    """
+    """Return the `json_size` of what a client sent; `what` names it in the error. Raises `BadCommand`, `TooDeep`."""
     try:
         return json_size(value)
     except TooDeep:
@@ -111,10 +105,7 @@ def sent_size(value: object, what: str, *, field: str) -> int:
 
 
 def without_long_integers(value: Any) -> Any:
-    """Return the value itself.
-
-    Raises `ValueError` for an integer that is too long: Socket.IO clients in Python would drop the whole packet.
-    """
+    """Return the value. Raises `ValueError` for an integer for which Socket.IO in Python would drop the packet."""
     within = [value]
     while within:  # a loop: JSON may be nested deeper than Python's stack
         item = within.pop()

@@ -27,16 +27,11 @@ from pydantic.json_schema import SkipJsonSchema
 from asgi_app.errors import LevelOutOfRange, NotAnInteger
 from asgi_app.models.base import INTEGRAL, Actor, Asks, Frozen, Result, Strict, as_json, shown
 
-# --- levels -----------------------------------------------------------------------------------------------
-
 INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,4000}\s*", re.ASCII)
 
 
 def integer(value: object, *, field: str = "level") -> int:
-    """Return the JSON value as an integer: 70 or 70.0, but no boolean and no text.
-
-    Raises `NotAnInteger`.
-    """
+    """Return the JSON value as an integer: 70 or 70.0, but no boolean and no text. Raises `NotAnInteger`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -54,10 +49,7 @@ def level_in_range(value: int, *, field: str = "level") -> int:
 
 
 def text_or_integer(value: object) -> int:
-    """Return the integer that a form, a query string or an old page sent: a number or its text.
-
-    Raises `NotAnInteger`.
-    """
+    """Return the integer that a form, a query or an old page sent: a number or its text. Raises `NotAnInteger`."""
     if not isinstance(value, str):
         return integer(value)
     if INTEGER_TEXT.fullmatch(value):
@@ -79,9 +71,6 @@ Step = Annotated[
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 Effect = Literal["pulse", "blink", "candle"]
 LightId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-
-
-# --- lights ------------------------------------------------------------------------------------------------
 
 
 class LightSpec(BaseModel):
@@ -264,7 +253,6 @@ class LightActual(Frozen):
 
     @property
     def key(self) -> str:
-        """Conflation key: a newer event replaces an unsent one."""
         return f"actual:{self.light}"
 
 
@@ -278,6 +266,5 @@ class LightFlashed(Frozen):
     times: int
 
     @property
-    def key(self) -> str | None:
-        """Conflation key: only the newest flash is shown."""
+    def key(self) -> str:
         return f"flash:{self.light}"

@@ -70,9 +70,6 @@ def _not(value: object) -> bool:
     return not value
 
 
-# --- what there is -----------------------------------------------------------------------------------------
-
-
 class Run(Frozen):
     """A running process. Its log and its graph go to those who watch it."""
 
@@ -130,9 +127,6 @@ class LogPage(Frozen):
     lines: list[dict[str, Any]]
 
 
-# --- results -----------------------------------------------------------------------------------------------
-
-
 class RunResult(Result):
     """The run after the command."""
 
@@ -162,8 +156,8 @@ class LogResult(Result):
 class RunsResult(Result):
     """A page of the kept runs, the newest first."""
 
-    more: bool = Field(description="Whether there are more: ask for those before the last one.")
     runs: list[Run]
+    more: bool = Field(description="Whether there are more: ask for those before the last one.")
 
 
 class SignalResult(Result):
@@ -317,9 +311,7 @@ class SignalRun(SignalSent, Asks[SignalResult]):
     run: str
 
 
-RUN_COMMANDS = (StartRun | UpdateRun | LogRun | EndRun | AnswerRun) | (
-    WatchRun | UnwatchRun | GetLog | GetRuns | SignalRun
-)  # a producer's, a viewer's
+RUN_COMMANDS = StartRun | UpdateRun | LogRun | EndRun | AnswerRun | WatchRun | UnwatchRun | GetLog | GetRuns | SignalRun
 
 # --- events ------------------------------------------------------------------------------------------------
 
@@ -380,3 +372,6 @@ class RunSignal(Frozen):
     signal: Signal
     signal_id: int
     by: Actor
+
+
+RUN_EVENTS = RunLog | RunBegun | RunGraph | RunEnd | RunSignal

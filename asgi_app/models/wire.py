@@ -8,34 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models.base import DONE, Asks, Frozen, Result, Strict, as_json
-from asgi_app.models.chat import (
-    CHAT_COMMANDS,
-    Gap,
-    MarksChanged,
-    MessageSaid,
-    Person,
-    PersonChanged,
-    Room,
-    RoomChanged,
-    TypingChanged,
-)
+from asgi_app.models.chat import CHAT_COMMANDS, CHAT_EVENTS, Person, PersonChanged, Room, RoomChanged
 from asgi_app.models.lights import Hardware, Light, LightActual, LightChanged, LightFlashed, SetLight, UndoLight
 from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
-from asgi_app.models.runs import (
-    RUN_COMMANDS,
-    Run,
-    RunBegun,
-    RunChanged,
-    RunEnd,
-    RunGraph,
-    RunLog,
-    RunSignal,
-)
+from asgi_app.models.runs import RUN_COMMANDS, RUN_EVENTS, Run, RunChanged
 from asgi_app.models.shows import ShowName, StartShow
 
 M = TypeVar("M", bound=BaseModel)
-
-# --- state -------------------------------------------------------------------------------------------------
 
 
 class State(Frozen):
@@ -64,9 +43,6 @@ class StateResult(Result):
     snapshot: Snapshot
 
 
-# --- commands ----------------------------------------------------------------------------------------------
-
-
 class GetState(Strict, Asks[StateResult]):
     """Read a snapshot."""
 
@@ -84,17 +60,13 @@ Command = Annotated[AnyCommand, Field(discriminator="do")]
 COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(Command, config=ConfigDict(defer_build=True))
 NAMES = tuple(kind.model_fields["do"].default for kind in get_args(AnyCommand))
 
-# --- events ------------------------------------------------------------------------------------------------
-
 # Events that change the state. They have a revision, and are kept for clients that come back.
 StateEvent = (
     LightChanged | LightActual | LightFlashed | PersonChanged | RoomChanged | RunChanged | StorageChanged | ClockChanged
 )
 # Events for some connections only, or with numbers of their own.
-OtherEvent = MessageSaid | TypingChanged | MarksChanged | RunLog | RunBegun | RunGraph | RunEnd | RunSignal | Gap
+OtherEvent = CHAT_EVENTS | RUN_EVENTS
 Event = Annotated[StateEvent | OtherEvent, Field(discriminator="event")]
-
-# --- replies -----------------------------------------------------------------------------------------------
 
 
 class Reply(NamedTuple):
@@ -119,9 +91,6 @@ class Reply(NamedTuple):
         fields = self.result.model_dump(mode="json") if self.problem is None else {"problem": self.problem}
         given = {name: value for name, value in fields.items() if value is not None}
         return {"reply": id, "ok": self.ok, "rev": self.rev, **given}
-
-
-# --- parsing -----------------------------------------------------------------------------------------------
 
 
 def refusal(error: ValidationError) -> PanelError:
@@ -160,10 +129,7 @@ def parse_command(value: object) -> AnyCommand:
 
 
 def parse_body(kind: type[M], value: object, **said: object) -> M:
-    """Return the model in a REST body. `said` has the fields from the path, which the body must not repeat.
-
-    Raises as `parse_command`.
-    """
+    """Return the model in a REST body; `said` has the fields of the path. Raises as `parse_command`."""
     if not isinstance(value, dict):
         raise BadCommand(f"The body must be a JSON object, not {as_json(value)}.")
     if both := ({"do", "id"} - kind.model_fields.keys() | said.keys()) & value.keys():
@@ -172,8 +138,3 @@ def parse_body(kind: type[M], value: object, **said: object) -> M:
         return kind.model_validate({**value, **said})
     except ValidationError as error:
         raise refusal(error) from None
-
-
-def parse_change(value: object, light: str) -> SetLight:
-    """Return the command in the PATCH body for a light. Raises as `parse_command`."""
-    return parse_body(SetLight, value, light=light)

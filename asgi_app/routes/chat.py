@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
 from quart import Blueprint, Response, request
 
 from asgi_app.models.base import Frozen
-from asgi_app.models.chat import ChatMessage, GetMessages, PageQuery, Person, Room, Say, Saying, Thread
+from asgi_app.models.chat import ChatMessage, GetMessages, MessagesResult, PageQuery, Person, Room, Say, Saying, Thread
 from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body, query
@@ -24,13 +23,6 @@ class Rooms(Frozen):
     people: list[Person]
 
 
-class Page(Frozen):
-    """Messages in order."""
-
-    messages: list[ChatMessage]
-    more: bool = Field(description="Whether there are more in that direction.")
-
-
 def chat_routes(panel: Panel, chat: Chat) -> Blueprint:
     """Return the routes of `/chat/rooms`."""
     routes = Blueprint("chat", __name__)
@@ -43,14 +35,13 @@ def chat_routes(panel: Panel, chat: Chat) -> Blueprint:
         return json_answer(Rooms(rooms=list(state.rooms.values()), people=list(state.people.values())))
 
     @routes.get("/chat/rooms/<room>/messages")
-    @documented(CHAT, Page, query=PageQuery, refusals=(404,))
+    @documented(CHAT, MessagesResult, query=PageQuery, refusals=(404,))
     async def get_messages(room: str) -> Response:
         """Get messages of a room: the newest, or those `before` or `after` a number."""
         wanted = query(GetMessages, room=chat.room(room).name)
-        messages, more = await chat.messages(
-            Thread(room=wanted.room), before=wanted.before, after=wanted.after, limit=wanted.limit
-        )
-        return json_answer(Page(messages=messages, more=more))
+        thread = Thread(room=wanted.room)
+        page = await chat.messages(thread, before=wanted.before, after=wanted.after, limit=wanted.limit)
+        return json_answer(page)
 
     @routes.post("/chat/rooms/<room>/messages")
     @documented(CHAT, ChatMessage, body=Saying, refusals=(404,))

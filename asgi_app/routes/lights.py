@@ -9,7 +9,7 @@ from asgi_app.errors import UnsupportedMediaType
 from asgi_app.models.base import Frozen
 from asgi_app.models.json_text import parse_json
 from asgi_app.models.lights import Hardware, Light, LightChange, SetLight, UndoLight
-from asgi_app.models.wire import parse_change
+from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer
 from asgi_app.routes.openapi import documented
@@ -48,7 +48,7 @@ def lights(panel: Panel) -> Blueprint:
         if not request.is_json:
             raise UnsupportedMediaType("The body is not JSON. Send JSON with Content-Type: application/json.")
         panel.light(light)
-        change: SetLight = parse_change(parse_json(await request.get_data()), light)
+        change = parse_body(SetLight, parse_json(await request.get_data()), light=light)
         return json_answer((await panel.perform(current_actor(), change)).light)
 
     @routes.post("/lights/<light>/undo")

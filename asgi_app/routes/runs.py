@@ -16,6 +16,7 @@ from asgi_app.models.runs import (
     GetLog,
     Lines,
     LineSent,
+    LinesResult,
     LogLine,
     LogQuery,
     LogRun,
@@ -24,6 +25,7 @@ from asgi_app.models.runs import (
     RunChange,
     RunId,
     RunsQuery,
+    RunsResult,
     SignalRun,
     SignalSent,
     StartRun,
@@ -46,13 +48,6 @@ class RunToBegin(NewRun):
     id: RunId | None = Field(None, description="Id of the run; made by the panel if absent.")
 
 
-class RunList(Frozen):
-    """Runs, newest first."""
-
-    runs: list[Run]
-    more: bool = Field(description="Whether there are more, before the last of these.")
-
-
 class RunWithGraph(Run):
     """A run with its graph and the lines of its log that may still change."""
 
@@ -62,12 +57,6 @@ class RunWithGraph(Run):
         exclude_if=lambda lines: not lines,
         description="Lines after the end of the log that may still change; absent if there are none.",
     )
-
-
-class Next(Frozen):
-    """The offset at which a log continues."""
-
-    next: int = Field(description="Offset of the next line.")
 
 
 class Log(Frozen):
@@ -91,11 +80,10 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     routes = Blueprint("runs", __name__)
 
     @routes.get("/runs")
-    @documented(RUNS, RunList, query=RunsQuery, refusals=(404,))
+    @documented(RUNS, RunsResult, query=RunsQuery, refusals=(404,))
     async def get_runs() -> Response:
         """List runs, newest first, as many as fit in a page."""
-        found, more = await runs.reader.newest(request.args.get("before"))
-        return json_answer(RunList(runs=found, more=more))
+        return json_answer(await runs.reader.newest(request.args.get("before")))
 
     @routes.post("/runs")
     @documented(RUNS, Run, 201, body=RunToBegin, refusals=(409,))
@@ -121,7 +109,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
         return json_answer((await panel.perform(current_actor(), change)).run)
 
     @routes.post("/runs/<run>/log")
-    @documented(RUNS, Next, body=Lines, refusals=(404, 409))
+    @documented(RUNS, LinesResult, body=Lines, refusals=(404, 409))
     async def post_log(run: str) -> Response:
         """Add lines to a run's log, as JSON or plain text. Returns once they are stored."""
         if request.mimetype == "text/plain":
@@ -131,7 +119,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
         next = 0
         for command in commands:
             next = (await panel.perform(current_actor(), command)).next
-        return json_answer(Next(next=next))
+        return json_answer(LinesResult(next=next))
 
     @routes.get("/runs/<run>/log")
     @documented(RUNS, Log, query=LogQuery, refusals=(404,))

@@ -43,9 +43,8 @@ from asgi_app.models.chat import (
 from asgi_app.net.limits import TokenBucket
 from asgi_app.service.component import Component, unversioned
 from asgi_app.service.panel import Panel
-from asgi_app.service.people import People
+from asgi_app.service.people import People, Topic
 from asgi_app.service.session import Session
-from asgi_app.service.topic import Topic
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from asgi_app.unicode.lookalikes import same_looks
@@ -130,23 +129,19 @@ class Chat(Component):
         draft = stored.Draft(thread, person, to, command.msg, self._clock(), command.client_id)
         said = self._store.do(partial(stored.say, draft=draft), durable=True)
         # A callback publishes it even if the asker has gone, and in the order of the file.
-        said.add_done_callback(lambda done: self._said(done, size))
+        said.add_done_callback(partial(self._said, thread, size))
         return MessageResult(message=(await asyncio.shield(said)).message)
 
-    def _said(self, done: asyncio.Future[stored.Said], size: int) -> None:
+    def _said(self, thread: Thread, size: int, done: asyncio.Future[stored.Said]) -> None:
         if done.cancelled() or done.exception() is not None or not done.result().new:
             return
         message = done.result().message
         event = unversioned(MessageSaid(message=message))
-        if message.room is not None:
-            if (topic := self._rooms.get(message.room)) is not None:
-                topic.feed.append(event, size=size)
-            room = Room(name=message.room, n=message.n, at=message.at)
+        for topic in self._topics(thread):
+            topic.feed.append(event, size=size)
+        if thread.room is not None:
+            room = Room(name=thread.room, n=message.n, at=message.at)
             self._panel.commit(RoomChanged(room=room.name, state=room))
-            return
-        for person in {message.sender, message.to}:
-            if person is not None and (topic := self._people.present.get(person)) is not None:
-                topic.feed.append(event, size=size)
 
     def _thread(self, person: str, where: Where) -> tuple[Thread, str | None]:
         """Return the thread, and the recipient if it is private. Raises `UnknownRoom`, `UnknownPerson`."""
@@ -265,16 +260,13 @@ class Chat(Component):
 
     async def _get_messages(self, actor: Actor, command: GetMessages, session: Session | None) -> MessagesResult:
         thread, _ = self._thread(self._people.person(actor), command)
-        messages, more = await self.messages(thread, before=command.before, after=command.after, limit=command.limit)
-        return MessagesResult(messages=messages, more=more)
+        return await self.messages(thread, before=command.before, after=command.after, limit=command.limit)
 
-    async def messages(
-        self, thread: Thread, *, before: int | None, after: int | None, limit: int
-    ) -> tuple[list[ChatMessage], bool]:
-        """Return a page of a thread in its order, and whether there is more in that direction."""
-        return await self._store.do(
-            partial(stored.messages, thread=thread, before=before, after=after, limit=limit),
-        )
+    async def messages(self, thread: Thread, *, before: int | None, after: int | None, limit: int) -> MessagesResult:
+        """Return a page of a thread, in its order."""
+        read = partial(stored.messages, thread=thread, before=before, after=after, limit=limit)
+        messages, more = await self._store.do(read)
+        return MessagesResult(messages=messages, more=more)
 
     async def _get_threads(self, actor: Actor, command: GetThreads, session: Session | None) -> ThreadsResult:
         threads = await self._store.do(partial(stored.threads, person=self._people.person(actor)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from asgi_app.access import Access
 from asgi_app.service.panel import Panel
@@ -17,22 +18,20 @@ log = logging.getLogger("pilotlight")
 LAST_SECONDS = 5  # for a panel that ends after a fault; then the kernel ends it
 
 
+@dataclass(slots=True, eq=False)
 class Health:
-    """Health of the parts that the panel needs. Each of `parts` returns what a fault has ended there, or None.
+    """Health of the parts that the panel needs. Each part returns what a fault has ended there, or None.
 
     `fault` is why the panel ends by itself, or None. `stopping` is true from the moment that the panel stops.
     """
 
-    def __init__(
-        self, panel: Panel, store: Store, access: Access, parts: Sequence[Callable[[], str | None]], clock: PanelClock
-    ) -> None:
-        self.fault: str | None = None
-        self.stopping = False
-        self._panel = panel
-        self._store = store
-        self._access = access
-        self._parts = parts
-        self._clock = clock
+    _panel: Panel
+    _store: Store
+    _access: Access
+    _parts: Sequence[Callable[[], str | None]]
+    _clock: PanelClock
+    fault: str | None = None
+    stopping: bool = False
 
     def ended(self) -> str | None:
         """Return which part has ended by a fault and why, or None."""

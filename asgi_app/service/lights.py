@@ -25,8 +25,6 @@ from asgi_app.service.session import Session
 
 log = logging.getLogger("pilotlight.service")
 
-Save = Callable[[str, LightSettings], None]
-
 
 class Driver(Protocol):
     """The hardware, as the lights need it."""
@@ -73,7 +71,7 @@ class Lights(Component):
         specs: Mapping[str, LightSpec],
         lights: Mapping[str, Light],
         *,
-        save: Save = lambda light, settings: None,
+        save: Callable[[str, LightSettings], None] = lambda light, settings: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._panel = panel
@@ -84,8 +82,6 @@ class Lights(Component):
         self._lanes = {id: _Lane(id) for id in lights}
         self.handlers = {SetLight: self._enqueue, UndoLight: self._enqueue}
         panel.add(self, lights=dict(lights))
-
-    # --- commands ------------------------------------------------------------------------------------------
 
     async def _enqueue(
         self, actor: Actor, command: SetLight | UndoLight, session: Session | None = None

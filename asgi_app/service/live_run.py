@@ -99,10 +99,7 @@ class LiveRun:
         return next
 
     def take_lines(self, lines: Iterable[str | LineSent], since: int | None = None) -> int:
-        """Append lines to the log, and return the offset of the next one. `since` is the offset of the first.
-
-        Raises `RunEnded`, and as `LogBuffer.take`.
-        """
+        """Append lines, and return the offset of the next one. Raises `RunEnded`, and as `LogBuffer.take`."""
         rules.going(self.run)
         self.log.take(lines, since)
         self.update(lines=self.log.lines)

@@ -1,24 +1,39 @@
-"""`People`: whom the panel knows, and who is present with which devices."""
+"""`People`: whom the panel knows, and who is present with which devices. `Topic`: the sessions of one, or in a room."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from asgi_app.core import chat as rules
 from asgi_app.errors import PanelError, TooMany
+from asgi_app.hub import Feed, Message
 from asgi_app.models.base import Actor
 from asgi_app.models.chat import Device, Gap, PersonChanged, device_of
-from asgi_app.service.component import Component
+from asgi_app.service.component import Component, unversioned
 from asgi_app.service.panel import Panel
 from asgi_app.service.session import Session
-from asgi_app.service.topic import Topic, gap_message
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 
 DEVICES_SHOWN = 20  # of one person
 PRIVATE = Gap(of="private")
+
+
+class Topic:
+    """The sessions in a room or of a person, and the feed that they follow. `gap` is for readers that are too slow."""
+
+    def __init__(self, gap: Gap, next: int = 0) -> None:
+        self.sessions: set[Session] = set()
+        self.feed = Feed(partial(_gap_message, gap), next=next)
+
+    def publish(self, message: Message, *, but: Session | None = None) -> None:
+        """Send what is not stored, such as typing. A reader that is too slow for it misses nothing."""
+        for session in self.sessions:
+            if session is not but:
+                session.outbox.offer(message)
 
 
 class People(Component):
@@ -74,7 +89,7 @@ class People(Component):
         """Read the people of a file that was opened late or replaced. Raises `NotStored`."""
         self.known |= await self._store.do(stored.people)
         for topic in list(self.present.values()):  # each connection then reads what it has not received
-            topic.publish(gap_message(PRIVATE))
+            topic.publish(_gap_message(PRIVATE))
 
     def meet(self, person: str) -> None:
         """Know this person from now on. Raises `TooMany`."""
@@ -105,3 +120,9 @@ class People(Component):
         devices = [self._devices[session] for session in self.present[person].sessions if session in self._devices]
         devices.sort(key=lambda device: device.at)
         self._panel.commit(PersonChanged(person=person, devices=tuple(devices[:DEVICES_SHOWN])))
+
+
+def _gap_message(gap: Gap, since: int = 0, upto: int = 0) -> Message:
+    """Return the gap event for these numbers. Private messages have none."""
+    numbers: dict[str, Any] = {} if gap.of == "private" else {"since": since, "upto": upto}
+    return unversioned(gap.model_copy(update=numbers))

@@ -87,10 +87,7 @@ class LogBuffer:
             await self.until_stored()
 
     async def until_stored(self) -> None:
-        """Wait until every line is stored, and try failed writes again.
-
-        Raises `NotStored`: then the lines are kept until the file can be written.
-        """
+        """Wait until every line is stored. Raises `NotStored`: then they are kept until the file can be written."""
         self.store_again()
         while self.pending:
             self.flush(AT_ONCE)

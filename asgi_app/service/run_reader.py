@@ -9,17 +9,7 @@ from typing import Any
 from asgi_app.core.runs import ended_error
 from asgi_app.errors import BadCommand, PanelError, TooMany, UnknownRun
 from asgi_app.models.base import DONE, Actor, Result
-from asgi_app.models.runs import (
-    GetLog,
-    GetRuns,
-    LogPage,
-    LogResult,
-    Run,
-    RunsResult,
-    UnwatchRun,
-    WatchResult,
-    WatchRun,
-)
+from asgi_app.models.runs import GetLog, GetRuns, LogPage, LogResult, Run, RunsResult, UnwatchRun, WatchResult, WatchRun
 from asgi_app.net.send_budget import PAGE
 from asgi_app.service.component import Component
 from asgi_app.service.live_run import LiveRun
@@ -64,7 +54,7 @@ class RunReader(Component):
 
     async def stored(self, run: str) -> tuple[Run | None, dict[str, Any] | None]:
         """Return the run and its graph as the store has them. Raises `NotStored`."""
-        return await self._store.do(lambda database: (stored.one(database, run), stored.graph(database, run)))
+        return await self._store.do(partial(stored.one, run=run))
 
     def begun(self, run: str) -> list[dict[str, Any]]:
         """Return the lines after the end of its log, which may still change."""
@@ -81,11 +71,8 @@ class RunReader(Component):
         """Return the offset from which the end of a log has about `most` bytes, but at least `since`."""
         return await self._store.do(partial(stored.tail_from, run=run, since=max(since, 0), most=most))
 
-    async def newest(self, before: str | None = None) -> tuple[list[Run], bool]:
-        """Return a page of the kept runs, the newest first, and whether there are more.
-
-        With `before` it starts after the run of this id. It has about `PAGE` bytes. Raises `UnknownRun`.
-        """
+    async def newest(self, before: str | None = None) -> RunsResult:
+        """Return a page of about `PAGE` bytes; with `before`, after the run of this id. Raises `UnknownRun`."""
         found = await self._store.do(partial(stored.newest, limit=LISTED))
         kept = {run.id for run in found}
         unkept = [live.run for live in reversed(self._live.values()) if live.run.id not in kept]
@@ -102,9 +89,7 @@ class RunReader(Component):
                 break
             page.append(run)
             size += len(run.model_dump_json())
-        return page, len(page) < len(runs)
-
-    # --- commands ------------------------------------------------------------------------------------------
+        return RunsResult(runs=page, more=len(page) < len(runs))
 
     async def _watch_run(self, actor: Actor, command: WatchRun, session: Session | None) -> WatchResult:
         if session is None:
@@ -153,5 +138,4 @@ class RunReader(Component):
         return LogResult(log=await self.lines(command.run, command.since, command.limit))
 
     async def _get_runs(self, actor: Actor, command: GetRuns, session: Session | None) -> RunsResult:
-        runs, more = await self.newest(command.before)
-        return RunsResult(runs=runs, more=more)
+        return await self.newest(command.before)

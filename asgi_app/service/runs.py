@@ -85,9 +85,11 @@ class Runs(Component):
     # --- the runs of the file ------------------------------------------------------------------------------
 
     def _adopt(self, kept: stored.Kept) -> dict[str, Run]:
-        """Go on with the unended runs of the file, and return all of its runs. None has a producer yet."""
-        runs = {run.id: run for run in reversed(kept.newest)}
+        """Go on with the unended runs of the file. Return its runs that did not go on yet, all without a producer."""
+        runs = {run.id: run for run in reversed(kept.newest) if run.id not in self._live}
         for run, graph in kept.unended:
+            if run.id in self._live:
+                continue
             orphan = run.model_copy(update={"producer": False, "state": "running"})
             if run.kind == "show":  # its producer was the process that wrote the file
                 orphan = rules.ended(orphan, None, "lost", self._clock())
@@ -98,16 +100,9 @@ class Runs(Component):
         return runs
 
     async def read_again(self) -> None:
-        """Read the runs of a file that was opened late or replaced, and store in it those that go on.
-
-        Raises `NotStored`.
-        """
+        """Read the runs of a file opened late or replaced, and store those that go on. Raises `NotStored`."""
         kept = await self._store.do(partial(stored.kept, limit=rules.RECENT))
-        strange = stored.Kept(
-            [run for run in kept.newest if run.id not in self._live],
-            [(run, graph) for run, graph in kept.unended if run.id not in self._live],
-        )
-        shown = rules.recent(self._adopt(strange) | self._panel.state.runs)
+        shown = rules.recent(self._adopt(kept) | self._panel.state.runs)
         for id, run in shown.items():
             if run != self._panel.state.runs.get(id):
                 self._panel.commit(RunChanged(run=id, state=run))
@@ -254,10 +249,7 @@ class Runs(Component):
     async def end(
         self, live: LiveRun, exit_code: int | None, outcome: Outcome | None = None, signal: str | None = None
     ) -> Run:
-        """End the run. Returns once that, and every line, is stored. A second call does nothing.
-
-        Raises `NotStored`: then the run goes on, and a retry ends it.
-        """
+        """Store every line, and end the run, once. Raises `NotStored`: then it goes on, and a retry ends it."""
         if live.run.state == "ended":
             return live.run
         outcome = outcome or rules.outcome_of(exit_code, signal)

@@ -96,20 +96,18 @@ class Shows(Component):
             return
         playing.live.change(RunChange(progress=0, state="paused" if step else "running"))
         begun.set_result(playing.live)
-        exit_code: int | None = None
-        outcome: Outcome = "stopped"
+        outcome: Outcome = "failed"
         try:
             outcome = await playing.player.play()
-            exit_code = 0 if outcome == "done" else None
-        except PanelError:  # the player has logged the step
-            exit_code, outcome = 1, "failed"
+        except PanelError:
+            pass  # the player has logged the step
         except asyncio.CancelledError:
+            outcome = "stopped"
             playing.log("The panel is stopping.", "warning")
         except Exception:
             log.exception("The show %s failed.", name)
             playing.log(InternalError().detail, "error")
-            exit_code, outcome = 1, "failed"
-        words = {"done": "is done", "stopped": "was stopped", "failed": "failed"}[outcome]
+        exit_code, words = {"done": (0, "is done"), "stopped": (None, "was stopped"), "failed": (1, "failed")}[outcome]
         level = "error" if outcome == "failed" else "info"
         playing.live.take_lines([LineSent(msg=f"{title} {words}", level=level, sign="finished")])
         self._playing.discard(name)  # first: a client that sees the end may start it again
@@ -136,7 +134,7 @@ class _Playing:
 
     def report(self, *, progress: int, edges: Sequence[str], step: str, paused: bool) -> None:
         change = RunChange(
-            progress=progress, running_edge=list(edges), step=step[:200], state="paused" if paused else "running"
+            progress=progress, running_edge=list(edges), step=step, state="paused" if paused else "running"
         )
         self.live.change(change)
 

@@ -74,10 +74,7 @@ class _Drawing:
     edges: list[dict[str, Any]] = field(default_factory=list)
 
     def steps(self, path: str, steps: tuple[Step, ...], came: str, x: float, y: float) -> tuple[str, float]:
-        """Draw the steps below each other on the axis x, from y down, after the node `came`.
-
-        Returns the last of their nodes, and the y below it.
-        """
+        """Draw the steps on the axis x, from y down, after the node `came`. Return the last one, and the y below it."""
         for n, step in enumerate(steps):
             came, y = self.step(f"{path}[{n}]", step, came, x, y)
         return came, y

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Any, Literal, Protocol
 
 from asgi_app.errors import PanelError
 from asgi_app.models.lights import SetLight
@@ -195,8 +195,11 @@ class Player:
                 self._report()
                 try:
                     await self._do(branch, verb)
-                except PanelError as error:
-                    self._fail(f"{path} ({step.in_words}): {error}", error)
+                except PanelError as error:  # the other branches end as they do after a stop
+                    self._stage.log(f"{path} ({step.in_words}): {error}", "error")
+                    self._failure = self._failure or error
+                    self.stop()
+                    raise _Stopped from None
                 branch.place += self._measure((step,))
                 branch.passed = 0.0
                 branch.way.clear()
@@ -227,13 +230,6 @@ class Player:
             strand.place = place  # the show waits for the others, not for this one
         strand.joined = True
         self._report()
-
-    def _fail(self, text: str, error: PanelError) -> NoReturn:
-        """End the show because of this error; the other branches end as they do after a stop."""
-        self._stage.log(text, "error")
-        self._failure = self._failure or error
-        self.stop()
-        raise _Stopped from None
 
     # --- one step ------------------------------------------------------------------------------------------
 

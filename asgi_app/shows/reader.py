@@ -26,10 +26,7 @@ MAX_BYTES = 256 * 1024  # of a file: 500 steps take a tenth of it
 
 
 def find_shows(directory: Path | None) -> dict[str, Show]:
-    """Return the shows by name: the built-in ones, and those in the directory, which replace built-in ones.
-
-    A file that is no show is skipped, with one line in the log that says why.
-    """
+    """Return the shows by name: the built-in ones, and those in the directory, which replace built-in ones."""
     return _shows_in(BUILTIN) | (_shows_in(directory) if directory is not None else {})
 
 
@@ -54,10 +51,7 @@ def _shows_in(directory: Path) -> dict[str, Show]:
 
 
 def read_show(path: Path) -> Show:
-    """Read the show in a file, which has the name of the file and the format of its suffix.
-
-    Raises: `BadShow`, whose detail names the file and the step, what is wrong, and what is accepted.
-    """
+    """Read the show in a file, which has the name of the file and the format of its suffix. Raises `BadShow`."""
     try:
         if path.suffix not in KINDS:
             raise BadShow("a show ends in .toml or .json")
@@ -75,10 +69,7 @@ def read_show(path: Path) -> Show:
 
 
 def parse_show(text: str, kind: Literal["toml", "json"], name: str) -> Show:
-    """Read the show of this name from the text.
-
-    Raises: `BadShow`, whose detail names the step, what is wrong, and what is accepted; `errors` lists every fault.
-    """
+    """Read the show of this name from the text. Raises `BadShow`; its `errors` lists every fault."""
     if not NAME.fullmatch(name):
         raise BadShow(f"{as_json(name)} is no name for a show; use a to z, digits, _ and -, 32 at most")
     try:

@@ -48,10 +48,7 @@ def _as_utf8(value: Any) -> Any:
 
 
 def page(database: sqlite3.Connection, before: int | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
-    """Return the newest rows, or those before an id, the newest first, and whether there are more.
-
-    A page has up to `limit` rows, and about `PAGE` bytes at most.
-    """
+    """Return up to `limit` rows before an id, about `PAGE` bytes, the newest first, and whether there are more."""
     found = database.execute(
         f"SELECT id, {COLUMNS} FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?", (min(before or FAR, FAR), limit + 1)
     )

@@ -128,10 +128,7 @@ def marks_of(database: sqlite3.Connection, thread: Thread, person: str) -> Marks
 def messages(
     database: sqlite3.Connection, thread: Thread, *, before: int | None, after: int | None, limit: int
 ) -> tuple[list[ChatMessage], bool]:
-    """Return a page of a thread in its order, and whether there is more in that direction.
-
-    A page has up to `limit` messages, and about `PAGE` bytes at most.
-    """
+    """Return up to `limit` messages, and about `PAGE` bytes, in order, and whether there is more in that direction."""
     forward = after is not None
     low, high = min(after or 0, FAR), min(before or FAR, FAR)
     found = database.execute(
@@ -216,8 +213,7 @@ def numbers(database: sqlite3.Connection) -> Numbers:
 def go_on_from(database: sqlite3.Connection, before: Numbers) -> None:
     """Continue the numbers of another file, so that no number is used twice."""
     database.executemany(
-        "INSERT INTO threads VALUES (?, ?, ?) ON CONFLICT (thread) DO UPDATE SET n = max(n, excluded.n)",
-        before.threads,
+        "INSERT INTO threads VALUES (?, ?, ?) ON CONFLICT (thread) DO UPDATE SET n = max(n, excluded.n)", before.threads
     )
     database.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", before.members)
     known = database.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'messages'", (before.newest,))

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from asgi_app.models.lights import LightSettings
 from asgi_app.models.machine import Storage
@@ -19,12 +19,6 @@ Changed = Callable[[Storage], None]
 Reopened = Callable[[Mapping[str, LightSettings]], None]
 
 
-class _Watcher(NamedTuple):
-    loop: asyncio.AbstractEventLoop
-    changed: Changed
-    reopened: Reopened
-
-
 class Condition:
     """The condition of the file. A change is logged once, and the watcher is notified on its loop."""
 
@@ -32,11 +26,14 @@ class Condition:
         self.storage = Storage(kept=True)
         self.damaged = False  # stays so until another file is opened, even if something can be written
         self._path = path
-        self._watcher: _Watcher | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # of the watcher
+        self._changed: Changed = lambda storage: None
+        self._reopened: Reopened = lambda settings: None
 
     def watch(self, changed: Changed, reopened: Reopened) -> None:
         """Call these functions on the running loop from now on. `changed` is called at once."""
-        self._watcher = _Watcher(asyncio.get_running_loop(), changed, reopened)
+        self._changed, self._reopened = changed, reopened
+        self._loop = asyncio.get_running_loop()
         changed(self.storage)
 
     def failed(self, reason: str) -> None:
@@ -60,14 +57,14 @@ class Condition:
 
     def reopened(self, settings: Mapping[str, LightSettings]) -> None:
         """Report another file, or one opened late. `settings` are those of lights that were not set since the start."""
-        self._notify(lambda watcher: watcher.reopened, settings)
+        self._notify(self._reopened, settings)
 
     def _set(self, storage: Storage) -> None:
         if storage != self.storage:
             self.storage = storage
-            self._notify(lambda watcher: watcher.changed, storage)
+            self._notify(self._changed, storage)
 
-    def _notify(self, whom: Callable[[_Watcher], Callable[[Any], None]], what: Any) -> None:
-        if self._watcher is not None:
+    def _notify(self, report: Callable[[Any], None], what: Any) -> None:
+        if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._watcher.loop.call_soon_threadsafe(whom(self._watcher), what)
+                self._loop.call_soon_threadsafe(report, what)

@@ -1,7 +1,4 @@
-"""`Store`: the panel's memory. It hands work to the thread that owns the file, and answers with futures.
-
-Nothing here blocks the caller, except at the start and at the end.
-"""
+"""`Store`: hands work to the thread that owns the file, and answers with futures. Only the start and the end block."""
 
 from __future__ import annotations
 
@@ -12,19 +9,18 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from asgi_app.errors import NotStored, PanelError, SetupError
 from asgi_app.models.lights import LightSettings
 from asgi_app.models.machine import Storage
+from asgi_app.store import audit, chat, runs
 from asgi_app.store.condition import Changed, Condition, Reopened
 from asgi_app.store.file import DatabaseFile, NotNow
 from asgi_app.store.file_recovery import FileRecovery
 from asgi_app.store.jobs import Job, JobQueue, Work
 from asgi_app.store.pending_lights import PendingLights
-from asgi_app.store.retention import Retention, prune
 from asgi_app.store.schema import empty_database
 from asgi_app.store.thread import BUSY_PAUSE, StoreThread
 
@@ -35,6 +31,16 @@ T = TypeVar("T")
 CLOSE_SECONDS = 1.0  # for what is left to be written
 ROOM = 1024 * 1024  # bytes free on the disk; with less, the next write may fail
 START_SECONDS = 1.0  # that the start waits for a lock
+PRUNE_ROWS = 2000  # at once, so that nobody waits for it
+
+
+class Retention(NamedTuple):
+    """Limits of what is kept: messages of a thread, ended runs, lines of a run, rows of the audit trail."""
+
+    messages: int = 10_000
+    runs: int = 100
+    lines: int = 1_000_000
+    audit: int = 10_000
 
 
 class Store:
@@ -95,11 +101,9 @@ class Store:
         return settings
 
     def watch(self, changed: Changed, reopened: Reopened) -> None:
-        """Report what happens to the file, on the running loop from now on.
+        """Call `changed` on this loop when writing fails or works again, `reopened` when a new or late file is open.
 
-        `changed` is called when the file cannot be written any more, and when it can be written again. `reopened` is
-        called when another file was opened, or the file was opened late. It gets the settings in the file of those
-        lights that were not set since the start.
+        `reopened` gets the settings in that file of the lights that were not set since the start.
         """
         self._condition.watch(changed, reopened)
 
@@ -160,7 +164,7 @@ class Store:
 
     def prune(self) -> asyncio.Future[int]:
         """Delete some of what the retention does not keep. Resolves to the number of rows."""
-        return self.do(partial(prune, kept=self._retention))
+        return self.do(self._prune)
 
     def close(self) -> None:
         """Write what is left, and close the file. A second call does nothing."""
@@ -168,6 +172,14 @@ class Store:
             self._file.close()
         elif lights := self._lights.unwritten():  # the thread is stuck in a write, and keeps the file
             log.error("%s does not answer. The last level of %s is lost.", self.path, ", ".join(lights))
+
+    def _prune(self, database: sqlite3.Connection) -> int:
+        kept = self._retention
+        return (
+            chat.prune(database, kept.messages, PRUNE_ROWS)
+            + runs.prune(database, kept.runs, kept.lines, PRUNE_ROWS)
+            + audit.prune(database, kept.audit, PRUNE_ROWS)
+        )
 
     def _free(self, database: sqlite3.Connection) -> float:
         """Return the bytes that are free for the file. Runs on the thread, because a stalled disk blocks it."""

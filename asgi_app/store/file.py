@@ -76,11 +76,6 @@ def is_damaged(error: BaseException) -> bool:
     return isinstance(error, Damaged) or primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def is_stale(error: BaseException) -> bool:
-    """Return whether the file may be on a disk that was removed and inserted again."""
-    return primary_code(error) == sqlite3.SQLITE_IOERR
-
-
 def reason_of(error: BaseException) -> str:
     """Return why it failed, without the path, because everybody may read it."""
     if isinstance(error, PanelError):

@@ -8,7 +8,7 @@ import sqlite3
 
 from asgi_app.errors import InternalError, NotStored, PanelError, SetupError
 from asgi_app.store.condition import Condition
-from asgi_app.store.file import LOST, DatabaseFile, NotNow, is_damaged, is_stale, reason_of
+from asgi_app.store.file import LOST, DatabaseFile, NotNow, is_damaged, primary_code, reason_of
 from asgi_app.store.pending_lights import PendingLights
 from asgi_app.telemetry.logs import event
 
@@ -25,10 +25,7 @@ class FileRecovery:
         self._lights = lights
 
     def recover(self) -> bool:
-        """Open the file if it is not open, follow a replacement, and test whether it can be written.
-
-        Return whether all of that worked.
-        """
+        """Open the file if needed, follow a replacement, and test a write. Return whether all of that worked."""
         try:
             if self._file.connection is None:
                 self._open_late()
@@ -38,17 +35,14 @@ class FileRecovery:
                 self._condition.works()
         except Exception as error:
             self.error_for(error)
-            if is_stale(error):
+            if primary_code(error) == sqlite3.SQLITE_IOERR:  # the disk may have been removed and inserted again
                 with contextlib.suppress(SetupError):
                     self._file.open()
             return False
         return True
 
     def check_file(self) -> bool:
-        """Go on with the file at the path. Return whether everything that was committed is in it.
-
-        Raises `NotStored` if there is no file, and none can be made.
-        """
+        """Go on with the file at the path. Return whether it has all that was committed. Raises `NotStored`."""
         was = state = self._file.state()
         if state == "there":
             return True

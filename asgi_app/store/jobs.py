@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import queue
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
@@ -67,31 +68,24 @@ class JobQueue:
     def drain(self) -> list[Job]:
         """Close the queue, and return every job that waits."""
         self.close()
-        jobs = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                if isinstance(item := self._waiting.get_nowait(), Job):
-                    jobs.append(item)
+        jobs, _ = self.take(sys.maxsize, timeout=0)
         return jobs
 
 
 def resolve(jobs: Sequence[Job], results: Sequence[Any]) -> None:
     """Resolve the future of each job, in order, with its result or exception. One hop into the loop for all."""
-    if not jobs:
-        return
-    answers = [
-        (job.done, None if job.best_effort and isinstance(result, Exception) else result)
-        for job, result in zip(jobs, results, strict=True)
-    ]
-    with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
-        jobs[0].loop.call_soon_threadsafe(_resolve, answers)
+    if jobs:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
+            jobs[0].loop.call_soon_threadsafe(_resolve, jobs, results)
 
 
-def _resolve(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
-    for done, result in answers:
-        if done.done():  # nobody waits any more
+def _resolve(jobs: Sequence[Job], results: Sequence[Any]) -> None:
+    for job, result in zip(jobs, results, strict=True):
+        if job.done.done():  # nobody waits any more
             continue
-        if isinstance(result, Exception):
-            done.set_exception(result)
+        if not isinstance(result, Exception):
+            job.done.set_result(result)
+        elif job.best_effort:
+            job.done.set_result(None)
         else:
-            done.set_result(result)
+            job.done.set_exception(result)

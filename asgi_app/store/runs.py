@@ -50,17 +50,10 @@ def add_lines(database: sqlite3.Connection, run: str, first: int, lines: list[di
     database.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (run, first, len(lines), json.dumps(lines)))
 
 
-def one(database: sqlite3.Connection, run: str) -> Run | None:
-    """Return the run of this id."""
-    row = database.execute("SELECT run FROM runs WHERE id = ?", (run,)).fetchone()
-    return _run(row[0]) if row else None
-
-
-def graph(database: sqlite3.Connection, run: str) -> dict[str, Any] | None:
-    """Return the graph of the run."""
-    row = database.execute("SELECT graph FROM runs WHERE id = ?", (run,)).fetchone()
-    found: dict[str, Any] | None = json.loads(row[0]) if row and row[0] else None
-    return found
+def one(database: sqlite3.Connection, run: str) -> tuple[Run | None, dict[str, Any] | None]:
+    """Return the run of this id, and its graph."""
+    row = database.execute("SELECT run, graph FROM runs WHERE id = ?", (run,)).fetchone()
+    return (_run(row[0]), json.loads(row[1]) if row[1] else None) if row else (None, None)
 
 
 def newest(database: sqlite3.Connection, limit: int) -> list[Run]:
@@ -69,15 +62,16 @@ def newest(database: sqlite3.Connection, limit: int) -> list[Run]:
     return [run for (text,) in found if (run := _run(text)) is not None]
 
 
-def unended(database: sqlite3.Connection) -> list[Run]:
-    """Return the runs that were not ended, with the number of lines that are stored."""
+def unended(database: sqlite3.Connection) -> list[tuple[Run, dict[str, Any] | None]]:
+    """Return the runs that were not ended, with the number of lines that are stored, and their graphs."""
     found = []
-    for (text,) in database.execute("SELECT run FROM runs WHERE ended IS NULL").fetchall():
+    for text, graph in database.execute("SELECT run, graph FROM runs WHERE ended IS NULL").fetchall():
         if (run := _run(text)) is not None:
             row = database.execute(
                 "SELECT first + count FROM log WHERE run = ? ORDER BY first DESC LIMIT 1", (run.id,)
             ).fetchone()
-            found.append(run.model_copy(update={"lines": row[0] if row else 0}))
+            run = run.model_copy(update={"lines": row[0] if row else 0})
+            found.append((run, json.loads(graph) if graph else None))
     return found
 
 
@@ -90,14 +84,11 @@ class Kept(NamedTuple):
 
 def kept(database: sqlite3.Connection, limit: int) -> Kept:
     """Return what the start needs, with `limit` of the newest runs."""
-    return Kept(newest(database, limit), [(run, graph(database, run.id)) for run in unended(database)])
+    return Kept(newest(database, limit), unended(database))
 
 
 def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> LogPage:
-    """Return lines of a log from this offset on: up to `limit`, and about `PAGE` bytes at most.
-
-    The `since` of the page is later if older lines are not kept.
-    """
+    """Return up to `limit` lines, and about `PAGE` bytes, from this offset on, or from the oldest that is kept."""
     size = 0
     found: list[dict[str, Any]] = []
     start = since = min(since, FAR)
@@ -140,14 +131,9 @@ def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int
 
     Deletes about `most` rows at once. Return how many.
     """
-    old = [
-        id
-        for (id,) in database.execute(
-            "SELECT id FROM runs WHERE ended IS NOT NULL ORDER BY rowid DESC LIMIT -1 OFFSET ?", (runs,)
-        )
-    ]
+    old = "SELECT id FROM runs WHERE ended IS NOT NULL ORDER BY rowid DESC LIMIT -1 OFFSET ?"
     gone = 0
-    for id in old:
+    for (id,) in database.execute(old, (runs,)).fetchall():
         gone += _forget_lines(database, id, FAR, most - gone)
         if gone >= most:
             return gone

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from asgi_app.errors import NotStored
@@ -36,22 +37,20 @@ class _FileLost(Exception):
     """The file is not at its path any more, and nothing was committed."""
 
 
+@dataclass(slots=True, eq=False)
 class StoreThread:
     """The thread that does the jobs. `commits` counts the transactions that changed something."""
 
-    def __init__(
-        self, file: DatabaseFile, condition: Condition, lights: PendingLights, jobs: JobQueue, recovery: FileRecovery
-    ) -> None:
-        self.commits = 0
-        self.fault: str | None = None  # why the thread has ended, if nobody stopped it
-        self._file = file
-        self._condition = condition
-        self._lights = lights
-        self._jobs = jobs
-        self._recovery = recovery
-        self._current: list[Job] = []
-        self._end_by = math.inf
-        self._thread: threading.Thread | None = None
+    _file: DatabaseFile
+    _condition: Condition
+    _lights: PendingLights
+    _jobs: JobQueue
+    _recovery: FileRecovery
+    commits: int = 0
+    fault: str | None = None  # why the thread has ended, if nobody stopped it
+    _current: list[Job] = field(default_factory=list)
+    _end_by: float = math.inf
+    _thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the thread, and take jobs."""
@@ -100,10 +99,7 @@ class StoreThread:
         return None if self._file.path is None else check_at - time.monotonic()
 
     def _do_all(self, jobs: list[Job]) -> None:
-        """Do the jobs and write the lights in one transaction; if that fails, in one for each.
-
-        If another process holds the lock, they wait for it together.
-        """
+        """Do the jobs and write the lights in one transaction, after a wait for the lock; if it fails, one by one."""
         self._current = jobs
         settings = self._lights.due()
         if not jobs and not settings:

@@ -7,7 +7,8 @@ import selectors
 from collections.abc import Sequence
 from typing import Any
 
-from asgi_app.shows import Player, Show
+from asgi_app.shows.player import Player
+from asgi_app.shows.show import Show
 from tests.support.show_files import FakeStage
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from asgi_app.errors import LightOffline
 from asgi_app.models.lights import SetLight
-from asgi_app.shows import Show, parse_show
+from asgi_app.shows.reader import parse_show
+from asgi_app.shows.show import Show
 
 STEADY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 

@@ -18,7 +18,7 @@ from asgi_app.models.base import Asks
 from asgi_app.models.lights import LightChange, LightSpec
 from asgi_app.models.wire import Command, Event
 from asgi_app.settings import Settings
-from asgi_app.shows import find_shows
+from asgi_app.shows.reader import find_shows
 from asgi_app.shows.show import Show, Step
 from tests.support.panel_process import ROOT
 

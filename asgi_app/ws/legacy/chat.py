@@ -181,13 +181,13 @@ class LegacyChatConnection:
         with contextlib.suppress(NotStored):
             while since < upto:
                 async with self._outbox.account.reserved():
-                    page, _ = await self._chat.messages(Thread(room=LOBBY), before=upto, after=since - 1, limit=PAGE)
-                    if not page or page[0].n > since:
+                    page = await self._chat.messages(Thread(room=LOBBY), before=upto, after=since - 1, limit=PAGE)
+                    if not page.messages or page.messages[0].n > since:
                         break
-                    for said in page:
+                    for said in page.messages:
                         if not (said.client_id or "").startswith(self._own_prefix):
                             await self._send(_text({"username": said.sender, "msg": said.msg}))
-                    since = page[-1].n + 1
+                    since = page.messages[-1].n + 1
         if since < upto:
             await self._send(_text(_line("you were too slow: some messages are not shown here")))
 

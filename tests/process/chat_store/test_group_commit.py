@@ -17,7 +17,7 @@ from asgi_app.models.base import Actor
 from asgi_app.models.chat import Marks, Thread
 from asgi_app.models.lights import LightSettings
 from asgi_app.models.runs import Run
-from asgi_app.store import SCHEMA_VERSION, Retention, Store, retention
+from asgi_app.store import SCHEMA_VERSION, Retention, Store, database
 from asgi_app.store import chat as stored
 from asgi_app.store import runs as stored_runs
 from asgi_app.store.schema import MIGRATIONS
@@ -110,7 +110,7 @@ async def test_old_messages_are_forgotten_and_numbers_go_on(store: Store) -> Non
 
 async def test_a_long_log_is_forgotten_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # given two runs that have ended, of which one is kept, with logs of 25 rows
-    monkeypatch.setattr(retention, "PRUNE_ROWS", 10)
+    monkeypatch.setattr(database, "PRUNE_ROWS", 10)
     store = Store(tmp_path, Retention(runs=1, lines=1000))
     store.open()
     by = Actor(name="Ada", via="rest")
@@ -126,7 +126,7 @@ async def test_a_long_log_is_forgotten_a_part_at_a_time(tmp_path: Path, monkeypa
     assert max(gone) == 10
     assert sum(gone) == 25 + 1 + 15  # the old run and its log; of the new one, what 1000 lines follow
     # and what is kept is the end
-    assert await store.do(partial(stored_runs.one, run="old")) is None
+    assert await store.do(partial(stored_runs.one, run="old")) == (None, None)
     assert (await store.do(partial(stored_runs.lines, run="new", since=0, limit=1))).since == 1500
     store.close()
 

@@ -18,7 +18,7 @@ from asgi_app.errors import (
 from asgi_app.models.base import actor_name
 from asgi_app.models.json_text import parse_json
 from asgi_app.models.lights import SetLight, text_or_integer
-from asgi_app.models.wire import parse_change, parse_command
+from asgi_app.models.wire import parse_body, parse_command
 from tests.support.light_states import STEADY
 
 KEYS = ["do", "light", "level", "step", "on", "transition", "effect", "flash", "id"]
@@ -107,7 +107,7 @@ def test_a_refused_command_says_what_is_wrong(value: Any, refusal: type[PanelErr
 @pytest.mark.parametrize("body", [[], None, {"light": "led"}, {"do": "ping"}, {"id": 1, "level": 1}, {}, {"level": -1}])
 def test_a_bad_change_is_refused(body: Any) -> None:
     with pytest.raises(PanelError):
-        parse_change(body, "led")
+        parse_body(SetLight, body, light="led")
 
 
 @pytest.mark.parametrize("text", ["", "{", "NaN", "[Infinity]", "{'a': 1}", b"\xff", "1 2"])

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_app.errors import LightOffline
-from asgi_app.shows import Player, Show, find_shows, graph_of
-from asgi_app.shows.show import every_step, seconds_of
+from asgi_app.shows.graph import graph_of
+from asgi_app.shows.player import Player
+from asgi_app.shows.reader import find_shows
+from asgi_app.shows.show import Show, every_step, seconds_of
 from tests.support.jumping_clock import JumpingLoop, played
 from tests.support.show_files import (
     SHOWS,

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 
 from asgi_app.errors import BadShow
-from asgi_app.shows import Player, Show, check, find_shows, graph_of, parse_show, read_show
-from asgi_app.shows.reader import MAX_BYTES
-from asgi_app.shows.show import every_step, seconds_of
+from asgi_app.shows.graph import graph_of
+from asgi_app.shows.player import Player
+from asgi_app.shows.reader import MAX_BYTES, find_shows, parse_show, read_show
+from asgi_app.shows.show import Show, check, every_step, seconds_of
 from tests.support.show_files import (
     SHOWS,
     STEADY,
