@@ -61,7 +61,7 @@ class Nginx:
         file.write_text(self._configuration())
         binary = shutil.which("nginx") or "/usr/sbin/nginx"
         self._process = subprocess.Popen([binary, "-p", str(self._directory), "-c", str(file)])
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

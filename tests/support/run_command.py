@@ -21,7 +21,7 @@ from tests.support.panel_process import ROOT
 RUN = (sys.executable, "-m", "asgi_app", "run")
 
 
-TIMEOUT = 30
+TIMEOUT = 60
 
 
 class FakePanel:
