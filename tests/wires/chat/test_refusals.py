@@ -130,7 +130,8 @@ async def test_too_fast(start_panel: StartPanel) -> None:
         assert (await bob.ask("say", room="lobby", msg="me"))["ok"]
         await ada.close()
         async with person(panel, "panel", "Ada") as again:
-            slugs = [(await again.ask("say", room="lobby", msg=1)).get("problem", {}).get("type") for _ in range(10)]
+            # fewer than a person who said nothing yet may say at once
+            slugs = [(await again.ask("say", room="lobby", msg=1)).get("problem", {}).get("type") for _ in range(29)]
             assert "urn:pilotlight:problem:too-fast" in slugs
 
 
