@@ -110,7 +110,7 @@ def test_a_terminal_ends_it_as_a_signal_does(
         os.close(panel.terminal)
     else:
         os.write(panel.terminal, how.encode())
-    panel.process.wait(20)
+    panel.process.wait(30)
     assert panel.returncode == 0
     assert pigpiod.duty(21) == EXIT
 
@@ -147,10 +147,10 @@ def test_output_that_goes_nowhere_is_no_error(tmp_path: Path, pigpiod: StandIn, 
         ["sh", "-c", f"exec {shell}", "sh", *panel.command()], cwd=ROOT, env=environment, stdout=writes, stderr=writes
     )
     try:
-        assert eventually(lambda: answers(panel), 20)
+        assert eventually(lambda: answers(panel))
         assert panel.patch("/lights/led", {"level": 70}).status_code == 200
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()
