@@ -77,7 +77,7 @@ async def test_fan_out_over_wss_is_every_step_once_and_in_order(secure: RunningP
     async def shown(screen: ClientConnection) -> list[int]:
         seen: list[tuple[int, int]] = []
         while not seen or seen[-1][1] != levels[-1] or len(seen) < len(levels):
-            frame = json.loads(await asyncio.wait_for(screen.recv(), 10))
+            frame = json.loads(await asyncio.wait_for(screen.recv(), 30))
             seen += [(event["rev"], event["state"]["level"]) for event in frame["events"] if "state" in event]
         assert [rev for rev, _ in seen] == sorted({rev for rev, _ in seen})
         return [level for _, level in seen]
@@ -178,5 +178,5 @@ def test_a_tls_handshake_that_does_not_come_is_given_up(
 ) -> None:
     cert, key = issue(tmp_path)
     panel = start_panel(server=server, cert=cert, key=key, request_timeout=0.5)
-    with socket.create_connection(("127.0.0.1", panel.port), 10) as silent:
+    with socket.create_connection(("127.0.0.1", panel.port), 30) as silent:
         assert silent.recv(100) == b""

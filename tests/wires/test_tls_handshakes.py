@@ -31,7 +31,7 @@ def secure(server: str, tmp_path: Path) -> Iterator[RunningPanel]:
 
 
 def connected(panel: RunningPanel) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", panel.port), 10)
+    return socket.create_connection(("127.0.0.1", panel.port), 30)
 
 
 def connections(panel: RunningPanel) -> float:
