@@ -48,7 +48,7 @@ def until_closed(socket: ClientConnection) -> str:
     said = ""
     with suppress(ConnectionClosed):
         while True:
-            said += str(socket.recv(10))
+            said += str(socket.recv(30))
     return said
 
 
@@ -121,7 +121,7 @@ def test_while_it_cannot_be_read_nobody_is_signed_in_and_names_stay_closed(
     cookie = {"Cookie": cookie_of(sign_in(panel, pin=pin, name="Ada", password=PASSWORD))}
     assert panel.get("/access/me", headers=cookie).json()["name"] == "Ada"
     with connect(panel.socket_url("/live"), additional_headers=cookie) as socket:
-        socket.recv(10)
+        socket.recv(30)
 
         copy = harmed(how)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ import httpx
 import pytest
 import trustme
 
-from tests.support.panel_process import ADDRESS, ROOT, START_SECONDS, RunningPanel, eventually
+from tests.support.panel_process import ADDRESS, ROOT, START_SECONDS, RunningPanel, eventually, free_port
 from tests.support.pigpiod_standin import StandIn
 
 LIGHTS = "[lights.led]\npin = 21\nexit = 30\n"
@@ -156,12 +155,6 @@ def test_output_that_goes_nowhere_is_no_error(tmp_path: Path, pigpiod: StandIn, 
         process.wait()
         os.close(writes)
     assert pigpiod.duty(21) == EXIT
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def answers(panel: RunningPanel) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +32,7 @@ PILOTLIGHT = (sys.executable, "-m", "asgi_app")
 PLAIN = "uvicorn without its fast path"
 START_SECONDS = 60  # a loaded CI machine; the panel itself needs about one
 END_SECONDS = 5.0  # for its end on a busy machine; on an idle one it takes half a second
+STARTS = 10  # where the port that it had before is taken
 SOON = 30.0  # seconds for what takes milliseconds on an idle machine, and may wait for a busy one
 ADDRESS = re.compile(r"Pilot Light \S+ is at (https?://\S+)/")
 
@@ -78,14 +82,19 @@ class RunningPanel:
 
     def start(self) -> RunningPanel:
         """Start it, and return once it says its address."""
-        self._process = self._launch()
-        os.set_blocking(self._process.stdout.fileno(), False)
-        listening = threading.Event()
-        threading.Thread(target=self._read, args=(self._process, listening), daemon=True).start()
-        if not listening.wait(START_SECONDS) or self._process.poll() is not None or not self.port:
+        for _ in range(STARTS):
+            before = len(self._printed)
+            self._process = self._launch()
+            os.set_blocking(self._process.stdout.fileno(), False)
+            listening = threading.Event()
+            threading.Thread(target=self._read, args=(self._process, listening), daemon=True).start()
+            if listening.wait(START_SECONDS) and self._process.poll() is None and self.port:
+                return self
             self.kill()
-            raise RuntimeError("the panel did not start:\n" + self.log())
-        return self
+            if not (self.port and b"in use" in self._printed[before:]):  # by a client that has it for a moment
+                break
+            time.sleep(0.5)
+        raise RuntimeError("the panel did not start:\n" + self.log())
 
     def _launch(self) -> subprocess.Popen[bytes] | ForkedProcess:
         command = self.command()
@@ -257,6 +266,14 @@ def run_pilotlight(
         out.seek(0)
         error.seek(0)
         return subprocess.CompletedProcess(arguments, code, out.read(), error.read())
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses, below those that Linux gives to clients."""
+    while True:
+        port = random.randrange(20_000, 32_768)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def eventually(condition: Any, timeout: float = SOON, every: float = 0.01) -> Any:
