@@ -169,7 +169,7 @@ class StandIn:
         )
         self._process = process
         assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], 10.0)
+        ready, _, _ = select.select([process.stdout], [], [], 60.0)
         line = process.stdout.readline().decode() if ready else ""
         if not line.startswith("pigpiod stand-in on "):
             self.kill()
