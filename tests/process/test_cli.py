@@ -246,7 +246,9 @@ def greeted_on_socketio(client: ClientConnection) -> None:
 
 def polling(panel: RunningPanel) -> socket.socket:
     """A Socket.IO client in the default namespace whose long-poll has nothing to get."""
-    with httpx.Client(base_url=panel.url + "/socket.io/", params={"EIO": "4", "transport": "polling"}) as http:
+    with httpx.Client(
+        base_url=panel.url + "/socket.io/", params={"EIO": "4", "transport": "polling"}, timeout=30
+    ) as http:
         sid = json.loads(http.get("").text[1:])["sid"]
         assert http.post("", params={"sid": sid}, content="40").status_code == 200
         while '"led"' not in http.get("", params={"sid": sid}).text:

@@ -36,10 +36,10 @@ def secure(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 def test_the_address_is_https_and_rest_works(secure: RunningPanel) -> None:
     assert secure.url.startswith("https://")
     assert f"is at {secure.url}/" in secure.log()
-    with httpx.Client(verify=trusting()) as client:
+    with httpx.Client(verify=trusting(), timeout=30) as client:
         assert client.post(f"{secure.url}/led", json={"level": 17}).json() == {"level": 17}
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-            httpx.get(secure.url)
+            httpx.get(secure.url, timeout=30)
         assert client.get(secure.url, headers={"Origin": secure.url}).status_code == 200
         own = client.post(f"{secure.url}/led", json={"level": 18}, headers={"Origin": secure.url})
         assert own.status_code == 200
@@ -50,13 +50,13 @@ def test_old_tls_is_refused(secure: RunningPanel) -> None:
     context = trusting()
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.raises(httpx.ConnectError), httpx.Client(verify=context) as client:
+    with pytest.raises(httpx.ConnectError), httpx.Client(verify=context, timeout=30) as client:
         client.get(secure.url)
 
 
 def test_plain_http_gets_nothing_and_harms_nobody(secure: RunningPanel) -> None:
     with pytest.raises(httpx.HTTPError):
-        httpx.get(secure.url.replace("https", "http"))
+        httpx.get(secure.url.replace("https", "http"), timeout=30)
     assert secure.level() >= 0
 
 

@@ -72,7 +72,7 @@ def test_a_connection_counts_once_when_its_handshake_is_done(secure: RunningPane
 
 def test_handshakes_take_the_places_there_are(secure: RunningPanel) -> None:
     plugs = [connected(secure) for _ in range(MOST)]
-    with httpx.Client(verify=trusting()) as http:
+    with httpx.Client(verify=trusting(), timeout=30) as http:
 
         def refused() -> bool:
             answer = http.get(f"{secure.url}/led")
