@@ -100,7 +100,7 @@ async def test_a_show_runs_to_its_end_from_every_wire(http: httpx.AsyncClient, v
     seen = [event for frame in viewer.frames for event in frame.get("events", [])]
     changes = [event["state"] for event in seen if event["event"] == "light_changed" and event["light"] == "desk"]
     fades = [light["transition"]["seconds"] for light in changes if light["level"] == 80 and light["transition"]]
-    assert fades == [0.3], "the light did not fade"
+    assert [0 < seconds <= 1 for seconds in fades] == [True], "the light did not fade"
     progress = [
         event["state"]["progress"] for event in seen if event["event"] == "run_changed" and event["run"] == wire.run
     ]
