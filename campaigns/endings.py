@@ -47,7 +47,8 @@ async def ending(server: str) -> dict[str, float]:
                 watching = asyncio.create_task(asyncio.to_thread(_until_shown, pins))
                 await asyncio.sleep(0.05)
                 began = time.monotonic()
-                took = await asyncio.to_thread(panel.stop)
+                await asyncio.to_thread(panel.stop)
+                took = time.monotonic() - began
                 shown = await watching
                 for poll in polls:
                     poll.cancel()

@@ -18,7 +18,7 @@ from tests.support.tabs import first_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
-expect.set_options(timeout=10_000)  # ms; on an idle machine nothing takes a tenth of it
+expect.set_options(timeout=30_000)  # ms; on an idle machine nothing takes a tenth of it
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}

@@ -19,12 +19,14 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import END_SECONDS, RunningPanel, eventually
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
+from tests.support.steady_clock import steady
 
 Start = Callable[..., RunningPanel]
-CLIENT = httpx.Client(timeout=10)  # one for all: to make one takes longer than a request
+CLIENT = httpx.Client(timeout=30)  # one for all: to make one takes longer than a request
+FADE_SECONDS = 1.5  # longer than most machines stand still
 AT_ONCE = 0.5  # seconds, on a loaded machine; a pin that is waited for takes longer
 PUSH = 0.016  # seconds between two events of a fade, at least
 
@@ -44,12 +46,12 @@ class Screen:
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
-        self.snapshot: dict[str, Any] = json.loads(socket.recv(timeout=5))
+        self.snapshot: dict[str, Any] = json.loads(socket.recv(timeout=30))
         self.events: list[dict[str, Any]] = []
 
     def until(self, seen: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first event from now on that is what `seen` looks for."""
-        end = time.monotonic() + 8
+        end = time.monotonic() + 30
         while True:
             frame = json.loads(self._socket.recv(timeout=max(end - time.monotonic(), 0.01)))
             self.events += frame["events"]
@@ -80,7 +82,6 @@ class Answer:
     status: int
     level: int
     seconds: float
-    at: float
 
 
 class Drag:
@@ -95,19 +96,18 @@ class Drag:
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        with httpx.Client(timeout=10) as client:
+        with httpx.Client(timeout=30) as client:
             step = 0
             while not self._stopped.wait(0.01):
                 step += 1
                 level = (step * 3 + self._offset) % 101
-                began = time.monotonic()
+                began = steady()
                 try:
                     response = client.post(self._url, json={"level": level})
                 except httpx.HTTPError as error:
                     self.failure = error
                     return
-                now = time.monotonic()
-                self.answers.append(Answer(response.status_code, level, now - began, now))
+                self.answers.append(Answer(response.status_code, level, steady() - began))
 
     def last_accepted(self) -> int:
         return [answer.level for answer in self.answers if answer.status == 200][-1]
@@ -123,9 +123,9 @@ class Drag:
 
 def timed_post(panel: RunningPanel, level: int) -> tuple[int, float]:
     """The status of `POST /led`, and how many seconds it took."""
-    began = time.monotonic()
+    began = steady()
     status = CLIENT.post(panel.url + "/led", json={"level": level}).status_code
-    return status, time.monotonic() - began
+    return status, steady() - began
 
 
 # --- absent, dying, hanging, slow --------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_a_daemon_that_dies_and_comes_back_in_the_middle_of_three_drags(start: S
     for drag in drags:
         assert drag.failure is None
         assert {answer.status for answer in drag.answers} == {200, 503}
-        assert max(answer.seconds for answer in drag.answers) < 2.5
+        assert max(answer.seconds for answer in drag.answers) < 4
     assert panel.level() in {drag.last_accepted() for drag in drags}
     assert pigpiod.duty(21) == panel.level() / 100
     assert "Traceback" not in panel.log()
@@ -202,7 +202,7 @@ def test_a_daemon_that_hangs(start: Start, pigpiod: StandIn) -> None:
     pigpiod.hang()
     status, seconds = timed_post(panel, 20)
     assert status == 503
-    assert seconds < 2
+    assert seconds < 3
     for _ in range(3):
         status, seconds = timed_post(panel, 20)
         assert status == 503
@@ -223,7 +223,7 @@ def test_a_slow_daemon_answers_everybody(start: Start) -> None:
         with ThreadPoolExecutor(4) as clients:
             answers = list(clients.map(lambda level: timed_post(panel, level), range(51, 63)))
         assert {status for status, _ in answers} == {200}
-        assert max(seconds for _, seconds in answers) < 2
+        assert max(seconds for _, seconds in answers) < 5
         assert timed_post(panel, 33)[0] == 200
         assert daemon.duty(21) == 0.33
 
@@ -242,7 +242,7 @@ def test_the_panel_stops_in_time_without_its_daemon(
 ) -> None:
     panel = start(pigpiod)
     trouble(pigpiod)
-    assert panel.stop() < 2
+    assert panel.stop() < END_SECONDS
     assert panel.returncode == 0
     assert "Traceback" not in panel.log()
 
@@ -253,7 +253,7 @@ def test_a_change_under_way_when_the_panel_stops_is_answered(start: Start) -> No
         with ThreadPoolExecutor(4) as clients:
             asked = [clients.submit(timed_post, panel, level) for level in (10, 20, 30, 40)]
             eventually(lambda: daemon.duty(21) != 0.5)  # the first of them is being written
-            assert panel.stop(signal.SIGTERM) < 2
+            assert panel.stop(signal.SIGTERM) < END_SECONDS
             answers = [future.result() for future in asked]
     assert {status for status, _ in answers} <= {200, 503}
     assert "Traceback" not in panel.log()
@@ -268,8 +268,8 @@ def test_a_fade_is_shown_on_every_screen_and_on_the_pin(start: Start, pigpiod: S
     panel = start(pigpiod)
     assert timed_post(panel, 10)[0] == 200
     with screen(panel) as page:
-        light = panel.patch("/lights/led", {"level": 90, "transition": 0.5}).json()
-        assert (light["target"], light["transition"]["seconds"]) == (90, 0.5)
+        light = panel.patch("/lights/led", {"level": 90, "transition": FADE_SECONDS}).json()
+        assert (light["target"], light["transition"]["seconds"]) == (90, FADE_SECONDS)
         last = page.until(lambda event: event["event"] == "light_changed" and event["state"]["transition"] is None)
         assert pigpiod.duty(21) == 0.9
     assert (last["state"]["actual"], last["state"]["target"]) == (90, 90)
@@ -278,7 +278,7 @@ def test_a_fade_is_shown_on_every_screen_and_on_the_pin(start: Start, pigpiod: S
     assert {event["event"] for event in moves} == {"light_actual"}
     actual = [event["actual"] for event in moves]
     assert actual == sorted(actual)
-    assert 8 < len(moves) <= 0.5 / PUSH + 2
+    assert 8 < len(moves) <= FADE_SECONDS / PUSH + 2
     revs = [event["rev"] for event in page.events]
     assert revs == list(range(revs[0], revs[0] + len(revs)))
     assert panel.light()["actual"] == 90
@@ -320,7 +320,7 @@ def test_what_pigs_did_is_told_to_everybody(start: Start, pigpiod: StandIn, word
     assert timed_post(panel, 77)[0] == 200
     with screen(panel) as page:
         environment = {**os.environ, "PIGPIO_ADDR": HOST, "PIGPIO_PORT": str(pigpiod.port)}
-        subprocess.run([command, *words.split()], env=environment, check=True, timeout=5)
+        subprocess.run([command, *words.split()], env=environment, check=True, timeout=30)
         event = page.until(lambda event: event["by"]["via"] == "pin")
         assert (event["event"], event["state"]["target"], event["state"]["actual"]) == ("light_changed", level, level)
         assert event["state"]["by"]["via"] == "pin"

@@ -48,7 +48,7 @@ def until_closed(socket: ClientConnection) -> str:
     said = ""
     with suppress(ConnectionClosed):
         while True:
-            said += str(socket.recv(10))
+            said += str(socket.recv(30))
     return said
 
 
@@ -121,7 +121,7 @@ def test_while_it_cannot_be_read_nobody_is_signed_in_and_names_stay_closed(
     cookie = {"Cookie": cookie_of(sign_in(panel, pin=pin, name="Ada", password=PASSWORD))}
     assert panel.get("/access/me", headers=cookie).json()["name"] == "Ada"
     with connect(panel.socket_url("/live"), additional_headers=cookie) as socket:
-        socket.recv(10)
+        socket.recv(30)
 
         copy = harmed(how)
 
@@ -183,8 +183,8 @@ def test_a_token_that_is_revoked_while_no_file_can_be_opened(start_panel: Start)
     token, other = token_of(panel, "operator"), token_of(panel, "operator")
     id = run_pilotlight("token", "list", f"--data={panel.data}").stdout.split()[0]
     with (
-        httpx.Client(base_url=panel.url, headers={"Authorization": f"Bearer {token}"}) as revoked,
-        httpx.Client(base_url=panel.url, headers={"Authorization": f"Bearer {other}"}) as kept,
+        httpx.Client(base_url=panel.url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as revoked,
+        httpx.Client(base_url=panel.url, headers={"Authorization": f"Bearer {other}"}, timeout=30) as kept,
     ):
         assert revoked.post("/led", json={"level": 5}).status_code == 200
         assert kept.post("/led", json={"level": 6}).status_code == 200

@@ -78,8 +78,8 @@ def served(unit: str) -> dict[str, object]:
         found = ADDRESS.search(service.until("Pilot Light"))
         assert found
         return {
-            "lights": sorted(httpx.get(f"{found[1]}/lights").json()["lights"]),
-            "mine": "mine" in httpx.get(f"{found[1]}/shows").text,
+            "lights": sorted(httpx.get(f"{found[1]}/lights", timeout=30).json()["lights"]),
+            "mine": "mine" in httpx.get(f"{found[1]}/shows", timeout=30).text,
         }
 
 

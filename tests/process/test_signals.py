@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ import httpx
 import pytest
 import trustme
 
-from tests.support.panel_process import ADDRESS, ROOT, START_SECONDS, RunningPanel, eventually
+from tests.support.panel_process import ADDRESS, ROOT, START_SECONDS, RunningPanel, eventually, free_port
 from tests.support.pigpiod_standin import StandIn
 
 LIGHTS = "[lights.led]\npin = 21\nexit = 30\n"
@@ -110,7 +109,7 @@ def test_a_terminal_ends_it_as_a_signal_does(
         os.close(panel.terminal)
     else:
         os.write(panel.terminal, how.encode())
-    panel.process.wait(20)
+    panel.process.wait(30)
     assert panel.returncode == 0
     assert pigpiod.duty(21) == EXIT
 
@@ -147,21 +146,15 @@ def test_output_that_goes_nowhere_is_no_error(tmp_path: Path, pigpiod: StandIn, 
         ["sh", "-c", f"exec {shell}", "sh", *panel.command()], cwd=ROOT, env=environment, stdout=writes, stderr=writes
     )
     try:
-        assert eventually(lambda: answers(panel), 20)
+        assert eventually(lambda: answers(panel))
         assert panel.patch("/lights/led", {"level": 70}).status_code == 200
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()
         os.close(writes)
     assert pigpiod.duty(21) == EXIT
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def answers(panel: RunningPanel) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_the_panel_ends_with_a_reason_by_the_lights_exit_levels(tmp_path: Path, 
     lights = "[lights.led]\npin = 21\nexit = 7\n"
     with poisoned(poison, tmp_path / "data", lights=lights, pins="pigpio", pigpio_port=pigpiod.port) as panel:
         trigger(panel)
-        eventually(lambda: panel.returncode is not None, timeout=20)
+        eventually(lambda: panel.returncode is not None)
         assert panel.returncode == 1  # 2 is for settings, and no service manager would start it again
         assert reason in panel.log()
         assert "the panel ends" in panel.log()
@@ -159,17 +159,17 @@ async def test_a_task_that_ended_is_named_with_its_fault() -> None:
 
 
 def test_live_is_no_longer_true_from_the_fault_on(tmp_path: Path) -> None:
-    with poisoned("message", tmp_path / "data") as panel:
-        assert panel.get("/health/live").json() == {"ok": True, "not_ready": {}}
-        say(panel)
-        said = []
-        end = time.monotonic() + 10
-        while panel.returncode is None and time.monotonic() < end:
-            try:
-                said.append(panel.get("/health/live"))
-            except httpx.TransportError:
-                break
-        assert said, "nobody was asked in time"
-        assert [answer.status_code for answer in said] == [503] * len(said)
-        assert said[0].json()["type"] == "urn:pilotlight:problem:restarting"
-        assert "the thread that writes the file" in said[0].json()["detail"]
+    said: list[httpx.Response] = []
+    for attempt in range(5):  # it ends soon, and a machine that stalls may ask for its health only then
+        with poisoned("message", tmp_path / f"data {attempt}") as panel:
+            assert panel.get("/health/live").json() == {"ok": True, "not_ready": {}}
+            say(panel)
+            with contextlib.suppress(httpx.TransportError):
+                while panel.returncode is None:
+                    said.append(panel.get("/health/live"))
+        if said:
+            break
+    assert said, "nobody was asked in time"
+    assert [answer.status_code for answer in said] == [503] * len(said)
+    assert said[0].json()["type"] == "urn:pilotlight:problem:restarting"
+    assert "the thread that writes the file" in said[0].json()["detail"]

@@ -47,7 +47,7 @@ async def test_dragging_with_readers_that_never_read(start_panel, server):
     ]
     page, shown = socketio.AsyncClient(), []
     page.on("led", lambda data: shown.append(data["level"]))
-    await page.connect(panel.url, transports=["websocket"])
+    await page.connect(panel.url, transports=["websocket"], wait_timeout=30)
     screen = await websockets.connect(panel.socket_url("/live"), max_size=None)
     seen: dict[str, int] = {}
 
@@ -70,7 +70,7 @@ async def test_dragging_with_readers_that_never_read(start_panel, server):
     assert panel.patch("/lights/led", {"level": 42}).status_code == 200
 
     # then all that read end on it, nothing was refused, memory is flat, and who never read was cut
-    await asyncio.to_thread(eventually, lambda: seen.get("light_changed") == 42 and shown and shown[-1] == 42, 20)
+    await asyncio.to_thread(eventually, lambda: seen.get("light_changed") == 42 and shown and shown[-1] == 42)
     assert panel.level() == 42
     assert refusals == [[]] * DRAGGERS
     assert late - early < 3 * MIB
@@ -84,7 +84,7 @@ async def test_dragging_with_readers_that_never_read(start_panel, server):
         open_ports = {connection.raddr.port for connection in panel.process.net_connections() if connection.raddr}
         return not ports & open_ports
 
-    await asyncio.to_thread(eventually, more_changes_until_they_are_cut, 20, 0)
+    await asyncio.to_thread(eventually, more_changes_until_they_are_cut, 60, 0)
     assert 2 <= panel.log().count("[client_cut ") <= len(idle)  # each told once, whether by us or by the kernel
     assert "Traceback" not in panel.log()
     watching.cancel()
@@ -102,7 +102,7 @@ def test_who_takes_nothing_is_cut_also_where_little_is_sent(start_panel, server)
         assert panel.patch("/lights/led", {"level": level}).status_code == 200
 
     # when the kernel gives it up, then the log says so, once, and it is counted
-    eventually(lambda: "[client_cut " in panel.log(), 10)
+    eventually(lambda: "[client_cut " in panel.log())
     idle.close()
     assert panel.metrics()["pilotlight_connections_cut_total", "connection"] == 1
     assert panel.log().count("[client_cut wire=connection client=127.0.0.1 reason=timed_out]") == 1
@@ -121,7 +121,7 @@ def test_a_poller_that_is_too_far_behind_is_told_by_an_error(start_panel, server
         page.send("40")
         for number in range(100):
             page.send(f'421["my_broadcast_event",{{"data":{number}}}]')
-            while not str(page.recv(timeout=5)).startswith("431"):
+            while not str(page.recv(timeout=30)).startswith("431"):
                 pass
 
     # when it polls again, then that fails, so that it comes back, and a part of it all is not taken for the whole
@@ -139,20 +139,23 @@ async def test_a_reader_that_wakes_up_gets_a_snapshot(start_panel, server):
     async with websockets.connect(panel.socket_url("/live"), max_size=None) as hand:
         await hand.recv()
         for step in range(1500):
-            await hand.send(json.dumps({"do": "set_light", "light": "led", "level": step % 101, "flash": None}))
+            await hand.send(json.dumps({"do": "set_light", "light": "led", "level": step % 50, "flash": None}))
             while "reply" not in json.loads(await hand.recv()):
                 pass
         await hand.send(json.dumps({"do": "set_light", "light": "led", "level": 88}))
         while "reply" not in json.loads(await hand.recv()):
             pass
     # when it reads again, then the last thing it is told is the level that holds
-    sleeper.settimeout(1)
+    sleeper.settimeout(30)
     received = bytearray()
+    while b'"level":88' not in received and (part := sleeper.recv(65536)):
+        received += part
+    sleeper.settimeout(0.5)
     with contextlib.suppress(TimeoutError):
         while part := sleeper.recv(65536):
             received += part
     sleeper.close()
-    assert received.rfind(b'"level":88') > received.rfind(b'"level":85') > 0
+    assert received.rfind(b'"level":88') > received.rfind(b'"level":43') > 0
 
 
 @pytest.mark.parametrize("wire", ["/live", "/panel"])
@@ -183,7 +186,7 @@ async def test_a_flood_is_answered_and_nobody_else_waits(start_panel, server, wi
         await other.recv()
         for id in range(20):
             await other.send(json.dumps({"do": "ping", "id": id}))
-            assert json.loads(await asyncio.wait_for(other.recv(), 5)) == {"reply": id, "ok": True, "rev": 1}
+            assert json.loads(await asyncio.wait_for(other.recv(), 15)) == {"reply": id, "ok": True, "rev": 1}
     assert await sending < 200_000
     assert panel.process.memory_info().rss - before < 12 * MIB
     flood.close()

@@ -19,6 +19,7 @@ from tests.support.panel_process import RunningPanel, eventually
 from tests.support.raw_sockets import end_with_a_reset, upgrade
 
 CROWD = 400
+ROUNDS = 3  # in one of them this process sees who is answered before whom
 
 
 async def turn() -> None:
@@ -84,17 +85,20 @@ async def test_a_crowd_is_let_in_and_somebody_else_before_the_last_of_it(
     if scheme == "https":
         settings, tls = dict(zip(("cert", "key"), issue(tmp_path), strict=True)), trusting()
     with RunningPanel(tmp_path / "data", server=server, **settings) as panel:  # type: ignore[arg-type]
-        panel.process.suspend()  # all of them are there when it goes on
-        asking = [asyncio.create_task(ask(panel, CROWDS_ADDRESS, tls)) for _ in range(CROWD)]
-        await asyncio.sleep(1)
-        one = asyncio.create_task(ask(panel, "127.0.0.1", tls))
-        await asyncio.sleep(0.2)
-        panel.process.resume()
-        assert b" 200" in await asyncio.wait_for(one, 20)
-        if scheme == "http":  # TLS handshakes do not queue
-            assert any(not task.done() for task in asking)
-        answers = await asyncio.wait_for(asyncio.gather(*asking), 30)
-        assert [answer for answer in answers if b" 200" not in answer] == []
+        for _ in range(ROUNDS):
+            panel.process.suspend()  # all of them are there when it goes on
+            asking = [asyncio.create_task(ask(panel, CROWDS_ADDRESS, tls)) for _ in range(CROWD)]
+            await asyncio.sleep(1)
+            one = asyncio.create_task(ask(panel, "127.0.0.1", tls))
+            await asyncio.sleep(0.2)
+            panel.process.resume()
+            assert b" 200" in await asyncio.wait_for(one, 60)
+            overtook = any(not task.done() for task in asking)
+            answers = await asyncio.wait_for(asyncio.gather(*asking), 60)
+            assert [answer for answer in answers if b" 200" not in answer] == []
+            if overtook or scheme == "https":  # TLS handshakes do not queue
+                break
+        assert overtook or scheme == "https"
         assert panel.complaints() == []
 
 
@@ -132,7 +136,7 @@ async def test_a_long_request_is_whole_however_long_it_waited(server: str, tmp_p
         head = f"POST /led HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
         writer.write(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
         panel.process.resume()
-        answer = await asyncio.wait_for(reader.read(), 20)
+        answer = await asyncio.wait_for(reader.read(), 60)
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"level": 17}
         await asyncio.gather(*crowd)
@@ -153,7 +157,7 @@ async def test_who_leaves_before_its_turn_leaves_its_place(server: str, tmp_path
                 plug.close()
         answer = b""
         while b" 200" not in answer:
-            answer = await asyncio.wait_for(ask(panel, "127.0.0.1", None), 10)
+            answer = await asyncio.wait_for(ask(panel, "127.0.0.1", None), 30)
         await asyncio.to_thread(panel.until_left)
         assert panel.complaints() == []
 

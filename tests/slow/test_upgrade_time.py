@@ -28,7 +28,7 @@ async def test_who_does_not_finish_the_upgrade_is_closed(panel: RunningPanel, na
     async def closed(first: list[str], again: str | None) -> PollingSession:
         session = await asyncio.to_thread(PollingSession, panel, namespace)
         url = panel.socket_url(f"{ENGINE}&transport=websocket&sid={session.sid}")
-        async with connect(url) as socket, asyncio.timeout(30):
+        async with connect(url) as socket, asyncio.timeout(60):
             for text in first:
                 await socket.send(text)
             going_on = asyncio.create_task(repeat(socket, again))

@@ -15,7 +15,7 @@ NAME = "pilotlight.db"
 @contextlib.contextmanager
 def locked(file: Path, statement: str = "BEGIN IMMEDIATE") -> Iterator[None]:
     """Somebody else holds the file's lock: a real one, since the panel is another process."""
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None, timeout=10, check_same_thread=False)) as other:
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None, timeout=30, check_same_thread=False)) as other:
         other.execute(statement)
         try:
             yield
@@ -26,7 +26,7 @@ def locked(file: Path, statement: str = "BEGIN IMMEDIATE") -> Iterator[None]:
 def query(file: Path, sql: str) -> list[Any]:
     """Return rows of the file, or none if there is no such file or table yet."""
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as other:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as other:
             return other.execute(sql).fetchall()
     except sqlite3.OperationalError:
         return []

@@ -20,7 +20,7 @@ from tests.support.pigpiod_standin import StandIn
 LED = {"led": LightSpec(pin=21)}
 
 
-SOON = 5.0  # seconds, for what needs less than one on a machine at rest
+SOON = 30.0  # seconds, for what needs less than one on a machine at rest
 
 
 @dataclass(frozen=True)

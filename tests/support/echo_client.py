@@ -42,7 +42,7 @@ def handshake(panel: RunningPanel, origin: str | None) -> int:
     try:
         with echo(panel, origin=origin) as socket:
             socket.send("hello")
-            assert socket.recv(timeout=10) == "hello"
+            assert socket.recv(timeout=30) == "hello"
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code

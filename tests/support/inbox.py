@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-TIMEOUT = 10.0  # seconds for anything to arrive; on an idle machine it takes milliseconds
+TIMEOUT = 30.0  # seconds for anything to arrive; on an idle machine it takes milliseconds
 
 
 class Inbox:

@@ -45,7 +45,7 @@ class Lan:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for name in (self.machine, self.other):
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True, timeout=10)
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True, timeout=30)
 
     def ip(self, *lines: str) -> None:
         """`ip …`, each line, on the machine."""

@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 
-async def end_of(socket: ClientConnection, within: float = 10) -> ConnectionClosed:
+async def end_of(socket: ClientConnection, within: float = 30) -> ConnectionClosed:
     """Return how the panel ended the connection."""
     try:
         async with asyncio.timeout(within):

@@ -21,4 +21,4 @@ def from_address(address: str) -> dict[str, str]:
 
 def by_proxy(panel: RunningPanel, address: str) -> httpx.Client:
     transport = httpx.HTTPTransport(local_address=PROXY)
-    return httpx.Client(base_url=panel.url, headers=from_address(address), transport=transport)
+    return httpx.Client(base_url=panel.url, headers=from_address(address), transport=transport, timeout=30)

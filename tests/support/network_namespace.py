@@ -88,4 +88,4 @@ class Network:
 
 def _ip(words: str, commands: Sequence[str] = ()) -> None:
     lines = "\n".join(commands).encode()
-    subprocess.run(["ip", *words.split()], input=lines, check=True, capture_output=True, timeout=10)
+    subprocess.run(["ip", *words.split()], input=lines, check=True, capture_output=True, timeout=30)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.support.panel_process import ROOT, RunningPanel
+from tests.support.panel_process import ROOT, RunningPanel, free_port
 
 CONFIGURATION = """
 daemon off;
@@ -37,8 +37,7 @@ class Nginx:
     def __init__(self, panel: RunningPanel, directory: Path) -> None:
         self._panel = panel
         self._directory = directory
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,7 +60,7 @@ class Nginx:
         file.write_text(self._configuration())
         binary = shutil.which("nginx") or "/usr/sbin/nginx"
         self._process = subprocess.Popen([binary, "-p", str(self._directory), "-c", str(file)])
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -13,7 +13,7 @@ from asgi_app.ws.engineio.outbox import EngineOutbox
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a loaded machine is no fault
 
 
-SOON = 2.0  # seconds, for what needs none
+SOON = 30.0  # seconds, for what needs none
 
 
 def event(rev: int, key: str | None = None) -> Message:

@@ -8,7 +8,7 @@ import httpx
 
 from tests.support.panel_process import RunningPanel
 
-CLIENT = httpx.Client(timeout=10)
+CLIENT = httpx.Client(timeout=30)
 
 
 TRANSPORTS = ("websocket", "socketio", "rest")

@@ -169,7 +169,7 @@ class StandIn:
         )
         self._process = process
         assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], 10.0)
+        ready, _, _ = select.select([process.stdout], [], [], 60.0)
         line = process.stdout.readline().decode() if ready else ""
         if not line.startswith("pigpiod stand-in on "):
             self.kill()
@@ -205,14 +205,14 @@ class StandIn:
         process.send_signal(signal.SIGCONT)
         process.terminate()
         try:
-            process.wait(timeout=2.0)
+            process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             process.kill()
         self._reap(process)
 
     def ask(self, cmd: int, p1: int = 0, p2: int = 0, extension: bytes = b"") -> int:
         """Run one command over a fresh connection; returns the (signed) result, errors too."""
-        with socket.create_connection((HOST, self.port), timeout=2.0 + self.delay) as connection:
+        with socket.create_connection((HOST, self.port), timeout=30) as connection:
             connection.sendall(REQUEST.pack(cmd, p1, p2, len(extension)) + extension)
             result: int = REPLY.unpack(receive(connection, REPLY.size))[3]
         return result

@@ -23,7 +23,7 @@ class OpenPoll:
     """A poll that waits, on a connection of its own."""
 
     def __init__(self, panel: RunningPanel, path: str, *, port: int | None = None) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port or panel.port), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", port or panel.port), timeout=30)
         self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
 
     def answer(self) -> tuple[int, str]:

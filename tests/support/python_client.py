@@ -37,7 +37,7 @@ class PythonClient(SocketIOClient):
         """
         client = cls(namespace)
         await client._library.connect(
-            url, namespaces=[namespace], transports=transports, auth=auth, headers=headers or {}
+            url, namespaces=[namespace], transports=transports, auth=auth, headers=headers or {}, wait_timeout=TIMEOUT
         )
         await client.next("connect")
         return client

@@ -111,8 +111,8 @@ class _Lent:
 
 @contextmanager
 def plugged(port: int) -> Iterator[Plug]:
-    """A connection that waits at most 10 s for data."""
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+    """A connection that waits at most 30 s for data."""
+    with socket.create_connection(("127.0.0.1", port), 30) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield Plug(connection)
 

@@ -32,7 +32,7 @@ def never_reading(port: int, path: str, say: list[str]) -> socket.socket:
     """A WebSocket client that says something and then reads nothing, with as little buffer as the kernel gives."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.settimeout(10)
+    connection.settimeout(30)
     connection.connect(("127.0.0.1", port))
     connection.sendall(upgrade(path))
     assert b" 101 " in connection.recv(64), path

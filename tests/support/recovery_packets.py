@@ -11,7 +11,7 @@ BY_ITSELF = "Server generated event"
 
 
 async def said(socket: ClientConnection) -> str:
-    text = await asyncio.wait_for(socket.recv(), 10)
+    text = await asyncio.wait_for(socket.recv(), 30)
     assert isinstance(text, str)
     return text
 

@@ -69,21 +69,24 @@ VALUES: dict[str, Any] = {
 
 
 class Observer:
-    """A connection that keeps when each of the panel's own events came to it, in seconds since it connected."""
+    """A connection that keeps when each of the panel's own events came to it, in seconds since it began to connect.
+
+    It has threads of its own: the loop of the tests stands still between them.
+    """
 
     def __init__(self) -> None:
         self.since = time.monotonic()
         self.heard: list[tuple[int, float]] = []
-        self._library = socketio.AsyncClient()
+        self._library = socketio.Client(reconnection=False)
         self._library.on("my_response", self._heard)
 
     async def connect(self, url: str) -> Observer:
-        await self._library.connect(url)
         self.since = time.monotonic()
+        await asyncio.to_thread(self._library.connect, url, transports=["polling"], wait_timeout=TIMEOUT)
         return self
 
     async def disconnect(self) -> None:
-        await self._library.disconnect()
+        await asyncio.to_thread(self._library.disconnect)
 
     def _heard(self, said: dict[str, Any]) -> None:
         if said["data"] == BY_ITSELF:

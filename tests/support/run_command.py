@@ -16,12 +16,12 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from asgi_app.runner.backlog import Backlog
-from tests.support.panel_process import ROOT
+from tests.support.panel_process import ROOT, free_port
 
 RUN = (sys.executable, "-m", "asgi_app", "run")
 
 
-TIMEOUT = 30
+TIMEOUT = 60
 
 
 class FakePanel:
@@ -46,8 +46,8 @@ class FakePanel:
         self._producers: dict[str, ServerConnection] = {}
 
     async def start(self) -> None:
+        self.port = self.port or free_port()  # which no client gets while it is away
         self._server = await serve(self._serve, "127.0.0.1", self.port, max_size=self.max_frame)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """As if it was killed: no close frame, and nobody listens."""

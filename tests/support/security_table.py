@@ -29,7 +29,7 @@ SLUGS = {
     "wrong-host",
     "too-many-tries",
 }
-TIMEOUT = 10
+TIMEOUT = 30
 
 # The least that each asks for, so that nothing but its role refuses it.
 BODIES: dict[str, Any] = {

@@ -20,7 +20,7 @@ ANN = Actor(name="Ann", via="live")
 BOB = Actor(name="Bob", via="rest")
 
 
-SOON = 2.0  # seconds, for what needs none
+SOON = 30.0  # seconds, for what needs none
 
 
 class Pins:

@@ -31,7 +31,7 @@ QUICK: dict[str, Any] = {
     "translations": {"zh": {"title": "很快"}},
     "steps": [
         {"set": {"level": 0}},
-        {"fade": {"light": "desk", "level": 80, "seconds": 0.3}},
+        {"fade": {"light": "desk", "level": 80, "seconds": 1}},
         {"repeat": {"times": 2, "steps": [{"set": {"light": "hall", "level": 60}}, {"wait": {"seconds": 0.05}}]}},
     ],
 }

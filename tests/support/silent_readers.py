@@ -88,7 +88,7 @@ def in_panel(times: int) -> list[str]:
 def a_poller(panel: RunningPanel, times: int) -> SilentReader:
     """A session that polls, has asked for much, and does not read its poll."""
     path = f"{ENGINE}polling"
-    with httpx.Client(base_url=panel.url, timeout=20) as http:
+    with httpx.Client(base_url=panel.url, timeout=30) as http:
         sid = json.loads(http.get(path).text[1:])["sid"]
         for packet in in_panel(times):
             with suppress(httpx.TimeoutException):  # it is not read from any more

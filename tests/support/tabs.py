@@ -9,15 +9,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import BrowserContext, CDPSession, ConsoleMessage, Page, Request, expect
+from playwright.async_api import BrowserContext, CDPSession, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.support.panel_process import RunningPanel
 
-expect.set_options(timeout=10_000)  # ms; on an idle machine nothing takes a tenth of it
+expect.set_options(timeout=30_000)  # ms; on an idle machine nothing takes a tenth of it
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 DEFAULTS = {"locale": "en-GB", "reduced_motion": "reduce"}  # without a graphics card, motion takes half the time
+SOON = 30  # seconds
 INSET = 36  # px of the bar that the handle never reaches, half of it at each end
 
 
@@ -55,11 +56,11 @@ class Tab:
     def card(self, light: str = "desk") -> Card:
         return Card(self.page, light)
 
-    async def is_live(self, timeout: float = 10) -> None:
+    async def is_live(self, timeout: float = SOON) -> None:
         """Wait until the page has its connection."""
         await self.page.wait_for_selector("body[data-link=live]", timeout=timeout * 1000)
 
-    async def is_lost(self, timeout: float = 10) -> None:
+    async def is_lost(self, timeout: float = SOON) -> None:
         """Wait until the page knows that it has none."""
         lost = "body[data-link=reconnecting], body[data-link=offline]"
         await self.page.wait_for_selector(lost, timeout=timeout * 1000)
@@ -85,7 +86,7 @@ class Tab:
         await self.page.goto(self._panel + "/static/icons/icon.svg")
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if is_complaint(message):
             self.troubles.append(f"console: {message.text} ({message.location.get('url')})")
 
     def _asked(self, url: str) -> None:
@@ -165,6 +166,50 @@ class Card:
 
 OpenTab = Callable[..., Awaitable[Tab]]
 
+# Warnings of Chromium about its own speed, which depends on the machine, and what makes it give them.
+ABOUT_SPEED = {
+    "Canvas2D: Multiple readback operations": "a test reads the pixels of a plot until it has them",
+    "[Intervention] Slow network is detected": "an answer took long, and letters are drawn before their font is there",
+    "[Violation]": "a script or a drawing took longer than a frame",
+    "GPU stall due to ReadPixels": "a plot is drawn without a graphics card",
+}
+
+
+def is_complaint(said: ConsoleMessage) -> bool:
+    """Whether the console says that a page is wrong: an error, or a warning that is not about Chromium's speed."""
+    is_slow = any(words in said.text for words in ABOUT_SPEED)
+    return said.type == "error" or (said.type == "warning" and not is_slow)
+
+
+AT_REST = """async value => {
+  const frame = () => new Promise(requestAnimationFrame);
+  let [last, frames] = [NaN, 0];
+  while (frames < 10) {
+    await frame();
+    frames = value() === last ? frames + 1 : 0;
+    last = value();
+  }
+  return last;
+}"""
+
+
+async def at_rest(page: Page, value: str) -> float:
+    """Wait until this expression has been the same for ten pictures of the screen; what it is."""
+    found: float = await page.evaluate(f"({AT_REST})(() => {value})")
+    return found
+
+
+async def scroll(element: Locator, top: int) -> None:
+    """Scroll an element, and wait until the page has noticed: its event comes with the next picture of the screen."""
+    await element.evaluate(
+        """(element, top) => new Promise((done) => {
+          element.scrollTop = top;
+          requestAnimationFrame(() => requestAnimationFrame(done));
+        })""",
+        top,
+    )
+
+
 TOO_SMALL = """[...document.querySelectorAll('a, button, input, summary, [role=slider]')]
   .filter((element) => element.checkVisibility())
   .map((element) => {
@@ -195,7 +240,7 @@ def complaints_of(context: BrowserContext) -> list[str]:
 
     def listen(page: Page) -> None:
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
 
     context.on("page", listen)
     return complaints

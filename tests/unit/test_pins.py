@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from asgi_app.hw.pins import (
 from asgi_app.models.lights import LightSpec
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
+from tests.support.steady_clock import steady
 
 PI3 = "Raspberry Pi 3 Model B Plus Rev 1.3"
 PI4 = "Raspberry Pi 4 Model B Rev 1.4"
@@ -241,7 +241,7 @@ def pigs(daemon: StandIn, *words: str) -> None:
     if (command := shutil.which("pigs")) is None:
         pytest.skip("the pigs command (Debian package pigpio-tools) is not installed")
     environment = {**os.environ, "PIGPIO_ADDR": HOST, "PIGPIO_PORT": str(daemon.port)}
-    subprocess.run([command, *words], env=environment, check=True, timeout=5)
+    subprocess.run([command, *words], env=environment, check=True, timeout=30)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_letting_go_of_a_dead_daemon_ends_pigpios_thread_without_a_word(
         pigpiod.kill()
         found.drop()
         for thread in pigpios:
-            thread.join(2)
+            thread.join(30)
             assert not thread.is_alive()
         pigpiod.start()
     assert words == []
@@ -306,10 +306,10 @@ def test_a_daemon_that_hangs_is_given_up_within_a_second(pigpiod: StandIn) -> No
     found.connect()
     pin = found.claim(LED)
     pigpiod.hang()
-    began = time.monotonic()
+    began = steady()
     with pytest.raises(PinsError, match="stopped answering"):
         pin.write(0.5)
-    assert time.monotonic() - began < 1.2
+    assert steady() - began < 1.2
     found.drop()
 
 

@@ -58,12 +58,12 @@ def pigs(daemon: StandIn, *words: str) -> str:
         pytest.skip("the pigs command (Debian package pigpio-tools) is not installed")
     environment = {**os.environ, "PIGPIO_ADDR": HOST, "PIGPIO_PORT": str(daemon.port)}
     command = [PIGS, *words]  # its exit status is not looked at: an error code is an answer, too
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=5, check=False)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=30, check=False)
     return done.stdout.strip()
 
 
 def connect(daemon: StandIn) -> socket.socket:
-    return socket.create_connection((HOST, daemon.port), timeout=2)
+    return socket.create_connection((HOST, daemon.port), timeout=30)
 
 
 def results(connection: socket.socket, count: int) -> list[int]:
@@ -98,7 +98,7 @@ def test_pigs_command(daemon: StandIn) -> None:
     assert pigs(daemon, "pigpv") == "78"
     assert int(pigs(daemon, "br1"), 16) & 0x1FF == 0x1FF
     first, second = int(pigs(daemon, "t")), int(pigs(daemon, "t"))
-    assert 0 < (second - first) % 2**32 < 5_000_000
+    assert 0 < (second - first) % 2**32 < 60_000_000  # in microseconds
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_hang_then_resume(own: StandIn) -> None:
                     other.recv(16)
             assert not answer.done()
             own.resume()
-            assert answer.result(timeout=2) == 0
+            assert answer.result(timeout=30) == 0
         assert own.duty(LED) == 0.2
     finally:
         own.resume()
@@ -348,11 +348,11 @@ def test_sigterm_ends_it_cleanly_with_clients_connected() -> None:
     try:
         assert process.stdout is not None
         port = int(process.stdout.readline().removeprefix(f"pigpiod stand-in on {HOST}:"))
-        with socket.create_connection((HOST, port), timeout=2) as client:
+        with socket.create_connection((HOST, port), timeout=30) as client:
             client.sendall(REQUEST.pack(Cmd.PIGPV, 0, 0, 0) + b"half")
             assert results(client, 1) == [78]
             process.send_signal(signal.SIGTERM)
-            rest, errors = process.communicate(timeout=2)
+            rest, errors = process.communicate(timeout=30)
         assert (process.returncode, rest, errors) == (0, "", "")
     finally:
         process.kill()

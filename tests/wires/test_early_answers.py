@@ -30,7 +30,7 @@ def test_a_body_behind_its_answer_holds_no_place(
 ) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\nContent-Type: text/plain\r\n\r\n"
     for _ in range(TIMES):
-        with socket.create_connection(("127.0.0.1", panel.port), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", panel.port), timeout=30) as client:
             client.sendall(head.encode())
             try:
                 client.sendall(b"x" * size)

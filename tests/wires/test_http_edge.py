@@ -361,7 +361,7 @@ def test_http_1_0_may_leave_out_the_host(panel: RunningPanel) -> None:
 
 def poll(panel: RunningPanel, session: str, accepted: str | None) -> httpx.Response:
     headers = {} if accepted is None else {"Accept-Encoding": accepted}
-    with httpx.Client() as http:
+    with httpx.Client(timeout=30) as http:
         http.headers.pop("accept-encoding")
         return http.get(panel.url + session, headers=headers)
 

@@ -28,7 +28,7 @@ MISSING = "Set LED brightness level Missing required parameter in the JSON body 
 @pytest.fixture(scope="module")
 def http(panel: RunningPanel) -> Iterator[httpx.Client]:
     """A client that connects anew for each request."""
-    with httpx.Client(base_url=panel.url, timeout=10, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+    with httpx.Client(base_url=panel.url, timeout=30, limits=httpx.Limits(max_keepalive_connections=0)) as client:
         yield client
 
 
@@ -318,11 +318,11 @@ async def test_a_body_that_nobody_reads_leaves_the_connection_usable(
 
     await asyncio.wait({answer}, timeout=0.1)  # some servers wait for the body before they answer
     writer.write(body)
-    first = await asyncio.wait_for(answer, 5)
+    first = await asyncio.wait_for(answer, 30)
 
     if "connection: close" not in first.lower():
         writer.write(b"GET /led HTTP/1.1\r\nHost: x\r\n\r\n")
-        second = await asyncio.wait_for(read_answer(reader), 5)
+        second = await asyncio.wait_for(read_answer(reader), 30)
         assert second.startswith("HTTP/1.1 200"), f"after {first!r}"
     writer.close()
 

@@ -42,7 +42,7 @@ async def clients(panel: RunningPanel, node: NodeClients) -> AsyncIterator[Clien
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
     """The panel's REST face."""
-    async with httpx.AsyncClient(base_url=panel.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=panel.url, timeout=30) as client:
         yield client
 
 
@@ -314,9 +314,9 @@ def engine_io(panel: RunningPanel) -> connect:
 
 
 async def still_answers(socket: ClientConnection) -> str:
-    """Whether a connection that may have sent nonsense before is answered: "yes", "closed", or "no" after 3 s."""
+    """Whether a connection that may have sent nonsense before is answered: "yes", "closed", or "no" after 15 s."""
     try:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(15):
             await socket.send("40")
             await socket.send('4299["is anything on its way?"]')
             async for packet in socket:

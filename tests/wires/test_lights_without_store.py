@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +17,11 @@ from websockets.asyncio.client import connect
 
 from tests.support.database_file import NAME, locked, stored_level
 from tests.support.panel_process import RunningPanel, eventually
+from tests.support.steady_clock import steady
 
 StartPanel = Callable[..., RunningPanel]
 
-AT_PIN_SPEED = 0.5  # seconds for one answer; the lock would hold it up for as long as it is held
+AT_PIN_SPEED = 1.5  # seconds for one answer on a busy machine; the store waits for a lock for 2
 LOCKS = {"the writers'": "BEGIN IMMEDIATE", "everybody's": "BEGIN EXCLUSIVE"}
 
 
@@ -33,6 +33,13 @@ def ready(panel: RunningPanel) -> httpx.Response:
     return panel.get("/health/ready")
 
 
+async def seconds_of(ask: Callable[[int], httpx.Response], level: int) -> float:
+    """How long the light takes for a level."""
+    began = steady()
+    assert (await asyncio.to_thread(ask, level)).status_code == 200
+    return steady() - began
+
+
 @pytest.mark.parametrize("statement", LOCKS.values(), ids=LOCKS)
 async def test_a_drag_reaches_the_light_while_another_process_holds_the_lock(
     start_panel: StartPanel, statement: str
@@ -41,20 +48,20 @@ async def test_a_drag_reaches_the_light_while_another_process_holds_the_lock(
     async with connect(panel.socket_url("/live")) as screen, connect(panel.socket_url("/live")) as hand:
         await screen.recv(), await hand.recv()
         with locked(file_of(panel), statement):
-            began = time.monotonic()
+            began = steady()
             for level in range(40):
                 await hand.send(json.dumps({"do": "set_light", "id": level, "light": "led", "level": level}))
             answers = []
             while len(answers) < 40:
-                frame = json.loads(await asyncio.wait_for(hand.recv(), 5))
+                frame = json.loads(await asyncio.wait_for(hand.recv(), 30))
                 if "reply" in frame:
                     answers.append(frame)
-            assert time.monotonic() - began < 40 * AT_PIN_SPEED
+            assert steady() - began < 40 * AT_PIN_SPEED
             assert all(answer["ok"] for answer in answers)
             assert panel.level() == 39
             # every screen has the newest one too
             while True:
-                frame = json.loads(await asyncio.wait_for(screen.recv(), 5))
+                frame = json.loads(await asyncio.wait_for(screen.recv(), 30))
                 levels = [one["state"]["level"] for one in frame["events"] if one["event"] == "light_changed"]
                 if 39 in levels:
                     break
@@ -67,8 +74,6 @@ async def test_a_drag_reaches_the_light_while_another_process_holds_the_lock(
                 ),
                 50,
             ):
-                began = time.monotonic()
-                assert (await asyncio.to_thread(ask, level)).status_code == 200
-                assert time.monotonic() - began < AT_PIN_SPEED
+                assert await seconds_of(ask, level) < AT_PIN_SPEED
         # once the lock is gone, the newest is in the file without anybody's doing
         await asyncio.to_thread(eventually, lambda: stored_level(file_of(panel)) == 52)

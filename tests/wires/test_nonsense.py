@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
+from asgi_app.service.run_signals import ANSWER_SECONDS
 from asgi_app.ws.socketio.packets import plain_event
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel, eventually
@@ -27,7 +28,7 @@ def page(panel: RunningPanel) -> Any:
     """An old page, in the default namespace, that has been told the level 42."""
     assert panel.post("/led", json={"level": 42}).status_code == 200
     with connect(panel.socket_url("/socket.io/?EIO=4&transport=websocket"), max_size=None) as client:
-        assert str(client.recv(timeout=5))[:1] == "0"
+        assert str(client.recv(timeout=30))[:1] == "0"
         client.send("40")
         heard(client, '42["led",{"level":42}]')
         yield client
@@ -35,13 +36,13 @@ def page(panel: RunningPanel) -> Any:
 
 def heard(client: ClientConnection, text: str) -> None:
     """Wait until this comes."""
-    while client.recv(timeout=5) != text:
+    while client.recv(timeout=30) != text:
         pass
 
 
 def acknowledged(client: ClientConnection, head: str) -> str:
     """Wait for the ack that begins so; its arguments."""
-    while not (text := str(client.recv(timeout=5))).startswith(head):
+    while not (text := str(client.recv(timeout=30))).startswith(head):
         pass
     return text.removeprefix(head)
 
@@ -53,7 +54,7 @@ def test_a_header_that_looks_like_the_length_is_none(panel: RunningPanel) -> Non
     path = "/socket.io/?EIO=4&transport=polling"
     sid = json.loads(panel.get(path).text[1:])["sid"]
     head = f"POST {path}&sid={sid} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-    with socket.create_connection(("127.0.0.1", panel.port), timeout=10) as plug:
+    with socket.create_connection(("127.0.0.1", panel.port), timeout=30) as plug:
         plug.sendall(f"{head}Content-Length: 2\r\nContent_Length: 1\r\n\r\n40".encode())
         answer = plug.recv(65536)
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -137,7 +138,7 @@ def test_nothing_that_follows_a_close_is_heard(panel: RunningPanel, close: bytes
     with connect(panel.socket_url("/echo")) as client:
         client.socket.sendall(frames)
         with pytest.raises(ConnectionClosed) as closed:
-            client.recv(timeout=5)
+            client.recv(timeout=30)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == code
 
@@ -158,7 +159,7 @@ def test_of_a_header_that_comes_twice_the_first_counts_on_both_ways_in(panel: Ru
             "POST /led HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Client-Name: Ada\r\nX-Client-Name: Bob\r\n"
             f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        with socket.create_connection(("127.0.0.1", panel.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", panel.port), timeout=30) as connection:
             connection.sendall(head.encode() + body)
             while connection.recv(65536):
                 pass
@@ -172,7 +173,7 @@ def test_of_a_header_that_comes_twice_the_first_counts_on_both_ways_in(panel: Ru
 @pytest.mark.parametrize("path", ["/api", "/led", "/lights/led"])
 def test_options_names_the_methods_of_the_path_and_no_others(panel: RunningPanel, path: str) -> None:
     methods = {"/api": "POST, OPTIONS", "/led": "GET, HEAD, POST, OPTIONS", "/lights/led": "GET, HEAD, PATCH, OPTIONS"}
-    assert httpx.options(panel.url + path).headers["Allow"] == methods[path]
+    assert httpx.options(panel.url + path, timeout=30).headers["Allow"] == methods[path]
 
 
 def test_a_number_without_a_fraction_is_an_integer(panel: RunningPanel) -> None:
@@ -195,7 +196,7 @@ def test_an_integer_that_python_clients_give_up_at_gets_to_nobody(panel: Running
         # then only the first one is taken; as text it may be any number
         headers = {"X-Client-Name": "Digits"}
         for said, status in ((longest, 200), (str(longer), 200), (longer, 400), (-longest, 400)):
-            answer = httpx.post(panel.url + name, json=sent(said), headers=headers)
+            answer = httpx.post(panel.url + name, json=sent(said), headers=headers, timeout=30)
             assert answer.status_code // 100 == status // 100, (name, said, answer.text)
     graph = {"nodes": [{"id": "a", "properties": {"n": longer}}], "edges": []}
     assert panel.patch("/runs/digits", {"graph": graph}).status_code == 400
@@ -210,8 +211,8 @@ def test_an_event_that_python_clients_give_up_at_gets_to_nobody(
 ) -> None:
     # given a stock client in Python, in a room
     with socketio.SimpleClient() as member:
-        member.connect(panel.url, transports=["polling"])
-        member.call("join", {"room": "digits"}, timeout=5)
+        member.connect(panel.url, transports=["polling"], wait_timeout=30)
+        member.call("join", {"room": "digits"}, timeout=30)
 
         # when somebody says there what it could not read, deep in something else
         for number in ("9" * 101, "-" + "9" * 100):
@@ -226,7 +227,7 @@ def test_an_event_that_python_clients_give_up_at_gets_to_nobody(
         page.send(f'42["{event}",{{"room":"digits","data":{"9" * 100}}}]')
         told = []
         while not told or told[-1]["data"] != int("9" * 100):
-            name, said = member.receive(timeout=5)
+            name, said = member.receive(timeout=30)
             told += [said] * (name == "my_response")
         assert [said for said in told if isinstance(said["data"], list)] == []
     assert panel.complaints() == []
@@ -254,7 +255,7 @@ def test_what_a_poller_asked_ends_with_it(panel: RunningPanel) -> None:
     # given a producer that answers nothing, and a poller that asks it ten things
     with connect(panel.socket_url("/live")) as producer:
         producer.send('{"do":"start_run","id":1,"run":"asked","name":"asked"}')
-        while '"reply":1' not in str(producer.recv(timeout=5)):
+        while '"reply":1' not in str(producer.recv(timeout=30)):
             pass
         path = "/socket.io/?EIO=4&transport=polling"
         path += f"&sid={json.loads(panel.get(path).text[1:])['sid']}"
@@ -270,12 +271,12 @@ def test_what_a_poller_asked_ends_with_it(panel: RunningPanel) -> None:
         say(*('42/panel,2["ask",{"do":"signal_run","run":"asked","signal":"stop"}]' for _ in range(10)))
         asked = 0
         while asked < 10:
-            asked += str(producer.recv(timeout=5)).count('"event":"run_signal"')
+            asked += str(producer.recv(timeout=30)).count('"event":"run_signal"')
         while_asking = tasks()  # one for each, and others
 
         # when it leaves
         say("1")
 
         # then nothing of them waits for the ten seconds that an answer may take
-        eventually(lambda: tasks() <= while_asking - 10, timeout=3)
+        eventually(lambda: tasks() <= while_asking - 10, timeout=ANSWER_SECONDS * 0.8)
     assert panel.complaints() == []

@@ -46,7 +46,7 @@ class Page:
     def __init__(self, panel: RunningPanel, origin: str | None, host: str = "127.0.0.1") -> None:
         self.headers = {"Origin": origin} if origin is not None else {}
         self._address = f"{host}:{panel.port}"
-        self._client = httpx.Client(base_url=f"http://{self._address}", timeout=10, verify=False)  # no TLS to set up
+        self._client = httpx.Client(base_url=f"http://{self._address}", timeout=30, verify=False)  # no TLS to set up
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {**options.pop("headers", {}), **self.headers}
@@ -65,7 +65,7 @@ class Page:
     def _handshake(self, path: str) -> int:
         try:
             with connect(f"ws://{self._address}{path}", additional_headers=self.headers) as socket:
-                assert socket.recv(timeout=5)
+                assert socket.recv(timeout=30)
                 return 101
         except InvalidStatus as refused:
             return refused.response.status_code

@@ -66,7 +66,7 @@ def next_lines(page: dict[str, Any]) -> dict[str, Any] | None:
 async def test_every_message_comes_once_however_one_goes_through_them(filled: RunningPanel) -> None:
     async with (
         live(filled, name="reader-of-bytes") as client,
-        httpx.AsyncClient(base_url=filled.url, timeout=20) as http,
+        httpx.AsyncClient(base_url=filled.url, timeout=30) as http,
     ):
         panel_client = await PythonClient.connect(filled.url, namespace="/panel", auth={"name": "bytes"})
 
@@ -90,7 +90,7 @@ async def test_every_message_comes_once_however_one_goes_through_them(filled: Ru
 
 
 async def test_every_line_comes_once(filled: RunningPanel) -> None:
-    async with live(filled) as client, httpx.AsyncClient(base_url=filled.url, timeout=20) as http:
+    async with live(filled) as client, httpx.AsyncClient(base_url=filled.url, timeout=30) as http:
         panel_client = await PythonClient.connect(filled.url, namespace="/panel")
 
         async def by_rest(do: str, **fields: Any) -> dict[str, Any]:
@@ -147,7 +147,7 @@ async def test_the_threads_past_a_page_are_brief(filled: RunningPanel) -> None:
 
 
 async def test_the_list_of_runs_goes_on(filled: RunningPanel) -> None:
-    async with httpx.AsyncClient(base_url=filled.url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=filled.url, timeout=30) as http:
         ids = [f"edges {number}" for number in range(50)]
         for id in ids:
             assert (await http.post("/runs", json={"id": id, "name": id})).status_code == 201

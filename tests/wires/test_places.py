@@ -22,7 +22,7 @@ PLACES = 8
 HEALTH = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 LED = b"GET /led HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 server = each_of(*SERVERS, matters=True)  # each refuses in a way of its own
-ASK_LOOPBACK = "import sys, urllib.request as http; print(http.urlopen(sys.argv[1], timeout=10).status)"
+ASK_LOOPBACK = "import sys, urllib.request as http; print(http.urlopen(sys.argv[1], timeout=30).status)"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def full(server: str, network: Network, tmp_path_factory: pytest.TempPathFactory
 
 def opened(panel: RunningPanel, network: Network, address: str) -> socket.socket:
     """A connection from this address of nobody's network."""
-    return socket.create_connection((network.public, panel.port), 10, source_address=(address, 0))
+    return socket.create_connection((network.public, panel.port), 30, source_address=(address, 0))
 
 
 def asked(panel: RunningPanel, network: Network, address: str, *parts: bytes) -> bytes:

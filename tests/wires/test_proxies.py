@@ -114,9 +114,11 @@ def proxied(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
 def test_rest_through_nginx(proxied: tuple[RunningPanel, Nginx]) -> None:
     panel, nginx = proxied
     own = {"Origin": nginx.url}  # the page's own origin has nginx's port: it is known by X-Forwarded-Host
-    assert httpx.post(f"{nginx.url}/led", json={"level": 21}, headers=own).json() == {"level": 21}
+    assert httpx.post(f"{nginx.url}/led", json={"level": 21}, headers=own, timeout=30).json() == {"level": 21}
     assert panel.get("/led", headers=headers_for(panel.url)).json() == {"level": 21}
-    foreign = httpx.post(f"{nginx.url}/led", json={"level": 22}, headers={"Origin": "https://elsewhere.example"})
+    foreign = httpx.post(
+        f"{nginx.url}/led", json={"level": 22}, headers={"Origin": "https://elsewhere.example"}, timeout=30
+    )
     assert foreign.status_code == 403
 
 
@@ -143,5 +145,5 @@ def test_a_proxy_that_nobody_named_is_told_of(
 ) -> None:
     panel = start_panel(server=server)
     with Nginx(panel, tmp_path / "nginx") as nginx:
-        assert httpx.get(f"{nginx.url}/led").status_code == 401  # whoever that is, it is not this machine
+        assert httpx.get(f"{nginx.url}/led", timeout=30).status_code == 401  # whoever that is, it is not this machine
     assert panel.log().count("trusted_proxies = ['127.0.0.1']") == 1

@@ -24,7 +24,7 @@ def asked(panel: RunningPanel, method: str, headers: dict[str, str], body: bytes
     head += [f"{name}: {value}" for name, value in headers.items()]
     if body:
         head.append(f"Content-Length: {len(body)}")
-    with socket.create_connection(("127.0.0.1", panel.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", panel.port), timeout=30) as connection:
         connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
         answer = b""
         while chunk := connection.recv(65536):
@@ -100,7 +100,7 @@ def test_a_body_in_pieces_is_whole(panel: RunningPanel) -> None:
     body = b'{"level": 33}'
     lines = ["POST /led HTTP/1.1", "Host: localhost", "Connection: close", "Content-Type: application/json"]
     head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
-    with socket.create_connection(("127.0.0.1", panel.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", panel.port), timeout=30) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(head.encode())
         for byte in body:

@@ -98,7 +98,7 @@ async def test_a_handshake_that_is_refused(strict: RunningPanel) -> None:
     url, headers = f"{strict.url}/live", at("10.1.2.1")
     opened = [await connect(strict.socket_url("/live"), additional_headers=headers) for _ in range(4)]
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         answer = await client.get(url, headers={**headers, **upgrade, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
     assert answer.status_code == 429
     assert checked(answer) == 1

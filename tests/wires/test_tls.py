@@ -36,10 +36,10 @@ def secure(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 def test_the_address_is_https_and_rest_works(secure: RunningPanel) -> None:
     assert secure.url.startswith("https://")
     assert f"is at {secure.url}/" in secure.log()
-    with httpx.Client(verify=trusting()) as client:
+    with httpx.Client(verify=trusting(), timeout=30) as client:
         assert client.post(f"{secure.url}/led", json={"level": 17}).json() == {"level": 17}
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-            httpx.get(secure.url)
+            httpx.get(secure.url, timeout=30)
         assert client.get(secure.url, headers={"Origin": secure.url}).status_code == 200
         own = client.post(f"{secure.url}/led", json={"level": 18}, headers={"Origin": secure.url})
         assert own.status_code == 200
@@ -50,13 +50,13 @@ def test_old_tls_is_refused(secure: RunningPanel) -> None:
     context = trusting()
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.raises(httpx.ConnectError), httpx.Client(verify=context) as client:
+    with pytest.raises(httpx.ConnectError), httpx.Client(verify=context, timeout=30) as client:
         client.get(secure.url)
 
 
 def test_plain_http_gets_nothing_and_harms_nobody(secure: RunningPanel) -> None:
     with pytest.raises(httpx.HTTPError):
-        httpx.get(secure.url.replace("https", "http"))
+        httpx.get(secure.url.replace("https", "http"), timeout=30)
     assert secure.level() >= 0
 
 
@@ -77,7 +77,7 @@ async def test_fan_out_over_wss_is_every_step_once_and_in_order(secure: RunningP
     async def shown(screen: ClientConnection) -> list[int]:
         seen: list[tuple[int, int]] = []
         while not seen or seen[-1][1] != levels[-1] or len(seen) < len(levels):
-            frame = json.loads(await asyncio.wait_for(screen.recv(), 10))
+            frame = json.loads(await asyncio.wait_for(screen.recv(), 30))
             seen += [(event["rev"], event["state"]["level"]) for event in frame["events"] if "state" in event]
         assert [rev for rev, _ in seen] == sorted({rev for rev, _ in seen})
         return [level for _, level in seen]
@@ -178,5 +178,5 @@ def test_a_tls_handshake_that_does_not_come_is_given_up(
 ) -> None:
     cert, key = issue(tmp_path)
     panel = start_panel(server=server, cert=cert, key=key, request_timeout=0.5)
-    with socket.create_connection(("127.0.0.1", panel.port), 10) as silent:
+    with socket.create_connection(("127.0.0.1", panel.port), 30) as silent:
         assert silent.recv(100) == b""

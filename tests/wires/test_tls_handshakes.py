@@ -31,7 +31,7 @@ def secure(server: str, tmp_path: Path) -> Iterator[RunningPanel]:
 
 
 def connected(panel: RunningPanel) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", panel.port), 10)
+    return socket.create_connection(("127.0.0.1", panel.port), 30)
 
 
 def connections(panel: RunningPanel) -> float:
@@ -72,7 +72,7 @@ def test_a_connection_counts_once_when_its_handshake_is_done(secure: RunningPane
 
 def test_handshakes_take_the_places_there_are(secure: RunningPanel) -> None:
     plugs = [connected(secure) for _ in range(MOST)]
-    with httpx.Client(verify=trusting()) as http:
+    with httpx.Client(verify=trusting(), timeout=30) as http:
 
         def refused() -> bool:
             answer = http.get(f"{secure.url}/led")

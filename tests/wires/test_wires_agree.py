@@ -32,7 +32,7 @@ def newest_target(events: list[dict[str, Any]]) -> int:
 async def test_each_wire_moves_the_light_for_all(panel: RunningPanel, library: str) -> None:
     async with (
         NodeClients() as node,
-        httpx.AsyncClient(base_url=panel.url) as http,
+        httpx.AsyncClient(base_url=panel.url, timeout=30) as http,
         live(panel, name="Anna") as screen,
         live(panel, name="Béla") as second_screen,
     ):

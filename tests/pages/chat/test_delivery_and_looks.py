@@ -41,7 +41,7 @@ async def test_what_is_said_without_a_connection_arrives_once(
     # then it is said once, in order, as soon as the panel is back
     panel.start()
     for tab in (ada, bob):
-        await tab.tab.is_live(timeout=20)
+        await tab.tab.is_live()
         await tab.heard("before", "first", "second")
     await ada.delivered("second", "Read by 1")
     await expect(ada.page.locator("#lost")).to_be_hidden()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.async_api import expect
 from tests.support.chat_tabs import ChatTab, OpenChat, become, said_in
 from tests.support.live_client import live
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import PHONE, OpenTab, first_of
+from tests.support.tabs import PHONE, OpenTab, first_of, scroll
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -112,7 +113,7 @@ async def test_what_comes_while_one_reads_old_ones_does_not_move_the_page(
     await said_in(panel, room, 40)
     ada = await open_chat("Ada", f"#room={room}")
     await expect(ada.messages).to_have_count(40)
-    await ada.scroller.evaluate("box => { box.scrollTop = 0; }")
+    await scroll(ada.scroller, 0)
     await said_in(panel, room, 2, by="Bob")
     await expect(ada.page.get_by_role("button", name="2 new messages")).to_be_visible()
     assert await ada.scroller.evaluate("box => box.scrollTop") == 0
@@ -158,9 +159,17 @@ async def test_typing_is_seen_and_ends(open_chat: OpenChat) -> None:
     await ada.talk_to("Bob")
     await bob.say_box.press_sequentially("s")
     await bob.say_box.fill("")
-    await bob.say_box.press_sequentially("Wait")
+    seen = asyncio.Event()
+
+    async def go_on() -> None:  # what is seen ends by itself soon after the last letter
+        while not seen.is_set():
+            await bob.say_box.press_sequentially("Wait", delay=100)
+
+    typing = asyncio.create_task(go_on())
     await expect(ada.typing).to_have_text("Bob is typing")
-    await bob.say_box.press("Enter")
+    seen.set()
+    await typing
+    await bob.say("Wait")
     await ada.heard("Wait")
     await expect(ada.typing).to_have_text("")
 

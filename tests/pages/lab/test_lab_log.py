@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.support.lab_tab import Lab
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import complaints_of, first_of
+from tests.support.tabs import complaints_of, first_of, scroll
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -74,18 +74,25 @@ async def test_the_log_is_bounded_and_follows_what_comes(context: BrowserContext
     await lab.page.evaluate("for (let n = 0; n < 400; n++) document.querySelector('[data-act=my_event]').click()")
 
     await expect(lab.entries("my_response", '"count": 400')).to_have_count(1)
-    assert await lab.page.locator("#entries .entry").count() == 500
+    await expect(lab.page.locator("#entries .entry")).to_have_count(500)
     entries = lab.page.locator("#entries")
-    at_end = "list => list.scrollHeight - list.scrollTop - list.clientHeight < 2"
-    assert await entries.evaluate(at_end)
+    await at_its_end(lab.page)
 
-    await entries.evaluate("list => list.scrollTop = 0")
+    await scroll(entries, 0)
     await lab.press("my_event")
     to_latest = lab.page.locator("#to-latest")
     await expect(to_latest).to_be_visible()  # who reads further up is left there
     await to_latest.click()
-    assert await entries.evaluate(at_end)
+    await at_its_end(lab.page)
     await expect(to_latest).to_be_hidden()
+
+
+async def at_its_end(page: Page) -> None:
+    """Wait until the log shows what came last."""
+    await page.wait_for_function(
+        "() => { const list = document.getElementById('entries');"
+        " return list.scrollHeight - list.scrollTop - list.clientHeight < 2; }"
+    )
 
 
 # --- how it looks -------------------------------------------------------------------------------------------

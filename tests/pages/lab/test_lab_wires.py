@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -94,7 +95,7 @@ async def test_it_comes_back_by_itself_after_the_panel_restarts(
     await expect(lab.status).to_have_text("Reconnecting")
     panel.start()
 
-    await expect(lab.status).to_have_text("Connected", timeout=15_000)
+    await expect(lab.status).to_have_text("Connected")
     assert await lab.sid.inner_text() != before
     await expect(lab.transport("websocket")).to_have_attribute("aria-current", "step")
     await context.close()
@@ -104,18 +105,17 @@ async def test_it_comes_back_by_itself_after_the_panel_restarts(
 async def test_the_latency_is_measured_every_second(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
 
-    await expect(lab.page.locator("#average-caption")).to_have_text("average of the last 3")
+    await expect(lab.page.locator("#average-caption")).to_have_text(re.compile(r"^average of the last ([3-9]|\d\d)$"))
 
-    average, best, worst = [
-        float(await lab.page.locator(f"#{id}").inner_text()) for id in ("average", "latency-best", "latency-worst")
-    ]
-    assert 0 < best <= worst < 5000
+    figures = "['average', 'latency-best', 'latency-worst'].map((id) => document.getElementById(id).innerText)"
+    average, best, worst = map(float, await lab.page.evaluate(figures))  # of one moment
+    assert 0 < best <= worst
     assert best - 0.5 <= average <= worst + 0.5  # each is rounded by itself
     await expect(lab.page.locator("#plot canvas")).to_be_visible()
     assert await lab.entries("my_pong").count() == 0  # not shown until asked for
     await lab.page.locator('[data-show="pings"]').click()
-    assert await lab.entries("my_pong").count() >= 3
-    assert await lab.entries("my_ping", direction="out").count() >= 3
+    for entries in (lab.entries("my_pong"), lab.entries("my_ping", direction="out")):
+        await expect(entries.nth(2)).to_be_visible()
 
 
 # --- events and rooms ---------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ async def test_the_comparison_page(panel: RunningPanel, open_tab: OpenTab, devic
         await expect(row.locator("td").last).to_have_text(re.compile(r"^([6-9]|\d\d+)$"))  # samples
         for figure in (await row.locator("td").all())[:-1]:
             await expect(figure).to_have_text(re.compile(r"^\d+(\.\d)? ms$"))
-    async with asyncio.timeout(10):  # while they are as fast as each other, one line hides another
+    async with asyncio.timeout(30):  # while they are as fast as each other, one line hides another
         while await tab.page.evaluate(COLORS_OF_THE_PLOT, TRANSPORTS) != list(TRANSPORTS):
             await asyncio.sleep(0.25)
     await fits(tab.page)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -16,9 +15,12 @@ from tests.support.page_lights import LIGHTS, TRANSPORTS, set_light
 from tests.support.panel_process import RunningPanel
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
+from tests.support.steady_clock import steady
 from tests.support.tabs import OpenTab
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
+
+NO_TIMERS = "for (let last = setTimeout(() => {}); last > 0; last -= 1) clearTimeout(last)"
 
 
 async def test_a_panel_that_stops_and_starts_again(start_panel: Callable[..., RunningPanel], open_tab: OpenTab) -> None:
@@ -43,12 +45,12 @@ async def test_a_panel_that_stops_and_starts_again(start_panel: Callable[..., Ru
 
     # when it is there again, then so are they, without a reload, and with what is now: one because it was asked to,
     # which has no timer left that would have it try, the others by themselves
-    await tabs[0].page.evaluate("for (let last = setTimeout(() => {}); last > 0; last -= 1) clearTimeout(last)")
+    await tabs[0].page.evaluate(NO_TIMERS)
     panel.start()
     await tabs[0].page.get_by_role("button", name="Try now").dispatch_event("click")
-    await tabs[0].is_live(timeout=3)
+    await tabs[0].is_live()
     for tab in tabs:
-        await tab.is_live(timeout=8)
+        await tab.is_live()
         await tab.card().shows(20)
         await tab.card().is_usable(True)
         await tab.marked("Live")
@@ -73,10 +75,10 @@ async def test_a_panel_that_freezes_in_the_middle_of_a_drag(
     assert await card.level() == 90
 
     # when somebody looks at the page, a phone just unlocked, then an answer is missed after two seconds
-    began = time.monotonic()
+    began = steady()
     await tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await tab.is_lost()
-    assert time.monotonic() - began < 5
+    assert steady() - began < 5
     await card.shows(20)
     await expect(tab.notices).to_contain_text("This may not have been done")
     await tab.page.mouse.up()
@@ -97,8 +99,9 @@ async def test_a_device_without_a_network(panel: RunningPanel, open_tab: OpenTab
     await expect(tab.page.locator("#lost")).to_contain_text("This device has no network.")
     await tab.card().is_usable(False)
     set_light(panel, level=60)
+    await tab.page.evaluate(NO_TIMERS)
     await tab.page.context.set_offline(False)
-    await tab.is_live(timeout=2)  # at once, not after the pause
+    await tab.is_live()  # at once, not after the pause
     await tab.card().shows(60)
 
 
@@ -115,7 +118,7 @@ async def test_the_daemon_of_the_pins_dies_and_comes_back(
     pigpiod.kill()
     await expect(card.trouble).to_be_visible()
     await expect(card.trouble).to_contain_text("Offline")
-    async with asyncio.timeout(10):  # the reason changes once it was asked for again
+    async with asyncio.timeout(30):  # the reason changes once it was asked for again
         while panel.light("led")["reason"] not in await card.trouble.text_content():
             await asyncio.sleep(0.05)
     assert panel.light("led")["reason"]

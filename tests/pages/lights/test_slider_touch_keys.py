@@ -15,7 +15,7 @@ from playwright.async_api import (
 from tests.support.live_client import live
 from tests.support.page_lights import revision, set_light
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import PHONE, OpenTab
+from tests.support.tabs import PHONE, OpenTab, at_rest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
@@ -58,11 +58,9 @@ async def test_scrolling_over_the_slider_changes_no_light(panel: RunningPanel, o
 
 async def scrolled(page: Page) -> None:
     """Wait until the page has scrolled, by more than a nudge, and has come to rest."""
-    async with asyncio.timeout(10):
-        seen = -1.0
-        while not (seen == (now := await page.evaluate("scrollY")) and now > 80):
-            seen = now
-            await asyncio.sleep(0.05)
+    async with asyncio.timeout(30):
+        while await at_rest(page, "scrollY") <= 80:
+            pass
 
 
 async def test_a_finger_that_moves_sideways_moves_the_light_by_as_much(panel: RunningPanel, open_tab: OpenTab) -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 
-expect.set_options(timeout=10_000)  # ms; on an idle machine nothing takes a tenth of it
+expect.set_options(timeout=30_000)  # ms; on an idle machine nothing takes a tenth of it
 
 
 GRAPH = {

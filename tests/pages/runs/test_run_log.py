@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from playwright.async_api import BrowserContext, WebSocketRoute, expect
 
 from tests.support.panel_process import RunningPanel
 from tests.support.runs_tab import IMAGE_TAG, Watch
+from tests.support.tabs import at_rest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
@@ -25,7 +27,7 @@ MOST_ROWS = 400  # of a log, on the page at once
 FIRST_LINES = 500  # that the page asks for
 
 
-expect.set_options(timeout=10_000)  # ms; on an idle machine nothing takes a tenth of it
+expect.set_options(timeout=30_000)  # ms; on an idle machine nothing takes a tenth of it
 
 
 # --- the list -----------------------------------------------------------------------------------------------
@@ -118,8 +120,7 @@ async def test_the_log_follows_until_somebody_reads(watch: Watch):
     await watch.scroller.hover()
     await watch.page.mouse.wheel(0, -300)
     await expect(watch.latest).to_be_visible()
-    await watch.page.wait_for_timeout(200)  # the end of the wheel's own motion
-    top = await watch.scroller.evaluate("log => log.scrollTop")
+    top = await at_rest(watch.page, "document.querySelector('.log-lines').scrollTop")
     watch.say("line 150")
     await expect(watch.lines.last).to_have_text("line 150")
     assert await watch.scroller.evaluate("log => log.scrollTop") == pytest.approx(top, abs=2)
@@ -135,11 +136,10 @@ async def test_a_long_log_is_loaded_as_one_reads_up(watch: Watch):
     await watch.open()
     await expect(watch.lines.last).to_have_text("line 3999")
     assert len(await watch.offsets()) == MOST_ROWS
-    for _ in range(60):
-        await watch.scroll_to_the_top()
-        if 0 in await watch.offsets():
-            break
-        await watch.page.wait_for_timeout(50)
+    async with asyncio.timeout(60):
+        while 0 not in await watch.offsets():
+            await watch.scroll_to_the_top()
+            await watch.page.wait_for_timeout(50)
     offsets = await watch.offsets()
     assert offsets == list(range(len(offsets)))
     assert len(offsets) <= MOST_ROWS
@@ -234,7 +234,9 @@ async def test_lines_that_were_skipped_can_be_loaded(watch: Watch):
     await expect(watch.page.locator(".run-facts")).to_contain_text("1,300 lines")
     href = f"/runs/{watch.run}/log?from=1"
     gap = {"event": "gap", "of": "run", "run": watch.run, "from": 1, "upto": 1300, "href": href}
-    assert held
+    async with asyncio.timeout(30):
+        while not held:
+            await asyncio.sleep(0.05)
     sockets[0].send(json.dumps({"epoch": epochs[0], "events": [gap]}))
     await expect(watch.gap).to_contain_text("Lines 1–1,299 were skipped here")
     await expect(watch.gap.get_by_role("link")).to_have_attribute("href", href)
@@ -253,7 +255,7 @@ async def test_the_log_goes_on_after_a_restart(context: BrowserContext, start_pa
     await expect(watch.lines).to_have_count(20)
     watch.panel.restart()
     watch.say(*(f"line {n}" for n in range(20, 40)))
-    await expect(watch.lines).to_have_text([f"line {n}" for n in range(40)], timeout=20_000)
+    await expect(watch.lines).to_have_text([f"line {n}" for n in range(40)])
     watch.say("line 40")
     await expect(watch.lines.last).to_have_text("line 40")
     assert await watch.offsets() == list(range(41))

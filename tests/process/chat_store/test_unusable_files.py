@@ -16,7 +16,7 @@ import pytest
 from asgi_app.store import SCHEMA_VERSION, Store
 from asgi_app.store import chat as stored
 from tests.support.chat_people import Person, old, person, said
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import END_SECONDS, RunningPanel, eventually
 from tests.support.stored_messages import StartPanel, draft, errors, history
 
 UNLIMITED = (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY)
@@ -113,7 +113,7 @@ def test_with_a_file_that_cannot_be_used_chat_works_and_is_forgotten(
     asyncio.run(chat())
     assert len(errors(panel)) == 1, panel.log()
     assert "Traceback" not in panel.log()
-    assert panel.stop() < 3
+    assert panel.stop() < END_SECONDS
     assert file.read_bytes() == before  # nothing that could be rescued is written over
 
 

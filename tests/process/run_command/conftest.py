@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -22,8 +22,8 @@ async def fake() -> AsyncIterator[FakePanel]:
 
 
 @pytest.fixture
-def nobody() -> str:
-    """The address of no panel."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    return f"http://127.0.0.1:{port}"
+def nobody() -> Iterator[str]:
+    """The address of no panel: a port that is taken, so that nobody else listens there, and not listened on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"

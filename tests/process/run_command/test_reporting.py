@@ -10,15 +10,17 @@ import time
 
 import psutil
 
+from asgi_app.runner.reporter import BATCH_SECONDS, PROGRESS_SECONDS
 from tests.support.run_command import TIMEOUT, FakePanel, py, ran, running, sh
+from tests.support.steady_clock import steady
 
 # --- the panel is away --------------------------------------------------------------------------------------
 
 
 async def test_without_a_panel_the_command_runs_and_one_line_says_so(nobody: str) -> None:
-    began = time.monotonic()
+    began = steady()
     code, out, err = await ran(nobody, *sh("echo out; echo err >&2; sleep 1; exit 5"))
-    assert time.monotonic() - began < 4
+    assert steady() - began < 5
     assert (code, out) == (5, b"out\n")
     assert sorted(err.decode().splitlines()) == [
         "err",
@@ -40,10 +42,10 @@ async def test_what_is_no_panel_is_no_panel() -> None:
 
 async def test_a_listener_that_says_nothing_is_not_waited_for() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        began = time.monotonic()
+        began = steady()
         code, _, _ = await ran(f"http://127.0.0.1:{silent.getsockname()[1]}", "true")
         assert code == 0
-        assert time.monotonic() - began < 4
+        assert steady() - began < 4.5  # a connection is given up after 5
 
 
 async def test_a_panel_that_comes_later_gets_everything(fake: FakePanel) -> None:
@@ -70,9 +72,10 @@ async def test_a_panel_that_refuses_the_run_is_left_alone(fake: FakePanel) -> No
 
 async def test_a_panel_that_stops_answering_is_waited_for_five_seconds(fake: FakePanel) -> None:
     fake.silent = True
-    began = time.monotonic()
+    began, steadily = time.monotonic(), steady()
     code, out, err = await ran(fake.url, *sh("echo out"))
-    assert 4 < time.monotonic() - began < 8
+    assert time.monotonic() - began > 4
+    assert steady() - steadily < 9  # a reply is given up after 10
     assert (code, out) == (0, b"out\n")
     assert err.decode() == f"pilotlight: the panel at {fake.url} did not get the end of this run\n"
 
@@ -85,11 +88,11 @@ async def test_the_wait_for_the_panel_can_be_cut_short(fake: FakePanel) -> None:
         await fake.until(lambda: fake.batches)
         while psutil.pid_exists(command):
             await asyncio.sleep(0.01)
-        began = time.monotonic()
+        began = steady()
         while process.returncode is None:  # the first may still be meant for the command
             process.send_signal(signal.SIGINT)
             await asyncio.sleep(0.1)
-        assert time.monotonic() - began < 2.5
+        assert steady() - began < 3.5  # not 5 and more
         assert process.returncode == 3
 
 
@@ -126,31 +129,34 @@ async def test_an_id_whose_run_has_ended_is_made_another(fake: FakePanel) -> Non
 
 
 async def test_fifty_thousand_lines_at_once(fake: FakePanel) -> None:
-    began = time.monotonic()
+    began = steady()
     code, out, err = await ran(fake.url, "seq", "50000")
     assert (code, err) == (0, b"")
     assert out == b"".join(b"%d\n" % number for number in range(1, 50001))
     assert fake.texts() == out.decode().splitlines()
     assert max(fake.batches) == 500
     assert fake.run["state"] == "ended"
-    assert time.monotonic() - began < 15
+    assert steady() - began < 30
 
 
 async def test_lines_of_a_slow_command_come_in_few_batches(fake: FakePanel) -> None:
+    began = time.monotonic()
     await ran(fake.url, *py("import time\nfor n in range(100): print(n, flush=True); time.sleep(0.005)"))
     assert fake.texts() == [str(number) for number in range(100)]
-    assert len(fake.batches) < 40
+    assert len(fake.batches) - 3 <= (time.monotonic() - began) / BATCH_SECONDS  # but for those of the end
 
 
 async def test_progress_is_told_at_most_every_tenth_of_a_second_and_the_last_one_always(fake: FakePanel) -> None:
-    script = "import sys, time\nfor n in range(101): sys.stderr.write(f'\\r{n:3}%|####| {n}/100'); time.sleep(0.005)"
-    await ran(fake.url, *py(script))
-    times = [at for at, change in fake.updates if "progress" in change]
-    assert fake.run["progress"] == 100
-    assert len(times) > 2
-    assert (
-        len(times) - 2 <= (times[-1] - times[0]) / 0.1
-    )  # all but the first and the last; one that is late is no fault
+    bar = "for n in range(101): sys.stderr.write(f'\\r{n:3}%|####| {n}/100'); time.sleep(0.01)"
+    async with running(fake.url, *py(f"import sys, time\ninput()\n{bar}")) as process:
+        await fake.until(lambda: fake.runs)  # it has its connection
+        began = time.monotonic()
+        await process.communicate(b"\n")
+    told = [change["progress"] for _, change in fake.updates if "progress" in change]
+    assert told == sorted(told)
+    assert told[-1] == fake.run["progress"] == 100
+    assert len(told) > 2
+    assert len(told) - 2 <= (time.monotonic() - began) / PROGRESS_SECONDS  # but for the first and the last
     assert fake.texts() == ["100%|####| 100/100"]
 
 
@@ -180,7 +186,7 @@ async def test_no_line_twice_and_none_lost_over_lost_connections(fake: FakePanel
         assert (process.returncode, err) == (0, b"")
     assert out.decode().splitlines() == [str(number) for number in range(3000)]
     assert fake.texts() == [str(number) for number in range(3000)]
-    assert fake.starts >= 4
+    assert fake.starts >= 3  # some of the four losses may meet one another
 
 
 async def test_a_panel_that_forgot_the_run_gets_the_rest_of_it(fake: FakePanel) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -18,6 +17,7 @@ from asgi_app.models.lights import LightSpec
 from tests.support.driver_bench import SOON, Bench, Watcher, driving, duty, of
 from tests.support.pigpio_board import HOST, Cmd
 from tests.support.pigpiod_standin import StandIn
+from tests.support.steady_clock import steady
 
 AT_ONCE = 0.4  # seconds, on a loaded machine; a pin that is waited for takes longer
 
@@ -31,12 +31,12 @@ async def duty_becomes(daemon: StandIn, wanted: float, gpio: int = 21) -> None:
 
 async def took(call: Awaitable[Any]) -> tuple[float, Any]:
     """How long the call took, and what came of it: its result or its refusal."""
-    began = time.monotonic()
+    began = steady()
     try:
         result = await call
     except LightOffline as refusal:
         result = refusal
-    return time.monotonic() - began, result
+    return steady() - began, result
 
 
 # --- changed behind our back --------------------------------------------------------------------------------
@@ -189,10 +189,10 @@ async def test_whatever_a_write_raises_the_asker_is_answered_and_the_driver_live
     async with driving(pins, watcher) as driver:
         pins.fault = fault
         with pytest.raises(LightOffline, match=str(fault)):
-            await asyncio.wait_for(driver.drive("led", Drive(70)), 2)
+            await asyncio.wait_for(driver.drive("led", Drive(70)), SOON)
         pins.fault = None
         await watcher.next("online", count=2)
-        await asyncio.wait_for(driver.drive("led", Drive(70)), 2)
+        await asyncio.wait_for(driver.drive("led", Drive(70)), SOON)
         assert pins.shows == 0.7
 
 
@@ -237,7 +237,7 @@ async def test_whoever_waits_for_a_write_is_answered_at_the_close(watcher: Watch
         waiting = asyncio.create_task(driver.drive("led", Drive(80)))
         await asyncio.sleep(0)
         await driver.close()
-        done, hanging = await asyncio.wait([writing, waiting], timeout=1)
+        done, hanging = await asyncio.wait([writing, waiting], timeout=10)
         for task in hanging:
             task.cancel()
         refusals = [task.exception() for task in done]
@@ -249,4 +249,4 @@ async def test_a_closed_driver_refuses(watcher: Watcher) -> None:
     async with driving(Bench(), watcher) as driver:
         await driver.close()
         with pytest.raises(LightOffline, match="stopping"):
-            await asyncio.wait_for(driver.drive("led", Drive(70)), 1)
+            await asyncio.wait_for(driver.drive("led", Drive(70)), SOON)

@@ -24,4 +24,4 @@ def _nobody_waits(request: pytest.FixtureRequest) -> None:
     """Each test of the home begins without wrong tries: a right PIN forgives them."""
     if "home" in request.fixturenames:
         home: RunningPanel = request.getfixturevalue("home")
-        eventually(lambda: sign_in(home, pin=pin_of(home)).status_code == 200, timeout=20, every=0.3)
+        eventually(lambda: sign_in(home, pin=pin_of(home)).status_code == 200, every=0.3)

@@ -45,7 +45,7 @@ async def test_an_address_with_the_token_in_it_is_enough_for_old_programs(home: 
     token = token_of(home, "operator")
     url = home.url.replace("http://", f"http://me:{token}@")
 
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         assert (await client.post(f"{url}/led", data={"level": "24"})).json() == {"level": 24}
     async with connect(url.replace("http://", "ws://") + "/Oldie") as socket:
         await socket.send('{"username": "Oldie", "msg": "hello"}')

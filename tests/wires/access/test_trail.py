@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from websockets.asyncio.client import connect
 from tests.support.network_namespace import Network
 from tests.support.panel_process import RunningPanel, eventually, run_pilotlight
 from tests.support.signing_in import Start, cookie_of, pin_of, sign_in, slug, token_of
+from tests.support.steady_clock import steady
 
 # --- the trail ----------------------------------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ async def test_the_trail_says_who_did_what_and_who_was_refused(home: RunningPane
     trail = home.get("/audit", headers=headers).json()["audit"]
 
     drags = [deed for deed in trail if deed["who"] == "Dragger"]
-    assert 1 <= len(drags) <= 3
+    assert 1 <= len(drags) <= 10  # one, and another for each time that the machine stood still
     assert sum(deed["times"] for deed in drags) == 20
     assert drags[0] | {"id": 0, "at": 0, "times": 0} == {
         "id": 0,
@@ -104,6 +104,6 @@ def test_the_command_line_and_the_panel_agree_on_a_new_directory(tmp_path: Path,
     data = tmp_path / "fresh"
     pin = run_pilotlight("pin", f"--data={data}").stdout.strip()
     panel = start_panel(data=data, role_loopback="viewer")
-    began = time.monotonic()
+    began = steady()
     assert sign_in(panel, pin=f"{pin[:4]} {pin[4:]}").status_code == 200  # as people read it
-    assert time.monotonic() - began < 5
+    assert steady() - began < 5

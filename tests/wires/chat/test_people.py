@@ -167,7 +167,7 @@ async def test_the_old_wire_the_native_ones_and_rest_are_one_chat(panel: Running
         old(panel, olaf_name) as olaf,
         person(panel, "live", live_name) as livia,
         person(panel, "panel", sio_name) as sio,
-        httpx.AsyncClient(base_url=panel.url) as http,
+        httpx.AsyncClient(base_url=panel.url, timeout=30) as http,
     ):
         for one in (livia, sio):
             await one.ask("join_room", room="lobby")

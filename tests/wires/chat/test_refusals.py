@@ -130,7 +130,8 @@ async def test_too_fast(start_panel: StartPanel) -> None:
         assert (await bob.ask("say", room="lobby", msg="me"))["ok"]
         await ada.close()
         async with person(panel, "panel", "Ada") as again:
-            slugs = [(await again.ask("say", room="lobby", msg=1)).get("problem", {}).get("type") for _ in range(10)]
+            # fewer than a person who said nothing yet may say at once
+            slugs = [(await again.ask("say", room="lobby", msg=1)).get("problem", {}).get("type") for _ in range(29)]
             assert "urn:pilotlight:problem:too-fast" in slugs
 
 
@@ -190,7 +191,7 @@ async def test_who_finds_the_panel_full_of_people_leaves_nothing_behind() -> Non
 
 async def test_rest_is_the_same_room(panel: RunningPanel) -> None:
     name, robot = new("Ada"), new("washing machine")
-    async with person(panel, "live", name) as ada, httpx.AsyncClient(base_url=panel.url) as http:
+    async with person(panel, "live", name) as ada, httpx.AsyncClient(base_url=panel.url, timeout=30) as http:
         room = await room_of(ada)
         path = f"/chat/rooms/{room}/messages"
         answer = await http.post(path, headers={"X-Client-Name": robot}, json={"msg": "Done!", "client_id": "r1"})
@@ -241,7 +242,7 @@ REST_REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
 
 async def test_what_rest_refuses_changes_nothing(panel: RunningPanel) -> None:
     before = panel.get("/chat/rooms").json()["rooms"]
-    async with httpx.AsyncClient(base_url=panel.url + "/chat/rooms/") as http:
+    async with httpx.AsyncClient(base_url=panel.url + "/chat/rooms/", timeout=30) as http:
         for method, path, options, status, slug in REST_REFUSED:
             sent = {name: options[name] for name in ("json", "content") if name in options}
             name, kind = options.get("name", "Ada"), options.get("type")

@@ -129,14 +129,14 @@ def test_another_content_type_or_none_is_a_415(panel: RunningPanel, content_type
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_another_method_is_a_405(panel: RunningPanel, method: str) -> None:
-    answer = httpx.request(method, panel.url + "/api", headers={"Content-Type": JSON}, timeout=10)
+    answer = httpx.request(method, panel.url + "/api", headers={"Content-Type": JSON}, timeout=30)
 
     problem_of(answer, 405)
     assert {"POST", "OPTIONS"} == {name.strip() for name in answer.headers["Allow"].split(",")}
 
 
 def test_head_is_a_405_without_a_body(panel: RunningPanel) -> None:
-    answer = httpx.head(panel.url + "/api", timeout=10)
+    answer = httpx.head(panel.url + "/api", timeout=30)
 
     assert (answer.status_code, answer.content) == (405, b"")
 
@@ -148,11 +148,11 @@ def test_a_body_over_1_mib_is_a_413(panel: RunningPanel) -> None:
 
 def test_urllib_posts(panel: RunningPanel) -> None:
     request = urllib.request.Request(panel.url + "/api", b'{"level": 7}', {"Content-Type": JSON})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         assert json.load(answer) == RECEIVED
 
     with pytest.raises(urllib.error.HTTPError) as refused:  # its own default is a form
-        urllib.request.urlopen(urllib.request.Request(panel.url + "/api", b"level=7"), timeout=10)
+        urllib.request.urlopen(urllib.request.Request(panel.url + "/api", b"level=7"), timeout=30)
     assert refused.value.code == 415
 
 
@@ -212,7 +212,7 @@ def sharing(
 
 def ask(panel: RunningPanel, origin: str, method: str, path: str, sent: dict[str, Any]) -> httpx.Response:
     headers = {**sent.get("headers", {}), "Origin": origin}
-    return httpx.request(method, panel.url + path, timeout=10, **{**sent, "headers": headers})
+    return httpx.request(method, panel.url + path, timeout=30, **{**sent, "headers": headers})
 
 
 @pytest.mark.parametrize(("method", "path", "sent", "status"), ANSWERS, ids=NAMED)

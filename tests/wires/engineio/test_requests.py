@@ -46,7 +46,7 @@ def test_what_is_no_request_of_the_protocol_is_refused_with_its_number(
     panel: RunningPanel, method: str, path: str, code: int
 ) -> None:
     with PollingSession(panel, "/") as session:
-        connection = http.client.HTTPConnection("127.0.0.1", panel.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", panel.port, timeout=30)
         connection.request(
             method, path.replace("SID", session.sid), body='d=427["my_ping"]' if method == "POST" else None
         )

@@ -29,14 +29,14 @@ def wait_closed(socket: ClientConnection) -> None:
     """Wait for its end."""
     with contextlib.suppress(ConnectionClosed):
         while True:
-            socket.recv(timeout=10)
+            socket.recv(timeout=30)
 
 
 def until(socket: ClientConnection, text: str) -> list[str]:
     """Return the packets up to this one."""
-    frames = [str(socket.recv(timeout=10))]
+    frames = [str(socket.recv(timeout=30))]
     while frames[-1] != text:
-        frames.append(str(socket.recv(timeout=10)))
+        frames.append(str(socket.recv(timeout=30)))
     return frames
 
 
@@ -45,7 +45,7 @@ def upgraded(session: PollingSession) -> Iterator[ClientConnection]:
     """Its WebSocket, that has taken over."""
     with session.socket() as socket:
         socket.send("2probe")
-        assert socket.recv(timeout=10) == "3probe"
+        assert socket.recv(timeout=30) == "3probe"
         socket.send("5")
         socket.send('427["my_ping"]')
         until(socket, "437[]")
@@ -58,7 +58,7 @@ def test_a_poll_that_is_open_ends_with_a_noop_and_the_websocket_goes_on(
     poll = session.open_poll()
     with session.socket() as socket:
         socket.send("2probe")
-        assert socket.recv(timeout=10) == "3probe"
+        assert socket.recv(timeout=30) == "3probe"
         assert poll.answer() == (200, "6")
         panel.post("/led", json={"level": 41})  # while nobody polls
         socket.send("5")
@@ -69,7 +69,7 @@ def test_a_poll_that_is_open_ends_with_a_noop_and_the_websocket_goes_on(
 def test_a_poll_that_comes_after_the_probe_ends_with_a_noop(session: PollingSession) -> None:
     with session.socket() as socket:
         socket.send("2probe")
-        assert socket.recv(timeout=10) == "3probe"
+        assert socket.recv(timeout=30) == "3probe"
         assert session.poll() == ["6"]
         socket.send("5")
         socket.send('427["my_ping"]')
@@ -83,7 +83,7 @@ def test_one_that_stops_half_way_takes_nothing_from_the_session(
     with session.socket() as socket:
         for text in said:
             socket.send(text)
-            assert socket.recv(timeout=10) == "3probe"
+            assert socket.recv(timeout=30) == "3probe"
         noops = []
         for level in range(50, 80):
             panel.post("/led", json={"level": level})
@@ -112,7 +112,7 @@ def test_one_that_says_something_else_is_closed_and_the_session_polls_on(
 def test_one_that_breaks_off_after_its_probe_leaves_the_way_free(session: PollingSession) -> None:
     with session.socket() as socket:
         socket.send("2probe")
-        assert socket.recv(timeout=10) == "3probe"
+        assert socket.recv(timeout=30) == "3probe"
         socket.socket.close()
     assert session.caught_up()[-1] == "43999[]"
 
@@ -120,7 +120,7 @@ def test_one_that_breaks_off_after_its_probe_leaves_the_way_free(session: Pollin
         with session.socket() as other:
             other.send("2probe")
             try:
-                return bool(other.recv(timeout=10) == "3probe")
+                return bool(other.recv(timeout=30) == "3probe")
             except ConnectionClosed:
                 return False
 
@@ -130,7 +130,7 @@ def test_one_that_breaks_off_after_its_probe_leaves_the_way_free(session: Pollin
 def test_one_at_a_time_takes_over(session: PollingSession) -> None:
     with session.socket() as silent, session.socket() as socket:
         socket.send("2probe")
-        assert socket.recv(timeout=10) == "3probe"
+        assert socket.recv(timeout=30) == "3probe"
         with session.socket() as late:
             wait_closed(late)
         silent.send("2probe")  # it was there first, and said nothing
@@ -164,7 +164,7 @@ def test_it_ends_with_its_session(session: PollingSession, probed: bool) -> None
     with session.socket() as socket:
         if probed:
             socket.send("2probe")
-            assert socket.recv(timeout=10) == "3probe"
+            assert socket.recv(timeout=30) == "3probe"
         session.say("1")
         wait_closed(socket)
         assert session.is_over()

@@ -20,7 +20,7 @@ def panel(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 
 @pytest.fixture(scope="module")
 def lights(panel: RunningPanel) -> Iterator[Lights]:
-    with httpx.Client(base_url=panel.url, timeout=10, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+    with httpx.Client(base_url=panel.url, timeout=30, limits=httpx.Limits(max_keepalive_connections=0)) as client:
         yield Lights(client)
 
 

@@ -22,7 +22,7 @@ def strict(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
         rest_rate=2,  # slower than any machine answers
         connections_per_address=4,
         request_timeout=SECONDS,
-        ping_interval=0.5,
+        ping_interval=2,  # and a busy machine has as long for its answer
         socket_rooms=3,
     ) as panel:
         yield panel

@@ -129,12 +129,13 @@ async def until_closed(client: LiveClient) -> ConnectionClosed:
 
 async def test_live_refuses_by_name_and_then_cuts_with_4029(strict: RunningPanel) -> None:
     async with live(strict) as client, live(strict) as other:
-        for id in range(RATE * 30):
-            await client.send({"do": "ping", "id": id})
+        with contextlib.suppress(ConnectionClosed):
+            for id in range(RATE * 60):
+                await client.send({"do": "ping", "id": id})
         closed = await until_closed(client)
         replies = {frame["reply"]: frame for frame in client.frames if "reply" in frame}
         assert [replies[id]["ok"] for id in range(RATE * 2)] == [True] * RATE * 2
-        problem = replies[RATE * 4]["problem"]
+        problem = next(reply["problem"] for reply in replies.values() if not reply["ok"])
         assert (problem["type"], problem["status"]) == ("urn:pilotlight:problem:too-fast", 429)
         assert "command_rate" in problem["detail"]
         assert closed.rcvd is not None
@@ -155,7 +156,9 @@ async def test_what_is_no_json_counts_too(strict: RunningPanel) -> None:
 async def test_socketio_refuses_in_the_ack_and_then_cuts(strict: RunningPanel, transport: str) -> None:
     client = await PythonClient.connect(strict.url, namespace="/panel", transports=[transport])
     client._library.reconnection = False
-    answers = [await client.ask("ask", {"do": "ping", "id": id}) for id in range(RATE * 3)]
+    answers = []
+    for _ in range(RATE):  # ten at once: one after the other would be slow enough on a busy machine
+        answers += await asyncio.gather(*(client.ask("ask", {"do": "ping", "id": id}) for id in range(10)))
     assert answers[0][0]["ok"]
     refused = next(answer[0] for answer in answers if "type" in answer[0])
     assert (refused["status"], "command_rate" in refused["detail"]) == (429, True)
@@ -172,7 +175,7 @@ async def test_an_old_chat_page_is_read_more_slowly_and_loses_nothing(strict: Ru
         began = time.monotonic()
         for number in range(count):
             await ada.send(json.dumps({"username": "Ada", "msg": number}))
-        heard = [json.loads(await asyncio.wait_for(bob.recv(), 10))["msg"] for _ in range(count)]
+        heard = [json.loads(await asyncio.wait_for(bob.recv(), 30))["msg"] for _ in range(count)]
         assert heard == list(range(count))
         assert time.monotonic() - began > 0.3  # ten were too many, at 20 a second
 

@@ -101,7 +101,7 @@ async def test_the_event_comes_before_its_reply_and_no_rev_is_left_out(client: L
 
 
 async def test_a_fade_is_told_without_a_gap(http: httpx.AsyncClient, client: LiveClient, bystander: LiveClient) -> None:
-    await client.ask("set_light", light="led", level=100, transition=0.2)
+    await client.ask("set_light", light="led", level=100, transition=1)
     await client.event("light_changed", transition=None)
 
     told = [event for frame in client.frames for event in frame.get("events", [])]

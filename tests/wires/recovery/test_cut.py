@@ -26,7 +26,7 @@ server = each_of(*EVERY_WAY, matters=False)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-QUICKLY = {"reconnectionDelay": 50, "reconnectionDelayMax": 100, "timeout": 2000}
+QUICKLY = {"reconnectionDelay": 50, "reconnectionDelayMax": 100, "timeout": 20_000}
 
 
 WAYS: dict[str, dict[str, Any]] = {

@@ -177,7 +177,7 @@ async def test_on_the_native_wire_a_cut_under_events_loses_none_and_doubles_none
     async with live(panel, agent="hand") as hand:
         first = hand.opening["rev"]
         watching = asyncio.create_task(screen())
-        await asyncio.wait_for(there.wait(), 10)
+        await asyncio.wait_for(there.wait(), 30)
         for number in range(60):
             await hand.ask("set_light", light="led", level=number)
             if number % 20 == 10:
@@ -187,7 +187,7 @@ async def test_on_the_native_wire_a_cut_under_events_loses_none_and_doubles_none
             await asyncio.sleep(0.01)
         line.mend()
         last = (await hand.ask("set_light", light="led", level=100))["rev"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while revs[-1:] < [last]:
                 await asyncio.sleep(0.01)
         watching.cancel()
@@ -299,7 +299,7 @@ async def test_when_nobody_can_come_back_nothing_is_kept() -> None:
     kept.recovery.record(events(1))
     kept.leaves()
     kept.recovery.record(events(2))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while kept.recovery.is_used:
             await asyncio.sleep(0)
     assert kept.recovery.record(events(3)) is kept.recovery.marker()

@@ -13,7 +13,7 @@ server = each_of(*SERVERS, matters=True)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SOON = {"reconnectionDelay": 300, "reconnectionDelayMax": 300, "timeout": 5000}
+SOON = {"reconnectionDelay": 300, "reconnectionDelayMax": 300, "timeout": 20_000}
 
 
 @pytest.mark.parametrize("namespace", ["/", "/uia"])

@@ -140,12 +140,13 @@ async def test_the_panel_s_own_events_come_every_10_s_to_all_counted_from_the_fi
     server: str, observers: list[Observer]
 ) -> None:
     gone, stays, later = observers
-    async with asyncio.timeout(3 * EVERY):
+    async with asyncio.timeout(6 * EVERY):
         while server == SERVERS[0] and len(later.heard) < 2:  # the others are judged by what came until now
             await asyncio.sleep(0.05)
 
     for observer in (stays, later):
         assert [count for count, _ in observer.heard] == list(range(1, len(observer.heard) + 1))
         for count, at in observer.heard:  # counted from the first connect ever, which has gone since
-            assert EVERY * count - 0.1 <= at < EVERY * count + 2
+            # not sooner, however slow this machine is, and before the next one is due
+            assert EVERY * count - 0.1 <= at < EVERY * (count + 1)
     assert gone.heard == []

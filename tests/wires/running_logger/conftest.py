@@ -18,7 +18,7 @@ from tests.support.stock_clients import CLIENTS, EACH_CLIENT, Clients, join
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
     """The panel's REST face."""
-    async with httpx.AsyncClient(base_url=panel.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=panel.url, timeout=30) as client:
         yield client
 
 

@@ -45,7 +45,7 @@ class Answering:
 
     async def connect(self, panel: RunningPanel, id: str) -> Answering:
         """Connect to both namespaces, and take the signals of the process on both."""
-        await self._library.connect(panel.url, namespaces=["/running_logger", "/uia"])
+        await self._library.connect(panel.url, namespaces=["/running_logger", "/uia"], wait_timeout=30)
         await self._library.call("subscribe", {"process_instance_id": id}, namespace="/running_logger")
         await self._library.call("subscribe", {"process_id": id}, namespace="/uia")
         return self

@@ -15,7 +15,7 @@ from tests.support.runs_watchers import IDS
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
     """The panel's REST face."""
-    async with httpx.AsyncClient(base_url=panel.url, timeout=15) as client:
+    async with httpx.AsyncClient(base_url=panel.url, timeout=30) as client:
         yield client
 
 

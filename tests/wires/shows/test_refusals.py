@@ -13,7 +13,7 @@ import pytest
 from tests.support.live_client import LiveClient, live
 from tests.support.native_command_tables import assert_refused
 from tests.support.node_clients import NodeClients
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import END_SECONDS, RunningPanel, eventually
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
 from tests.support.show_wires import (
@@ -142,7 +142,7 @@ async def test_a_show_ends_with_the_panel(
     async with live(panel) as viewer:
         await viewer.ask("watch_run", run=run)
         took = await asyncio.to_thread(panel.stop, end)
-    assert took < 2
+    assert took < END_SECONDS
     panel.start()
 
     ended = panel.get(f"/runs/{run}").json()

@@ -98,8 +98,9 @@ async def test_a_show_runs_to_its_end_from_every_wire(http: httpx.AsyncClient, v
     assert (ended["outcome"], ended["exit_code"], ended["progress"]) == ("done", 0, 100)
     assert await levels(http) == (80, 60)
     seen = [event for frame in viewer.frames for event in frame.get("events", [])]
-    fading = [event["actual"] for event in seen if event["event"] == "light_actual" and event["light"] == "desk"]
-    assert any(0 < level < 80 for level in fading), "the light did not fade"
+    changes = [event["state"] for event in seen if event["event"] == "light_changed" and event["light"] == "desk"]
+    fades = [light["transition"]["seconds"] for light in changes if light["level"] == 80 and light["transition"]]
+    assert [0 < seconds <= 1 for seconds in fades] == [True], "the light did not fade"
     progress = [
         event["state"]["progress"] for event in seen if event["event"] == "run_changed" and event["run"] == wire.run
     ]
