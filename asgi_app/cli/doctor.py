@@ -21,7 +21,8 @@ from asgi_app.hw.power import throttling
 from asgi_app.server.fallbacks import IS_32_BIT, missing
 from asgi_app.server.listen import ListenError, listen
 from asgi_app.server.tls import days_left, server_context
-from asgi_app.settings import MIB, Settings, config_in_use, default_config
+from asgi_app.settings import MIB, Settings
+from asgi_app.settings_file import config_in_use, default_config
 
 LEAST_DISK = 50  # MiB
 RENEW_DAYS = 14

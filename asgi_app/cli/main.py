@@ -52,7 +52,8 @@ def _default(field: Any) -> str:
 
 def settings_flags() -> list[click.Parameter]:
     """Return an option for each setting, and `--config` for the file."""
-    from asgi_app.settings import PREFIX, Settings
+    from asgi_app.settings import Settings
+    from asgi_app.settings_file import PREFIX
 
     config = click.Option(["--config"], type=click.Path(path_type=Path), help=f"Settings file, TOML. [{PREFIX}CONFIG]")
     return [config, *(_flag(PREFIX, *item) for item in Settings.model_fields.items() if item[0] not in NO_FLAG)]
@@ -219,7 +220,8 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Uni
     Paths become absolute, because systemd starts the service elsewhere. The unit carries the environment's settings as
     variables, and paths as flags.
     """
-    from asgi_app.settings import carried_environment, config_in_use, config_of_sudo
+    from asgi_app.settings import carried_environment
+    from asgi_app.settings_file import config_in_use, config_of_sudo
     from asgi_app.systemd.unit import Unit
 
     file = config_in_use(config) or (config_of_sudo() if system else None)
