@@ -116,7 +116,7 @@ class Backlog:
         if not self._in_flight:
             while len(self._lines) < BATCH_LINES:
                 if not self._split():
-                    self._settle()
+                    self._lines.extend(self._reader.settle())
                     break
             room = self._room
             while self._lines and len(self._in_flight) < BATCH_LINES and room > 0:
@@ -130,20 +130,14 @@ class Backlog:
             dropped, self._dropped = self._dropped, None
             chunk = self._take() if self._chunks else None
         if dropped is not None:
-            self._flush()
+            self._lines.extend(self._reader.flush())
             self._lines.append(_Missing(dropped, TOO_SLOW))
         if chunk is None:
             if self._ended:
-                self._flush()
+                self._lines.extend(self._reader.flush())
             return False
         self._lines.extend(self._reader.feed(chunk.stream, bytes(chunk.data), chunk.at))
         return True
-
-    def _settle(self) -> None:
-        self._lines.extend(self._reader.settle())
-
-    def _flush(self) -> None:
-        self._lines.extend(self._reader.flush())
 
     @cached_property
     def _reader(self) -> Lines:

@@ -60,7 +60,6 @@ class Pump(threading.Thread):
         self._waits_since: float | None = None
         self._order = _order_of(self._flows)
         self._streams = {flow.source: flow.stream for flow in flows}
-        self.done = False
 
     def abandon(self) -> None:
         """Close the sources."""
@@ -82,7 +81,6 @@ class Pump(threading.Thread):
                 self._run_several()
         finally:
             self.abandon()
-            self.done = True
             self._ended()
 
     def _run_one(self, flow: Flow) -> None:
