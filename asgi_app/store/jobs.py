@@ -1,4 +1,4 @@
-"""Jobs for the store's thread: the queue, and the answers."""
+"""Jobs for the store's thread, and their queue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 Work = Callable[[sqlite3.Connection], Any]
@@ -73,25 +73,3 @@ class JobQueue:
                 if isinstance(item := self._waiting.get_nowait(), Job):
                     jobs.append(item)
         return jobs
-
-
-def resolve(jobs: Sequence[Job], results: Sequence[Any]) -> None:
-    """Resolve the future of each job, in order, with its result or exception. One hop into the loop for all."""
-    if not jobs:
-        return
-    answers = [
-        (job.done, None if job.best_effort and isinstance(result, Exception) else result)
-        for job, result in zip(jobs, results, strict=True)
-    ]
-    with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
-        jobs[0].loop.call_soon_threadsafe(_resolve, answers)
-
-
-def _resolve(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
-    for done, result in answers:
-        if done.done():  # nobody waits any more
-            continue
-        if isinstance(result, Exception):
-            done.set_exception(result)
-        else:
-            done.set_result(result)
