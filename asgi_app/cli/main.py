@@ -37,10 +37,12 @@ def _flag(prefix: str, name: str, field: Any) -> click.Option:
         kind = click.Choice(get_args(field.annotation))
     elif field.annotation in (int, float):
         kind = field.annotation
+    many = get_origin(field.annotation) is list
     return click.Option(
         [f"--{name.replace('_', '-')}", name],
         type=kind,
-        multiple=get_origin(field.annotation) is list,
+        multiple=many,
+        callback=_list_or_none if many else None,
         help=f"{field.description} [{prefix}{name.upper()}; default: {_default(field)}]",
     )
 
@@ -48,6 +50,10 @@ def _flag(prefix: str, name: str, field: Any) -> click.Option:
 def _default(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     return str(value) if value not in ([], None) else "none"
+
+
+def _list_or_none(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
+    return list(values) or None
 
 
 def settings_flags() -> list[click.Parameter]:
@@ -79,14 +85,7 @@ class SettingsCommand(click.Command):
 def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
     from asgi_app.settings import read_settings
 
-    return read_settings(
-        config,
-        **{
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in flags.items()
-            if value not in (None, ())
-        },
-    )
+    return read_settings(config, **flags)
 
 
 @click.group()
@@ -229,6 +228,7 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Uni
     shows = settings.shows
     if system and shows is None and (settings.data / "shows").is_dir():
         shows = settings.data / "shows"  # the service has another data directory
+    shows = Path(os.path.abspath(shows)) if shows is not None else None
     paths = {"shows": shows}
     if not system:  # to the system's service, systemd passes these as credentials
         paths |= {"config": file, "data": settings.data, "cert": settings.cert, "key": settings.key}
@@ -236,19 +236,12 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Uni
         f"--{name.replace('_', '-')}={one}"
         for name, value in given.items()
         if name not in ("shows", "config", "data", "cert", "key")
-        for one in (value if isinstance(value, tuple) else [value])
+        for one in (value if isinstance(value, list) else [value])
     ]
     words += [f"--{name}={os.path.abspath(path)}" for name, path in paths.items() if path is not None]
+    environment = carried_environment()
     unit = Unit(
-        system,
-        words,
-        settings.port,
-        settings.max_connections,
-        settings.cert,
-        settings.key,
-        file,
-        Path(os.path.abspath(shows)) if shows is not None else None,
-        carried_environment(),
+        system, words, settings.port, settings.max_connections, settings.cert, settings.key, file, shows, environment
     )
     return unit, settings
 
@@ -268,7 +261,7 @@ def install_service(config: Path | None, system: bool, only_print: bool, **flags
     """Write the systemd unit. The service runs with the settings that are given here."""
     from asgi_app.systemd.unit import install
 
-    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    given = {name: value for name, value in flags.items() if value is not None}
     unit, settings = _unit(system, config, given)
     if only_print:
         click.echo(unit.text(), nl=False)
