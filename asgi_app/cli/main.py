@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from asgi_app.settings import Settings
     from asgi_app.systemd.unit import Unit
 
-NO_FLAG = {"lights"}  # a table: only the settings file and the environment can hold it
-
 
 def _flag(prefix: str, name: str, field: Any) -> click.Option:
     """Return the command line option of a setting."""
@@ -38,18 +36,14 @@ def _flag(prefix: str, name: str, field: Any) -> click.Option:
     elif field.annotation in (int, float):
         kind = field.annotation
     many = get_origin(field.annotation) is list
+    default = field.get_default(call_default_factory=True)
     return click.Option(
         [f"--{name.replace('_', '-')}", name],
         type=kind,
         multiple=many,
         callback=_list_or_none if many else None,
-        help=f"{field.description} [{prefix}{name.upper()}; default: {_default(field)}]",
+        help=f"{field.description} [{prefix}{name.upper()}; default: {'none' if default in ([], None) else default}]",
     )
-
-
-def _default(field: Any) -> str:
-    value = field.get_default(call_default_factory=True)
-    return str(value) if value not in ([], None) else "none"
 
 
 def _list_or_none(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
@@ -62,24 +56,19 @@ def settings_flags() -> list[click.Parameter]:
     from asgi_app.settings_file import PREFIX
 
     config = click.Option(["--config"], type=click.Path(path_type=Path), help=f"Settings file, TOML. [{PREFIX}CONFIG]")
-    return [config, *(_flag(PREFIX, *item) for item in Settings.model_fields.items() if item[0] not in NO_FLAG)]
+    # Lights are a table, which only the settings file and the environment can hold.
+    return [config, *(_flag(PREFIX, *item) for item in Settings.model_fields.items() if item[0] != "lights")]
 
 
 class SettingsCommand(click.Command):
     """A command with an option for each setting. Loads the settings when the options are first used."""
 
-    _flags: list[click.Parameter] | None = None
-    _own: list[click.Parameter]
+    _has_flags = False
 
-    @property
-    def params(self) -> list[click.Parameter]:
-        if self._flags is None:
-            self._flags = [*settings_flags(), *self._own]
-        return self._flags
-
-    @params.setter
-    def params(self, own: list[click.Parameter]) -> None:
-        self._own = own
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        if not self._has_flags:
+            self._has_flags, self.params = True, [*settings_flags(), *self.params]
+        return super().get_params(ctx)
 
 
 def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
