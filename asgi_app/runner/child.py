@@ -26,7 +26,7 @@ from typing import Any
 
 from asgi_app.runner.backlog import BOTH, STDERR, STDOUT
 from asgi_app.runner.environment import without_token
-from asgi_app.runner.pump import Flow, Pump
+from asgi_app.runner.pump import Flow, Pump, Put
 
 KILL_SECONDS = 10  # from SIGTERM to SIGKILL, if a viewer stopped the run
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -69,13 +69,7 @@ class Child:
     """The command: a process group whose output passes through ours."""
 
     def __init__(
-        self,
-        command: Sequence[str],
-        put: Callable[[int, bytes], None],
-        on_change: Callable[[], None],
-        *,
-        echo: bool,
-        token: str | None = None,
+        self, command: Sequence[str], put: Put, on_change: Callable[[], None], *, echo: bool, token: str | None
     ) -> None:
         self.command = list(command)
         self.state = "running"
@@ -120,13 +114,9 @@ class Child:
 
     def _spawn(self, command: list[str], stdout: int, stderr: int) -> subprocess.Popen[bytes]:
         try:
+            # exec closes Python's own descriptors.
             return subprocess.Popen(
-                command,
-                stdout=stdout,
-                stderr=stderr,
-                env=self._environment,
-                close_fds=False,  # those of Python's own are closed by exec
-                process_group=0,
+                command, stdout=stdout, stderr=stderr, env=self._environment, close_fds=False, process_group=0
             )
         except OSError as error:
             # POSIX, exec: execvp, and so env and every shell, runs a file without an interpreter line with sh.

@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -162,7 +162,6 @@ class Reporter:
         self._end_sent = False
         self._finished = False
         self._warned = self._noted = False
-        self._advanced = False  # whether the panel took anything on this connection
         self.taken_at = 0.0  # when the panel last took lines, in monotonic time
         self.reached = False  # whether a panel was ever connected
 
@@ -174,7 +173,6 @@ class Reporter:
         while not self._finished:
             last = self._ending.is_set()
             began = time.monotonic()
-            self._advanced = False
             try:
                 await self._session(library.connect)
             except _Refused as error:
@@ -193,7 +191,7 @@ class Reporter:
                     self._warn(f"no panel at {self._shown}; the command runs without one")
             if last and not self.reached:
                 return
-            if self._advanced or time.monotonic() - began > longest_pause:
+            if self.taken_at > began or time.monotonic() - began > longest_pause:
                 pause = BACKOFF[0]
             if not self._finished:
                 await self._pause(pause)
@@ -308,7 +306,6 @@ class Reporter:
             more |= {"from": self._backlog.offset, "lines": lines}
             reply = await connection.ask("log_run", run=self._run, **more)
             self._backlog.acknowledge(int(reply["next"]))
-            self._advanced = True
             self.taken_at = time.monotonic()
         if begun is not None:
             self._known.begun = begun
@@ -316,18 +313,18 @@ class Reporter:
 
     def _begun(self) -> list[Line] | None:
         """Return the unfinished lines if the panel has others, or None."""
-        begun = [] if self._ending.is_set() else self._backlog.begun()
+        begun = [] if self._ending.is_set() else self._backlog.reader.begun()
         return begun if begun != self._known.begun else None
 
     def _due(self) -> float | None:
         """Return for how many seconds to wait for more output until there is something to send anyway."""
         now = asyncio.get_running_loop().time()
         waits = []
-        if self._backlog.progress != self._known.progress:
+        if self._backlog.reader.progress != self._known.progress:
             waits.append(self._known.at + PROGRESS_SECONDS - now)
         if self._begun() is not None:
             waits.append(self._begun_due - now)
-        if (settles := self._backlog.settles_in()) is not None:
+        if (settles := self._backlog.reader.settles_in()) is not None:
             waits.append(settles)
         return max(0.0, min(waits)) if waits else None
 
@@ -338,34 +335,23 @@ class Reporter:
         state = self._child.state
         if state != self._known.state and state != "ended":
             change["state"] = state
-        progress = self._backlog.progress
-        if (
-            progress is not None
-            and progress != self._known.progress
-            and (last or change or now - self._known.at >= PROGRESS_SECONDS)
-        ):
+        progress = self._backlog.reader.progress
+        due = last or change or now - self._known.at >= PROGRESS_SECONDS
+        if progress is not None and progress != self._known.progress and due:
             change["progress"] = progress
-        if not change:
-            return
-        await connection.ask("update_run", run=self._run, **change)
-        self._known.state = change.get("state", self._known.state)
-        self._known.progress = change.get("progress", self._known.progress)
-        self._known.at = now
-
-    def _how_it_ended(self) -> dict[str, Any]:
-        code = self._code or 0
-        if code >= 0:
-            return {"exit_code": code}
-        ended: dict[str, Any] = {"exit_code": 128 - code}  # like a shell
-        with contextlib.suppress(ValueError):  # a real-time signal has no name
-            if not self._old:
-                ended["signal"] = signal.Signals(-code).name
-        return ended
+        if change:
+            await connection.ask("update_run", run=self._run, **change)
+            self._known = replace(self._known, **change, at=now)
 
     async def _end(self, connection: _Connection) -> None:
+        code = self._code or 0
+        ended: dict[str, Any] = {"exit_code": code if code >= 0 else 128 - code}  # like a shell
+        if code < 0 and not self._old:
+            with contextlib.suppress(ValueError):  # a real-time signal has no name
+                ended["signal"] = signal.Signals(-code).name
         self._end_sent = True
         try:
-            await connection.ask("end_run", run=self._run, **self._how_it_ended())
+            await connection.ask("end_run", run=self._run, **ended)
         except _Refused as error:
             if error.passes:
                 raise
