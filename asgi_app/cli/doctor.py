@@ -10,8 +10,8 @@ import ssl
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from asgi_app import __version__
 from asgi_app.errors import SetupError
@@ -28,8 +28,7 @@ RENEW_DAYS = 14
 DAY = 86_400  # seconds
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """The result of one check: whether it is good, what it is about, what was found, and how to fix it."""
 
     good: bool

@@ -15,9 +15,8 @@ import struct
 import sys
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from asgi_app.models.lights import Hardware, LightSpec
 
@@ -62,8 +61,7 @@ class Pins(Protocol):
         """Release every pin, if possible without changing its level; never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """The address of pigpiod."""
 
     host: str = "localhost"
