@@ -309,7 +309,8 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
     """
     import asyncio
 
-    from asgi_app.runner import DEFAULT_PANEL, die, run
+    from asgi_app.runner import die, run
+    from asgi_app.runner.reporter import DEFAULT_PANEL
 
     gc.enable()
     url = panel or os.environ.get("PILOTLIGHT_PANEL") or DEFAULT_PANEL

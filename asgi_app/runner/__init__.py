@@ -21,8 +21,6 @@ from asgi_app.runner.child import ENDING, Child, clean
 from asgi_app.runner.environment import hide, secrets_of, token_of
 from asgi_app.runner.reporter import DEFAULT_PANEL, Reporter, print_note, socket_url, token
 
-__all__ = ["DEFAULT_PANEL", "die", "run", "title_of"]
-
 FIRST_SECONDS = 2  # for the first connection, once the command has ended
 STALLED_SECONDS = 5  # without progress, after which we stop waiting for a connected panel
 NOTED_SECONDS = 3  # of waiting, after which we say on a terminal why

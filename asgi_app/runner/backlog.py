@@ -39,8 +39,7 @@ class _Missing(Line):
     """The line in place of `count` missing lines."""
 
     def __init__(self, count: int, why: str) -> None:
-        text = f"… lines missing here: {count} ({why})"
-        super().__init__(msg=text, level="warning", time=round(time.time(), 3))
+        super().__init__(msg=f"… lines missing here: {count} ({why})", level="warning", time=round(time.time(), 3))
         self.count = count
 
 

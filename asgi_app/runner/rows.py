@@ -21,7 +21,7 @@ def _width(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _columns(text: str, at: int = 0) -> int:
+def _columns(text: str, at: int) -> int:
     """Return the column after the text that begins in column `at`."""
     if text.isascii() and "\t" not in text:
         return at + len(text)

@@ -66,8 +66,7 @@ class Screen:
     def _only_appends(self) -> bool:
         row = self._rows[-1]
         at_end = self._y == len(self._rows) - 1 and row.plain and self._x == row.width
-        elsewhere = self._elsewhere is not None or self._alternate
-        drawing = elsewhere or self._returned or self._pieces.waits
+        drawing = self._elsewhere is not None or self._alternate or self._returned or self._pieces.waits
         return at_end and not drawing and self._style is PLAIN
 
     def _on(self, piece: Piece) -> None:
