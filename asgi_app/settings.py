@@ -5,17 +5,13 @@ The first of these wins: a `--flag`, the environment (`PILOTLIGHT_PORT`), the TO
 
 from __future__ import annotations
 
-import codecs
 import difflib
 import json
 import os
-import pwd
-import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, Self, get_origin
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from asgi_app.errors import SetupError
@@ -23,23 +19,10 @@ from asgi_app.models.access import RoleName
 from asgi_app.models.lights import LightId, LightSpec
 from asgi_app.net.origins import canonical
 from asgi_app.net.proxies import networks
+from asgi_app.settings_file import PREFIX, config_in_use, default_data, read_file
 
-PREFIX = "PILOTLIGHT_"
 MAX_SIGN_IN_DAYS = 365
 MIB = 1024 * 1024
-
-
-def default_data() -> Path:
-    """Return the data directory of the user. Raises `SetupError` for a user without a home."""
-    try:
-        return Path(platformdirs.user_data_dir("pilotlight"))
-    except RuntimeError as error:
-        raise SetupError(f"{error} Name a directory with --data.") from None
-
-
-def default_config() -> Path:
-    """Return the settings file that is read if none is named."""
-    return Path(platformdirs.user_config_dir("pilotlight")) / "pilotlight.toml"
 
 
 class Settings(BaseModel):
@@ -205,7 +188,7 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
     Raises `SetupError`: one line that names each wrong setting, its source, and what would be accepted.
     """
     file = config_in_use(config)
-    in_file = _read(file) if file is not None else {}
+    in_file = read_file(file) if file is not None else {}
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         return Settings(**_merged(_merged(in_file, _environment()), given))
@@ -246,45 +229,11 @@ def _unknown(location: tuple[Any, ...]) -> str:
     return f"no such setting. Did you mean {near[0]}?" if near else f"no such setting. Known: {', '.join(known)}"
 
 
-def config_in_use(config: Path | None = None) -> Path | None:
-    """Return the settings file to read: the named one (flag, environment), or else the user's own, if it exists."""
-    if config is not None:
-        return config
-    if named := os.environ.get(PREFIX + "CONFIG"):
-        return Path(named)
-    try:
-        return default_config() if default_config().is_file() else None
-    except (OSError, RuntimeError):  # no home, or one without read permission (`pilotlight doctor` reports it)
-        return None
-
-
-def config_of_sudo() -> Path | None:
-    """Return the settings file of the user who called `sudo`, if it exists. (Root has another home.)"""
-    try:
-        home = pwd.getpwuid(int(os.environ["SUDO_UID"])).pw_dir
-        file = Path(home, ".config", "pilotlight", "pilotlight.toml")
-        return file if file.is_file() else None
-    except (KeyError, ValueError, OSError):
-        return None
-
-
 def carried_environment() -> dict[str, str]:
     """Return the environment variables that set a setting, except those that name a path."""
     paths = {name for name, field in Settings.model_fields.items() if field.annotation in (Path, Path | None)}
     known = ["PIGPIO_ADDR", "PIGPIO_PORT", *(PREFIX + name.upper() for name in Settings.model_fields.keys() - paths)]
     return {name: os.environ[name] for name in sorted(known) if os.environ.get(name)}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """Return the content of the file. It may start with a byte order mark or be UTF-16, as some editors save it."""
-    try:
-        content = file.read_bytes()
-        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return tomllib.loads(content.decode("utf-16" if wide else "utf-8-sig"))
-    except OSError as error:
-        raise SetupError(f"Cannot read the settings file {file}: {error.strerror}") from error
-    except ValueError as error:
-        raise SetupError(f"The settings file {file} is not TOML: {error}") from error
 
 
 def _fault(fault: Any, given: dict[str, Any], file: Path | None) -> str:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from bench.load import Asker, Client, Crowd, Trouble, ask_many, percentile
+from bench.http_load import Asker, ask_many
+from bench.load import Client, Crowd, Trouble, percentile
 from bench.run import Figures, Measure, Run
 from bench.servers import Server
 from bench.slider import drag

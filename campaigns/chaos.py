@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from campaigns import faults
+from campaigns.clients import Way
 from campaigns.endings import endings
 from campaigns.faults import FAKETIME, FAULTS, Fault
-from campaigns.load import Load, Way
+from campaigns.load import Load
 from campaigns.networks import Networks, can_be_had
 from campaigns.report import ROOT
 from campaigns.site import LIGHTS, Round, Site, pins_at

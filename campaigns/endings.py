@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from campaigns.load import Load, Way
+from campaigns.clients import Way
+from campaigns.load import Load
 from campaigns.site import EXIT_LEVEL, LIGHTS, pins_at
 from tests.support.panel_process import RunningPanel
 from tests.support.pigpiod_standin import StandIn

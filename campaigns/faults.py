@@ -23,9 +23,9 @@ from typing import Any
 import psutil
 
 from campaigns import rude
+from campaigns.clients import Live, PanelWords
 from campaigns.crowds import CONNECTIONS
 from campaigns.endings import END_WITHIN
-from campaigns.load import Live, PanelWords
 from campaigns.networks import Networks
 from campaigns.report import ROOT
 from campaigns.site import Round, Site

@@ -12,8 +12,9 @@ from typing import Any
 
 import aiohttp
 
+from campaigns.clients import LOBBY, Way
 from campaigns.crowds import NEW
-from campaigns.load import LOBBY, Load, Way
+from campaigns.load import Load
 from tests.support.panel_process import ROOT, RunningPanel
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from campaigns.load import Load, Way
+from campaigns.clients import Way
+from campaigns.load import Load
 from campaigns.site import LIGHTS, Round, Site, pins_at
 from tests.support.panel_process import RunningPanel
 from tests.support.pigpiod_standin import StandIn

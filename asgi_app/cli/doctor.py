@@ -9,10 +9,9 @@ import shutil
 import ssl
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from asgi_app import __version__
 from asgi_app.errors import SetupError
@@ -21,15 +20,15 @@ from asgi_app.hw.power import throttling
 from asgi_app.server.fallbacks import IS_32_BIT, missing
 from asgi_app.server.listen import ListenError, listen
 from asgi_app.server.tls import days_left, server_context
-from asgi_app.settings import MIB, Settings, config_in_use, default_config
+from asgi_app.settings import MIB, Settings
+from asgi_app.settings_file import config_in_use, default_config
 
 LEAST_DISK = 50  # MiB
 RENEW_DAYS = 14
 DAY = 86_400  # seconds
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """The result of one check: whether it is good, what it is about, what was found, and how to fix it."""
 
     good: bool
@@ -43,21 +42,21 @@ def report(settings: Settings, config: Path | None = None) -> Iterator[Finding]:
 
     A check that raises an error is a finding too. `config` is the settings file that the user named, if any.
     """
-    checks: dict[str, Callable[[], Iterator[Finding]]] = {
-        "version": _version,
-        "settings": partial(_settings_file, config),
-        "pins": partial(_pins, settings),
-        "power": _power,
-        "lights": partial(_lights, settings),
-        "data": partial(_data, settings.data),
-        "port": partial(_port, settings),
-        "certificate": partial(_certificate, settings.cert, settings.key),
-        "proxies": partial(_proxies, settings),
-        "clock": _clock,
+    checks = {
+        "version": _version(),
+        "settings": _settings_file(config),
+        "pins": _pins(settings),
+        "power": _power(),
+        "lights": _lights(settings),
+        "data": _data(settings.data),
+        "port": _port(settings),
+        "certificate": _certificate(settings.cert, settings.key),
+        "proxies": _proxies(settings),
+        "clock": _clock(),
     }
-    for what, check in checks.items():
+    for what, findings in checks.items():
         try:
-            yield from check()
+            yield from findings
         except Exception as error:
             says = f"the check failed ({type(error).__name__}: {error})"
             yield Finding(False, what, says, "the other findings may say why; if not, please report this as a bug")
@@ -111,25 +110,19 @@ def _closed_above(path: Path) -> Path | None:
 
 
 def _data(data: Path) -> Iterator[Finding]:
+    above = (data.absolute(), *data.absolute().parents)
+    yours = "name a directory of yours with --data"
     if (closed := _closed_above(data)) is not None:
-        yield Finding(False, "data", f"no permission to look into {closed}", "name a directory of yours with --data")
-        return
-    folder = data.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir():
+        yield Finding(False, "data", f"no permission to look into {closed}", yours)
+    elif not (folder := next(one for one in above if one.exists())).is_dir():
         yield Finding(False, "data", f"{folder} is not a directory", "name a directory with --data")
-        return
-    if not os.access(folder, os.W_OK):
-        fix = f"name a directory of yours with --data, or chown {folder}"
-        yield Finding(False, "data", f"{folder} is not writable", fix)
-        return
-    free = shutil.disk_usage(folder).free // MIB
-    if free < LEAST_DISK:
-        says, fix = f"{data}: only {free} MiB free", "free some space; keep_lines and keep_messages limit what is kept"
-        yield Finding(False, "data", says, fix)
-        return
-    yield Finding(True, "data", f"{data} ({free} MiB free)")
+    elif not os.access(folder, os.W_OK):
+        yield Finding(False, "data", f"{folder} is not writable", f"{yours}, or chown {folder}")
+    elif (free := shutil.disk_usage(folder).free // MIB) < LEAST_DISK:
+        fix = "free some space; keep_lines and keep_messages limit what is kept"
+        yield Finding(False, "data", f"{data}: only {free} MiB free", fix)
+    else:
+        yield Finding(True, "data", f"{data} ({free} MiB free)")
 
 
 def _port(settings: Settings) -> Iterator[Finding]:
@@ -207,9 +200,6 @@ def _power() -> Iterator[Finding]:
 
 def _clock() -> Iterator[Finding]:
     """Check the date: a Raspberry Pi has no battery-backed clock, so without a network it may be weeks behind."""
-    installed = Path(__file__).stat().st_mtime
-    if time.time() < installed - DAY:
-        says = f"{time.ctime()} is before this program was installed"
-        yield Finding(False, "clock", says, "timedatectl set-ntp true")
-    else:
-        yield Finding(True, "clock", time.ctime())
+    good = time.time() >= Path(__file__).stat().st_mtime - DAY
+    says = time.ctime() if good else f"{time.ctime()} is before this program was installed"
+    yield Finding(good, "clock", says, None if good else "timedatectl set-ntp true")

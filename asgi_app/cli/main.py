@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from asgi_app.settings import Settings
     from asgi_app.systemd.unit import Unit
 
-NO_FLAG = {"lights"}  # a table: only the settings file and the environment can hold it
-
 
 def _flag(prefix: str, name: str, field: Any) -> click.Option:
     """Return the command line option of a setting."""
@@ -37,55 +35,46 @@ def _flag(prefix: str, name: str, field: Any) -> click.Option:
         kind = click.Choice(get_args(field.annotation))
     elif field.annotation in (int, float):
         kind = field.annotation
+    many = get_origin(field.annotation) is list
+    default = field.get_default(call_default_factory=True)
     return click.Option(
         [f"--{name.replace('_', '-')}", name],
         type=kind,
-        multiple=get_origin(field.annotation) is list,
-        help=f"{field.description} [{prefix}{name.upper()}; default: {_default(field)}]",
+        multiple=many,
+        callback=_list_or_none if many else None,
+        help=f"{field.description} [{prefix}{name.upper()}; default: {'none' if default in ([], None) else default}]",
     )
 
 
-def _default(field: Any) -> str:
-    value = field.get_default(call_default_factory=True)
-    return str(value) if value not in ([], None) else "none"
+def _list_or_none(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
+    return list(values) or None
 
 
 def settings_flags() -> list[click.Parameter]:
     """Return an option for each setting, and `--config` for the file."""
-    from asgi_app.settings import PREFIX, Settings
+    from asgi_app.settings import Settings
+    from asgi_app.settings_file import PREFIX
 
     config = click.Option(["--config"], type=click.Path(path_type=Path), help=f"Settings file, TOML. [{PREFIX}CONFIG]")
-    return [config, *(_flag(PREFIX, *item) for item in Settings.model_fields.items() if item[0] not in NO_FLAG)]
+    # Lights are a table, which only the settings file and the environment can hold.
+    return [config, *(_flag(PREFIX, *item) for item in Settings.model_fields.items() if item[0] != "lights")]
 
 
 class SettingsCommand(click.Command):
     """A command with an option for each setting. Loads the settings when the options are first used."""
 
-    _flags: list[click.Parameter] | None = None
-    _own: list[click.Parameter]
+    _has_flags = False
 
-    @property
-    def params(self) -> list[click.Parameter]:
-        if self._flags is None:
-            self._flags = [*settings_flags(), *self._own]
-        return self._flags
-
-    @params.setter
-    def params(self, own: list[click.Parameter]) -> None:
-        self._own = own
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        if not self._has_flags:
+            self._has_flags, self.params = True, [*settings_flags(), *self.params]
+        return super().get_params(ctx)
 
 
 def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
     from asgi_app.settings import read_settings
 
-    return read_settings(
-        config,
-        **{
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in flags.items()
-            if value not in (None, ())
-        },
-    )
+    return read_settings(config, **flags)
 
 
 @click.group()
@@ -219,7 +208,8 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Uni
     Paths become absolute, because systemd starts the service elsewhere. The unit carries the environment's settings as
     variables, and paths as flags.
     """
-    from asgi_app.settings import carried_environment, config_in_use, config_of_sudo
+    from asgi_app.settings import carried_environment
+    from asgi_app.settings_file import config_in_use, config_of_sudo
     from asgi_app.systemd.unit import Unit
 
     file = config_in_use(config) or (config_of_sudo() if system else None)
@@ -227,6 +217,7 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Uni
     shows = settings.shows
     if system and shows is None and (settings.data / "shows").is_dir():
         shows = settings.data / "shows"  # the service has another data directory
+    shows = Path(os.path.abspath(shows)) if shows is not None else None
     paths = {"shows": shows}
     if not system:  # to the system's service, systemd passes these as credentials
         paths |= {"config": file, "data": settings.data, "cert": settings.cert, "key": settings.key}
@@ -234,19 +225,12 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Uni
         f"--{name.replace('_', '-')}={one}"
         for name, value in given.items()
         if name not in ("shows", "config", "data", "cert", "key")
-        for one in (value if isinstance(value, tuple) else [value])
+        for one in (value if isinstance(value, list) else [value])
     ]
     words += [f"--{name}={os.path.abspath(path)}" for name, path in paths.items() if path is not None]
+    environment = carried_environment()
     unit = Unit(
-        system,
-        words,
-        settings.port,
-        settings.max_connections,
-        settings.cert,
-        settings.key,
-        file,
-        Path(os.path.abspath(shows)) if shows is not None else None,
-        carried_environment(),
+        system, words, settings.port, settings.max_connections, settings.cert, settings.key, file, shows, environment
     )
     return unit, settings
 
@@ -266,7 +250,7 @@ def install_service(config: Path | None, system: bool, only_print: bool, **flags
     """Write the systemd unit. The service runs with the settings that are given here."""
     from asgi_app.systemd.unit import install
 
-    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    given = {name: value for name, value in flags.items() if value is not None}
     unit, settings = _unit(system, config, given)
     if only_print:
         click.echo(unit.text(), nl=False)
@@ -325,7 +309,8 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
     """
     import asyncio
 
-    from asgi_app.runner import DEFAULT_PANEL, die, run
+    from asgi_app.runner import die, run
+    from asgi_app.runner.reporter import DEFAULT_PANEL
 
     gc.enable()
     url = panel or os.environ.get("PILOTLIGHT_PANEL") or DEFAULT_PANEL

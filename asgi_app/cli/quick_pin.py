@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tomllib
 from pathlib import Path
 
-import platformdirs
+from asgi_app.errors import SetupError
+from asgi_app.settings_file import PREFIX, config_in_use, default_data, read_file
 
 
 def quick_pin(config: Path | None, data: Path | None) -> str | None:
-    """Return the PIN, or None for anything unusual: then `Keys` finds the PIN, or says what is wrong.
+    """Return the PIN, or None for anything unusual: then `SecretStore` finds the PIN, or says what is wrong.
 
     `config` and `data` are those of the command line.
     """
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RuntimeError):
-        secrets = json.loads(_regular(_data(config, data) / "access.json"))
+    with contextlib.suppress(SetupError, OSError, ValueError, LookupError, TypeError, AttributeError):
+        secrets = json.loads(_regular(_data(config, data) / "access.json").read_bytes())
         if {"pin_generation", "secret", "tokens", "names", "generation"} <= secrets.keys() and secrets["pin"].isdigit():
             pin: str = secrets["pin"]
             return pin
@@ -25,20 +25,15 @@ def quick_pin(config: Path | None, data: Path | None) -> str | None:
 
 
 def _data(config: Path | None, data: Path | None) -> Path:
-    """Return the data directory, as `read_settings` would find it."""
-    if named := data or os.environ.get("PILOTLIGHT_DATA"):
+    if named := data or os.environ.get(PREFIX + "DATA"):
         return Path(named)
-    file = config or os.environ.get("PILOTLIGHT_CONFIG")
-    default = Path(platformdirs.user_config_dir("pilotlight")) / "pilotlight.toml"
-    if file or default.is_file():
-        settings = tomllib.loads(_regular(Path(file or default)).decode())
-        if "data" in settings:
-            return Path(settings["data"])
-    return Path(platformdirs.user_data_dir("pilotlight"))
+    file = config_in_use(config)
+    settings = read_file(_regular(file)) if file is not None else {}
+    return Path(settings["data"]) if "data" in settings else default_data()
 
 
-def _regular(file: Path) -> bytes:
-    """Return the content. Raises `OSError` if it is not a regular file: a pipe would never end."""
+def _regular(file: Path) -> Path:
+    """Return the file. Raises `OSError` if it is not a regular one: a pipe can be read only once, or never ends."""
     if not file.is_file():
         raise FileNotFoundError(file)
-    return file.read_bytes()
+    return file

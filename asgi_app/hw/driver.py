@@ -18,7 +18,7 @@ from asgi_app.hw.light import DrivenLight, Observer
 from asgi_app.hw.motion import Motion
 from asgi_app.hw.pin_connection import PinConnection, write_all
 from asgi_app.hw.pins import Pin, Pins, PinsError
-from asgi_app.hw.push import PushTask
+from asgi_app.hw.push import push
 from asgi_app.models.lights import LightSpec
 from asgi_app.telemetry.logs import event
 from asgi_app.telemetry.tasks import ended
@@ -77,10 +77,9 @@ class LightDriver:
         if self._closed:  # while it connected
             await self._let_go()
             return
-        push = PushTask(self._lights.values(), observer, self._pushable)
         self._tasks = [
             asyncio.create_task(self._write_on(), name="light driver"),
-            asyncio.create_task(push.run(), name="push task"),
+            asyncio.create_task(push(self._lights.values(), observer, self._pushable), name="push task"),
         ]
 
     async def close(self) -> None:

@@ -48,13 +48,9 @@ class DrivenLight:
     @property
     def exit_duty(self) -> float:
         """The duty cycle of its exit level."""
-        match self.spec.exit:
-            case "off":
-                return 0.0
-            case int(level):
-                return self.spec.duty(level)
-            case _:
-                return self.spec.duty(self.motion.drive.level)
+        if self.spec.exit == "keep":
+            return self.spec.duty(self.motion.drive.level)
+        return self.spec.duty(0 if self.spec.exit == "off" else self.spec.exit)
 
     @property
     def offline(self) -> LightOffline:

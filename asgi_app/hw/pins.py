@@ -15,17 +15,16 @@ import struct
 import sys
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from asgi_app.models.lights import Hardware, LightSpec
 
 PinsName = Literal["pigpio", "lgpio", "mock"]
 
 MODEL_FILE = Path("/proc/device-tree/model")
-INSTALL_PIGPIO = "sudo apt install pigpio && sudo systemctl enable --now pigpiod"
 START_PIGPIO = "sudo systemctl enable --now pigpiod"
+INSTALL_PIGPIO = f"sudo apt install pigpio && {START_PIGPIO}"
 INSTALL_LGPIO = "pip install lgpio"
 JOIN_GPIO = "sudo usermod -aG gpio $USER, then log in again"
 ANSWER_SECONDS = 0.8  # a daemon on this machine answers in under a millisecond
@@ -62,8 +61,7 @@ class Pins(Protocol):
         """Release every pin, if possible without changing its level; never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """The address of pigpiod."""
 
     host: str = "localhost"
@@ -164,8 +162,6 @@ class _GpiozeroPins:
 
         try:
             yield
-        except PinsError:
-            raise
         except (GPIOZeroError, OSError, ValueError, AttributeError, struct.error, *self._own_errors()) as error:
             # Without this, a half-made device in a frame of the traceback keeps its pin reserved.
             traceback.clear_frames(error.__traceback__)
@@ -288,19 +284,13 @@ def pigpio_problem(address: Address, timeout: float = ANSWER_SECONDS) -> str | N
     try:
         with socket.create_connection((address.host, address.port), timeout) as connection:
             connection.sendall(struct.pack("<4I", PIGPV, 0, 0, 0))
-            answer = b""
-            while len(answer) < 16:
-                part = connection.recv(16 - len(answer))
-                if not part:
-                    return f"the server at {address} is not pigpiod"
-                answer += part
+            answer = connection.makefile("rb").read(16)
     except TimeoutError:
         return f"pigpiod at {address} accepts connections and does not answer"
     except (OSError, UnicodeError) as error:  # UnicodeError: a label of the host name is empty or too long
         return f"pigpiod does not answer at {address} ({getattr(error, 'strerror', None) or error})"
-    if struct.unpack("<4I", answer)[0] != PIGPV:
-        return f"the server at {address} is not pigpiod"
-    return None
+    is_pigpiod = len(answer) == 16 and struct.unpack("<4I", answer)[0] == PIGPV
+    return None if is_pigpiod else f"the server at {address} is not pigpiod"
 
 
 def board_model(file: Path = MODEL_FILE) -> str | None:
@@ -323,7 +313,6 @@ def choose(wanted: str, address: Address, model: str | None = None) -> tuple[Pin
     `auto` takes what works here. If nothing does, on a Raspberry Pi it takes what can be made to work and says how; the
     lights are offline until then. On another machine it takes simulated pins.
     """
-    pins: Pins
     pins, why, fix = _choose(wanted, address, model or board_model())
     return pins, Hardware(pins=pins.name, why=why, fix=fix)
 

@@ -12,9 +12,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from asgi_app.telemetry.tasks import resolve
+
 T = TypeVar("T")
 
-Job = tuple[Callable[[], Any], asyncio.Future[Any], asyncio.AbstractEventLoop]
+Job = tuple[asyncio.AbstractEventLoop, Callable[[], Any], asyncio.Future[Any]]
 
 
 class Worker:
@@ -36,14 +38,14 @@ class Worker:
         """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
-        self._jobs.put((function, result, loop))
+        self._jobs.put((loop, function, result))
         async with asyncio.timeout(timeout):  # not wait_for: Python 3.11's can swallow a cancellation
             return await result
 
     def post(self, function: Callable[[], object]) -> None:
         """Run the function in the thread, and ignore its result."""
         loop = asyncio.get_running_loop()
-        self._jobs.put((function, loop.create_future(), loop))
+        self._jobs.put((loop, function, loop.create_future()))
 
     def abandon(self) -> None:
         """End the thread after its current call, if that ever returns."""
@@ -51,24 +53,9 @@ class Worker:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            function, result, loop = job
-            value: Any = None
-            fault: BaseException | None = None
+            loop, function, done = job
             try:
-                value = function()
+                result = function()
             except BaseException as error:  # it belongs to the caller
-                fault = error
-            try:
-                loop.call_soon_threadsafe(_settle, result, value, fault)
-            except RuntimeError:  # the loop is closed, and the caller is gone
-                continue
-
-
-def _settle(result: asyncio.Future[Any], value: Any, fault: BaseException | None) -> None:
-    if result.done():  # the caller gave up
-        return
-    if fault is None:
-        result.set_result(value)
-    else:
-        result.set_exception(fault)
-        result.exception()  # nobody has to fetch it
+                result = error
+            resolve(loop, [(done, result)])

@@ -14,14 +14,12 @@ import resource
 import shlex
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from asgi_app.runner.backlog import STDERR, Backlog
+from asgi_app.runner.backlog import Backlog
 from asgi_app.runner.child import ENDING, Child, clean
 from asgi_app.runner.environment import hide, secrets_of, token_of
-from asgi_app.runner.reporter import DEFAULT_PANEL, Reporter, socket_url, token
-
-__all__ = ["DEFAULT_PANEL", "die", "run", "title_of"]
+from asgi_app.runner.reporter import DEFAULT_PANEL, Reporter, print_note, socket_url, token
 
 FIRST_SECONDS = 2  # for the first connection, once the command has ended
 STALLED_SECONDS = 5  # without progress, after which we stop waiting for a connected panel
@@ -47,8 +45,7 @@ def _cannot_start(command: str, error: OSError) -> int:
     """Print why the command cannot start, and return the exit code of a shell."""
     missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
     reason = "command not found" if missing and "/" not in command else error.strerror or str(error)
-    with contextlib.suppress(OSError):
-        os.write(STDERR, f"pilotlight: {command}: {reason}\n".encode(errors="replace"))
+    print_note(f"{command}: {reason}")
     return NOT_FOUND if missing else NOT_EXECUTABLE
 
 
@@ -79,7 +76,9 @@ async def run(
     wake = asyncio.Event()
     backlog = Backlog()
     early: list[int] = []
-    on_signal: Callable[[int], object] = early.append
+    child: Child | None = None
+    code: int | None = None
+    leave = asyncio.Event()
 
     def put(stream: int, data: bytes) -> None:
         backlog.put(stream, data, time.time())
@@ -88,38 +87,30 @@ async def run(
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # while it is ignored, there is no exit code
 
-    def heard(number: int) -> None:
-        on_signal(number)
+    def on_signal(number: int) -> None:
+        if child is None:
+            early.append(number)
+        elif code is None:
+            child.pass_on(number)
+        elif number in ENDING:
+            leave.set()
 
-    for number in _heard():
-        loop.add_signal_handler(number, heard, number)
+    for sent in signal.valid_signals() - NOT_PASSED_ON:
+        if signal.getsignal(sent) is not signal.SIG_IGN:  # as with nohup, and in jobs with `&`
+            loop.add_signal_handler(sent, on_signal, sent)
     try:
         child = Child(command, put, wake.set, echo=not quiet, token=token_of(url))
     except OSError as error:
         return _cannot_start(command[0], error)
-    on_signal = child.pass_on
     for number in early:
         child.pass_on(number)
     title = clean(name)[:200] if name else title_of(command)
     reporter = Reporter(url, clean(id) if id else _new_id(command), title, backlog=backlog, child=child, wake=wake)
     reporting = asyncio.create_task(reporter.serve())
     code = await child.ended()
-    leave = asyncio.Event()
-
-    def leave_at(number: int) -> None:
-        if number in ENDING:
-            leave.set()
-
-    on_signal = leave_at
     reporter.end(code)
     await _report_the_rest(reporter, reporting, leave)
     return code
-
-
-def _heard() -> list[int]:
-    """Return the signals to pass on: not those that were ignored when we started (nohup; jobs with `&`)."""
-    candidates = signal.valid_signals() - NOT_PASSED_ON
-    return [number for number in candidates if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def die(number: int) -> None:

@@ -39,8 +39,7 @@ class _Missing(Line):
     """The line in place of `count` missing lines."""
 
     def __init__(self, count: int, why: str) -> None:
-        text = f"… lines missing here: {count} ({why})"
-        super().__init__(msg=text, level="warning", time=round(time.time(), 3))
+        super().__init__(msg=f"… lines missing here: {count} ({why})", level="warning", time=round(time.time(), 3))
         self.count = count
 
 
@@ -116,7 +115,7 @@ class Backlog:
         if not self._in_flight:
             while len(self._lines) < BATCH_LINES:
                 if not self._split():
-                    self._settle()
+                    self._lines.extend(self.reader.settle())
                     break
             room = self._room
             while self._lines and len(self._in_flight) < BATCH_LINES and room > 0:
@@ -130,40 +129,22 @@ class Backlog:
             dropped, self._dropped = self._dropped, None
             chunk = self._take() if self._chunks else None
         if dropped is not None:
-            self._flush()
+            self._lines.extend(self.reader.flush())
             self._lines.append(_Missing(dropped, TOO_SLOW))
         if chunk is None:
             if self._ended:
-                self._flush()
+                self._lines.extend(self.reader.flush())
             return False
-        self._lines.extend(self._reader.feed(chunk.stream, bytes(chunk.data), chunk.at))
+        self._lines.extend(self.reader.feed(chunk.stream, bytes(chunk.data), chunk.at))
         return True
 
-    def _settle(self) -> None:
-        self._lines.extend(self._reader.settle())
-
-    def _flush(self) -> None:
-        self._lines.extend(self._reader.flush())
-
     @cached_property
-    def _reader(self) -> Lines:
+    def reader(self) -> Lines:
+        """What turns the output into lines. It has those that may still change after `batch`, and the progress."""
         # Imported once the command runs: on a Raspberry Pi, compiling its patterns takes a tenth of a second.
         from asgi_app.runner.lines import Lines
 
         return Lines()
-
-    @property
-    def progress(self) -> int | None:
-        """The command's progress in percent, if it shows any."""
-        return self._reader.progress
-
-    def settles_in(self) -> float | None:
-        """Return the seconds until another line is final if the command writes nothing more; None: never."""
-        return self._reader.settles_in()
-
-    def begun(self) -> list[Line]:
-        """Return the lines after `batch` that may still change: a prompt, a progress bar."""
-        return self._reader.begun()
 
     @property
     def waiting(self) -> bool:

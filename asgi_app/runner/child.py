@@ -26,7 +26,7 @@ from typing import Any
 
 from asgi_app.runner.backlog import BOTH, STDERR, STDOUT
 from asgi_app.runner.environment import without_token
-from asgi_app.runner.pump import Flow, Pump
+from asgi_app.runner.pump import Flow, Pump, Put
 
 KILL_SECONDS = 10  # from SIGTERM to SIGKILL, if a viewer stopped the run
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -36,27 +36,6 @@ QUIET_SECONDS = 1  # without output, after which we stop waiting for processes t
 def clean(text: str) -> str:
     """Return the text as valid Unicode for JSON: arguments and paths are bytes and may not be UTF-8."""
     return os.fsencode(text).decode("utf-8", "replace")
-
-
-class _Terminal:
-    """The controlling terminal, if any, and the process group in its foreground, which gets its input."""
-
-    def __init__(self) -> None:
-        self._tty: int | None = None
-        with contextlib.suppress(OSError):
-            self._tty = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-
-    @property
-    def exists(self) -> bool:
-        return self._tty is not None
-
-    def give(self, to: int, by: int) -> bool:
-        """Give the terminal to group `to` if group `by` has it. Return whether that was done."""
-        with contextlib.suppress(OSError):
-            if self._tty is not None and os.tcgetpgrp(self._tty) == by:
-                os.tcsetpgrp(self._tty, to)
-                return True
-        return False
 
 
 def _one_file(first: int, second: int) -> bool:
@@ -90,13 +69,7 @@ class Child:
     """The command: a process group whose output passes through ours."""
 
     def __init__(
-        self,
-        command: Sequence[str],
-        put: Callable[[int, bytes], None],
-        on_change: Callable[[], None],
-        *,
-        echo: bool,
-        token: str | None = None,
+        self, command: Sequence[str], put: Put, on_change: Callable[[], None], *, echo: bool, token: str | None
     ) -> None:
         self.command = list(command)
         self.state = "running"
@@ -105,7 +78,9 @@ class Child:
         self._put = put
         self._echo = echo
         self._loop = asyncio.get_running_loop()
-        self._terminal = _Terminal()
+        self._tty: int | None = None  # our controlling terminal, if any
+        with contextlib.suppress(OSError):
+            self._tty = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         self._terminals: dict[int, int] = {}  # our stream -> our side of the pseudo-terminal for it
         self._code: asyncio.Future[int] = self._loop.create_future()
         self._pump_ended = asyncio.Event()
@@ -139,13 +114,9 @@ class Child:
 
     def _spawn(self, command: list[str], stdout: int, stderr: int) -> subprocess.Popen[bytes]:
         try:
+            # exec closes Python's own descriptors.
             return subprocess.Popen(
-                command,
-                stdout=stdout,
-                stderr=stderr,
-                env=self._environment,
-                close_fds=False,  # those of Python's own are closed by exec
-                process_group=0,
+                command, stdout=stdout, stderr=stderr, env=self._environment, close_fds=False, process_group=0
             )
         except OSError as error:
             # POSIX, exec: execvp, and so env and every shell, runs a file without an interpreter line with sh.
@@ -195,7 +166,7 @@ class Child:
             self._set_state("running")
         else:
             code = os.waitstatus_to_exitcode(status)
-            had_terminal = self._terminal.give(os.getpgrp(), by=self._process.pid)
+            had_terminal = self._give_terminal(os.getpgrp(), by=self._process.pid)
             self._set_state("ended")
             if had_terminal and -code in (signal.SIGINT, signal.SIGQUIT) and -code not in self._passed:
                 # Ctrl-C reached only the command's group. Without us, it would also reach the script that started us.
@@ -203,26 +174,34 @@ class Child:
                 os.killpg(0, -code)
             self._code.set_result(code)
 
+    def _give_terminal(self, to: int, by: int) -> bool:
+        """Put group `to` into the foreground of the terminal if group `by` is there. Return whether it was."""
+        with contextlib.suppress(OSError):
+            if self._tty is not None and os.tcgetpgrp(self._tty) == by:
+                os.tcsetpgrp(self._tty, to)
+                return True
+        return False
+
     def _on_stopped(self, number: int) -> None:
         wants_terminal = number in (signal.SIGTTIN, signal.SIGTTOU)
-        if wants_terminal and self._terminal.give(self._process.pid, by=os.getpgrp()):
+        if wants_terminal and self._give_terminal(self._process.pid, by=os.getpgrp()):
             self._send(signal.SIGCONT)
             return
         self._set_state("paused")
         wants_stop = wants_terminal or number == signal.SIGTSTP
-        if (wants_stop and self._terminal.exists) or (number == signal.SIGTSTP and self._asked_to_stop):
+        if (wants_stop and self._tty is not None) or (number == signal.SIGTSTP and self._asked_to_stop):
             self._loop.call_later(0.1, self._stop_too, number)  # the panel gets the state first
 
     def _stop_too(self, number: int) -> None:
         """Stop too, on Ctrl-Z: the shell sees its job stopped, and its `fg` or `bg` continues us and the command."""
-        had_it = self._terminal.give(os.getpgrp(), by=self._process.pid)
+        had_it = self._give_terminal(os.getpgrp(), by=self._process.pid)
         self._asked_to_stop = False
-        if self._terminal.exists:
+        if self._tty is not None:
             os.killpg(0, signal.SIGSTOP)  # the whole job, or the shell does not see that it stopped
         else:  # without job control, other processes are in our group
             os.kill(os.getpid(), signal.SIGSTOP)
         if had_it or number != signal.SIGTSTP:
-            self._terminal.give(self._process.pid, by=os.getpgrp())
+            self._give_terminal(self._process.pid, by=os.getpgrp())
         self._send(signal.SIGCONT)
 
     def _set_state(self, state: str) -> None:
@@ -232,13 +211,12 @@ class Child:
     async def ended(self) -> int:
         """Wait for its end and its output. Return the exit code: -N if signal N ended it."""
         code = await self._code
-        while not self._pump.done and self._pump.quiet() < QUIET_SECONDS:
-            self._pump_ended.clear()
+        while not self._pump_ended.is_set() and self._pump.quiet() < QUIET_SECONDS:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._pump_ended.wait(), QUIET_SECONDS / 4)
         if self._kill is not None:
             self._kill.cancel()
-        if self._pump.done:
+        if self._pump_ended.is_set():
             _replace_by_null(STDOUT)  # our reader sees the end now, not when the panel has it
         return code
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 READ = 64 * 1024  # bytes; what a pipe holds
 
+Put = Callable[[int, bytes], None]  # takes output of a stream of the command
+
 
 @dataclass(slots=True)
 class Flow:
@@ -54,13 +56,12 @@ class Pump(threading.Thread):
     One thread reads both streams, to keep their order. A sink that takes nothing delays only its own stream.
     """
 
-    def __init__(self, flows: Sequence[Flow], put: Callable[[int, bytes], None], ended: Callable[[], None]) -> None:
+    def __init__(self, flows: Sequence[Flow], put: Put, ended: Callable[[], None]) -> None:
         super().__init__(daemon=True)  # it may wait for a process that was left behind: exit anyway
         self._flows, self._put, self._ended = list(flows), put, ended
         self._waits_since: float | None = None
         self._order = _order_of(self._flows)
         self._streams = {flow.source: flow.stream for flow in flows}
-        self.done = False
 
     def abandon(self) -> None:
         """Close the sources."""
@@ -82,7 +83,6 @@ class Pump(threading.Thread):
                 self._run_several()
         finally:
             self.abandon()
-            self.done = True
             self._ended()
 
     def _run_one(self, flow: Flow) -> None:
@@ -158,10 +158,7 @@ class Pump(threading.Thread):
 
     @staticmethod
     def _write(flow: Flow, data: memoryview, most: int) -> memoryview | None:
-        """Write some of the data. Return what is left, or None if our reader has gone.
-
-        The command then gets SIGPIPE, as if it wrote there itself.
-        """
+        """Write some of the data. Return what is left; None if our reader has gone: the command gets SIGPIPE."""
         assert flow.sink is not None
         try:
             return data[os.write(flow.sink, data[:most]) :]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import itertools
 import json
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,6 +34,8 @@ BATCH_SECONDS = 0.05
 PROGRESS_SECONDS = 0.1
 TOO_BIG = 1009  # the close code for a frame over the panel's limit (RFC 6455, 7.4.1)
 
+SILENT = logging.Logger("pilotlight.run.library", logging.CRITICAL + 1)  # stderr belongs to the command
+
 
 def socket_url(url: str) -> str:
     """Return the address of `/live` on the panel at `url`. Raises `SetupError`."""
@@ -47,15 +50,15 @@ def socket_url(url: str) -> str:
     return f"{schemes[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}/live"
 
 
-def _without_secret(url: str) -> str:
-    """Return the address without the token, for messages."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
 def token() -> str:
     """Return six random characters, to make an id unique."""
     return os.urandom(3).hex()
+
+
+def print_note(text: str) -> None:
+    """Print a line of ours among those of the command, if stderr is open."""
+    with contextlib.suppress(OSError):
+        os.write(STDERR, f"pilotlight: {text}\n".encode(errors="replace"))
 
 
 class _Refused(Exception):
@@ -71,9 +74,6 @@ class _Refused(Exception):
 
 class _Lost(Exception):
     """The connection is gone."""
-
-
-LOST: dict[str, Any] = {"ok": False}  # the reply when the connection has ended
 
 
 class _Connection:
@@ -96,7 +96,7 @@ class _Connection:
             reply = await asyncio.wait_for(self._replies[id], REPLY_SECONDS)
         finally:
             del self._replies[id]
-        if reply is LOST:
+        if not reply:
             raise _Lost
         if not reply.get("ok"):
             raise _Refused(do, reply.get("problem") or {})
@@ -118,7 +118,7 @@ class _Connection:
             self.lost = True
             for reply in self._replies.values():
                 if not reply.done():
-                    reply.set_result(LOST)
+                    reply.set_result({})  # not an exception: nobody may wait for it
             self._on_lost()
 
     async def _on_frame(self, frame: dict[str, Any]) -> None:
@@ -146,7 +146,8 @@ class Reporter:
 
     def __init__(self, url: str, run: str, name: str, *, backlog: Backlog, child: Child, wake: asyncio.Event) -> None:
         self._url = url
-        self._shown = _without_secret(url)
+        parts = urlsplit(url)
+        self._shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without the token
         self._run = run
         self._name = name
         self._backlog = backlog
@@ -161,20 +162,19 @@ class Reporter:
         self._end_sent = False
         self._finished = False
         self._warned = self._noted = False
-        self._advanced = False  # whether the panel took anything on this connection
         self.taken_at = 0.0  # when the panel last took lines, in monotonic time
         self.reached = False  # whether a panel was ever connected
 
     async def serve(self) -> None:
         """Report until the panel has everything or refuses the run."""
-        connect = await asyncio.to_thread(_library)  # an import of 50 ms that must not delay the command
-        pauses = _backoff()
+        # This import takes 50 ms and must not delay the command.
+        library = await asyncio.to_thread(importlib.import_module, "websockets.asyncio.client")
+        pause, longest_pause = BACKOFF
         while not self._finished:
             last = self._ending.is_set()
             began = time.monotonic()
-            self._advanced = False
             try:
-                await self._session(connect)
+                await self._session(library.connect)
             except _Refused as error:
                 if error.slug == "run-ended" and error.do != "end_run":  # ended by others, or we were away too long
                     self._run = f"{self._run}-{token()}"
@@ -191,10 +191,11 @@ class Reporter:
                     self._warn(f"no panel at {self._shown}; the command runs without one")
             if last and not self.reached:
                 return
-            if self._advanced or time.monotonic() - began > BACKOFF[1]:
-                pauses = _backoff()
+            if self.taken_at > began or time.monotonic() - began > longest_pause:
+                pause = BACKOFF[0]
             if not self._finished:
-                await self._pause(next(pauses))
+                await self._pause(pause)
+            pause = min(2 * pause, longest_pause)
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next attempt, but only a little once the command has ended."""
@@ -219,19 +220,14 @@ class Reporter:
     def note_the_wait(self) -> None:
         """Say once on a terminal why we still run."""
         if not self._noted and os.isatty(STDERR):
-            self._print("still sending the log of this run to the panel; press Ctrl-C to send only its last lines")
+            print_note("still sending the log of this run to the panel; press Ctrl-C to send only its last lines")
         self._noted = True
 
     def _warn(self, text: str) -> None:
         """Print the warning, if it is the first."""
         if not self._warned:
             self._warned = True
-            self._print(text)
-
-    @staticmethod
-    def _print(text: str) -> None:
-        with contextlib.suppress(OSError):
-            os.write(STDERR, f"pilotlight: {text}\n".encode(errors="replace"))
+            print_note(text)
 
     def warn_about_the_end(self) -> None:
         """Warn that a panel that was connected did not get everything in time."""
@@ -248,7 +244,7 @@ class Reporter:
             compression=None,
             proxy=None,
             user_agent_header=f"pilotlight-run/{__version__}",
-            logger=_silent(),
+            logger=SILENT,
             additional_headers=await asyncio.to_thread(headers_for, self._url),
         ) as socket:
             self.reached = True
@@ -289,7 +285,8 @@ class Reporter:
                 await asyncio.sleep(early)
             lines = self._backlog.batch()
             await self._send_change(connection, ending and not lines)
-            begun = self._begun(whole=not self._backlog.waiting, due=bool(lines) or loop.time() >= self._begun_due)
+            due = not self._backlog.waiting and (lines or loop.time() >= self._begun_due)
+            begun = self._begun() if due else None
             if not lines and begun is None:
                 break
             self._sent_at = loop.time()
@@ -309,28 +306,25 @@ class Reporter:
             more |= {"from": self._backlog.offset, "lines": lines}
             reply = await connection.ask("log_run", run=self._run, **more)
             self._backlog.acknowledge(int(reply["next"]))
-            self._advanced = True
             self.taken_at = time.monotonic()
         if begun is not None:
             self._known.begun = begun
             self._begun_due = self._sent_at + PROGRESS_SECONDS
 
-    def _begun(self, *, whole: bool, due: bool) -> list[Line] | None:
-        """Return the unfinished lines if the panel has others; None: nothing to send, or not yet."""
-        if not whole or not due:
-            return None
-        begun = [] if self._ending.is_set() else self._backlog.begun()
+    def _begun(self) -> list[Line] | None:
+        """Return the unfinished lines if the panel has others, or None."""
+        begun = [] if self._ending.is_set() else self._backlog.reader.begun()
         return begun if begun != self._known.begun else None
 
     def _due(self) -> float | None:
         """Return for how many seconds to wait for more output until there is something to send anyway."""
         now = asyncio.get_running_loop().time()
         waits = []
-        if self._backlog.progress != self._known.progress:
+        if self._backlog.reader.progress != self._known.progress:
             waits.append(self._known.at + PROGRESS_SECONDS - now)
-        if self._begun(whole=True, due=True) is not None:
+        if self._begun() is not None:
             waits.append(self._begun_due - now)
-        if (settles := self._backlog.settles_in()) is not None:
+        if (settles := self._backlog.reader.settles_in()) is not None:
             waits.append(settles)
         return max(0.0, min(waits)) if waits else None
 
@@ -341,57 +335,24 @@ class Reporter:
         state = self._child.state
         if state != self._known.state and state != "ended":
             change["state"] = state
-        progress = self._backlog.progress
-        if (
-            progress is not None
-            and progress != self._known.progress
-            and (last or change or now - self._known.at >= PROGRESS_SECONDS)
-        ):
+        progress = self._backlog.reader.progress
+        due = last or change or now - self._known.at >= PROGRESS_SECONDS
+        if progress is not None and progress != self._known.progress and due:
             change["progress"] = progress
-        if not change:
-            return
-        await connection.ask("update_run", run=self._run, **change)
-        self._known.state = change.get("state", self._known.state)
-        self._known.progress = change.get("progress", self._known.progress)
-        self._known.at = now
-
-    def _how_it_ended(self) -> dict[str, Any]:
-        code = self._code or 0
-        if code >= 0:
-            return {"exit_code": code}
-        ended: dict[str, Any] = {"exit_code": 128 - code}  # like a shell
-        with contextlib.suppress(ValueError):  # a real-time signal has no name
-            if not self._old:
-                ended["signal"] = signal.Signals(-code).name
-        return ended
+        if change:
+            await connection.ask("update_run", run=self._run, **change)
+            self._known = replace(self._known, **change, at=now)
 
     async def _end(self, connection: _Connection) -> None:
+        code = self._code or 0
+        ended: dict[str, Any] = {"exit_code": code if code >= 0 else 128 - code}  # like a shell
+        if code < 0 and not self._old:
+            with contextlib.suppress(ValueError):  # a real-time signal has no name
+                ended["signal"] = signal.Signals(-code).name
         self._end_sent = True
         try:
-            await connection.ask("end_run", run=self._run, **self._how_it_ended())
+            await connection.ask("end_run", run=self._run, **ended)
         except _Refused as error:
             if error.passes:
                 raise
         self._finished = True
-
-
-def _library() -> Any:
-    from websockets.asyncio.client import connect
-
-    return connect
-
-
-def _silent() -> logging.Logger:
-    """Return a logger that discards everything: stderr belongs to the command."""
-    log = logging.getLogger("pilotlight.run.library")
-    log.propagate = False
-    if not log.handlers:
-        log.addHandler(logging.NullHandler())
-    return log
-
-
-def _backoff() -> Iterator[float]:
-    pause, longest = BACKOFF
-    while True:
-        yield pause
-        pause = min(2 * pause, longest)

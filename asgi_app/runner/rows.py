@@ -21,7 +21,7 @@ def _width(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _columns(text: str, at: int = 0) -> int:
+def _columns(text: str, at: int) -> int:
     """Return the column after the text that begins in column `at`."""
     if text.isascii() and "\t" not in text:
         return at + len(text)
@@ -80,7 +80,9 @@ class Row:
             self._cut("".join(new[max(LINE_BYTES - x, 0) :]))
             new = new[: max(LINE_BYTES - x, 0)]
         if new:
-            self._pad(x)
+            missing = max(x - len(cells), 0)
+            cells.extend(" " * missing)
+            styles.extend([PLAIN] * missing)
             end = x + len(new)
             self._split(x)
             self._split(end)
@@ -120,12 +122,6 @@ class Row:
             self._styles = [PLAIN] * len(self._cells)
             self._text = ""
         return self._cells, self._styles
-
-    def _pad(self, x: int) -> None:
-        cells, styles = self._explode()
-        if (missing := x - len(cells)) > 0:
-            cells.extend(" " * missing)
-            styles.extend([PLAIN] * missing)
 
     def _split(self, x: int) -> None:
         """Blank a character of several columns that covers column `x` but begins before it."""

@@ -8,7 +8,6 @@ them for a while, or cannot reach them any more.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from asgi_app.runner.colours import PLAIN, styled
 from asgi_app.runner.escapes import Piece, Pieces
@@ -22,6 +21,8 @@ BACK_SECONDS = 30.0  # after a command moved back, in which it may do so again
 _SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ALTERNATE = {"47", "1047", "1049"}
 _PRIVATE = ("<", "=", ">", "?")
+_MOVES = "ABCDEFGHae`fsu"  # the final characters of sequences that move the cursor
+_ESCAPED_MOVES = {"7": "s", "8": "u", "M": "A"}  # ESC 7 is CSI s, and so on
 
 
 class Screen:
@@ -65,8 +66,7 @@ class Screen:
     def _only_appends(self) -> bool:
         row = self._rows[-1]
         at_end = self._y == len(self._rows) - 1 and row.plain and self._x == row.width
-        elsewhere = self._elsewhere is not None or self._alternate
-        drawing = elsewhere or self._returned or self._pieces.waits
+        drawing = self._elsewhere is not None or self._alternate or self._returned or self._pieces.waits
         return at_end and not drawing and self._style is PLAIN
 
     def _on(self, piece: Piece) -> None:
@@ -77,9 +77,12 @@ class Screen:
                     self._style = styled(self._style, parameters)
             elif text in "hl":
                 self._set_mode(parameters, text == "h")
-            elif not self._alternate and not parameters.startswith(_PRIVATE) and text in _CSI:
+            elif not self._alternate and not parameters.startswith(_PRIVATE):
                 numbers = [int(part[:5]) if part.isdigit() else 0 for part in parameters.split(";")]
-                _CSI[text](self, numbers[0], numbers)
+                if text in _MOVES:
+                    self._move(text, numbers)
+                else:
+                    self._edit(text, numbers[0])
         elif self._alternate:
             return
         elif kind == "text":
@@ -123,14 +126,10 @@ class Screen:
             self._rows.append(Row("", self._at))
 
     def _escape(self, text: str) -> None:
-        if text == "7":
-            self._save(0, [])
-        elif text == "8":
-            self._restore(0, [])
+        if text in _ESCAPED_MOVES:
+            self._move(_ESCAPED_MOVES[text], [0])
         elif text in ("D", "E"):
             self._line_feed()
-        elif text == "M":
-            self._up(1, [])
         elif text == "c":
             self._start_anew()
             self._style, self._hidden = PLAIN, False
@@ -147,81 +146,67 @@ class Screen:
         if modes & _ALTERNATE:
             self._alternate = on
 
-    def _up(self, count: int, _: list[int]) -> None:
-        self._y = max(self._y - max(count, 1), 0)
-        self._went_back = self._at
+    def _move(self, final: str, numbers: list[int]) -> None:
+        """Move the cursor, or save its place, by the sequence `CSI numbers final`."""
+        count = max(numbers[0], 1)
+        match final:
+            case "A" | "F":
+                self._y = max(self._y - count, 0)
+                self._went_back = self._at
+            case "B" | "E" | "e":
+                self._y = min(self._y + count, max(len(self._rows) - 1, HEIGHT))
+                while self._y >= len(self._rows):
+                    self._rows.append(Row("", self._at))
+            case "C" | "a":
+                self._x = min(self._x + count, LINE_BYTES)
+            case "D":
+                self._x = max(self._x - count, 0)
+            case "G" | "`":
+                self._x = min(count - 1, LINE_BYTES)
+            case "H" | "f" if count == 1 and max(numbers[1:2], default=0) <= 1:  # it redraws the whole screen
+                self._start_anew()
+            case "H" | "f":
+                self._elsewhere = Row("", self._at)
+            case "s":
+                self._saved = self._x, self._y, self._style
+            case "u":
+                self._elsewhere = None
+                self._x, self._y, self._style = self._saved
+                self._y = min(self._y, len(self._rows) - 1)
+        if final in "EFHf":
+            self._x = 0
 
-    def _down(self, count: int, _: list[int]) -> None:
-        self._y = min(self._y + max(count, 1), max(len(self._rows) - 1, HEIGHT))
-        while self._y >= len(self._rows):
-            self._rows.append(Row("", self._at))
-
-    def _up_to_begin(self, count: int, numbers: list[int]) -> None:
-        self._up(count, numbers)
-        self._x = 0
-
-    def _down_to_begin(self, count: int, numbers: list[int]) -> None:
-        self._down(count, numbers)
-        self._x = 0
-
-    def _right(self, count: int, _: list[int]) -> None:
-        self._x = min(self._x + max(count, 1), LINE_BYTES)
-
-    def _left(self, count: int, _: list[int]) -> None:
-        self._x = max(self._x - max(count, 1), 0)
-
-    def _to_column(self, column: int, _: list[int]) -> None:
-        self._x = min(max(column, 1) - 1, LINE_BYTES)
-
-    def _to_place(self, line: int, numbers: list[int]) -> None:
-        if line <= 1 and max(numbers[1:2], default=0) <= 1:  # it redraws the whole screen
-            self._start_anew()
-        else:
-            self._elsewhere = Row("", self._at)
-        self._x = 0
-
-    def _erase_line(self, what: int, _: list[int]) -> None:
+    def _edit(self, final: str, what: int) -> None:
+        """Erase, insert or delete at the cursor, by the sequence `CSI what final`."""
+        count = max(what, 1)
         row = self._elsewhere or self._rows[self._y]
-        if what == 0:
-            row.erase(self._x)
-        elif what == 1:
-            row.erase(0, self._x + 1)
-        else:
-            row.clear()
-        row.at = self._at
-
-    def _erase_screen(self, what: int, numbers: list[int]) -> None:
-        if what == 0:
-            self._erase_line(0, numbers)
+        if final == "J" and what == 0:  # the rest of the screen
             del self._rows[self._y + 1 :]
-        elif what >= 2:
-            self._start_anew()
-
-    def _erase_characters(self, count: int, _: list[int]) -> None:
-        (self._elsewhere or self._rows[self._y]).erase(self._x, self._x + max(count, 1))
-
-    def _insert_characters(self, count: int, _: list[int]) -> None:
-        (self._elsewhere or self._rows[self._y]).shift(self._x, min(max(count, 1), LINE_BYTES))
-
-    def _delete_characters(self, count: int, _: list[int]) -> None:
-        (self._elsewhere or self._rows[self._y]).shift(self._x, -max(count, 1))
-
-    def _insert_lines(self, count: int, _: list[int]) -> None:
-        self._rows[self._y : self._y] = [Row("", self._at) for _ in range(min(max(count, 1), HEIGHT))]
-
-    def _delete_lines(self, count: int, _: list[int]) -> None:
-        del self._rows[self._y : self._y + max(count, 1)]
-        if self._y >= len(self._rows):
-            self._rows.append(Row("", self._at))
-            self._y = len(self._rows) - 1
-
-    def _save(self, _: int, __: list[int]) -> None:
-        self._saved = self._x, self._y, self._style
-
-    def _restore(self, _: int, __: list[int]) -> None:
-        self._elsewhere = None
-        self._x, self._y, self._style = self._saved
-        self._y = min(self._y, len(self._rows) - 1)
+            final = "K"
+        match final:
+            case "J" if what >= 2:
+                self._start_anew()
+            case "K":
+                row.at = self._at
+                if what == 0:
+                    row.erase(self._x)
+                elif what == 1:
+                    row.erase(0, self._x + 1)
+                else:
+                    row.clear()
+            case "X":
+                row.erase(self._x, self._x + count)
+            case "@":
+                row.shift(self._x, min(count, LINE_BYTES))
+            case "P":
+                row.shift(self._x, -count)
+            case "L":
+                self._rows[self._y : self._y] = [Row("", self._at) for _ in range(min(count, HEIGHT))]
+            case "M":
+                del self._rows[self._y : self._y + count]
+                if self._y >= len(self._rows):
+                    self._rows.append(Row("", self._at))
+                    self._y = len(self._rows) - 1
 
     def _start_anew(self) -> None:
         """Move to a new row after the last one; the rows above are final."""
@@ -281,12 +266,3 @@ class Screen:
         while rows and rows[-1].blank:
             rows.pop()
         return rows
-
-
-_CSI: dict[str, Callable[[Screen, int, list[int]], None]] = {
-    "A": Screen._up, "B": Screen._down, "e": Screen._down, "C": Screen._right, "a": Screen._right, "D": Screen._left,
-    "E": Screen._down_to_begin, "F": Screen._up_to_begin, "G": Screen._to_column, "`": Screen._to_column,
-    "H": Screen._to_place, "f": Screen._to_place, "J": Screen._erase_screen, "K": Screen._erase_line,
-    "X": Screen._erase_characters, "@": Screen._insert_characters, "P": Screen._delete_characters,
-    "L": Screen._insert_lines, "M": Screen._delete_lines, "s": Screen._save, "u": Screen._restore,
-}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Jobs for the store's thread: the queue, and the answers."""
+"""Jobs for the store's thread, and their queue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import queue
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 Work = Callable[[sqlite3.Connection], Any]
@@ -70,22 +70,3 @@ class JobQueue:
         self.close()
         jobs, _ = self.take(sys.maxsize, timeout=0)
         return jobs
-
-
-def resolve(jobs: Sequence[Job], results: Sequence[Any]) -> None:
-    """Resolve the future of each job, in order, with its result or exception. One hop into the loop for all."""
-    if jobs:
-        with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
-            jobs[0].loop.call_soon_threadsafe(_resolve, jobs, results)
-
-
-def _resolve(jobs: Sequence[Job], results: Sequence[Any]) -> None:
-    for job, result in zip(jobs, results, strict=True):
-        if job.done.done():  # nobody waits any more
-            continue
-        if not isinstance(result, Exception):
-            job.done.set_result(result)
-        elif job.best_effort:
-            job.done.set_result(None)
-        else:
-            job.done.set_exception(result)

@@ -21,8 +21,9 @@ from asgi_app.store import lights as stored_lights
 from asgi_app.store.condition import Condition
 from asgi_app.store.file import DatabaseFile, is_busy, is_damaged
 from asgi_app.store.file_recovery import FileRecovery
-from asgi_app.store.jobs import Job, JobQueue, resolve
+from asgi_app.store.jobs import Job, JobQueue
 from asgi_app.store.pending_lights import PendingLights
+from asgi_app.telemetry.tasks import resolve
 
 log = logging.getLogger("pilotlight.store")
 
@@ -179,7 +180,12 @@ class StoreThread:
 
     def _resolve(self, jobs: list[Job], results: list[Any]) -> None:
         self._current = []
-        resolve(jobs, results)
+        answers = [
+            (job.done, None if job.best_effort and isinstance(result, Exception) else result)
+            for job, result in zip(jobs, results, strict=True)
+        ]
+        if jobs:
+            resolve(jobs[0].loop, answers)
 
     def _fail(self, error: BaseException) -> None:
         """End after a fault, and refuse every job. `Store.ended` reports it, and the panel ends too."""

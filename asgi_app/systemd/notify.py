@@ -16,7 +16,8 @@ class ServiceManager:
         address = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address  # abstract sockets, unix(7)
         usec = environment.get("WATCHDOG_USEC", "")
-        self._every = int(usec) / 4e6 if usec.isdecimal() and self._is_for_us(environment) else None
+        is_for_us = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self._every = int(usec) / 4e6 if usec.isdecimal() and is_for_us else None
         self._alive_at = 0.0
 
     def notify(self, *states: str) -> None:
@@ -32,7 +33,3 @@ class ServiceManager:
         if self._every is not None and now - self._alive_at >= self._every:
             self._alive_at = now
             self.notify("WATCHDOG=1")
-
-    @staticmethod
-    def _is_for_us(environment: Mapping[str, str]) -> bool:
-        return environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())

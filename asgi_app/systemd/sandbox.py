@@ -44,16 +44,13 @@ def search_path() -> list[str]:
     ask = [sys.executable, "-I", "-c", "import json, sys; print(json.dumps(sys.path))"]
     plain = json.loads(subprocess.run(ask, capture_output=True, text=True, check=True, timeout=TEST_SECONDS).stdout)
     ours = [os.path.abspath(entry) for entry in sys.path]
-    return list(dict.fromkeys(entry for entry in ours if entry not in plain and _has_modules(Path(entry))))
+    more = [Path(entry) for entry in dict.fromkeys(ours) if entry not in plain]
+    return [str(one) for one in more if (one / "asgi_app").is_dir() or any(one.glob("*.dist-info"))]
 
 
-def _has_modules(folder: Path) -> bool:
-    return (folder / "asgi_app").is_dir() or any(folder.glob("*.dist-info"))
-
-
-def binds(*needed: Path) -> list[Bind]:
-    """Return the hidden paths that the service must see: the interpreter, the program, and those `needed` beside."""
-    paths = {path for path in (*_interpreter(), *_program(), *needed) if path.exists()}
+def binds(shows: Path | None) -> list[Bind]:
+    """Return the hidden paths that the service must see: the interpreter, the program, and the shows."""
+    paths = {path for path in (*_interpreter(), *_program(), shows) if path is not None and path.exists()}
     found = {Bind(path.resolve(), path) for path in paths if is_in(HIDDEN, path)}
     found |= {Bind(path.resolve(), path.resolve()) for path in paths if is_in(HIDDEN, path.resolve())}
     return sorted((one for one in found if not _is_covered(one, found)), key=lambda one: one.path)
@@ -87,18 +84,14 @@ def _program() -> list[Path]:
 
 
 def prove(
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    *,
-    seen: Sequence[Bind] | None = None,
-    credentials: Mapping[str, Path] | None = None,
+    flags: list[str], environment: Mapping[str, str], seen: Sequence[Bind] | None, credentials: Mapping[str, Path]
 ) -> str | None:
-    """Run `pilotlight ARGUMENTS…` as the service would. Return what it prints; None if this machine forbids the test.
+    """Run `pilotlight service check` as the service would. Return what it prints; None if this machine forbids that.
 
     With `seen`, run it like the system's service: as a user without rights who sees those hidden paths and has the
-    `credentials`. `%S` and `%d` in the arguments stand for its directories, as in the unit. Raises `SetupError`.
+    `credentials`. `%S` and `%d` in the flags stand for its directories, as in the unit. Raises `SetupError`.
     """
-    command = [sys.executable, "-m", "asgi_app", *arguments]
+    command = [sys.executable, "-m", "asgi_app", "service", "check", *flags]
     if seen is None:
         home = {name: os.environ[name] for name in ("HOME", "USER", "PATH", "XDG_RUNTIME_DIR") if name in os.environ}
         return _run(command, home | dict(environment), os.environ.get("HOME", "/"))
@@ -106,7 +99,7 @@ def prove(
         state, private = Path(stage, "state"), Path(stage, "credentials")
         (state / "pilotlight").mkdir(parents=True)
         private.mkdir()
-        for name, file in (credentials or {}).items():
+        for name, file in credentials.items():
             shutil.copyfile(file, private / name)
         for path in (state / "pilotlight", private, *private.iterdir()):
             os.chown(path, NOBODY, NOBODY)

@@ -91,20 +91,27 @@ class Unit(NamedTuple):
         return {name: Path(os.path.abspath(file)) for name, file in files.items() if file is not None}
 
     @property
-    def arguments(self) -> list[str]:
-        """The flags, with those for the directories that systemd gives the service: %S (state) and %d (credentials)."""
-        own = ["--data=%S/pilotlight", *(f"--{name}=%d/{name}" for name in self.credentials)] if self.system else []
-        return [*self.flags, *own]
+    def own_flags(self) -> list[str]:
+        """The flags for the directories that systemd gives the system's service: %S (state) and %d (credentials)."""
+        return ["--data=%S/pilotlight", *(f"--{name}=%d/{name}" for name in self.credentials)] if self.system else []
 
     def text(self) -> str:
         """Return the text of the unit file."""
-        own = self.arguments[len(self.flags) :]
-        environment = self.environment | self._search_path()
-        service = [
+        environment = [f"{name}={value}" for name, value in self._environment().items()]
+        lines = [
+            "# Written by pilotlight service install. To remove it: pilotlight service uninstall",
+            "[Unit]",
+            "Description=Pilot Light, a live control panel for lights",
+            "After=network-online.target pigpiod.service" if self.system else "After=network.target",
+            *(["Wants=network-online.target"] if self.system else []),
+            "StartLimitIntervalSec=60",
+            "StartLimitBurst=10",
+            "",
+            "[Service]",
             "Type=notify",
-            " ".join([f"ExecStart={_command('serve', self.flags)}", *own]),
-            " ".join([f"ExecStopPost=-{_command('exit-levels', self.flags)}", *own]),
-            *(f"Environment={_quoted(f'{name}={value}', variables=False)}" for name, value in environment.items()),
+            " ".join([f"ExecStart={_command('serve', self.flags)}", *self.own_flags]),
+            " ".join([f"ExecStopPost=-{_command('exit-levels', self.flags)}", *self.own_flags]),
+            *(f"Environment={_quoted(entry, variables=False)}" for entry in environment),
             *(f"LoadCredential={name}:{_percents(str(file))}" for name, file in self.credentials.items()),
             "Restart=always",
             "RestartSec=1",
@@ -117,34 +124,20 @@ class Unit(NamedTuple):
             *(self._own_user() if self.system else []),
             *SANDBOX.splitlines(),
             *(SYSTEM_SANDBOX.splitlines() if self.system else []),
+            "",
+            "[Install]",
+            f"WantedBy={'multi-user' if self.system else 'default'}.target",
+            "",
         ]
-        return "\n".join(
-            [
-                "# Written by pilotlight service install. To remove it: pilotlight service uninstall",
-                "[Unit]",
-                "Description=Pilot Light, a live control panel for lights",
-                "After=network-online.target pigpiod.service" if self.system else "After=network.target",
-                *(["Wants=network-online.target"] if self.system else []),
-                "StartLimitIntervalSec=60",
-                "StartLimitBurst=10",
-                "",
-                "[Service]",
-                *service,
-                "",
-                "[Install]",
-                f"WantedBy={'multi-user' if self.system else 'default'}.target",
-                "",
-            ]
-        )
+        return "\n".join(lines)
 
     def _own_user(self) -> list[str]:
         bind = "CAP_NET_BIND_SERVICE" if 0 < self.port < 1024 else ""
-        seen = self._seen()
-        groups = [name for name in GROUPS if _exists(name)]
+        seen = binds(self.shows)
         return [
             "DynamicUser=yes",
             "User=pilotlight",
-            *(f"SupplementaryGroups={name}" for name in groups),
+            *(f"SupplementaryGroups={name}" for name in GROUPS if _exists(name)),
             "StateDirectory=pilotlight",
             "StateDirectoryMode=0700",
             "WorkingDirectory=%S/pilotlight",  # lgpio creates a pipe there, and may not in /
@@ -154,24 +147,17 @@ class Unit(NamedTuple):
             *(f"BindReadOnlyPaths={_bind(one)}" for one in seen),
         ]
 
-    def _seen(self) -> list[Bind]:
-        return binds(*([self.shows] if self.shows is not None else []))
-
-    def _search_path(self) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         found = os.pathsep.join(search_path())
-        return {"PYTHONPATH": found} if found else {}
+        return self.environment | ({"PYTHONPATH": found} if found else {})
 
     def prove(self, settings: str) -> list[str]:
         """Run `pilotlight service check` as the service would run, and return what to print.
 
         Raises `SetupError` if that fails, or if it finds other settings than these `settings` (JSON).
         """
-        arguments = ["service", "check", *self.arguments]
-        environment = self.environment | self._search_path()
-        if not self.system:
-            found = prove(arguments, environment)
-        else:
-            found = prove(arguments, environment, seen=self._seen(), credentials=self.credentials)
+        seen = binds(self.shows) if self.system else None
+        found = prove([*self.flags, *self.own_flags], self._environment(), seen, self.credentials)
         if found is None:
             return ["could not test the service on this machine: read its log after you start it"]
         wanted, actual = json.loads(settings), json.loads(found)
@@ -220,8 +206,7 @@ def uninstall(unit: Unit) -> list[str]:
 
 def _command(name: str, flags: list[str]) -> str:
     """Return a command line for systemd (systemd.service(5), "Command lines")."""
-    parts = [sys.executable, "-m", "asgi_app", name]
-    return " ".join(_quoted(word) for word in [*parts, *flags])
+    return " ".join(_quoted(word) for word in [sys.executable, "-m", "asgi_app", name, *flags])
 
 
 def _quoted(word: str, *, variables: bool = True) -> str:

@@ -1,9 +1,9 @@
-"""Background tasks: how to start and keep them, and how to find those that a fault has ended."""
+"""Background tasks and threads: start and keep tasks, find those that a fault has ended, answer from a thread."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 
@@ -22,3 +22,22 @@ def ended(tasks: Iterable[asyncio.Task[Any] | None]) -> str | None:
             why = "was cancelled" if task.cancelled() else f"has ended ({type(fault).__name__}: {fault})"
             return f"the task {task.get_name()!r} {why}"
     return None
+
+
+def resolve(loop: asyncio.AbstractEventLoop, answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    """Resolve futures of the loop from a thread, each with its result or exception. One hop into the loop for all."""
+    try:
+        loop.call_soon_threadsafe(_resolve, answers)
+    except RuntimeError:
+        return  # the loop is closed, so nobody waits
+
+
+def _resolve(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    for done, result in answers:
+        if done.done():  # nobody waits any more
+            continue
+        if isinstance(result, BaseException):
+            done.set_exception(result)
+            done.exception()  # nobody has to fetch it: the caller may just have been cancelled
+        else:
+            done.set_result(result)

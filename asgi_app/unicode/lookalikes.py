@@ -37,12 +37,9 @@ def is_unseen(character: str) -> bool:
     """Return whether the character is invisible: white space, or never shown."""
     if character.isascii():
         return not character.isprintable() or character == " "
-    return (
-        character.isspace()
-        or character == BLANK
-        or unicodedata.category(character) == "Cf"
-        or character in _tables()[0]
-    )
+    if character.isspace() or character == BLANK or unicodedata.category(character) == "Cf":
+        return True
+    return character in _tables()[0]
 
 
 @lru_cache(maxsize=4096)
@@ -52,7 +49,9 @@ def _forms(name: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _looks(name: str) -> str:
-    return _plain(_skeleton(name))
+    """Return the skeleton without format characters, and with single spaces."""
+    spaced = _skeleton(name).replace(BLANK, " ")
+    return " ".join("".join(one for one in spaced if unicodedata.category(one) != "Cf").split())
 
 
 @lru_cache(maxsize=8)
@@ -66,12 +65,6 @@ def _skeleton(text: str) -> str:
     unseen, prototypes = _tables()
     seen = (one for one in unicodedata.normalize("NFD", text) if one not in unseen)
     return unicodedata.normalize("NFD", "".join(prototypes.get(one, one) for one in seen))
-
-
-def _plain(text: str) -> str:
-    """Remove format characters, and make all white space single spaces."""
-    spaced = text.replace(BLANK, " ")
-    return " ".join("".join(one for one in spaced if unicodedata.category(one) != "Cf").split())
 
 
 @cache

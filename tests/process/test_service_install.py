@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from asgi_app.errors import SetupError
-from asgi_app.settings import config_of_sudo
+from asgi_app.settings_file import config_of_sudo
 from asgi_app.systemd import unit as units
 from asgi_app.systemd.unit import Unit
 from tests.support.as_service import Service
@@ -166,7 +166,7 @@ def test_the_file_of_who_calls_sudo(home: Home, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("SUDO_UID", str(os.getuid()))
     file = tmp_path / ".config/pilotlight/pilotlight.toml"
     entry = type("Entry", (), {"pw_dir": str(tmp_path)})
-    monkeypatch.setattr("asgi_app.settings.pwd.getpwuid", lambda uid: entry)
+    monkeypatch.setattr("asgi_app.settings_file.pwd.getpwuid", lambda uid: entry)
     assert config_of_sudo() is None
     file.parent.mkdir(parents=True)
     file.write_text("")

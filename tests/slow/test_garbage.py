@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 import socketio
 
-from campaigns.load import Load, Way
+from campaigns.clients import Way
+from campaigns.load import Load
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.raw_sockets import end_with_a_reset, upgrade

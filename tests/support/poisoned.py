@@ -16,8 +16,8 @@ sys.modules.update(dict.fromkeys(("aiohttp", "redis", "requests")))
 
 from asgi_app.cli.main import main  # noqa: E402
 from asgi_app.core.lights import Drive  # noqa: E402
+from asgi_app.hw import driver  # noqa: E402
 from asgi_app.hw.driver import LightDriver  # noqa: E402
-from asgi_app.hw.push import PushTask  # noqa: E402
 from asgi_app.hw.worker import Worker  # noqa: E402
 from asgi_app.store import chat  # noqa: E402
 
@@ -73,10 +73,10 @@ def pin() -> None:
     Worker.call = poisoned_call  # type: ignore[method-assign]
 
 
-def task_of(owner: type, name: str) -> None:
+def task_of(owner: object, name: str) -> None:
     """The task ends a moment after its start."""
 
-    async def poisoned(self: object) -> None:
+    async def poisoned(*arguments: object) -> None:
         await asyncio.sleep(0.5)
         panic()
 
@@ -89,7 +89,7 @@ def main_with(poison: str) -> None:
         "message": message,
         "pins": pins,
         "pin": pin,
-        "push": lambda: task_of(PushTask, "run"),
+        "push": lambda: task_of(driver, "push"),
     }[poison]()
     main()
 

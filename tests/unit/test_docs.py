@@ -64,7 +64,8 @@ def test_every_command_of_the_command_line_is_documented(name: str) -> None:
 
 def test_every_setting_is_a_flag_of_serve() -> None:
     flags = {name for name, field in Settings.model_fields.items() if name != "lights"}
-    assert flags < {param.name for param in cli.commands["serve"].params if isinstance(param, click.Option)}
+    serve = cli.commands["serve"]
+    assert flags < {param.name for param in serve.get_params(click.Context(serve)) if isinstance(param, click.Option)}
 
 
 @pytest.mark.parametrize("command", members(Command), ids=lambda kind: kind.__name__)

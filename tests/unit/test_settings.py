@@ -10,7 +10,8 @@ import pytest
 
 from asgi_app.errors import SetupError
 from asgi_app.models.lights import LightSpec
-from asgi_app.settings import PREFIX, Settings, read_settings
+from asgi_app.settings import Settings, read_settings
+from asgi_app.settings_file import PREFIX
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from asgi_app import settings as settings_module
+from asgi_app import settings_file
 from asgi_app.errors import SetupError
-from asgi_app.settings import PREFIX, Settings, config_in_use, read_settings
+from asgi_app.settings import Settings, read_settings
+from asgi_app.settings_file import PREFIX, config_in_use
 from asgi_app.shows.reader import BUILTIN, find_shows
 
 
@@ -65,7 +66,7 @@ def test_a_home_that_one_may_not_look_into_has_no_settings(monkeypatch: pytest.M
         def is_file(self) -> bool:
             raise PermissionError(13, "Permission denied", str(self))
 
-    monkeypatch.setattr(settings_module, "default_config", lambda: Closed("/root/.config/pilotlight.toml"))
+    monkeypatch.setattr(settings_file, "default_config", lambda: Closed("/root/.config/pilotlight.toml"))
     assert config_in_use() is None
 
 
@@ -74,7 +75,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("could not determine the home directory")  # platformdirs, without HOME and passwd
 
     for function in ("user_data_dir", "user_config_dir"):
-        monkeypatch.setattr(settings_module.platformdirs, function, homeless)
+        monkeypatch.setattr(settings_file.platformdirs, function, homeless)
     assert config_in_use() is None
     with pytest.raises(SetupError, match="--data"):
         read_settings()
