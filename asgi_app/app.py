@@ -94,11 +94,7 @@ class PanelApp:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        *,
-        ready: Callable[[], None] = lambda: None,
-        alive: Callable[[], None] = lambda: None,
+        self, settings: Settings, *, ready: Callable[[], None] = lambda: None, alive: Callable[[], None] = lambda: None
     ) -> None:
         self.settings = settings
         self.failure: str | None = None
@@ -148,11 +144,7 @@ class PanelApp:
             self.panel,
             self.store,
             ChatLimits(
-                settings.chat_name,
-                settings.chat_message,
-                settings.chat_rate,
-                settings.chat_rooms,
-                settings.chat_people,
+                settings.chat_name, settings.chat_message, settings.chat_rate, settings.chat_rooms, settings.chat_people
             ),
             clock=self.clock.now,
         )
@@ -181,7 +173,7 @@ class PanelApp:
         self.lab_events = LabEvents(self.default_namespace, settings.socket_rooms)
         self._pin_lock = PinLock()
         self._ready = ready
-        parts = (self.store, self.driver, self.runs, self.access, self.lab_events, self.sockets.eio)
+        parts = (self.store, self.driver, self.runs, self.access.live, self.lab_events, self.sockets.eio)
         self.health = Health(self.panel, self.store, self.access, [part.ended for part in parts], self.clock)
         self.loop_lag = LoopLagMonitor(partial(self.health.check, alive))
         light = "led" if "led" in settings.lights else next(iter(settings.lights))
@@ -331,10 +323,7 @@ class PanelApp:
 
 
 def create_app(settings: Settings | None = None) -> Gateway:
-    """Build the panel for any ASGI server: `uvicorn --factory asgi_app.app:create_app`.
-
-    Raises: `SetupError` if the settings are wrong.
-    """
+    """Build the panel for any ASGI server: `uvicorn --factory asgi_app.app:create_app`. Raises `SetupError`."""
     return PanelApp(settings or read_settings()).app
 
 

@@ -39,10 +39,7 @@ class PanelError(Exception):
         self.errors = errors if errors is not None else [{"field": field, "detail": detail}] if field else []
 
     def problem(self) -> dict[str, Any]:
-        """Return the problem object (RFC 9457): `type`, `title`, `status`, `detail`, and `errors` by field.
-
-        `retry_after` (seconds) is added where waiting helps.
-        """
+        """Return the problem object (RFC 9457). `retry_after` (seconds) is in it where waiting helps."""
         problem: dict[str, Any] = {"type": PROBLEM_TYPE + self.slug, "title": self.title, "status": self.status}
         problem |= {"detail": self.detail, "errors": self.errors}
         if self.retry_after is not None:

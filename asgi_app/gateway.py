@@ -57,9 +57,6 @@ class Gateway:
         await self._apps[scope["type"]](scope, receive, send)
 
 
-# --- middlewares for requests ------------------------------------------------------------------------------
-
-
 def add_security_headers(app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
     """Add the headers that keep other people's code out, unless the answer has its own."""
 
@@ -158,9 +155,6 @@ async def limit_unread(budget: SendBudget, app: App, scope: Any, receive: Receiv
         account.close()
 
 
-# --- middlewares for requests and WebSockets ---------------------------------------------------------------
-
-
 def see_through_proxies(proxies: Proxies, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
     """Pass on the request as the client sent it to a trusted proxy; refuse one with a bad Host header."""
     try:
@@ -228,9 +222,6 @@ def give_access(access: Access, app: App, scope: Any, receive: Receive, send: Se
     """Put the access rules into the scope, where `visitor_of` finds them."""
     scope[SCOPE] = access
     return app(scope, receive, send)
-
-
-# --- what the middlewares use ------------------------------------------------------------------------------
 
 
 async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = False) -> None:

@@ -83,9 +83,7 @@ class Settings(BaseModel):
     )
     max_connections: int = Field(10_000, ge=8, description="Maximum number of connections, of all protocols together.")
     connections_per_address: int = Field(
-        256,
-        ge=4,
-        description="Maximum number of connections per address (IPv6: per /64). This machine has no limit.",
+        256, ge=4, description="Maximum number of connections per address (IPv6: per /64). This machine has no limit."
     )
     command_rate: float = Field(
         200, ge=1, description="Commands per second of a connection. Twice as many may come at once."
@@ -183,10 +181,7 @@ class Settings(BaseModel):
 
 
 def read_settings(config: Path | None = None, **flags: Any) -> Settings:
-    """Return the settings from flags, environment and file.
-
-    Raises `SetupError`: one line that names each wrong setting, its source, and what would be accepted.
-    """
+    """Return the settings of flags, environment and file. Raises `SetupError`, which names each wrong one."""
     file = config_in_use(config)
     in_file = read_file(file) if file is not None else {}
     given = {name: value for name, value in flags.items() if value is not None}

@@ -52,10 +52,7 @@ def config_of_sudo() -> Path | None:
 
 
 def read_file(file: Path) -> dict[str, Any]:
-    """Return the settings in the file. Raises `SetupError`.
-
-    It may start with a byte order mark or be UTF-16, as some editors save it.
-    """
+    """Return the settings in the file, with a byte order mark or in UTF-16 too. Raises `SetupError`."""
     try:
         content = file.read_bytes()
         wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

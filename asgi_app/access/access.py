@@ -71,17 +71,11 @@ class Access:
         """Watch the file of secrets from now on."""
         self.live.start()
 
-    def ended(self) -> str | None:
-        """Do the same as `LiveSessions.ended`."""
-        return self.live.ended()
-
     def close(self) -> None:
         """Stop watching the secrets, and write the audit trail. Closing twice is no error."""
         self.live.close()
         self.machine_key.close()
         self.audit.close()
-
-    # --- authentication ------------------------------------------------------------------------------------
 
     def identify(self, scope: Mapping[str, Any]) -> Identity:
         """Return who sends this request. Raises `SignInFailed`, `TooManyTries` for an invalid token or ticket."""
@@ -151,8 +145,6 @@ class Access:
     def _is_own_page(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
         """Whether the cookie counts. It does not for a page of another origin, even if `cors_origins` allows it."""
         return self._origins.is_own(headers.get("origin"), scheme=scope["scheme"], host=headers.get("host"))
-
-    # --- authorisation -------------------------------------------------------------------------------------
 
     def authorize_command(self, actor: Actor, command: AnyCommand) -> None:
         """Raise `SignInNeeded` or `NotAllowed` where the actor's role is too small for the command."""
@@ -251,10 +243,7 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _token_in(authorization: str | None) -> str | None:
-    """The token of `Authorization: Bearer`, or the password of `Basic`.
-
-    Clients make `Basic` of a URL like `http://me:<token>@pi:5000`. So a program that takes only a URL can sign in too.
-    """
+    """The token of `Authorization: Bearer`, or the password of `Basic`, as clients send it for `http://me:<token>@pi`."""
     scheme, _, value = (authorization or "").partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()

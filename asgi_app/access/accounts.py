@@ -26,10 +26,7 @@ PASSWORD = range(8, 129)  # characters
 
 
 class Accounts:
-    """Changes the secrets for people, records each change in the audit trail, and closes what it makes invalid.
-
-    `check_name` returns a chat name as the panel writes it, and raises for an invalid one.
-    """
+    """Changes the secrets for people, records each change in the audit trail, and closes what it makes invalid."""
 
     def __init__(self, access: Access, check_name: Callable[[str], str]) -> None:
         self._access = access
@@ -41,8 +38,6 @@ class Accounts:
         self._check_name = check_name
         self._passwords = Passwords()
         self._hashing = asyncio.Lock()  # one at a time: each takes 64 MiB
-
-    # --- signing in and out --------------------------------------------------------------------------------
 
     async def sign_in(
         self,
@@ -114,8 +109,6 @@ class Accounts:
         self._throttle.right(source, subject)
         return claim.name, claim.generation
 
-    # --- names ---------------------------------------------------------------------------------------------
-
     async def _claim(self, identity: Identity, name: str, password: str) -> tuple[str, int]:
         if identity.role < Role.OPERATOR:
             raise self._access.refused(identity, Role.OPERATOR, f"claiming the name {name}")
@@ -146,8 +139,6 @@ class Accounts:
             raise UnclaimedName(f"The name {as_json(name)} is not claimed, so it cannot be released.", field="name")
         self._record(identity, "release_name", subject=owner)
 
-    # --- tokens --------------------------------------------------------------------------------------------
-
     async def add_token(self, identity: Identity, label: str, role: Role, name: str | None) -> tuple[str, str]:
         """Make a token. Return its id and the token. Its name may be a free one, or one of your own."""
         if name is not None:
@@ -165,13 +156,8 @@ class Accounts:
         token = await asyncio.to_thread(self._secret_store.revoke_token, id)
         self._record(identity, "revoke_token", subject=token.label)
 
-    # --- sessions ------------------------------------------------------------------------------------------
-
     def sessions_for(self, identity: Identity) -> dict[str, tuple[Session, Identity]]:
-        """Return the sessions that somebody may see and end, each with its identity of now.
-
-        Admins see all sessions. Others see their own and those under their name. Raises `SignInNeeded`.
-        """
+        """Return the sessions that somebody may end: an admin all, others their own. Raises `SignInNeeded`."""
         if identity.role < Role.ADMIN and not identity.signed_in:
             raise SignInNeeded("Only signed-in people have sessions. Sign in at /access.")
         self._access.live.refresh()

@@ -1,8 +1,7 @@
 """Claimed names in the database: they stay closed after the secrets are lost.
 
-The file of secrets has the password of each claimed name. If that file is lost, nobody can prove to be the owner, and
-the next one to take the name would read its private messages. So the database, which has the messages, keeps the names
-too.
+Without the file of secrets nobody can prove to own a name, and the next one to take it would read its private messages.
+So the database, which has the messages, keeps the names too.
 """
 
 from __future__ import annotations
@@ -40,10 +39,7 @@ class Claims:
             self._store.try_to(partial(claims.add, names=list(new.values())))
 
     async def read_again(self) -> None:
-        """Read the names of a database that was opened late or replaced, and store those that it lacks.
-
-        Raises `NotStored`.
-        """
+        """Read the names of a database opened late or replaced, and store those that it lacks. Raises `NotStored`."""
         found = await self._store.do(claims.all_names)
         lacking = [name for name in self._names.values() if name not in set(found)]
         self._names = {name_key(name): name for name in found} | self._names

@@ -57,8 +57,6 @@ class Identities:
         """Return the identity that its credentials give now."""
         return self.resolve(identity.address, identity.place, identity.credentials)
 
-    # --- names ---------------------------------------------------------------------------------------------
-
     def actor(self, identity: Identity, given: object, user_agent: str | None, via: str) -> Actor:
         """Return the actor of a request with this name. Raises `NameTaken` for a name that belongs to somebody else.
 

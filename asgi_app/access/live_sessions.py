@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import NamedTuple
 
 from asgi_app.access.identity import Identities
 from asgi_app.access.secret_store import SecretStore
@@ -19,11 +18,6 @@ WATCH_SECONDS = 1.0  # between two checks whether the command line has changed t
 End = Callable[[PanelError], None]
 
 
-class _Connection(NamedTuple):
-    actor: Actor
-    end: End
-
-
 class LiveSessions:
     """The connections of now, and the task that watches the file of secrets for them."""
 
@@ -31,23 +25,16 @@ class LiveSessions:
         self._identities = identities
         self._secret_store = secret_store
         self._sessions = sessions
-        self._connections: dict[object, _Connection] = {}
+        self._connections: dict[object, tuple[Actor, End]] = {}
         self._watching: asyncio.Task[None] | None = None
 
-    def connected(self, actor: Actor, end: End) -> Callable[[], None]:
-        """Remember a connection until the returned function is called.
-
-        `end` is called when the actor has lost its role, its name or its credentials.
-        """
+    def connected(self, actor: Actor, end: End) -> Callable[[], object]:
+        """Remember a connection until the returned function is called. `end` is for an actor that lost its rights."""
         key = object()
-        self._connections[key] = _Connection(actor, end)
+        self._connections[key] = actor, end
         if self._identities.now(actor.identity).credentials != actor.identity.credentials:  # revoked since the request
             asyncio.get_running_loop().call_soon(self.review)
-
-        def gone() -> None:
-            self._connections.pop(key, None)
-
-        return gone
+        return lambda: self._connections.pop(key, None)
 
     def start(self) -> None:
         """Watch the file of secrets from now on."""

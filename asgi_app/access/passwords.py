@@ -1,7 +1,4 @@
-"""Password hashes: argon2id (RFC 9106), or scrypt (RFC 7914) without the library for it.
-
-argon2 is compiled, and does not exist for every machine (a 32-bit Raspberry Pi). scrypt comes with Python.
-"""
+"""Password hashes: argon2id (RFC 9106), or scrypt (RFC 7914) where its library is not: on a 32-bit Raspberry Pi."""
 
 from __future__ import annotations
 

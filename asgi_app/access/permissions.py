@@ -170,12 +170,6 @@ def refusal(identity: Identity, needed: Role, what: str) -> PanelError:
     return (NotAllowed if signed_in else SignInNeeded)(text)
 
 
-# --- where somebody is -------------------------------------------------------------------------------------
-
-
 def place_of(address: str, *, proxied: bool) -> str:
-    """Return where an address is: `loopback`, `network` (the local one) or `elsewhere`.
-
-    A request that an untrusted proxy has forwarded may come from anywhere.
-    """
+    """Return `loopback`, `network` (the local one) or `elsewhere`: what an untrusted proxy sends is from anywhere."""
     return "elsewhere" if proxied else addresses.place_of(address)

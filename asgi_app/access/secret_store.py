@@ -229,8 +229,6 @@ class SecretStore:
             raise NotStored(f"{error.detail}. Nothing was changed.") from error
         return result
 
-    # --- the PIN -------------------------------------------------------------------------------------------
-
     def is_pin(self, text: str) -> bool:
         """Whether this is the PIN as people type it, in constant time."""
         return hmac.compare_digest(typed_pin(text).encode(errors="replace"), self.secrets.pin.encode())
@@ -246,8 +244,6 @@ class SecretStore:
             return secrets.pin
 
         return self.change(renew)
-
-    # --- tokens --------------------------------------------------------------------------------------------
 
     def add_token(self, label: str, role: Role, name: str | None = None) -> tuple[str, str]:
         """Make a token. Return its id and the token, which is not kept."""
@@ -287,8 +283,6 @@ class SecretStore:
         """Return a keyed hash (BLAKE2b, RFC 7693). Nobody guesses 256 random bits, so it need not be slow."""
         key = bytes.fromhex(self.secrets.secret)
         return hashlib.blake2b(token.encode(errors="replace"), key=key, digest_size=32).hexdigest()
-
-    # --- the file ------------------------------------------------------------------------------------------
 
     def _take(self, secrets: Secrets) -> None:
         self.secrets = secrets

@@ -104,11 +104,7 @@ class Sessions:
         return credentials._replace(session=id), cookie
 
     def end(self, id: str) -> Session:
-        """End the session. Blocks. Raises `UnknownSession`.
-
-        Raises `NotStored` if the file still has it: after a crash, before `tidy` has written the file, it would be
-        valid.
-        """
+        """End the session. Blocks. Raises `UnknownSession`, and `NotStored` if it would be valid after a crash."""
 
         def forget(known: Secrets) -> Session | None:
             self._prune(known)

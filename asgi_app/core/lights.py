@@ -100,9 +100,6 @@ def drive_of(light: Light) -> Drive:
     return Drive(level=light.target, effect=light.effect)
 
 
-# --- events without a command ------------------------------------------------------------------------------
-
-
 def moved(light: Light, actual: float, at: float) -> LightEvent:
     """Return the event of a pin at another level (percent) during a fade or an effect."""
     return LightActual(light=light.id, by=light.by, at=at, actual=round(actual, 1))
@@ -155,9 +152,6 @@ def rebased(event: LightEvent, light: Light) -> LightEvent:
         return event
     after = _with(after, online=light.online, reason=light.reason, actual=actual)
     return event.model_copy(update={"state": after})
-
-
-# --- commands ----------------------------------------------------------------------------------------------
 
 
 def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Decision:

@@ -48,8 +48,6 @@ class LightDriver:
         self._tasks: list[asyncio.Task[None]] = []
         self.faults = 0  # how often a light went offline
 
-    # --- commands ------------------------------------------------------------------------------------------
-
     async def drive(self, light: str, drive: Drive) -> None:
         """Write this to the pin; return once the hardware has it or something newer.
 
@@ -100,8 +98,6 @@ class LightDriver:
         for light in self._lights.values():
             light.pin = None
         await self._connection.close(exits)
-
-    # --- the writing task ----------------------------------------------------------------------------------
 
     async def _write_on(self) -> None:
         pause = RETRY_FIRST
@@ -200,8 +196,6 @@ class LightDriver:
             fields = event("light_outside", light=light.id, level=round(level, 1))
             log.info("light %s was set to %.1f %% outside the panel", light.id, level, extra=fields)
             self._observer.light_set_outside(light.id, level)
-
-    # --- loss and recovery of the pins ---------------------------------------------------------------------
 
     async def _connect(self) -> None:
         """Take the pins that are missing and show the target of each light. Never raises: the light is offline."""

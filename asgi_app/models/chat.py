@@ -126,9 +126,6 @@ class ThreadsResult(Result):
     threads: list[ThreadState]
 
 
-# --- commands ----------------------------------------------------------------------------------------------
-
-
 class Where(Strict):
     """A room, or one person."""
 
@@ -207,8 +204,6 @@ class GetThreads(Strict, Asks[ThreadsResult]):
 
 
 CHAT_COMMANDS = Say | Typing | Mark | JoinRoom | LeaveRoom | GetMessages | GetThreads
-
-# --- events ------------------------------------------------------------------------------------------------
 
 
 class PersonChanged(Frozen):

@@ -172,9 +172,6 @@ class Hardware(Frozen):
     fix: str | None = Field(None, description="Command that would make more possible, if something is missing.")
 
 
-# --- commands ----------------------------------------------------------------------------------------------
-
-
 def _given(*verbs: str) -> dict[str, Any]:
     """Return the JSON Schema for: these are given, and not null."""
     return {"required": list(verbs), "properties": {verb: {"not": {"type": "null"}} for verb in verbs}}
@@ -222,9 +219,6 @@ class UndoLight(Strict, Asks[LightResult]):
 
     do: Literal["undo_light"] = "undo_light"
     light: str
-
-
-# --- events ------------------------------------------------------------------------------------------------
 
 
 class LightChanged(Frozen):

@@ -166,9 +166,6 @@ class SignalResult(Result):
     answer: Any
 
 
-# --- commands ----------------------------------------------------------------------------------------------
-
-
 class LineSent(Strict):
     """A line from a producer."""
 
@@ -312,8 +309,6 @@ class SignalRun(SignalSent, Asks[SignalResult]):
 
 
 RUN_COMMANDS = StartRun | UpdateRun | LogRun | EndRun | AnswerRun | WatchRun | UnwatchRun | GetLog | GetRuns | SignalRun
-
-# --- events ------------------------------------------------------------------------------------------------
 
 
 class RunChanged(Frozen):

@@ -86,10 +86,7 @@ def networks(names: list[str]) -> list[Network]:
 
 
 def address_of(scope: Mapping[str, Any]) -> str:
-    """Return the address of the client without its port. Empty if the server does not know it.
-
-    `behind <proxy>` if only the proxy is known: all clients behind it share their limits.
-    """
+    """Return the client's address without port: empty if unknown, `behind <proxy>` if only the proxy is known."""
     client = scope.get("client")
     address = normalized(client[0]) if client else ""
     return f"behind {address}" if scope.get(PROXIED) else address

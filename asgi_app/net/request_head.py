@@ -37,10 +37,7 @@ def ascii_target(line: bytes) -> bytes:
 
 
 def origin_form(method: bytes, target: bytes, headers: Headers) -> tuple[bytes, Headers]:
-    """Return the target as path and query, and the headers with the host of the target (RFC 9112, 3.2).
-
-    Raises `BadRequest`, and `MethodNotAllowed` for CONNECT.
-    """
+    """Return path and query, and headers with the target's host (RFC 9112, 3.2). Raises `BadRequest`."""
     if method == b"CONNECT":
         raise MethodNotAllowed("CONNECT is for proxies. Send the request itself.")
     target = target.partition(b"#")[0]

@@ -227,9 +227,7 @@ def access_routes(access: Access, accounts: Accounts) -> Blueprint:
             )
             for id, (session, now) in accounts.sessions_for(identity).items()
         ]
-        response = json_answer(SessionsShown(sessions=sorted(shown, key=lambda one: -one.at)))
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return json_answer(SessionsShown(sessions=sorted(shown, key=lambda one: -one.at)), fresh=True)
 
     @routes.delete("/access/sessions/<id>")
     @documented(ACCESS, SessionsShown, refusals=(404,))
@@ -278,13 +276,5 @@ def _identity() -> Identity:
 
 
 def _me(identity: Identity) -> Response:
-    me = Me(
-        role=identity.role.word,
-        how=identity.how,
-        name=identity.name,
-        address=identity.address,
-        signed_in=identity.signed_in,
-    )
-    response = json_answer(me)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    shown = {field: getattr(identity, field) for field in ("how", "name", "address", "signed_in")}
+    return json_answer(Me(role=identity.role.word, **shown), fresh=True)

@@ -35,7 +35,7 @@ def health_routes(ended: Callable[[], str | None], not_ready: Callable[[], Await
         """Check that the process answers, and that its threads and tasks run."""
         if (fault := ended()) is not None:
             raise Restarting(f"The panel is stopping: {fault}. Try again in a moment.")
-        return _fresh(json_answer(Health(ok=True)))
+        return json_answer(Health(ok=True), fresh=True)
 
     @routes.get("/health/ready")
     @documented(HEALTH, Health, 200, 503)
@@ -44,14 +44,9 @@ def health_routes(ended: Callable[[], str | None], not_ready: Callable[[], Await
         missing = await not_ready()
         if current_visitor().identity.role < Role.VIEWER:  # the reasons contain paths and addresses
             missing = dict.fromkeys(missing, HIDDEN)
-        response = _fresh(json_answer(Health(ok=not missing, not_ready=missing), 503 if missing else 200))
+        response = json_answer(Health(ok=not missing, not_ready=missing), 503 if missing else 200, fresh=True)
         if missing:
             response.headers["Retry-After"] = str(LightOffline.retry_after)
         return response
 
     return routes
-
-
-def _fresh(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response

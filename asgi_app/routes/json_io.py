@@ -16,16 +16,16 @@ M = TypeVar("M", bound=BaseModel)
 DIGITS = 20  # of a number in a query that are read; a longer one is over any limit
 
 
-def json_answer(model: BaseModel, status: int = 200) -> Response:
-    """Return the model as a response."""
-    return Response(model.model_dump_json(), status=status, content_type="application/json")
+def json_answer(model: BaseModel, status: int = 200, *, fresh: bool = False) -> Response:
+    """Return the model as a response. Nobody caches a `fresh` one."""
+    response = Response(model.model_dump_json(), status=status, content_type="application/json")
+    if fresh:
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 async def json_body(request: Request, *, empty: Any = None) -> Any:
-    """Return the JSON value of the body. For an empty body, return `empty` if that is given.
-
-    Raises `UnsupportedMediaType`, `MalformedJSON`.
-    """
+    """Return the JSON body, or `empty` if that is given. Raises `UnsupportedMediaType`, `MalformedJSON`."""
     data = await request.get_data()
     if not data and empty is not None:
         return empty

@@ -57,10 +57,7 @@ def led(panel: Panel, light: str) -> Blueprint:
 
 
 async def _level_sent() -> Any:
-    """Return the level as it was sent: in the JSON body, else in the query string, else in the form.
-
-    Raises `LevelMissing`, `MalformedJSON`.
-    """
+    """Return the level in the body, else in the query, else in the form. Raises `LevelMissing`, `MalformedJSON`."""
     if request.is_json:
         body = parse_json(await request.get_data())
         if isinstance(body, dict) and "level" in body:

@@ -73,9 +73,7 @@ class Meters:
             counts = {(wire,): getattr(counters, field) for wire, counters in measured.panel.counter_registry}
             yield _counter(name, text, ["wire"], counts)
         coalescer = measured.panel.coalescer
-        yield _counter(
-            "messages_coalesced", "Messages that were joined into one write with others.", [], coalescer.joined
-        )
+        yield _counter("messages_coalesced", "Messages that were joined into one write.", [], coalescer.joined)
         yield _histogram("fanout_seconds", "Time to hand one event to all its subscribers.", coalescer.fanouts)
         yield _histogram("loop_lag_seconds", "Lag of the event loop.", measured.lag)
         yield from self._hardware()
@@ -106,9 +104,8 @@ def metric_routes(meters: Meters) -> Blueprint:
     async def get_metrics() -> Response:
         from prometheus_client import generate_latest
 
-        response = Response(generate_latest(meters.registry), content_type=CONTENT_TYPE)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        text = generate_latest(meters.registry)
+        return Response(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
     return routes
 

@@ -58,8 +58,7 @@ class Problem(Frozen):
     errors: list[FieldFault]
     message: Any = Field(description="For clients of the old API. In newer routes, the detail.")
     retry_after: float | None = Field(
-        None,
-        description="Seconds until the same request is accepted, with 429 and 503. Retry-After rounds them up.",
+        None, description="Seconds until the same request is accepted, with 429 and 503. Retry-After rounds them up."
     )
 
 

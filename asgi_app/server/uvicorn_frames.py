@@ -116,8 +116,6 @@ class Frames(asyncio.Protocol):
         if self._closing is None:
             self._transport.close()
 
-    # --- receiving ---------------------------------------------------------------------------------------------
-
     def data_received(self, data: bytes) -> None:
         if self._lingering:
             return
@@ -186,8 +184,6 @@ class Frames(asyncio.Protocol):
             return message
         return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
 
-    # --- sending -----------------------------------------------------------------------------------------------
-
     async def send(self, message: Any) -> None:
         """ASGI's `send`. Waits while the transport's buffer is full; after a large message also until it is not."""
         await self._until_writable()
@@ -242,8 +238,6 @@ class Frames(asyncio.Protocol):
             self._writable.set_result(None)
             self._writable = None
 
-    # --- pings -------------------------------------------------------------------------------------------------
-
     def _start_timer(self, then: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -262,8 +256,6 @@ class Frames(asyncio.Protocol):
             self._close(INTERNAL_ERROR, "no answer to a ping")
             self._cancel_timers()
             self._transport.close()
-
-    # --- the end -----------------------------------------------------------------------------------------------
 
     def _cancel_timers(self) -> None:
         for timer in (self._timer, self._closing):

@@ -114,8 +114,6 @@ class Chat(Component):
             known = ", ".join(list(rooms)[:20])
             raise UnknownRoom(f"No room has the name {as_json(name)}. Use one of {known}.", field="room") from None
 
-    # --- sending -------------------------------------------------------------------------------------------
-
     async def say(self, actor: Actor, command: Say, session: Session | None = None) -> MessageResult:
         """Store the message, then publish it. Return it with its id and number.
 
@@ -170,8 +168,6 @@ class Chat(Component):
                 retry_after=self._allowance[person].until_next(),
             )
 
-    # --- typing and marks ----------------------------------------------------------------------------------
-
     async def _typing(self, actor: Actor, command: Typing, session: Session | None) -> Result:
         person = self._people.person(actor)
         thread, to = self._thread(person, command)
@@ -209,8 +205,6 @@ class Chat(Component):
         """Leave the rooms of a connection that has ended."""
         for name in [name for name, topic in self._rooms.items() if session in topic.sessions]:
             self._leave(session, name)
-
-    # --- rooms ---------------------------------------------------------------------------------------------
 
     async def _join_room(self, actor: Actor, command: JoinRoom, session: Session | None) -> RoomResult:
         self._people.person(actor)
@@ -255,8 +249,6 @@ class Chat(Component):
             topic.sessions.discard(session)
             if not topic.sessions:
                 del self._rooms[room]
-
-    # --- history -------------------------------------------------------------------------------------------
 
     async def _get_messages(self, actor: Actor, command: GetMessages, session: Session | None) -> MessagesResult:
         thread, _ = self._thread(self._people.person(actor), command)

@@ -146,8 +146,6 @@ class Lights(Component):
             with contextlib.suppress(PanelError):  # it is offline, or the panel is stopping
                 await self._enqueue(rules.START, SetLight(light=id, level=stored.level, on=stored.on, effect=effect))
 
-    # --- what the hardware reports (`hw.driver.Observer`) --------------------------------------------------
-
     def light_moved(self, id: str, actual: float) -> None:
         """Publish that the pin is at another level (percent) during a fade or an effect."""
         self._panel.commit(rules.moved(self._panel.state.lights[id], actual, self._clock()))

@@ -67,8 +67,6 @@ class LiveRun:
         self._flushed = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    # --- what its producer says ----------------------------------------------------------------------------
-
     def produced_by(self, producer: Producer | None) -> None:
         """Send the signals of the run to this producer from now on, or to nobody."""
         self.producer = producer
@@ -121,8 +119,6 @@ class LiveRun:
         self._panel.commit(RunChanged(run=run.id, state=run))
         end = RunEnd(run=run.id, exit_code=run.exit_code, signal=run.signal, outcome=run.outcome, lines=run.lines)
         self.feed.append(unversioned(end), count=0)
-
-    # --- publishing: at once, then at most every 50 ms -----------------------------------------------------
 
     def update(self, **changes: Any) -> None:
         """Change these fields of the run, and publish that soon."""

@@ -80,8 +80,6 @@ class Panel:
         self._handlers.update(component.handlers)
         self.state = self.state.model_copy(update=state)
 
-    # --- commands ------------------------------------------------------------------------------------------
-
     async def ask(self, actor: Actor, command: AnyCommand, session: Session | None = None) -> Reply:
         """Do the command and return its reply. A refusal is a reply with a problem, never a raised `PanelError`.
 
@@ -122,8 +120,6 @@ class Panel:
     async def _ping(self, actor: Actor, command: Ping, session: Session | None) -> Result:
         return DONE
 
-    # --- events --------------------------------------------------------------------------------------------
-
     def commit(self, event: StateEvent) -> None:
         """Apply the event to the state and publish it."""
         self.state = apply(self.state, event)
@@ -148,8 +144,6 @@ class Panel:
         if self._snapshot is None:
             self._snapshot = Message(self.snapshot().model_dump(mode="json"), rev=self.rev)
         return self._snapshot
-
-    # --- sessions ------------------------------------------------------------------------------------------
 
     def session(
         self,
@@ -211,8 +205,6 @@ class Panel:
         if epoch != self.epoch or not oldest - 1 <= rev <= self.rev:
             return None
         return [message for message in self._history if message.rev > rev]
-
-    # --- the end -------------------------------------------------------------------------------------------
 
     def refuse_commands(self) -> None:
         """Refuse every command from now on, because the panel is stopping."""

@@ -82,8 +82,6 @@ class Runs(Component):
         panel.add(self.signals)
         panel.add(self, runs=rules.recent(self._adopt(store.read(partial(stored.kept, limit=rules.RECENT)))))
 
-    # --- the runs of the file ------------------------------------------------------------------------------
-
     def _adopt(self, kept: stored.Kept) -> dict[str, Run]:
         """Go on with the unended runs of the file. Return its runs that did not go on yet, all without a producer."""
         runs = {run.id: run for run in reversed(kept.newest) if run.id not in self._live}
@@ -122,8 +120,6 @@ class Runs(Component):
         while self._lost:
             self._store.try_to(partial(stored.keep, run=self._lost.pop(0)))
 
-    # --- the sweeper ---------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Start the sweeper: it ends runs without a producer, and prunes the store."""
         self._store_lost()
@@ -154,8 +150,6 @@ class Runs(Component):
                 log.warning("Cannot sweep old runs: %s", error)
             await asyncio.sleep(max(apart, 0.1))
 
-    # --- which runs go on ----------------------------------------------------------------------------------
-
     def instance(self, id: str) -> LiveRun | None:
         """Return the unfinished run with this id of the old protocol."""
         return next((live for live in self._live.values() if id in (live.instance, live.run.id)), None)
@@ -179,8 +173,6 @@ class Runs(Component):
         for live in self.all_live():
             if live.producer == producer:
                 live.produced_by(None)
-
-    # --- beginning and ending ------------------------------------------------------------------------------
 
     async def begin(
         self,
@@ -269,8 +261,6 @@ class Runs(Component):
         del self._live[over.id]
         live.end(over)
         return over
-
-    # --- commands ------------------------------------------------------------------------------------------
 
     async def _start_run(self, actor: Actor, command: StartRun, session: Session | None) -> RunResult:
         producer = None if session is None else SessionProducer(self.signals, session)

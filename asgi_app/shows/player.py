@@ -112,8 +112,6 @@ class Player:
         self._progress = 0
         self._reported: object = None
 
-    # --- the controls --------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Run freely, also after a pause or single steps."""
         self._stepping = self._frozen = False
@@ -147,8 +145,6 @@ class Player:
         news, self._news = self._news, asyncio.Event()
         news.set()
         self._report()
-
-    # --- the show ------------------------------------------------------------------------------------------
 
     async def play(self) -> Literal["done", "stopped"]:
         """Play the show until it ends or is stopped.
@@ -231,8 +227,6 @@ class Player:
         strand.joined = True
         self._report()
 
-    # --- one step ------------------------------------------------------------------------------------------
-
     async def _do(self, branch: _Branch, verb: Verb) -> None:
         match verb:
             case Set(light=light, level=level, on=on):
@@ -282,8 +276,6 @@ class Player:
     def _named(self, light: str | None) -> tuple[str, ...]:
         return self._lights if light is None else (light,)
 
-    # --- time ----------------------------------------------------------------------------------------------
-
     async def _pass(self, branch: _Branch, seconds: float) -> float:
         """Wait for so many seconds; return how many are left after a pause or a stop, otherwise 0."""
         until, before = branch.begins() + seconds, branch.passed
@@ -315,8 +307,6 @@ class Player:
         branch.held = False
         if self._stopped:
             raise _Stopped
-
-    # --- progress ------------------------------------------------------------------------------------------
 
     def _measure(self, steps: tuple[Step, ...]) -> float:
         """Return what the steps add to the progress: their seconds, or their number if no step takes time."""

@@ -86,8 +86,6 @@ def parse_show(text: str, kind: Literal["toml", "json"], name: str) -> Show:
         raise _refusal(error) from None
 
 
-# --- what is wrong ----------------------------------------------------------------------------------------
-
 ACCEPTED = {
     "title": "one line of 1 to 64 characters",
     "label": "one line of 1 to 64 characters",

@@ -174,9 +174,6 @@ class Show(Strict):
         return self
 
 
-# --- the steps of a show -----------------------------------------------------------------------------------
-
-
 def inner(path: str, step: Step) -> list[tuple[str, tuple[Step, ...]]]:
     """Return the lists of steps inside this step, each with its path: one for a repeat, one for each branch."""
     match step.verb:

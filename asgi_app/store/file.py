@@ -132,8 +132,6 @@ class DatabaseFile:
             self.connection.close()
             self.connection = None
 
-    # --- a file taken away -----------------------------------------------------------------------------------
-
     def state(self) -> FileState:
         """Return what happened to the open file. Raises `OSError`."""
         if self.path is None or self.connection is None:
@@ -201,8 +199,6 @@ class DatabaseFile:
         """Return whether the file at the path has no content that somebody could want back."""
         found = None if self.path is None else _stat(self.path)
         return found is None or found.st_size == 0
-
-    # --- how it is opened --------------------------------------------------------------------------------------
 
     def _connect(self, create: bool) -> sqlite3.Connection:
         address = ":memory:"

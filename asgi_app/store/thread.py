@@ -71,8 +71,6 @@ class StoreThread:
         """Return whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    # --- on the thread -------------------------------------------------------------------------------------
-
     def _run(self) -> None:
         try:
             self._run_jobs()

@@ -57,10 +57,7 @@ class JSONLines(logging.Formatter):
 
 
 class LogLimit:
-    """Limit of log lines: one for each key in so many `seconds`, and at most `most` keys in that time.
-
-    So a script that invents names does not fill the log.
-    """
+    """Limit of log lines: one for each key in so many `seconds`, and at most `most` keys in that time."""
 
     def __init__(self, most: int, seconds: float = inf) -> None:
         self._most = most

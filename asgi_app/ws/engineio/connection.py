@@ -75,8 +75,6 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         self.lines = RateLimit(server.line_rate)  # of what producers of runs publish
         self.background = BackgroundAnswers()
 
-    # --- the session ---------------------------------------------------------------------------------------
-
     def cut_off(self) -> None:
         """End the connection, because it sent far too many commands. Waiting packets are still sent."""
         if self.queue.closed is None:
@@ -162,8 +160,6 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
             uncorking.cancel()
             self.queue.uncork()
 
-    # --- polling -------------------------------------------------------------------------------------------
-
     async def poll(self, receive: Any) -> list[Packet]:
         """Wait for the packets that answer a GET. Raises `BadEngineRequest`, `UnknownEngineSession`."""
         if self._poll is not None:
@@ -199,8 +195,6 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         for packet in packets:
             if packet[:1] in PACKET_TYPES and not self.closed:
                 await self._take(packet)
-
-    # --- WebSocket -----------------------------------------------------------------------------------------
 
     @property
     def is_settled(self) -> bool:

@@ -89,8 +89,6 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         self.counters = counters or Counters()
         self.leaving = False
 
-    # --- requests ------------------------------------------------------------------------------------------
-
     async def handle_request(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer an HTTP request, or take a WebSocket."""
         environ = await translate_request(scope, receive, send, self.max_http_buffer_size)
@@ -192,8 +190,6 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
 
     def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
         return [*super()._cors_headers(environ), ("Vary", "Origin")]
-
-    # --- connections ---------------------------------------------------------------------------------------
 
     def _start_service(self) -> None:
         """Start the pings with the first connection."""

@@ -165,8 +165,6 @@ class Recovery:
         self._own = Recent(seconds + UNNOTICED_SECONDS, self._own_dropped)
         self._marker: tuple[int, EnginePacket] | None = None
 
-    # --- sessions ------------------------------------------------------------------------------------------
-
     def add(self, sid: str, pid: str, queue: EngineOutbox) -> RecoverableSession:
         """Add a new client's session."""
         session = self.sessions[sid] = self._by_pid[pid] = RecoverableSession(sid, pid, queue, self.number)
@@ -246,8 +244,6 @@ class Recovery:
             self._shared.clear()
             self._own.clear()
 
-    # --- rooms ---------------------------------------------------------------------------------------------
-
     def entered_room(self, sid: str, room: str | None) -> None:
         """Note that the client has entered the room."""
         if (session := self.sessions.get(sid)) is not None and room is not None and room != sid:
@@ -262,8 +258,6 @@ class Recovery:
         """Remove suspended clients from a room that was closed."""
         for session in self.suspended.values():
             session.leave(room, self.number)
-
-    # --- events --------------------------------------------------------------------------------------------
 
     @property
     def is_used(self) -> bool:

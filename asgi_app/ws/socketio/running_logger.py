@@ -54,8 +54,6 @@ class LoggerEvents(ProcessEvents):
         self.handlers = {"running_logger": self.running_logger, "subscribe": self.subscribe}
         panel.channel.join(self)
 
-    # --- pages ---------------------------------------------------------------------------------------------
-
     def connected(self, sid: str, auth: Any) -> None:
         """Send every run's progress and the end of its log to the new page, and then what happens."""
         page = self._pages[sid] = _Page(self._namespace, sid)
@@ -140,8 +138,6 @@ class LoggerEvents(ProcessEvents):
 
     def _packet(self, payload: dict[str, Any]) -> Packet:
         return self._namespace.packet("running_logger", payload)
-
-    # --- from clients --------------------------------------------------------------------------------------
 
     async def running_logger(self, sid: str, *arguments: Any) -> Any:
         """Handle a page's signal, or what a producer publishes."""
@@ -278,9 +274,6 @@ class _Codec:
                 return [_line_packet(self.namespace, self.instance, line)]
             case _:
                 return []
-
-
-# --- the messages of the old pages --------------------------------------------------------------------------
 
 
 def _change(topic: str, message: dict[str, Any]) -> RunChange | None:

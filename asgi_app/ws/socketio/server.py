@@ -91,8 +91,6 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         super().register_namespace(namespace_handler)
         self.manager.recoveries[namespace_handler.namespace] = namespace_handler.recovery
 
-    # --- connecting ----------------------------------------------------------------------------------------
-
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         name = namespace or "/"
         joined: Namespace | None = self.namespace_handlers.get(name)
@@ -128,8 +126,6 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             pid = namespace.pid(pkt.data["sid"])
             pkt.data |= {} if pid is None else {"pid": pid}
         await super()._send_packet(eio_sid, pkt)
-
-    # --- events and acks -----------------------------------------------------------------------------------
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
         name = namespace or "/"
