@@ -25,10 +25,7 @@ class Acceptor:
     """Makes the protocols of a listener's connections, and accepts those that wait after one of libuv's."""
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        listener: socket.socket,
-        make: Callable[[], asyncio.BaseProtocol],
+        self, loop: asyncio.AbstractEventLoop, listener: socket.socket, make: Callable[[], asyncio.BaseProtocol]
     ) -> None:
         self._loop = loop
         self._listener = listener

@@ -116,8 +116,6 @@ class Frames(asyncio.Protocol):
         if self._closing is None:
             self._transport.close()
 
-    # --- receiving ---------------------------------------------------------------------------------------------
-
     def data_received(self, data: bytes) -> None:
         if self._lingering:
             return
@@ -157,22 +155,14 @@ class Frames(asyncio.Protocol):
 
     def _closed(self, code: int) -> None:
         """Answer the client's close frame, and close."""
-        self.direct.set(False)
-        self._arrivals.end({"type": "websocket.disconnect", "code": code})
-        if not self._close_sent:
-            self._close_sent = True
-            self._transport.write(close_frame(code))
+        self._end(code)
         self._cancel_timers()
         self._transport.close()
 
     def _refuse(self, breach: Breach) -> None:
         """Close with the reason. Read and drop data for a moment, so that the client can read it."""
         self._lingering = True
-        self.direct.set(False)
-        self._arrivals.end({"type": "websocket.disconnect", "code": breach.code})
-        if not self._close_sent:
-            self._close_sent = True
-            self._transport.write(close_frame(breach.code, breach.reason))
+        self._end(breach.code, breach.reason)
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._transport.resume_reading()
@@ -185,8 +175,6 @@ class Frames(asyncio.Protocol):
         if isinstance(message, dict):
             return message
         return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
-
-    # --- sending -----------------------------------------------------------------------------------------------
 
     async def send(self, message: Any) -> None:
         """ASGI's `send`. Waits while the transport's buffer is full; after a large message also until it is not."""
@@ -216,12 +204,17 @@ class Frames(asyncio.Protocol):
     def _close(self, code: int, reason: str = "") -> None:
         if self._transport.is_closing():
             return
-        self.direct.set(False)
-        self._close_sent = True
-        self._arrivals.end({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self._transport.write(close_frame(code, reason))
+        self._end(code, reason)
         self._transport.resume_reading()  # for the client's close frame
         self._closing = self._loop.call_later(CLOSE_SECONDS, self._transport.close, context=NO_CONTEXT)
+
+    def _end(self, code: int, reason: str = "") -> None:
+        """Take and hand over no more messages, and send a close frame if none was sent."""
+        self.direct.set(False)
+        self._arrivals.end({"type": "websocket.disconnect", "code": code, "reason": reason})
+        if not self._close_sent:
+            self._close_sent = True
+            self._transport.write(close_frame(code, reason))
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -242,8 +235,6 @@ class Frames(asyncio.Protocol):
             self._writable.set_result(None)
             self._writable = None
 
-    # --- pings -------------------------------------------------------------------------------------------------
-
     def _start_timer(self, then: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -262,8 +253,6 @@ class Frames(asyncio.Protocol):
             self._close(INTERNAL_ERROR, "no answer to a ping")
             self._cancel_timers()
             self._transport.close()
-
-    # --- the end -----------------------------------------------------------------------------------------------
 
     def _cancel_timers(self) -> None:
         for timer in (self._timer, self._closing):

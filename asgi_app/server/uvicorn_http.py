@@ -66,8 +66,6 @@ class UvicornHTTP(HttpToolsProtocol):
         self._discarding = False  # the connection was refused: what arrives is dropped
         self._half_closed = False  # by the client
 
-    # --- reading -----------------------------------------------------------------------------------------------
-
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         if self._discarding:
@@ -157,8 +155,6 @@ class UvicornHTTP(HttpToolsProtocol):
         if not (self._websocket or self._read_again):
             super().on_message_complete()
 
-    # --- order -------------------------------------------------------------------------------------------------
-
     @property
     def _answering(self) -> bool:
         return self.cycle is not None and (bool(self.pipeline) or not self.cycle.response_complete)
@@ -236,8 +232,6 @@ class UvicornHTTP(HttpToolsProtocol):
             return None
         self._half_closed = True
         return True
-
-    # --- WebSocket ---------------------------------------------------------------------------------------------
 
     def _should_upgrade(self) -> bool:
         return self._websocket
