@@ -61,10 +61,7 @@ class Acceptor:
 
 
 class TLSListener:
-    """Listener for TLS connections. It counts them from the start of the handshake, which takes time and memory.
-
-    libuv's listener reports a connection only after its handshake.
-    """
+    """Listener for TLS. It counts connections from the start of the handshake; libuv reports them only after it."""
 
     def __init__(
         self,

@@ -64,10 +64,7 @@ SEAMS = (
 
 
 def serve(settings: Settings, workers: int = 1, announce: Announce = lambda listener, pin: None) -> None:
-    """Run the panel until a signal ends it. `announce` is called with its listener and PIN once it is ready.
-
-    Raises `SetupError`.
-    """
+    """Run the panel until a signal ends it. `announce` gets its listener and PIN once ready. Raises `SetupError`."""
     refuse_more_workers(workers)
     check(SEAMS)
     kind = server_here(settings.server)
@@ -234,14 +231,13 @@ async def _hypercorn(panel_app: PanelApp, listener: socket.socket, tls: ssl.SSLC
 
 
 def _reload_certificate(tls: ssl.SSLContext, settings: Settings) -> None:
-    """Load the renewed certificate. An unusable one changes nothing."""
+    """Load the renewed certificate for new connections. An unusable one changes nothing."""
     assert settings.cert is not None
     try:
         read_certificate(tls, settings.cert, settings.key)
     except SetupError as error:
-        log.error(
-            "The panel keeps its certificate. %s", error.detail, extra=event("certificate_refused", reason=error.detail)
-        )
+        refused = event("certificate_refused", reason=error.detail)
+        log.error("The panel keeps its certificate. %s", error.detail, extra=refused)
     else:
         log.info("the certificate was read again", extra=event("certificate", file=settings.cert))
 
@@ -259,10 +255,7 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 async def _stopped_by_signals(
     panel_app: PanelApp, stop_server: Callable[[], None], tls: ssl.SSLContext | None
 ) -> AsyncIterator[None]:
-    """Have signals stop the panel, then the server. At the end, wait until that is done.
-
-    With TLS, SIGHUP loads the certificate again, for new connections.
-    """
+    """Have signals stop the panel, then the server; wait for that at the end. SIGHUP renews the certificate."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_loop_error)
     tasks: list[asyncio.Task[None]] = []

@@ -50,30 +50,12 @@ async def _send_after_end(message: Any) -> None:
 
 
 class Frames(asyncio.Protocol):
-    """A connection after its handshake.
-
-    Its direct transport is open until either side begins to close, except while the transport's buffer is full.
-    """
+    """A connection after its handshake. `direct` is open until a side begins to close, unless the buffer is full."""
 
     __slots__ = (
-        "_arrivals",
-        "_close_sent",
-        "_closing",
-        "_connections",
-        "_lingering",
-        "_loop",
-        "_lost",
-        "_paused",
-        "_ping_seconds",
-        "_pinged",
-        "_reader",
-        "_timer",
-        "_transport",
-        "_unanswered",
-        "_writable",
-        "direct",
-        "leave",
-    )
+        "_arrivals", "_close_sent", "_closing", "_connections", "_lingering", "_loop", "_lost", "_paused",
+        "_ping_seconds", "_pinged", "_reader", "_timer", "_transport", "_unanswered", "_writable", "direct", "leave",
+    )  # fmt: skip
 
     def __init__(
         self,

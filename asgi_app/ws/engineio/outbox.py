@@ -51,8 +51,6 @@ class EngineOutbox(Backlog):
         self._released = False
         self._rest: list[Packet] = []  # of the item that was taken last; the next one last
 
-    # --- events --------------------------------------------------------------------------------------------
-
     def refill_with(self, namespace: str, refill: Packets | None) -> None:
         """Set what this namespace sends after an overflow; None when the client has left it."""
         if refill is None:
@@ -115,8 +113,6 @@ class EngineOutbox(Backlog):
         self._waiting[Kept(len(last.data))] = last if marker is None else [last, marker]
         self._wake()
 
-    # --- answers and packets of the protocol ---------------------------------------------------------------
-
     async def answer(self, packets: list[Packet]) -> None:
         """Take what the client asked for, in all its parts. Wait while too much is unread."""
         direct = self.direct
@@ -152,8 +148,6 @@ class EngineOutbox(Backlog):
             if unread < self._limit and not self.account.is_full:
                 break
             await self._taken.wait()
-
-    # --- what is sent --------------------------------------------------------------------------------------
 
     def next_packet(self) -> Packet | None:
         """Take the next packet; None when nothing waits. The packets before it must be with the network."""
@@ -205,8 +199,6 @@ class EngineOutbox(Backlog):
     def is_stale(self) -> bool:
         """Whether events were dropped, and the snapshot that replaces them is not on its way yet."""
         return self._overflowed
-
-    # --- the end -------------------------------------------------------------------------------------------
 
     def close(self, code: int, reason: str = "") -> None:
         """Send what waits, then end the connection with this code, or a poll with an error."""

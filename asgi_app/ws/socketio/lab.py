@@ -108,8 +108,6 @@ class LabEvents(RecoverableHandlers):
 
         return handle
 
-    # --- the events ----------------------------------------------------------------------------------------
-
     async def _echo(self, sid: str, count: int, sent: AnyData) -> None:
         await self._answer(sid, sent.data, count)
 
@@ -158,14 +156,11 @@ class LabEvents(RecoverableHandlers):
         async def acknowledged(*arguments: Any) -> None:
             await self._namespace.disconnect(sid)
 
-        await self._namespace.emit(
-            "my_response", {"data": "Disconnected!", "count": count}, to=sid, callback=acknowledged
-        )
+        response = {"data": "Disconnected!", "count": count}
+        await self._namespace.emit("my_response", response, to=sid, callback=acknowledged)
 
     async def _ping(self, sid: str, *arguments: Any) -> None:
         await self._namespace.answer(sid, "my_pong")
-
-    # --- sending -------------------------------------------------------------------------------------------
 
     async def _answer(self, sid: str, data: Any, count: int) -> None:
         await self._namespace.answer(sid, "my_response", {"data": data, "count": count})

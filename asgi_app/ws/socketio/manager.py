@@ -131,11 +131,9 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         eio_sid = self.eio_sid_from_sid(sid, namespace)
         await super().disconnect(sid, namespace, **kwargs)
         connection = self.server.eio.sockets.get(eio_sid)
-        if connection is not None and connection.outside is None and not self._in_any_namespace(eio_sid):
+        joined = (self.sid_from_eio_sid(eio_sid, other) for other in list(self.get_namespaces()))
+        if connection is not None and connection.outside is None and not any(joined):
             self.server.eio.pinger.expect_to_join(connection)
-
-    def _in_any_namespace(self, eio_sid: str | None) -> bool:
-        return any(self.sid_from_eio_sid(eio_sid, namespace) is not None for namespace in list(self.get_namespaces()))
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
         self._coalescer.flush()  # what waits was sent before

@@ -133,8 +133,6 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             if event in group.handlers:
                 group.refused(sid, event, arguments, error)
 
-    # --- connecting, going, coming back --------------------------------------------------------------------
-
     def _identify(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         """Find out who connects, by the handshake and `auth`. Raises `ConnectionRefusedError` with the problem."""
         visitor = visitor_of(environ["asgi.scope"])
@@ -214,8 +212,6 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         for group, kept in zip(self._groups, session.kept, strict=True):
             assert isinstance(group, RecoverableHandlers)
             group.recovered(session.sid, kept)
-
-    # --- sending -------------------------------------------------------------------------------------------
 
     def environ(self, sid: str) -> dict[str, Any]:
         """Return the client's connection request as a WSGI environment."""

@@ -40,10 +40,7 @@ def _finite(text: str) -> float | None:
 
 
 def _read(text: str, start: int) -> tuple[Any, int]:
-    """Return the JSON value that begins at `start`, and where it ends.
-
-    Raises `ValueError` if there is none, and `MalformedJSON` for one that the panel does not read.
-    """
+    """Return the JSON value at `start`, and its end. Raises `ValueError`, or `MalformedJSON` for what is not read."""
     try:
         value, end = _decoder.raw_decode(text, start)
     except json.JSONDecodeError:

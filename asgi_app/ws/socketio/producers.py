@@ -95,10 +95,8 @@ class OldProducer:
         return await self.send({"topic": topic, "msg": msg, **id})
 
     async def send(self, payload: dict[str, Any]) -> Any:
-        """Send a payload unchanged. Return the ack. Raises `NoAnswer`.
-
-        python-socketio's `call` cannot do it: it is refused when events are handled in order.
-        """
+        """Send a payload unchanged. Return the ack. Raises `NoAnswer`."""
+        # python-socketio's `call` is refused when events are handled in order.
         name = self.namespace.namespace
         acked: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 

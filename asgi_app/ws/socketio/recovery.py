@@ -18,7 +18,7 @@ import re
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -71,10 +71,6 @@ class Entry(NamedTuple):
     def size(self) -> int:
         """Bytes of memory, about."""
         return ENTRY_BYTES + sum(map(len, self.messages))
-
-    def packets(self) -> list[EnginePacket]:
-        """Make the event's packets again."""
-        return [EnginePacket(MESSAGE, message) for message in self.messages]
 
 
 class Recent:
@@ -165,8 +161,6 @@ class Recovery:
         self._own = Recent(seconds + UNNOTICED_SECONDS, self._own_dropped)
         self._marker: tuple[int, EnginePacket] | None = None
 
-    # --- sessions ------------------------------------------------------------------------------------------
-
     def add(self, sid: str, pid: str, queue: EngineOutbox) -> RecoverableSession:
         """Add a new client's session."""
         session = self.sessions[sid] = self._by_pid[pid] = RecoverableSession(sid, pid, queue, self.number)
@@ -189,10 +183,7 @@ class Recovery:
         return self.sessions.get(sid) or self.suspended.get(sid)
 
     def claim(self, auth: Any) -> tuple[RecoverableSession, int] | None:
-        """Return a returning client's suspended session and its offset; None if it must start anew.
-
-        `resume` or `forget` must follow.
-        """
+        """Return a returning client's session and offset, to `resume` or `forget`; None if it must start anew."""
         session = self.session_by_pid(auth)
         if session is None or session.sid not in self.suspended:
             return None
@@ -214,7 +205,11 @@ class Recovery:
         self.sessions[session.sid] = session
         shared = (entry for entry in self._shared.after(offset) if session.was_sent(entry))
         own = (entry for entry in self._own.after(offset) if entry.room == session.sid)
-        return [*itertools.chain.from_iterable(self._with_offset(entry) for entry in heapq.merge(shared, own))]
+        missed: list[EnginePacket] = []
+        for entry in heapq.merge(shared, own):
+            missed += [EnginePacket(MESSAGE, message) for message in entry.messages]
+            missed.append(self._offset(entry.number))
+        return missed
 
     def suspend(self, sid: str, actor: Actor | None, kept: list[Any]) -> None:
         """Keep the session of a client whose connection was cut, for a while."""
@@ -246,8 +241,6 @@ class Recovery:
             self._shared.clear()
             self._own.clear()
 
-    # --- rooms ---------------------------------------------------------------------------------------------
-
     def entered_room(self, sid: str, room: str | None) -> None:
         """Note that the client has entered the room."""
         if (session := self.sessions.get(sid)) is not None and room is not None and room != sid:
@@ -263,8 +256,6 @@ class Recovery:
         for session in self.suspended.values():
             session.leave(room, self.number)
 
-    # --- events --------------------------------------------------------------------------------------------
-
     @property
     def is_used(self) -> bool:
         """Whether any client can come back."""
@@ -273,10 +264,7 @@ class Recovery:
     def record(
         self, packets: Iterable[EnginePacket], room: str | None = None, skipped: Iterable[str] = ()
     ) -> EnginePacket:
-        """Record an event to everybody who is in the room now, and return the offset packet that follows it.
-
-        To be called when the event is sent, not before.
-        """
+        """Record an event as it is sent, to everybody in the room now. Return the offset packet that follows it."""
         if self._by_pid:
             self._shared.add(self._entry(packets, room, frozenset(skipped)))
         return self.marker()
@@ -312,10 +300,6 @@ class Recovery:
     def _entry(self, packets: Iterable[EnginePacket], room: str | None, skipped: frozenset[str]) -> Entry:
         self.number += 1
         return Entry(self.number, time.monotonic(), room, skipped, tuple(packet.data for packet in packets))
-
-    def _with_offset(self, entry: Entry) -> Iterator[EnginePacket]:
-        yield from entry.packets()
-        yield self._offset(entry.number)
 
     def _offset(self, number: int) -> EnginePacket:
         (packet,) = event_packets(self._namespace, OFFSET, str(number))

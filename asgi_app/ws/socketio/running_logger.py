@@ -54,8 +54,6 @@ class LoggerEvents(ProcessEvents):
         self.handlers = {"running_logger": self.running_logger, "subscribe": self.subscribe}
         panel.channel.join(self)
 
-    # --- pages ---------------------------------------------------------------------------------------------
-
     def connected(self, sid: str, auth: Any) -> None:
         """Send every run's progress and the end of its log to the new page, and then what happens."""
         page = self._pages[sid] = _Page(self._namespace, sid)
@@ -133,15 +131,11 @@ class LoggerEvents(ProcessEvents):
             "task_progress": run.progress or 0,
             "graph_data": {"graphData": live.graph or NO_GRAPH},
         }
-        packet = self._packet({"topic": "running_logger", "process_instance_id": live.instance, "message": message})
+        payload = {"topic": "running_logger", "process_instance_id": live.instance, "message": message}
+        packet = self._namespace.packet("running_logger", payload)
         if run.id in self._live:
             self._packets[run.id] = shown, packet
         return packet
-
-    def _packet(self, payload: dict[str, Any]) -> Packet:
-        return self._namespace.packet("running_logger", payload)
-
-    # --- from clients --------------------------------------------------------------------------------------
 
     async def running_logger(self, sid: str, *arguments: Any) -> Any:
         """Handle a page's signal, or what a producer publishes."""
@@ -187,10 +181,7 @@ class LoggerEvents(ProcessEvents):
         self._namespace.enqueue(sid, "running_logger", _line_payload(process, line))
 
     async def _publish(self, sid: str, id: str, topic: str, message: Any) -> Callable[[], Awaitable[None]] | None:
-        """Handle what a producer publishes. The first message of a process begins its run.
-
-        Return a function that waits until the line is stored.
-        """
+        """Handle what a producer publishes, and begin its run. Return what waits until the line is stored."""
         if not isinstance(message, dict):
             raise BadCommand(f"The field message must be an object, not {as_json(message)}.", field="message")
         change, line = _change(topic, message), _line(topic, message)
@@ -278,9 +269,6 @@ class _Codec:
                 return [_line_packet(self.namespace, self.instance, line)]
             case _:
                 return []
-
-
-# --- the messages of the old pages --------------------------------------------------------------------------
 
 
 def _change(topic: str, message: dict[str, Any]) -> RunChange | None:

@@ -31,15 +31,8 @@ from asgi_app.ws.transport.frames import NORMAL_CLOSURE
 
 log = logging.getLogger("pilotlight.socketio")
 
-KEPT = {  # of the connection request's WSGI environment
-    "asgi.scope",
-    "HTTP_HOST",
-    "HTTP_ORIGIN",
-    "HTTP_SEC_WEBSOCKET_EXTENSIONS",
-    "HTTP_USER_AGENT",
-    "QUERY_STRING",
-}
-
+# What is kept of the connection request's WSGI environment.
+KEPT = {"asgi.scope", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_SEC_WEBSOCKET_EXTENSIONS", "HTTP_USER_AGENT", "QUERY_STRING"}
 ATTACHMENTS = 1000  # bytes objects in one event: each is a message of its own, kept until the last one arrives
 Handle = Callable[[], Awaitable[Any]]
 
@@ -91,8 +84,6 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         super().register_namespace(namespace_handler)
         self.manager.recoveries[namespace_handler.namespace] = namespace_handler.recovery
 
-    # --- connecting ----------------------------------------------------------------------------------------
-
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         name = namespace or "/"
         joined: Namespace | None = self.namespace_handlers.get(name)
@@ -128,8 +119,6 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             pid = namespace.pid(pkt.data["sid"])
             pkt.data |= {} if pid is None else {"pid": pid}
         await super()._send_packet(eio_sid, pkt)
-
-    # --- events and acks -----------------------------------------------------------------------------------
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
         name = namespace or "/"
