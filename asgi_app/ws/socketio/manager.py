@@ -7,6 +7,7 @@ not read would hold up every client that emits to its room.
 from __future__ import annotations
 
 from collections.abc import Callable, Set
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -36,17 +37,15 @@ class _Members(NamedTuple):
     recoverable: list[EngineOutbox]
 
 
+@dataclass(slots=True, eq=False)
 class _Room:
     """Everybody in a room, looked up again after somebody came or went."""
 
-    __slots__ = ("_find", "_members", "_name", "_recovery", "_skipped")
-
-    def __init__(self, find: Callable[[], _Members], recovery: Recovery, name: str | None, skipped: Set[str]) -> None:
-        self._find = find
-        self._recovery = recovery
-        self._name = name
-        self._skipped = skipped
-        self._members: _Members | None = None
+    _find: Callable[[], _Members]
+    _recovery: Recovery
+    _name: str | None
+    _skipped: Set[str]
+    _members: _Members | None = None
 
     def invalidate(self) -> None:
         """Forget the members, because a client came or went."""

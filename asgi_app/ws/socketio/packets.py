@@ -30,10 +30,6 @@ PLAIN_EVENT = re.compile(rf"2{HEAD}(?=\[)")
 ANY_EVENT = re.compile(rf"(?:2|5[0-9]{{1,9}}-){HEAD}\[[{JSON_SPACE}]*(\"(?:[^\"\\]|\\.){{0,100}}\")?")
 
 
-def _null(constant: str) -> None:
-    return None
-
-
 def _finite(text: str) -> float | None:
     value = float(text)
     return value if math.isfinite(value) else None
@@ -53,7 +49,7 @@ def _read(text: str, start: int) -> tuple[Any, int]:
     return value, end
 
 
-_decoder = json.JSONDecoder(parse_constant=_null, parse_float=_finite)
+_decoder = json.JSONDecoder(parse_constant=lambda constant: None, parse_float=_finite)
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 

@@ -101,8 +101,7 @@ class LoggerEvents(ProcessEvents):
     async def _catch_up(self, page: _Page, runs: list[tuple[LiveRun, int, Cursor]]) -> None:
         """Send each run's progress and the end of its log up to this offset. The follower has the lines after it.
 
-        It sends the next run when the page has read the last one. All of them at once would be megabytes for each new
-        page.
+        Send the next run when the page has read the last one: all at once would be megabytes for each new page.
         """
         for live, until, follower in runs:
             try:
