@@ -25,10 +25,7 @@ class Acceptor:
     """Makes the protocols of a listener's connections, and accepts those that wait after one of libuv's."""
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        listener: socket.socket,
-        make: Callable[[], asyncio.BaseProtocol],
+        self, loop: asyncio.AbstractEventLoop, listener: socket.socket, make: Callable[[], asyncio.BaseProtocol]
     ) -> None:
         self._loop = loop
         self._listener = listener
@@ -64,10 +61,7 @@ class Acceptor:
 
 
 class TLSListener:
-    """Listener for TLS connections. It counts them from the start of the handshake, which takes time and memory.
-
-    libuv's listener reports a connection only after its handshake.
-    """
+    """Listener for TLS. It counts connections from the start of the handshake; libuv reports them only after it."""
 
     def __init__(
         self,

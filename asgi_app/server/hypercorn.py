@@ -35,7 +35,6 @@ SEAMS = (
     *hypercorn_websocket.SEAMS,
 )
 
-
 # hypercorn looks its protocols up in these modules and has no setting for them. The classes keep nothing of a panel:
 # each connection has its panel's configuration.
 hypercorn_run.TCPServer = HypercornConnection  # type: ignore[assignment,attr-defined]

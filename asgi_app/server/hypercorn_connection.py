@@ -34,15 +34,18 @@ class HypercornConnection(TCPServer):
     async def run(self) -> None:
         """Serve the connection to its end if it is admitted."""
         peer = self.writer.get_extra_info("peername")
+        address = address_of({"client": peer})
         try:
             leave = self._admission.admit(peer)
         except PanelError as error:
-            health = await self._refuse(error, address_of({"client": peer}))
+            health = await self._refuse(error, address)
             if health is None:
                 return
             leave = health
         try:
-            await self._wait_for_turn(address_of({"client": peer}))
+            turn = asyncio.Event()
+            self._admission.queue.enter(address, turn.set)
+            await turn.wait()  # nothing that the connection sends is read meanwhile
             if self.reader.exception() is None:  # the client has not reset it
                 await super().run()
             else:
@@ -54,12 +57,6 @@ class HypercornConnection(TCPServer):
             self.__dict__.pop("protocol", None)
             if lost is not None:
                 lost.__traceback__ = None
-
-    async def _wait_for_turn(self, address: str) -> None:
-        """Wait in the queue. Nothing that the connection sends is read meanwhile."""
-        turn = asyncio.Event()
-        self._admission.queue.enter(address, turn.set)
-        await turn.wait()
 
     async def _read_data(self) -> None:
         """Do the same as hypercorn, but remember who closes the connection, and answer half-closed clients."""

@@ -32,8 +32,6 @@ from asgi_app.net.request_head import (
 from asgi_app.seams import Seam
 
 _REQUEST_LINE = re.compile(rb"\S+ .* HTTP/\d\.\d")
-
-
 SEAMS = (
     Seam(
         H11Protocol,
@@ -153,9 +151,8 @@ def _by_the_rules(request: h11.Request) -> h11.Request:
         raise BadRequest("The request has both Content-Length and Transfer-Encoding. Send one of them.")
     target, headers = origin_form(request.method, request.target, headers)
     if b"upgrade" in names:
-        headers = (
-            handshake(headers) if asks_for_websocket(request.method, version, headers) else without_upgrade(headers)
-        )
+        allowed = handshake if asks_for_websocket(request.method, version, headers) else without_upgrade
+        headers = allowed(headers)
     elif target is request.target:
         return request
     return h11.Request(method=request.method, target=target, headers=headers, http_version=version)

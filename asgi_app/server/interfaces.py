@@ -57,7 +57,8 @@ def own_addresses(*, ipv4: bool = True, ipv6: bool = False) -> list[str]:
     """
     found: list[tuple[int, int, int, int, str]] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        for index, name in enumerate(_names()):
+        # `if_nameindex` needs netlink, which the service may not use (`systemd/unit.py`).
+        for index, name in enumerate(line[0].partition(":")[0] for line in _lines("dev") if ":" in line[0]):
             with contextlib.suppress(OSError):  # the interface has gone meanwhile
                 interface = _interface(asking, name)
                 if interface is None:
@@ -70,11 +71,6 @@ def own_addresses(*, ipv4: bool = True, ipv6: bool = False) -> list[str]:
                     found += [(rank, 6, index, odd, str(address)) for odd, address in _ipv6(name)]
     best = min((rank for rank, *_ in found), default=NO_NETWORK)
     return [address for rank, *_, address in sorted(found) if rank <= max(best, PORT)]
-
-
-def _names() -> list[str]:
-    """Return all interfaces. `if_nameindex` needs netlink, which the service may not use (`systemd/unit.py`)."""
-    return [line[0].partition(":")[0] for line in _lines("dev") if ":" in line[0]]
 
 
 def _interface(asking: socket.socket, name: str) -> _Interface | None:

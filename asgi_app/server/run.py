@@ -14,7 +14,7 @@ import os
 import resource
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from asgi_app.net.admission import AdmissionControl
 from asgi_app.seams import Seam, check
 from asgi_app.server import uvicorn_http, uvicorn_websocket
 from asgi_app.server.accept import Acceptor, TLSListener
-from asgi_app.server.fallbacks import CompiledLibrary, event_loop_class, missing, server_here
+from asgi_app.server.fallbacks import event_loop_class, missing, server_here
 from asgi_app.server.listen import BACKLOG, GRACE, ListenError, listen, local_address, url_of
 from asgi_app.server.signals import let_go_of_closed_output, on_signals
 from asgi_app.server.tls import read_certificate, server_context
@@ -49,9 +49,7 @@ FAULT = 1  # exit status after a fault of the panel: its service manager starts 
 GOODBYE = 1.0  # seconds for a client's TLS close_notify: the connection counts until then
 SEND_BUFFER = 64 * 1024  # bytes for each connection; Linux doubles it
 
-
 Announce = Callable[[socket.socket, str], None]
-
 
 # All but those of hypercorn, which are in `server/hypercorn.py`.
 SEAMS = (
@@ -66,13 +64,11 @@ SEAMS = (
 
 
 def serve(settings: Settings, workers: int = 1, announce: Announce = lambda listener, pin: None) -> None:
-    """Run the panel until a signal ends it. `announce` is called with its listener and PIN once it is ready.
-
-    Raises `SetupError`.
-    """
+    """Run the panel until a signal ends it. `announce` gets its listener and PIN once ready. Raises `SetupError`."""
     refuse_more_workers(workers)
     check(SEAMS)
-    if server_here(settings.server) == "hypercorn":  # its import takes long
+    kind = server_here(settings.server)
+    if kind == "hypercorn":  # its import takes long
         from asgi_app.server import hypercorn
 
         check(hypercorn.SEAMS)
@@ -93,25 +89,16 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
             except Exception as error:  # the panel works without
                 log.warning("cannot show the address: %r", error)
             manager.notify("READY=1", f"STATUS=serves {address}")
-            log.info(
-                "Pilot Light %s serves %s",
-                __version__,
-                address,
-                extra=event(
-                    "started",
-                    version=__version__,
-                    address=address,
-                    server=server_here(settings.server),
-                    pid=os.getpid(),
-                ),
-            )
+            started = event("started", version=__version__, address=address, server=kind, pid=os.getpid())
+            log.info("Pilot Light %s serves %s", __version__, address, extra=started)
 
         panel_app = PanelApp(settings, ready=ready, alive=manager.alive)
         panel_app.claim()
         more_files(settings.max_connections)
         if absent := missing():
-            log.info("%s here, so %s", *_instead(absent))
-        server = _uvicorn if server_here(settings.server) == "uvicorn" else _hypercorn
+            names = " and ".join(one.library for one in absent)
+            log.info("there is no %s here, so %s", names, ", ".join(one.instead for one in absent))
+        server = _uvicorn if kind == "uvicorn" else _hypercorn
         with asyncio.Runner(loop_factory=partial(_Loop, settings.request_timeout, panel_app.admission)) as runner:
             runner.run(server(panel_app, listener, tls))
         if panel_app.health.fault is not None:
@@ -119,12 +106,6 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
             raise SystemExit(FAULT)
         log.info("stopped", extra=event("stopped"))
         let_go_of_closed_output()
-
-
-def _instead(absent: list[CompiledLibrary]) -> tuple[str, str]:
-    """Return what is missing, and the substitutes, as text."""
-    names = " and ".join(one.library for one in absent)
-    return f"there is no {names}", ", ".join(one.instead for one in absent)
 
 
 def settle() -> None:
@@ -234,35 +215,29 @@ async def _uvicorn(panel_app: PanelApp, listener: socket.socket, tls: ssl.SSLCon
     def stop() -> None:
         server.should_exit = True
 
-    stopping = _on_signals(panel_app, stop, tls)
-    try:
-        await server.serve(sockets=[listener])
-    except SystemExit:
-        raise SetupError(panel_app.failure or "the panel could not start; the log above says why") from None
-    finally:
-        await stopping()
+    async with _stopped_by_signals(panel_app, stop, tls):
+        try:
+            await server.serve(sockets=[listener])
+        except SystemExit:
+            raise SetupError(panel_app.failure or "the panel could not start; the log above says why") from None
 
 
 async def _hypercorn(panel_app: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     from asgi_app.server import hypercorn
 
     stopped = asyncio.Event()
-    stopping = _on_signals(panel_app, stopped.set, tls)
-    try:
+    async with _stopped_by_signals(panel_app, stopped.set, tls):
         await hypercorn.serve(panel_app, listener, tls, stopped.wait)
-    finally:
-        await stopping()
 
 
 def _reload_certificate(tls: ssl.SSLContext, settings: Settings) -> None:
-    """Load the renewed certificate. An unusable one changes nothing."""
+    """Load the renewed certificate for new connections. An unusable one changes nothing."""
     assert settings.cert is not None
     try:
         read_certificate(tls, settings.cert, settings.key)
     except SetupError as error:
-        log.error(
-            "The panel keeps its certificate. %s", error.detail, extra=event("certificate_refused", reason=error.detail)
-        )
+        refused = event("certificate_refused", reason=error.detail)
+        log.error("The panel keeps its certificate. %s", error.detail, extra=refused)
     else:
         log.info("the certificate was read again", extra=event("certificate", file=settings.cert))
 
@@ -276,13 +251,11 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
         loop.default_exception_handler(context)
 
 
-def _on_signals(
+@contextlib.asynccontextmanager
+async def _stopped_by_signals(
     panel_app: PanelApp, stop_server: Callable[[], None], tls: ssl.SSLContext | None
-) -> Callable[[], Awaitable[None]]:
-    """Have signals stop the panel, then the server. Return a function that waits until that is done.
-
-    With TLS, SIGHUP loads the certificate again, for new connections.
-    """
+) -> AsyncIterator[None]:
+    """Have signals stop the panel, then the server; wait for that at the end. SIGHUP renews the certificate."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_loop_error)
     tasks: list[asyncio.Task[None]] = []
@@ -301,8 +274,7 @@ def _on_signals(
             tasks.append(loop.create_task(leave(), name="stop"))
 
     on_signals(loop, on_signal, partial(_reload_certificate, tls, panel_app.settings) if tls is not None else None)
-
-    async def done() -> None:
+    try:
+        yield
+    finally:
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    return done

@@ -38,7 +38,8 @@ def read_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> N
             f"{name} (setting {setting}) is encrypted, and nobody can type its password at start. Decrypt it."
         )
     try:
-        _try(cert, key)
+        # In a context of its own: a failure would leave half of it loaded.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise SetupError(
@@ -67,11 +68,6 @@ def days_left(cert: Path, key: Path | None) -> float:
             side.do_handshake()
     ends = (ours.getpeercert() or {}).get("notAfter")
     return (ssl.cert_time_to_seconds(str(ends)) - time.time()) / 86_400
-
-
-def _try(cert: Path, key: Path | None) -> None:
-    """Raise `ssl.SSLError` if they do not match. Uses a new context: a failure would leave half of it loaded."""
-    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
 
 
 def _text(file: Path, setting: str) -> str:

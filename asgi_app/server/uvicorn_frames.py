@@ -50,30 +50,12 @@ async def _send_after_end(message: Any) -> None:
 
 
 class Frames(asyncio.Protocol):
-    """A connection after its handshake.
-
-    Its direct transport is open until either side begins to close, except while the transport's buffer is full.
-    """
+    """A connection after its handshake. `direct` is open until a side begins to close, unless the buffer is full."""
 
     __slots__ = (
-        "_arrivals",
-        "_close_sent",
-        "_closing",
-        "_connections",
-        "_lingering",
-        "_loop",
-        "_lost",
-        "_paused",
-        "_ping_seconds",
-        "_pinged",
-        "_reader",
-        "_timer",
-        "_transport",
-        "_unanswered",
-        "_writable",
-        "direct",
-        "leave",
-    )
+        "_arrivals", "_close_sent", "_closing", "_connections", "_lingering", "_loop", "_lost", "_paused",
+        "_ping_seconds", "_pinged", "_reader", "_timer", "_transport", "_unanswered", "_writable", "direct", "leave",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -155,22 +137,14 @@ class Frames(asyncio.Protocol):
 
     def _closed(self, code: int) -> None:
         """Answer the client's close frame, and close."""
-        self.direct.set(False)
-        self._arrivals.end({"type": "websocket.disconnect", "code": code})
-        if not self._close_sent:
-            self._close_sent = True
-            self._transport.write(close_frame(code))
+        self._end(code)
         self._cancel_timers()
         self._transport.close()
 
     def _refuse(self, breach: Breach) -> None:
         """Close with the reason. Read and drop data for a moment, so that the client can read it."""
         self._lingering = True
-        self.direct.set(False)
-        self._arrivals.end({"type": "websocket.disconnect", "code": breach.code})
-        if not self._close_sent:
-            self._close_sent = True
-            self._transport.write(close_frame(breach.code, breach.reason))
+        self._end(breach.code, breach.reason)
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._transport.resume_reading()
@@ -212,12 +186,17 @@ class Frames(asyncio.Protocol):
     def _close(self, code: int, reason: str = "") -> None:
         if self._transport.is_closing():
             return
-        self.direct.set(False)
-        self._close_sent = True
-        self._arrivals.end({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self._transport.write(close_frame(code, reason))
+        self._end(code, reason)
         self._transport.resume_reading()  # for the client's close frame
         self._closing = self._loop.call_later(CLOSE_SECONDS, self._transport.close, context=NO_CONTEXT)
+
+    def _end(self, code: int, reason: str = "") -> None:
+        """Take and hand over no more messages, and send a close frame if none was sent."""
+        self.direct.set(False)
+        self._arrivals.end({"type": "websocket.disconnect", "code": code, "reason": reason})
+        if not self._close_sent:
+            self._close_sent = True
+            self._transport.write(close_frame(code, reason))
 
     def pause_writing(self) -> None:
         self._paused = True

@@ -22,6 +22,7 @@ from asgi_app.hub import TOO_FAST
 from asgi_app.net.admission import NO_CONTEXT
 from asgi_app.net.limits import RateLimit
 from asgi_app.seams import Seam
+from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import MESSAGE_TYPE, PACKET_TYPES, SEPARATOR, message_of
 from asgi_app.ws.engineio.poll import Poll, settled, taken
 from asgi_app.ws.engineio.websocket import EngineWebSocket
@@ -30,7 +31,6 @@ from asgi_app.ws.transport.direct import live_on
 from asgi_app.ws.transport.frames import INTERNAL_ERROR
 
 if TYPE_CHECKING:
-    from asgi_app.ws.engineio.outbox import EngineOutbox
     from asgi_app.ws.engineio.server import EngineServer
 
 log = logging.getLogger("pilotlight.engineio")
@@ -205,13 +205,13 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         """Take a WebSocket for a new session, or to upgrade a polling one."""
         try:
             await environ["asgi.send"]({"type": "websocket.accept"})
-            await live_on(environ["asgi.scope"], EngineWebSocket(self, environ).live)
+            await live_on(environ["asgi.scope"], partial(self._live, EngineWebSocket(self, environ)))
         except BaseException:
             if not self.connected:  # there is no other transport
                 await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
             raise
 
-    async def live(self, ws: EngineWebSocket) -> None:
+    async def _live(self, ws: EngineWebSocket) -> None:
         """Run the session on a WebSocket until it ends."""
         if self.closing or (self.connected and not await self._upgrade(ws)):
             await ws.close()

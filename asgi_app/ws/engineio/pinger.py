@@ -53,7 +53,8 @@ class Pinger:
                 connection.pinged = due
                 connection.queue.put_nowait(PING_PACKET)
                 self._expected.append((max(due, now - self._tick) + self._timeout, connection, due))
-        if self._must_wait(now):
+        self._waited = not self._waited and now - self._next > LATE_SECONDS
+        if self._waited:  # so late that answers may wait unread; never twice in a row
             return []
         ended = []
         while self._expected and self._expected[0][0] <= now:
@@ -80,8 +81,3 @@ class Pinger:
         longest = min(self._interval, self._timeout, self._connect_timeout)
         self._next = max(min([*firsts, now + longest]), now + self._tick)
         return self._next - now
-
-    def _must_wait(self, now: float) -> bool:
-        """Return whether this beat is so late that answers may wait unread. Never true twice in a row."""
-        self._waited = not self._waited and now - self._next > LATE_SECONDS
-        return self._waited

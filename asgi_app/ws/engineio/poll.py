@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engineio.packet import Packet
 
 from asgi_app.errors import PanelError, UnknownEngineSession
 from asgi_app.net.send_budget import PAGE
-
-if TYPE_CHECKING:
-    from asgi_app.ws.engineio.outbox import EngineOutbox
+from asgi_app.ws.engineio.outbox import EngineOutbox
 
 ANSWER_BYTES = PAGE  # an answer of this size takes no more packets
 TURNS = 3  # of the event loop, until the end of a connection reaches the task that waits for it; most on hypercorn

@@ -28,14 +28,7 @@ from asgi_app.ws.engineio.connection import EngineConnection
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.pinger import Pinger
 from asgi_app.ws.engineio.poll import settled, taken
-from asgi_app.ws.engineio.requests import (
-    BODY,
-    Query,
-    is_socket,
-    packets_answer,
-    read_query,
-    translate_request,
-)
+from asgi_app.ws.engineio.requests import BODY, Query, is_socket, packets_answer, read_query, translate_request
 from asgi_app.ws.transport.frames import POLICY_VIOLATION
 
 log = logging.getLogger("pilotlight.engineio")
@@ -138,10 +131,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
                 raise ForeignOrigin(why) if is_socket(environ) else BadEngineRequest(why)
 
     async def _open(self, query: Query, environ: dict[str, Any]) -> Written | None:
-        """Open a session within the quota. A polling session has no connection of its own that would count.
-
-        Raises a `PanelError`.
-        """
+        """Open a session within the quota: a polling one has no connection that would count. Raises a `PanelError`."""
         address = address_of(environ["asgi.scope"])
         try:
             self.sessions.check(address)

@@ -28,10 +28,6 @@ class EngineWebSocket(AcceptedWebSocket):
         self._connection = connection
         self._code = NORMAL_CLOSURE
 
-    async def live(self) -> None:
-        """Run the session on this WebSocket until it ends."""
-        await self._connection.live(self)
-
     async def wait(self) -> str | bytes:
         """Wait for the next Engine.IO packet. Raises `Gone` when the client has gone, or after `end`."""
         while True:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import uuid
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +26,9 @@ from asgi_app.models.json_text import parse_json
 from asgi_app.net.send_budget import SMALL
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
-from asgi_app.ws.transport.duplex import both_ways
 from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
+
+log = logging.getLogger("pilotlight.websocket")
 
 RETRY_SECONDS = 0.1  # an old client cannot retry, so one that is too fast is read more slowly
 PAGE = 20  # stored messages that are loaded at once
@@ -81,7 +84,7 @@ class LegacyChatConnection:
             ):
                 self._chat.join(session, LOBBY)
                 await self.find_waiting()
-                await both_ways("/<username>", self.read, self.write)
+                await _until_first_ends(self.read(), self.write())
         finally:
             self._outbox.account.close()
             await self.say_remaining()
@@ -224,6 +227,19 @@ class LegacyChatConnection:
     async def _send(self, text: str) -> None:
         if not await self._socket.send(text):
             raise ConnectionResetError
+
+
+async def _until_first_ends(*ways: Coroutine[Any, Any, None]) -> None:
+    """Run all until one of them ends, and end the others. Log their errors."""
+    tasks = [asyncio.ensure_future(way) for way in ways]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception) and not isinstance(result, OSError):  # OSError: the client has gone
+                log.error("a connection of /<username> failed", exc_info=result)
 
 
 def _read_frame(frame: Any) -> Say:

@@ -27,7 +27,6 @@ FRAME = 256 * 1024  # characters of events in one frame; many clients accept at 
 def live(panel: Panel, rules: SocketRules) -> Blueprint:
     """Return the route of `/live`."""
     routes = Blueprint("live", __name__)
-
     framing = _Framing(panel.epoch)
 
     def refusal(error: PanelError) -> str:
@@ -155,10 +154,7 @@ class NativeConnection:
 
 
 class _Framing:
-    """Framing of messages: a reply or a snapshot in its own, events of one moment together.
-
-    All connections share it, so that each text is made once.
-    """
+    """Framing of messages, shared by all connections: replies and snapshots alone, events of one moment together."""
 
     def __init__(self, epoch: str) -> None:
         self._epoch = epoch
@@ -183,7 +179,6 @@ class _Framing:
         return texts
 
     def event_bytes(self, message: Message) -> bytes:
-        """Return one event as a WebSocket frame."""
         return frame(message.encoded(self._alone))
 
     def burst_bytes(self, messages: list[Message]) -> bytes:
@@ -191,7 +186,6 @@ class _Framing:
         return b"".join(map(frame, self.texts(messages)))
 
     def answer_bytes(self, message: Message) -> bytes:
-        """Return a reply as a WebSocket frame."""
         return frame(message.encoded(text_of))
 
     def _together(self, events: list[Message]) -> str:

@@ -21,10 +21,7 @@ LARGE_REPLIES = {"get_state", "get_messages", "get_threads", "get_log", "get_run
 def read_command(
     asked: Any, spend: Callable[[], None] = lambda: None
 ) -> tuple[str | float | None, AnyCommand | PanelError]:
-    """Return the id for the reply, and the command or the error that refuses it.
-
-    `spend` counts one command and raises `TooFast` when the client sends too many.
-    """
+    """Return the reply's id, and the command or its refusal. `spend` counts it, and raises `TooFast` for too many."""
     id = id_of(asked)
     try:
         if isinstance(asked, dict) and asked.get("id") is not id:

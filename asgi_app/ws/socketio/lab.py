@@ -156,9 +156,8 @@ class LabEvents(RecoverableHandlers):
         async def acknowledged(*arguments: Any) -> None:
             await self._namespace.disconnect(sid)
 
-        await self._namespace.emit(
-            "my_response", {"data": "Disconnected!", "count": count}, to=sid, callback=acknowledged
-        )
+        response = {"data": "Disconnected!", "count": count}
+        await self._namespace.emit("my_response", response, to=sid, callback=acknowledged)
 
     async def _ping(self, sid: str, *arguments: Any) -> None:
         await self._namespace.answer(sid, "my_pong")

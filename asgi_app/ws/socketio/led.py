@@ -122,10 +122,7 @@ class LedEvents(RecoverableHandlers):
 
 
 def _level(arguments: tuple[Any, ...]) -> int:
-    """Return the level in an old page's `led` event, at most 100.
-
-    Raises `BadLevel`.
-    """
+    """Return the level in an old page's `led` event, at most 100. Raises `BadLevel`."""
     sent = arguments[0] if arguments else None
     if not isinstance(sent, dict) or "level" not in sent:
         raise LevelMissing("The level is missing. Send {level: N}, an integer from 0 to 100.", field="level")

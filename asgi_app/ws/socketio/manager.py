@@ -7,6 +7,7 @@ not read would hold up every client that emits to its room.
 from __future__ import annotations
 
 from collections.abc import Callable, Set
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -36,17 +37,15 @@ class _Members(NamedTuple):
     recoverable: list[EngineOutbox]
 
 
+@dataclass(slots=True, eq=False)
 class _Room:
     """Everybody in a room, looked up again after somebody came or went."""
 
-    __slots__ = ("_find", "_members", "_name", "_recovery", "_skipped")
-
-    def __init__(self, find: Callable[[], _Members], recovery: Recovery, name: str | None, skipped: Set[str]) -> None:
-        self._find = find
-        self._recovery = recovery
-        self._name = name
-        self._skipped = skipped
-        self._members: _Members | None = None
+    _find: Callable[[], _Members]
+    _recovery: Recovery
+    _name: str | None
+    _skipped: Set[str]
+    _members: _Members | None = None
 
     def invalidate(self) -> None:
         """Forget the members, because a client came or went."""
@@ -131,11 +130,9 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         eio_sid = self.eio_sid_from_sid(sid, namespace)
         await super().disconnect(sid, namespace, **kwargs)
         connection = self.server.eio.sockets.get(eio_sid)
-        if connection is not None and connection.outside is None and not self._in_any_namespace(eio_sid):
+        joined = (self.sid_from_eio_sid(eio_sid, other) for other in list(self.get_namespaces()))
+        if connection is not None and connection.outside is None and not any(joined):
             self.server.eio.pinger.expect_to_join(connection)
-
-    def _in_any_namespace(self, eio_sid: str | None) -> bool:
-        return any(self.sid_from_eio_sid(eio_sid, namespace) is not None for namespace in list(self.get_namespaces()))
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
         self._coalescer.flush()  # what waits was sent before

@@ -86,7 +86,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         self.handlers: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
         self._access: Access | None = None
-        self._unregister: dict[str, Callable[[], None]] = {}
+        self._unregister: dict[str, Callable[[], object]] = {}
         self._disconnecting: set[asyncio.Task[None]] = set()
         self._groups: list[EventHandlers] = []
         self._claims: dict[str, tuple[RecoverableSession, int]] = {}

@@ -30,20 +30,13 @@ PLAIN_EVENT = re.compile(rf"2{HEAD}(?=\[)")
 ANY_EVENT = re.compile(rf"(?:2|5[0-9]{{1,9}}-){HEAD}\[[{JSON_SPACE}]*(\"(?:[^\"\\]|\\.){{0,100}}\")?")
 
 
-def _null(constant: str) -> None:
-    return None
-
-
 def _finite(text: str) -> float | None:
     value = float(text)
     return value if math.isfinite(value) else None
 
 
 def _read(text: str, start: int) -> tuple[Any, int]:
-    """Return the JSON value that begins at `start`, and where it ends.
-
-    Raises `ValueError` if there is none, and `MalformedJSON` for one that the panel does not read.
-    """
+    """Return the JSON value at `start`, and its end. Raises `ValueError`, or `MalformedJSON` for what is not read."""
     try:
         value, end = _decoder.raw_decode(text, start)
     except json.JSONDecodeError:
@@ -56,7 +49,7 @@ def _read(text: str, start: int) -> tuple[Any, int]:
     return value, end
 
 
-_decoder = json.JSONDecoder(parse_constant=_null, parse_float=_finite)
+_decoder = json.JSONDecoder(parse_constant=lambda constant: None, parse_float=_finite)
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 

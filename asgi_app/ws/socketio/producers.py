@@ -6,7 +6,9 @@ A signal goes to the producer of the process, on any transport, and the page get
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable
+from dataclasses import dataclass, field
 from typing import Any
 
 from asgi_app.errors import BadCommand, NoAnswer, NoProducer, PanelError
@@ -22,6 +24,7 @@ DEBUG = "-debug"  # suffix of the id of a process that runs step by step
 WILDCARD = "*"  # a producer with this id takes signals for processes that nobody else runs
 SUBSCRIBED = 100  # process ids one connection may take signals for
 LONGEST_ID = 256  # characters of a process id
+PROCESS_ID = re.compile(rf"[^\ud800-\udfff]{{1,{LONGEST_ID}}}")  # a lone surrogate has no UTF-8 encoding
 
 # Topic and message from pages, and the signal that they mean.
 SIGNALS: dict[tuple[str, str], Signal] = {
@@ -75,18 +78,12 @@ class ProducerRegistry:
         return None
 
 
+@dataclass(frozen=True)
 class OldProducer:
     """A Socket.IO connection that runs a process."""
 
-    def __init__(self, namespace: Namespace, sid: str) -> None:
-        self.namespace = namespace
-        self.sid = sid
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, OldProducer) and other.sid == self.sid
-
-    def __hash__(self) -> int:
-        return hash(self.sid)
+    namespace: Namespace = field(compare=False)
+    sid: str
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:
         """Send a signal as pages do. Return the ack. Raises `NoAnswer`."""
@@ -95,10 +92,8 @@ class OldProducer:
         return await self.send({"topic": topic, "msg": msg, **id})
 
     async def send(self, payload: dict[str, Any]) -> Any:
-        """Send a payload unchanged. Return the ack. Raises `NoAnswer`.
-
-        python-socketio's `call` cannot do it: it is refused when events are handled in order.
-        """
+        """Send a payload unchanged. Return the ack. Raises `NoAnswer`."""
+        # python-socketio's `call` is refused when events are handled in order.
         name = self.namespace.namespace
         acked: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
@@ -185,17 +180,8 @@ def payload_of(arguments: tuple[Any, ...], id: str, *, topic: bool = True) -> di
     if topic and not isinstance(value.get("topic"), str):
         raise BadCommand(f"The field topic must be text, not {as_json(value.get('topic'))}.", field="topic")
     process = str(value[id])
-    if len(process) > LONGEST_ID or not _can_be_written(process):
+    if not PROCESS_ID.fullmatch(process):
         raise BadCommand(
             f"The field {id} must be text of at most {LONGEST_ID} characters, not {as_json(process)}.", field=id
         )
     return {**value, id: process}
-
-
-def _can_be_written(text: str) -> bool:
-    """Whether the text has a UTF-8 encoding; a lone surrogate has none."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

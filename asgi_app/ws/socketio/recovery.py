@@ -18,7 +18,7 @@ import re
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -71,10 +71,6 @@ class Entry(NamedTuple):
     def size(self) -> int:
         """Bytes of memory, about."""
         return ENTRY_BYTES + sum(map(len, self.messages))
-
-    def packets(self) -> list[EnginePacket]:
-        """Make the event's packets again."""
-        return [EnginePacket(MESSAGE, message) for message in self.messages]
 
 
 class Recent:
@@ -187,10 +183,7 @@ class Recovery:
         return self.sessions.get(sid) or self.suspended.get(sid)
 
     def claim(self, auth: Any) -> tuple[RecoverableSession, int] | None:
-        """Return a returning client's suspended session and its offset; None if it must start anew.
-
-        `resume` or `forget` must follow.
-        """
+        """Return a returning client's session and offset, to `resume` or `forget`; None if it must start anew."""
         session = self.session_by_pid(auth)
         if session is None or session.sid not in self.suspended:
             return None
@@ -212,7 +205,11 @@ class Recovery:
         self.sessions[session.sid] = session
         shared = (entry for entry in self._shared.after(offset) if session.was_sent(entry))
         own = (entry for entry in self._own.after(offset) if entry.room == session.sid)
-        return [*itertools.chain.from_iterable(self._with_offset(entry) for entry in heapq.merge(shared, own))]
+        missed: list[EnginePacket] = []
+        for entry in heapq.merge(shared, own):
+            missed += [EnginePacket(MESSAGE, message) for message in entry.messages]
+            missed.append(self._offset(entry.number))
+        return missed
 
     def suspend(self, sid: str, actor: Actor | None, kept: list[Any]) -> None:
         """Keep the session of a client whose connection was cut, for a while."""
@@ -267,10 +264,7 @@ class Recovery:
     def record(
         self, packets: Iterable[EnginePacket], room: str | None = None, skipped: Iterable[str] = ()
     ) -> EnginePacket:
-        """Record an event to everybody who is in the room now, and return the offset packet that follows it.
-
-        To be called when the event is sent, not before.
-        """
+        """Record an event as it is sent, to everybody in the room now. Return the offset packet that follows it."""
         if self._by_pid:
             self._shared.add(self._entry(packets, room, frozenset(skipped)))
         return self.marker()
@@ -306,10 +300,6 @@ class Recovery:
     def _entry(self, packets: Iterable[EnginePacket], room: str | None, skipped: frozenset[str]) -> Entry:
         self.number += 1
         return Entry(self.number, time.monotonic(), room, skipped, tuple(packet.data for packet in packets))
-
-    def _with_offset(self, entry: Entry) -> Iterator[EnginePacket]:
-        yield from entry.packets()
-        yield self._offset(entry.number)
 
     def _offset(self, number: int) -> EnginePacket:
         (packet,) = event_packets(self._namespace, OFFSET, str(number))

@@ -101,8 +101,7 @@ class LoggerEvents(ProcessEvents):
     async def _catch_up(self, page: _Page, runs: list[tuple[LiveRun, int, Cursor]]) -> None:
         """Send each run's progress and the end of its log up to this offset. The follower has the lines after it.
 
-        It sends the next run when the page has read the last one. All of them at once would be megabytes for each new
-        page.
+        Send the next run when the page has read the last one: all at once would be megabytes for each new page.
         """
         for live, until, follower in runs:
             try:
@@ -131,13 +130,11 @@ class LoggerEvents(ProcessEvents):
             "task_progress": run.progress or 0,
             "graph_data": {"graphData": live.graph or NO_GRAPH},
         }
-        packet = self._packet({"topic": "running_logger", "process_instance_id": live.instance, "message": message})
+        payload = {"topic": "running_logger", "process_instance_id": live.instance, "message": message}
+        packet = self._namespace.packet("running_logger", payload)
         if run.id in self._live:
             self._packets[run.id] = shown, packet
         return packet
-
-    def _packet(self, payload: dict[str, Any]) -> Packet:
-        return self._namespace.packet("running_logger", payload)
 
     async def running_logger(self, sid: str, *arguments: Any) -> Any:
         """Handle a page's signal, or what a producer publishes."""
@@ -183,10 +180,7 @@ class LoggerEvents(ProcessEvents):
         self._namespace.enqueue(sid, "running_logger", _line_payload(process, line))
 
     async def _publish(self, sid: str, id: str, topic: str, message: Any) -> Callable[[], Awaitable[None]] | None:
-        """Handle what a producer publishes. The first message of a process begins its run.
-
-        Return a function that waits until the line is stored.
-        """
+        """Handle what a producer publishes, and begin its run. Return what waits until the line is stored."""
         if not isinstance(message, dict):
             raise BadCommand(f"The field message must be an object, not {as_json(message)}.", field="message")
         change, line = _change(topic, message), _line(topic, message)

@@ -31,15 +31,8 @@ from asgi_app.ws.transport.frames import NORMAL_CLOSURE
 
 log = logging.getLogger("pilotlight.socketio")
 
-KEPT = {  # of the connection request's WSGI environment
-    "asgi.scope",
-    "HTTP_HOST",
-    "HTTP_ORIGIN",
-    "HTTP_SEC_WEBSOCKET_EXTENSIONS",
-    "HTTP_USER_AGENT",
-    "QUERY_STRING",
-}
-
+# What is kept of the connection request's WSGI environment.
+KEPT = {"asgi.scope", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_SEC_WEBSOCKET_EXTENSIONS", "HTTP_USER_AGENT", "QUERY_STRING"}
 ATTACHMENTS = 1000  # bytes objects in one event: each is a message of its own, kept until the last one arrives
 Handle = Callable[[], Awaitable[Any]]
 

@@ -93,16 +93,7 @@ class SocketRules:
 class Socket(AcceptedWebSocket):
     """An accepted WebSocket, which is cut when the client does not read. It holds nothing of its request."""
 
-    __slots__ = (
-        "_counters",
-        "_is_closed",
-        "_path",
-        "_refusal_log",
-        "_via",
-        "_visitor",
-        "client",
-        "rate_limit",
-    )
+    __slots__ = ("_counters", "_is_closed", "_path", "_refusal_log", "_via", "_visitor", "client", "rate_limit")
 
     def __init__(self, connection: QuartConnection, path: str, via: str, rules: SocketRules) -> None:
         super().__init__(connection.scope, connection.receive, connection.asgi_send, rules.slow_reader)

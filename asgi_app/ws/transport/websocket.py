@@ -13,10 +13,7 @@ CLOSE_SECONDS = 0.2  # for the close frame of a client that takes nothing any mo
 
 
 class AcceptedWebSocket:
-    """Base of all WebSockets: reading by ASGI, sending to a slow reader, and the end.
-
-    `slow_reader` is the time for a client to take a message, in seconds.
-    """
+    """Base of all WebSockets. `slow_reader` is the time for a client to take a message, in seconds."""
 
     __slots__ = ("_ended", "_reading", "_receive", "_send", "_slow_reader", "has_gone", "transport")
 
