@@ -39,7 +39,7 @@ async def drag(panel: RunningPanel, number: int, until: float) -> list[str | byt
 
 async def test_dragging_with_readers_that_never_read(start_panel, server):
     # given screens on every wire, three clients that never read, and 20 hands on the slider
-    panel: RunningPanel = start_panel(server=server, slow_reader=2)
+    panel: RunningPanel = start_panel(server=server, slow_reader=5)  # a reader that reads, on a busy machine
     idle = [
         never_reading(panel.port, "/live", []),
         never_reading(panel.port, "/socket.io/?EIO=4&transport=websocket", ["40"]),

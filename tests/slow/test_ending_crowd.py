@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from campaigns.endings import END_WITHIN, EXIT_WITHIN, ending, is_good
+from campaigns.endings import END_WITHIN, ending
 
-ROUNDS = 3  # the figures are for a machine that has nothing else to do; one round of them must have had that
+ROUNDS = 3  # a machine that stands still at the wrong moment does so in one of them
+BUSY = 4  # times the figure of a machine that has nothing else to do, which the campaign holds it to
 
 
 @pytest.mark.alone
@@ -19,7 +20,6 @@ def test_sigterm_with_300_clients_and_50_long_polls(server: str) -> None:
         found = asyncio.run(ending(server))
         assert found["status"] == 0
         seen.append(found)
-        if is_good(found):
-            assert found["exit_level"] < found["end"]
+        if found["end"] <= BUSY * END_WITHIN and found["exit_level"] < found["end"] / 2:
             return
-    raise AssertionError(f"the exit level within {EXIT_WITHIN} s, the end within {END_WITHIN} s: {seen}")
+    raise AssertionError(f"the lights first, and the end within {BUSY * END_WITHIN} s: {seen}")
