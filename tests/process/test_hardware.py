@@ -19,12 +19,12 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import NO_TLS, RunningPanel, eventually
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
 
 Start = Callable[..., RunningPanel]
-CLIENT = httpx.Client(timeout=10)  # one for all: to make one takes longer than a request
+CLIENT = httpx.Client(timeout=10, verify=NO_TLS)  # one for all: to make one takes longer than a request
 AT_ONCE = 0.5  # seconds, on a loaded machine; a pin that is waited for takes longer
 PUSH = 0.016  # seconds between two events of a fade, at least
 
@@ -95,7 +95,7 @@ class Drag:
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        with httpx.Client(timeout=10) as client:
+        with httpx.Client(timeout=10, verify=NO_TLS) as client:
             step = 0
             while not self._stopped.wait(0.01):
                 step += 1

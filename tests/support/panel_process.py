@@ -6,6 +6,7 @@ import os
 import re
 import select
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,10 @@ PILOTLIGHT = (sys.executable, "-m", "asgi_app")
 PLAIN = "uvicorn without its fast path"
 START_SECONDS = 20  # a loaded CI machine; the panel itself needs about one
 ADDRESS = re.compile(r"Pilot Light \S+ is at (https?://\S+)/")
+# For each client of httpx that needs no certificates: it would load those of all authorities, which takes 20 ms of CPU.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+NO_TLS.check_hostname = False
+NO_TLS.verify_mode = ssl.CERT_NONE
 
 
 class Starts:
@@ -64,11 +69,11 @@ class RunningPanel:
         self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._printed = b""
         self._reading = threading.Lock()
-        # No connection outlives its request, since panels are restarted; and a TLS context costs 80 ms.
+        # No connection outlives its request, since panels are restarted.
         # Nor is a cookie kept: who is signed in, a test says itself.
         nothing_kept = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._http = httpx.Client(
-            timeout=10, verify=False, limits=httpx.Limits(max_keepalive_connections=0), cookies=nothing_kept
+            timeout=10, verify=NO_TLS, limits=httpx.Limits(max_keepalive_connections=0), cookies=nothing_kept
         )
 
     # --- life ----------------------------------------------------------------------------------------------
