@@ -262,9 +262,13 @@ def run_pilotlight(
 
 
 def eventually(condition: Any, timeout: float = 5.0, every: float = 0.01) -> Any:
-    """The first true value of `condition()`; fails the test when none comes within `timeout` seconds."""
+    """The first true value of `condition()`; fails the test when none comes within `timeout` seconds.
+
+    It looks after `every` seconds, then more seldom, at last ten times a second: a look is often a request.
+    """
     end = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < end, "this never came true"
         time.sleep(every)
+        every = max(every, min(every * 1.2, 0.1))
     return value
