@@ -19,6 +19,7 @@ from tests.support.network_namespace import Network, NoRight
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import PLAIN, RunningPanel, Starts, panel_environment
 from tests.support.pigpiod_standin import StandIn
+from tests.support.slow_cases import QUICK, slow
 
 SERVERS = ("uvicorn", "hypercorn")
 EVERY_WAY = (*SERVERS, PLAIN)
@@ -38,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
             signal(number, usual)
     if NETWORK in os.environ or config.getoption("collectonly"):
         return
+    if config.option.markexpr == "not slow":
+        os.environ[QUICK] = "1"
     with suppress(NoRight):
         network = Network.any().__enter__()
         os.environ[NETWORK] = str(network.number)
@@ -130,7 +133,7 @@ def each_of(*names: str, matters: bool) -> Any:
 
     Where the server does not matter, `make test` has the first one alone, and `make test-slow` has all.
     """
-    rest = names[1:] if matters else [pytest.param(name, marks=pytest.mark.slow) for name in names[1:]]
+    rest = names[1:] if matters else slow(*names[1:])
 
     @pytest.fixture(scope="module", params=[names[0], *rest], name="server")
     def one(request: pytest.FixtureRequest) -> str:
