@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGQUIT, default_int_handler, getsignal, signal
@@ -27,6 +28,8 @@ SLOW = Path(__file__).parent / "slow"
 NETWORK = "PILOTLIGHT_TEST_NETWORK"  # its number, for the workers of a run
 BROWSERS = 2  # in `make test`
 SLOWEST = 10  # files that the summary names
+# The long files come first, so that the workers end together. What is in none of these folders comes before them.
+ORDER = ("tests/pages/", "tests/wires/", "tests/process/", "tests/unit/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,6 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Two workers take all pages, so that two browsers do. Whole browsers for every page would take those two too long.
     """
+    items.sort(key=lambda item: next((at for at, folder in enumerate(ORDER) if item.nodeid.startswith(folder)), -1))
     few_browsers = not config.getoption("--as-users-do")
     pages: dict[str, int] = {}
     for item in items:
@@ -74,6 +78,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         elif few_browsers and file.startswith("tests/pages/"):
             group = f"pages {pages.setdefault(file, len(pages)) % BROWSERS}"
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from what is collected here: it all stays, and would be most of its work."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
