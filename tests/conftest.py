@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.support.fork_server import ForkServer
+from tests.support.fork_server import ForkServer, ForkServerProcess, Starts
 from tests.support.network_namespace import Network, NoRight
 from tests.support.node_clients import NodeClients
-from tests.support.panel_process import PLAIN, RunningPanel, Starts, panel_environment
+from tests.support.panel_process import PLAIN, RunningPanel, panel_environment
 from tests.support.pigpiod_standin import StandIn
 from tests.support.slow_cases import QUICK, slow
 
@@ -26,6 +26,7 @@ SERVERS = ("uvicorn", "hypercorn")
 EVERY_WAY = (*SERVERS, PLAIN)
 SLOW = Path(__file__).parent / "slow"
 NETWORK = "PILOTLIGHT_TEST_NETWORK"  # its number, for the workers of a run
+STARTS = "PILOTLIGHT_TEST_STARTS"  # the socket of the fork server, for the workers of a run
 BROWSERS = 2  # in `make test`
 SLOWEST = 10  # files that the summary names
 # The long files come first, so that the workers end together. What is in none of these folders comes before them.
@@ -33,17 +34,23 @@ ORDER = ("tests/pages/", "tests/wires/", "tests/process/", "tests/unit/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make another host before any worker starts: Chromium fails what it loads when the network changes.
+    """Start what all workers share: the fork server, and another host.
+
+    That one is made before any worker starts: Chromium fails what it loads when the network changes.
 
     `nohup`, and a shell's `&`, ignore signals for everything they start; the panels and commands of the tests must not.
     """
     for number, usual in {SIGHUP: SIG_DFL, SIGQUIT: SIG_DFL, SIGINT: default_int_handler}.items():
         if getsignal(number) is SIG_IGN:
             signal(number, usual)
-    if NETWORK in os.environ or config.getoption("collectonly"):
+    if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
     if config.option.markexpr == "not slow":
         os.environ[QUICK] = "1"
+    if not config.getoption("--as-users-do"):
+        starts = ForkServerProcess(panel_environment())
+        os.environ[STARTS] = starts.path
+        config.add_cleanup(starts.close)
     with suppress(NoRight):
         network = Network.any().__enter__()
         os.environ[NETWORK] = str(network.number)
@@ -133,11 +140,11 @@ def network() -> Network:
 
 @pytest.fixture(scope="session", autouse=True)
 def _starts(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Where the tests do not ask for real starts: one fork server a worker, begun when the first test does."""
-    if request.config.getoption("--as-users-do"):
+    """Where the tests do not ask for real starts, panels are forked."""
+    if STARTS not in os.environ:
         yield
         return
-    Starts.server = ForkServer(panel_environment())
+    Starts.server = ForkServer(os.environ[STARTS])
     yield
     Starts.server.close()
     Starts.server = None

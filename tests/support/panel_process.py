@@ -22,10 +22,11 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.fork_server import ForkedProcess, ForkServer
+from tests.support.fork_server import ForkedProcess, Starts
 
 ROOT = Path(__file__).parent.parent.parent
-PILOTLIGHT = (sys.executable, "-m", "asgi_app")
+PYTHON = (sys.executable, "-m")
+PILOTLIGHT = (*PYTHON, "asgi_app")
 PLAIN = "uvicorn without its fast path"
 START_SECONDS = 20  # a loaded CI machine; the panel itself needs about one
 ADDRESS = re.compile(r"Pilot Light \S+ is at (https?://\S+)/")
@@ -35,18 +36,14 @@ NO_TLS.check_hostname = False
 NO_TLS.verify_mode = ssl.CERT_NONE
 
 
-class Starts:
-    """How the tests start `pilotlight`: forked from a process that has imported it, or for real, with its imports."""
-
-    server: ForkServer | None = None  # none: for real
-
-
 class RunningPanel:
     """`pilotlight serve …` on a free port of 127.0.0.1; a context manager.
 
     `settings` are flags by name (`pins="mock"`, `pigpio_port=8888`), `lights` is the text of the settings file.
     `within` is a command that runs it somewhere else, where it is reached at `address`.
     """
+
+    for_real = False  # where its imports, or how it starts, are what is tested
 
     def __init__(
         self,
@@ -91,16 +88,16 @@ class RunningPanel:
 
     def _launch(self) -> subprocess.Popen[bytes] | ForkedProcess:
         command = self.command()
-        if Starts.server is None or self.program() != PILOTLIGHT:
+        if Starts.server is None or self.for_real:
             return subprocess.Popen(
                 command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=panel_environment()
             )
         reading, writing = os.pipe()
-        arguments = command[len(self._within) + len(PILOTLIGHT) :]
+        module, *arguments = command[len(self._within) + len(PYTHON) :]
         namespace = self._within[-1] if self._within else None  # ip netns exec NAME
         try:
             process = Starts.server.start(
-                arguments, panel_environment(), stdout=writing, stderr=writing, namespace=namespace
+                module, arguments, panel_environment(), stdout=writing, stderr=writing, namespace=namespace
             )
         finally:
             os.close(writing)
@@ -108,7 +105,7 @@ class RunningPanel:
         return process
 
     def program(self) -> Sequence[str]:
-        """What stands for `pilotlight` on its command line."""
+        """What stands for `pilotlight` on its command line: `python -m` with a module, unless it is `for_real`."""
         return PILOTLIGHT
 
     def command(self) -> list[str]:
@@ -251,7 +248,8 @@ def run_pilotlight(
             command, cwd=ROOT, capture_output=True, text=True, timeout=30, env=environment, check=False
         )
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
-        process = Starts.server.start(arguments, environment, stdout=out.fileno(), stderr=error.fileno())
+        module = PILOTLIGHT[-1]
+        process = Starts.server.start(module, arguments, environment, stdout=out.fileno(), stderr=error.fileno())
         try:
             code = process.wait(30)
         finally:
