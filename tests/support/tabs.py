@@ -69,10 +69,14 @@ class Tab:
         self._devtools.append(session)
         return session
 
-    async def open(self, panel: RunningPanel, path: str) -> None:
-        """Open a page of this panel."""
+    def belongs_to(self, panel: RunningPanel) -> None:
+        """From now on it shows pages of this panel, and nothing has gone wrong yet."""
         self._panel = panel.url
         self.troubles.clear()
+
+    async def open(self, panel: RunningPanel, path: str) -> None:
+        """Open a page of this panel."""
+        self.belongs_to(panel)
         await self.page.goto(panel.url + path)
 
     async def clear(self) -> None:
@@ -164,6 +168,7 @@ class Card:
 
 
 OpenTab = Callable[..., Awaitable[Tab]]
+TakeTab = Callable[..., Awaitable[Tab]]
 
 TOO_SMALL = """[...document.querySelectorAll('a, button, input, summary, [role=slider]')]
   .filter((element) => element.checkVisibility())
