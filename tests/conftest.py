@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,7 +27,6 @@ EVERY_WAY = (*SERVERS, PLAIN)
 SLOW = Path(__file__).parent / "slow"
 NETWORK = "PILOTLIGHT_TEST_NETWORK"  # its number, for the workers of a run
 STARTS = "PILOTLIGHT_TEST_STARTS"  # the socket of the fork server, for the workers of a run
-BROWSERS = 2  # in `make test`
 SLOWEST = 10  # files that the summary names
 # The long files come first, so that the workers end together. What is in none of these folders comes before them.
 ORDER = ("tests/pages/", "tests/wires/", "tests/process/", "tests/unit/")
@@ -68,23 +67,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path == SLOW and config.option.markexpr == "not slow" else None
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A worker takes a file at a time; the tests marked `alone` together: the others wait for them once.
-
-    Two workers take all pages, so that two browsers do. Whole browsers for every page would take those two too long.
-    """
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, and mark the slow folder."""
     items.sort(key=lambda item: next((at for at, folder in enumerate(ORDER) if item.nodeid.startswith(folder)), -1))
-    few_browsers = not config.getoption("--as-users-do")
-    pages: dict[str, int] = {}
     for item in items:
-        file = group = item.nodeid.partition("::")[0]
-        if file.startswith("tests/slow/"):
+        if item.nodeid.startswith("tests/slow/"):
             item.add_marker(pytest.mark.slow)
-        if item.get_closest_marker("alone"):
-            group = "alone"
-        elif few_browsers and file.startswith("tests/pages/"):
-            group = f"pages {pages.setdefault(file, len(pages)) % BROWSERS}"
-        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A worker takes a file at a time. Whole browsers for every page would take two workers too long."""
+    from tests.support.scheduling import ByFile
+
+    return ByFile(config, log, few_browsers=not config.getoption("--as-users-do"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -99,17 +95,22 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the files whose tests took longest, with what their fixtures took."""
+    """Name the files whose tests took longest, with what their fixtures took, and those that workers shared."""
     seconds: Counter[str] = Counter()
+    workers: defaultdict[str, set[object]] = defaultdict(set)
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
-                seconds[report.nodeid.partition("::")[0]] += report.duration
+                file = report.nodeid.partition("::")[0]
+                seconds[file] += report.duration
+                workers[file].add(getattr(report, "worker_id", None))
     if not seconds:
         return
     terminalreporter.write_sep("=", "the slowest files")
     for file, took in seconds.most_common(SLOWEST):
         terminalreporter.write_line(f"{took:6.1f} s  {file}")
+    if shared := sorted(file for file, of in workers.items() if len(of) > 1):
+        terminalreporter.write_line(f"each of several workers started panels for: {', '.join(shared)}")
 
 
 @contextmanager
