@@ -25,7 +25,7 @@ run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
 
 # Four on two cores: half of the time a test waits. The pages come first, as they take longest, and not the file with most tests.
-PYTEST := $(BIN)/python -m tests.support.measured $(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m tests.support.measured $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.dev tests/support/node/node_modules/.installed
 	$(PYTEST) -m "not slow" $(TEST_ARGS)

@@ -42,6 +42,7 @@ from asgi_app.routes.openapi import document_api
 from asgi_app.routes.pages import pages
 from asgi_app.routes.problems import handle_problems
 from asgi_app.routes.rate_limit import RestRateLimit, limit_commands
+from asgi_app.routes.rule import RouteRule
 from asgi_app.routes.runs import run_routes
 from asgi_app.routes.shows import show_routes
 from asgi_app.seams import Seam
@@ -251,6 +252,7 @@ class PanelApp:
         quart.config["MAX_CONTENT_LENGTH"] = self.settings.max_body
         quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # browsers ask each time (304): no page mixes two versions
         quart.asgi_websocket_class = QuartConnection
+        quart.url_rule_class = RouteRule
         slow, rate = self.settings.slow_reader, self.settings.command_rate
         rules = SocketRules(self.origins, slow, rate, self.counter_registry, self.refusal_log, self.panel.unread)
         document_api(quart)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGQUIT, default_int_handler, getsignal, signal
@@ -14,30 +15,41 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.support.fork_server import ForkServer
+from tests.support.fork_server import ForkServer, ForkServerProcess, Starts
 from tests.support.network_namespace import Network, NoRight
 from tests.support.node_clients import NodeClients
-from tests.support.panel_process import PLAIN, RunningPanel, Starts, panel_environment
+from tests.support.panel_process import PLAIN, RunningPanel, panel_environment
 from tests.support.pigpiod_standin import StandIn
+from tests.support.slow_cases import QUICK, slow
 
 SERVERS = ("uvicorn", "hypercorn")
 EVERY_WAY = (*SERVERS, PLAIN)
 SLOW = Path(__file__).parent / "slow"
 NETWORK = "PILOTLIGHT_TEST_NETWORK"  # its number, for the workers of a run
-BROWSERS = 2  # in `make test`
+STARTS = "PILOTLIGHT_TEST_STARTS"  # the socket of the fork server, for the workers of a run
 SLOWEST = 10  # files that the summary names
+# The long files come first, so that the workers end together. What is in none of these folders comes before them.
+ORDER = ("tests/pages/", "tests/wires/", "tests/process/", "tests/unit/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make another host before any worker starts: Chromium fails what it loads when the network changes.
+    """Start what all workers share: the fork server, and another host.
+
+    That one is made before any worker starts: Chromium fails what it loads when the network changes.
 
     `nohup`, and a shell's `&`, ignore signals for everything they start; the panels and commands of the tests must not.
     """
     for number, usual in {SIGHUP: SIG_DFL, SIGQUIT: SIG_DFL, SIGINT: default_int_handler}.items():
         if getsignal(number) is SIG_IGN:
             signal(number, usual)
-    if NETWORK in os.environ or config.getoption("collectonly"):
+    if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
+    if config.option.markexpr == "not slow":
+        os.environ[QUICK] = "1"
+    if not config.getoption("--as-users-do"):
+        starts = ForkServerProcess(panel_environment())
+        os.environ[STARTS] = starts.path
+        config.add_cleanup(starts.close)
     with suppress(NoRight):
         network = Network.any().__enter__()
         os.environ[NETWORK] = str(network.number)
@@ -55,36 +67,50 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path == SLOW and config.option.markexpr == "not slow" else None
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A worker takes a file at a time; the tests marked `alone` together: the others wait for them once.
-
-    Two workers take all pages, so that two browsers do. Whole browsers for every page would take those two too long.
-    """
-    few_browsers = not config.getoption("--as-users-do")
-    pages: dict[str, int] = {}
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, and mark the slow folder."""
+    items.sort(key=lambda item: next((at for at, folder in enumerate(ORDER) if item.nodeid.startswith(folder)), -1))
     for item in items:
-        file = group = item.nodeid.partition("::")[0]
-        if file.startswith("tests/slow/"):
+        if item.nodeid.startswith("tests/slow/"):
             item.add_marker(pytest.mark.slow)
-        if item.get_closest_marker("alone"):
-            group = "alone"
-        elif few_browsers and file.startswith("tests/pages/"):
-            group = f"pages {pages.setdefault(file, len(pages)) % BROWSERS}"
-        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A worker takes a file at a time. Whole browsers for every page would take two workers too long."""
+    from tests.support.scheduling import ByFile
+
+    return ByFile(config, log, few_browsers=not config.getoption("--as-users-do"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from what is collected here: it all stays, and would be most of its work."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the files whose tests took longest, with what their fixtures took."""
+    """Name the files whose tests took longest, with what their fixtures took, and those that workers shared."""
     seconds: Counter[str] = Counter()
+    workers: defaultdict[str, set[object]] = defaultdict(set)
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
-                seconds[report.nodeid.partition("::")[0]] += report.duration
+                file = report.nodeid.partition("::")[0]
+                seconds[file] += report.duration
+                workers[file].add(getattr(report, "worker_id", None))
     if not seconds:
         return
     terminalreporter.write_sep("=", "the slowest files")
     for file, took in seconds.most_common(SLOWEST):
         terminalreporter.write_line(f"{took:6.1f} s  {file}")
+    if shared := sorted(file for file, of in workers.items() if len(of) > 1):
+        terminalreporter.write_line(f"each of several workers started panels for: {', '.join(shared)}")
 
 
 @contextmanager
@@ -115,11 +141,11 @@ def network() -> Network:
 
 @pytest.fixture(scope="session", autouse=True)
 def _starts(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Where the tests do not ask for real starts: one fork server a worker, begun when the first test does."""
-    if request.config.getoption("--as-users-do"):
+    """Where the tests do not ask for real starts, panels are forked."""
+    if STARTS not in os.environ:
         yield
         return
-    Starts.server = ForkServer(panel_environment())
+    Starts.server = ForkServer(os.environ[STARTS])
     yield
     Starts.server.close()
     Starts.server = None
@@ -130,7 +156,7 @@ def each_of(*names: str, matters: bool) -> Any:
 
     Where the server does not matter, `make test` has the first one alone, and `make test-slow` has all.
     """
-    rest = names[1:] if matters else [pytest.param(name, marks=pytest.mark.slow) for name in names[1:]]
+    rest = names[1:] if matters else slow(*names[1:])
 
     @pytest.fixture(scope="module", params=[names[0], *rest], name="server")
     def one(request: pytest.FixtureRequest) -> str:

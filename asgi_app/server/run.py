@@ -24,6 +24,7 @@ from asgi_app import __version__, app
 from asgi_app.app import PanelApp
 from asgi_app.errors import PanelError, SetupError
 from asgi_app.net.admission import AdmissionControl
+from asgi_app.routes import rule
 from asgi_app.seams import Seam, check
 from asgi_app.server import uvicorn_http, uvicorn_websocket
 from asgi_app.server.accept import Acceptor, TLSListener
@@ -56,7 +57,7 @@ SEAMS = (
     Seam(uvicorn.Server, "capture_signals"),
     *(
         seam
-        for module in (app, uvicorn_http, uvicorn_websocket, engine, engine_connection, quart_websocket)
+        for module in (app, rule, uvicorn_http, uvicorn_websocket, engine, engine_connection, quart_websocket)
         for seam in module.SEAMS
     ),
     *(seam for module in (socketio_manager, namespace, packets, socketio_server) for seam in module.SEAMS),

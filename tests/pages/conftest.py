@@ -14,7 +14,7 @@ from playwright.async_api import Browser, BrowserContext, Error, async_playwrigh
 from tests.conftest import SERVERS
 from tests.support.browser import launch
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import DEFAULTS, DESKTOP, OpenTab, Tab, complaints_of
+from tests.support.tabs import DEFAULTS, DESKTOP, OpenTab, Tab, TakeTab, complaints_of
 
 OF_A_RESTART = re.compile(r"ERR_CONNECTION|WebSocket connection to")  # what a page may say of a panel that is away
 
@@ -50,21 +50,38 @@ def idle_tabs() -> dict[str, list[Tab]]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_tab(browser: Browser, panel: RunningPanel, idle_tabs: dict[str, list[Tab]]) -> AsyncIterator[OpenTab]:
+async def take_tab(browser: Browser, idle_tabs: dict[str, list[Tab]]) -> AsyncIterator[TakeTab]:
+    """Take an empty tab in a profile of its own: `take_tab(**PHONE, locale="zh-CN")`."""
+    used: list[tuple[Tab, list[Tab]]] = []
+
+    async def take(**options: Any) -> Tab:
+        options = DEFAULTS | options
+        idle = idle_tabs.setdefault(repr(options), [])
+        tab = idle.pop() if idle else Tab(await (await browser.new_context(**options)).new_page())
+        used.append((tab, idle))
+        return tab
+
+    yield take
+    for tab, idle in used:
+        try:
+            await tab.clear()
+            idle.append(tab)
+        except Error:  # its panel is gone
+            await tab.page.context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_tab(take_tab: TakeTab, panel: RunningPanel) -> AsyncIterator[OpenTab]:
     """Open a page in a profile of its own: `open_tab(path="/?transport=rest", device=PHONE, locale="zh-CN")`.
 
     The test fails at its end if the page complained of anything, unless it was opened with `watch=False`.
     """
-    used: list[tuple[Tab, list[Tab]]] = []
     watched: list[Tab] = []
 
     async def open(
         path: str = "/", device: dict[str, Any] = DESKTOP, *, at: RunningPanel = panel, watch: bool = True, **more: Any
     ) -> Tab:
-        options = DEFAULTS | device | more
-        idle = idle_tabs.setdefault(repr(options), [])
-        tab = idle.pop() if idle else Tab(await (await browser.new_context(**options)).new_page())
-        used.append((tab, idle))
+        tab = await take_tab(**device, **more)
         if watch:
             watched.append(tab)
         await tab.open(at, path)
@@ -73,11 +90,4 @@ async def open_tab(browser: Browser, panel: RunningPanel, idle_tabs: dict[str, l
         return tab
 
     yield open
-    troubles = [trouble for tab in watched for trouble in tab.troubles]
-    for tab, idle in used:
-        try:
-            await tab.clear()
-            idle.append(tab)
-        except Error:  # its panel is gone
-            await tab.page.context.close()
-    assert troubles == []
+    assert [trouble for tab in watched for trouble in tab.troubles] == []

@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from asgi_app import __version__
 from asgi_app.settings import Settings
-from tests.support.panel_process import END_SECONDS, ROOT, RunningPanel, run_pilotlight
+from tests.support.panel_process import END_SECONDS, NO_TLS, ROOT, RunningPanel, run_pilotlight
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
 
@@ -42,6 +42,8 @@ def start(start_panel: Start, pigpiod: StandIn) -> Start:
 
 class Console(RunningPanel):
     """A panel that the console script starts."""
+
+    for_real = True
 
     def program(self) -> Sequence[str]:
         return (str(Path(sys.executable).with_name("pilotlight")),)
@@ -247,7 +249,7 @@ def greeted_on_socketio(client: ClientConnection) -> None:
 def polling(panel: RunningPanel) -> socket.socket:
     """A Socket.IO client in the default namespace whose long-poll has nothing to get."""
     with httpx.Client(
-        base_url=panel.url + "/socket.io/", params={"EIO": "4", "transport": "polling"}, timeout=30
+        base_url=panel.url + "/socket.io/", params={"EIO": "4", "transport": "polling"}, timeout=30, verify=NO_TLS
     ) as http:
         sid = json.loads(http.get("").text[1:])["sid"]
         assert http.post("", params={"sid": sid}, content="40").status_code == 200

@@ -19,13 +19,13 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.panel_process import END_SECONDS, RunningPanel, eventually
+from tests.support.panel_process import END_SECONDS, NO_TLS, RunningPanel, eventually
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
 from tests.support.steady_clock import steady
 
 Start = Callable[..., RunningPanel]
-CLIENT = httpx.Client(timeout=30)  # one for all: to make one takes longer than a request
+CLIENT = httpx.Client(timeout=30, verify=NO_TLS)  # one for all: to make one takes longer than a request
 FADE_SECONDS = 1.5  # longer than most machines stand still
 AT_ONCE = 0.5  # seconds, on a loaded machine; a pin that is waited for takes longer
 PUSH = 0.016  # seconds between two events of a fade, at least
@@ -96,7 +96,7 @@ class Drag:
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=30, verify=NO_TLS) as client:
             step = 0
             while not self._stopped.wait(0.01):
                 step += 1

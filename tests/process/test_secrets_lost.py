@@ -16,7 +16,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.panel_process import RunningPanel, eventually, run_pilotlight
+from tests.support.panel_process import NO_TLS, RunningPanel, eventually, run_pilotlight
 from tests.support.signing_in import cookie_of, pin_of, sign_in, slug, token_of
 
 PASSWORD = "correct horse"
@@ -183,8 +183,12 @@ def test_a_token_that_is_revoked_while_no_file_can_be_opened(start_panel: Start)
     token, other = token_of(panel, "operator"), token_of(panel, "operator")
     id = run_pilotlight("token", "list", f"--data={panel.data}").stdout.split()[0]
     with (
-        httpx.Client(base_url=panel.url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as revoked,
-        httpx.Client(base_url=panel.url, headers={"Authorization": f"Bearer {other}"}, timeout=30) as kept,
+        httpx.Client(
+            base_url=panel.url, headers={"Authorization": f"Bearer {token}"}, timeout=30, verify=NO_TLS
+        ) as revoked,
+        httpx.Client(
+            base_url=panel.url, headers={"Authorization": f"Bearer {other}"}, timeout=30, verify=NO_TLS
+        ) as kept,
     ):
         assert revoked.post("/led", json={"level": 5}).status_code == 200
         assert kept.post("/led", json={"level": 6}).status_code == 200

@@ -21,7 +21,7 @@ from asgi_app.settings_file import config_of_sudo
 from asgi_app.systemd import unit as units
 from asgi_app.systemd.unit import Unit
 from tests.support.as_service import Service
-from tests.support.panel_process import ADDRESS, ROOT, panel_environment, run_pilotlight
+from tests.support.panel_process import ADDRESS, NO_TLS, ROOT, panel_environment, run_pilotlight
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the system's service is root's to install")
 
@@ -78,8 +78,8 @@ def served(unit: str) -> dict[str, object]:
         found = ADDRESS.search(service.until("Pilot Light"))
         assert found
         return {
-            "lights": sorted(httpx.get(f"{found[1]}/lights", timeout=30).json()["lights"]),
-            "mine": "mine" in httpx.get(f"{found[1]}/shows", timeout=30).text,
+            "lights": sorted(httpx.get(f"{found[1]}/lights", timeout=30, verify=NO_TLS).json()["lights"]),
+            "mine": "mine" in httpx.get(f"{found[1]}/shows", timeout=30, verify=NO_TLS).text,
         }
 
 

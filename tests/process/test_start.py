@@ -22,6 +22,8 @@ CLIENTS = {"aiohttp", "redis", "requests"}  # installed for the tests: python-so
 class Noting(RunningPanel):
     """A panel that notes its modules when it ends."""
 
+    for_real = True
+
     def program(self) -> Sequence[str]:
         return (*NOTING, str(self.data.parent / "modules"))
 

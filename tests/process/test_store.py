@@ -16,7 +16,7 @@ from asgi_app.models.lights import LightSettings
 from asgi_app.store import SCHEMA_VERSION, Store
 from asgi_app.store.schema import MIGRATIONS
 from tests.support.database_file import NAME, stored_level, stored_look
-from tests.support.panel_process import END_SECONDS, RunningPanel, eventually
+from tests.support.panel_process import END_SECONDS, NO_TLS, RunningPanel, eventually
 
 LED = LightSettings(level=30, on=True, effect="candle")
 DESK = LightSettings(level=70, on=False)
@@ -196,7 +196,9 @@ def test_a_row_that_makes_no_sense_costs_that_light_its_memory_only(
 
 def test_a_change_survives_kill_9_once_it_is_in_the_file(start_panel: Callable[..., RunningPanel]) -> None:
     panel = start_panel()
-    with httpx.Client(timeout=30) as client:  # made before, so that nothing is between the answer and the kill
+    with httpx.Client(
+        timeout=30, verify=NO_TLS
+    ) as client:  # made before, so that nothing is between the answer and the kill
         for level in (41, 7, 93):
             pid = panel.process.pid
             answer = client.post(panel.url + "/led", json={"level": level})

@@ -21,6 +21,7 @@ from asgi_app.store import Store
 from asgi_app.telemetry.tasks import ended
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.pigpiod_standin import StandIn
+from tests.support.slow_cases import slow
 
 POISONED = 66
 
@@ -59,7 +60,7 @@ POISONS = {
     "pins": (set_level, "the thread that drives the pins"),
     "push": (nothing, "the task 'push task'"),
 }
-RARE = [pytest.param(poison, marks=pytest.mark.slow) for poison in ("pins", "push")]
+RARE = slow("pins", "push")
 
 
 @pytest.mark.parametrize("poison", ["message", "pin", *RARE])

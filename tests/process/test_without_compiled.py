@@ -21,6 +21,8 @@ HERE = (sys.executable, "-m", "tests.support.without_compiled")
 
 
 class PanelOnOldPi(RunningPanel):
+    for_real = True
+
     def program(self) -> Sequence[str]:
         return HERE
 

@@ -33,6 +33,8 @@ WEBSOCKETS = ("/live", "/echo", "/somebody", "/socket.io/?EIO=4&transport=websoc
 class Uncollected(RunningPanel):
     """A panel without its garbage collector."""
 
+    for_real = True
+
     @property
     def _told(self) -> Path:
         return self.data.parent / "uncollected"

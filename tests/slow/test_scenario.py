@@ -15,7 +15,7 @@ import websockets
 from playwright.async_api import Page, async_playwright, expect
 
 from tests.support.browser import launch
-from tests.support.node_clients import NodeClient
+from tests.support.node_clients import NodeClient, NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.pigpiod_standin import StandIn
 
@@ -69,8 +69,9 @@ async def test_every_wire_moves_the_light_and_all_agree(start_panel, server, pig
     python.on("led", lambda data: shown.update(python=data["level"]))
     await python.connect(panel.url, wait_timeout=30)
 
+    clients = await NodeClients().__aenter__()
     nodes = {
-        f"{version} {transport}": await NodeClient.connect(panel.url, version=version, transport=transport)
+        f"{version} {transport}": await clients.connect(panel.url, version=version, transport=transport)
         for version in ("3", "4")
         for transport in ("polling", "websocket")
     }
@@ -134,5 +135,4 @@ async def test_every_wire_moves_the_light_and_all_agree(start_panel, server, pig
     watching.cancel()
     await live.close()
     await python.disconnect()
-    for client in nodes.values():
-        await client.close()
+    await clients.__aexit__(None, None, None)

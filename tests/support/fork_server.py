@@ -1,31 +1,43 @@
-"""A process that has imported the panel, and forks one `pilotlight` command for each request.
+"""A process that has imported the panel, and forks one `python -m MODULE` for each request, `pilotlight` above all.
 
 A start costs what the command itself does, not the second that its imports take. What a fork cannot show is in
-CONTRIBUTING.md; `make test-slow` starts every panel for real.
+CONTRIBUTING.md; `make test-slow` starts every panel for real. A run of the tests has one such process for its workers.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import json
 import os
+import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 ROOT = Path(__file__).parent.parent.parent
 LONGEST_REQUEST = 256 * 1024  # bytes: arguments and environment
 CLONE_NEWNET = 0x40000000  # linux/sched.h
+# What many panels import once they run, and the stand-in for pigpiod.
+LATER = (
+    "argon2",
+    "gpiozero.pins.mock",
+    "gpiozero.pins.pigpio",
+    "prometheus_client",
+    "segno",
+    "tests.support.pigpio_board",
+    "websockets.asyncio.client",
+)
 
 
 class ForkedProcess:
@@ -69,30 +81,53 @@ class ForkedProcess:
             with suppress(ProcessLookupError):  # it ended just now
                 os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
 
-class ForkServer:
-    """The process, from this side. What it runs ends with it, and it ends with this process."""
+class ForkServerProcess:
+    """The process, from the side that starts it. It ends with this process, and what it runs ends with it."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket = ours
-        command = [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())]
-        self._process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=dict(environment),
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
+        self._folder = tempfile.mkdtemp(prefix="pilotlight-starts-")
+        self.path = f"{self._folder}/socket"
+        life, self._life = os.pipe()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(self.path)
+            listener.listen()
+            files = [listener.fileno(), life]
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.fork_server", *map(str, files)],
+                cwd=ROOT,
+                env=dict(environment),
+                pass_fds=files,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        os.close(life)
+
+    def close(self) -> None:
+        """End it, and all that it runs."""
+        os.close(self._life)
+        self._process.wait(10)
+        shutil.rmtree(self._folder)
+
+
+class ForkServer:
+    """A connection to the process, at this path. What was started over it ends with it."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.connect(path)
 
     def start(
         self,
+        module: str,
         arguments: Sequence[str],
         env: Mapping[str, str],
         *,
@@ -100,8 +135,8 @@ class ForkServer:
         stderr: int,
         namespace: str | None = None,
     ) -> ForkedProcess:
-        """Run `pilotlight ARGUMENTS…` with these file descriptors, in this network namespace."""
-        request = {"arguments": list(arguments), "env": dict(env), "namespace": namespace}
+        """Run `python -m MODULE ARGUMENTS…` with these file descriptors, in this network namespace."""
+        request = {"module": module, "arguments": list(arguments), "env": dict(env), "namespace": namespace}
         read, write = os.pipe()
         try:
             socket.send_fds(self._socket, [json.dumps(request).encode()], [stdout, stderr, write])
@@ -110,13 +145,20 @@ class ForkServer:
         return ForkedProcess(read)
 
     def close(self) -> None:
-        """End it, and all that it runs."""
+        """End all that it runs."""
         self._socket.close()
-        self._process.wait(10)
+
+
+class Starts:
+    """How the tests start programs: forked from a process that has imported them, or for real, with their imports."""
+
+    server: ForkServer | None = None  # none: for real
 
 
 def _import_the_panel() -> None:
-    """Import what a start imports, and both servers."""
+    """Import what a start imports, what many panels import later, and both servers."""
+    from pydantic import BaseModel
+
     from asgi_app.server.deferred import defer
 
     defer("hypercorn")
@@ -129,60 +171,86 @@ def _import_the_panel() -> None:
     import asgi_app.server.run
     import asgi_app.systemd.unit  # noqa: F401
 
+    for module in LATER:
+        importlib.import_module(module)
+
     for model in _subclasses(BaseModel):  # a panel builds each at its first use
         model.model_rebuild()
 
 
-def _subclasses(of: type[BaseModel]) -> Iterator[type[BaseModel]]:
+def _subclasses(of: type[Any]) -> Iterator[type[Any]]:
     for one in of.__subclasses__():
         yield one
         yield from _subclasses(one)
 
 
-def _serve(connection: socket.socket) -> dict[str, Any]:
-    """Fork until the other side ends. Returns in a child only, with what that is to run."""
+class _Children:
+    """The forked processes: where the exit code of each is awaited, and who asked for it."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, tuple[int, socket.socket]] = {}
+
+    def add(self, pid: int, report: int, asker: socket.socket) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # the child does it too: whoever is first
+            os.setpgid(pid, pid)
+        self._of[pid] = report, asker
+        os.write(report, b"%d\n" % pid)
+
+    def kill(self, asker: socket.socket | None = None) -> None:
+        """End all of this asker, or all there are."""
+        for pid, (_, asked) in self._of.items():
+            if asker in (None, asked):
+                os.killpg(pid, signal.SIGKILL)
+
+    def reap(self, how: int = os.WNOHANG) -> None:
+        """Report the exit codes of those that have ended; with 0, of all."""
+        while self._of:
+            pid, status = os.waitpid(-1, how)
+            if not pid:
+                return
+            report, _ = self._of.pop(pid)
+            with suppress(BrokenPipeError):  # nobody waits for it any more
+                os.write(report, b"%d\n" % os.waitstatus_to_exitcode(status))
+            os.close(report)
+
+
+def _serve(listener: socket.socket, life: int) -> dict[str, Any]:
+    """Fork until the other end of `life` is closed. Returns in a child only, with what that is to run."""
     woken, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    reports: dict[int, int] = {}  # a child's pid, and where its exit code is awaited
+    askers: list[socket.socket] = []
+    children = _Children()
     while True:
-        ready, _, _ = select.select([connection, woken], [], [])
+        ready, _, _ = select.select([listener, life, woken, *askers], [], [])
         if woken in ready:
             os.read(woken, 4096)
-            _reap(reports)
-        if connection not in ready:
-            continue
-        text, files, _, _ = socket.recv_fds(connection, LONGEST_REQUEST, 3)
-        if not text:
-            for pid in reports:
-                os.killpg(pid, signal.SIGKILL)
-            while reports:
-                _reap(reports, 0)
+            children.reap()
+        if life in ready:
+            children.kill()
+            children.reap(0)
             os._exit(0)
-        pid = os.fork()
-        if pid == 0:
-            _become(files)
-            request: dict[str, Any] = json.loads(text)
-            return request
-        with suppress(ProcessLookupError, PermissionError):  # the child does it too: whoever is first
-            os.setpgid(pid, pid)
-        *standard, report = files
-        reports[pid] = report
-        os.write(report, b"%d\n" % pid)
-        for file in standard:
-            os.close(file)
-
-
-def _reap(reports: dict[int, int], how: int = os.WNOHANG) -> None:
-    while reports:
-        pid, status = os.waitpid(-1, how)
-        if not pid:
-            return
-        report = reports.pop(pid)
-        with suppress(BrokenPipeError):  # nobody waits for it any more
-            os.write(report, b"%d\n" % os.waitstatus_to_exitcode(status))
-        os.close(report)
+        if listener in ready:
+            askers.append(listener.accept()[0])
+        for asker in askers[:]:
+            if asker not in ready:
+                continue
+            text, files, _, _ = socket.recv_fds(asker, LONGEST_REQUEST, 3)
+            if not text:
+                askers.remove(asker)
+                children.kill(asker)
+                asker.close()
+                continue
+            pid = os.fork()
+            if pid == 0:
+                _become(files)
+                request: dict[str, Any] = json.loads(text)
+                return request
+            *standard, report = files
+            children.add(pid, report, asker)
+            for file in standard:
+                os.close(file)
 
 
 def _become(files: list[int]) -> None:
@@ -210,20 +278,18 @@ def _enter(namespace: str) -> None:
 
 def main() -> None:
     """Serve; in each child run the command."""
-    connection = socket.socket(fileno=int(sys.argv[1]))
+    listener, life = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
     _import_the_panel()
     gc.collect()
     gc.freeze()
-    request = _serve(connection)
+    request = _serve(listener, life)
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()
     if request["namespace"]:
         _enter(request["namespace"])
     sys.argv = ["pilotlight", *request["arguments"]]
-    from asgi_app.cli.main import main as pilotlight
-
-    pilotlight()
+    runpy.run_module(request["module"], run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 
 RATE = 20
 
@@ -21,4 +21,6 @@ def from_address(address: str) -> dict[str, str]:
 
 def by_proxy(panel: RunningPanel, address: str) -> httpx.Client:
     transport = httpx.HTTPTransport(local_address=PROXY)
-    return httpx.Client(base_url=panel.url, headers=from_address(address), transport=transport, timeout=30)
+    return httpx.Client(
+        base_url=panel.url, headers=from_address(address), transport=transport, timeout=30, verify=NO_TLS
+    )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
+import subprocess
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,16 +26,6 @@ class NodeClient(SocketIOClient):
         self._clients = clients
         self._number = number
         self._acks = itertools.count(1)
-
-    @classmethod
-    async def connect(cls, url: str, **options: Any) -> NodeClient:
-        """A connected client with a process of its own, for a test with no other; see `NodeClients.connect`."""
-        clients = await NodeClients().__aenter__()
-        return await clients.connect(url, **options)
-
-    async def close(self) -> None:
-        """End the process, and with it the connection."""
-        await self._clients.__aexit__(None, None, None)
 
     async def emit(self, event: str, *args: Any) -> None:
         self._clients.send(do="emit", socket=self._number, event=event, args=args, ack=None)
@@ -63,12 +56,18 @@ class NodeClient(SocketIOClient):
                 self.inbox.put(life, report.get("args", []))
 
 
+@cache
+def _process() -> subprocess.Popen[bytes]:
+    """The process of this worker, begun at its first use: a start takes a fifth of a second. They end together."""
+    return subprocess.Popen(["node", "client.mjs"], cwd=DIRECTORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
 class NodeClients:
-    """The process. An async context manager; it ends with its sockets."""
+    """The clients of a file, or of a test; of one at a time. An async context manager; its sockets end with it."""
 
     def __init__(self) -> None:
         self._clients: dict[int, NodeClient] = {}
-        self._process: asyncio.subprocess.Process | None = None
+        self._commands: asyncio.WriteTransport | None = None
         self._reader: asyncio.Task[None] | None = None
 
     async def connect(
@@ -108,41 +107,43 @@ class NodeClients:
 
     def send(self, **command: Any) -> None:
         """A command to the process."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(command).encode() + b"\n")
+        assert self._commands is not None
+        self._commands.write(json.dumps(command).encode() + b"\n")
 
     async def __aenter__(self) -> Self:
-        self._process = await asyncio.create_subprocess_exec(
-            "node",
-            "client.mjs",
-            cwd=DIRECTORY,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=LONGEST_LINE,
-        )
-        self._reader = asyncio.create_task(self._read())
+        loop, process = asyncio.get_running_loop(), _process()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        reader = asyncio.StreamReader(LONGEST_LINE)
+        # Copies: the loop closes what it has read and written, and the process is for other loops, too.
+        output = os.fdopen(os.dup(process.stdout.fileno()), "rb", buffering=0)
+        reports, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), output)
+        commands = os.fdopen(os.dup(process.stdin.fileno()), "wb", buffering=0)
+        self._commands, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, commands)
+        self._reader = asyncio.create_task(self._read(reader, reports))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
+        assert self._commands is not None
         assert self._reader is not None
-        self._process.stdin.close()
+        self.send(do="forget", socket=0)
         try:
-            await asyncio.wait_for(self._process.wait(), TIMEOUT)
+            await asyncio.wait_for(self._reader, TIMEOUT)
         except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
-        await self._reader
+            _process().kill()
+            _process.cache_clear()
+        self._commands.close()
 
-    async def _read(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
+    async def _read(self, reader: asyncio.StreamReader, reports: asyncio.ReadTransport) -> None:
+        async for line in reader:
             report = json.loads(line)
+            if report["is"] == "forgotten":
+                break
             self._clients[report["socket"]].report(report)
+        else:
+            _process.cache_clear()
+        reports.close()
         for client in self._clients.values():
             client.inbox.fail("the Node process has ended; what it said is above")

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 
-CLIENT = httpx.Client(timeout=30)
+CLIENT = httpx.Client(timeout=30, verify=NO_TLS)
 
 
 TRANSPORTS = ("websocket", "socketio", "rest")

@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -24,23 +25,22 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.fork_server import ForkedProcess, ForkServer
+from tests.support.fork_server import ForkedProcess, Starts
 from tests.support.steady_clock import steady
 
 ROOT = Path(__file__).parent.parent.parent
-PILOTLIGHT = (sys.executable, "-m", "asgi_app")
+PYTHON = (sys.executable, "-m")
+PILOTLIGHT = (*PYTHON, "asgi_app")
 PLAIN = "uvicorn without its fast path"
 START_SECONDS = 60  # a loaded CI machine; the panel itself needs about one
 END_SECONDS = 5.0  # for its end on a busy machine; on an idle one it takes half a second
 STARTS = 10  # where the port that it had before is taken
 SOON = 30.0  # seconds for what takes milliseconds on an idle machine, and may wait for a busy one
 ADDRESS = re.compile(r"Pilot Light \S+ is at (https?://\S+)/")
-
-
-class Starts:
-    """How the tests start `pilotlight`: forked from a process that has imported it, or for real, with its imports."""
-
-    server: ForkServer | None = None  # none: for real
+# For each client of httpx that needs no certificates: it would load those of all authorities, which takes 20 ms of CPU.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+NO_TLS.check_hostname = False
+NO_TLS.verify_mode = ssl.CERT_NONE
 
 
 class RunningPanel:
@@ -49,6 +49,8 @@ class RunningPanel:
     `settings` are flags by name (`pins="mock"`, `pigpio_port=8888`), `lights` is the text of the settings file.
     `within` is a command that runs it somewhere else, where it is reached at `address`.
     """
+
+    for_real = False  # where its imports, or how it starts, are what is tested
 
     def __init__(
         self,
@@ -71,11 +73,11 @@ class RunningPanel:
         self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._printed = b""
         self._reading = threading.Lock()
-        # No connection outlives its request, since panels are restarted; and a TLS context costs 80 ms.
+        # No connection outlives its request, since panels are restarted.
         # Nor is a cookie kept: who is signed in, a test says itself.
         nothing_kept = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._http = httpx.Client(
-            timeout=SOON, verify=False, limits=httpx.Limits(max_keepalive_connections=0), cookies=nothing_kept
+            timeout=SOON, verify=NO_TLS, limits=httpx.Limits(max_keepalive_connections=0), cookies=nothing_kept
         )
 
     # --- life ----------------------------------------------------------------------------------------------
@@ -98,16 +100,16 @@ class RunningPanel:
 
     def _launch(self) -> subprocess.Popen[bytes] | ForkedProcess:
         command = self.command()
-        if Starts.server is None or self.program() != PILOTLIGHT:
+        if Starts.server is None or self.for_real:
             return subprocess.Popen(
                 command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=panel_environment()
             )
         reading, writing = os.pipe()
-        arguments = command[len(self._within) + len(PILOTLIGHT) :]
+        module, *arguments = command[len(self._within) + len(PYTHON) :]
         namespace = self._within[-1] if self._within else None  # ip netns exec NAME
         try:
             process = Starts.server.start(
-                arguments, panel_environment(), stdout=writing, stderr=writing, namespace=namespace
+                module, arguments, panel_environment(), stdout=writing, stderr=writing, namespace=namespace
             )
         finally:
             os.close(writing)
@@ -115,7 +117,7 @@ class RunningPanel:
         return process
 
     def program(self) -> Sequence[str]:
-        """What stands for `pilotlight` on its command line."""
+        """What stands for `pilotlight` on its command line: `python -m` with a module, unless it is `for_real`."""
         return PILOTLIGHT
 
     def command(self) -> list[str]:
@@ -258,7 +260,8 @@ def run_pilotlight(
             command, cwd=ROOT, capture_output=True, text=True, timeout=START_SECONDS, env=environment, check=False
         )
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
-        process = Starts.server.start(arguments, environment, stdout=out.fileno(), stderr=error.fileno())
+        module = PILOTLIGHT[-1]
+        process = Starts.server.start(module, arguments, environment, stdout=out.fileno(), stderr=error.fileno())
         try:
             code = process.wait(START_SECONDS)
         finally:
@@ -277,9 +280,13 @@ def free_port() -> int:
 
 
 def eventually(condition: Any, timeout: float = SOON, every: float = 0.01) -> Any:
-    """The first true value of `condition()`; fails the test when none comes within `timeout` seconds."""
+    """The first true value of `condition()`; fails the test when none comes within `timeout` seconds.
+
+    It looks after `every` seconds, then more seldom, at last ten times a second: a look is often a request.
+    """
     end = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < end, "this never came true"
         time.sleep(every)
+        every = max(every, min(every * 1.2, 0.1))
     return value

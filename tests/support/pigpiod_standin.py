@@ -22,11 +22,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from tests.support.fork_server import ForkedProcess, Starts
 from tests.support.pigpio_board import (
     HOST,
     MAX_EXTENSION,
@@ -145,7 +147,7 @@ class StandIn:
         self.port = port  # 0 until started: a free port is then taken, and kept over restarts
         self.delay = delay
         self.revision = revision
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -161,13 +163,7 @@ class StandIn:
         if self._process is not None:
             raise RuntimeError("the pigpiod stand-in runs already")
         options = f"--host {HOST} --port {self.port} --delay {self.delay} --revision {self.revision}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.pigpiod_standin", *options.split()],
-            cwd=Path(__file__).resolve().parents[2],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-        )
-        self._process = process
+        self._process = process = self._launch(options.split())
         assert process.stdout is not None
         ready, _, _ = select.select([process.stdout], [], [], 60.0)
         line = process.stdout.readline().decode() if ready else ""
@@ -175,6 +171,23 @@ class StandIn:
             self.kill()
             raise RuntimeError(f"the pigpiod stand-in did not start on port {self.port}: {line!r}")
         self.port = int(line.rpartition(":")[2])
+
+    def _launch(self, options: list[str]) -> subprocess.Popen[bytes] | ForkedProcess:
+        module = "tests.support.pigpiod_standin"
+        if Starts.server is None:
+            return subprocess.Popen(
+                [sys.executable, "-m", module, *options],
+                cwd=Path(__file__).resolve().parents[2],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+            )
+        reading, writing = os.pipe()
+        try:
+            process = Starts.server.start(module, options, os.environ, stdout=writing, stderr=2)
+        finally:
+            os.close(writing)
+        process.stdout = os.fdopen(reading, "rb")
+        return process
 
     def kill(self) -> None:
         """End the daemon at once (SIGKILL), running or hung; its state is lost."""
@@ -191,7 +204,9 @@ class StandIn:
         """Stop the daemon (SIGSTOP): the kernel still takes connections, nobody answers."""
         process = self._running()
         process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        state = Path(f"/proc/{process.pid}/stat")
+        while ") T " not in state.read_text():  # proc_pid_stat(5)
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """Let a hung daemon go on (SIGCONT); what it was asked meanwhile is answered now."""
@@ -232,12 +247,12 @@ class StandIn:
         """The mode: 0 input, 1 output, 2 to 7 the alternative functions."""
         return _checked(self.ask(Cmd.MODEG, gpio))
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> subprocess.Popen[bytes] | ForkedProcess:
         if self._process is None:
             raise RuntimeError("the pigpiod stand-in does not run")
         return self._process
 
-    def _reap(self, process: subprocess.Popen[bytes]) -> None:
+    def _reap(self, process: subprocess.Popen[bytes] | ForkedProcess) -> None:
         process.wait()
         if process.stdout is not None:
             process.stdout.close()

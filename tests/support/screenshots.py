@@ -20,7 +20,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.support.browser import launch
 from tests.support.live_client import LiveClient, live
-from tests.support.panel_process import ROOT, RunningPanel
+from tests.support.panel_process import NO_TLS, ROOT, RunningPanel
 
 IMAGES = ROOT / "docs" / "images"
 HEAVY = 250_000  # bytes; a README is read over slow networks too, so a phone is taken at 1.5 and a desktop at 1
@@ -90,7 +90,7 @@ BUILD = [
 
 async def set_the_evening(panel: RunningPanel) -> None:
     """Have people and programs set the lights, a few seconds after each other."""
-    async with httpx.AsyncClient(base_url=panel.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=panel.url, timeout=30, verify=NO_TLS) as client:
         for light, who, verbs in EVENING:
             answer = await client.patch(f"/lights/{light}", json=verbs, headers={"X-Client-Name": who})
             answer.raise_for_status()
@@ -104,7 +104,7 @@ async def company(panel: RunningPanel) -> AsyncIterator[dict[str, LiveClient]]:
         people = {name: await stack.enter_async_context(live(panel, name=name)) for name in ("Bob", "Grace")}
         people["Ada"] = await stack.enter_async_context(live(panel, name="Ada"))
         people["washing machine"] = people["Ada"]
-        async with httpx.AsyncClient(base_url=panel.url, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=panel.url, timeout=30, verify=NO_TLS) as client:
             for who, text in TALK:
                 headers = {"X-Client-Name": who}
                 (
@@ -120,7 +120,9 @@ async def company(panel: RunningPanel) -> AsyncIterator[dict[str, LiveClient]]:
 
 async def start_runs(panel: RunningPanel) -> str:
     """A build that failed, a backup half way, and a show in the middle of its branches; the show's id."""
-    async with httpx.AsyncClient(base_url=panel.url, headers={"X-Client-Name": "Ada"}, timeout=30) as client:
+    async with httpx.AsyncClient(
+        base_url=panel.url, headers={"X-Client-Name": "Ada"}, timeout=30, verify=NO_TLS
+    ) as client:
         await client.post("/runs", json={"id": "build", "name": "make all", "kind": "command"})
         lines = [{"level": level, "msg": text} for level, text in BUILD]
         await client.post("/runs/build/log", json={"lines": lines})

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import httpx
 
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 
 TEXT = 0x81  # a whole text frame (RFC 6455, 5.2)
 SENT_SECONDS = 1.0  # until a client that is not read from any more gives up saying more
@@ -88,7 +88,7 @@ def in_panel(times: int) -> list[str]:
 def a_poller(panel: RunningPanel, times: int) -> SilentReader:
     """A session that polls, has asked for much, and does not read its poll."""
     path = f"{ENGINE}polling"
-    with httpx.Client(base_url=panel.url, timeout=30) as http:
+    with httpx.Client(base_url=panel.url, timeout=30, verify=NO_TLS) as http:
         sid = json.loads(http.get(path).text[1:])["sid"]
         for packet in in_panel(times):
             with suppress(httpx.TimeoutException):  # it is not read from any more

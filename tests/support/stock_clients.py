@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.support.inbox import SocketIOClient
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
+from tests.support.slow_cases import slow
 
 # socket.io-client 3.0.4 and 4.8, each over one transport alone; Python's polls first and then changes over.
 CLIENTS = ("3 polling", "3 websocket", "4 polling", "4 websocket", "python")
 # As parameters: `make test` has each version, each transport and each library once, and `make test-slow` every pair.
-EACH_CLIENT = [
-    "3 polling",
-    "4 websocket",
-    "python",
-    pytest.param("3 websocket", marks=pytest.mark.slow),
-    pytest.param("4 polling", marks=pytest.mark.slow),
-]
+EACH_CLIENT = ["3 polling", "4 websocket", "python", *slow("3 websocket", "4 polling")]
 
 Clients = dict[str, SocketIOClient]
 

@@ -70,10 +70,14 @@ class Tab:
         self._devtools.append(session)
         return session
 
-    async def open(self, panel: RunningPanel, path: str) -> None:
-        """Open a page of this panel."""
+    def belongs_to(self, panel: RunningPanel) -> None:
+        """From now on it shows pages of this panel, and nothing has gone wrong yet."""
         self._panel = panel.url
         self.troubles.clear()
+
+    async def open(self, panel: RunningPanel, path: str) -> None:
+        """Open a page of this panel."""
+        self.belongs_to(panel)
         await self.page.goto(panel.url + path)
 
     async def clear(self) -> None:
@@ -165,6 +169,7 @@ class Card:
 
 
 OpenTab = Callable[..., Awaitable[Tab]]
+TakeTab = Callable[..., Awaitable[Tab]]
 
 # Warnings of Chromium about its own speed, which depends on the machine, and what makes it give them.
 ABOUT_SPEED = {

@@ -6,13 +6,15 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
 from asgi_app.access.login_throttle import SITE, STRANGERS
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import NO_TLS, RunningPanel, eventually
 from tests.support.signing_in import pin_of, slug, token_of
 
 PASSWORD = "correct horse"
@@ -50,7 +52,7 @@ def siege(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Siege]:
     data = tmp_path_factory.mktemp("siege") / "data"
     with (
         RunningPanel(data, trusted_proxies="127.0.0.1", role_network="operator") as panel,
-        httpx.Client(base_url=panel.url, timeout=30) as client,
+        httpx.Client(base_url=panel.url, timeout=30, verify=NO_TLS) as client,
     ):
         pin = pin_of(panel)
         claimed = sign_in(client, "192.168.0.9", json={"name": "Ada", "password": PASSWORD})
@@ -58,11 +60,15 @@ def siege(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Siege]:
         client.cookies.clear()
         phone = cookies_of(sign_in(client, "203.0.113.1", json={"pin": pin}), "-device=")
         client.cookies.clear()
-        by_site = {}
-        for number, kind in enumerate(KINDS, 1):
+
+        def guess(number: int, kind: str) -> list[httpx.Response]:
             hosts = [f"2001:db8:{number}:{host:x}::1" for host in range(SITE.at_once * 2)]
-            by_site[kind] = [sign_in(client, host, kind) for host in hosts]
-        by_strangers = [sign_in(client, f"2a00:{number:x}::1") for number in range(STRANGERS.at_once + 20)]
+            return [sign_in(client, host, kind) for host in hosts]
+
+        with ThreadPoolExecutor(len(KINDS)) as sites:
+            by_site = dict(zip(KINDS, sites.map(guess, itertools.count(1), KINDS), strict=True))
+            strangers = [f"2a00:{number:x}::1" for number in range(STRANGERS.at_once + 20)]
+            by_strangers = list(sites.map(partial(sign_in, client), strangers))
         yield Siege(panel, by_site, by_strangers, {"Cookie": phone})
 
 
@@ -114,7 +120,7 @@ def test_the_answer_says_when_to_come_again(siege: Siege) -> None:
 def test_who_still_comes_in(siege: Siege, who: str, address: str, comes_in: bool, shown: str) -> None:
     headers = siege.phone if "device" in who else {}
     sent = {"pin": pin_of(siege.panel)} if shown == "pin" else {"name": "Ada", "password": PASSWORD}
-    with httpx.Client(base_url=siege.panel.url, timeout=30) as client:
+    with httpx.Client(base_url=siege.panel.url, timeout=30, verify=NO_TLS) as client:
         eventually(lambda: strangers_wait(client))
         answer = sign_in(client, address, json=sent, headers=headers)
     assert answer.status_code == (200 if comes_in else 429), answer.text
@@ -136,13 +142,13 @@ def test_the_cookie_of_a_device_lets_nobody_in(siege: Siege) -> None:
     headers = {**siege.phone, "X-Forwarded-For": "203.0.113.7"}
     assert siege.panel.get("/led", headers=headers).status_code == 401
     made_up = siege.phone["Cookie"][:-3] + "AAA"
-    with httpx.Client(base_url=siege.panel.url, timeout=30) as client:
+    with httpx.Client(base_url=siege.panel.url, timeout=30, verify=NO_TLS) as client:
         refused = sign_in(client, "203.0.113.7", json={"pin": pin_of(siege.panel)}, headers={"Cookie": made_up})
     assert refused.status_code == 429
 
 
 def test_a_known_device_is_slowed_down_by_its_own_guesses(siege: Siege) -> None:
-    with httpx.Client(base_url=siege.panel.url, timeout=30) as client:
+    with httpx.Client(base_url=siege.panel.url, timeout=30, verify=NO_TLS) as client:
         answer = sign_in(client, "198.51.100.1", json={"pin": pin_of(siege.panel)}, headers=siege.phone)
         laptop = {"Cookie": cookies_of(sign_in(client, "192.168.0.11", json={"pin": pin_of(siege.panel)}), "-device=")}
         client.cookies.clear()

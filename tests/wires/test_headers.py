@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from tests.support.failing_pins import SECRET
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.python_client import PythonClient
 
 PAGES = ("/", "/chat", "/ws", "/watch", "/compare", "/lab", "/docs")
@@ -63,7 +63,7 @@ def test_a_page_runs_its_own_code_only(panel: RunningPanel, page: str) -> None:
 
 @pytest.mark.parametrize(("method", "path", "status"), ANSWERS)
 def test_an_answer_that_is_no_page_loads_nothing(panel: RunningPanel, method: str, path: str, status: int) -> None:
-    response = httpx.request(method, panel.url + path, timeout=30)
+    response = httpx.request(method, panel.url + path, timeout=30, verify=NO_TLS)
     assert response.status_code == status
     check(response)
     assert set(policy(response)) == {"default-src", "frame-ancestors"}
@@ -93,7 +93,7 @@ def failing(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 def test_a_fault_over_rest_is_a_problem_and_no_traceback(
     failing: RunningPanel, method: str, path: str, body: object
 ) -> None:
-    response = httpx.request(method, failing.url + path, json=body, timeout=30)
+    response = httpx.request(method, failing.url + path, json=body, timeout=30, verify=NO_TLS)
     assert (response.status_code, response.json()["type"]) == (500, "urn:pilotlight:problem:internal-error")
     check(response)
     assert SECRET not in response.text
@@ -123,6 +123,6 @@ async def test_a_fault_on_socketio_is_a_problem_in_the_ack(failing: RunningPanel
 
 
 def test_the_log_has_the_traceback_that_nobody_got(failing: RunningPanel) -> None:
-    httpx.post(f"{failing.url}/led", json={"level": 5}, timeout=30)
+    httpx.post(f"{failing.url}/led", json={"level": 5}, timeout=30, verify=NO_TLS)
     assert SECRET in failing.log()
     assert "[fault path=/led]" in failing.log()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.conftest import SERVERS, each_of
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.raw_http import HOST, ask, chunked, head, opening, plugged
 
 JSON = "application/json"
@@ -361,7 +361,7 @@ def test_http_1_0_may_leave_out_the_host(panel: RunningPanel) -> None:
 
 def poll(panel: RunningPanel, session: str, accepted: str | None) -> httpx.Response:
     headers = {} if accepted is None else {"Accept-Encoding": accepted}
-    with httpx.Client(timeout=30) as http:
+    with httpx.Client(timeout=30, verify=NO_TLS) as http:
         http.headers.pop("accept-encoding")
         return http.get(panel.url + session, headers=headers)
 

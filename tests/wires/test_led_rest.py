@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 
 MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
@@ -28,7 +28,9 @@ MISSING = "Set LED brightness level Missing required parameter in the JSON body 
 @pytest.fixture(scope="module")
 def http(panel: RunningPanel) -> Iterator[httpx.Client]:
     """A client that connects anew for each request."""
-    with httpx.Client(base_url=panel.url, timeout=30, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+    with httpx.Client(
+        base_url=panel.url, timeout=30, verify=NO_TLS, limits=httpx.Limits(max_keepalive_connections=0)
+    ) as client:
         yield client
 
 

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.inbox import SocketIOClient
 from tests.support.node_clients import NodeClients
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.python_client import PythonClient
 from tests.support.stock_clients import CLIENTS, EACH_CLIENT, Clients
 
@@ -42,7 +42,7 @@ async def clients(panel: RunningPanel, node: NodeClients) -> AsyncIterator[Clien
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
     """The panel's REST face."""
-    async with httpx.AsyncClient(base_url=panel.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=panel.url, timeout=30, verify=NO_TLS) as client:
         yield client
 
 

@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from asgi_app.service.run_signals import ANSWER_SECONDS
 from asgi_app.ws.socketio.packets import plain_event
 from tests.conftest import EVERY_WAY, each_of
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import NO_TLS, RunningPanel, eventually
 
 server = each_of(*EVERY_WAY, matters=True)
 
@@ -173,7 +173,7 @@ def test_of_a_header_that_comes_twice_the_first_counts_on_both_ways_in(panel: Ru
 @pytest.mark.parametrize("path", ["/api", "/led", "/lights/led"])
 def test_options_names_the_methods_of_the_path_and_no_others(panel: RunningPanel, path: str) -> None:
     methods = {"/api": "POST, OPTIONS", "/led": "GET, HEAD, POST, OPTIONS", "/lights/led": "GET, HEAD, PATCH, OPTIONS"}
-    assert httpx.options(panel.url + path, timeout=30).headers["Allow"] == methods[path]
+    assert httpx.options(panel.url + path, timeout=30, verify=NO_TLS).headers["Allow"] == methods[path]
 
 
 def test_a_number_without_a_fraction_is_an_integer(panel: RunningPanel) -> None:
@@ -196,7 +196,7 @@ def test_an_integer_that_python_clients_give_up_at_gets_to_nobody(panel: Running
         # then only the first one is taken; as text it may be any number
         headers = {"X-Client-Name": "Digits"}
         for said, status in ((longest, 200), (str(longer), 200), (longer, 400), (-longest, 400)):
-            answer = httpx.post(panel.url + name, json=sent(said), headers=headers, timeout=30)
+            answer = httpx.post(panel.url + name, json=sent(said), headers=headers, timeout=30, verify=NO_TLS)
             assert answer.status_code // 100 == status // 100, (name, said, answer.text)
     graph = {"nodes": [{"id": "a", "properties": {"n": longer}}], "edges": []}
     assert panel.patch("/runs/digits", {"graph": graph}).status_code == 400

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import NO_TLS, RunningPanel, eventually
 
 MINE = "https://my.page"
 FOREIGN = "https://foreign.page"
@@ -46,7 +46,7 @@ class Page:
     def __init__(self, panel: RunningPanel, origin: str | None, host: str = "127.0.0.1") -> None:
         self.headers = {"Origin": origin} if origin is not None else {}
         self._address = f"{host}:{panel.port}"
-        self._client = httpx.Client(base_url=f"http://{self._address}", timeout=30, verify=False)  # no TLS to set up
+        self._client = httpx.Client(base_url=f"http://{self._address}", timeout=30, verify=NO_TLS)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {**options.pop("headers", {}), **self.headers}

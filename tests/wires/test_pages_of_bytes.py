@@ -12,7 +12,7 @@ import pytest
 from asgi_app.net.send_budget import PAGE
 from tests.support.inbox import SocketIOClient
 from tests.support.live_client import live
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.python_client import PythonClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -66,7 +66,7 @@ def next_lines(page: dict[str, Any]) -> dict[str, Any] | None:
 async def test_every_message_comes_once_however_one_goes_through_them(filled: RunningPanel) -> None:
     async with (
         live(filled, name="reader-of-bytes") as client,
-        httpx.AsyncClient(base_url=filled.url, timeout=30) as http,
+        httpx.AsyncClient(base_url=filled.url, timeout=30, verify=NO_TLS) as http,
     ):
         panel_client = await PythonClient.connect(filled.url, namespace="/panel", auth={"name": "bytes"})
 
@@ -90,7 +90,7 @@ async def test_every_message_comes_once_however_one_goes_through_them(filled: Ru
 
 
 async def test_every_line_comes_once(filled: RunningPanel) -> None:
-    async with live(filled) as client, httpx.AsyncClient(base_url=filled.url, timeout=30) as http:
+    async with live(filled) as client, httpx.AsyncClient(base_url=filled.url, timeout=30, verify=NO_TLS) as http:
         panel_client = await PythonClient.connect(filled.url, namespace="/panel")
 
         async def by_rest(do: str, **fields: Any) -> dict[str, Any]:
@@ -147,7 +147,7 @@ async def test_the_threads_past_a_page_are_brief(filled: RunningPanel) -> None:
 
 
 async def test_the_list_of_runs_goes_on(filled: RunningPanel) -> None:
-    async with httpx.AsyncClient(base_url=filled.url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=filled.url, timeout=30, verify=NO_TLS) as http:
         ids = [f"edges {number}" for number in range(50)]
         for id in ids:
             assert (await http.post("/runs", json={"id": id, "name": id})).status_code == 201

@@ -16,7 +16,7 @@ from tests.support.inbox import SocketIOClient
 from tests.support.live_client import LiveClient, live, strict_json
 from tests.support.native_command_tables import BEFORE, COMMANDS, LOST, REFUSED, assert_refused, lost
 from tests.support.node_clients import NodeClients
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.python_client import PythonClient
 from tests.support.stock_clients import CLIENTS, EACH_CLIENT, Clients, join
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
     """The panel's REST face."""
-    async with httpx.AsyncClient(base_url=panel.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=panel.url, timeout=30, verify=NO_TLS) as client:
         yield client
 
 

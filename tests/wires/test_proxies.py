@@ -17,7 +17,7 @@ from asgi_app.net.proxies import PROXIED, Proxies, address_of
 from asgi_app.settings import read_settings
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.nginx import Nginx
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.python_client import PythonClient
 
 server = each_of(*EVERY_WAY, matters=True)
@@ -114,10 +114,16 @@ def proxied(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
 def test_rest_through_nginx(proxied: tuple[RunningPanel, Nginx]) -> None:
     panel, nginx = proxied
     own = {"Origin": nginx.url}  # the page's own origin has nginx's port: it is known by X-Forwarded-Host
-    assert httpx.post(f"{nginx.url}/led", json={"level": 21}, headers=own, timeout=30).json() == {"level": 21}
+    assert httpx.post(f"{nginx.url}/led", json={"level": 21}, headers=own, timeout=30, verify=NO_TLS).json() == {
+        "level": 21
+    }
     assert panel.get("/led", headers=headers_for(panel.url)).json() == {"level": 21}
     foreign = httpx.post(
-        f"{nginx.url}/led", json={"level": 22}, headers={"Origin": "https://elsewhere.example"}, timeout=30
+        f"{nginx.url}/led",
+        json={"level": 22},
+        headers={"Origin": "https://elsewhere.example"},
+        timeout=30,
+        verify=NO_TLS,
     )
     assert foreign.status_code == 403
 
@@ -145,5 +151,7 @@ def test_a_proxy_that_nobody_named_is_told_of(
 ) -> None:
     panel = start_panel(server=server)
     with Nginx(panel, tmp_path / "nginx") as nginx:
-        assert httpx.get(f"{nginx.url}/led", timeout=30).status_code == 401  # whoever that is, it is not this machine
+        assert (
+            httpx.get(f"{nginx.url}/led", timeout=30, verify=NO_TLS).status_code == 401
+        )  # whoever that is, it is not this machine
     assert panel.log().count("trusted_proxies = ['127.0.0.1']") == 1

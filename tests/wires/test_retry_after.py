@@ -18,7 +18,7 @@ from asgi_app import errors
 from asgi_app.errors import PanelError
 from asgi_app.hw.driver import RETRY_LAST
 from tests.support.live_client import LiveClient
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.python_client import PythonClient
 
 NUMBERS = itertools.count(1)
@@ -98,7 +98,7 @@ async def test_a_handshake_that_is_refused(strict: RunningPanel) -> None:
     url, headers = f"{strict.url}/live", at("10.1.2.1")
     opened = [await connect(strict.socket_url("/live"), additional_headers=headers) for _ in range(4)]
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=30, verify=NO_TLS) as client:
         answer = await client.get(url, headers={**headers, **upgrade, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
     assert answer.status_code == 429
     assert checked(answer) == 1

@@ -11,7 +11,7 @@ import pytest
 from tests.support.inbox import SocketIOClient
 from tests.support.live_client import LiveClient, live
 from tests.support.node_clients import NodeClients
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.python_client import PythonClient
 
 
@@ -32,7 +32,7 @@ def newest_target(events: list[dict[str, Any]]) -> int:
 async def test_each_wire_moves_the_light_for_all(panel: RunningPanel, library: str) -> None:
     async with (
         NodeClients() as node,
-        httpx.AsyncClient(base_url=panel.url, timeout=30) as http,
+        httpx.AsyncClient(base_url=panel.url, timeout=30, verify=NO_TLS) as http,
         live(panel, name="Anna") as screen,
         live(panel, name="Béla") as second_screen,
     ):

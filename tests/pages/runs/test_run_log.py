@@ -204,8 +204,9 @@ async def test_a_sign_is_a_notice(watch: Watch):
     await expect(watch.notices).to_have_count(0)
 
 
-async def test_lines_that_were_skipped_can_be_loaded(watch: Watch):
+async def test_lines_that_were_skipped_can_be_loaded(context: BrowserContext, panel: RunningPanel):
     """A panel whose viewer is too slow leaves lines out; the proxy here is that slow viewer's connection."""
+    watch = Watch(await context.new_page(), panel)
     watch.begin()
     watch.say("line 0")
     held: list[dict[str, Any]] = []

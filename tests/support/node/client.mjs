@@ -4,6 +4,7 @@
 //   {"do": "connect", "socket": 1, "url", "version": 3 | 4, "transport", "namespace", "options": {…}}
 //   {"do": "emit", "socket": 1, "event", "args": […], "ack": 7 | null}
 //   {"do": "disconnect" | "reconnect", "socket": 1}
+//   {"do": "forget", "socket": 0}: leave with every socket, and answer {"socket": 0, "is": "forgotten"} as the last report
 //
 //   {"socket": 1, "is": "connect", "args": [recovered, id]}
 //   {"socket": 1, "is": "disconnect" | "connect_error", "args": [reason]}
@@ -29,8 +30,9 @@ const commands = {
   },
 
   emit({ socket: number, event, args, ack }) {
-    const answered = (...answer) => report(number, "ack", { ack, args: answer });
-    sockets.get(number).emit(event, ...args, ...(ack === null ? [] : [answered]));
+    const socket = sockets.get(number);
+    const answered = (...answer) => sockets.get(number) === socket && report(number, "ack", { ack, args: answer });
+    socket.emit(event, ...args, ...(ack === null ? [] : [answered]));
   },
 
   reconnect({ socket: number }) {
@@ -40,6 +42,16 @@ const commands = {
   disconnect({ socket: number }) {
     sockets.get(number).disconnect();
     sockets.delete(number);
+  },
+
+  forget() {
+    for (const socket of sockets.values()) {
+      socket.offAny();
+      socket.off();
+      socket.disconnect();
+    }
+    sockets.clear();
+    report(0, "forgotten");
   },
 };
 

@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from tests.support.chat_people import address, old
 from tests.support.live_client import live, strict_json
 from tests.support.node_clients import NodeClients
-from tests.support.panel_process import RunningPanel, run_pilotlight
+from tests.support.panel_process import NO_TLS, RunningPanel, run_pilotlight
 from tests.support.python_client import PythonClient
 from tests.support.signing_in import closed, cookie_of, pin_of, sign_in, slug, token_of
 
@@ -45,7 +45,7 @@ async def test_an_address_with_the_token_in_it_is_enough_for_old_programs(home: 
     token = token_of(home, "operator")
     url = home.url.replace("http://", f"http://me:{token}@")
 
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=30, verify=NO_TLS) as client:
         assert (await client.post(f"{url}/led", data={"level": "24"})).json() == {"level": 24}
     async with connect(url.replace("http://", "ws://") + "/Oldie") as socket:
         await socket.send('{"username": "Oldie", "msg": "hello"}')

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.support.certificates import issue
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.python_client import PythonClient
 from tests.support.signing_in import closed, cookie_of, pin_of, sign_in, slug, token_of
 
@@ -38,7 +38,7 @@ def bearer(panel: RunningPanel, role: str) -> dict[str, str]:
 
 
 def end(panel: RunningPanel, id: str, headers: dict[str, str]) -> httpx.Response:
-    return httpx.delete(f"{panel.url}/access/sessions/{id}", headers=headers, timeout=30)
+    return httpx.delete(f"{panel.url}/access/sessions/{id}", headers=headers, timeout=30, verify=NO_TLS)
 
 
 async def test_each_browser_is_listed_and_ended_by_itself(shared: RunningPanel) -> None:

@@ -17,7 +17,7 @@ from asgi_app.store import Store
 from tests.support.chat_people import new, of_kind, old, person, said
 from tests.support.chat_rooms import history, on_every_wire, room_of
 from tests.support.native_command_tables import assert_refused
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import NO_TLS, RunningPanel, eventually
 
 # --- what passes --------------------------------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ async def test_the_old_wire_the_native_ones_and_rest_are_one_chat(panel: Running
         old(panel, olaf_name) as olaf,
         person(panel, "live", live_name) as livia,
         person(panel, "panel", sio_name) as sio,
-        httpx.AsyncClient(base_url=panel.url, timeout=30) as http,
+        httpx.AsyncClient(base_url=panel.url, timeout=30, verify=NO_TLS) as http,
     ):
         for one in (livia, sio):
             await one.ask("join_room", room="lobby")

@@ -19,7 +19,7 @@ from asgi_app.store import Store
 from tests.support.chat_people import new, person, said
 from tests.support.chat_rooms import history, on_every_wire, room_of
 from tests.support.native_command_tables import assert_refused
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 
 StartPanel = Callable[..., RunningPanel]
 
@@ -191,7 +191,10 @@ async def test_who_finds_the_panel_full_of_people_leaves_nothing_behind() -> Non
 
 async def test_rest_is_the_same_room(panel: RunningPanel) -> None:
     name, robot = new("Ada"), new("washing machine")
-    async with person(panel, "live", name) as ada, httpx.AsyncClient(base_url=panel.url, timeout=30) as http:
+    async with (
+        person(panel, "live", name) as ada,
+        httpx.AsyncClient(base_url=panel.url, timeout=30, verify=NO_TLS) as http,
+    ):
         room = await room_of(ada)
         path = f"/chat/rooms/{room}/messages"
         answer = await http.post(path, headers={"X-Client-Name": robot}, json={"msg": "Done!", "client_id": "r1"})
@@ -242,7 +245,7 @@ REST_REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
 
 async def test_what_rest_refuses_changes_nothing(panel: RunningPanel) -> None:
     before = panel.get("/chat/rooms").json()["rooms"]
-    async with httpx.AsyncClient(base_url=panel.url + "/chat/rooms/", timeout=30) as http:
+    async with httpx.AsyncClient(base_url=panel.url + "/chat/rooms/", timeout=30, verify=NO_TLS) as http:
         for method, path, options, status, slug in REST_REFUSED:
             sent = {name: options[name] for name in ("json", "content") if name in options}
             name, kind = options.get("name", "Ada"), options.get("type")

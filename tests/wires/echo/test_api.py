@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.echo_client import FOREIGN, JSON, MIB, handshake, problem_of
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import NO_TLS, RunningPanel, eventually
 
 server = each_of(*EVERY_WAY, matters=False)
 
@@ -129,14 +129,14 @@ def test_another_content_type_or_none_is_a_415(panel: RunningPanel, content_type
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_another_method_is_a_405(panel: RunningPanel, method: str) -> None:
-    answer = httpx.request(method, panel.url + "/api", headers={"Content-Type": JSON}, timeout=30)
+    answer = httpx.request(method, panel.url + "/api", headers={"Content-Type": JSON}, timeout=30, verify=NO_TLS)
 
     problem_of(answer, 405)
     assert {"POST", "OPTIONS"} == {name.strip() for name in answer.headers["Allow"].split(",")}
 
 
 def test_head_is_a_405_without_a_body(panel: RunningPanel) -> None:
-    answer = httpx.head(panel.url + "/api", timeout=30)
+    answer = httpx.head(panel.url + "/api", timeout=30, verify=NO_TLS)
 
     assert (answer.status_code, answer.content) == (405, b"")
 
@@ -212,7 +212,7 @@ def sharing(
 
 def ask(panel: RunningPanel, origin: str, method: str, path: str, sent: dict[str, Any]) -> httpx.Response:
     headers = {**sent.get("headers", {}), "Origin": origin}
-    return httpx.request(method, panel.url + path, timeout=30, **{**sent, "headers": headers})
+    return httpx.request(method, panel.url + path, timeout=30, verify=NO_TLS, **{**sent, "headers": headers})
 
 
 @pytest.mark.parametrize(("method", "path", "sent", "status"), ANSWERS, ids=NAMED)

@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection
 
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.echo_client import FOREIGN, MIB, echo, handshake, problem_of
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 
 server = each_of(*EVERY_WAY, matters=True)
 
@@ -208,7 +208,7 @@ def test_who_may_connect(panel: RunningPanel, origin: str | None, status: int) -
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
 def test_a_plain_request_is_told_that_this_is_a_websocket(panel: RunningPanel, method: str) -> None:
-    answer = httpx.request(method, panel.url + "/echo", timeout=30)
+    answer = httpx.request(method, panel.url + "/echo", timeout=30, verify=NO_TLS)
 
     assert answer.status_code in ((400, 426) if method in ("GET", "HEAD") else (400, 405, 426))
     if method == "GET":

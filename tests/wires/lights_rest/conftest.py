@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.rest_lights import BEFORE, LIGHTS, Lights
 
 
@@ -20,7 +20,9 @@ def panel(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 
 @pytest.fixture(scope="module")
 def lights(panel: RunningPanel) -> Iterator[Lights]:
-    with httpx.Client(base_url=panel.url, timeout=30, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+    with httpx.Client(
+        base_url=panel.url, timeout=30, verify=NO_TLS, limits=httpx.Limits(max_keepalive_connections=0)
+    ) as client:
         yield Lights(client)
 
 

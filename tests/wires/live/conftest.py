@@ -9,13 +9,13 @@ import pytest_asyncio
 
 from tests.support.live_client import LiveClient, live
 from tests.support.native_command_tables import BEFORE
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
     """The panel's REST face."""
-    async with httpx.AsyncClient(base_url=panel.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=panel.url, timeout=30, verify=NO_TLS) as client:
         yield client
 
 

@@ -17,7 +17,7 @@ from tests.support.chat_people import OldClient, address, new, old
 from tests.support.inbox import TIMEOUT
 from tests.support.live_client import strict_json
 from tests.support.old_chat_frames import group, private
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 
 # --- group and private --------------------------------------------------------------------------------------
 
@@ -295,7 +295,7 @@ async def test_every_path_of_the_panel_is_reserved(panel: RunningPanel) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("path", ["/Ada", "/J%C3%B6rg", "/%00", "/%FF", "/a%20b"])
 async def test_plain_http_at_a_name_is_refused(panel: RunningPanel, method: str, path: str) -> None:
-    async with httpx.AsyncClient(timeout=TIMEOUT) as http:
+    async with httpx.AsyncClient(timeout=TIMEOUT, verify=NO_TLS) as http:
         answer = await http.request(method, panel.url + path)
     status, slug = (404, "not-found") if method in ("GET", "HEAD") else (405, "method-not-allowed")
     assert answer.status_code == status

@@ -11,14 +11,14 @@ import pytest_asyncio
 
 from tests.support.inbox import SocketIOClient
 from tests.support.node_clients import NodeClients
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.stock_clients import CLIENTS, EACH_CLIENT, Clients, join
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
     """The panel's REST face."""
-    async with httpx.AsyncClient(base_url=panel.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=panel.url, timeout=30, verify=NO_TLS) as client:
         yield client
 
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests.support.live_client import LiveClient, live
 from tests.support.node_clients import NodeClients
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.show_wires import (
     LIGHTS,
     WIRES,
@@ -37,7 +37,7 @@ def panel(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(panel: RunningPanel) -> AsyncIterator[httpx.AsyncClient]:
     """The panel's REST face."""
-    async with httpx.AsyncClient(base_url=panel.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=panel.url, timeout=30, verify=NO_TLS) as client:
         yield client
 
 
