@@ -1,9 +1,10 @@
 """Stand-ins for modules that a running panel never uses, though its libraries import them.
 
 Quart imports hypercorn, to run itself. python-socketio imports its clients and its managers for message brokers, and
-with them aiohttp, requests and redis, where those are installed. That takes a sixth of a start. A stand-in has the one
-name that the library imports from the module. It imports the real module when that name is used, or another name is
-asked for: so a new release that uses more of the module works too, but starts more slowly.
+with them aiohttp, requests and redis, where those are installed. That takes a sixth of a start. uvicorn imports its
+reloader, and Quart the debugger by way of click's tests: half a megabyte that only developers use. A stand-in has the
+names that the library imports from the module. It imports the real module when one is used, or another name is asked
+for: so a new release that uses more of the module works too, but starts more slowly.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
-# The modules, and the name that their library imports from each.
+# The modules, and the names that libraries import from each.
 DEFERRED = {
     "hypercorn.asyncio": "serve",
+    "uvicorn.supervisors": "ChangeReload Multiprocess",
+    "pdb": "",
     "engineio.client": "Client",
     "engineio.async_client": "AsyncClient",
     "socketio.client": "Client",
@@ -51,11 +54,12 @@ class Later:
 
 
 class StandIn(ModuleType):
-    """A module with one name, which imports the real module when that is needed."""
+    """A module with a few names, which imports the real module when that is needed."""
 
-    def __init__(self, module: str, name: str) -> None:
+    def __init__(self, module: str, names: str) -> None:
         super().__init__(module)
-        setattr(self, name, Later(self, name))
+        for name in names.split():
+            setattr(self, name, Later(self, name))
 
     def real(self) -> ModuleType:
         """Import the real module."""
@@ -71,6 +75,6 @@ class StandIn(ModuleType):
 
 def defer(server: str) -> None:
     """Put stand-ins in the places of modules that are not imported yet, except those of the server that runs."""
-    for module, name in DEFERRED.items():
-        if module not in sys.modules and module.partition(".")[0] != server:
-            sys.modules[module] = StandIn(module, name)
+    for module, names in DEFERRED.items():
+        if module not in sys.modules and module != f"{server}.asyncio":
+            sys.modules[module] = StandIn(module, names)
