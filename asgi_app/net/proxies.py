@@ -86,7 +86,7 @@ def networks(names: list[str]) -> list[Network]:
 
 
 def address_of(scope: Mapping[str, Any]) -> str:
-    """Return the client's address without port: empty if unknown, `behind <proxy>` if only the proxy is known."""
+    """Return the client's address without port: empty if unknown; `behind <proxy>`, which all its clients share."""
     client = scope.get("client")
     address = normalized(client[0]) if client else ""
     return f"behind {address}" if scope.get(PROXIED) else address

@@ -37,7 +37,7 @@ def ascii_target(line: bytes) -> bytes:
 
 
 def origin_form(method: bytes, target: bytes, headers: Headers) -> tuple[bytes, Headers]:
-    """Return path and query, and headers with the target's host (RFC 9112, 3.2). Raises `BadRequest`."""
+    """Return path and query, and headers with its host (RFC 9112, 3.2). Raises `BadRequest`, `MethodNotAllowed`."""
     if method == b"CONNECT":
         raise MethodNotAllowed("CONNECT is for proxies. Send the request itself.")
     target = target.partition(b"#")[0]
