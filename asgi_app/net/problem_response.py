@@ -41,6 +41,7 @@ async def send_response(
     """Send the response, with `more` headers. As the answer to a WebSocket handshake, it refuses the handshake.
 
     A server that cannot answer a handshake closes it instead; `close` has the code and the reason.
+    `HEAD` gets no body, but its length (RFC 9110, 9.3.2).
     """
     kind = "http.response"
     if scope["type"] == "websocket":
@@ -49,4 +50,4 @@ async def send_response(
             return
         kind = "websocket.http.response"
     await send({"type": f"{kind}.start", "status": response.status, "headers": [*response.as_bytes(), *more]})
-    await send({"type": f"{kind}.body", "body": response.body})
+    await send({"type": f"{kind}.body", "body": b"" if scope.get("method") == "HEAD" else response.body})

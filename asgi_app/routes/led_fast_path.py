@@ -14,7 +14,7 @@ from asgi_app.errors import BadLevel, MalformedJSON, PanelError, TooFast
 from asgi_app.models.base import Actor
 from asgi_app.models.json_text import parse_json
 from asgi_app.models.lights import SetLight, level_in_range, text_or_integer
-from asgi_app.net.problem_response import as_response
+from asgi_app.net.problem_response import as_response, send_response
 from asgi_app.routes.auth import actor_of
 from asgi_app.routes.problems import fault
 from asgi_app.routes.rate_limit import RestRateLimit
@@ -23,6 +23,7 @@ from asgi_app.service import Panel
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 BODY = 1024  # bytes of a small JSON body, at most
+VARY = (b"vary", b"Origin")
 NOT_PLAIN = {b"origin", b"transfer-encoding", b"expect", b"content-encoding"}
 NOT_PLAIN_GET = {b"content-length", b"x-client-name"}  # a name may be refused
 
@@ -77,14 +78,13 @@ class QuickLed:
             await self._app(scope, again, send)
             return
         try:
-            reply = await self._panel.ask(asker, SetLight(light=self._light, level=level))
+            problem = (await self._panel.ask(asker, SetLight(light=self._light, level=level))).problem
         except Exception as error:
-            await _refuse(send, fault("/led", error))
-            return
-        if reply.problem is None:
+            problem = fault("/led", error)
+        if problem is None:
             await _answer(send, level)
         else:
-            await _refuse(send, reply.problem)
+            await send_response(scope, send, as_response(problem), [VARY])
 
     def _may_ask(self, scope: Any) -> bool:
         """Whether the request is within the limit: else Quart answers."""
@@ -113,15 +113,6 @@ def _level(event: Any) -> int | None:
 
 async def _answer(send: Any, level: int) -> None:
     body = b'{"level":%d}\n' % level
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await _send(send, 200, headers, body)
-
-
-async def _refuse(send: Any, problem: dict[str, Any]) -> None:
-    written = as_response(problem)
-    await _send(send, written.status, written.as_bytes(), written.body)
-
-
-async def _send(send: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"vary", b"Origin")]})
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), VARY]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

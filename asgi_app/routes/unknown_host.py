@@ -8,6 +8,7 @@ import html
 from typing import Any
 
 from asgi_app.errors import WrongHost
+from asgi_app.net.problem_response import Written, send_response
 
 STYLE = (
     "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;color:#222}"
@@ -46,11 +47,8 @@ async def send_page(scope: Any, send: Any, error: WrongHost) -> None:
         what = ALLOW.format(line=html.escape(error.line), flag=html.escape(error.flag))
     body = PAGE.format(style=STYLE, name=html.escape(error.host), what=what).encode(errors="replace")
     headers = [
-        (b"content-type", b"text/html; charset=utf-8"),
-        (b"content-length", b"%d" % len(body)),
-        (b"content-security-policy", POLICY.encode()),
-        (b"cache-control", b"no-store"),
-        (b"connection", b"close"),
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Security-Policy", POLICY),
+        ("Cache-Control", "no-store"),
     ]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send_response(scope, send, Written(error.status, headers, body), [(b"connection", b"close")])
