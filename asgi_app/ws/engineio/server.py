@@ -143,18 +143,20 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         sid = self.generate_id()
         connection = self.sockets[sid] = EngineConnection(self, sid, address)
         self.sessions.enter(address)
-        connection.queue.put_nowait(self._welcome(query.transport, sid))
         taken_in = await self._trigger_event("connect", sid, environ, run_async=False)
         if taken_in is not None and taken_in is not True:
             self.sockets.pop(sid, None)
             self.sessions.leave(address)
             raise BadEngineRequest("The server refused this connection.")
         connection.schedule_ping()
+        welcome = self._welcome(query.transport, sid)
         if query.transport == "websocket":
+            connection.queue.put_nowait(welcome)
             await connection.open_socket(environ)
             return None
         connection.connected = True
-        return packets_answer(taken(connection.queue), environ)
+        self.counters.sent += 1
+        return packets_answer([welcome, *taken(connection.queue)], environ)  # in the queue, it could wait for a burst
 
     def _welcome(self, transport: str, sid: str) -> Packet:
         """Return the first packet of a session; its times are in milliseconds."""
