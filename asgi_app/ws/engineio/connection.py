@@ -104,6 +104,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
             else:
                 self.queue.put_nowait(Packet(CLOSE))
         elif self._poll is not None:
+            self.server.coalescer.flush()  # what waits with a burst, too
             goodbye = [*taken(self.queue), Packet(CLOSE)]
             self._poll.end(UnknownEngineSession("Invalid session: it has just ended.") if abort else goodbye)
 
