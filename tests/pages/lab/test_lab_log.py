@@ -27,6 +27,7 @@ SHOTS = os.environ.get("PILOTLIGHT_SHOTS")  # a directory to keep screenshots in
 # --- the log ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_the_log_is_filtered_paused_and_cleared(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
     shown = lab.page.locator("#entries .entry:not([hidden])")

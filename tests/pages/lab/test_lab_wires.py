@@ -31,6 +31,7 @@ async def test_it_connects_by_polling_and_shows_the_upgrade(context: BrowserCont
     await expect(lab.entries("my_response", '{"data": "Connected", "count": 0}')).to_have_count(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", first_of("polling", "websocket"))
 async def test_a_transport_is_chosen_and_kept_in_the_address(
     context: BrowserContext, panel: RunningPanel, transport: str
@@ -131,6 +132,7 @@ TYPED = {
 }
 
 
+@pytest.mark.slow
 async def test_what_is_typed_is_echoed(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
     for count, (typed, sent) in enumerate(TYPED.items(), 1):
@@ -216,6 +218,7 @@ async def test_what_others_send_is_never_html(context: BrowserContext, panel: Ru
 # --- raw WebSocket and POST /api ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_raw_frames_come_back(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
     outcome, status = lab.page.locator("#raw-outcome"), lab.page.locator("#raw-status")
@@ -264,6 +267,7 @@ async def test_a_raw_socket_is_opened_and_closed_with_a_code(context: BrowserCon
     await expect(status).to_contain_text("Closed 4321")
 
 
+@pytest.mark.slow
 async def test_json_is_posted(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
     send, outcome = lab.page.locator("#api button"), lab.page.locator("#api-outcome")

@@ -130,6 +130,7 @@ async def test_the_log_follows_until_somebody_reads(watch: Watch):
     await expect(watch.latest).to_be_hidden()
 
 
+@pytest.mark.slow
 async def test_a_long_log_is_loaded_as_one_reads_up(watch: Watch):
     watch.begin()
     watch.say(*(f"line {n}" for n in range(4000)))

@@ -85,6 +85,7 @@ def test_a_panel_killed_and_started_again_has_every_line_once(start_panel: Start
     assert panel.get("/runs/a").json()["outcome"] == "done"
 
 
+@pytest.mark.slow
 def test_fifty_thousand_lines_at_once_on_the_panel(start_panel: Start) -> None:
     panel = start_panel()
     out, err = run_on(panel, "seq", "50000").communicate(timeout=TIMEOUT)
