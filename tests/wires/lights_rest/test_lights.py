@@ -131,7 +131,9 @@ async def test_a_fade_has_its_target_at_once_and_settles_there(panel: RunningPan
         assert (asked["level"], asked["target"], asked["transition"]["seconds"]) == (100, 100, 60)
         assert 40 <= asked["actual"] < 100
         assert lights.http.get("/led").json() == {"level": 100}
-        seen = [(await screen.event("light_actual"))["actual"] for _ in range(3)]
+        seen = [(await screen.event("light_actual"))["actual"]]
+        while len(seen) < 3 or seen[-1] == seen[0]:  # a step may be smaller than what is told of it
+            seen.append((await screen.event("light_actual"))["actual"])
         assert seen == sorted(seen)
         assert 40 <= seen[0] < seen[-1] <= 100
 
