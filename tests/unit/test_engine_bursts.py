@@ -29,6 +29,7 @@ async def http(house: PanelApp) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
     await house.sockets.eio.leave()
+    house.store.close()
 
 
 async def test_the_handshake_is_answered_with_open(house: PanelApp, http: httpx.AsyncClient) -> None:
