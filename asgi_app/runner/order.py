@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import re
+import select
 import struct
 from collections.abc import Mapping, Sequence
 
@@ -47,6 +48,15 @@ class Order:
                 if pipe is not None and noted[-1:] != [pipe]:
                     noted.append(pipe)
         return noted
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the next note; return whether there is one.
+
+        A write can be read before the kernel notes it, as it wakes the reader first. That is always the last write.
+        """
+        poll = select.poll()
+        poll.register(self._notes, select.POLLIN)
+        return seconds > 0 and bool(poll.poll(seconds * 1000))
 
     @staticmethod
     def arrange(read: Mapping[int, bytes], noted: Sequence[int]) -> list[tuple[int, bytes]]:

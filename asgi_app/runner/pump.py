@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from asgi_app.runner.order import Order
 
 READ = 64 * 1024  # bytes; what a pipe holds
+SETTLED = 0.02  # seconds; for so long the note of the last write is waited for
 
 Put = Callable[[int, bytes], None]  # takes output of a stream of the command
 
@@ -119,6 +120,7 @@ class Pump(threading.Thread):
         reading = [flow for flow in self._flows if not flow.held and not flow.ended]
         read: dict[int, bytes] = {}
         noted: list[int] = []
+        settled: float | None = None
         while True:
             for flow in ready:
                 if data := self._read(flow.source):
@@ -129,7 +131,13 @@ class Pump(threading.Thread):
             if self._order is None or sum(map(len, read.values())) >= READ:
                 break
             noted += self._order.take()
-            if not (ready := _ready(reading)):
+            ready = _ready(reading)
+            if not ready and reading and len(read) > 1:
+                settled = settled or time.monotonic() + SETTLED
+                while not ready and self._order.wait(settled - time.monotonic()):
+                    noted += self._order.take()
+                    ready = _ready(reading)
+            if not ready:
                 break
         for flow in list(self._flows):
             if flow.sink is not None and flow.source in read:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from asgi_app.runner.order import Order
+from asgi_app.runner.pump import Flow, Pump
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,47 @@ def test_the_kernel_notes_who_was_written_to(two_pipes: tuple[tuple[int, int], t
     assert order.take() == [out, err, out, err]
     assert order.take() == []
     order.close()
+
+
+class LateOrder(Order):
+    """The kernel, which lets a write be read before it notes it: the last note comes once it is waited for."""
+
+    late: int | None = None
+    waited = 0
+
+    def take(self) -> list[int]:
+        noted = super().take()
+        if self.waited:
+            return noted if self.late is None else [*noted, self.late]
+        self.late = noted.pop()
+        return noted
+
+    def wait(self, seconds: float) -> bool:
+        self.waited += 1
+        return self.waited == 1
+
+
+def test_the_note_of_the_last_write_is_waited_for(two_pipes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    (out, to_out), (err, to_err) = two_pipes
+    got: list[bytes] = []
+    three = threading.Event()
+
+    def put(stream: int, data: bytes) -> None:
+        got.append(data)
+        if b"".join(got).count(b"\n") == 3:
+            three.set()
+
+    pump = Pump([Flow(1, os.dup(out), None), Flow(2, os.dup(err), None)], put, lambda: None)
+    assert pump._order is not None
+    pump._order.close()
+    pump._order = LateOrder([flow.source for flow in pump._flows])
+    for end, line in ((to_out, b"a\n"), (to_err, b"b\n"), (to_out, b"c\n")):
+        os.write(end, line)
+    pump.start()
+    assert three.wait(30)  # nothing has ended yet
+    assert got == [b"a\n", b"b\n", b"c\n"]
+    for end in (to_out, to_err):
+        os.dup2(null := os.open(os.devnull, os.O_WRONLY), end)
+        os.close(null)
+    pump.join(30)
+    assert not pump.is_alive()
