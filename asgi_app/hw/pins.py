@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 from asgi_app.models.lights import Hardware, LightSpec
 
@@ -35,32 +35,6 @@ class PinsError(Exception):
     """The pins cannot be driven now; the message says why."""
 
 
-class Pin(Protocol):
-    """One PWM pin. Both calls block, and raise `PinsError`."""
-
-    def write(self, duty: float) -> None:
-        """Set the duty cycle (0..1)."""
-
-    def read(self) -> float:
-        """Return the present duty cycle (0..1) of the pin, even if another program set it."""
-
-
-class Pins(Protocol):
-    """A library for the pins: `connect`, `claim` each, `drop` them all, and again. All calls block."""
-
-    name: PinsName
-    shared: bool  # whether other programs can move the pins too, so that reading them makes sense
-
-    def connect(self) -> None:
-        """Connect to the hardware. Raises: `PinsError`."""
-
-    def claim(self, spec: LightSpec) -> Pin:
-        """Claim a pin for PWM; it is dark at first. Raises: `PinsError`."""
-
-    def drop(self) -> None:
-        """Release every pin, if possible without changing its level; never raises."""
-
-
 class Address(NamedTuple):
     """The address of pigpiod."""
 
@@ -71,18 +45,20 @@ class Address(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
-class GpiozeroPin:
-    """A PWM pin of gpiozero's `PWMLED`; its errors become `PinsError`."""
+class Pin:
+    """One PWM pin, a `PWMLED` of gpiozero. All calls block, and raise `PinsError`."""
 
-    def __init__(self, pins: _GpiozeroPins, device: Any) -> None:
+    def __init__(self, pins: Pins, device: Any) -> None:
         self._pins = pins
         self._device = device
 
     def write(self, duty: float) -> None:
+        """Set the duty cycle (0..1)."""
         with self._pins.as_pins_error():
             self._write(self._on_a_step(duty))
 
     def read(self) -> float:
+        """Return the present duty cycle (0..1) of the pin, even if another program set it."""
         with self._pins.as_pins_error():
             return self._read()
 
@@ -99,7 +75,7 @@ class GpiozeroPin:
         return min((step + into_the_step) / self._pins.steps, 1.0) if step else 0.0
 
 
-class PigpioPin(GpiozeroPin):
+class PigpioPin(Pin):
     """A pin of pigpiod; another program can end its PWM with a plain write (`pigs w 21 1`)."""
 
     def _write(self, duty: float) -> None:
@@ -122,24 +98,26 @@ class PigpioPin(GpiozeroPin):
             return high if self._device.active_high else 1 - high
 
 
-class _GpiozeroPins:
-    """Common part of the three libraries: they claim a `PWMLED` for each light, and release them."""
+class Pins:
+    """A library for the pins: `connect`, `claim` each, `drop` them all, and again. All calls block."""
 
     name: PinsName
-    shared: bool = False
+    shared: bool = False  # whether other programs can move the pins too, so that reading them makes sense
     steps: int  # of duty cycle, that gpiozero has with this factory
-    pin_class: type[GpiozeroPin] = GpiozeroPin
+    pin_class: type[Pin] = Pin
 
     def __init__(self) -> None:
         self._factory: Any = None
         self._devices: list[Any] = []
 
     def connect(self) -> None:
+        """Connect to the hardware. Raises: `PinsError`."""
         self.drop()
         with self.as_pins_error():
             self._factory = self._make_factory()
 
     def claim(self, spec: LightSpec) -> Pin:
+        """Claim a pin for PWM; it is dark at first. Raises: `PinsError`."""
         from gpiozero import PWMLED
 
         with self.as_pins_error():
@@ -148,6 +126,7 @@ class _GpiozeroPins:
         return self.pin_class(self, device)
 
     def drop(self) -> None:
+        """Release every pin, if possible without changing its level; never raises."""
         # The factory first: a garbage-collected device whose factory is open would darken its pin.
         factory, self._factory = self._factory, None
         if factory is not None:
@@ -180,7 +159,7 @@ class _GpiozeroPins:
         return f"{self.name}: {error}" if str(error) else f"{self.name}: {type(error).__name__}"
 
 
-class MockPins(_GpiozeroPins):
+class MockPins(Pins):
     """The simulated pins of gpiozero, for a machine without GPIO and for tests."""
 
     name: PinsName = "mock"
@@ -192,7 +171,7 @@ class MockPins(_GpiozeroPins):
         return MockFactory(pin_class=MockPWMPin)
 
 
-class LgpioPins(_GpiozeroPins):
+class LgpioPins(Pins):
     """The GPIO character device of the kernel, for a Pi 5. This process makes the PWM, which ends with it."""
 
     name: PinsName = "lgpio"
@@ -214,7 +193,7 @@ class LgpioPins(_GpiozeroPins):
         return (lgpio.error,) if lgpio is not None else ()
 
 
-class PigpioPins(_GpiozeroPins):
+class PigpioPins(Pins):
     """The pigpio daemon, for a Pi 0 to 4 or another machine's Pi. Its PWM outlives the panel."""
 
     name: PinsName = "pigpio"

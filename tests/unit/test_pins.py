@@ -20,10 +20,10 @@ from asgi_app.hw.pins import (
     INSTALL_LGPIO,
     JOIN_GPIO,
     Address,
-    GpiozeroPin,
     LgpioPins,
     MockPins,
     PigpioPins,
+    Pin,
     PinsError,
     board_model,
     choose,
@@ -213,7 +213,7 @@ class LgpioDevice:
 @pytest.mark.parametrize("active_high", [True, False])
 def test_on_lgpio_level_n_is_step_n(active_high: bool) -> None:
     device = LgpioDevice(active_high=active_high)
-    pin = GpiozeroPin(LgpioPins(), device)
+    pin = Pin(LgpioPins(), device)
     steps = []
     for level in range(101):
         pin.write(LED.duty(level))
