@@ -120,13 +120,10 @@ class LightDriver:
                 self._lost("internal error; see the panel's log")
 
     async def _woken(self, timeout: float | None) -> None:
-        """Wait for a command, but no longer than `timeout` seconds."""
-        if timeout is None:
-            await self._wake.wait()
-        else:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await self._wake.wait()
+        """Wait for a command, but no longer than `timeout` seconds, if that is given."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
         self._wake.clear()
 
     def _until_next(self, retry_at: float | None) -> float | None:
