@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from asgi_app.access import permissions
 from asgi_app.access.access import Access
-from asgi_app.access.passwords import Passwords
+from asgi_app.access.passwords import hash_password, verify_password
 from asgi_app.access.secret_store import Secrets, Session, name_key
 from asgi_app.errors import (
     BadCommand,
@@ -36,7 +36,6 @@ class Accounts:
         self._throttle = access.throttle
         self._audit = access.audit
         self._check_name = check_name
-        self._passwords = Passwords()
         self._hashing = asyncio.Lock()  # one at a time: each takes 64 MiB
 
     async def sign_in(
@@ -102,7 +101,7 @@ class Accounts:
         subject, source = f"name {claim.name}", self._access.devices.source_of(identity)
         self._throttle.wrong(source, subject)  # before the wait: somebody else could try meanwhile
         async with self._hashing:
-            is_right = await asyncio.to_thread(self._passwords.verify, claim.password, password)
+            is_right = await asyncio.to_thread(verify_password, claim.password, password)
         if not is_right:
             self._audit.note(identity, "sign_in", subject=claim.name, outcome="refused", detail={"wrong": "password"})
             raise SignInFailed(f"That is not the password of {claim.name}.", field="password")
@@ -118,7 +117,7 @@ class Accounts:
             needed = f"{PASSWORD[0]} to {PASSWORD[-1]}"
             raise BadCommand(f"The password has {len(password)} characters. Send {needed}.", field="password")
         async with self._hashing:
-            hash = await asyncio.to_thread(self._passwords.hash, password)
+            hash = await asyncio.to_thread(hash_password, password)
         generation = await asyncio.to_thread(self._secret_store.change, lambda known: known.claim(name, hash))
         self._record(identity, "claim_name", subject=name)
         return name, generation

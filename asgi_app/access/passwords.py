@@ -8,8 +8,6 @@ import hmac
 import logging
 import re
 import secrets
-from functools import cached_property
-from types import ModuleType
 from typing import Any
 
 from asgi_app.errors import SignInFailed
@@ -24,8 +22,8 @@ SCRYPT = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-
 MOST_BYTES = 256 * 1024 * 1024  # of memory that a hash in the file may ask for
 
 
-def _library() -> ModuleType | None:
-    """Return argon2 if it is installed. Its import takes long, and few panels have passwords."""
+def _library() -> Any:
+    """Return argon2, or None where it is not installed. Its import takes long, and few panels have passwords."""
     try:
         import argon2
     except ImportError:
@@ -33,51 +31,39 @@ def _library() -> ModuleType | None:
     return argon2
 
 
-class Passwords:
-    """Maker and verifier of password hashes. Each hash takes some tenths of a second and some tens of MiB."""
+def hash_password(password: str) -> str:
+    """Return a hash with its salt and its costs, as text. It takes some tenths of a second and some tens of MiB."""
+    if (argon2 := _library()) is not None:
+        made: str = argon2.PasswordHasher().hash(password)
+        return made
+    salt = secrets.token_bytes(SALT_BYTES)
+    digest = _scrypt(password, salt, LOG_N, R, P, HASH_BYTES)
+    return f"$scrypt$ln={LOG_N},r={R},p={P}${_text(salt)}${_text(digest)}"
 
-    @cached_property
-    def _argon2(self) -> Any:
-        argon2 = _library()
-        return argon2.PasswordHasher() if argon2 is not None else None
 
-    @property
-    def by(self) -> str:
-        """The algorithm of new hashes."""
-        return "scrypt" if self._argon2 is None else "argon2id"
-
-    def hash(self, password: str) -> str:
-        """Return a hash with its salt and its costs, as text."""
-        if self._argon2 is not None:
-            made: str = self._argon2.hash(password)
-            return made
-        salt = secrets.token_bytes(SALT_BYTES)
-        digest = _scrypt(password, salt, LOG_N, R, P, HASH_BYTES)
-        return f"$scrypt$ln={LOG_N},r={R},p={P}${_text(salt)}${_text(digest)}"
-
-    def verify(self, hash: str, password: str) -> bool:
-        """Whether the hash belongs to this password. Raises `SignInFailed` if this machine cannot compute it."""
-        if (found := SCRYPT.fullmatch(hash)) is not None:
-            salt, digest = _bytes(found[4]), _bytes(found[5])
-            log_n, r, p = (int(number) for number in found.group(1, 2, 3))
-            try:
-                return hmac.compare_digest(_scrypt(password, salt, log_n, r, p, len(digest)), digest)
-            except (ValueError, TypeError):  # costs over the limit
-                return False
-        if not hash.startswith("$argon2"):
-            return False
-        if (argon2 := _library()) is None:
-            log.error("A password is hashed with argon2, which is missing here: pip install argon2-cffi")
-            raise SignInFailed(
-                "This password was set on another machine and cannot be verified here. "
-                "An admin can release the name; then claim it again.",
-                field="password",
-            )
+def verify_password(hash: str, password: str) -> bool:
+    """Whether the hash belongs to this password. Raises `SignInFailed` if this machine cannot compute it."""
+    if (found := SCRYPT.fullmatch(hash)) is not None:
+        salt, digest = _bytes(found[4]), _bytes(found[5])
+        log_n, r, p = (int(number) for number in found.group(1, 2, 3))
         try:
-            self._argon2.verify(hash, password)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return hmac.compare_digest(_scrypt(password, salt, log_n, r, p, len(digest)), digest)
+        except (ValueError, TypeError):  # costs over the limit
             return False
-        return True
+    if not hash.startswith("$argon2"):
+        return False
+    if (argon2 := _library()) is None:
+        log.error("A password is hashed with argon2, which is missing here: pip install argon2-cffi")
+        raise SignInFailed(
+            "This password was set on another machine and cannot be verified here. "
+            "An admin can release the name; then claim it again.",
+            field="password",
+        )
+    try:
+        argon2.PasswordHasher().verify(hash, password)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
+    return True
 
 
 def _scrypt(password: str, salt: bytes, log_n: int, r: int, p: int, size: int) -> bytes:

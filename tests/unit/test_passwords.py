@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asgi_app.access import passwords
-from asgi_app.access.passwords import Passwords
+from asgi_app.access.passwords import hash_password, verify_password
 from asgi_app.errors import SignInFailed
 
 # RFC 7914, section 12, the second vector (dkLen 64): "password" with "NaCl", N = 1024, r = 8, p = 16.
@@ -18,34 +18,32 @@ def without_argon2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_with_argon2() -> None:
-    kept = Passwords()
-    hash = kept.hash("secret")
+    hash = hash_password("secret")
     assert hash.startswith("$argon2id$")
-    assert (kept.verify(hash, "secret"), kept.verify(hash, "Secret")) == (True, False)
+    assert (verify_password(hash, "secret"), verify_password(hash, "Secret")) == (True, False)
 
 
 @pytest.mark.usefixtures("without_argon2")
 def test_without_argon2() -> None:
-    kept = Passwords()
-    hash = kept.hash("sécret")
+    hash = hash_password("sécret")
     assert hash.startswith("$scrypt$ln=15,r=8,p=3$")
-    assert hash != kept.hash("sécret")
-    assert (kept.verify(hash, "sécret"), kept.verify(hash, "secret")) == (True, False)
+    assert hash != hash_password("sécret")
+    assert (verify_password(hash, "sécret"), verify_password(hash, "secret")) == (True, False)
 
 
 @pytest.mark.parametrize("there_is_argon2", [True, False])
 def test_scrypt_is_read_everywhere(monkeypatch: pytest.MonkeyPatch, there_is_argon2: bool) -> None:
     if not there_is_argon2:
         monkeypatch.setattr(passwords, "_library", lambda: None)
-    assert Passwords().verify(VECTOR, "password")
-    assert not Passwords().verify(VECTOR, "Password")
+    assert verify_password(VECTOR, "password")
+    assert not verify_password(VECTOR, "Password")
 
 
 def test_argon2_is_not_read_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    hash = Passwords().hash("secret")
+    hash = hash_password("secret")
     monkeypatch.setattr(passwords, "_library", lambda: None)
     with pytest.raises(SignInFailed, match="set on another machine"):
-        Passwords().verify(hash, "secret")
+        verify_password(hash, "secret")
 
 
 @pytest.mark.parametrize(
@@ -60,4 +58,4 @@ def test_argon2_is_not_read_where_there_is_none(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_what_is_no_hash_is_nobodys_password(hash: str) -> None:
-    assert Passwords().verify(hash, "secret") is False
+    assert verify_password(hash, "secret") is False
