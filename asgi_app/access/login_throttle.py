@@ -29,7 +29,7 @@ class SignInSource(NamedTuple):
     """The source of an attempt: `place` as in `net.address.place_of`, and `device` if it is known."""
 
     address: str
-    place: str | None = None
+    place: str
     device: str | None = None
 
 
@@ -101,10 +101,9 @@ class LoginThrottle:
         self._hosts: dict[str, _Host] = {}
         self._budgets: dict[str, _Spent] = {}
 
-    def check(self, who: SignInSource | str, subject: str = "pin") -> None:
+    def check(self, who: SignInSource, subject: str = "pin") -> None:
         """Raise `TooManyTries` while the source must wait, with the seconds until its next attempt."""
         now = self._clock()
-        who = _source(who)
         host = _key(who)
         waits = {host: self._hosts[host].until - now} if host in self._hosts else {}
         for key, _ in _budgets(who, subject):
@@ -118,9 +117,9 @@ class LoginThrottle:
             self._refusal_log.log(WIRE, whom, error)
             raise error
 
-    def wrong(self, who: SignInSource | str, subject: str) -> None:
+    def wrong(self, who: SignInSource, subject: str) -> None:
         """Count a wrong attempt. From the fifth on, the host must wait."""
-        who, now = _source(who), self._clock()
+        now = self._clock()
         for key, budget in _budgets(who, subject):
             self._spent(key, budget, now).spend(1, now)
         key = _key(who)
@@ -139,9 +138,9 @@ class LoginThrottle:
                 text = f"{FREE} wrong attempts, the last at: {subject}. It must wait now."
                 self._refusal_log.log(WIRE, key, TooManyTries(text, retry_after=1))
 
-    def right(self, who: SignInSource | str, subject: str) -> None:
+    def right(self, who: SignInSource, subject: str) -> None:
         """Forgive the wrong attempts on this subject."""
-        who, now = _source(who), self._clock()
+        now = self._clock()
         key = _key(who)
         if (tries := self._hosts.get(key)) is None:
             return
@@ -161,11 +160,6 @@ class LoginThrottle:
                 del self._budgets[next(iter(self._budgets))]
             spent = self._budgets[key] = _Spent(budget, now)
         return spent
-
-
-def _source(who: SignInSource | str) -> SignInSource:
-    who = SignInSource(who) if isinstance(who, str) else who
-    return who if who.place is not None else who._replace(place=place_of(who.address))
 
 
 def _key(who: SignInSource) -> str:

@@ -13,6 +13,7 @@ from asgi_app.access.login_throttle import FREE, SITE, STRANGERS, TOGETHER, Logi
 from asgi_app.errors import TooManyTries
 from asgi_app.net.limits import LINES
 from asgi_app.telemetry.counters import Counters
+from tests.support.sign_in_source import source
 
 PROXIED = "elsewhere"
 TRIES = 1100  # more than any budget has
@@ -28,7 +29,7 @@ class Clock:
 def hosts_of(network: str, prefix: int) -> Iterator[SignInSource]:
     """A guesser in each network of this size, again and again."""
     for net in itertools.cycle(itertools.islice(ipaddress.ip_network(network).subnets(new_prefix=prefix), 60_000)):
-        yield SignInSource(str(net[0] if net.num_addresses == 1 else net[1]))
+        yield source(str(net[0] if net.num_addresses == 1 else net[1]))
 
 
 def guess(throttle: LoginThrottle, guessers: Iterator[SignInSource], tries: int, subject: str = "pin") -> int:
@@ -75,27 +76,27 @@ def test_many_addresses_have_a_budget_together(
 def test_tokens_that_nobody_can_guess_use_up_nobodys_tries_at_the_pin(subject: str) -> None:
     throttle = LoginThrottle(Clock())
     assert guess(throttle, hosts_of("2001::/32", 48), TRIES, subject) == TOGETHER["all strangers' tokens"].at_once
-    throttle.check(SignInSource("203.0.113.1"), "pin")
+    throttle.check(source("203.0.113.1"), "pin")
 
 
 OTHERS: dict[str, Callable[[], Iterator[SignInSource]]] = {
     "strangers": lambda: hosts_of("2001::/32", 48),
-    "strangers of one address": lambda: itertools.repeat(SignInSource("203.0.113.1")),
-    "by a proxy that nobody named": lambda: itertools.repeat(SignInSource("127.0.0.1", PROXIED)),
-    "by one in the network": lambda: itertools.repeat(SignInSource("192.168.0.7", PROXIED)),
-    "another at home": lambda: itertools.repeat(SignInSource("192.168.0.66")),
-    "another known device": lambda: itertools.repeat(SignInSource("203.0.113.2", device="other")),
+    "strangers of one address": lambda: itertools.repeat(source("203.0.113.1")),
+    "by a proxy that nobody named": lambda: itertools.repeat(source("127.0.0.1", PROXIED)),
+    "by one in the network": lambda: itertools.repeat(source("192.168.0.7", PROXIED)),
+    "another at home": lambda: itertools.repeat(source("192.168.0.66")),
+    "another known device": lambda: itertools.repeat(source("203.0.113.2", device="other")),
 }
 OWNERS = {  # where, and who it is
-    "at home": SignInSource("192.168.0.7"),
-    "at home, IPv6": SignInSource("fd00:1::1"),
-    "at home, link-local": SignInSource("fe80::1%eth0"),
-    "at home, IPv4 as IPv6": SignInSource("::ffff:192.168.0.7"),
-    "at the machine": SignInSource("127.0.0.1"),
-    "at the machine, IPv6": SignInSource("::1"),
-    "at the machine, IPv4 as IPv6": SignInSource("::ffff:127.0.0.1"),
-    "a known device behind the guessers' address": SignInSource("203.0.113.1", device="phone"),
-    "a known device by a proxy": SignInSource("127.0.0.1", PROXIED, device="phone"),
+    "at home": source("192.168.0.7"),
+    "at home, IPv6": source("fd00:1::1"),
+    "at home, link-local": source("fe80::1%eth0"),
+    "at home, IPv4 as IPv6": source("::ffff:192.168.0.7"),
+    "at the machine": source("127.0.0.1"),
+    "at the machine, IPv6": source("::1"),
+    "at the machine, IPv4 as IPv6": source("::ffff:127.0.0.1"),
+    "a known device behind the guessers' address": source("203.0.113.1", device="phone"),
+    "a known device by a proxy": source("127.0.0.1", PROXIED, device="phone"),
 }
 
 
@@ -113,7 +114,7 @@ def test_the_wait_is_as_long_as_it_says() -> None:
     throttle = LoginThrottle(clock)
     guess(throttle, hosts_of("2001::/32", 48), STRANGERS.at_once * 2)
     for number in range(5):
-        stranger = SignInSource(f"203.0.113.{number}")
+        stranger = source(f"203.0.113.{number}")
         with pytest.raises(TooManyTries) as refused:
             throttle.check(stranger)
         wait = refused.value.retry_after
@@ -129,11 +130,11 @@ def test_the_wait_is_as_long_as_it_says() -> None:
 def test_who_signs_in_with_a_password_uses_nothing_up() -> None:
     throttle = LoginThrottle(Clock())
     for number in range(STRANGERS.at_once * 3):  # a try counts before the password is looked at
-        stranger = SignInSource(f"203.0.{number % 256}.{number // 256}")
+        stranger = source(f"203.0.{number % 256}.{number // 256}")
         throttle.check(stranger)
         throttle.wrong(stranger, "name Ada")
         throttle.right(stranger, "name Ada")
-    throttle.check(SignInSource("203.0.113.1"))
+    throttle.check(source("203.0.113.1"))
 
 
 def test_who_guesses_from_many_addresses_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
