@@ -10,11 +10,15 @@ from asgi_app.hub.channel import Subscriber
 from asgi_app.hub.message import Message
 
 
-class Inbox(Subscriber, Protocol):
-    """The queue of a session: takes events, and is notified when a feed that it follows has more."""
+class Reader(Protocol):
+    """Reader of feeds, which is notified when one of them has more."""
 
     def due(self, cursor: Cursor) -> None:
         """Take the cursor's messages as soon as the connection can send them. Never blocks."""
+
+
+class Inbox(Subscriber, Reader, Protocol):
+    """The queue of a session: takes events, and what is in the feeds that it follows."""
 
     def close(self, code: int, reason: str) -> None: ...
 
@@ -60,13 +64,13 @@ class Feed:
                 self._bytes -= self._tail.popleft().size
         self.position += 1
         self.next += count
-        # Mark all cursors first: the first inbox may take the item at once, and would free it as the last in need.
+        # Mark all cursors first: the first reader may take the item at once, and would free it as the last in need.
         for cursor in [cursor for cursor in self.cursors if cursor.falls_behind()]:
             cursor.report()
 
-    def follow(self, name: str, inbox: Inbox, *, held: bool = False) -> Cursor:
-        """Send the inbox everything that is appended from now on. A `held` cursor waits for its `release`."""
-        cursor = Cursor(name, self, inbox, held)
+    def follow(self, name: str, reader: Reader, *, held: bool = False) -> Cursor:
+        """Send the reader everything that is appended from now on. A `held` cursor waits for its `release`."""
+        cursor = Cursor(name, self, reader, held)
         self.cursors.add(cursor)
         return cursor
 
@@ -94,10 +98,10 @@ class Feed:
 class Cursor:
     """One follower's position in a feed."""
 
-    def __init__(self, name: str, feed: Feed, inbox: Inbox, held: bool) -> None:
+    def __init__(self, name: str, feed: Feed, reader: Reader, held: bool) -> None:
         self.name = name
         self._feed = feed
-        self._inbox = inbox
+        self._reader = reader
         self._held = held
         self._position = feed.position
         self._number = feed.next
@@ -122,15 +126,15 @@ class Cursor:
         return True
 
     def report(self) -> None:
-        """Let the inbox know that there is more, unless the cursor is held."""
+        """Let the reader know that there is more, unless the cursor is held."""
         if not self._held:
-            self._inbox.due(self)
+            self._reader.due(self)
 
     def release(self) -> None:
-        """End the hold: the inbox may take what waits."""
+        """End the hold: the reader may take what waits."""
         self._held = False
         if self._is_behind:
-            self._inbox.due(self)
+            self._reader.due(self)
 
     def messages(self) -> list[Message]:
         """Take everything since the last call."""

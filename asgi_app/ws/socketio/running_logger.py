@@ -224,17 +224,8 @@ class _Page:
         for follower in self._following:
             follower.leave()
 
-    def offer_all(self, burst: Burst) -> None:
-        """Do nothing, as `offer`."""
-
-    def offer(self, message: Message) -> None:
-        """Do nothing: `LoggerEvents` forwards these to all pages."""
-
     def due(self, follower: Cursor) -> None:
         self.outbox.due(follower, lambda: self._packets(follower))
-
-    def close(self, code: int, reason: str) -> None:
-        """Do nothing: the server ends the connection."""
 
     def _packets(self, follower: Cursor) -> list[Packet]:
         """Return the packets of new log events, encoded once for all pages."""
