@@ -99,7 +99,7 @@ class Outbox(Backlog):
     async def take(self) -> list[Message]:
         """Take messages as soon as there are any. Raises `Closed` once closed and empty."""
         while not (messages := self.take_now()):
-            await self._ready.wait()
+            await self.ready.wait()
         return messages
 
     @property

@@ -53,7 +53,7 @@ class Writer:
     The writing task exists only while something waits, so a connection that keeps up has none.
     """
 
-    __slots__ = ("_again", "_corked", "_drain", "_draining", "_ready", "_transport", "direct")
+    __slots__ = ("_again", "_corked", "_drain", "_draining", "_transport", "direct", "ready")
 
     def __init__(self) -> None:
         self.direct: Callable[[bytes], object] | None = None
@@ -62,7 +62,7 @@ class Writer:
         self._draining: asyncio.Task[None] | None = None
         self._again = False
         self._corked: list[bytes] | None = None
-        self._ready = Doorbell()
+        self.ready = Doorbell()  # rings when something waits; others may ring it, too
 
     def is_clear(self) -> bool:
         """Return whether nothing has to be sent before the next message."""
@@ -113,7 +113,7 @@ class Writer:
         elif self._drain is not None:
             self._draining = asyncio.ensure_future(self._drain())
             self._draining.add_done_callback(self._drained)
-        self._ready.ring()
+        self.ready.ring()
 
     def _drained(self, task: asyncio.Task[None]) -> None:
         again, self._again, self._draining = self._again, False, None

@@ -179,14 +179,6 @@ class EngineOutbox(Backlog):
         rest, self._rest = self._rest[::-1], []
         return rest
 
-    async def changed(self) -> None:
-        """Wait until something comes, or until `wake_reader`."""
-        await self._ready.wait()
-
-    def wake_reader(self) -> None:
-        """Wake the tasks that wait in `changed`."""
-        self._ready.ring()
-
     def is_empty(self) -> bool:
         """Return whether nothing waits."""
         return not self._waiting and not self._overflowed and not self._rest

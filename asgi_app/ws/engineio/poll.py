@@ -40,7 +40,7 @@ class Poll:
         """Answer the poll with these packets or this error. Only the first call counts."""
         if self._answer is None:
             self._answer = answer
-            self._queue.wake_reader()
+            self._queue.ready.ring()
 
     async def packets(self) -> list[Packet]:
         """Wait for packets and take them; return none for a client that has gone. Raises the error given to `end`."""
@@ -48,7 +48,7 @@ class Poll:
             if self._queue.is_empty():
                 if self._queue.closed is not None:
                     raise UnknownEngineSession("Invalid session: it has just ended. Connect again without sid.")
-                await self._queue.changed()
+                await self._queue.ready.wait()
                 continue
             await settled()
             if self._answer is None and not self.is_gone and (packets := taken(self._queue)):
@@ -64,7 +64,7 @@ class Poll:
         self._gone.cancel()
 
     def _wake(self, gone: asyncio.Future[None]) -> None:
-        self._queue.wake_reader()
+        self._queue.ready.ring()
 
 
 async def settled() -> None:

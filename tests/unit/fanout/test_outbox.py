@@ -209,7 +209,7 @@ async def test_packets_leave_in_their_order(queue: EngineOutbox) -> None:
     queue.put_nowait(packet("two"))
     assert not queue.is_empty()
     assert drained(queue) == ["one", "two"]
-    waiting = asyncio.create_task(queue.changed())
+    waiting = asyncio.create_task(queue.ready.wait())
     await settle()
     assert not waiting.done()
     await queue.put(packet("three"))
