@@ -24,8 +24,3 @@ def message_of(packet: Packet) -> str | bytes:
     """Return the packet as a WebSocket message. Bytes skip `encode`, which would cache them; a poll needs base64."""
     message: str | bytes = packet.data if packet.binary else packet.encode()
     return message
-
-
-def body_of(packets: list[Packet]) -> bytes:
-    """Return the packets as the body of the answer to a poll."""
-    return SEPARATOR.join(packet.encode(b64=True) for packet in packets).encode()

@@ -13,7 +13,7 @@ from engineio.packet import Packet
 
 from asgi_app.errors import BadEngineRequest, TooLarge
 from asgi_app.net.problem_response import Written
-from asgi_app.ws.engineio.packets import body_of
+from asgi_app.ws.engineio.packets import SEPARATOR
 
 BODY = "pilotlight.body"  # of the request, in its environ
 CONTENT = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}  # in CGI, they have no HTTP_ prefix
@@ -95,7 +95,7 @@ def read_query(environ: Mapping[str, Any]) -> Query:
 
 def packets_answer(packets: list[Packet], environ: Mapping[str, Any]) -> Written:
     """Return the answer to a poll: its packets, compressed if the client accepts that."""
-    body = body_of(packets)
+    body = SEPARATOR.join(packet.encode(b64=True) for packet in packets).encode()
     if len(body) >= COMPRESS_FROM:
         for coding in accepted_codings(environ.get("HTTP_ACCEPT_ENCODING", "")):
             if coding in CODINGS:
