@@ -26,6 +26,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from asgi_app.errors import NameTaken, NotStored, SetupError, TooMany, UnknownToken
 from asgi_app.models.access import Role, RoleName
+from asgi_app.store.file import sync_directory
 from asgi_app.telemetry.logs import event
 from asgi_app.unicode.lookalikes import looks_like
 
@@ -340,12 +341,7 @@ class SecretStore:
             file.flush()
             os.fsync(descriptor)
         os.replace(self._new, self.path)
-        with contextlib.suppress(OSError):  # some file systems cannot do this
-            directory = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(directory)  # stores the new name too
-            finally:
-                os.close(directory)
+        sync_directory(self.path.parent)  # stores the new name too
 
     @property
     def _new(self) -> Path:

@@ -172,7 +172,7 @@ class DatabaseFile:
             new.unlink(missing_ok=True)
         for path in self._side_files():  # of the old one: their content is in the copy
             path.unlink(missing_ok=True)
-        _sync_directory(self.path.parent)
+        sync_directory(self.path.parent)
         self.open(create=False)  # SQLite notices that the old one was moved, and does not touch the new log
 
     def take_over(self) -> dict[str, LightSettings]:
@@ -292,7 +292,8 @@ def _make_private(path: Path, *, create: bool = True) -> None:
             os.chmod(path, PRIVATE_FILE)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Have the names of the files in it survive a power cut."""
     with contextlib.suppress(OSError):  # some file systems cannot do it
         descriptor = os.open(directory, os.O_RDONLY)
         try:
