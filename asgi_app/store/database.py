@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import shutil
@@ -21,7 +22,7 @@ from asgi_app.store.file import DatabaseFile, NotNow
 from asgi_app.store.file_recovery import FileRecovery
 from asgi_app.store.jobs import Job, JobQueue, Work
 from asgi_app.store.pending_lights import PendingLights
-from asgi_app.store.schema import empty_database
+from asgi_app.store.schema import migrate
 from asgi_app.store.thread import BUSY_PAUSE, StoreThread
 
 log = logging.getLogger("pilotlight.store")
@@ -111,8 +112,9 @@ class Store:
         """Return the answer of a query at once. Only for the start: it blocks the loop."""
         if self._file.connection is not None:
             return query(self._file.connection)
-        with empty_database() as nothing:
-            return query(nothing)
+        with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
+            migrate(empty)
+            return query(empty)
 
     def do(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> asyncio.Future[T]:
         """Do the work on the store's thread, in order, in a transaction that other work may share.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-from collections.abc import Iterator
 
 FAR = 2**62  # above every id, number and offset; fits into an integer of SQLite
 
@@ -107,11 +105,3 @@ def migrate(database: sqlite3.Connection) -> None:
             if database.in_transaction:
                 database.execute("ROLLBACK")
             raise
-
-
-@contextlib.contextmanager
-def empty_database() -> Iterator[sqlite3.Connection]:
-    """Yield an empty database in memory."""
-    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
-        migrate(database)
-        yield database
