@@ -99,12 +99,10 @@ def refusal(error: ValidationError) -> PanelError:
     first: PanelError | None = None
     for fault in error.errors(include_url=False):
         cause = fault.get("ctx", {}).get("error")
-        if first is None and isinstance(cause, PanelError):
-            first = cause
         where = fault["loc"][1:] if fault["loc"][:1] and fault["loc"][0] in NAMES else fault["loc"]
         field = ".".join(str(part) for part in where) or None
         if isinstance(cause, PanelError):
-            message = cause.detail
+            first, message = first or cause, cause.detail
         elif fault["type"] == "extra_forbidden":
             message = "unknown field"
         elif fault["type"].startswith("union_tag"):

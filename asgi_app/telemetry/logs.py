@@ -31,9 +31,6 @@ def event(name: str, **fields: Any) -> dict[str, Any]:
 class TextLines(logging.Formatter):
     """Format of a line for people, with the fields at its end as `key=value`."""
 
-    def __init__(self) -> None:
-        super().__init__(TEXT)
-
     def formatMessage(self, record: logging.LogRecord) -> str:
         line = super().formatMessage(record)
         if name := getattr(record, "event", None):
@@ -85,7 +82,7 @@ class LogLimit:
 def start_logging(level: str, format: Literal["text", "json"]) -> None:
     """Log to stderr from this level on. Libraries log only warnings, except at the level `debug`."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JSONLines() if format == "json" else TextLines())
+    handler.setFormatter(JSONLines() if format == "json" else TextLines(TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.getLogger("uvicorn.error").addFilter(_without_traceback)
     for library in LIBRARIES:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asgi_app.telemetry.logs import JSONLines, TextLines, event
+from asgi_app.telemetry.logs import TEXT, JSONLines, TextLines, event
 from tests.support.panel_process import ROOT, RunningPanel, eventually
 from tests.support.pigpiod_standin import StandIn
 
@@ -38,13 +38,13 @@ def test_a_json_line_has_the_event_and_its_fields() -> None:
 
 
 def test_a_text_line_ends_with_the_fields() -> None:
-    said = line(TextLines(), "cut", extra=event("client_cut", client="192.0.2.1", reason="too slow"))
+    said = line(TextLines(TEXT), "cut", extra=event("client_cut", client="192.0.2.1", reason="too slow"))
     assert said.endswith('pilotlight.test: cut [client_cut client=192.0.2.1 reason="too slow"]')
 
 
 @pytest.mark.parametrize("sent", ["/a\n2026-11-21 ERROR it is on fire", "\x1b[2J", "\r", "\x85", "\u2028"])
 def test_what_a_client_sent_stays_in_its_line(sent: str) -> None:
-    said = line(TextLines(), "%s failed", sent, extra=event("fault", path=sent))
+    said = line(TextLines(TEXT), "%s failed", sent, extra=event("fault", path=sent))
     assert len(said.splitlines()) == 1
     assert "\x1b" not in said
 
