@@ -89,9 +89,7 @@ class Origins:
 
     def _log_refused(self, origin: str) -> None:
         allowed = canonical(origin)
-        names = (
-            sorted({*self._named, allowed}) if allowed is not None else ["*"]
-        )  # nothing else allows an invalid origin
+        names = sorted({*self._named, allowed}) if allowed else ["*"]  # nothing else allows an invalid origin
         log.warning(
             "Refused a page of origin %s; the setting cors_origins = %s would allow it",
             allowed or as_json(origin),

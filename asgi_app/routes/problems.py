@@ -56,9 +56,7 @@ def handle_problems(app: Quart) -> None:
     async def refused(error: PanelError) -> Response:
         return refusal_response(error)
 
-    @app.errorhandler(HTTPException)
-    async def http_error(error: HTTPException) -> Response:
-        return _of_http(error)
+    app.register_error_handler(HTTPException, _of_http)
 
     @app.errorhandler(Exception)
     async def failed(error: Exception) -> Response:
@@ -92,7 +90,7 @@ def _listed(methods: Collection[str]) -> str:
     return ", ".join(name for name in METHOD_ORDER if name in methods)
 
 
-def _of_http(error: HTTPException) -> Response:
+async def _of_http(error: HTTPException) -> Response:
     match error:
         case WerkzeugMethodNotAllowed():
             return _not_allowed(_methods_at(request.path) or set(error.valid_methods or ()))

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from quart import Blueprint, Response, request
 
 from asgi_app.models.base import Frozen
@@ -62,7 +62,6 @@ class RunWithGraph(Run):
 class Log(Frozen):
     """Consecutive lines of a log."""
 
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
     run: str
     since: int = Field(alias="from", description="Offset of the first line; later than requested if that is deleted.")
     next: int

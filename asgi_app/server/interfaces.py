@@ -48,8 +48,8 @@ class _Interface(NamedTuple):
         return BRIDGE if self.driver == "bridge" else PORT
 
 
-def own_addresses(*, ipv4: bool = True, ipv6: bool = False) -> list[str]:
-    """Return the addresses of these families at which others can open this machine, the likeliest first.
+def own_addresses(*, ipv6: bool = False) -> list[str]:
+    """Return the addresses at which others can open this machine, the likeliest first: IPv4, and with `ipv6` also IPv6.
 
     This leaves out addresses that other devices cannot use: those of interfaces that are down or have no cable, those
     of networks inside this machine (such as Docker's), and those that need a scope (fe80::, RFC 4007). Addresses of
@@ -63,7 +63,7 @@ def own_addresses(*, ipv4: bool = True, ipv6: bool = False) -> list[str]:
                 interface = _interface(asking, name)
                 if interface is None:
                     continue
-                if ipv4 and (address := _ipv4(asking, name)) is not None:
+                if (address := _ipv4(asking, name)) is not None:
                     rank = NO_NETWORK if address.is_link_local else interface.rank(_ways_out_ipv4())
                     found.append((rank, 4, index, 0, str(address)))
                 if ipv6:
