@@ -7,7 +7,7 @@ import socket
 import sys
 
 from asgi_app import __version__
-from asgi_app.net.address import is_loopback
+from asgi_app.net.address import place_of
 from asgi_app.server.interfaces import own_addresses
 from asgi_app.server.listen import EVERY, local_address, url_of
 from asgi_app.settings import Settings
@@ -18,7 +18,7 @@ def banner(listener: socket.socket, pin: str, settings: Settings) -> str:
     tls = settings.cert is not None
     here = url_of(local_address(listener), listener.getsockname()[1], tls=tls)
     text = f"Pilot Light {__version__} is at {here}\n"
-    if is_loopback(_host(listener)):
+    if place_of(_host(listener)) == "loopback":
         return f"{text}Only this machine can open it; --host 0.0.0.0 opens it to your network.\n"
     first, *more = addresses_for_others(listener, tls=tls) or [""]
     where = "".join([f"In your network it is at {first}", *(f", and at {other}" for other in more)])

@@ -59,11 +59,6 @@ def place_of(text: str) -> Place:
     return "network" if any(found in network for network in PRIVATE) else "elsewhere"
 
 
-def is_loopback(text: str) -> bool:
-    """Whether the address is one of this machine."""
-    return place_of(text) == "loopback"
-
-
 @lru_cache(maxsize=4096)
 def host_of(text: str) -> str:
     """Return the host that an address stands for: an IPv4 address, or the /64 of an IPv6 address.

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 
 from asgi_app.errors import Full, PanelError, TooFast, TooManyConnections
-from asgi_app.net.address import host_of, is_loopback, place_of, site_of
+from asgi_app.net.address import host_of, place_of, site_of
 from asgi_app.telemetry.counters import Counters
 from asgi_app.telemetry.logs import LogLimit, event
 
@@ -52,15 +52,10 @@ class TokenBucket:
         self._fill()
         self._left -= count
 
-    def wait(self) -> float:
-        """Return the seconds until nothing is owed."""
+    def wait(self, tokens: int = 0) -> float:
+        """Return the seconds until there are so many tokens; with 0, until nothing is owed."""
         self._fill()
-        return max(-self._left / self._rate, 0.0)
-
-    def until_next(self) -> float:
-        """Return the seconds until there is a token."""
-        self._fill()
-        return max((1 - self._left) / self._rate, 0.0)
+        return max((tokens - self._left) / self._rate, 0.0)
 
     @property
     def full(self) -> bool:
@@ -90,7 +85,7 @@ class RateLimit:
             self._patience.owe(1)
             raise TooFast(
                 f"More than {self._rate:g} commands a second came (setting command_rate). Wait a moment.",
-                retry_after=self._bucket.until_next(),
+                retry_after=self._bucket.wait(1),
             )
 
     @property
@@ -116,7 +111,7 @@ class AddressRateLimit:
 
     def spend(self, address: str) -> None:
         """Count one command from this address. Raises `TooFast`."""
-        if is_loopback(address):
+        if place_of(address) == "loopback":
             return
         self._take(self._buckets, host_of(address), self._rate, f"setting {self._setting}")
         if (site := site_of(address)) is not None:
@@ -130,7 +125,7 @@ class AddressRateLimit:
         if not bucket.take():
             raise TooFast(
                 f"{whom} sent more than {rate:g} {self._what} a second ({why}). Wait a moment.",
-                retry_after=bucket.until_next(),
+                retry_after=bucket.wait(1),
             )
 
 

@@ -165,7 +165,7 @@ class Chat(Component):
         if not self._allowance[person].take():
             raise TooFast(
                 f"You sent more than {rate:g} messages a second (setting chat_rate). Wait a moment.",
-                retry_after=self._allowance[person].until_next(),
+                retry_after=self._allowance[person].wait(1),
             )
 
     async def _typing(self, actor: Actor, command: Typing, session: Session | None) -> Result:
