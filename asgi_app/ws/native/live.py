@@ -71,7 +71,7 @@ class NativeConnection:
             self._outbox.attach(self._drain, self._socket.transport)
             try:
                 await self._read(session)
-                self._socket.note_too_fast()
+                self._socket.note_cut("too_fast", "it went on sending far more commands than are taken")
                 self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
                 while True:  # until the close frame is written
                     await self._socket.receive()

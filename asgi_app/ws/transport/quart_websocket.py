@@ -149,11 +149,8 @@ class Socket(AcceptedWebSocket):
             self._refusal_log.log(self._via, self.client, error)
             raise
 
-    def note_too_fast(self) -> None:
-        """Count and log that the connection ends, because it sent far too many commands."""
-        self._note_cut("too_fast", "it went on sending far more commands than are taken")
-
-    def _note_cut(self, reason: str, why: str) -> None:
+    def note_cut(self, reason: str, why: str) -> None:
+        """Count and log that the panel ends this connection."""
         whom = f"a client of {self._path}"
         note_cut(log, self._counters, whom, why, wire=self._via, client=self.client, reason=reason)
 
@@ -200,7 +197,7 @@ class Socket(AcceptedWebSocket):
         try:
             await self._send_slowly(data)
         except TimeoutError:
-            self._note_cut("slow_reader", f"it read nothing for {self._slow_reader:g} s")
+            self.note_cut("slow_reader", f"it read nothing for {self._slow_reader:g} s")
             await self.close(TOO_SLOW, f"nothing was read for {self._slow_reader:g} s")
             return False
         except (OSError, RuntimeError):  # uvicorn raises these when the connection is closed
