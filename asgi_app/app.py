@@ -20,7 +20,6 @@ from asgi_app.gateway import Gateway
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.lock import PinLock
 from asgi_app.hw.pins import Address, choose
-from asgi_app.hw.power import throttling
 from asgi_app.models.lights import LightSettings
 from asgi_app.models.machine import Storage
 from asgi_app.net.admission import AdmissionControl
@@ -37,7 +36,7 @@ from asgi_app.routes.led_fast_path import QuickLed
 from asgi_app.routes.legacy_api import api
 from asgi_app.routes.legacy_led import led
 from asgi_app.routes.lights import lights
-from asgi_app.routes.metrics import Measured, Meters, metric_routes
+from asgi_app.routes.metrics import Meters, metric_routes
 from asgi_app.routes.openapi import document_api
 from asgi_app.routes.pages import pages
 from asgi_app.routes.problems import handle_problems
@@ -230,16 +229,14 @@ class PanelApp:
             self._pin_lock.release()
 
     def _meters(self) -> Meters:
-        measured = Measured(
+        return Meters(
             panel=self.panel,
             store=self.store,
             lag=self.loop_lag.lag,
             connections=lambda: self.admission.quota.taken,
             socketio_clients=self.sockets.eio.by_transport,
             hardware_faults=lambda: self.driver.faults,
-            throttling=throttling,
         )
-        return Meters(measured)
 
     def _rest_limit(self) -> RestRateLimit:
         commands = AddressRateLimit(self.settings.rest_rate)

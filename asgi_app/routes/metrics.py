@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from quart import Blueprint, Response
 
 from asgi_app import __version__
+from asgi_app.hw.power import throttling
 from asgi_app.service import Panel
 from asgi_app.store import Store
-from asgi_app.telemetry.counters import Histogram
+from asgi_app.telemetry.counters import BOUNDS, Histogram
 
 if TYPE_CHECKING:  # prometheus_client is imported when somebody asks: most panels are never asked
     from prometheus_client import CollectorRegistry
@@ -30,9 +31,9 @@ BY_WIRE = (
 )
 
 
-@dataclass(frozen=True)
-class Measured:
-    """The sources of the numbers."""
+@dataclass(eq=False)
+class Meters:
+    """Converter of the panel's counters to Prometheus metrics, at each scrape."""
 
     panel: Panel
     store: Store
@@ -40,14 +41,6 @@ class Measured:
     connections: Callable[[], int]
     socketio_clients: Callable[[], Mapping[str, int]]
     hardware_faults: Callable[[], int]
-    throttling: Callable[[], dict[tuple[str, str], bool] | None]
-
-
-class Meters:
-    """Converter of the panel's counters to Prometheus metrics, at each scrape."""
-
-    def __init__(self, measured: Measured) -> None:
-        self._measured = measured
 
     @cached_property
     def registry(self) -> CollectorRegistry:
@@ -61,38 +54,35 @@ class Meters:
 
     def collect(self) -> Iterable[Metric]:
         """Return all metrics."""
-        measured = self._measured
         yield _gauge("info", "The panel's version.", ["version"], {(__version__,): 1})
         yield from self._clients()
-        yield _gauge("connections", "TCP connections that are open.", [], measured.connections())
-        unread = measured.panel.unread
+        yield _gauge("connections", "TCP connections that are open.", [], self.connections())
+        unread = self.panel.unread
         yield _gauge("unread_bytes", "Bytes of answers that clients have not read.", [], unread.total)
         yield _counter("unread_refused", "Answers that had no room in the send budget.", [], unread.refused)
         yield _gauge("tasks", "Running asyncio tasks.", [], len(asyncio.all_tasks()))
         for field, name, text in BY_WIRE:
-            counts = {(wire,): getattr(counters, field) for wire, counters in measured.panel.counter_registry}
+            counts = {(wire,): getattr(counters, field) for wire, counters in self.panel.counter_registry}
             yield _counter(name, text, ["wire"], counts)
-        coalescer = measured.panel.coalescer
+        coalescer = self.panel.coalescer
         yield _counter("messages_coalesced", "Messages that were joined into one write.", [], coalescer.joined)
         yield _histogram("fanout_seconds", "Time to hand one event to all its subscribers.", coalescer.fanouts)
-        yield _histogram("loop_lag_seconds", "Lag of the event loop.", measured.lag)
+        yield _histogram("loop_lag_seconds", "Lag of the event loop.", self.lag)
         yield from self._hardware()
-        yield _counter("store_commits", "Transactions that changed the database.", [], measured.store.commits)
-        yield _counter("store_failures", "Writes that failed.", [], measured.store.failures)
+        yield _counter("store_commits", "Transactions that changed the database.", [], self.store.commits)
+        yield _counter("store_failures", "Writes that failed.", [], self.store.failures)
 
     def _clients(self) -> Iterable[Metric]:
-        measured = self._measured
-        sessions = measured.panel.sessions_by_via()
+        sessions = self.panel.sessions_by_via()
         clients = {(wire,): sessions[wire] for wire in ("live", "panel", "chat")}
-        clients |= {(f"socketio_{transport}",): count for transport, count in measured.socketio_clients().items()}
+        clients |= {(f"socketio_{transport}",): count for transport, count in self.socketio_clients().items()}
         yield _gauge("clients", "Connected clients.", ["transport"], clients)
 
     def _hardware(self) -> Iterable[Metric]:
-        measured = self._measured
-        online = {(id,): light.online for id, light in measured.panel.state.lights.items()}
+        online = {(id,): light.online for id, light in self.panel.state.lights.items()}
         yield _gauge("light_online", "Whether the pin can be driven.", ["light"], online)
-        yield _counter("hardware_faults", "How often a light went offline.", [], measured.hardware_faults())
-        if (conditions := measured.throttling()) is not None:
+        yield _counter("hardware_faults", "How often a light went offline.", [], self.hardware_faults())
+        if (conditions := throttling()) is not None:
             yield _gauge("throttled", "What slows this Raspberry Pi down.", ["condition", "when"], conditions)
 
 
@@ -129,7 +119,7 @@ def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
     family = HistogramMetricFamily(f"pilotlight_{name}", text)
     buckets: list[tuple[str, float]] = []
     below = 0
-    for bound, count in zip([*map(str, histogram.bounds), "+Inf"], histogram.counts, strict=True):
+    for bound, count in zip([*map(str, BOUNDS), "+Inf"], histogram.counts, strict=True):
         below += count
         buckets.append((bound, below))
     family.add_metric([], buckets, histogram.total)
