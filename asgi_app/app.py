@@ -12,7 +12,7 @@ import socketio
 from quart import Quart
 
 from asgi_app import gateway
-from asgi_app.access import Access, Accounts, Audit, Claims, Hosts, SecretStore
+from asgi_app.access import Access, Accounts, Audit, Claims, SecretStore
 from asgi_app.core import chat as chat_rules
 from asgi_app.core import lights as light_rules
 from asgi_app.errors import SetupError
@@ -23,6 +23,7 @@ from asgi_app.hw.pins import Address, choose
 from asgi_app.models.lights import LightSettings
 from asgi_app.models.machine import Storage
 from asgi_app.net.admission import AdmissionControl
+from asgi_app.net.hosts import Hosts
 from asgi_app.net.limits import AddressRateLimit, ConnectionQuota, RefusalLog
 from asgi_app.net.origins import Origins
 from asgi_app.net.proxies import Proxies
@@ -130,7 +131,7 @@ class PanelApp:
             outbox_limit=settings.outbox,
             storage=storage,
             counter_registry=self.counter_registry,
-            gate=self.access,
+            access=self.access,
             unread=SendBudget(settings.unread, settings.unread_per_address),
         )
         now = self.clock.now()
@@ -204,7 +205,7 @@ class PanelApp:
             self.storage_watch.start()
         self.runs.start()
         self.loop_lag.start()
-        self.access.start()
+        self.access.live.start()
         if not self.health.stopping:
             self._ready()
 

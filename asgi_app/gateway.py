@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from asgi_app.access import SCOPE, Access, Hosts
+from asgi_app.access import SCOPE, Access
 from asgi_app.errors import BadRequest, PanelError, RequestTimeout, Restarting, TooLarge, TooMuchUnread
 from asgi_app.hub import SERVICE_RESTART
 from asgi_app.net.admission import HEALTH
+from asgi_app.net.hosts import Hosts
 from asgi_app.net.limits import ConnectionQuota, RefusalLog
 from asgi_app.net.problem_response import as_response, send_response
 from asgi_app.net.proxies import FORWARDED, PROXIED, Proxies, address_of

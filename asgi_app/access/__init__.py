@@ -6,7 +6,6 @@ from asgi_app.access.audit import Audit
 from asgi_app.access.claims import Claims
 from asgi_app.access.devices import DEVICE_DAYS
 from asgi_app.access.secret_store import SecretStore
-from asgi_app.net.hosts import Hosts
 
 __all__ = [
     "DEVICE_DAYS",
@@ -16,7 +15,6 @@ __all__ = [
     "Accounts",
     "Audit",
     "Claims",
-    "Hosts",
     "SecretStore",
     "Visitor",
     "visitor_of",

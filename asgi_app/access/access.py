@@ -28,7 +28,6 @@ from asgi_app.access.sessions import Sessions
 from asgi_app.errors import PanelError, SecretsUnreadable, SignInFailed, SignInNeeded, TooMany
 from asgi_app.models.access import STRANGER, Credentials, Identity, Role
 from asgi_app.models.base import Actor, shown
-from asgi_app.models.wire import AnyCommand
 from asgi_app.net.limits import RefusalLog
 from asgi_app.net.machine_key import MachineKey
 from asgi_app.net.origins import Origins
@@ -43,7 +42,7 @@ LOOPBACK = "127.0.0.1"  # the address of a program that shows the machine's key
 
 
 class Access:
-    """Authentication of requests and authorisation of commands. It is the panel's `Gate`."""
+    """Authentication of requests, and authorisation of commands and events."""
 
     def __init__(
         self,
@@ -67,15 +66,11 @@ class Access:
         self._origins = origins
         self._tickets: dict[str, tuple[Credentials, float]] = {}
 
-    def start(self) -> None:
-        """Watch the file of secrets from now on."""
-        self.live.start()
-
     def close(self) -> None:
         """Stop watching the secrets, and write the audit trail. Closing twice is no error."""
         self.live.close()
         self.machine_key.close()
-        self.audit.close()
+        self.audit.flush()
 
     def identify(self, scope: Mapping[str, Any]) -> Identity:
         """Return who sends this request. Raises `SignInFailed`, `TooManyTries` for an invalid token or ticket."""
@@ -146,7 +141,7 @@ class Access:
         """Whether the cookie counts. It does not for a page of another origin, even if `cors_origins` allows it."""
         return self._origins.is_own(headers.get("origin"), scheme=scope["scheme"], host=headers.get("host"))
 
-    def authorize_command(self, actor: Actor, command: AnyCommand) -> None:
+    def authorize_command(self, actor: Actor, command: Any) -> None:
         """Raise `SignInNeeded` or `NotAllowed` where the actor's role is too small for the command."""
         rule = permissions.of_command(type(command))
         if actor.identity.role < rule.role:
@@ -164,7 +159,7 @@ class Access:
         self.audit.note(identity, what, actor=actor, outcome="refused", detail={"needed": needed.word})
         return error
 
-    def record_command(self, actor: Actor, command: AnyCommand) -> None:
+    def record_command(self, actor: Actor, command: Any) -> None:
         """Record the command in the audit trail if the table says so."""
         if permissions.of_command(type(command)).kept:
             self.audit.note_command(actor, command)

@@ -97,11 +97,6 @@ class Audit:
             self._pending = {}
             self._store.try_to(partial(stored.add, deeds=deeds))
 
-    def close(self) -> None:
-        """Store what is pending, at the end."""
-        if self._pending:
-            self.flush()
-
     async def page(self, *, before: int | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
         """Return rows before an id, or the newest, newest first, and whether there are more."""
         self.flush()
@@ -112,16 +107,4 @@ def _deed(key: _Key, row: _Row) -> Deed:
     detail = row.detail
     if isinstance(detail, BaseModel):
         detail = detail.model_dump(mode="json", exclude_none=True, exclude={"do", "graph", *SUBJECTS})
-    return Deed(
-        at=row.at,
-        who=key.who,
-        via=key.via,
-        role=row.role.word,
-        how=key.how,
-        address=key.address,
-        what=key.what,
-        subject=key.subject,
-        outcome=key.outcome,
-        times=row.times,
-        detail=dict(detail),
-    )
+    return Deed(**key._asdict(), at=row.at, role=row.role.word, times=row.times, detail=dict(detail))

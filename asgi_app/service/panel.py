@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, deque
-from typing import Any, Protocol
+from typing import Any
 
+from asgi_app.access import Access
 from asgi_app.core.lights import unknown_light
 from asgi_app.core.state import apply
 from asgi_app.errors import PanelError, Restarting
@@ -25,28 +26,8 @@ from asgi_app.telemetry.counters import CounterRegistry
 HISTORY = 1024  # events kept for clients that come back; after more than that they get a snapshot
 
 
-class Gate(Protocol):
-    """The access rules, as the panel asks them."""
-
-    def authorize_command(self, actor: Actor, command: Any) -> None:
-        """Raise a `PanelError` if the actor may not do this."""
-
-    def record_command(self, actor: Actor, command: Any) -> None:
-        """Note in the audit trail that the command was done."""
-
-
-class OpenGate:
-    """A gate that lets everybody do everything."""
-
-    def authorize_command(self, actor: Actor, command: Any) -> None:
-        pass
-
-    def record_command(self, actor: Actor, command: Any) -> None:
-        pass
-
-
 class Panel:
-    """One panel: its state, its components, and everybody who watches. `gate` decides who may do what."""
+    """One panel: its state, its components, and who watches. `access` decides who may do what; without it, all may."""
 
     def __init__(
         self,
@@ -55,7 +36,7 @@ class Panel:
         outbox_limit: int = 256,
         storage: Storage = Storage(kept=True),  # noqa: B008 - frozen
         counter_registry: CounterRegistry | None = None,
-        gate: Gate = OpenGate(),  # noqa: B008 - stateless
+        access: Access | None = None,
         unread: SendBudget | None = None,
     ) -> None:
         self.epoch = uuid.uuid4().hex
@@ -65,7 +46,7 @@ class Panel:
         self.counter_registry = counter_registry or CounterRegistry()
         self.channel = Channel(self.coalescer)
         self.unread = unread or SendBudget()
-        self._gate = gate
+        self._access = access
         self._outbox_limit = outbox_limit
         self._history: deque[Message] = deque(maxlen=HISTORY)
         self._sessions: set[Session] = set()
@@ -94,9 +75,11 @@ class Panel:
     async def perform(self, actor: Actor, command: Asks[R_co], session: Session | None = None) -> R_co:
         """Do the command and return its result. Raises the `PanelError` of a refusal."""
         self.require_open()
-        self._gate.authorize_command(actor, command)
+        if self._access is not None:
+            self._access.authorize_command(actor, command)
         result: R_co = await self._handlers[type(command)](actor, command, session)
-        self._gate.record_command(actor, command)
+        if self._access is not None:
+            self._access.record_command(actor, command)
         return result
 
     def require_open(self) -> None:

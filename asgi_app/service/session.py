@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from asgi_app.hub import Cursor, Feed, Inbox, Message
 from asgi_app.models.base import Actor
 
-
-class Sessions(Protocol):
-    """The place that opens and closes sessions: the panel."""
-
-    def open_session(self, session: Session) -> None: ...
-    def close_session(self, session: Session) -> None: ...
+if TYPE_CHECKING:
+    from asgi_app.service.panel import Panel
 
 
 class Session:
@@ -24,14 +20,14 @@ class Session:
     """
 
     def __init__(
-        self, sessions: Sessions, actor: Actor, resume: tuple[str, int] | None, outbox: Inbox, everything: bool
+        self, panel: Panel, actor: Actor, resume: tuple[str, int] | None, outbox: Inbox, everything: bool
     ) -> None:
         self.actor = actor
         self.outbox = outbox
         self.everything = everything
         self.opening = Message({})
         self.resume = resume
-        self._sessions = sessions
+        self._panel = panel
         self._following: dict[str, Cursor] = {}
 
     def follow(self, name: str, feed: Feed, *, held: bool = False) -> Cursor:
@@ -57,12 +53,12 @@ class Session:
 
     def open(self) -> Session:
         """Receive events from now on. Call `close` at the end, or use the session as a context manager."""
-        self._sessions.open_session(self)
+        self._panel.open_session(self)
         return self
 
     def close(self) -> None:
         """Receive nothing more."""
-        self._sessions.close_session(self)
+        self._panel.close_session(self)
         for name in list(self._following):
             self.unfollow(name)
 

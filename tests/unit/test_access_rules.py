@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from asgi_app.access import Access, Audit, Hosts, SecretStore, permissions
+from asgi_app.access import Access, Audit, SecretStore, permissions
 from asgi_app.access.login_throttle import FREE, LONGEST, LoginThrottle
 from asgi_app.access.secret_store import Secrets, name_key
 from asgi_app.errors import NameTaken, NotAllowed, SetupError, SignInNeeded, TooManyTries
 from asgi_app.models.access import Credentials, Identity, Role
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import SetLight
+from asgi_app.net.hosts import Hosts
 from asgi_app.net.origins import Origins
 from asgi_app.settings import Settings
 from asgi_app.store import Retention, Store
+from tests.support.sign_in_source import source
 
 
 @pytest.mark.parametrize(
@@ -84,28 +86,28 @@ def test_a_few_tries_are_free_and_then_each_doubles_the_wait() -> None:
     throttle = LoginThrottle(clock)
     waits = []
     for _ in range(FREE + 12):
-        throttle.check("192.0.2.1")
-        throttle.wrong("192.0.2.1", "pin")
+        throttle.check(source("192.0.2.1"))
+        throttle.wrong(source("192.0.2.1"), "pin")
         try:
-            throttle.check("192.0.2.1")
+            throttle.check(source("192.0.2.1"))
             waits.append(0)
         except TooManyTries as error:
             waits.append(error.retry_after)
             clock.now += error.retry_after
     assert waits == [0] * (FREE - 1) + [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, LONGEST, LONGEST, LONGEST]
-    throttle.check("192.0.2.2")
+    throttle.check(source("192.0.2.2"))
 
 
 def test_a_right_answer_forgives_what_was_wrong_on_it_only() -> None:
     throttle = LoginThrottle(Clock())
     for _ in range(FREE - 1):
-        throttle.wrong("192.0.2.1", "pin")
-        throttle.right("192.0.2.1", "token")  # whoever has a token of their own buys no tries at the PIN
-    throttle.wrong("192.0.2.1", "pin")
+        throttle.wrong(source("192.0.2.1"), "pin")
+        throttle.right(source("192.0.2.1"), "token")  # whoever has a token of their own buys no tries at the PIN
+    throttle.wrong(source("192.0.2.1"), "pin")
     with pytest.raises(TooManyTries):
-        throttle.check("192.0.2.1")
-    throttle.right("192.0.2.1", "pin")
-    throttle.check("192.0.2.1")
+        throttle.check(source("192.0.2.1"))
+    throttle.right(source("192.0.2.1"), "pin")
+    throttle.check(source("192.0.2.1"))
 
 
 @pytest.mark.parametrize(
@@ -120,12 +122,12 @@ def test_a_right_answer_forgives_what_was_wrong_on_it_only() -> None:
 def test_whose_tries_count_together(one: str, other: str, same: bool) -> None:
     throttle = LoginThrottle(Clock())
     for _ in range(FREE):
-        throttle.wrong(one, "pin")
+        throttle.wrong(source(one), "pin")
     if same:
         with pytest.raises(TooManyTries):
-            throttle.check(other)
+            throttle.check(source(other))
     else:
-        throttle.check(other)
+        throttle.check(source(other))
 
 
 # --- names and hosts ---------------------------------------------------------------------------------------

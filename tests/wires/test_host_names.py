@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from asgi_app.access import Hosts
+from asgi_app.net.hosts import Hosts
 from asgi_app.settings import read_settings
 from tests.conftest import SERVERS, each_of
 from tests.support.panel_process import RunningPanel
