@@ -47,10 +47,10 @@ from asgi_app.routes.runs import run_routes
 from asgi_app.routes.shows import show_routes
 from asgi_app.seams import Seam
 from asgi_app.service import Panel
-from asgi_app.service.chat import Chat, ChatLimits
+from asgi_app.service.chat import Chat
 from asgi_app.service.health import Health
 from asgi_app.service.lights import Lights
-from asgi_app.service.runs import RunLimits, Runs
+from asgi_app.service.runs import Runs
 from asgi_app.service.shows import Shows
 from asgi_app.service.storage import StorageWatch
 from asgi_app.settings import Settings, read_settings
@@ -77,7 +77,6 @@ from asgi_app.ws.transport.quart_websocket import QuartConnection, SocketRules
 
 log = logging.getLogger("pilotlight")
 
-PINGS = 1.25  # times the setting, between Engine.IO's pings: 25 s, its default, if the setting has its default
 SEAMS = (Seam(Quart, "asgi_websocket_class"),)
 
 
@@ -141,33 +140,17 @@ class PanelApp:
         self.lights = Lights(
             self.panel, self.driver, settings.lights, first, save=self.store.save, clock=self.clock.now
         )
-        self.chat = Chat(
-            self.panel,
-            self.store,
-            ChatLimits(
-                settings.chat_name, settings.chat_message, settings.chat_rate, settings.chat_rooms, settings.chat_people
-            ),
-            clock=self.clock.now,
-        )
-        limits = RunLimits(settings.max_runs, settings.run_silence, settings.run_rate)
-        self.runs = Runs(self.panel, self.store, limits, clock=self.clock.now)
+        self.chat = Chat(self.panel, self.store, settings, clock=self.clock.now)
+        self.runs = Runs(self.panel, self.store, settings, clock=self.clock.now)
         self.storage_watch = StorageWatch(self.panel, self.store, claims, self.lights, self.chat, self.runs)
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
         self.sockets = PanelServer(
+            settings,
             self.origins,
-            max_frame=settings.max_frame,
-            slow_reader=settings.slow_reader,
-            outbox=settings.outbox,
             coalescer=self.panel.coalescer,
             counters=self.counter_registry.of("socketio"),
-            sessions=ConnectionQuota(settings.max_connections, settings.connections_per_address),
-            command_rate=settings.command_rate,
-            line_rate=settings.run_rate,
             refusal_log=self.refusal_log,
-            ping_interval=PINGS * settings.ping_interval,
-            ping_timeout=settings.ping_interval,
-            connect_timeout=(PINGS + 1) * settings.ping_interval,
             unread=self.panel.unread,
         )
         self.default_namespace = Namespace("/", via="socketio", recovery=self._recovery("/"))
@@ -251,8 +234,7 @@ class PanelApp:
         quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # browsers ask each time (304): no page mixes two versions
         quart.asgi_websocket_class = QuartConnection
         quart.url_rule_class = RouteRule
-        slow, rate = self.settings.slow_reader, self.settings.command_rate
-        rules = SocketRules(self.origins, slow, rate, self.counter_registry, self.refusal_log, self.panel.unread)
+        rules = SocketRules(self.settings, self.origins, self.counter_registry, self.refusal_log, self.panel.unread)
         document_api(quart)
         handle_problems(quart)
         for blueprint in (

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from asgi_app.core import chat as rules
 from asgi_app.errors import BadCommand, BadName, PanelError, TooFast, TooMany, UnknownPerson, UnknownRoom
@@ -45,6 +44,7 @@ from asgi_app.service.component import Component, unversioned
 from asgi_app.service.panel import Panel
 from asgi_app.service.people import People, Topic
 from asgi_app.service.session import Session
+from asgi_app.settings import Settings
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from asgi_app.unicode.lookalikes import same_looks
@@ -53,32 +53,17 @@ JOINED = 50  # rooms that one connection may join
 BURST = 10.0  # seconds' worth of messages that may come at once
 
 
-class ChatLimits(NamedTuple):
-    """Limits of chat: characters of a name, bytes of a message, messages a second, rooms, people."""
-
-    name: int = 64
-    message: int = 256 * 1024
-    rate: float = 50.0
-    rooms: int = 100
-    people: int = 10_000
-
-
 class Chat(Component):
     """The component for rooms and messages."""
 
     def __init__(
-        self,
-        panel: Panel,
-        store: Store,
-        limits: ChatLimits = ChatLimits(),  # noqa: B008 - frozen
-        *,
-        clock: Callable[[], float] = time.time,
+        self, panel: Panel, store: Store, settings: Settings, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._panel = panel
         self._store = store
-        self._limits = limits
+        self._settings = settings
         self._clock = clock
-        self._people = People(panel, store, limits.name, limits.people, clock)
+        self._people = People(panel, store, settings, clock)
         self._rooms: dict[str, Topic] = {}
         self._allowance: dict[str, TokenBucket] = {}
         self.handlers = {
@@ -103,13 +88,13 @@ class Chat(Component):
 
     def check_name(self, name: str) -> str:
         """Return the name of a person as the panel writes it. Raises `BadName`."""
-        return rules.person_name(name, self._limits.name)
+        return rules.person_name(name, self._settings.chat_name)
 
     def room(self, name: str) -> Room:
         """Return the room of this name. Raises `UnknownRoom`."""
         rooms = self._panel.state.rooms
         try:
-            return rooms[rules.name_of(name, self._limits.name, field="room")]
+            return rooms[rules.name_of(name, self._settings.chat_name, field="room")]
         except (KeyError, PanelError):
             known = ", ".join(list(rooms)[:20])
             raise UnknownRoom(f"No room has the name {as_json(name)}. Use one of {known}.", field="room") from None
@@ -120,7 +105,7 @@ class Chat(Component):
         Raises `NameNeeded`, `BadName`, `TooLarge`, `UnknownRoom`, `UnknownPerson`, `TooFast`, `TooMany`, `NotStored`.
         """
         person = self._people.person(actor)
-        size = rules.size_of(command.msg, self._limits.message)
+        size = rules.size_of(command.msg, self._settings.chat_message)
         thread, to = self._thread(person, command)
         self._spend(person)
         self._people.meet(person)
@@ -146,7 +131,7 @@ class Chat(Component):
         if where.to is None:
             return Thread(room=self.room(where.room or "").name), None
         try:
-            to = rules.name_of(where.to, self._limits.name, field="to")
+            to = rules.name_of(where.to, self._settings.chat_name, field="to")
         except PanelError:
             to = ""
         if to not in self._people.known:
@@ -157,9 +142,9 @@ class Chat(Component):
 
     def _spend(self, person: str) -> None:
         """Take one token of the person's rate limit. Raises `TooFast`."""
-        rate = self._limits.rate
+        rate = self._settings.chat_rate
         if person not in self._allowance:
-            if len(self._allowance) > self._limits.people:
+            if len(self._allowance) > self._settings.chat_people:
                 self._allowance.clear()
             self._allowance[person] = TokenBucket(rate, rate * BURST)
         if not self._allowance[person].take():
@@ -210,13 +195,13 @@ class Chat(Component):
         self._people.person(actor)
         if session is None:
             raise BadCommand("Only a connection can join a room. Use a WebSocket or Socket.IO.")
-        name = rules.name_of(command.room, self._limits.name, field="room")
+        name = rules.name_of(command.room, self._settings.chat_name, field="room")
         joined = name in self._rooms and session in self._rooms[name].sessions
         if not joined and session.following("room:") >= JOINED:
             raise TooMany(f"This connection is in {JOINED} rooms, which is the limit. Leave one first.", field="room")
         if name not in self._panel.state.rooms:
-            if len(self._panel.state.rooms) >= self._limits.rooms:
-                most = self._limits.rooms
+            if len(self._panel.state.rooms) >= self._settings.chat_rooms:
+                most = self._settings.chat_rooms
                 raise TooMany(
                     f"There are {most} rooms, which is the limit (setting chat_rooms). Use one of them.", field="room"
                 )

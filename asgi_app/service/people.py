@@ -15,6 +15,7 @@ from asgi_app.models.chat import Device, Gap, PersonChanged, device_of
 from asgi_app.service.component import Component, unversioned
 from asgi_app.service.panel import Panel
 from asgi_app.service.session import Session
+from asgi_app.settings import Settings
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 
@@ -39,13 +40,12 @@ class Topic:
 class People(Component):
     """The component for presence. `known` are the names that messages can be sent to, `present` the people here."""
 
-    def __init__(self, panel: Panel, store: Store, longest_name: int, most: int, clock: Callable[[], float]) -> None:
+    def __init__(self, panel: Panel, store: Store, settings: Settings, clock: Callable[[], float]) -> None:
         self.known = store.read(stored.people)
         self.present: dict[str, Topic] = {}
         self._panel = panel
         self._store = store
-        self._longest_name = longest_name
-        self._most = most
+        self._settings = settings
         self._clock = clock
         self._devices: dict[Session, Device] = {}
         self._forgetting = False
@@ -53,7 +53,7 @@ class People(Component):
 
     def person(self, actor: Actor) -> str:
         """Return the name that this actor talks under. Raises `NameNeeded`, `BadName`."""
-        return rules.person_of(actor, self._longest_name)
+        return rules.person_of(actor, self._settings.chat_name)
 
     def session_opened(self, session: Session) -> None:
         """Mark the person of a new connection as present, if it has a valid name."""
@@ -95,11 +95,11 @@ class People(Component):
         """Know this person from now on. Raises `TooMany`."""
         if person in self.known:
             return
-        if len(self.known) >= self._most:
+        most = self._settings.chat_people
+        if len(self.known) >= most:
             self._forget_strangers()
             raise TooMany(
-                f"The panel knows {self._most} people, which is the limit (setting chat_people). Try again.",
-                field="name",
+                f"The panel knows {most} people, which is the limit (setting chat_people). Try again.", field="name"
             )
         self.known.add(person)
         self._store.try_to(lambda database: stored.meet(database, person))

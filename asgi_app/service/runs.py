@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from asgi_app.core import runs as rules
 from asgi_app.errors import RunOfShow, TooMany
@@ -33,6 +33,7 @@ from asgi_app.service.panel import Panel
 from asgi_app.service.run_reader import RunReader
 from asgi_app.service.run_signals import RunSignals, SessionProducer
 from asgi_app.service.session import Session
+from asgi_app.settings import Settings
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
 from asgi_app.telemetry.tasks import ended
@@ -42,30 +43,17 @@ log = logging.getLogger("pilotlight.runs")
 SWEEP_SECONDS = 60.0
 
 
-class RunLimits(NamedTuple):
-    """Limits of runs: how many at once; seconds until one without a producer is lost; log lines a second of each."""
-
-    runs: int = 100
-    silence: float = 3600.0
-    rate: float = 20_000.0
-
-
 class Runs(Component):
     """The component for producers of runs. `reader` is the one for viewers."""
 
     def __init__(
-        self,
-        panel: Panel,
-        store: Store,
-        limits: RunLimits = RunLimits(),  # noqa: B008 - frozen
-        *,
-        clock: Callable[[], float] = time.time,
+        self, panel: Panel, store: Store, settings: Settings, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._panel = panel
         self._store = store
-        self._limits = limits
+        self._settings = settings
         self._clock = clock
-        self._context = RunContext(panel, store, clock, limits.rate)
+        self._context = RunContext(panel, store, clock, settings.run_rate)
         self._live: dict[str, LiveRun] = {}
         self._beginning = 0
         self._sweeper: asyncio.Task[None] | None = None
@@ -137,14 +125,14 @@ class Runs(Component):
             live.flush()
 
     async def _sweep(self) -> None:
-        apart = min(SWEEP_SECONDS, self._limits.silence / 2 or SWEEP_SECONDS)
+        apart = min(SWEEP_SECONDS, self._settings.run_silence / 2 or SWEEP_SECONDS)
         while True:
             try:
                 while await self._store.prune():
                     await asyncio.sleep(0.05)
                 for live in self.all_live():
-                    silent = time.monotonic() - live.heard > self._limits.silence
-                    if self._limits.silence and live.producer is None and silent:
+                    silent = time.monotonic() - live.heard > self._settings.run_silence
+                    if self._settings.run_silence and live.producer is None and silent:
                         await self.end(live, None, "lost")
             except Exception as error:
                 log.warning("Cannot sweep old runs: %s", error)
@@ -217,10 +205,9 @@ class Runs(Component):
             return self._live[run]
         if before is not None and not reopen:
             raise rules.ended_error(before.id)
-        if len(self._live) + self._beginning >= self._limits.runs:
-            raise TooMany(
-                f"{self._limits.runs} runs are in progress, which is the limit (setting max_runs). End one first."
-            )
+        most = self._settings.max_runs
+        if len(self._live) + self._beginning >= most:
+            raise TooMany(f"{most} runs are in progress, which is the limit (setting max_runs). End one first.")
         id, lines = run or _new_id(new.name), before.lines if before else 0
         begun = _begun(id, new.name, kind, lines, self._clock(), actor)
         keep = partial(stored.begin, run=begun, graph=graph)

@@ -14,9 +14,13 @@ import redis
 import socketio
 import uvicorn
 
-from asgi_app.net.limits import ConnectionQuota, RefusalLog
+from asgi_app.hub import Coalescer
+from asgi_app.net.limits import RefusalLog
+from asgi_app.net.send_budget import SendBudget
 from asgi_app.server.uvicorn_http import UvicornHTTP
 from asgi_app.server.uvicorn_websocket import UvicornWebSocket
+from asgi_app.settings import Settings
+from asgi_app.telemetry.counters import Counters
 from asgi_app.ws.engineio.server import EngineServer
 from asgi_app.ws.socketio.manager import QueueingManager
 from tests.support.panel_process import eventually
@@ -45,10 +49,11 @@ class Process:
             async_mode="asgi",
             async_handlers=False,
             client_manager=Shared(broker),
-            sessions=ConnectionQuota(10, 10),
-            command_rate=1e6,
-            line_rate=1e6,
+            settings=Settings(command_rate=1e6, run_rate=1e6),
+            coalescer=Coalescer(),
+            counters=Counters(),
             refusal_log=RefusalLog(),
+            unread=SendBudget(),
         )
         self.sockets.on("say", self.say)
         self.sockets.on("join", self.join)

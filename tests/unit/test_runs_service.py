@@ -17,6 +17,7 @@ from asgi_app.service import Panel
 from asgi_app.service.live_run import LiveRun
 from asgi_app.service.run_reader import WATCHED
 from asgi_app.service.runs import Runs
+from asgi_app.settings import Settings
 from asgi_app.store import Store
 from asgi_app.store import runs as stored
 
@@ -30,7 +31,7 @@ class Bench:
         self.store = Store(None)
         self.store.open()
         self.panel = Panel(Hardware(pins="mock", why="a test"))
-        self.runs = Runs(self.panel, self.store)
+        self.runs = Runs(self.panel, self.store, Settings())
 
     async def begin(self, id: str) -> LiveRun:
         return await self.runs.begin(ADA, NewRun(name=id), id)

@@ -71,8 +71,8 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         super().__init__(server, sid)
         self.queue.client = client
         self.queue.account = server.unread.account(client)
-        self.rate_limit = RateLimit(server.command_rate)  # of commands
-        self.lines = RateLimit(server.line_rate)  # of what producers of runs publish
+        self.rate_limit = RateLimit(server.settings.command_rate)  # of commands
+        self.lines = RateLimit(server.settings.run_rate)  # of what producers of runs publish
         self.background = BackgroundAnswers()
 
     def cut_off(self) -> None:

@@ -21,10 +21,10 @@ class Pinger:
     """One timer for all connections. Stock python-engineio has a task for each ping, and one that visits all in turn.
 
     All times are in seconds: `interval` from an answer to the next ping, `timeout` from a ping to its answer, and
-    `connect_timeout` for a client to join a namespace.
+    `connect_timeout` for a client to join a namespace, at first and after it has left its last one.
     """
 
-    def __init__(self, interval: float, timeout: float, connect_timeout: float = 45.0) -> None:
+    def __init__(self, interval: float, timeout: float, connect_timeout: float) -> None:
         self._interval = interval
         self._timeout = timeout
         self._connect_timeout = connect_timeout

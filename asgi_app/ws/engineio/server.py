@@ -22,6 +22,7 @@ from asgi_app.net.problem_response import Written, as_response, send_response
 from asgi_app.net.proxies import address_of
 from asgi_app.net.send_budget import SendBudget
 from asgi_app.seams import Seam
+from asgi_app.settings import Settings
 from asgi_app.telemetry.counters import Counters
 from asgi_app.telemetry.tasks import ended
 from asgi_app.ws.engineio.connection import EngineConnection
@@ -46,40 +47,28 @@ SEAMS = (
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engineio has no type hints
-    """python-engineio's server with our requests, queues and connections.
-
-    `slow_reader` is the time for a client to read what is sent to it, and `connect_timeout` the time for a connection
-    to join a namespace: both in seconds. `outbox` is how many events may wait for a connection.
-    """
+    """python-engineio's server with our requests, queues and connections."""
 
     start_service_task: bool
 
     def __init__(
         self,
         *args: Any,
-        slow_reader: float = 30.0,
-        outbox: int = 256,
-        coalescer: Coalescer | None = None,
-        counters: Counters | None = None,
-        sessions: ConnectionQuota,
-        command_rate: float,
-        line_rate: float,
+        settings: Settings,
+        coalescer: Coalescer,
+        counters: Counters,
         refusal_log: RefusalLog,
-        connect_timeout: float = 45.0,
-        unread: SendBudget | None = None,
+        unread: SendBudget,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.unread = unread or SendBudget()
-        self.sessions = sessions
-        self.command_rate = command_rate
-        self.line_rate = line_rate
+        self.settings = settings
+        self.coalescer = coalescer
+        self.counters = counters
         self.refusal_log = refusal_log
-        self.slow_reader = slow_reader
-        self.outbox = outbox
-        self.coalescer = coalescer or Coalescer()
-        self.pinger = Pinger(self.ping_interval, self.ping_timeout, connect_timeout)
-        self.counters = counters or Counters()
+        self.unread = unread
+        self.sessions = ConnectionQuota(settings.max_connections, settings.connections_per_address)
+        self.pinger = Pinger(self.ping_interval, self.ping_timeout, self.ping_interval + self.ping_timeout)
         self.leaving = False
 
     async def handle_request(self, scope: Any, receive: Any, send: Any) -> None:
@@ -208,7 +197,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             stopped.cancel()
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
-        return EngineOutbox(self.outbox, self.coalescer, self.counters)
+        return EngineOutbox(self.settings.outbox, self.coalescer, self.counters)
 
     def by_transport(self) -> dict[str, int]:
         """Return the number of connected clients by their current transport."""

@@ -23,7 +23,7 @@ class EngineWebSocket(AcceptedWebSocket):
     __slots__ = ("_code", "_connection")
 
     def __init__(self, connection: EngineConnection, environ: dict[str, Any]) -> None:
-        slow_reader = connection.server.slow_reader
+        slow_reader = connection.server.settings.slow_reader
         super().__init__(environ["asgi.scope"], environ["asgi.receive"], environ["asgi.send"], slow_reader)
         self._connection = connection
         self._code = NORMAL_CLOSURE

@@ -22,6 +22,7 @@ from asgi_app.models.base import as_json
 from asgi_app.net.origins import Origins
 from asgi_app.net.send_budget import SMALL
 from asgi_app.seams import Seam
+from asgi_app.settings import Settings
 from asgi_app.ws.engineio.connection import EngineConnection
 from asgi_app.ws.engineio.server import EngineServer
 from asgi_app.ws.socketio.manager import QueueingManager
@@ -34,6 +35,7 @@ log = logging.getLogger("pilotlight.socketio")
 # What is kept of the connection request's WSGI environment.
 KEPT = {"asgi.scope", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_SEC_WEBSOCKET_EXTENSIONS", "HTTP_USER_AGENT", "QUERY_STRING"}
 ATTACHMENTS = 1000  # bytes objects in one event: each is a message of its own, kept until the last one arrives
+PINGS = 1.25  # times the setting, between Engine.IO's pings: 25 s, its default, if the setting has its default
 Handle = Callable[[], Awaitable[Any]]
 
 SEAMS = (
@@ -46,13 +48,9 @@ SEAMS = (
 
 
 class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
-    """python-socketio's server, which answers every event.
+    """python-socketio's server, which answers every event. `options` are those of `EngineServer`."""
 
-    `options` are those of `EngineServer`. With its `connect_timeout`, a client has so many seconds to connect to a
-    namespace: at first, and after it has left its last one.
-    """
-
-    def __init__(self, origins: Origins, *, max_frame: int, coalescer: Coalescer, **options: Any) -> None:
+    def __init__(self, settings: Settings, origins: Origins, *, coalescer: Coalescer, **options: Any) -> None:
         def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
             scheme = environ.get("asgi.scope", {}).get("scheme", "http")
             return origins.allows(origin, scheme=scheme, host=environ.get("HTTP_HOST"))
@@ -64,7 +62,10 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             cors_credentials=False,
             client_manager=QueueingManager(coalescer),
             serializer=StrictPacket,
-            max_http_buffer_size=max_frame,
+            max_http_buffer_size=settings.max_frame,
+            ping_interval=PINGS * settings.ping_interval,
+            ping_timeout=settings.ping_interval,
+            settings=settings,
             coalescer=coalescer,
             logger=logging.getLogger("pilotlight.socketio.library"),
             engineio_logger=logging.getLogger("pilotlight.engineio.library"),

@@ -28,6 +28,7 @@ from asgi_app.net.origins import Origins
 from asgi_app.net.proxies import address_of
 from asgi_app.net.send_budget import SMALL, SendBudget
 from asgi_app.seams import Seam
+from asgi_app.settings import Settings
 from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.ws.transport.direct import Life, live_on
 from asgi_app.ws.transport.frames import INTERNAL_ERROR, NORMAL_CLOSURE, POLICY_VIOLATION, frame
@@ -82,9 +83,8 @@ class QuartConnection(ASGIWebsocketConnection):
 class SocketRules:
     """Rules for every WebSocket: which origins may connect, when a slow reader is cut, how many commands it takes."""
 
+    settings: Settings
     origins: Origins
-    slow_reader: float  # seconds
-    command_rate: float  # commands a second
     counter_registry: CounterRegistry
     refusal_log: RefusalLog
     unread: SendBudget
@@ -96,12 +96,12 @@ class Socket(AcceptedWebSocket):
     __slots__ = ("_counters", "_is_closed", "_path", "_refusal_log", "_via", "_visitor", "client", "rate_limit")
 
     def __init__(self, connection: QuartConnection, path: str, via: str, rules: SocketRules) -> None:
-        super().__init__(connection.scope, connection.receive, connection.asgi_send, rules.slow_reader)
+        super().__init__(connection.scope, connection.receive, connection.asgi_send, rules.settings.slow_reader)
         self._path = path
         self._via = via
         self._counters = rules.counter_registry.of(via)
         self._refusal_log = rules.refusal_log
-        self.rate_limit = RateLimit(rules.command_rate)
+        self.rate_limit = RateLimit(rules.settings.command_rate)
         self.client = address_of(connection.scope)
         self._visitor: Visitor = visitor_of(connection.scope)
         self._is_closed = False

@@ -12,7 +12,8 @@ from asgi_app.models.base import Actor
 from asgi_app.models.lights import Hardware
 from asgi_app.models.wire import Reply, parse_command
 from asgi_app.service import Panel
-from asgi_app.service import chat as service
+from asgi_app.service.chat import Chat
+from asgi_app.settings import Settings
 from asgi_app.store import Store
 from tests.support.chat_people import new, of_kind, old, person, said
 from tests.support.chat_rooms import history, on_every_wire, room_of
@@ -241,7 +242,7 @@ async def test_names_that_meant_nothing_to_anybody_make_room_for_others() -> Non
     # given a panel that is full of names: of some who wrote to each other in private, and of many who were just there
     panel, store = Panel(Hardware(pins="mock", why="a test")), Store(None)
     store.open()
-    service.Chat(panel, store, service.ChatLimits(people=6))
+    Chat(panel, store, Settings(chat_people=6))
 
     async def say(name: str, **fields: Any) -> Reply:
         with panel.session(Actor(name=name, via="live", given=name)) as session:

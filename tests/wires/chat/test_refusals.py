@@ -14,7 +14,8 @@ from asgi_app.models.base import Actor
 from asgi_app.models.lights import Hardware
 from asgi_app.models.wire import Reply, parse_command
 from asgi_app.service import Panel, Session
-from asgi_app.service import chat as service
+from asgi_app.service.chat import Chat
+from asgi_app.settings import Settings
 from asgi_app.store import Store
 from tests.support.chat_people import new, person, said
 from tests.support.chat_rooms import history, on_every_wire, room_of
@@ -166,7 +167,7 @@ async def test_who_finds_the_panel_full_of_people_leaves_nothing_behind() -> Non
     # given a panel that knows as many people as it can
     panel, store = Panel(Hardware(pins="mock", why="a test")), Store(None)
     store.open()
-    service.Chat(panel, store, service.ChatLimits(people=1))
+    Chat(panel, store, Settings(chat_people=1))
 
     async def ask(session: Session, do: str, **fields: Any) -> Reply:
         return await panel.ask(session.actor, parse_command({"do": do, **fields}), session)
