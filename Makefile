@@ -3,7 +3,7 @@
 # make test-slow   the slow ones, and everything on every server (about 20 minutes)
 # make lint   ruff, mypy --strict, import-linter
 # make bench  measure the panel beside its peers (25 minutes) and write docs/performance.md
-# make chaos, fuzz, schema, soak   the long checks of campaigns/, which write docs/reliability.md
+# make chaos, fuzz, home, schema, soak   the long checks of campaigns/, which write docs/reliability.md
 # make lookalikes FROM=folder   make the table of characters that look alike from two files of Unicode
 # make screenshots PAGES="chat watch"   take the pictures of docs/images anew (all in four minutes)
 # make wheel  build dist/pilotlight-*.whl, for pip and pipx
@@ -19,7 +19,7 @@ PIP := $(shell [ "$$(getconf LONG_BIT)" = 32 ] && command -v linux32) $(BIN)/pyt
 # What is new in a lock file, and needed by nothing but what a 32-bit Raspberry Pi cannot have.
 NOT_32_BIT := ; platform_machine not in "armv6l armv7l armv8l"
 
-.PHONY: run test test-slow lint bench chaos fuzz schema soak lookalikes screenshots wheel pi lock clean
+.PHONY: run test test-slow lint bench chaos fuzz home schema soak lookalikes screenshots wheel pi lock clean
 
 run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
@@ -43,7 +43,7 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
-chaos fuzz schema soak: $(VENV)/.campaigns
+chaos fuzz home schema soak: $(VENV)/.campaigns
 	$(BIN)/python -m campaigns $@ $(CAMPAIGN_ARGS)
 
 lookalikes: $(VENV)/.dev

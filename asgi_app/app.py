@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import socketio
 from quart import Quart
@@ -19,8 +20,8 @@ from asgi_app.errors import SetupError
 from asgi_app.gateway import Gateway
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.lock import PinLock
-from asgi_app.hw.pins import Address, choose
-from asgi_app.models.lights import LightSettings
+from asgi_app.hw.pins import Address, Pins, choose
+from asgi_app.models.lights import Hardware, LightSettings
 from asgi_app.models.machine import Storage
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.net.hosts import Hosts
@@ -75,6 +76,9 @@ from asgi_app.ws.socketio.server import PanelServer
 from asgi_app.ws.socketio.uia import UiaEvents
 from asgi_app.ws.transport.quart_websocket import QuartConnection, SocketRules
 
+if TYPE_CHECKING:
+    from asgi_app.engine import Engine
+
 log = logging.getLogger("pilotlight")
 
 SEAMS = (Seam(Quart, "asgi_websocket_class"),)
@@ -124,6 +128,8 @@ class PanelApp:
         )
         self.accounts = Accounts(self.access, partial(chat_rules.person_name, longest=settings.chat_name))
         pins, hardware = choose(settings.pins, Address(settings.pigpio_host, settings.pigpio_port))
+        if not settings.lights:
+            hardware = Hardware(pins="none", why="this panel has no lights of its own")
         self.hardware = hardware
         self.panel = Panel(
             hardware,
@@ -132,14 +138,11 @@ class PanelApp:
             counter_registry=self.counter_registry,
             access=self.access,
             unread=SendBudget(settings.unread, settings.unread_per_address),
+            node=settings.node_name,
         )
-        now = self.clock.now()
-        first = {id: light_rules.first_light(id, spec, stored.get(id), now) for id, spec in settings.lights.items()}
-        drives = {id: light_rules.drive_of(light) for id, light in first.items()}
-        self.driver = LightDriver(pins, settings.lights, drives)
-        self.lights = Lights(
-            self.panel, self.driver, settings.lights, first, save=self.store.save, clock=self.clock.now
-        )
+        self._prefix = f"{settings.node_name}." if settings.node_name else ""
+        self.driver, self.lights = self._build_lights(pins, stored)
+        self.engine = self._build_engine()
         self.chat = Chat(self.panel, self.store, settings, clock=self.clock.now)
         self.runs = Runs(self.panel, self.store, settings, clock=self.clock.now)
         self.storage_watch = StorageWatch(self.panel, self.store, claims, self.lights, self.chat, self.runs)
@@ -157,20 +160,31 @@ class PanelApp:
         self.lab_events = LabEvents(self.default_namespace, settings.socket_rooms)
         self._pin_lock = PinLock()
         self._ready = ready
-        parts = (self.store, self.driver, self.runs, self.access.live, self.lab_events, self.sockets.eio)
-        self.health = Health(self.panel, self.store, self.access, [part.ended for part in parts], self.clock)
+        parts = [self.store, self.driver, self.runs, self.access.live, self.lab_events, self.sockets.eio]
+        parts += [self.engine] if self.engine is not None else []
+        self.health = Health(
+            self.panel,
+            self.lights,
+            self.store,
+            self.access,
+            [part.ended for part in parts],
+            self.clock,
+            self._engine_trouble,
+        )
         self.loop_lag = LoopLagMonitor(partial(self.health.check, alive))
-        light = "led" if "led" in settings.lights else next(iter(settings.lights))
+        light = self._prefix + ("led" if "led" in settings.lights else next(iter(settings.lights), "led"))
         rest_limit = self._rest_limit()
         self.quart = self._build_quart(light, rest_limit)
         self._register_namespaces(light)
         # Without a startup or shutdown hook, `ASGIApp` gives the lifespan to Quart, so there is one.
-        inner = QuickLed(self.panel, light, rest_limit, socketio.ASGIApp(self.sockets, self.quart))
+        inner: gateway.App = socketio.ASGIApp(self.sockets, self.quart)
+        if settings.lights:
+            inner = QuickLed(self.panel, light, rest_limit, inner)
         self.app = self._gateway(inner)
 
     def claim(self) -> None:
         """Lock the pins for this process; a second call does nothing. Raises: `SetupError`."""
-        self._pin_lock.claim(self.settings.data, simulated=self.hardware.pins == "mock")
+        self._pin_lock.claim(self.settings.data, simulated=self.hardware.pins in ("mock", "none"))
 
     async def start(self) -> None:
         """Take the pins and show the first levels. Raises: `SetupError`, and keeps it in `failure`."""
@@ -184,6 +198,8 @@ class PanelApp:
         if self.hardware.fix:
             log.info("to fix this: %s", self.hardware.fix)
         await self.driver.start(self.lights)
+        if self.engine is not None:
+            await self.engine.start()
         if self.store.path is not None:
             self.storage_watch.start()
         self.runs.start()
@@ -199,6 +215,8 @@ class PanelApp:
         self.health.stopping = True
         self.shows.stop()
         self.panel.refuse_commands()
+        if self.engine is not None:
+            await self.engine.close()
         try:
             await self.driver.close()
             await self.shows.close()
@@ -212,6 +230,44 @@ class PanelApp:
             await asyncio.to_thread(self.store.close)
             self._pin_lock.release()
 
+    def _build_lights(self, pins: Pins, stored: Mapping[str, LightSettings]) -> tuple[LightDriver, Lights]:
+        """Build the lights and what drives them. On an engine their ids begin with the name of this node."""
+        prefix = self._prefix
+        specs = {prefix + id: spec for id, spec in self.settings.lights.items()}
+        now = self.clock.now()
+        first = {
+            id: light_rules.first_light(id, spec, stored.get(id.removeprefix(prefix)), now)
+            for id, spec in specs.items()
+        }
+        driver = LightDriver(pins, specs, {id: light_rules.drive_of(light) for id, light in first.items()})
+
+        def save(id: str, settings: LightSettings) -> None:
+            self.store.save(id.removeprefix(prefix), settings)
+
+        return driver, Lights(self.panel, driver, specs, first, save=save, clock=self.clock.now)
+
+    def _engine_trouble(self) -> str | None:
+        return self.engine.trouble if self.engine is not None else None
+
+    def _build_engine(self) -> Engine | None:
+        settings = self.settings
+        if settings.engine is None:
+            return None
+        try:
+            from asgi_app.engine import Engine, Owner, address_here, read_password
+        except ImportError as error:
+            if error.name not in ("redis", "redis.asyncio"):
+                raise
+            raise SetupError(
+                "The engine needs the package redis. Install it: pip install 'pilotlight[redis]'"
+            ) from None
+        pins = []
+        if self.hardware.pins == "pigpio" and settings.pigpio_host not in ("localhost", "127.0.0.1", "::1"):
+            pins = [f"{settings.pigpio_host}/{spec.pin}" for spec in settings.lights.values()]
+        owner = Owner(self.panel.node, address_here(settings.port), pins)
+        password = read_password(settings.engine_password_file)
+        return Engine(settings.engine, password, self.panel, self.lights, self.access, owner)
+
     def _meters(self) -> Meters:
         return Meters(
             panel=self.panel,
@@ -220,6 +276,7 @@ class PanelApp:
             connections=lambda: self.admission.quota.taken,
             socketio_clients=self.sockets.eio.by_transport,
             hardware_faults=lambda: self.driver.faults,
+            engine=self.engine,
         )
 
     def _rest_limit(self) -> RestRateLimit:

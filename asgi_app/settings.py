@@ -8,11 +8,14 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, Self, get_origin
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from asgi_app.errors import SetupError
 from asgi_app.models.access import RoleName
@@ -23,6 +26,9 @@ from asgi_app.settings_file import PREFIX, config_in_use, default_data, read_fil
 
 MAX_SIGN_IN_DAYS = 365
 MIB = 1024 * 1024
+NO_LIGHTS = "none"
+ENGINE_OPTIONS = {"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}  # in its URL
+NODE = r"^[a-z][a-z0-9_-]{0,31}$"
 
 
 class Settings(BaseModel):
@@ -51,6 +57,19 @@ class Settings(BaseModel):
         ge=1,
         le=65535,
         description="Port of pigpiod. Default: PIGPIO_PORT, if set.",
+    )
+    engine: str | None = Field(
+        None,
+        description="URL of a Redis that several panels share, such as redis://192.168.0.5/0. rediss:// uses TLS, "
+        "unix:// a socket of this machine. Without it this panel is alone.",
+    )
+    engine_password_file: Path | None = Field(
+        None, description="File with the password of the engine. Its first line counts."
+    )
+    node: str | None = Field(
+        None,
+        pattern=NODE,
+        description="Name of this panel among those that share the engine. Default: the name of this machine.",
     )
     data: Path = Field(default_factory=default_data, description="Directory for the database and the secrets.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
@@ -144,7 +163,7 @@ class Settings(BaseModel):
     keep_lines: int = Field(1_000_000, ge=1000, description="Log lines kept of each run: the newest.")
     lights: dict[LightId, LightSpec] = Field(
         default_factory=lambda: {"led": LightSpec(pin=21, name="Light")},
-        description="The lights: one table [lights.<id>] for each.",
+        description="The lights: one table [lights.<id>] for each. none: this panel shows those of other panels only.",
     )
 
     @field_validator("cors_origins")
@@ -156,6 +175,13 @@ class Settings(BaseModel):
                     f"{origin!r} is not an origin. Write https://my.page, http://192.168.0.9:8080, file:// or null"
                 )
         return origins
+
+    @property
+    def node_name(self) -> str:
+        """Name of this panel among others; '' if it is alone, or has no lights."""
+        if self.engine is None or not self.lights:
+            return ""
+        return self.node or re.sub(r"[^a-z0-9_-]", "-", socket.gethostname().partition(".")[0].lower())[:32]
 
     @model_validator(mode="after")
     def _key_of_a_certificate(self) -> Self:
@@ -169,11 +195,38 @@ class Settings(BaseModel):
         networks(names)
         return names
 
+    @field_validator("engine")
+    @classmethod
+    def _engine_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            where = parts.path if parts.scheme == "unix" else parts.hostname
+            good = parts.scheme in ("redis", "rediss", "unix") and where and (parts.port or 1)
+        except ValueError:
+            good = False
+        if not good:  # the text of another error might have the password in it
+            raise ValueError(
+                "this is no URL of a Redis. Write redis://host:6379/0, rediss://… or unix:///path, "
+                "and a password with / # ? @ in it into a file: engine_password_file"
+            )
+        if wrong := parse_qs(parts.query).keys() - ENGINE_OPTIONS:
+            raise ValueError(f"the option {min(wrong)} is unknown. Use one of {', '.join(sorted(ENGINE_OPTIONS))}")
+        return url
+
+    @field_validator("lights", mode="before")
+    @classmethod
+    def _no_lights(cls, given: Any) -> Any:
+        return {} if given == NO_LIGHTS else given
+
     @field_validator("lights")
     @classmethod
-    def _one_light_a_pin(cls, lights: dict[str, LightSpec]) -> dict[str, LightSpec]:
-        if not lights:
-            raise ValueError("at least one light is needed. Add a table [lights.<id>] with its pin")
+    def _one_light_a_pin(cls, lights: dict[str, LightSpec], info: ValidationInfo) -> dict[str, LightSpec]:
+        if not lights and info.data.get("engine") is None:
+            raise ValueError(
+                "at least one light is needed. Add a table [lights.<id>] with its pin, or name the engine of others"
+            )
         twice = [pin for pin, count in Counter(spec.pin for spec in lights.values()).items() if count > 1]
         if twice:
             raise ValueError(f"two lights use pin {twice[0]}. Give each light a pin of its own")
@@ -201,7 +254,8 @@ def _environment() -> dict[str, Any]:
         if (value := values.get(PREFIX + name.upper())) is None:
             continue
         try:
-            found[name] = json.loads(value) if get_origin(field.annotation) in (list, dict) else value
+            is_text = get_origin(field.annotation) not in (list, dict) or (name == "lights" and value == NO_LIGHTS)
+            found[name] = value if is_text else json.loads(value)
         except ValueError as error:
             raise ValueError(f"{PREFIX}{name.upper()}: {error}") from error
     return found
@@ -247,5 +301,5 @@ def _fault(fault: Any, given: dict[str, Any], file: Path | None) -> str:
         return f"Settings: {message}"
     if fault["type"] == "extra_forbidden":
         message = _unknown(fault["loc"])
-    value = "" if fault["type"] in ("missing", "extra_forbidden") else f" (got {fault['input']!r})"
+    value = "" if fault["type"] in ("missing", "extra_forbidden") or top == "engine" else f" (got {fault['input']!r})"
     return f"Setting {name}, from {source}: {message}{value}"

@@ -95,6 +95,13 @@ TARGETS = (
         None,
         0,
     ),
+    Target("CPU per delivery, native, at a front / a panel alone", "home-live", "cpu_us", "front", "ours", 1.1),
+    Target("a command through a front, median time / a panel alone", "home-trip", "p50_ms", "front", "ours", 3.0),
+    Target("CPU of a front that reads 1,000 events a second", "home-read", "cpu_percent", "front", None, 10, " %"),
+    Target(
+        "500 nodes with two lights: until a client has them all", "home-nodes", "p99_ms", "front", None, 2000, " ms"
+    ),
+    Target("500 nodes: the snapshot, compressed", "home-nodes", "compressed_kb", "front", None, 300, " KB"),
     Target("p99 from a dragged slider to the last of 1,000 screens", "slider", "p99_ms", "ours", None, 50, " ms"),
 )
 
@@ -111,6 +118,8 @@ FIGURES = {
     "kb": "memory, KB",
     "cpu_ms_per_s": "CPU, ms a second",
     "mb": "grown by, MB",
+    "snapshot_kb": "snapshot, KB",
+    "compressed_kb": "compressed, KB",
     "cut": "cut (1) or not (0)",
     "kept": "share of the messages that was kept for it",
 }
@@ -127,6 +136,10 @@ TITLES = {
     "connections": "Per connection: memory while idle, and setting it up",
     "idle": "1,000 idle Socket.IO connections: pings, and one event to all every 10 s",
     "start": "Per start: until the first answer, and `import quart, socketio, uvicorn, pydantic` alone",
+    "home-trip": "A command on `/live` through a front to a node on Redis, and to a panel alone",
+    "home-live": "Per delivery: 1,000 native clients of a front on Redis, and of a panel alone",
+    "home-read": "A front that reads 1,000 events a second of 100 lights",
+    "home-nodes": "A client that joins a front with 500 nodes of two lights",
     "slow-reader": "22,000 × 1 KB at a client that never reads",
     "slider": "A slider dragged by 50, 1,000 watching: from the move to the last screen",
 }

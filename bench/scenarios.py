@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from bench.home import home
 from bench.http_load import Asker, ask_many
 from bench.load import Client, Crowd, Trouble, percentile
 from bench.run import Figures, Measure, Run
@@ -356,6 +357,7 @@ SCENARIOS = (
     Scenario("connections", "memory and set-up of connections", connections, EVERY_KIND, 5100),
     Scenario("idle", "1,000 idle connections", idle, ("ours", "node", "stock"), 1000),
     Scenario("slow-reader", "a reader that never reads", slow_reader, ("ours", "node"), 2),
+    Scenario("home", "several panels on one Redis", home, ("ours", "front"), 2000),
     Scenario("start", "start-up, and the imports alone", start, ("installed",), 1),
     _fan_out("fanout-5000", "5,000 clients, one at a time", 5000, ("ours", "node", "writer"), BOTH),
 )

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,10 +49,10 @@ class Kind:
     cwd: Path = ROOT
 
 
-def _panel(port: int, data: Path, python: str = sys.executable) -> list[str]:
+def _panel(port: int, data: Path, python: str = sys.executable, more: Sequence[str] = ()) -> list[str]:
     flags = ["--pins", "mock", "--port", str(port), "--data", str(data), "--log-level", "warning"]
     flags += ["--command-rate", "1000000"]  # how fast it is, not how fast it lets one client be
-    return [python, "-m", "asgi_app", "serve", *flags]
+    return [python, "-m", "asgi_app", "serve", *flags, *more]
 
 
 def _python(file: str) -> Callable[[int, Path], list[str]]:
@@ -74,6 +74,8 @@ KINDS = {
     for kind in (
         Kind("ours", "Pilot Light", _panel),
         Kind("installed", "Pilot Light", functools.partial(_panel, python=USER_PYTHON), "user"),
+        Kind("node-panel", "Pilot Light, a node", functools.partial(_panel, more=("--node", "hall"))),
+        Kind("front", "Pilot Light, a front", functools.partial(_panel, more=("--lights", "none"))),
         Kind("node", "Node socket.io", _node("socketio.mjs"), "node", PRODUCTION),
         Kind("express", "Node express + socket.io", _node("socketio.mjs", "--express"), "node", PRODUCTION),
         Kind("ws", "Node ws", _node("ws.mjs"), "node", PRODUCTION),

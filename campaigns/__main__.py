@@ -39,6 +39,10 @@ def parse() -> argparse.Namespace:
     chaos.add_argument("--rounds", type=int, default=None, help="of each fault (10)")
     chaos.add_argument("--seed", type=int, default=1)
     chaos.add_argument("--only", metavar="NAME,NAME", help="these faults; torn, endings")
+    home = commands.add_parser("home", help="faults in a home of several panels on one Redis")
+    home.add_argument("--rounds", type=int, default=None, help="of each fault (10)")
+    home.add_argument("--seed", type=int, default=1)
+    home.add_argument("--only", metavar="NAME,NAME", help="these faults")
     soak = commands.add_parser("soak", help="clients that come and go, for SOAK_MINUTES (30)")
     soak.add_argument("--seed", type=int, default=1)
     schema = commands.add_parser("schema", help="the REST face, held against its OpenAPI document")
@@ -91,6 +95,20 @@ def _chaos(options: argparse.Namespace) -> tuple[bool, bool]:
     return whole, not wrong
 
 
+def _home(options: argparse.Namespace) -> tuple[bool, bool]:
+    import asyncio
+
+    from campaigns import home
+
+    found = asyncio.run(home.run(options.seed, options.rounds or home.ROUNDS, _names(options.only)))
+    whole = options.only is None and options.rounds is None
+    if whole:
+        report.keep("home", found)
+    wrong = [f"{name}: {line}" for name, fault in found["faults"].items() for line in fault["wrong"]]
+    print(*wrong, sep="\n", file=sys.stderr)
+    return whole, not wrong
+
+
 def _soak(options: argparse.Namespace) -> tuple[bool, bool]:
     import uvloop
 
@@ -105,7 +123,7 @@ def _soak(options: argparse.Namespace) -> tuple[bool, bool]:
     return whole, soak.is_good(found)
 
 
-CAMPAIGNS = {"chaos": _chaos, "fuzz": _fuzz, "schema": _schema, "soak": _soak}
+CAMPAIGNS = {"chaos": _chaos, "fuzz": _fuzz, "home": _home, "schema": _schema, "soak": _soak}
 
 if __name__ == "__main__":
     os.chdir(report.ROOT)

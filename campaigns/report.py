@@ -19,9 +19,9 @@ Found = dict[str, Any]
 
 HEAD = """# Reliability
 
-Which faults the panel was tested with, and the results. `make chaos`, `make fuzz`, `make schema` and `make soak` write
-this page, each its own section; do not edit it. [campaigns/README.md](../campaigns/README.md) says how they work, and
-how to run a part of one."""
+Which faults the panel was tested with, and the results. `make chaos`, `make home`, `make fuzz`, `make schema` and
+`make soak` write this page, each its own section; do not edit it. [campaigns/README.md](../campaigns/README.md) says
+how they work, and how to run a part of one."""
 
 
 def keep(campaign: str, found: Found) -> None:
@@ -249,4 +249,38 @@ def _soak(found: Found) -> list[str]:
     return parts
 
 
-SECTIONS: dict[str, Callable[[Found], list[str]]] = {"chaos": _chaos, "fuzz": _fuzz, "schema": _schema, "soak": _soak}
+def _home(found: Found) -> list[str]:
+    rows = [
+        [
+            fault["what"],
+            fault["rounds"],
+            f"{fault['acknowledged']:,}",
+            f"{fault['refused']:,}",
+            f"**{len(fault['wrong'])}**" if fault["wrong"] else 0,
+            " / ".join(map(seconds, fault["noticed"])),
+            " / ".join(map(seconds, fault["healed"])),
+        ]
+        for fault in found["faults"].values()
+    ]
+    parts = [
+        "## Several panels on one Redis",
+        "Two nodes with two lights each, and two panels without lights. One hand moves each light, with each command "
+        "through another panel. After each fault every panel must show every light online, at the level that was "
+        "acknowledged last (or one that was refused as unanswered), and the pin must have it. No light may move later "
+        "than 3 s after its command.",
+        "- **Noticed**: the time until another panel shows the lights offline (median / max).\n"
+        "- **Healed**: the time from the end of the fault, and of the last command, until all panels agree.",
+        table(["fault", "rounds", "done", "refused", "wrong or late", "noticed", "healed"], rows),
+    ]
+    if wrong := [line for fault in found["faults"].values() for line in fault["wrong"]]:
+        parts += ["What was wrong:", "\n".join(f"- {line}" for line in wrong)]
+    return parts
+
+
+SECTIONS: dict[str, Callable[[Found], list[str]]] = {
+    "chaos": _chaos,
+    "home": _home,
+    "fuzz": _fuzz,
+    "schema": _schema,
+    "soak": _soak,
+}

@@ -52,6 +52,7 @@ def report(settings: Settings, config: Path | None = None) -> Iterator[Finding]:
         "port": _port(settings),
         "certificate": _certificate(settings.cert, settings.key),
         "proxies": _proxies(settings),
+        "engine": _engine(settings),
         "clock": _clock(),
     }
     for what, findings in checks.items():
@@ -181,6 +182,22 @@ def _proxies(settings: Settings) -> Iterator[Finding]:
         yield Finding(False, "proxies", says, "put only the proxy's address into trusted_proxies")
     elif settings.trusted_proxies:
         yield Finding(True, "proxies", f"X-Forwarded-* is trusted from {', '.join(settings.trusted_proxies)}")
+
+
+def _engine(settings: Settings) -> Iterator[Finding]:
+    if settings.engine is None:
+        return
+    try:
+        from asgi_app.engine import look, read_password
+    except ImportError:
+        yield Finding(False, "engine", "the package redis is not installed", "pip install 'pilotlight[redis]'")
+        return
+    try:
+        yield Finding(True, "engine", look(settings.engine, read_password(settings.engine_password_file)))
+    except SetupError as error:
+        yield Finding(
+            False, "engine", error.detail, "start Redis, or correct the settings engine and engine_password_file"
+        )
 
 
 def _power() -> Iterator[Finding]:

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin
+from urllib.parse import urlsplit
 
 import click
 
 from asgi_app import __version__
-from asgi_app.errors import PanelError
+from asgi_app.errors import PanelError, SetupError
 
 if TYPE_CHECKING:
     import socket
@@ -57,7 +58,8 @@ def settings_flags() -> list[click.Parameter]:
 
     config = click.Option(["--config"], type=click.Path(path_type=Path), help=f"Settings file, TOML. [{PREFIX}CONFIG]")
     # Lights are a table, which only the settings file and the environment can hold.
-    return [config, *(_flag(PREFIX, *item) for item in Settings.model_fields.items() if item[0] != "lights")]
+    lights = click.Option(["--lights"], type=click.Choice(["none"]), help="Show only the lights of other panels.")
+    return [config, lights, *(_flag(PREFIX, *item) for item in Settings.model_fields.items() if item[0] != "lights")]
 
 
 class SettingsCommand(click.Command):
@@ -218,26 +220,45 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Uni
     if system and shows is None and (settings.data / "shows").is_dir():
         shows = settings.data / "shows"  # the service has another data directory
     shows = Path(os.path.abspath(shows)) if shows is not None else None
+    # To the system's service, systemd passes these as credentials.
+    files: dict[str, Any] = {
+        "cert": settings.cert,
+        "key": settings.key,
+        "engine_password_file": settings.engine_password_file,
+    }
     paths = {"shows": shows}
-    if not system:  # to the system's service, systemd passes these as credentials
-        paths |= {"config": file, "data": settings.data, "cert": settings.cert, "key": settings.key}
+    if not system:
+        paths |= {"config": file, "data": settings.data, **files}
     words = [
         f"--{name.replace('_', '-')}={one}"
         for name, value in given.items()
-        if name not in ("shows", "config", "data", "cert", "key")
+        if name not in ("shows", "config", "data", *files)
         for one in (value if isinstance(value, list) else [value])
     ]
-    words += [f"--{name}={os.path.abspath(path)}" for name, path in paths.items() if path is not None]
+    words += [f"--{name.replace('_', '-')}={os.path.abspath(path)}" for name, path in paths.items() if path is not None]
     environment = carried_environment()
+    engine = given.get("engine") or os.environ.get("PILOTLIGHT_ENGINE")
+    if engine and urlsplit(engine).password:
+        raise SetupError(
+            "Everybody could read the engine's password in the unit. Write it into a file, and name that with "
+            "--engine-password-file."
+        )
     unit = Unit(
-        system, words, settings.port, settings.max_connections, settings.cert, settings.key, file, shows, environment
+        system,
+        words,
+        settings.port,
+        settings.max_connections,
+        config=file,
+        shows=shows,
+        environment=environment,
+        **files,
     )
     return unit, settings
 
 
 def _for_comparison(settings: Settings) -> str:
     """Return the settings as JSON, without the paths: a service has others."""
-    return settings.model_dump_json(exclude={"data", "cert", "key", "shows"})
+    return settings.model_dump_json(exclude={"data", "cert", "key", "shows", "engine_password_file"})
 
 
 WHOSE = click.option("--system/--user", default=False, help="For the machine, or for your user. [default: --user]")

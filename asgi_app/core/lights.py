@@ -62,6 +62,36 @@ def decide(light: Light, command: SetLight | UndoLight, actor: Actor, at: float)
             return _undo_light(light, actor, at)
 
 
+def after(light: Light, event: LightEvent) -> Light:
+    """Return the light after the event."""
+    match event:
+        case LightChanged():
+            return event.state
+        case LightActual():
+            return light.model_copy(update={"actual": event.actual})
+        case LightFlashed():
+            return light
+
+
+def find_light(name: str, lights: Mapping[str, object], node: str) -> str | None:
+    """Return the id of the light that a client names; None if there is none, or several.
+
+    On a panel of several processes an id is `node.light`. A name without a node is a light of this `node`, else the
+    only light that has this name on any node.
+    """
+    if name in lights:
+        return name
+    if (own := f"{node}.{name}") in lights:
+        return own
+    named = [id for id in lights if id.rpartition(".")[2] == name and "." in id]
+    return named[0] if len(named) == 1 else None
+
+
+def node_of(id: str) -> str:
+    """Return the node of a light; '' on a panel alone."""
+    return id.partition(".")[0] if "." in id else ""
+
+
 def unknown_light(id: str, lights: Mapping[str, object]) -> UnknownLight:
     """Return the error for an id that none of these lights has."""
     return UnknownLight(f"No light has the id {id!r}. Use one of {', '.join(lights)}.", field="light")
@@ -77,7 +107,7 @@ def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: floa
             settings = LightSettings(level=level, on=True)
     return Light(
         id=id,
-        name=spec.name or id.replace("_", " ").replace("-", " ").capitalize(),
+        name=spec.name or id.rpartition(".")[2].replace("_", " ").replace("-", " ").capitalize(),
         pin=spec.pin,
         level=settings.level,
         on=settings.on,

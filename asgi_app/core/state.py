@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asgi_app.core.lights import after
 from asgi_app.core.runs import followed
 from asgi_app.models.chat import Person, PersonChanged, RoomChanged
 from asgi_app.models.lights import LightActual, LightChanged, LightFlashed
@@ -16,7 +17,7 @@ def apply(state: State, event: StateEvent) -> State:
         case LightChanged():
             return state.model_copy(update={"lights": state.lights | {event.light: event.state}})
         case LightActual():
-            light = state.lights[event.light].model_copy(update={"actual": event.actual})
+            light = after(state.lights[event.light], event)
             return state.model_copy(update={"lights": state.lights | {light.id: light}})
         case LightFlashed() | ClockChanged():
             return state

@@ -102,12 +102,18 @@ class Backlog(Writer):
             self.counters.conflated += 1
         self._waiting[key] = event
         if self._events > self._limit:
-            kept = {key: item for key, item in self._waiting.items() if not self._is_in_snapshot(key, item)}
-            self._events -= len(self._waiting) - len(kept)
-            self._waiting = kept
-            self._overflowed = True
-            self.resyncs += 1
-            self.counters.resyncs += 1
+            self.resync()
+        else:
+            self._wake()
+
+    def resync(self) -> None:
+        """Send a snapshot in place of the events that wait."""
+        kept = {key: item for key, item in self._waiting.items() if not self._is_in_snapshot(key, item)}
+        self._events -= len(self._waiting) - len(kept)
+        self._waiting = kept
+        self._overflowed = True
+        self.resyncs += 1
+        self.counters.resyncs += 1
         self._wake()
 
     def _is_in_snapshot(self, key: object, item: Any) -> bool:

@@ -16,6 +16,7 @@ class Subscriber(Protocol):
 
     def offer(self, message: Message) -> None: ...
     def offer_all(self, burst: Burst) -> None: ...
+    def resync(self) -> None: ...
 
 
 class Channel:
@@ -52,3 +53,11 @@ class Channel:
                     subscriber.offer_all(burst)
             except Exception:
                 log.exception("a subscriber failed at %s", messages[0].key)
+
+    def resync(self) -> None:
+        """Have every subscriber start again from a snapshot, in place of what it has not sent yet."""
+        for subscriber in list(self._subscribers):
+            try:
+                subscriber.resync()
+            except Exception:
+                log.exception("a subscriber failed at a new state")

@@ -197,6 +197,8 @@ class LightDriver:
     async def _connect(self) -> None:
         """Take the pins that are missing and show the target of each light. Never raises: the light is offline."""
         missing = [light for light in self._lights.values() if light.pin is None]
+        if not missing:
+            return
         try:
             taken = await self._connection.take([(light.spec, light.motion.drive.level) for light in missing])
         except PinsError as error:

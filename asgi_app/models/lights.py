@@ -167,7 +167,7 @@ class LightResult(Result):
 class Hardware(Frozen):
     """Which pin library drives the pins, and why that one."""
 
-    pins: Literal["pigpio", "lgpio", "mock"]
+    pins: Literal["pigpio", "lgpio", "mock", "none"]
     why: str
     fix: str | None = Field(None, description="Command that would make more possible, if something is missing.")
 

@@ -26,6 +26,7 @@ class State(Frozen):
     rooms: dict[str, Room] = Field(default_factory=dict)
     runs: dict[str, Run] = Field(default_factory=dict, description="Runs that go on, and the last ones that ended.")
     shows: dict[str, ShowName] = Field(default_factory=dict)
+    nodes: tuple[str, ...] = Field((), description="Names of the panels with lights that share an engine, all of them.")
     storage: Storage = Storage(kept=True)
 
 

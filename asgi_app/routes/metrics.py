@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from quart import Blueprint, Response
 
@@ -31,6 +31,19 @@ BY_WIRE = (
 )
 
 
+class EngineState(Protocol):
+    """The link to the other panels, as it is measured."""
+
+    @property
+    def linked(self) -> bool: ...
+    @property
+    def joins(self) -> int: ...
+    @property
+    def trip(self) -> float: ...
+    @property
+    def expired(self) -> int: ...
+
+
 @dataclass(eq=False)
 class Meters:
     """Converter of the panel's counters to Prometheus metrics, at each scrape."""
@@ -41,6 +54,7 @@ class Meters:
     connections: Callable[[], int]
     socketio_clients: Callable[[], Mapping[str, int]]
     hardware_faults: Callable[[], int]
+    engine: EngineState | None
 
     @cached_property
     def registry(self) -> CollectorRegistry:
@@ -69,6 +83,11 @@ class Meters:
         yield _histogram("fanout_seconds", "Time to hand one event to all its subscribers.", coalescer.fanouts)
         yield _histogram("loop_lag_seconds", "Lag of the event loop.", self.lag)
         yield from self._hardware()
+        if (engine := self.engine) is not None:
+            yield _gauge("engine_linked", "Whether this panel and the others are one.", [], engine.linked)
+            yield _counter("engine_joins", "How often this panel has joined the others.", [], engine.joins)
+            yield _gauge("engine_trip_seconds", "Last round trip to the engine.", [], engine.trip)
+            yield _counter("engine_expired", "Commands of other panels that came too late.", [], engine.expired)
         yield _counter("store_commits", "Transactions that changed the database.", [], self.store.commits)
         yield _counter("store_failures", "Writes that failed.", [], self.store.failures)
 

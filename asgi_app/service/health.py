@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from asgi_app.access import Access
+from asgi_app.service.lights import Lights
 from asgi_app.service.panel import Panel
 from asgi_app.store import Store
 from asgi_app.telemetry.clock import PanelClock
@@ -26,10 +27,12 @@ class Health:
     """
 
     _panel: Panel
+    _lights: Lights
     _store: Store
     _access: Access
     _parts: Sequence[Callable[[], str | None]]
     _clock: PanelClock
+    _engine_trouble: Callable[[], str | None] = lambda: None  # why there is no link to other panels
     fault: str | None = None
     stopping: bool = False
 
@@ -54,13 +57,15 @@ class Health:
             signal.raise_signal(signal.SIGTERM)
 
     async def not_ready(self) -> dict[str, str]:
-        """Return what is not ready and why: `lights`, `store`, `access`, `panel`. It is empty if everything works."""
+        """Return what is not ready and why: `lights`, `engine`, `store`, `access`, `panel`. Empty: everything works."""
         missing = {}
         if (fault := self.ended()) is not None:
             missing["panel"] = fault
-        offline = [light for light in self._panel.state.lights.values() if not light.online]
+        offline = [light for light in self._lights.own.values() if not light.online]
         if offline:
             missing["lights"] = "; ".join(f"{light.id} is offline: {light.reason}" for light in offline)
+        if (trouble := self._engine_trouble()) is not None:
+            missing["engine"] = f"no connection to the other panels: {trouble}"
         kept = self._panel.state.storage
         if trouble := (await self._store.trouble() if kept.kept else kept.reason):
             missing["store"] = trouble

@@ -12,11 +12,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from asgi_app.core import lights as rules
-from asgi_app.core.lights import Drive
-from asgi_app.errors import InternalError, PanelError
+from asgi_app.core.lights import Drive, LightEvent
+from asgi_app.errors import InternalError, NoAnswer, PanelError
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import Light, LightResult, LightSettings, LightSpec, SetLight, UndoLight
 from asgi_app.service.component import Component
@@ -33,11 +34,23 @@ class Driver(Protocol):
         """Do this with the pin. Returns once the hardware took it. Raises `LightOffline` if nothing changed."""
 
 
+class Elsewhere(Protocol):
+    """The lights of other processes."""
+
+    async def ask(self, actor: Actor, command: SetLight | UndoLight) -> LightResult:
+        """Do this with a light that another process has. Raises a `PanelError`, such as `UnknownLight`."""
+
+
+def _never() -> bool:
+    return False
+
+
 class _Pending(NamedTuple):
-    """A command that waits for the pin of its light."""
+    """A command that waits for the pin of its light, until it is too late for it."""
 
     actor: Actor
     command: SetLight | UndoLight
+    is_late: Callable[[], bool]
     result: asyncio.Future[LightResult]
 
     def resolve(self, result: LightResult) -> None:
@@ -61,7 +74,8 @@ class _Lane:
 class Lights(Component):
     """The component that has the lights. It starts with `lights`, which are offline until `light_online`.
 
-    `save(light, settings)` keeps a change for the next start. It must not block, and no reply waits for it.
+    `save(light, settings)` keeps a change for the next start. It must not block, and no reply waits for it. Where
+    several processes share an engine, `elsewhere` has the lights of the others, and `own` may be newer than the state.
     """
 
     def __init__(
@@ -80,16 +94,26 @@ class Lights(Component):
         self._save = save
         self._clock = clock
         self._lanes = {id: _Lane(id) for id in lights}
-        self.handlers = {SetLight: self._enqueue, UndoLight: self._enqueue}
+        self.own = dict(lights)
+        self.elsewhere: Elsewhere | None = None
+        self.handlers = {SetLight: self._ask, UndoLight: self._ask}
         panel.add(self, lights=dict(lights))
 
-    async def _enqueue(
-        self, actor: Actor, command: SetLight | UndoLight, session: Session | None = None
+    async def _ask(self, actor: Actor, command: SetLight | UndoLight, session: Session | None = None) -> LightResult:
+        if command.light not in self._lanes:
+            command = command.model_copy(update={"light": self._panel.light_id(command.light)})
+            if command.light not in self._lanes and self.elsewhere is not None:
+                return await self.elsewhere.ask(actor, command)
+        return await self.carry_out(actor, command)
+
+    async def carry_out(
+        self, actor: Actor, command: SetLight | UndoLight, is_late: Callable[[], bool] = _never
     ) -> LightResult:
+        """Do this with a light of this process, unless `is_late` when its turn comes. Raises a `PanelError`."""
         lane = self._lanes.get(command.light)
         if lane is None:
             raise rules.unknown_light(command.light, self._lanes)
-        pending = _Pending(actor, command, asyncio.get_running_loop().create_future())
+        pending = _Pending(actor, command, is_late, asyncio.get_running_loop().create_future())
         lane.waiting.append(pending)
         if lane.task is None:
             lane.task = asyncio.create_task(self._run_lane(lane), name=f"lane {lane.light}")
@@ -111,11 +135,13 @@ class Lights(Component):
 
     async def _do(self, id: str, batch: Sequence[_Pending]) -> None:
         """Decide the batch in order, write the pin once, then commit."""
-        light, at = self._panel.state.lights[id], self._clock()
+        light, at = self.own[id], self._clock()
         drive: Drive | None = None
         accepted = []
         for pending in batch:
             try:
+                if pending.is_late():
+                    raise NoAnswer("The command came too late. Nothing was changed. Try again.")
                 decision = rules.decide(light, pending.command, pending.actor, at)
             except PanelError as error:
                 pending.refuse(error)
@@ -130,50 +156,58 @@ class Lights(Component):
             return
         await self._driver.drive(id, drive)
         for pending, events in accepted:
-            for event in events:
-                self._panel.commit(rules.rebased(event, self._panel.state.lights[id]))
+            for event in events[:-1]:
+                self._commit(rules.rebased(event, self.own[id]))
             # The pin has it, which is what a reply says. No reply waits for the store.
-            pending.resolve(LightResult(rev=self._panel.rev, light=self._panel.state.lights[id]))
-        self._save(id, rules.settings_of(self._panel.state.lights[id]))
+            self._commit(rules.rebased(events[-1], self.own[id]), partial(self._resolve, pending, id))
+        self._save(id, rules.settings_of(self.own[id]))
+
+    def _resolve(self, pending: _Pending, id: str) -> None:
+        pending.resolve(LightResult(rev=self._panel.rev, light=self._panel.state.lights[id]))
+
+    def _commit(self, event: LightEvent, done: Callable[[], None] | None = None) -> None:
+        self.own[event.light] = rules.after(self.own[event.light], event)
+        self._panel.commit(event, done)
 
     async def restore(self, settings: Mapping[str, LightSettings]) -> None:
         """Set the lights as they were, if the start could not know it and nobody has set them since."""
-        for id, stored in settings.items():
-            light = self._panel.state.lights.get(id)
+        for name, stored in settings.items():
+            id = rules.find_light(name, self.own, self._panel.node) or name
+            light = self.own.get(id)
             if light is None or light.by != rules.START or self._specs[id].restore != "last":
                 continue
             effect = stored.effect if stored.on else None
             with contextlib.suppress(PanelError):  # it is offline, or the panel is stopping
-                await self._enqueue(rules.START, SetLight(light=id, level=stored.level, on=stored.on, effect=effect))
+                await self.carry_out(rules.START, SetLight(light=id, level=stored.level, on=stored.on, effect=effect))
 
     def light_moved(self, id: str, actual: float) -> None:
         """Publish that the pin is at another level (percent) during a fade or an effect."""
-        self._panel.commit(rules.moved(self._panel.state.lights[id], actual, self._clock()))
+        self._commit(rules.moved(self.own[id], actual, self._clock()))
 
     def light_settled(self, id: str) -> None:
         """Publish that the fade has reached its target."""
-        light = self._panel.state.lights[id]
+        light = self.own[id]
         if light.transition is not None:
-            self._panel.commit(rules.settled(light, self._clock()))
+            self._commit(rules.settled(light, self._clock()))
         elif light.effect is None and light.actual != light.target:
-            self._panel.commit(rules.moved(light, light.target, self._clock()))
+            self._commit(rules.moved(light, light.target, self._clock()))
 
     def light_set_outside(self, id: str, level: float) -> None:
         """Follow a level (percent) that another program wrote to the pin."""
-        self._panel.commit(rules.set_outside(self._panel.state.lights[id], level, self._clock()))
-        self._save(id, rules.settings_of(self._panel.state.lights[id]))
+        self._commit(rules.set_outside(self.own[id], level, self._clock()))
+        self._save(id, rules.settings_of(self.own[id]))
 
     def light_offline(self, id: str, reason: str) -> None:
         """Publish that the pin cannot be driven, once a reason."""
-        light = self._panel.state.lights[id]
+        light = self.own[id]
         if light.online or light.reason != reason:
-            self._panel.commit(rules.went_offline(light, reason, self._clock()))
+            self._commit(rules.went_offline(light, reason, self._clock()))
 
     def light_online(self, id: str) -> None:
         """Publish that the pin is driven again, at its target."""
-        self._panel.commit(rules.came_online(self._panel.state.lights[id], self._clock()))
+        self._commit(rules.came_online(self.own[id], self._clock()))
 
     def clock_stepped(self, seconds: float) -> None:
         """Move the times of every light: undo, fades and screens depend on them."""
-        for light in self._panel.state.lights.values():
-            self._panel.commit(rules.clock_stepped(light, seconds))
+        for light in list(self.own.values()):
+            self._commit(rules.clock_stepped(light, seconds))

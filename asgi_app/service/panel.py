@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, deque
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
 
 from asgi_app.access import Access
-from asgi_app.core.lights import unknown_light
+from asgi_app.core.lights import find_light, node_of, unknown_light
 from asgi_app.core.state import apply
 from asgi_app.errors import PanelError, Restarting
 from asgi_app.hub import SERVICE_RESTART, Channel, Coalescer, Inbox, Message, Outbox, text_of
@@ -23,7 +25,19 @@ from asgi_app.service.component import Component, Handler
 from asgi_app.service.session import Session
 from asgi_app.telemetry.counters import CounterRegistry
 
+SNAPSHOTS = 16  # kept: one for each choice of nodes
 HISTORY = 1024  # events kept for clients that come back; after more than that they get a snapshot
+
+
+class Numbering(Protocol):
+    """How the events of the state get their numbers: in the panel itself, or in an engine that several panels share."""
+
+    def __call__(self, event: StateEvent, done: Callable[[], None] | None) -> None:
+        """Number the event, have the panel apply it, then call `done`."""
+
+
+class Hole(Exception):
+    """An event does not follow the last one: events in between are missing."""
 
 
 class Panel:
@@ -38,7 +52,10 @@ class Panel:
         counter_registry: CounterRegistry | None = None,
         access: Access | None = None,
         unread: SendBudget | None = None,
+        node: str = "",
     ) -> None:
+        self.node = node  # the name of this process among those that share an engine; its lights are `node.light`
+        self.numbering: Numbering = self._number
         self.epoch = uuid.uuid4().hex
         self.rev = 0
         self.state = State(lights={}, hardware=hardware, storage=storage)
@@ -48,12 +65,19 @@ class Panel:
         self.unread = unread or SendBudget()
         self._access = access
         self._outbox_limit = outbox_limit
-        self._history: deque[Message] = deque(maxlen=HISTORY)
+        self._history: deque[tuple[float, Message]] = deque(maxlen=HISTORY)  # with their numbers, in order
+        self._first_resumable = 0  # revision: what happened before it cannot be told event by event
         self._sessions: set[Session] = set()
-        self._snapshot: Message | None = None  # of this revision
+        self._snapshots: dict[frozenset[str] | None, Message] = {}  # of this revision, by the nodes that are followed
+        self._followers: dict[str, Channel] = {}  # of each node; of '' for what has no node
         self._closing = False
         self._components: list[Component] = []
         self._handlers: dict[type[Asks[Any]], Handler] = {GetState: self._get_state, Ping: self._ping}
+
+    @property
+    def is_one_of_several(self) -> bool:
+        """Whether this panel shares its lights with others."""
+        return self.numbering != self._number
 
     def add(self, component: Component, **state: Any) -> None:
         """Add a component before the first command. `state` has the fields of the state that it begins with."""
@@ -94,23 +118,73 @@ class Panel:
     def light(self, id: str) -> Light:
         """Return the light as it is now. Raises `UnknownLight`."""
         if (light := self.state.lights.get(id)) is None:
-            raise unknown_light(id, self.state.lights)
+            return self.state.lights[self.light_id(id)]
         return light
 
+    def light_id(self, name: str) -> str:
+        """Return the id of the light with this id, or with this name on one node. Raises `UnknownLight`."""
+        lights = self.state.lights
+        if (id := find_light(name, lights, self.node)) is None:
+            raise unknown_light(name, lights)
+        return id
+
     async def _get_state(self, actor: Actor, command: GetState, session: Session | None) -> Result:
-        return StateResult(snapshot=self.snapshot())
+        return StateResult(snapshot=self.snapshot(session.nodes if session is not None else None))
 
     async def _ping(self, actor: Actor, command: Ping, session: Session | None) -> Result:
         return DONE
 
-    def commit(self, event: StateEvent) -> None:
-        """Apply the event to the state and publish it."""
+    def commit(self, event: StateEvent, done: Callable[[], None] | None = None) -> None:
+        """Number the event, apply it to the state and publish it; then call `done`."""
+        self.numbering(event, done)
+
+    def _number(self, event: StateEvent, done: Callable[[], None] | None) -> None:
+        self.apply_numbered(self.rev + 1, event)
+        if done is not None:
+            done()
+
+    def apply_numbered(self, rev: int, event: StateEvent) -> None:
+        """Apply an event that has its number, and publish it. Raises `Hole` if it is not the next one."""
+        if rev != self.rev + 1:
+            raise Hole(f"event {rev} after {self.rev}")
+        self.rev = rev
+        self._history.append((rev, self._apply(event)))
+
+    def apply_unnumbered(self, event: StateEvent) -> None:
+        """Apply and publish an event of this process alone, where an engine numbers what all processes share.
+
+        Whoever comes back from the revision before it may have had it or not, and gets it (again).
+        """
+        self._history.append((self.rev + 0.5, self._apply(event)))
+        if isinstance(event, ClockChanged):  # it counts once
+            self._first_resumable = self.rev + 1
+
+    def _apply(self, event: StateEvent) -> Message:
         self.state = apply(self.state, event)
-        self.rev += 1
-        self._snapshot = None
+        self._snapshots.clear()
         message = Message({"rev": self.rev, **event.model_dump(mode="json")}, rev=self.rev, key=event.key)
-        self._history.append(message)
-        self.channel.publish(message)
+        self.coalescer.publish(self._deliver if self._followers else self.channel.deliver, message)
+        return message
+
+    def _deliver(self, messages: list[Message]) -> None:
+        """Hand the messages to everybody, and to those who follow some nodes what is for them."""
+        self.channel.deliver(messages)
+        by_node: dict[str, list[Message]] = {}
+        for message in messages:
+            by_node.setdefault(node_of(message.data.get("light", "")), []).append(message)
+        for node, some in by_node.items():
+            if (channel := self._followers.get(node)) is not None:
+                channel.deliver(some)
+
+    def adopt(self, epoch: str, rev: int, state: State) -> None:
+        """Take over a picture of the state from elsewhere: every client gets it as a snapshot."""
+        self.coalescer.flush()
+        self.epoch, self.rev, self.state = epoch, rev, state
+        self._snapshots.clear()
+        self._history.clear()
+        self._first_resumable = rev
+        for channel in (self.channel, *self._followers.values()):
+            channel.resync()
 
     def clock_stepped(self, seconds: float, at: float) -> None:
         """Publish that the wall clock has stepped by `seconds`, and is `at` now (seconds since the Unix epoch)."""
@@ -118,15 +192,22 @@ class Panel:
         for component in self._components:
             component.clock_stepped(seconds)
 
-    def snapshot(self) -> Snapshot:
-        """Return the state now."""
-        return Snapshot(epoch=self.epoch, rev=self.rev, state=self.state)
+    def snapshot(self, nodes: frozenset[str] | None = None) -> Snapshot:
+        """Return the state now, with all lights or those of these nodes."""
+        state = self.state
+        if self.is_one_of_several:
+            names = {id: node_of(id) for id in state.lights}
+            lights = {id: light for id, light in state.lights.items() if nodes is None or names[id] in nodes}
+            state = state.model_copy(update={"lights": lights, "nodes": tuple(sorted({*names.values()}))})
+        return Snapshot(epoch=self.epoch, rev=self.rev, state=state)
 
-    def snapshot_message(self) -> Message:
+    def snapshot_message(self, nodes: frozenset[str] | None = None) -> Message:
         """Return the snapshot as a message: the same one until the next event."""
-        if self._snapshot is None:
-            self._snapshot = Message(self.snapshot().model_dump(mode="json"), rev=self.rev)
-        return self._snapshot
+        if (message := self._snapshots.get(nodes)) is None:
+            if len(self._snapshots) >= SNAPSHOTS:
+                self._snapshots.clear()
+            message = self._snapshots[nodes] = Message(self.snapshot(nodes).model_dump(mode="json"), rev=self.rev)
+        return message
 
     def session(
         self,
@@ -135,18 +216,22 @@ class Panel:
         resume: tuple[str, int] | None = None,
         outbox: Inbox | None = None,
         everything: bool = True,
+        nodes: frozenset[str] | None = None,
     ) -> Session:
         """Return a subscription of this actor: it starts with a snapshot, then gets every event.
 
         `resume` is the epoch and rev of the last event that a returning client had. It starts with exactly what it
-        missed, if that is still known. Without `everything` it gets only what it follows.
+        missed, if that is still known. Without `everything` it gets only what it follows. `nodes`: of all lights, it
+        gets those of these nodes.
         """
-        return Session(self, actor, resume, self.outbox(actor) if outbox is None else outbox, everything)
+        nodes = nodes if self.is_one_of_several else None
+        outbox = self.outbox(actor, nodes) if outbox is None else outbox
+        return Session(self, actor, resume, outbox, everything, nodes)
 
-    def outbox(self, actor: Actor) -> Outbox:
-        """Return a new outbox for a connection of this actor."""
+    def outbox(self, actor: Actor, nodes: frozenset[str] | None = None) -> Outbox:
+        """Return a new outbox for a connection of this actor, which follows these nodes."""
         return Outbox(
-            self.snapshot_message,
+            partial(self.snapshot_message, nodes),
             limit=self._outbox_limit,
             coalescer=self.coalescer,
             counters=self.counter_registry.of(actor.via),
@@ -159,15 +244,19 @@ class Panel:
         for component in self._components:  # first, so that the opening includes the newcomer
             component.session_opened(session)
         if session.everything:
-            session.opening = self._opening(session.resume)
-            self.channel.join(session.outbox)
+            session.opening = self._opening(session)
+            for channel in self._channels(session):
+                channel.join(session.outbox)
         if self._closing:
             session.outbox.close(SERVICE_RESTART, "restarting")
 
     def close_session(self, session: Session) -> None:
         """Unsubscribe the session. Only `Session` calls this."""
         self._sessions.discard(session)
-        self.channel.leave(session.outbox)
+        for channel in self._channels(session):
+            channel.leave(session.outbox)
+        if session.nodes is not None:
+            self._followers = {name: channel for name, channel in self._followers.items() if channel}
         for component in self._components:
             component.session_closed(session)
 
@@ -175,19 +264,26 @@ class Panel:
         """Return how many sessions each protocol has."""
         return Counter(session.actor.via for session in self._sessions)
 
-    def _opening(self, resume: tuple[str, int] | None) -> Message:
+    def _channels(self, session: Session) -> list[Channel]:
+        if session.nodes is None:
+            return [self.channel]
+        return [self._followers.setdefault(name, Channel(self.coalescer)) for name in ("", *session.nodes)]
+
+    def _opening(self, session: Session) -> Message:
         """Return the first message of a session: the events it missed, or a snapshot."""
-        missed = None if resume is None else self._missed(*resume)
+        missed = None if session.resume is None else self._missed(*session.resume)
+        if missed is not None and session.nodes is not None:
+            missed = [m for m in missed if node_of(m.data.get("light", "")) in ("", *session.nodes)]
         if missed is not None and sum(len(message.encoded(text_of)) for message in missed) <= LARGEST:
             events = [message.data for message in missed]
             return Message({"epoch": self.epoch, "rev": self.rev, "events": events}, rev=self.rev)
-        return self.snapshot_message()
+        return self.snapshot_message(session.nodes)
 
     def _missed(self, epoch: str, rev: int) -> list[Message] | None:
-        oldest = self._history[0].rev if self._history else self.rev + 1
-        if epoch != self.epoch or not oldest - 1 <= rev <= self.rev:
+        oldest = self._history[0][0] if self._history else self.rev + 1
+        if epoch != self.epoch or not max(oldest - 1, self._first_resumable) <= rev <= self.rev:
             return None
-        return [message for message in self._history if message.rev > rev]
+        return [message for number, message in self._history if number > rev]
 
     def refuse_commands(self) -> None:
         """Refuse every command from now on, because the panel is stopping."""

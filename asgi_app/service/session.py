@@ -17,14 +17,22 @@ class Session:
 
     With `everything`, `opening` is the first message and `outbox` gets every event after it. The feeds that it follows
     (a room, a run) end with it. `resume` is the epoch and rev of the last event that a returning client had.
+    Of lights, it gets those of these `nodes` only, if any are named.
     """
 
     def __init__(
-        self, panel: Panel, actor: Actor, resume: tuple[str, int] | None, outbox: Inbox, everything: bool
+        self,
+        panel: Panel,
+        actor: Actor,
+        resume: tuple[str, int] | None,
+        outbox: Inbox,
+        everything: bool,
+        nodes: frozenset[str] | None = None,
     ) -> None:
         self.actor = actor
         self.outbox = outbox
         self.everything = everything
+        self.nodes = nodes
         self.opening = Message({})
         self.resume = resume
         self._panel = panel

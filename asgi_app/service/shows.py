@@ -130,7 +130,7 @@ class _Playing:
         await self._panel.perform(self._actor, change)
 
     def levels(self) -> dict[str, float]:
-        return {id: light.actual for id, light in self._panel.state.lights.items()}
+        return {id: self._panel.light(id).actual for id in self._specs}
 
     def report(self, *, progress: int, edges: Sequence[str], step: str, paused: bool) -> None:
         change = RunChange(
@@ -143,17 +143,16 @@ class _Playing:
 
     def pins(self) -> list[dict[str, Any]]:
         """Return what the show drives: pins, pin library, frequency in Hz, duty cycle (0..1)."""
-        state = self._panel.state
         return [
             {
                 "light": id,
-                "pin": light.pin,
-                "factory": state.hardware.pins,
-                "frequency": self._specs[id].frequency,
-                "duty": round(self._specs[id].duty(light.actual), 4),
-                "level": light.actual,
+                "pin": spec.pin,
+                "factory": self._panel.state.hardware.pins,
+                "frequency": spec.frequency,
+                "duty": round(spec.duty(level), 4),
+                "level": level,
             }
-            for id, light in state.lights.items()
+            for (id, spec), level in zip(self._specs.items(), self.levels().values(), strict=True)
         ]
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:

@@ -74,6 +74,7 @@ class Unit(NamedTuple):
     key: Path | None = None
     config: Path | None = None
     shows: Path | None = None
+    engine_password_file: Path | None = None
     environment: dict[str, str] = {}  # noqa: RUF012  # never changed
 
     @property
@@ -87,8 +88,9 @@ class Unit(NamedTuple):
     @property
     def credentials(self) -> dict[str, Path]:
         """The files that systemd passes to the system's service, by the names of their settings."""
-        files = {"cert": self.cert, "key": self.key, "config": self.config} if self.system else {}
-        return {name: Path(os.path.abspath(file)) for name, file in files.items() if file is not None}
+        files = {"cert": self.cert, "key": self.key, "config": self.config}
+        files["engine-password-file"] = self.engine_password_file
+        return {name: Path(os.path.abspath(file)) for name, file in files.items() if file is not None and self.system}
 
     @property
     def own_flags(self) -> list[str]:

@@ -2,11 +2,12 @@
 
 import { learnFrom } from './clock.js';
 import { LOST } from './connection.js';
+import { nodeOf } from './page-state.js';
 
 const CALM = 1000; // ms between two polls
 const MOVING = 200; // ms, while a fade or an effect runs
 
-export function openREST({ name, received, closed }) {
+export function openREST({ name, follow, received, closed }) {
   const gone = new AbortController();
   let seen = null; // epoch and rev of the last answer
   let answered = 0; // commands answered so far
@@ -34,7 +35,10 @@ export function openREST({ name, received, closed }) {
     // A poll that began before the answer to a command may have the old state: wait for the next one.
     if (before === answered && seen !== `${data.epoch} ${data.rev}`) {
       seen = `${data.epoch} ${data.rev}`;
-      received({ epoch: data.epoch, rev: data.rev, state: { lights: data.lights, hardware: data.hardware } });
+      const lights = Object.entries(data.lights).filter(([id]) => !follow.length || follow.includes(nodeOf(id)));
+      const nodes = [...new Set(Object.keys(data.lights).map(nodeOf))].filter(Boolean).sort();
+      const state = { lights: Object.fromEntries(lights), hardware: data.hardware, nodes };
+      received({ epoch: data.epoch, rev: data.rev, state });
       const moving = Object.values(data.lights).some((light) => light.transition || light.effect);
       wire.pace = moving ? MOVING : CALM;
     }

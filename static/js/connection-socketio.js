@@ -18,14 +18,14 @@ function loadLibrary() {
   return library;
 }
 
-export function openSocketIO({ resume, name, received, closed }) {
+export function openSocketIO({ resume, name, follow, received, closed }) {
   let socket = null;
   let abandoned = false;
 
   loadLibrary().then((io) => {
     if (abandoned) return;
     socket = io('/panel', {
-      auth: { ...(name && { name }), ...resume },
+      auth: { ...(name && { name }), ...(follow.length && { follow }), ...resume },
       forceNew: true,
       reconnection: false, // Connection does this for every transport
       transports: ['websocket', 'polling'],

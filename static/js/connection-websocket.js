@@ -1,9 +1,10 @@
 // The transport over a native WebSocket, `/live`, with JSON in both directions.
 
-export function openWebSocket({ resume, name, received, closed }) {
+export function openWebSocket({ resume, name, follow, received, closed }) {
   const url = new URL('/live', location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   if (name) url.searchParams.set('name', name);
+  if (follow.length) url.searchParams.set('follow', follow.join(','));
   if (resume) {
     url.searchParams.set('epoch', resume.epoch);
     url.searchParams.set('rev', resume.rev);

@@ -48,3 +48,11 @@ export function without(record, key) {
   const { [key]: _, ...rest } = record;
   return rest;
 }
+
+/** The node of a light, a panel of several that share an engine: the id of such a light is `node.light`. */
+export function nodeOf(id) {
+  return id.includes('.') ? id.split('.')[0] : '';
+}
+
+/** The order of names for people: room-2 comes before room-10. */
+export const naturally = new Intl.Collator(undefined, { numeric: true }).compare;

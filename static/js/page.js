@@ -17,6 +17,7 @@ export class Page {
    * Optional: `changed(before)` runs after each change of the state. `heard(event)` gets each event of the connection
    * before the state does, and returns the event for the state, or null for none. `connecting()` runs before each new
    * connection. `canResume(state)` says whether the events since this state are enough after a reconnect.
+   * `follow()` returns the names of the nodes whose lights are wanted; none: all.
    */
   constructor({
     state,
@@ -27,6 +28,7 @@ export class Page {
     heard = (event) => event,
     connecting = () => {},
     canResume = () => true,
+    follow = () => [],
   }) {
     this.state = state;
     this.connection = null;
@@ -37,6 +39,7 @@ export class Page {
     this._heard = heard;
     this._connecting = connecting;
     this._canResume = canResume;
+    this._follow = follow;
     this._refusals = 0;
     translate(document);
   }
@@ -63,6 +66,7 @@ export class Page {
       transport,
       open: TRANSPORTS[transport].open,
       name: deviceName,
+      follow: this._follow,
       resume: () => this._resumeFrom(this.state),
       listen: (event) => this._listen(event),
     });
@@ -95,14 +99,14 @@ export class Page {
   }
 
   _listen(event) {
-    if (event.event === 'link') this._follow(event.link);
+    if (event.event === 'link') this._noteLink(event.link);
     if (event.event === 'clock_changed') setClock(event.at);
     const kept = this._heard(event);
     if (kept) this.dispatch(kept);
   }
 
   /** Note since when there is no connection, in ms since the Unix epoch, or 0. */
-  _follow(link) {
+  _noteLink(link) {
     const { since } = this.state.link;
     if (link.status === 'live') learnClock().then(this.draw);
     link.since = link.status === 'live' ? 0 : since || (link.status === 'connecting' ? 0 : Date.now());

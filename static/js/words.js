@@ -76,6 +76,10 @@ const en = {
   pins_mock: 'Simulated pins',
   pins_pigpio: 'Pins by pigpio',
   pins_lgpio: 'Pins by lgpio',
+  pins_none: 'No pins here',
+  nodes_all: ({ all }) => `All ${all} panels`,
+  nodes_some: ({ n, all }) => `${n} of ${all} panels`,
+  nodes_show_all: 'Show all',
 
   refused: 'Not done',
   dismiss: 'Dismiss',
@@ -181,6 +185,10 @@ const zh = {
   pins_mock: '模拟引脚',
   pins_pigpio: '引脚由 pigpio 驱动',
   pins_lgpio: '引脚由 lgpio 驱动',
+  pins_none: '此处没有引脚',
+  nodes_all: ({ all }) => `全部 ${all} 个面板`,
+  nodes_some: ({ n, all }) => `${all} 个面板中的 ${n} 个`,
+  nodes_show_all: '全部显示',
 
   refused: '未执行',
   details: '详情：',

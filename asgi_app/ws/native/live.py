@@ -15,7 +15,15 @@ from asgi_app.models.base import Actor
 from asgi_app.models.json_text import parse_json
 from asgi_app.net.send_budget import SMALL
 from asgi_app.service import Panel, Session
-from asgi_app.ws.native.protocol import id_of, latest, read_command, reply_may_be_large, resume_from, waits_for_producer
+from asgi_app.ws.native.protocol import (
+    id_of,
+    latest,
+    nodes_from,
+    read_command,
+    reply_may_be_large,
+    resume_from,
+    waits_for_producer,
+)
 from asgi_app.ws.transport.background import BackgroundAnswers
 from asgi_app.ws.transport.frames import frame
 from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
@@ -27,7 +35,7 @@ FRAME = 256 * 1024  # characters of events in one frame; many clients accept at 
 def live(panel: Panel, rules: SocketRules) -> Blueprint:
     """Return the route of `/live`."""
     routes = Blueprint("live", __name__)
-    framing = _Framing(panel.epoch)
+    framing = _Framing(panel)
 
     def refusal(error: PanelError) -> str:
         return text_of(Message(panel.refused(error).on_wire(None)))
@@ -41,9 +49,10 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
         if who is None:
             return
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
-        outbox = panel.outbox(who)
+        nodes = nodes_from(arguments.get("follow"))
+        outbox = panel.outbox(who, nodes)
         outbox.encode_with(framing.event_bytes, framing.burst_bytes, framing.answer_bytes)
-        socket.live(NativeConnection(panel, who, resume, outbox, socket, framing).live)
+        socket.live(NativeConnection(panel, who, resume, nodes, outbox, socket, framing).live)
 
     return routes
 
@@ -55,6 +64,7 @@ class NativeConnection:
     _panel: Panel
     _who: Actor
     _resume: tuple[str, int] | None
+    _nodes: frozenset[str] | None
     _outbox: Outbox
     _socket: Socket
     _framing: _Framing
@@ -64,7 +74,7 @@ class NativeConnection:
     async def live(self) -> None:
         """Serve the client until it leaves or is cut off."""
         with (
-            self._panel.session(self._who, resume=self._resume, outbox=self._outbox) as session,
+            self._panel.session(self._who, resume=self._resume, outbox=self._outbox, nodes=self._nodes) as session,
             self._socket.staying(self._who, self._outbox.close),
         ):
             self._opening = session.opening
@@ -156,8 +166,8 @@ class NativeConnection:
 class _Framing:
     """Framing of messages, shared by all connections: replies and snapshots alone, events of one moment together."""
 
-    def __init__(self, epoch: str) -> None:
-        self._epoch = epoch
+    def __init__(self, panel: Panel) -> None:
+        self._panel = panel
 
     def texts(self, messages: list[Message]) -> list[str]:
         """Return the text of each frame."""
@@ -198,4 +208,4 @@ class _Framing:
         """Return the same as `protocol.frame`, from texts that are made once for all frames."""
         texts = ",".join(event.encoded(text_of) for event in events)
         rev = f'"rev":{latest(events)},' if latest(events) else ""
-        return f'{{"epoch":"{self._epoch}",{rev}"events":[{texts}]}}'
+        return f'{{"epoch":"{self._panel.epoch}",{rev}"events":[{texts}]}}'

@@ -14,6 +14,8 @@ from asgi_app.hub import Message
 from asgi_app.models.wire import AnyCommand, parse_command
 from asgi_app.service import Panel
 
+FOLLOWED = 64  # nodes
+
 # Commands whose reply may be far larger than the command: a page, a snapshot, a graph.
 LARGE_REPLIES = {"get_state", "get_messages", "get_threads", "get_log", "get_runs", "watch_run"}
 
@@ -59,6 +61,12 @@ def frame(panel: Panel, messages: list[Message]) -> dict[str, Any]:
 def latest(messages: list[Message]) -> int:
     """Return the newest revision among the messages; 0 if they have none."""
     return max((message.rev for message in messages), default=0)
+
+
+def nodes_from(follow: Any) -> frozenset[str] | None:
+    """Return the nodes that a client follows, at most `FOLLOWED`: a list, or names between commas. None: all."""
+    names = follow.split(",") if isinstance(follow, str) else follow if isinstance(follow, list) else []
+    return frozenset([name for name in names if isinstance(name, str) and 0 < len(name) <= 32][:FOLLOWED]) or None
 
 
 def resume_from(epoch: Any, rev: Any) -> tuple[str, int] | None:

@@ -6,11 +6,12 @@ change from another transport.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from engineio.packet import Packet
 
-from asgi_app.errors import BadLevel, LevelMissing, PanelError
+from asgi_app.errors import BadLevel, LevelMissing, PanelError, UnknownLight
 from asgi_app.hub import Burst, Message
 from asgi_app.models.lights import SetLight, level_in_range, text_or_integer
 from asgi_app.service import Panel
@@ -28,7 +29,7 @@ class LedEvents(RecoverableHandlers):
         self._namespace = namespace
         self._panel = panel
         self._light = light
-        self._shown = panel.light(light).target
+        self._shown = next((now.data["state"]["target"] for now in self._now()), None)
         self._pages: dict[str, EngineOutbox] = {}
         self._recoverable: dict[str, EngineOutbox] = {}  # pages that can come back: an offset follows each level
         self.handlers = {"led": self.led}
@@ -36,7 +37,8 @@ class LedEvents(RecoverableHandlers):
 
     def connected(self, sid: str, auth: Any) -> None:
         """Send the present level to the new client."""
-        self._namespace.outbox(sid).offer(PAGE, self._packet(self._now()))
+        for now in self._now():
+            self._namespace.outbox(sid).offer(PAGE, self._packet(now))
         self._join(sid)
 
     def recovered(self, sid: str, kept: None) -> None:
@@ -46,7 +48,7 @@ class LedEvents(RecoverableHandlers):
     def _join(self, sid: str) -> None:
         recoverable = sid in self._namespace.recovery.sessions
         (self._recoverable if recoverable else self._pages)[sid] = self._namespace.outbox(sid)
-        self._namespace.refill_with(sid, lambda: [self._packet(self._now())])
+        self._namespace.refill_with(sid, lambda: [self._packet(now) for now in self._now()])
 
     def disconnected(self, sid: str) -> None:
         if (self._pages.pop(sid, None) or self._recoverable.pop(sid, None)) is not None:
@@ -54,18 +56,19 @@ class LedEvents(RecoverableHandlers):
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
         """Send the present level: the page has moved its slider already."""
-        self._namespace.outbox(sid).offer(PAGE, self._packet(self._now()))
+        for now in self._now():
+            self._namespace.outbox(sid).offer(PAGE, self._packet(now))
 
     async def led(self, sid: str, *arguments: Any) -> dict[str, Any] | None:
         """Set the level. All pages get the level that is set afterwards, even if it was refused."""
         try:
             level = _level(arguments)
         except BadLevel as error:
-            self._panel.coalescer.publish(self._deliver, self._now())
+            self._publish_now()
             return error.problem()
         reply = await self._panel.ask(self._namespace.actors[sid], SetLight(light=self._light, level=level))
         if reply.problem is not None:
-            self._panel.coalescer.publish(self._deliver, self._now())
+            self._publish_now()
         return reply.problem
 
     def offer(self, message: Message) -> None:
@@ -78,9 +81,15 @@ class LedEvents(RecoverableHandlers):
         if shown := [message for message in burst.messages if self._is_shown(message)]:
             self._deliver(shown)
 
+    def resync(self) -> None:
+        """Send the present level to every page, because the state is another one now."""
+        for now in self._now():
+            self._shown = now.data["state"]["target"]
+            self._deliver([now])
+
     def _is_shown(self, message: Message) -> bool:
         event = message.data
-        if event.get("event") != "light_changed" or event["light"] != self._light:
+        if event.get("event") != "light_changed" or not self._is_ours(event["light"]):
             return False
         level, before = event["state"]["target"], self._shown
         self._shown = level
@@ -117,8 +126,23 @@ class LedEvents(RecoverableHandlers):
         """Encode `led {"level": N}` for the light in the message."""
         return self._namespace.packet("led", {"level": message.data["state"]["target"]})
 
-    def _now(self) -> Message:
-        return Message({"state": {"target": self._panel.light(self._light).target}})
+    def _publish_now(self) -> None:
+        for now in self._now():
+            self._panel.coalescer.publish(self._deliver, now)
+
+    def _is_ours(self, id: str) -> bool:
+        """Return whether this is the light of the old pages: a process without lights knows it from others."""
+        if id == self._light or "." not in id:
+            return id == self._light
+        with contextlib.suppress(UnknownLight):
+            return id == self._panel.light(self._light).id
+        return False
+
+    def _now(self) -> list[Message]:
+        """Return the present level, as an event has it; nothing if there is no such light."""
+        with contextlib.suppress(UnknownLight):
+            return [Message({"state": {"target": self._panel.light(self._light).target}})]
+        return []
 
 
 def _level(arguments: tuple[Any, ...]) -> int:

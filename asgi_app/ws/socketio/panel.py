@@ -15,7 +15,7 @@ from asgi_app.hub import Burst, Cursor, Message
 from asgi_app.service import Panel, Session
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import framed
-from asgi_app.ws.native.protocol import frame, read_command, resume_from
+from asgi_app.ws.native.protocol import frame, nodes_from, read_command, resume_from
 from asgi_app.ws.socketio.namespace import EventHandlers, Namespace
 
 
@@ -29,13 +29,21 @@ class PanelEvents(EventHandlers):
         self.handlers = {"ask": self.ask}
 
     def connected(self, sid: str, auth: Any) -> None:
-        """Send what the client missed since `{epoch, rev}` in `auth` or in the query, or a snapshot."""
+        """Send what the client missed since `{epoch, rev}` in `auth` or in the query, or a snapshot.
+
+        `follow` there names the nodes whose lights it gets.
+        """
         actor = self._namespace.actors[sid]
         outbox = self._namespace.outbox(sid)
-        session = self._panel.session(actor, resume=self._resume(sid, auth), outbox=_Subscriber(self, outbox))
+        query = urllib.parse.parse_qs(self._namespace.environ(sid).get("QUERY_STRING", ""))
+        said = auth if isinstance(auth, dict) else {}
+        nodes = nodes_from(said.get("follow") or query.get("follow", [None])[0])
+        where = said if "epoch" in said else {name: values[0] for name, values in query.items()}
+        resume = resume_from(where.get("epoch"), where.get("rev"))
+        session = self._panel.session(actor, resume=resume, outbox=_Subscriber(self, outbox), nodes=nodes)
         self._sessions[sid] = session.open()
         outbox.put_nowait(session.opening.encoded(self.plain_packet))
-        self._namespace.refill_with(sid, lambda: [self._panel.snapshot_message().encoded(self.plain_packet)])
+        self._namespace.refill_with(sid, lambda: [self._panel.snapshot_message(nodes).encoded(self.plain_packet)])
 
     def disconnected(self, sid: str) -> None:
         if (session := self._sessions.pop(sid, None)) is not None:
@@ -61,12 +69,6 @@ class PanelEvents(EventHandlers):
     def plain_packet(self, message: Message) -> Packet:
         """Encode a snapshot or the missed events, which are a frame already."""
         return self._namespace.packet("events", message.data)
-
-    def _resume(self, sid: str, auth: Any) -> tuple[str, int] | None:
-        if isinstance(auth, dict) and "epoch" in auth:
-            return resume_from(auth.get("epoch"), auth.get("rev"))
-        query = urllib.parse.parse_qs(self._namespace.environ(sid).get("QUERY_STRING", ""))
-        return resume_from(query.get("epoch", [None])[0], query.get("rev", [None])[0])
 
 
 class _Subscriber:
@@ -94,6 +96,9 @@ class _Subscriber:
 
     def due(self, follower: Cursor) -> None:
         self._outbox.due(follower, lambda: [message.encoded(self._codec) for message in follower.messages()])
+
+    def resync(self) -> None:
+        self._outbox.resync()
 
     def close(self, code: int, reason: str) -> None:
         """Do nothing: the server ends the whole connection, with all its namespaces."""

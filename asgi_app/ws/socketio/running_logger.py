@@ -98,6 +98,9 @@ class LoggerEvents(ProcessEvents):
         for message in burst.messages:
             self.offer(message)
 
+    def resync(self) -> None:
+        """Do nothing: each run has its own feed."""
+
     async def _catch_up(self, page: _Page, runs: list[tuple[LiveRun, int, Cursor]]) -> None:
         """Send each run's progress and the end of its log up to this offset. The follower has the lines after it.
 

@@ -18,6 +18,7 @@ const page = new Page({
   render: (state) => view.render(state),
   transports: Object.keys(TRANSPORTS),
   canResume: (state) => state.hardware !== null, // REST does not send it: ask for a snapshot
+  follow: () => followed(),
   heard,
   changed: (before) => {
     const { own } = page.state;
@@ -50,5 +51,16 @@ function makeCard(id) {
   return new LightCard(id, { look: () => shown(page.state, id), wishes, ask: act, refuse });
 }
 
-const view = new LightsView({ makeCard, dismiss: page.dismiss, retry: page.retry });
+function followed() {
+  return remembered('nodes', []);
+}
+
+/** Show the lights of these nodes only, or of all. */
+function follow(names) {
+  remember('nodes', names);
+  dispatch({ event: 'followed' });
+  page.connect();
+}
+
+const view = new LightsView({ makeCard, dismiss: page.dismiss, retry: page.retry, followed, follow });
 page.start();

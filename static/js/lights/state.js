@@ -13,15 +13,17 @@ export const EMPTY = {
   held: {}, // per light, what this page has asked for and has no answer to; shown instead of the real state
   own: {}, // per light, the mark of the last change that this page made
   flashed: {}, // per light, who flashed it last, and when
+  nodes: [], // names of the panels that share an engine
   me: null, // role and name of this browser; null until the panel has answered
 };
 
 export const apply = reducer({
-  snapshot: (state, { epoch, rev, state: { lights, hardware } }) => ({
+  snapshot: (state, { epoch, rev, state: { lights, hardware, nodes } }) => ({
     ...state,
     epoch,
     rev,
     lights,
+    nodes: nodes ?? [],
     revs: Object.fromEntries(Object.keys(lights).map((id) => [id, rev])),
     hardware: hardware ?? state.hardware,
   }),
@@ -47,6 +49,9 @@ export const apply = reducer({
   },
 
   me: (state, { me }) => ({ ...state, me }),
+
+  /** Somebody chose other nodes: the lights that come are not the next state of these. */
+  followed: (state) => ({ ...state, epoch: null }),
 
   held: (state, { light, look }) => ({ ...state, held: { ...state.held, [light]: { ...state.held[light], ...look } } }),
   released: (state, { light }) => ({ ...state, held: without(state.held, light) }),

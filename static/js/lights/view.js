@@ -1,18 +1,25 @@
 // The lights page around its cards: `render(state)` draws the whole state.
 
-import { write } from '../view/dom.js';
+import { naturally, nodeOf } from '../page-state.js';
+import { make, write } from '../view/dom.js';
 import { LinkView } from '../view/link.js';
 import { Notices } from '../view/notices.js';
 import { t } from '../words.js';
 import { renderFix } from './fix.js';
+import { Nodes } from './nodes.js';
 import { shown } from './state.js';
 
 export class LightsView {
-  /** `makeCard(id)` makes the card of a light, `dismiss(id)` removes a notice, `retry()` connects now. */
-  constructor({ makeCard, dismiss, retry }) {
+  /** `makeCard(id)` makes the card of a light, `dismiss(id)` removes a notice, `retry()` connects now.
+   *
+   * `followed()` returns the names of the nodes that the page shows (none: all), `follow(names)` chooses others.
+   */
+  constructor({ makeCard, dismiss, retry, followed, follow }) {
     this._makeCard = makeCard;
     this._cards = new Map();
+    this._headings = new Map(); // of nodes
     this._link = new LinkView(retry);
+    this._nodes = new Nodes(document.getElementById('nodes'), { followed, follow });
     this._notices = new Notices(dismiss);
     const part = (id) => document.getElementById(id);
     this._parts = {
@@ -27,6 +34,7 @@ export class LightsView {
     this._link.render(state.link, Boolean(state.lights));
     if (state.lights) this._renderLights(state);
     this._renderHardware(state.hardware);
+    this._nodes.render(state.nodes);
     this._notices.render(state.notices);
   }
 
@@ -41,19 +49,27 @@ export class LightsView {
     lights.hidden = all.length === 0;
     lights.dataset.count = all.length;
     write(summary, all.length > 1 ? inSummary(state, all) : '');
-    for (const light of all) {
-      if (!this._cards.has(light.id)) {
-        const card = this._makeCard(light.id);
-        this._cards.set(light.id, card);
-        lights.append(card.element);
-      }
-      this._cards.get(light.id).render(state, light);
-    }
     for (const [id, card] of this._cards) {
       if (id in state.lights) continue;
       card.element.remove();
       this._cards.delete(id);
     }
+    const shownOnes = [];
+    for (const [node, ofNode] of byNode(all)) {
+      if (node) shownOnes.push(this._heading(node));
+      for (const light of ofNode) {
+        if (!this._cards.has(light.id)) this._cards.set(light.id, this._makeCard(light.id));
+        const card = this._cards.get(light.id);
+        shownOnes.push(card.element);
+        card.render(state, light);
+      }
+    }
+    arrange(lights, shownOnes);
+  }
+
+  _heading(node) {
+    if (!this._headings.has(node)) this._headings.set(node, make('h2', { className: 'node' }, node));
+    return this._headings.get(node);
   }
 
   _renderHardware(hardware) {
@@ -65,6 +81,23 @@ export class LightsView {
     renderFix(box.querySelector('.fix'), hardware.fix);
     box.classList.toggle('needs', Boolean(hardware.fix));
   }
+}
+
+function byNode(lights) {
+  const nodes = new Map();
+  for (const light of lights) {
+    const node = nodeOf(light.id);
+    nodes.set(node, [...(nodes.get(node) ?? []), light]);
+  }
+  return [...nodes].sort(([one], [other]) => naturally(one, other));
+}
+
+/** Let the box have exactly these elements, in this order. What is in its place already is not moved. */
+function arrange(box, elements) {
+  elements.forEach((element, index) => {
+    if (box.children[index] !== element) box.insertBefore(element, box.children[index] ?? null);
+  });
+  while (box.children.length > elements.length) box.lastElementChild.remove();
 }
 
 /** "2 of 3 on, 1 offline". */

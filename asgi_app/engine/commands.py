@@ -1,0 +1,164 @@
+"""Commands between processes: for lights of other nodes, and from them for ours."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from functools import partial
+
+from asgi_app.access import Access
+from asgi_app.engine import scripts
+from asgi_app.engine.clock import EngineClock, boot_time
+from asgi_app.engine.link import Link, Lost
+from asgi_app.engine.messages import Answer, Ask
+from asgi_app.engine.mirror import Mirror
+from asgi_app.errors import InternalError, LightOffline, NoAnswer, PanelError
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import LightResult, SetLight, UndoLight
+from asgi_app.service import Panel
+from asgi_app.service.lights import Lights
+from asgi_app.telemetry.tasks import start_task
+
+log = logging.getLogger("pilotlight.engine")
+
+EXPIRY = 2.3  # seconds after which a node no longer carries out a command
+PATIENCE = 2.6  # seconds until an unanswered command is refused
+SILENCE = 1.0  # seconds for which a node that has not answered is not asked again: what waits would come late
+MARK = b"mark"  # what a process says to itself, to know that it hears
+
+
+class Commands:
+    """The commands that wait for an answer of another process, and those that we carry out for others."""
+
+    def __init__(self, panel: Panel, lights: Lights, access: Access, clock: EngineClock, mirror: Mirror) -> None:
+        self._process = uuid.uuid4().hex
+        self._panel = panel
+        self._lights = lights
+        self._access = access
+        self._clock = clock
+        self._mirror = mirror
+        self._link: Link | None = None
+        self.owned_until = 0.0  # by `boot_time`: until then nobody else has the name of this node
+        self._hears = True
+        self.expired = 0
+        self._silent: dict[str, float] = {}  # nodes that have not answered, and since when
+        self._asked: dict[str, asyncio.Future[Answer]] = {}
+        self._serving: set[asyncio.Task[None]] = set()
+        lights.elsewhere = self
+
+    # --- for lights of others --------------------------------------------------------------------------------
+
+    async def ask(self, actor: Actor, command: SetLight | UndoLight) -> LightResult:
+        """Have the node do this. Return once its pin has it and this panel shows it.
+
+        Raises `LightOffline`, `NoAnswer`, or what the node refuses with.
+        """
+        light = self._panel.light(command.light)
+        node = light.id.partition(".")[0]
+        loop = asyncio.get_running_loop()
+        if not light.online or self._link is None:
+            raise LightOffline(f"{light.name} is offline: {light.reason}", field="light")
+        since = self._silent.get(node, -SILENCE)
+        if loop.time() < since + SILENCE and self._mirror.heard.get(node, 0.0) < since:
+            raise NoAnswer(f"{node} does not answer now. Nothing was changed. Try again.")
+        expires = self._clock.earliest() + EXPIRY
+        ask = Ask(uuid.uuid4().hex, self._process, self._mirror.epoch, expires, actor, command)
+        began = loop.time()
+        self._asked[ask.id] = loop.create_future()
+        try:
+            with self._mirror.hurry():
+                async with asyncio.timeout(PATIENCE):
+                    return await self._result(self._link, node, ask)
+        except TimeoutError:
+            self._silent[node] = loop.time()
+        except Lost:  # it may still be carried out until it expires
+            await asyncio.sleep(began + PATIENCE - loop.time())
+        finally:
+            del self._asked[ask.id]
+        raise NoAnswer(f"{node} has not answered. It will not do this later. Try again.")
+
+    async def _result(self, link: Link, node: str, ask: Ask) -> LightResult:
+        """Send the command, and return its result once this panel shows it."""
+        if not await link.send(scripts.ASK + node, ask.text()):
+            raise NoAnswer(f"{node} does not listen now. Nothing was changed. Try again.")
+        answer = await self._asked[ask.id]
+        result = answer.result()
+        if answer.epoch == self._mirror.epoch:
+            shown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._mirror.at_revision(answer.rev, partial(_resolve, shown))
+            await shown
+        if answer.epoch != self._mirror.epoch or not self._mirror.linked:  # the engine was emptied or lost meanwhile
+            result = result.model_copy(update={"rev": self._panel.rev})
+        return result
+
+    # --- for ours --------------------------------------------------------------------------------------------
+
+    async def serve(self, link: Link, node: str, begun: asyncio.Event) -> None:
+        """Carry out commands for our lights, and take answers to ours, for as long as the link works."""
+        channels = [scripts.REPLY + self._process, *([scripts.ASK + node] if node else ())]
+        self._link, self._hears = link, True
+        try:
+            async for channel, text in link.heard(*channels):
+                if not channel:
+                    begun.set()
+                elif text == MARK:
+                    self._hears = True
+                else:
+                    self._take(link, text, is_answer=channel == channels[0])
+        finally:
+            self._link = None
+            for answered in self._asked.values():
+                if not answered.done():
+                    answered.set_exception(Lost("The connection to the engine is lost"))
+                    answered.exception()  # whoever still sends the command does not wait for it yet
+
+    async def check_hearing(self, link: Link) -> None:
+        """Say something to ourselves. Raises `Lost` if what was said the last time was never heard."""
+        if not self._hears:
+            raise Lost("Redis no longer delivers messages")
+        self._hears = False
+        await link.send(scripts.REPLY + self._process, MARK.decode())
+
+    def _take(self, link: Link, text: bytes, *, is_answer: bool) -> None:
+        try:
+            if is_answer:
+                answer = Answer.of(text)
+                asked = self._asked.get(answer.id)
+                if asked is not None and not asked.done():
+                    asked.set_result(answer)
+            elif (ask := Ask.of(text)).epoch == self._mirror.epoch:  # another database of the same Redis has others
+                start_task(self._serving, self._carry_out(link, ask), name="command of another process")
+        except Exception as error:  # whatever it is, it must not end the panel
+            log.warning("another process said what cannot be read: %s: %s", type(error).__name__, error)
+
+    async def _carry_out(self, link: Link, ask: Ask) -> None:
+        def is_late() -> bool:
+            late = self._clock.latest() > ask.expires or boot_time() > self.owned_until
+            self.expired += late
+            return late
+
+        try:
+            answer = await self._do(ask, is_late)
+        except PanelError as error:
+            answer = Answer(ask.id, problem=error.problem())
+        except Exception:
+            log.exception("a command of another process failed")
+            answer = Answer(ask.id, problem=InternalError().problem())
+        try:
+            await link.send(scripts.REPLY + ask.process, answer.text())
+        except Lost as error:
+            log.info("an answer to another process is lost: %s", error)
+
+    async def _do(self, ask: Ask, is_late: Callable[[], bool]) -> Answer:
+        self._panel.require_open()
+        self._access.authorize_command(ask.actor, ask.command)
+        result = await self._lights.carry_out(ask.actor, ask.command, is_late)
+        self._access.record_command(ask.actor, ask.command)
+        return Answer(ask.id, result.rev or 0, self._mirror.epoch, result.light)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

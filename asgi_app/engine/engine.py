@@ -1,0 +1,164 @@
+"""`Engine`: joins this process to the others, and again after each loss."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from asgi_app.access import Access
+from asgi_app.engine import scripts
+from asgi_app.engine.clock import EngineClock, boot_time
+from asgi_app.engine.commands import Commands
+from asgi_app.engine.link import Fenced, Link, Lost
+from asgi_app.engine.mirror import Mirror
+from asgi_app.engine.owner import Owner
+from asgi_app.service import Panel
+from asgi_app.service.lights import Lights
+from asgi_app.telemetry.logs import event
+from asgi_app.telemetry.tasks import ended
+
+log = logging.getLogger("pilotlight.engine")
+
+RETRY_FIRST, RETRY_LAST = 0.1, 1.0  # seconds between attempts to join
+START = 2.0  # seconds for which a start waits for the engine
+LEAVE = 1.0  # seconds for saying goodbye
+
+
+class Engine:
+    """The link of a panel to its engine: `start` it after the lights, `close` it before them.
+
+    `trouble` is why there is no link now, or None.
+    """
+
+    def __init__(
+        self, url: str, password: str | None, panel: Panel, lights: Lights, access: Access, owner: Owner
+    ) -> None:
+        self.trouble: str | None = "it has not answered yet"
+        self.joins = 0
+        self._url = url
+        self._password = password
+        self._panel = panel
+        self._clock = EngineClock()
+        self._mirror = Mirror(panel, lights)
+        self._commands = Commands(panel, lights, access, self._clock, self._mirror)
+        self._owner = owner
+        self._token = ""  # of the last link
+        self._joined = asyncio.Event()
+        self._closing = False
+        self._link: Link | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def linked(self) -> bool:
+        """Whether this panel and the others are one now."""
+        return self._mirror.linked
+
+    @property
+    def trip(self) -> float:
+        """Time of the last round trip to the engine, in seconds."""
+        return self._link.trip if self._link is not None else 0.0
+
+    @property
+    def expired(self) -> int:
+        """How many commands of other processes came too late."""
+        return self._commands.expired
+
+    def ended(self) -> str | None:
+        """Return why the task that follows the engine has ended, or None."""
+        return None if self._closing else ended([self._task])
+
+    async def start(self) -> None:
+        """Join, but wait no longer than `START`: without its engine a process works alone."""
+        self._task = asyncio.create_task(self._run(), name="engine")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START):
+                await self._joined.wait()
+
+    async def close(self) -> None:
+        """Say goodbye: the lights of this process go offline everywhere. What waits for the engine gets its answer."""
+        if self._task is None:
+            return
+        self._closing = True
+        task, self._task = self._task, None
+        task.cancel()
+        await asyncio.wait([task], timeout=LEAVE)
+        self._mirror.release()
+        if self._link is not None:
+            with contextlib.suppress(Lost, TimeoutError):
+                async with asyncio.timeout(LEAVE):
+                    if self._owner.node:
+                        await self._link.leave(f"{self._owner.node} has been stopped.")
+                    await self._link.close()
+
+    async def _run(self) -> None:
+        pause = RETRY_FIRST
+        while not self._closing:
+            link: Link | None = None
+            try:
+                link = Link(self._url, self._password, self._clock, self._owner, self._token)
+                self._token = link.token
+                await self._live(link)
+            except* Lost as lost:
+                self._lose(_first(lost))
+            except* Exception as failure:
+                log.exception("The connection to the engine failed.", exc_info=_first(failure))
+                self._lose(Lost("There was an internal error, which is in the log"))
+            if self._closing:
+                return
+            self._link = None
+            if link is not None:
+                with contextlib.suppress(Exception):
+                    await link.close()
+            pause = RETRY_FIRST if self._joined.is_set() else min(2 * pause, RETRY_LAST)
+            self._joined.clear()
+            await asyncio.sleep(pause)
+
+    def _lose(self, error: BaseException) -> None:
+        if self._closing:
+            return
+        if self._mirror.linked or self.trouble != str(error):
+            level = logging.ERROR if isinstance(error, Fenced) else logging.WARNING
+            log.log(level, "working without the engine: %s", error, extra=event("engine_lost", reason=str(error)))
+            self._mirror.isolate(f"This panel has no connection to the others: {error}.")
+        self.trouble = str(error)
+
+    async def _live(self, link: Link) -> None:
+        """Join, and follow the engine until it is lost."""
+        node, begun = self._owner.node, asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            picture = await link.join()
+            await self._beat(link)  # it claims the name
+            group.create_task(self._commands.serve(link, node, begun))
+            await begun.wait()
+            if node:
+                missing, gone = self._mirror.missing(picture)
+                if missing or gone:
+                    await link.commit(self._mirror.announcement(missing), gone)
+                picture = await link.join()
+            self._mirror.adopt(picture)
+            self._link, self.trouble = link, None
+            self._joined.set()
+            self.joins += 1
+            log.info("following the engine", extra=event("engine_joined", epoch=picture.epoch, rev=picture.rev))
+            group.create_task(self._mirror.follow(link))
+            if node:
+                group.create_task(self._mirror.send(link))
+            while True:
+                await asyncio.sleep(scripts.BEAT)
+                if await self._beat(link):  # we have hung
+                    self._mirror.announce()
+                await self._commands.check_hearing(link)
+
+    async def _beat(self, link: Link) -> bool:
+        asked_at = boot_time()
+        claimed = await link.beat()
+        self._commands.owned_until = asked_at + scripts.LEASE
+        return claimed
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first exception in a group of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

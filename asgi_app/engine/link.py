@@ -1,0 +1,193 @@
+"""One connection of a process to Redis: what it asks there, and what comes from there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from asgi_app.engine import scripts
+from asgi_app.engine.clock import EngineClock, boot_time
+from asgi_app.engine.owner import Owner
+
+ANSWER = 2.5  # seconds for an answer of Redis
+BLOCK = 5.0  # seconds for which a read waits for events
+MOST = 1000  # events of one read
+SENDING = 16  # messages to other processes at the same time, each on a connection
+AWAY = "%NODE% is away: it has given no sign of life for 6 s."
+SHAPE = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # of an answer that is not ours
+
+
+class Lost(Exception):
+    """The connection is of no use any more. The text says why, and begins with a capital letter."""
+
+
+class Fenced(Lost):
+    """Another process owns the name or a pin of this one."""
+
+
+class Picture(NamedTuple):
+    """The state in the engine at one revision."""
+
+    epoch: str
+    rev: int
+    lights: list[bytes]
+
+
+class Link:
+    """A connection. Every method raises `Lost` when Redis does not answer, or is not the one it was.
+
+    `token` is new for each connection: what an earlier one has sent and comes late is refused. `before` is the token
+    of the connection before, whose name this one takes.
+    """
+
+    def __init__(self, url: str, password: str | None, clock: EngineClock, owner: Owner, before: str = "") -> None:
+        options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": ANSWER}
+        if password is not None:
+            options["password"] = password
+        client = redis.asyncio.Redis.from_url
+        self._redis = client(url, socket_timeout=ANSWER, **options)
+        self._speaking = client(url, socket_timeout=ANSWER, **options)
+        self._waiting = client(url, socket_timeout=None, **options)  # for reads that block
+        self._sending = asyncio.Semaphore(SENDING)
+        self._clock = clock
+        self._owner = owner
+        self._before = before
+        self.token = uuid.uuid4().hex
+        self.epoch = ""
+        self.trip = 0.0  # seconds, of the last beat
+        clock.forget()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for client in (self._redis, self._speaking, self._waiting):
+            await client.aclose()
+
+    async def join(self) -> Picture:
+        """Return the state now."""
+        asked_at = boot_time()
+        info = await self._do(self._redis.info("server"))
+        epoch, rev, lights, time = await self._run(scripts.JOIN, info["run_id"], uuid.uuid4().hex)
+        self._clock.note(asked_at, _time(time))
+        self.epoch = epoch.decode()
+        return Picture(self.epoch, rev, lights[1::2])
+
+    async def beat(self) -> bool:
+        """Renew the lease of the node, and take the lights of dead nodes offline. Raises `Fenced`.
+
+        Return whether the node had none before: then its lights were taken offline.
+        """
+        said = await self._beat(self._before)
+        if said[0] == b"held" and (dead := self._owner.may_replace(said[1])):
+            said = await self._beat(dead)
+        match said:
+            case [b"ok", _, claimed]:
+                return bool(claimed)
+            case [b"epoch"]:
+                raise Lost("Redis has lost what it had")
+            case [b"held", record]:
+                address, node = json.loads(record)["address"], self._owner.node
+                raise Fenced(f"The name {node} belongs to the panel at {address}. Start this one with another --node")
+            case [b"pin", record, pin]:
+                address = json.loads(record)["address"]
+                raise Fenced(f"The panel at {address} drives the pin {pin.decode()}")
+        raise Lost("Redis does not run the scripts of this panel as it should")
+
+    async def _beat(self, before: str) -> Any:
+        owner, asked_at = self._owner, boot_time()
+        record, lease = owner.record(self.token), int(scripts.LEASE * 1000)
+        said = await self._run(scripts.BEAT_SCRIPT, self.epoch, lease, AWAY, owner.node, record, self.token, before)
+        if said[0] == b"ok":
+            self._clock.note(asked_at, _time(said[1]))
+            self.trip = boot_time() - asked_at
+        return said
+
+    async def commit(self, events: Sequence[tuple[str, str, str]], gone: Sequence[str] = ()) -> int:
+        """Number the events: each is a light, the text of the event, and the light after it. Return the last revision.
+
+        `gone` are lights that the node has no more. Raises `Fenced`.
+        """
+        texts = [text for event in events for text in event]
+        node = self._owner.node
+        said = await self._run(scripts.COMMIT, self.epoch, node, self.token, len(gone), *gone, *texts)
+        match said:
+            case [b"ok", rev]:
+                return int(rev)
+            case [b"fenced"]:
+                raise Fenced(f"The lease of the name {node} had expired")
+        raise Lost("Redis has lost what it had")
+
+    async def leave(self, reason: str) -> None:
+        """Give up the name: the lights of the node go offline for this reason."""
+        await self._run(scripts.LEAVE, self.epoch, self._owner.node, self.token, reason)
+
+    async def send(self, channel: str, text: str) -> int:
+        """Publish the text, and return how many processes get it."""
+        async with self._sending:
+            return int(await self._do(self._speaking.publish(channel, text)))
+
+    async def read(self, after: int) -> list[tuple[int, bytes]]:
+        """Return the events after this revision, as soon as there are any; an empty list after some seconds."""
+        try:
+            async with asyncio.timeout(BLOCK + ANSWER):
+                reading = self._waiting.xread({scripts.EVENTS: f"{after}-1"}, MOST, int(BLOCK * 1000))
+                said = await self._do(reading)
+        except TimeoutError:
+            raise Lost(f"Redis has not answered for {ANSWER:g} s") from None
+        try:
+            entries = (
+                said[scripts.EVENTS.encode()][0] if isinstance(said, dict) and said else said[0][1] if said else []
+            )
+            return [(int(id.partition(b"-")[0]), fields[b"e"]) for id, fields in entries]
+        except SHAPE as error:
+            raise Lost(f"Redis has events that are none: {error}") from None
+
+    async def heard(self, *channels: str) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield what is published, with its channel. First yield ('', b''), once everything will be heard."""
+        try:
+            async with self._waiting.pubsub() as pubsub:
+                await pubsub.subscribe(*channels)
+                async with aclosing(pubsub.listen()) as messages:
+                    async for message in messages:
+                        if message["type"] == "subscribe" and message["channel"].decode() == channels[-1]:
+                            yield "", b""
+                        elif message["type"] == "message":
+                            yield message["channel"].decode(), message["data"]
+        except (redis.RedisError, OSError) as error:
+            raise lost(error) from None
+        raise Lost("Redis has ended the subscription")
+
+    async def _run(self, script: str, *arguments: str | int) -> Any:
+        return await self._do(self._redis.eval(script, len(scripts.KEYS), *scripts.KEYS, *arguments))
+
+    @staticmethod
+    async def _do(answer: Any) -> Any:
+        try:
+            return await answer
+        except (redis.RedisError, OSError) as error:
+            raise lost(error) from None
+
+
+def lost(error: Exception) -> Lost:
+    """Return the error without the address and the password of the engine, which nobody but its owner may see."""
+    match error:
+        case redis.AuthenticationError() | redis.exceptions.NoPermissionError():
+            return Lost("Redis refuses the user or the password of this panel, or its rights are too small")
+        case redis.TimeoutError():
+            return Lost(f"Redis has not answered for {ANSWER:g} s")
+        case redis.ConnectionError() | OSError():
+            return Lost("Redis cannot be reached")
+        case redis.ResponseError():
+            return Lost(f"Redis refuses: {error}")
+    return Lost(f"Redis cannot be used ({type(error).__name__})")
+
+
+def _time(said: Any) -> tuple[int, int]:
+    return int(said[0]), int(said[1])

@@ -1,0 +1,99 @@
+"""What processes say to each other: a command for a light of another process, its reply, and a numbered event."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, TypeAdapter
+
+from asgi_app.core.lights import LightEvent
+from asgi_app.errors import PanelError
+from asgi_app.models.access import Identity, Role
+from asgi_app.models.base import Actor
+from asgi_app.models.lights import Light, LightResult, SetLight, UndoLight
+from asgi_app.models.wire import parse_command
+
+EVENT: TypeAdapter[LightEvent] = TypeAdapter(Annotated[LightEvent, Field(discriminator="event")])
+
+
+class Resync(Exception):
+    """The lights of a node are others now: read the whole state again."""
+
+
+def parse_event(text: bytes) -> LightEvent:
+    """Return the event of an entry of the stream. Raises `Resync`, and `ValueError` for an unknown one."""
+    if text == b'{"event":"resync"}':
+        raise Resync
+    return EVENT.validate_json(text)
+
+
+class Ask(NamedTuple):
+    """A command for the node that has the light."""
+
+    id: str
+    process: str  # that asked, and gets the reply
+    epoch: str  # of the engine
+    expires: float  # seconds since the Unix epoch, by the engine's clock
+    actor: Actor
+    command: SetLight | UndoLight
+
+    def text(self) -> str:
+        """Return it as JSON."""
+        who = {"name": self.actor.name, "via": self.actor.via, "role": self.actor.identity.role.word}
+        do = self.command.model_dump(mode="json", exclude_none=True)
+        asks = {"id": self.id, "process": self.process, "epoch": self.epoch, "expires": self.expires}
+        return json.dumps({**asks, "actor": who, "do": do})
+
+    @classmethod
+    def of(cls, text: bytes) -> Ask:
+        """Return the command in this text. Raises `ValueError`, `PanelError`."""
+        try:
+            asked = json.loads(text)
+            id, process, epoch, who = (asked[name] for name in ("id", "process", "epoch", "actor"))
+            if not all(isinstance(text, str) for text in (id, process, epoch)):
+                raise TypeError("an id is no text")
+            expires = float(asked["expires"])
+            how = Identity(role=Role.of(who["role"]), how="another process")
+            actor = Actor(name=who["name"], via=who["via"], identity=how)
+            command = parse_command(asked["do"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is no command of a process: {error}") from None
+        if not isinstance(command, SetLight | UndoLight) or not math.isfinite(expires):
+            raise ValueError(f"a process cannot ask another one for {command.do} until {expires}")
+        return cls(id, process, epoch, expires, actor, command)
+
+
+class Answer(NamedTuple):
+    """The reply to an `Ask`: the light at a revision, or the problem of a refusal."""
+
+    id: str
+    rev: int = 0
+    epoch: str = ""
+    light: Light | None = None
+    problem: dict[str, Any] | None = None
+
+    def text(self) -> str:
+        """Return it as JSON."""
+        if self.light is None:
+            return json.dumps({"id": self.id, "problem": self.problem})
+        light = self.light.model_dump(mode="json")
+        return json.dumps({"id": self.id, "rev": self.rev, "epoch": self.epoch, "light": light})
+
+    @classmethod
+    def of(cls, text: bytes) -> Answer:
+        """Return the reply in this text. Raises `ValueError`."""
+        try:
+            said = json.loads(text)
+            if (problem := said.get("problem")) is not None:
+                return cls(said["id"], problem=dict(problem))
+            return cls(said["id"], int(said["rev"]), said["epoch"], Light.model_validate(said["light"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"this is no reply of a process: {error}") from None
+
+    def result(self) -> LightResult:
+        """Return the result of the command. Raises the `PanelError` of a refusal."""
+        if self.light is None:
+            raise PanelError.of_problem(self.problem or {})
+        return LightResult(rev=self.rev, light=self.light)

@@ -1,0 +1,74 @@
+"""What a node has still to tell the engine: the newest event of each kind of each light."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from asgi_app.core.lights import LightEvent
+from asgi_app.models.lights import Light, LightActual, LightChanged
+
+ACTUAL = 0.2  # seconds between two levels of one pin
+
+Done = Callable[[], None]
+
+
+class _Waiting:
+    __slots__ = ("done", "due", "event")
+
+    def __init__(self, event: LightEvent, due: float, done: list[Done]) -> None:
+        self.event, self.due, self.done = event, due, done
+
+
+class Outgoing:
+    """Events to commit. A newer one replaces an unsent one of its key, so there are three of each light at most."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, _Waiting] = {}
+        self._actual_at: dict[str, float] = {}
+        self._ring = asyncio.Event()
+
+    def add(self, event: LightEvent, done: Done | None) -> None:
+        """Add an event. `done` is called when it is numbered, or what replaces it."""
+        now = asyncio.get_running_loop().time()
+        before = self._waiting.pop(event.key, None)
+        calls = before.done if before is not None else []
+        if done is not None:
+            calls.append(done)
+        due = now
+        if isinstance(event, LightActual):
+            due = max(now, self._actual_at.get(event.light, 0.0) + ACTUAL)
+        elif isinstance(event, LightChanged):
+            self._waiting.pop(f"actual:{event.light}", None)  # the state has it
+        self._waiting[event.key] = _Waiting(event, due, calls)
+        self._ring.set()
+
+    async def take(self) -> tuple[list[LightEvent], list[Done]]:
+        """Return what is to be sent now, as soon as there is something, and whom to tell afterwards."""
+        loop = asyncio.get_running_loop()
+        while True:
+            now = loop.time()
+            due = [key for key, waiting in self._waiting.items() if waiting.due <= now]
+            if due:
+                taken = [self._waiting.pop(key) for key in due]
+                for waiting in taken:
+                    if isinstance(waiting.event, LightActual):
+                        self._actual_at[waiting.event.light] = now
+                return [waiting.event for waiting in taken], [call for waiting in taken for call in waiting.done]
+            self._ring.clear()
+            next_due = min((waiting.due for waiting in self._waiting.values()), default=None)
+            try:
+                async with asyncio.timeout(None if next_due is None else next_due - now):
+                    await self._ring.wait()
+            except TimeoutError:
+                continue
+
+    def drop(self) -> list[Done]:
+        """Forget everything, and return whom to tell."""
+        waiting, self._waiting = self._waiting, {}
+        return [call for one in waiting.values() for call in one.done]
+
+
+def texts(events: Iterable[LightEvent], own: Mapping[str, Light]) -> list[tuple[str, str, str]]:
+    """Return each event for the engine: its light, its text, and the light now."""
+    return [(event.light, event.model_dump_json(), own[event.light].model_dump_json()) for event in events]

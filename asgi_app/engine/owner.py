@@ -1,0 +1,65 @@
+"""Who a process is, to the others that share its engine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asgi_app.errors import SetupError
+
+
+def _this_system() -> str:
+    """Return what processes share that can see each other's pids: the boot, and the namespace of pids."""
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process: its node, its address, and the pins on other machines that it drives."""
+
+    node: str  # '': it has no lights
+    address: str
+    pins: Sequence[str] = ()
+    system: str = field(default_factory=_this_system)
+
+    def record(self, token: str) -> str:
+        """Return what the others see of it, as JSON. Whoever has the `token` speaks for the node."""
+        said = {"token": token, "address": self.address, "system": self.system, "pid": os.getpid()}
+        return json.dumps({**said, "pins": list(self.pins)})
+
+    def may_replace(self, record: str) -> str:
+        """Return the token of the owner in this record if its process is dead for certain, otherwise ''."""
+        other = json.loads(record)
+        if other.get("system") != self.system or other["pid"] == os.getpid():
+            return ""
+        try:
+            os.kill(other["pid"], 0)
+        except ProcessLookupError:
+            return str(other["token"])
+        except (OSError, OverflowError):
+            pass
+        return ""
+
+
+def address_here(port: int) -> str:
+    """Return an address at which people find this process."""
+    return f"{socket.gethostname()}:{port}"
+
+
+def read_password(file: Path | None) -> str | None:
+    """Return the first line of the file. Raises `SetupError` if it cannot be read."""
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, ValueError) as error:
+        raise SetupError(f"Setting engine_password_file: the file {file} cannot be read: {error}") from None

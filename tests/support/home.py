@@ -1,0 +1,80 @@
+"""A home: several panels that share an engine, as processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from asgi_app.core.lights import first_light
+from asgi_app.engine.clock import EngineClock
+from asgi_app.engine.link import Link
+from asgi_app.engine.outgoing import texts
+from asgi_app.engine.owner import Owner
+from asgi_app.models.lights import LightChanged, LightSpec
+from tests.support.panel_process import RunningPanel, eventually
+from tests.support.redis_server import RedisServer
+
+
+class Home:
+    """Redis, nodes with lights, and fronts without; a context manager."""
+
+    def __init__(self, folder: Path, *, password: str | None = None) -> None:
+        self.folder = folder
+        self.redis = RedisServer(password=password)
+        self.panels: dict[str, RunningPanel] = {}
+        self._stack = ExitStack()
+
+    def node(self, name: str, *lights: str, data: str = "", **settings: Any) -> RunningPanel:
+        """Start a panel of this name with these lights."""
+        tables = "\n".join(f'[lights.{light}]\npin = {10 + at}\nrestore = "off"' for at, light in enumerate(lights))
+        return self._start(data or name, lights=tables, node=name, **settings)
+
+    def front(self, name: str, **settings: Any) -> RunningPanel:
+        """Start a panel without lights."""
+        settings["lights"] = "none"
+        return self._start(name, **{"flag_lights": settings.pop("lights"), **settings})
+
+    def _start(self, name: str, *, lights: str = "", flag_lights: str = "", **settings: Any) -> RunningPanel:
+        flags = {"engine": self.redis.url, **settings} | ({"lights": flag_lights} if flag_lights else {})
+        panel = HomePanel(self.folder / name, lights, flags)
+        self._stack.enter_context(panel)
+        self.panels[name] = panel
+        return panel
+
+    def agree(self, light: str, where: dict[str, Any], *panels: RunningPanel) -> None:
+        """Wait until the light is so on these panels, or on all that run."""
+        for panel in panels or self.panels.values():
+            eventually(lambda panel=panel: where.items() <= panel.light(light).items())
+
+    def __enter__(self) -> Home:
+        self._stack.enter_context(self.redis)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
+class HomePanel(RunningPanel):
+    """A panel of a home. Its settings file has its lights; `--lights none` is a flag."""
+
+    def __init__(self, data: Path, lights: str, flags: dict[str, Any]) -> None:
+        super().__init__(data, lights=lights)
+        self._settings |= flags
+
+
+async def tell_of_nodes(url: str, names: Sequence[str]) -> None:
+    """Tell the engine of nodes with a light `led` each. They have no process, so they are away after their lease."""
+    for name in names:
+        link = Link(url, None, EngineClock(), Owner(name, "nowhere:0"))
+        await link.join()
+        await link.beat()
+        light = first_light(f"{name}.led", LightSpec(pin=5), None, 0.0)
+        light = light.model_copy(update={"online": True, "reason": None})
+        event = LightChanged(light=light.id, by=light.by, at=light.at, state=light)
+        await link.commit(texts([event], {light.id: light}))
+        await link.close()
