@@ -6,6 +6,7 @@ import json
 import math
 from typing import Annotated, Any, NamedTuple
 
+import pydantic_core
 from pydantic import Field, TypeAdapter
 
 from asgi_app.core.lights import LightEvent
@@ -22,11 +23,12 @@ class Resync(Exception):
     """The lights of a node are others now: read the whole state again."""
 
 
-def parse_event(text: bytes) -> LightEvent:
-    """Return the event of an entry of the stream. Raises `Resync`, and `ValueError` for an unknown one."""
+def parse_event(text: bytes) -> tuple[LightEvent, dict[str, Any]]:
+    """Return the event of an entry of the stream, and its JSON as it was. Raises `Resync`, and `ValueError`."""
     if text == b'{"event":"resync"}':
         raise Resync
-    return EVENT.validate_json(text)
+    data: dict[str, Any] = pydantic_core.from_json(text)
+    return EVENT.validate_python(data), data
 
 
 class Ask(NamedTuple):

@@ -147,6 +147,11 @@ class Mirror:
                     self._calls += 1
                     insort(self._ready, (self._panel.rev + 1, self._calls, call))
                 raise
+            first = rev - len(events) + 1
+            if first == self._panel.rev + 1:  # what will be read is known already
+                for number, event in enumerate(events, first):
+                    self._panel.apply_numbered(number, event)
+                self._call_ready()
             for call in done:
                 self.at_revision(rev, call)
 
@@ -158,8 +163,10 @@ class Mirror:
             entries = await link.read(self._panel.rev)
             try:
                 for rev, text in entries:
-                    event = parse_event(text)
-                    self._panel.apply_numbered(rev, event)
+                    if rev <= self._panel.rev:  # we had it numbered ourselves
+                        continue
+                    event, data = parse_event(text)
+                    self._panel.apply_numbered(rev, event, data)
                     self.heard[node_of(event.light)] = loop.time()
             except (Hole, KeyError, Resync, ValueError) as error:
                 log.info("reading the whole state of the engine again: %s", error or "a node has other lights")

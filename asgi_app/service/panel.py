@@ -143,12 +143,15 @@ class Panel:
         if done is not None:
             done()
 
-    def apply_numbered(self, rev: int, event: StateEvent) -> None:
-        """Apply an event that has its number, and publish it. Raises `Hole` if it is not the next one."""
+    def apply_numbered(self, rev: int, event: StateEvent, data: dict[str, Any] | None = None) -> None:
+        """Apply an event that has its number, and publish it. `data` is its JSON, if that is known.
+
+        Raises `Hole` if it is not the next one.
+        """
         if rev != self.rev + 1:
             raise Hole(f"event {rev} after {self.rev}")
         self.rev = rev
-        self._history.append((rev, self._apply(event)))
+        self._history.append((rev, self._apply(event, data)))
 
     def apply_unnumbered(self, event: StateEvent) -> None:
         """Apply and publish an event of this process alone, where an engine numbers what all processes share.
@@ -159,10 +162,11 @@ class Panel:
         if isinstance(event, ClockChanged):  # it counts once
             self._first_resumable = self.rev + 1
 
-    def _apply(self, event: StateEvent) -> Message:
+    def _apply(self, event: StateEvent, data: dict[str, Any] | None = None) -> Message:
         self.state = apply(self.state, event)
         self._snapshots.clear()
-        message = Message({"rev": self.rev, **event.model_dump(mode="json")}, rev=self.rev, key=event.key)
+        data = event.model_dump(mode="json") if data is None else data
+        message = Message({"rev": self.rev, **data}, rev=self.rev, key=event.key)
         self.coalescer.publish(self._deliver if self._followers else self.channel.deliver, message)
         return message
 
