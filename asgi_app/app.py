@@ -264,7 +264,7 @@ class PanelApp:
         pins = []
         if self.hardware.pins == "pigpio" and settings.pigpio_host not in ("localhost", "127.0.0.1", "::1"):
             pins = [f"{settings.pigpio_host}/{spec.pin}" for spec in settings.lights.values()]
-        owner = Owner(self.panel.node, address_here(settings.port), pins)
+        owner = Owner(self.panel.node, address_here(settings.port), pins, next(iter(self.lights.own), ""))
         password = read_password(settings.engine_password_file)
         return Engine(settings.engine, password, self.panel, self.lights, self.access, owner)
 

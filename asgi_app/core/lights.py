@@ -94,7 +94,8 @@ def node_of(id: str) -> str:
 
 def unknown_light(id: str, lights: Mapping[str, object]) -> UnknownLight:
     """Return the error for an id that none of these lights has."""
-    return UnknownLight(f"No light has the id {id!r}. Use one of {', '.join(lights)}.", field="light")
+    known = f"Use one of {', '.join(lights)}." if lights else "There are no lights."
+    return UnknownLight(f"No light has the id {id!r}. {known}", field="light")
 
 
 def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: float) -> Light:

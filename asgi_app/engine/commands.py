@@ -43,6 +43,7 @@ class Commands:
         self.owned_until = 0.0  # by `boot_time`: until then nobody else has the name of this node
         self._hears = True
         self.expired = 0
+        self.closing = False
         self._silent: dict[str, float] = {}  # nodes that have not answered, and since when
         self._asked: dict[str, asyncio.Future[Answer]] = {}
         self._serving: set[asyncio.Task[None]] = set()
@@ -74,10 +75,11 @@ class Commands:
         except TimeoutError:
             self._silent[node] = loop.time()
         except Lost:  # it may still be carried out until it expires
-            await asyncio.sleep(began + PATIENCE - loop.time())
+            if not self.closing:
+                await asyncio.sleep(began + PATIENCE - loop.time())
         finally:
             del self._asked[ask.id]
-        raise NoAnswer(f"{node} has not answered. It will not do this later. Try again.")
+        raise NoAnswer(f"{node} has not answered. Look at the light before you try again: this may have been done.")
 
     async def _result(self, link: Link, node: str, ask: Ask) -> LightResult:
         """Send the command, and return its result once this panel shows it."""

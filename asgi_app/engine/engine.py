@@ -79,7 +79,7 @@ class Engine:
         """Say goodbye: the lights of this process go offline everywhere. What waits for the engine gets its answer."""
         if self._task is None:
             return
-        self._closing = True
+        self._closing = self._commands.closing = True
         task, self._task = self._task, None
         task.cancel()
         await asyncio.wait([task], timeout=LEAVE)

@@ -103,7 +103,9 @@ class Link:
     async def _beat(self, before: str) -> Any:
         owner, asked_at = self._owner, boot_time()
         record, lease = owner.record(self.token), int(scripts.LEASE * 1000)
-        said = await self._run(scripts.BEAT_SCRIPT, self.epoch, lease, AWAY, owner.node, record, self.token, before)
+        said = await self._run(
+            scripts.BEAT_SCRIPT, self.epoch, lease, AWAY, owner.node, record, self.token, before, owner.light
+        )
         if said[0] == b"ok":
             self._clock.note(asked_at, _time(said[1]))
             self.trip = boot_time() - asked_at
@@ -185,7 +187,7 @@ def lost(error: Exception) -> Lost:
         case redis.ConnectionError() | OSError():
             return Lost("Redis cannot be reached")
         case redis.ResponseError():
-            return Lost(f"Redis refuses: {error}")
+            return Lost(f"Redis refuses: {str(error).partition(' script:')[0].rstrip('.')}")
     return Lost(f"Redis cannot be used ({type(error).__name__})")
 
 

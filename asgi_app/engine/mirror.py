@@ -21,6 +21,7 @@ from asgi_app.service.panel import Hole
 
 log = logging.getLogger("pilotlight.engine")
 
+LATEST = 0.05  # seconds for which the answer to a command for an own light waits for its number
 BUSY = 0.01  # seconds between two reads while there is much to read: events that come close together are one write
 
 
@@ -66,14 +67,13 @@ class Mirror:
             self._awaited -= 1
 
     def _awaiting(self, done: Done) -> Done:
+        """Call `done` when its event is numbered, or after `LATEST`: a light does not wait for a slow engine."""
         waits = contextlib.ExitStack()
         waits.enter_context(self.hurry())
-
-        def no_longer() -> None:
-            waits.close()
-            done()
-
-        return no_longer
+        waits.callback(done)
+        timer = asyncio.get_running_loop().call_later(LATEST, waits.close)
+        waits.callback(timer.cancel)
+        return waits.close
 
     def at_revision(self, rev: int, call: Callable[[], None]) -> None:
         """Call this once the panel has applied the event of this revision, or has lost the engine."""

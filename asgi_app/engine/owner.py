@@ -29,6 +29,7 @@ class Owner:
     node: str  # '': it has no lights
     address: str
     pins: Sequence[str] = ()
+    light: str = ""  # one of its lights, which the engine must know
     system: str = field(default_factory=_this_system)
 
     def record(self, token: str) -> str:
@@ -37,10 +38,15 @@ class Owner:
         return json.dumps({**said, "pins": list(self.pins)})
 
     def may_replace(self, record: str) -> str:
-        """Return the token of the owner in this record if its process is dead for certain, otherwise ''."""
+        """Return the token of the owner in this record if it is this process, or one that is dead for certain; else ''.
+
+        A beat that an earlier connection has sent may come after the next connection has begun.
+        """
         other = json.loads(record)
-        if other.get("system") != self.system or other["pid"] == os.getpid():
+        if other.get("system") != self.system:
             return ""
+        if other["pid"] == os.getpid():
+            return str(other["token"])
         try:
             os.kill(other["pid"], 0)
         except ProcessLookupError:

@@ -72,7 +72,8 @@ return {now[1], tonumber(now[2]), redis.call('HGETALL', KEYS[3]), redis.call('TI
 """
 
 # ARGV: epoch, lease in ms, reason for the lights of a node that is away; node ('' for a process without lights),
-# its record, its token, the token of an owner whose name it may take: its own before, or that of a dead process.
+# its record, its token, the token of an owner whose name it may take: its own before, or that of a dead process;
+# one of its lights.
 BEAT_SCRIPT = f"""{_COMMON}
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return {{'epoch'}} end
 local now, node = milliseconds(), ARGV[4]
@@ -89,7 +90,7 @@ end
 local claimed = 0
 if node ~= '' then
   local mine, record = owner(node)
-  if not mine then claimed = 1 end
+  if not mine or ARGV[8] ~= '' and redis.call('HEXISTS', KEYS[3], ARGV[8]) == 0 then claimed = 1 end
   if mine and mine.token ~= ARGV[6] and mine.token ~= ARGV[7] then return {{'held', record}} end
   local me = cjson.decode(ARGV[5])
   others = #me.pins > 0 and redis.call('HGETALL', KEYS[4]) or {{}}

@@ -163,7 +163,7 @@ class Lights(Component):
         self._save(id, rules.settings_of(self.own[id]))
 
     def _resolve(self, pending: _Pending, id: str) -> None:
-        pending.resolve(LightResult(rev=self._panel.rev, light=self._panel.state.lights[id]))
+        pending.resolve(LightResult(rev=self._panel.rev, light=self.own[id]))
 
     def _commit(self, event: LightEvent, done: Callable[[], None] | None = None) -> None:
         self.own[event.light] = rules.after(self.own[event.light], event)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -262,3 +264,52 @@ def test_doctor_and_metrics_know_the_engine(home: Home) -> None:
     failed = run_pilotlight("doctor", *known)
     assert failed.returncode == 1
     assert "Redis cannot be reached" in failed.stdout
+
+
+@pytest.mark.slow
+def test_a_node_is_not_refused_by_its_own_lease(home: Home) -> None:
+    hall, front = home.node("hall", "led"), home.front("front")
+    home.redis.freeze()
+    eventually(lambda: not online(front, "hall.led"))
+    time.sleep(4)  # a beat waits in the socket of Redis, which is carried out before the next connection is
+    home.redis.thaw()
+    began = steady()
+    eventually(lambda: online(front, "hall.led"))
+    assert steady() - began < 4  # less than a lease
+    assert "belongs to" not in hall.log()
+
+
+@pytest.mark.slow
+def test_an_own_light_does_not_wait_for_a_slow_engine(home: Home) -> None:
+    hall = home.node("hall", "led")
+    home.redis.freeze()
+    began = steady()
+    answers = [hall.patch("/lights/led", {"level": level}) for level in range(1, 11)]
+    assert steady() - began < 2
+    assert [answer.json()["level"] for answer in answers] == list(range(1, 11))
+    home.redis.thaw()
+    home.agree("hall.led", {"level": 10, "online": True})
+
+
+@pytest.mark.slow
+def test_a_front_that_stops_answers_what_waits(home: Home) -> None:
+    hall, front = home.node("hall", "led"), home.front("front")
+    hall.process.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(front.patch, "/lights/hall.led", {"level": 5})
+        time.sleep(0.5)
+        front.stop()
+        assert (answer.result().status_code, answer.result().json()["type"]) == (
+            504,
+            "urn:pilotlight:problem:no-answer",
+        )
+    hall.process.send_signal(signal.SIGCONT)
+    assert front.complaints() == []
+
+
+@pytest.mark.slow
+def test_lights_that_redis_has_lost_are_told_again(home: Home) -> None:
+    home.node("hall", "led", "shelf")
+    home.redis.do("DEL", "pilotlight:{home}:state")
+    front = home.front("front")
+    eventually(lambda: online(front, "hall.led") and online(front, "hall.shelf"))
