@@ -140,9 +140,9 @@ class PanelApp:
             unread=SendBudget(settings.unread, settings.unread_per_address),
             node=settings.node_name,
         )
-        self._prefix = f"{settings.node_name}." if settings.node_name else ""
-        self.driver, self.lights = self._build_lights(pins, stored)
-        self.engine = self._build_engine()
+        prefix = f"{settings.node_name}." if settings.node_name else ""  # of the ids of lights
+        self.driver, self.lights = _lights_of(self, prefix, pins, stored)
+        self.engine = None if settings.engine is None else _engine_of(self, settings.engine)
         self.chat = Chat(self.panel, self.store, settings, clock=self.clock.now)
         self.runs = Runs(self.panel, self.store, settings, clock=self.clock.now)
         self.storage_watch = StorageWatch(self.panel, self.store, claims, self.lights, self.chat, self.runs)
@@ -172,7 +172,7 @@ class PanelApp:
             self._engine_trouble,
         )
         self.loop_lag = LoopLagMonitor(partial(self.health.check, alive))
-        light = self._prefix + ("led" if "led" in settings.lights else next(iter(settings.lights), "led"))
+        light = prefix + ("led" if "led" in settings.lights else next(iter(settings.lights), "led"))
         rest_limit = self._rest_limit()
         self.quart = self._build_quart(light, rest_limit)
         self._register_namespaces(light)
@@ -230,43 +230,8 @@ class PanelApp:
             await asyncio.to_thread(self.store.close)
             self._pin_lock.release()
 
-    def _build_lights(self, pins: Pins, stored: Mapping[str, LightSettings]) -> tuple[LightDriver, Lights]:
-        """Build the lights and what drives them. On an engine their ids begin with the name of this node."""
-        prefix = self._prefix
-        specs = {prefix + id: spec for id, spec in self.settings.lights.items()}
-        now = self.clock.now()
-        first = {
-            id: light_rules.first_light(id, spec, stored.get(id.removeprefix(prefix)), now)
-            for id, spec in specs.items()
-        }
-        driver = LightDriver(pins, specs, {id: light_rules.drive_of(light) for id, light in first.items()})
-
-        def save(id: str, settings: LightSettings) -> None:
-            self.store.save(id.removeprefix(prefix), settings)
-
-        return driver, Lights(self.panel, driver, specs, first, save=save, clock=self.clock.now)
-
     def _engine_trouble(self) -> str | None:
         return self.engine.trouble if self.engine is not None else None
-
-    def _build_engine(self) -> Engine | None:
-        settings = self.settings
-        if settings.engine is None:
-            return None
-        try:
-            from asgi_app.engine import Engine, Owner, address_here, read_password
-        except ImportError as error:
-            if error.name not in ("redis", "redis.asyncio"):
-                raise
-            raise SetupError(
-                "The engine needs the package redis. Install it: pip install 'pilotlight[redis]'"
-            ) from None
-        pins = []
-        if self.hardware.pins == "pigpio" and settings.pigpio_host not in ("localhost", "127.0.0.1", "::1"):
-            pins = [f"{settings.pigpio_host}/{spec.pin}" for spec in settings.lights.values()]
-        owner = Owner(self.panel.node, address_here(settings.port), pins, next(iter(self.lights.own), ""))
-        password = read_password(settings.engine_password_file)
-        return Engine(settings.engine, password, self.panel, self.lights, self.access, owner)
 
     def _meters(self) -> Meters:
         return Meters(
@@ -364,6 +329,40 @@ class PanelApp:
 def create_app(settings: Settings | None = None) -> Gateway:
     """Build the panel for any ASGI server: `uvicorn --factory asgi_app.app:create_app`. Raises `SetupError`."""
     return PanelApp(settings or read_settings()).app
+
+
+def _lights_of(
+    panel_app: PanelApp, prefix: str, pins: Pins, stored: Mapping[str, LightSettings]
+) -> tuple[LightDriver, Lights]:
+    """Build the lights and what drives them. The store knows them without the prefix of their ids."""
+    clock, store = panel_app.clock, panel_app.store
+    specs = {prefix + id: spec for id, spec in panel_app.settings.lights.items()}
+    first = {
+        id: light_rules.first_light(id, spec, stored.get(id.removeprefix(prefix)), clock.now())
+        for id, spec in specs.items()
+    }
+    driver = LightDriver(pins, specs, {id: light_rules.drive_of(light) for id, light in first.items()})
+
+    def save(id: str, settings: LightSettings) -> None:
+        store.save(id.removeprefix(prefix), settings)
+
+    return driver, Lights(panel_app.panel, driver, specs, first, save=save, clock=clock.now)
+
+
+def _engine_of(panel_app: PanelApp, url: str) -> Engine:
+    """Build the link to the panels that share this engine. Raises `SetupError`."""
+    try:
+        from asgi_app.engine import Engine, Owner, address_here, read_password
+    except ImportError as error:
+        if error.name not in ("redis", "redis.asyncio"):
+            raise
+        raise SetupError("The engine needs the package redis. Install it: pip install 'pilotlight[redis]'") from None
+    settings, lights, pins = panel_app.settings, panel_app.lights, []
+    if panel_app.hardware.pins == "pigpio" and settings.pigpio_host not in ("localhost", "127.0.0.1", "::1"):
+        pins = [f"{settings.pigpio_host}/{spec.pin}" for spec in settings.lights.values()]
+    owner = Owner(settings.node_name, address_here(settings.port), pins, next(iter(lights.own), ""))
+    password = read_password(settings.engine_password_file)
+    return Engine(url, password, panel_app.panel, lights, panel_app.access, owner)
 
 
 def _open_store(settings: Settings) -> tuple[Store, dict[str, LightSettings], Storage]:

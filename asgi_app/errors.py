@@ -38,14 +38,6 @@ class PanelError(Exception):
             self.retry_after = ceil(retry_after * 1000) / 1000 or 0.001  # rounded up, so that a retry is never early
         self.errors = errors if errors is not None else [{"field": field, "detail": detail}] if field else []
 
-    @classmethod
-    def of_problem(cls, problem: dict[str, Any]) -> PanelError:
-        """Return the error of a problem object that another process has made."""
-        error = PanelError(problem["detail"], errors=problem["errors"], retry_after=problem.get("retry_after"))
-        error.slug = problem["type"].removeprefix(PROBLEM_TYPE)
-        error.title, error.status = problem["title"], problem["status"]
-        return error
-
     def problem(self) -> dict[str, Any]:
         """Return the problem object (RFC 9457). `retry_after` (seconds) is in it where waiting helps."""
         problem: dict[str, Any] = {"type": PROBLEM_TYPE + self.slug, "title": self.title, "status": self.status}

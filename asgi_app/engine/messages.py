@@ -10,7 +10,7 @@ import pydantic_core
 from pydantic import Field, TypeAdapter
 
 from asgi_app.core.lights import LightEvent
-from asgi_app.errors import PanelError
+from asgi_app.errors import PROBLEM_TYPE, PanelError
 from asgi_app.models.access import Identity, Role
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import Light, LightResult, SetLight, UndoLight
@@ -97,5 +97,13 @@ class Answer(NamedTuple):
     def result(self) -> LightResult:
         """Return the result of the command. Raises the `PanelError` of a refusal."""
         if self.light is None:
-            raise PanelError.of_problem(self.problem or {})
+            raise _error_of(self.problem or {})
         return LightResult(rev=self.rev, light=self.light)
+
+
+def _error_of(problem: dict[str, Any]) -> PanelError:
+    """Return the error of a problem object that another process has made."""
+    error = PanelError(problem["detail"], errors=problem["errors"], retry_after=problem.get("retry_after"))
+    error.slug = problem["type"].removeprefix(PROBLEM_TYPE)
+    error.title, error.status = problem["title"], problem["status"]
+    return error

@@ -22,6 +22,7 @@ from asgi_app.models.machine import ClockChanged, Storage
 from asgi_app.models.wire import AnyCommand, GetState, Ping, Reply, Snapshot, State, StateEvent, StateResult
 from asgi_app.net.send_budget import LARGEST, SendBudget
 from asgi_app.service.component import Component, Handler
+from asgi_app.service.followers import Followers, is_for
 from asgi_app.service.session import Session
 from asgi_app.telemetry.counters import CounterRegistry
 
@@ -69,7 +70,7 @@ class Panel:
         self._first_resumable = 0  # revision: what happened before it cannot be told event by event
         self._sessions: set[Session] = set()
         self._snapshots: dict[frozenset[str] | None, Message] = {}  # of this revision, by the nodes that are followed
-        self._followers: dict[str, Channel] = {}  # of each node; of '' for what has no node
+        self._followers = Followers(self.coalescer)
         self._closing = False
         self._components: list[Component] = []
         self._handlers: dict[type[Asks[Any]], Handler] = {GetState: self._get_state, Ping: self._ping}
@@ -171,14 +172,8 @@ class Panel:
         return message
 
     def _deliver(self, messages: list[Message]) -> None:
-        """Hand the messages to everybody, and to those who follow some nodes what is for them."""
         self.channel.deliver(messages)
-        by_node: dict[str, list[Message]] = {}
-        for message in messages:
-            by_node.setdefault(node_of(message.data.get("light", "")), []).append(message)
-        for node, some in by_node.items():
-            if (channel := self._followers.get(node)) is not None:
-                channel.deliver(some)
+        self._followers.deliver(messages)
 
     def adopt(self, epoch: str, rev: int, state: State) -> None:
         """Take over a picture of the state from elsewhere: every client gets it as a snapshot."""
@@ -187,8 +182,8 @@ class Panel:
         self._snapshots.clear()
         self._history.clear()
         self._first_resumable = rev
-        for channel in (self.channel, *self._followers.values()):
-            channel.resync()
+        self.channel.resync()
+        self._followers.resync()
 
     def clock_stepped(self, seconds: float, at: float) -> None:
         """Publish that the wall clock has stepped by `seconds`, and is `at` now (seconds since the Unix epoch)."""
@@ -249,18 +244,18 @@ class Panel:
             component.session_opened(session)
         if session.everything:
             session.opening = self._opening(session)
-            for channel in self._channels(session):
-                channel.join(session.outbox)
+            if session.nodes is None:
+                self.channel.join(session.outbox)
+            else:
+                self._followers.join(session.outbox, session.nodes)
         if self._closing:
             session.outbox.close(SERVICE_RESTART, "restarting")
 
     def close_session(self, session: Session) -> None:
         """Unsubscribe the session. Only `Session` calls this."""
         self._sessions.discard(session)
-        for channel in self._channels(session):
-            channel.leave(session.outbox)
-        if session.nodes is not None:
-            self._followers = {name: channel for name, channel in self._followers.items() if channel}
+        self.channel.leave(session.outbox)
+        self._followers.leave(session.outbox, session.nodes or ())
         for component in self._components:
             component.session_closed(session)
 
@@ -268,16 +263,11 @@ class Panel:
         """Return how many sessions each protocol has."""
         return Counter(session.actor.via for session in self._sessions)
 
-    def _channels(self, session: Session) -> list[Channel]:
-        if session.nodes is None:
-            return [self.channel]
-        return [self._followers.setdefault(name, Channel(self.coalescer)) for name in ("", *session.nodes)]
-
     def _opening(self, session: Session) -> Message:
         """Return the first message of a session: the events it missed, or a snapshot."""
         missed = None if session.resume is None else self._missed(*session.resume)
         if missed is not None and session.nodes is not None:
-            missed = [m for m in missed if node_of(m.data.get("light", "")) in ("", *session.nodes)]
+            missed = [message for message in missed if is_for(message.data, session.nodes)]
         if missed is not None and sum(len(message.encoded(text_of)) for message in missed) <= LARGEST:
             events = [message.data for message in missed]
             return Message({"epoch": self.epoch, "rev": self.rev, "events": events}, rev=self.rev)
