@@ -150,7 +150,7 @@ class Site:
                 light = lights.get(hand.light)
                 if light is None or not light["online"]:
                     yield f"{name} shows {hand.light} offline: {light and light['reason']}"
-                elif light["level"] not in hand.possible or round(light["actual"]) != light["level"]:
+                elif light["level"] not in hand.possible or round(light["actual"]) != light["target"]:
                     yield f"{name} shows {hand.light} at {light['level']}, it may be at {hand.possible}"
 
 
@@ -249,10 +249,11 @@ async def front_killed(site: Site) -> float | None:
 async def two_owners(site: Site) -> float | None:
     second = RunningPanel(site.home.folder / "second", lights=site.home.panels["hall"]._lights)
     second._settings |= {"engine": site.home.redis.url, "node": "hall"}
-    with await asyncio.to_thread(second.__enter__):
-        await asyncio.sleep(2)
-        if "belongs to the panel at" not in second.log():
-            site.wrong.append("the second owner of a name was let in")
+    await asyncio.to_thread(second.start)
+    await asyncio.sleep(2)
+    second.kill()
+    if "belongs to the panel at" not in second.log():
+        site.wrong.append("the second owner of a name was let in")
     return None
 
 

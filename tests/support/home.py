@@ -14,7 +14,7 @@ from asgi_app.engine.link import Link
 from asgi_app.engine.outgoing import texts
 from asgi_app.engine.owner import Owner
 from asgi_app.models.lights import LightChanged, LightSpec
-from tests.support.panel_process import RunningPanel, eventually
+from tests.support.panel_process import RunningPanel, eventually, free_port
 from tests.support.redis_server import RedisServer
 
 
@@ -63,7 +63,8 @@ class HomePanel(RunningPanel):
     """A panel of a home. Its settings file has its lights; `--lights none` is a flag."""
 
     def __init__(self, data: Path, lights: str, flags: dict[str, Any]) -> None:
-        super().__init__(data, lights=lights)
+        # A port that no client can have while it is down: connections to Redis last.
+        super().__init__(data, lights=lights, port=free_port())
         self._settings |= flags
 
 
