@@ -106,14 +106,25 @@ class Pump(threading.Thread):
             self._waits_since = None if any(flow.held for flow in self._flows) else time.monotonic()
             ready = {descriptor for descriptor, _ in poll.poll()}
             self._waits_since = None
-            writing = [flow for flow in self._flows if flow.held and flow.sink in ready]
+            # First write: a stream is not read while it is held, and the order of both is known only if both are read.
+            for flow in list(self._flows):
+                if flow.held and flow.sink in ready:
+                    self._write_what_fits(flow)
             self._read_all([flow for flow in self._flows if not flow.held and flow.source in ready])
-            for flow in writing:
-                # After POLLOUT, so much can be written without waiting, which would delay the other stream.
-                left = self._write(flow, flow.held, select.PIPE_BUF)
-                flow.held = left or memoryview(b"")
-                if left is None or (flow.ended and not flow.held):
-                    self._end(flow)
+
+    def _write_what_fits(self, flow: Flow) -> None:
+        """Write to a sink that is ready, for as long as it takes something without waiting."""
+        sink = select.poll()
+        sink.register(flow.sink or 0, select.POLLOUT)
+        while flow.held and sink.poll(0):
+            # After POLLOUT, so much can be written without waiting, which would delay the other stream.
+            left = self._write(flow, flow.held, select.PIPE_BUF)
+            flow.held = left or memoryview(b"")
+            if left is None:
+                self._end(flow)
+                return
+        if flow.ended and not flow.held:
+            self._end(flow)
 
     def _read_all(self, ready: list[Flow]) -> None:
         """Read until there is nothing more, or `READ` bytes, so that the noted writes are those that were read."""

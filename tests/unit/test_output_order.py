@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,36 @@ def test_the_note_of_the_last_write_is_waited_for(two_pipes: tuple[tuple[int, in
         os.close(null)
     pump.join(30)
     assert not pump.is_alive()
+
+
+def test_a_stream_that_was_just_written_on_keeps_its_place(
+    two_pipes: tuple[tuple[int, int], tuple[int, int]], tmp_path: Path
+) -> None:
+    (out, to_out), (err, to_err) = two_pipes
+    got: list[bytes] = []
+    all_there = threading.Event()
+
+    def put(stream: int, data: bytes) -> None:
+        got.append(data)
+        if got == [b"0\n"]:  # it is held for its sink now, and all of this comes before the next look
+            for number in range(1, 8):
+                os.write(to_err if number % 2 else to_out, b"%d\n" % number)
+        if b"".join(got).count(b"\n") == 8:
+            all_there.set()
+
+    sinks = [os.open(tmp_path / name, os.O_WRONLY | os.O_CREAT) for name in ("out", "err")]
+    pump = Pump([Flow(1, os.dup(out), sinks[0]), Flow(2, os.dup(err), sinks[1])], put, lambda: None)
+    os.write(to_out, b"0\n")
+    pump.start()
+    assert all_there.wait(30)
+    assert b"".join(got).split() == [b"%d" % number for number in range(8)]
+    for end in (to_out, to_err):
+        os.dup2(null := os.open(os.devnull, os.O_WRONLY), end)
+        os.close(null)
+    pump.join(30)
+    assert [(tmp_path / name).read_bytes().split() for name in ("out", "err")] == [
+        [b"0", b"2", b"4", b"6"],
+        [b"1", b"3", b"5", b"7"],
+    ]
+    for sink in sinks:
+        os.close(sink)

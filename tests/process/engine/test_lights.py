@@ -14,6 +14,7 @@ from tests.support.home import Home
 from tests.support.live_client import live
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import RunningPanel
+from tests.support.slow_cases import slow
 from tests.support.stock_clients import join
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -40,8 +41,8 @@ async def test_every_process_shows_all_lights(home: Home) -> None:
 
 
 @pytest.mark.parametrize("asked", PANELS)
-@pytest.mark.parametrize("light", LIGHTS)
-@pytest.mark.parametrize("wire", ["rest", "live", "/panel"])
+@pytest.mark.parametrize("light", ["hall.led", "kitchen.desk", *slow("hall.shelf", "kitchen.led")])
+@pytest.mark.parametrize("wire", ["live", "/panel", *slow("rest")])
 async def test_every_process_moves_every_light(
     home: Home, asked: str, light: str, wire: str, node: NodeClients
 ) -> None:
