@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from asgi_app.errors import SetupError
 from asgi_app.models.access import RoleName
-from asgi_app.models.lights import LightId, LightSpec
+from asgi_app.models.lights import ID, LightId, LightSpec
 from asgi_app.net.origins import canonical
 from asgi_app.net.proxies import networks
 from asgi_app.settings_file import PREFIX, config_in_use, default_data, read_file
@@ -28,7 +28,6 @@ MAX_SIGN_IN_DAYS = 365
 MIB = 1024 * 1024
 NO_LIGHTS = "none"
 ENGINE_OPTIONS = {"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}  # in its URL
-NODE = r"^[a-z][a-z0-9_-]{0,31}$"
 
 
 class Settings(BaseModel):
@@ -68,7 +67,7 @@ class Settings(BaseModel):
     )
     node: str | None = Field(
         None,
-        pattern=NODE,
+        pattern=ID,
         description="Name of this panel among those that share the engine. Default: the name of this machine.",
     )
     data: Path = Field(default_factory=default_data, description="Directory for the database and the secrets.")

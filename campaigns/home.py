@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.home import Home
+from tests.support.home import Home, HomePanel
 from tests.support.panel_process import RunningPanel
 
 ROUNDS = 10
@@ -178,10 +179,10 @@ async def node_killed(site: Site) -> float | None:
     return noticed
 
 
-async def node_killed_and_back(site: Site) -> float | None:
-    hall = site.home.panels["hall"]
-    hall.kill()
-    await asyncio.to_thread(hall.start)
+async def killed_and_back(name: str, site: Site) -> float | None:
+    panel = site.home.panels[name]
+    panel.kill()
+    await asyncio.to_thread(panel.start)
     return None
 
 
@@ -239,16 +240,9 @@ async def engine_connections_cut(site: Site) -> float | None:
     return None
 
 
-async def front_killed(site: Site) -> float | None:
-    front = site.home.panels["front"]
-    front.kill()
-    await asyncio.to_thread(front.start)
-    return None
-
-
 async def two_owners(site: Site) -> float | None:
-    second = RunningPanel(site.home.folder / "second", lights=site.home.panels["hall"]._lights)
-    second._settings |= {"engine": site.home.redis.url, "node": "hall"}
+    flags = {"engine": site.home.redis.url, "node": "hall"}
+    second = HomePanel(site.home.folder / "second", site.home.panels["hall"]._lights, flags)
     await asyncio.to_thread(second.start)
     await asyncio.sleep(2)
     second.kill()
@@ -266,7 +260,7 @@ async def front_trimmed_past(site: Site) -> float | None:
 
 FAULTS: dict[str, tuple[str, Callable[[Site], Awaitable[float | None]]]] = {
     "killed": ("a node is killed, and started after its lights are offline", node_killed),
-    "back": ("a node is killed and started at once", node_killed_and_back),
+    "back": ("a node is killed and started at once", partial(killed_and_back, "hall")),
     "hung": ("a node hangs until its lights are offline (SIGSTOP)", node_hung),
     "late": ("a node wakes up after 4 s", node_woken_late),
     "engine": ("Redis is killed, and started empty", engine_killed),
@@ -274,7 +268,7 @@ FAULTS: dict[str, tuple[str, Callable[[Site], Awaitable[float | None]]]] = {
     "paused": ("Redis pauses all clients for 6 s", engine_paused),
     "emptied": ("Redis loses everything (FLUSHALL)", engine_emptied),
     "cut": ("Redis closes all connections", engine_connections_cut),
-    "front": ("a front is killed and started again", front_killed),
+    "front": ("a front is killed and started again", partial(killed_and_back, "front")),
     "owners": ("a second panel with the name of a node", two_owners),
     "trimmed": ("a front hangs for 1 s, and Redis forgets the events meanwhile", front_trimmed_past),
 }

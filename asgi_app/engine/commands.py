@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from asgi_app.access import Access
+from asgi_app.core.lights import node_of
 from asgi_app.engine import scripts
 from asgi_app.engine.clock import EngineClock, boot_time
 from asgi_app.engine.link import Link, Lost
@@ -57,7 +58,7 @@ class Commands:
         Raises `LightOffline`, `NoAnswer`, or what the node refuses with.
         """
         light = self._panel.light(command.light)
-        node = light.id.partition(".")[0]
+        node = node_of(light.id)
         loop = asyncio.get_running_loop()
         if not light.online or self._link is None:
             raise LightOffline(f"{light.name} is offline: {light.reason}", field="light")

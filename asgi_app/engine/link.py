@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -16,6 +17,9 @@ from redis.backoff import NoBackoff
 from asgi_app.engine import scripts
 from asgi_app.engine.clock import EngineClock, boot_time
 from asgi_app.engine.owner import Owner
+from asgi_app.models.lights import Light
+
+log = logging.getLogger("pilotlight.engine")
 
 ANSWER = 2.5  # seconds for an answer of Redis
 BLOCK = 5.0  # seconds for which a read waits for events
@@ -38,7 +42,7 @@ class Picture(NamedTuple):
 
     epoch: str
     rev: int
-    lights: list[bytes]
+    lights: dict[str, Light]
 
 
 class Link:
@@ -77,7 +81,7 @@ class Link:
         epoch, rev, lights, time = await self._run(scripts.JOIN, info["run_id"], uuid.uuid4().hex)
         self._clock.note(asked_at, _time(time))
         self.epoch = epoch.decode()
-        return Picture(self.epoch, rev, lights[1::2])
+        return Picture(self.epoch, rev, _lights(lights[1::2]))
 
     async def beat(self) -> bool:
         """Renew the lease of the node, and take the lights of dead nodes offline. Raises `Fenced`.
@@ -193,3 +197,13 @@ def lost(error: Exception) -> Lost:
 
 def _time(said: Any) -> tuple[int, int]:
     return int(said[0]), int(said[1])
+
+
+def _lights(texts: Sequence[bytes]) -> dict[str, Light]:
+    lights = []
+    for text in texts:
+        try:
+            lights.append(Light.model_validate_json(text))
+        except ValueError as error:
+            log.warning("a light in the engine cannot be read, and is left out: %s", error)
+    return {light.id: light for light in sorted(lights, key=lambda light: light.id)}

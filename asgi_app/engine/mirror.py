@@ -85,8 +85,7 @@ class Mirror:
 
     def missing(self, picture: Picture) -> tuple[list[LightChanged], list[str]]:
         """Return what the engine does not know of our lights, and the ids of lights that we have no more."""
-        known = _lights(picture)
-        own = self._lights.own
+        known, own = picture.lights, self._lights.own
         changed = [
             _now(light)
             for id, light in own.items()
@@ -108,7 +107,7 @@ class Mirror:
     def adopt(self, picture: Picture) -> None:
         """Follow the engine from here on."""
         changed, _ = self.missing(picture)  # since it was read
-        lights = _lights(picture)
+        lights = dict(picture.lights)
         for event in changed:
             lights.setdefault(event.light, event.state)
         self.linked, self.epoch = True, picture.epoch
@@ -186,13 +185,3 @@ class Mirror:
 
 def _now(light: Light) -> LightChanged:
     return LightChanged(light=light.id, by=light.by, at=light.at, state=light)
-
-
-def _lights(picture: Picture) -> dict[str, Light]:
-    lights = []
-    for text in picture.lights:
-        try:
-            lights.append(Light.model_validate_json(text))
-        except ValueError as error:
-            log.warning("a light in the engine cannot be read, and is left out: %s", error)
-    return {light.id: light for light in sorted(lights, key=lambda light: light.id)}

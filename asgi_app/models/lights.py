@@ -70,7 +70,8 @@ Step = Annotated[
 ]
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 Effect = Literal["pulse", "blink", "candle"]
-LightId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+ID = r"^[a-z][a-z0-9_-]{0,31}$"  # of a light and of a node; no dot, because a shared light is `node.light`
+LightId = Annotated[str, Field(pattern=ID)]
 
 
 class LightSpec(BaseModel):

@@ -30,16 +30,14 @@ class Home:
     def node(self, name: str, *lights: str, data: str = "", **settings: Any) -> RunningPanel:
         """Start a panel of this name with these lights."""
         tables = "\n".join(f'[lights.{light}]\npin = {10 + at}\nrestore = "off"' for at, light in enumerate(lights))
-        return self._start(data or name, lights=tables, node=name, **settings)
+        return self._start(data or name, tables, {"node": name, **settings})
 
     def front(self, name: str, **settings: Any) -> RunningPanel:
         """Start a panel without lights."""
-        settings["lights"] = "none"
-        return self._start(name, **{"flag_lights": settings.pop("lights"), **settings})
+        return self._start(name, "", {"lights": "none", **settings})
 
-    def _start(self, name: str, *, lights: str = "", flag_lights: str = "", **settings: Any) -> RunningPanel:
-        flags = {"engine": self.redis.url, **settings} | ({"lights": flag_lights} if flag_lights else {})
-        panel = HomePanel(self.folder / name, lights, flags)
+    def _start(self, name: str, lights: str, settings: dict[str, Any]) -> RunningPanel:
+        panel = HomePanel(self.folder / name, lights, {"engine": self.redis.url, **settings})
         self._stack.enter_context(panel)
         self.panels[name] = panel
         return panel

@@ -37,8 +37,7 @@ class LedEvents(RecoverableHandlers):
 
     def connected(self, sid: str, auth: Any) -> None:
         """Send the present level to the new client."""
-        for now in self._now():
-            self._namespace.outbox(sid).offer(PAGE, self._packet(now))
+        self._show(sid)
         self._join(sid)
 
     def recovered(self, sid: str, kept: None) -> None:
@@ -56,8 +55,7 @@ class LedEvents(RecoverableHandlers):
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
         """Send the present level: the page has moved its slider already."""
-        for now in self._now():
-            self._namespace.outbox(sid).offer(PAGE, self._packet(now))
+        self._show(sid)
 
     async def led(self, sid: str, *arguments: Any) -> dict[str, Any] | None:
         """Set the level. All pages get the level that is set afterwards, even if it was refused."""
@@ -125,6 +123,10 @@ class LedEvents(RecoverableHandlers):
     def _packet(self, message: Message) -> Packet:
         """Encode `led {"level": N}` for the light in the message."""
         return self._namespace.packet("led", {"level": message.data["state"]["target"]})
+
+    def _show(self, sid: str) -> None:
+        for now in self._now():
+            self._namespace.outbox(sid).offer(PAGE, self._packet(now))
 
     def _publish_now(self) -> None:
         for now in self._now():
