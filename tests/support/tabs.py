@@ -99,6 +99,8 @@ class Tab:
             self.troubles.append(f"a request left for {url}")
 
     def _failed(self, request: Request) -> None:
+        if request.failure == "net::ERR_ABORTED":
+            return  # the page was left while it loaded this, which no panel can help
         self.troubles.append(f"failed: {request.method} {request.url}: {request.failure}")
 
 
