@@ -36,6 +36,9 @@ def _flag(prefix: str, name: str, field: Any) -> click.Option:
         kind = click.Choice(get_args(field.annotation))
     elif field.annotation in (int, float):
         kind = field.annotation
+    alone: dict[str, Any] = (
+        {"is_flag": False, "flag_value": "true"} if field.annotation is bool else {}
+    )  # `--keeper` is enough
     many = get_origin(field.annotation) is list
     default = field.get_default(call_default_factory=True)
     return click.Option(
@@ -43,6 +46,7 @@ def _flag(prefix: str, name: str, field: Any) -> click.Option:
         type=kind,
         multiple=many,
         callback=_list_or_none if many else None,
+        **alone,
         help=f"{field.description} [{prefix}{name.upper()}; default: {'none' if default in ([], None) else default}]",
     )
 
