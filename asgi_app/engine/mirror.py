@@ -120,11 +120,7 @@ class Mirror:
     def isolate(self, reason: str) -> None:
         """Go on without the engine: the lights of this process work, the others are offline for this reason."""
         self.linked = False
-        lights = {
-            id: light.model_copy(update={"online": False, "reason": reason, "transition": None})
-            for id, light in self._panel.state.lights.items()
-        }
-        state = self._panel.state.model_copy(update={"lights": lights | self._lights.own})
+        state = self._panel.state.model_copy(update={"lights": self._lights.without_others(reason)})
         self._panel.adopt(uuid.uuid4().hex, 1, state)
         self.release()
 
