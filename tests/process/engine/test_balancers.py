@@ -164,7 +164,14 @@ async def test_polling(home: Home, balancer: Balancer, node: NodeClients, client
             while (await other.inbox.next("led"))[0] != {"level": level}:
                 pass
     home.agree("hall.led", {"level": 46, "actual": 46.0})
+
+    home.panels["f1"].kill()  # its sessions go to the other front, which refuses them, so that they connect again
+    second = home.panels["f2"]
+    await asyncio.to_thread(eventually, lambda: sum(clients(second, kind) for kind in kinds) == 6)
+    second.patch("/lights/hall.led", {"level": 77})
     for socket in sockets:
+        while (await socket.inbox.next("led"))[0] != {"level": 77}:
+            pass
         await socket.disconnect()
 
 
