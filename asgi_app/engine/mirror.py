@@ -184,11 +184,7 @@ class Mirror:
     def isolate(self, reason: str) -> None:
         """Go on without the engine: what this process has works, the lights of others are offline for this reason."""
         self.linked = False
-        lights = {
-            id: light.model_copy(update={"online": False, "reason": reason, "transition": None})
-            for id, light in self._panel.state.lights.items()
-        }
-        update: dict[str, Any] = {"lights": lights | self._lights.own}
+        update: dict[str, Any] = {"lights": self._lights.without_others(reason)}
         if not self._is_keeper:
             update |= {"people": {}, "storage": Storage(kept=False, reason=reason)}
         self._panel.adopt(uuid.uuid4().hex, 1, self._panel.state.model_copy(update=update))

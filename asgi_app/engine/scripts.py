@@ -49,9 +49,9 @@ local function take_offline(node, reason)
     local light = read(redis.call('HGET', KEYS[3], id))
     if not light then
       redis.call('HDEL', KEYS[3], id)
-    elseif light.online then
-      light.online, light.reason, light.transition = false, reason, cjson.null
+    elseif type(light.away_since) ~= 'number' then  -- also one whose pin had a fault before
       local at = milliseconds() / 1000
+      light.online, light.reason, light.transition, light.away_since = false, reason, cjson.null, at
       local by = {{name = 'hardware', via = 'pin'}}
       local event = {{event = 'light_changed', light = id, by = by, at = at, state = light}}
       number(cjson.encode(event), id, cjson.encode(light))
