@@ -1,16 +1,40 @@
 """A pytest plugin: every panel of the tests is a front of a home, whose keeper has the lights, the chat and the runs.
 
-`pytest -p tests.support.as_front tests/wires/chat` asks of a home what the tests ask of one panel.
+`make test-front` asks of a home what these tests ask of one panel. `ALONE` has those that only a panel alone can pass.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support.panel_process import RunningPanel, eventually, free_port
 from tests.support.redis_server import RedisServer
 
-KEEPERS = {"pins", "shows", "keep_messages", "keep_runs", "keep_lines", "pigpio_host", "pigpio_port"}
+# Tests that are about one process alone, and why.
+ALONE = {
+    "whoever comes is present in the first frame; at a front that is an event": [
+        "test_presence",
+        "test_coming_back_brings_people_and_rooms",
+        "test_a_name_is_the_same_however_it_is_written",
+        "test_nobody_else_speaks_as_somebody_nor_reads_their_letters",
+        "test_the_owner_may_write_her_name_as_she_likes",
+    ],
+    "a front joins events that come close together": ["test_a_frame_of_messages_only_has_no_rev"],
+    "it ends or restarts the panel, which is not the keeper": [
+        "test_runs_and_the_lines_that_were_acknowledged_outlive_the_panel",
+        "test_what_is_kept",
+        "test_a_show_ends_with_the_panel",
+    ],
+    "it reads the log or the memory of the panel": [
+        "test_a_wrong_pin_is_slowed_down_and_told_in_the_log",
+        "test_the_shows_there_are",
+    ],
+    "a token of the command line counts at once; at a front within 2 s": [
+        "test_a_token_speaks_as_the_name_it_is_bound_to"
+    ],
+}
 
 _init, _start, _stop, _kill = RunningPanel.__init__, RunningPanel.start, RunningPanel.stop, RunningPanel.kill
 _command = RunningPanel.command
@@ -67,6 +91,14 @@ def _kill_home(self: RunningPanel) -> None:
         _kill(home.keeper)
         home.redis.kill()
         self.__dict__["home"] = "wanted"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what only a panel alone can pass."""
+    why = {name: reason for reason, names in ALONE.items() for name in names}
+    for item in items:
+        if isinstance(item, pytest.Function) and item.originalname in why:
+            item.add_marker(pytest.mark.skip(reason=why[item.originalname]))
 
 
 def pytest_configure() -> None:

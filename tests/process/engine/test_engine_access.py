@@ -12,6 +12,7 @@ import trustme
 from tests.support.certificates import AUTHORITY, issue
 from tests.support.home import Home
 from tests.support.panel_process import ROOT, eventually, free_port
+from tests.support.signing_in import pin_of, sign_in
 
 PASSWORD = "a-long-password"
 
@@ -46,7 +47,9 @@ def test_a_user_of_redis_and_tls(tmp_path: Path, scheme: str) -> None:
         where = f"127.0.0.1:{port}?ssl_ca_certs={tmp_path}/home.pem"
     known = {"engine": f"{scheme}://panel@{where}", "engine_password_file": password}
     with home:
-        hall, front = home.node("hall", "led", "shelf", **known), home.front("front", **known)
+        hall, front = home.node("hall", "led", "shelf", keeper=True, **known), home.front("front", **known)
+        eventually(lambda: front.get("/shows").status_code == 200)
+        assert sign_in(front, pin=pin_of(hall)).status_code == 200
         for level in range(5):
             assert front.patch("/lights/hall.led", {"level": level}).json()["actual"] == level
         home.agree("hall.led", {"level": 4})
