@@ -58,6 +58,11 @@ class Engine:
         return self._mirror.linked
 
     @property
+    def reaches_keeper(self) -> bool:
+        """Whether the keeper answers this process, or it is the keeper."""
+        return self.linked and self.home.reaches_keeper
+
+    @property
     def trip(self) -> float:
         """Time of the last round trip to the engine, in seconds."""
         return self._link.trip if self._link is not None else 0.0

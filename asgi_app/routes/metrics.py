@@ -37,6 +37,8 @@ class EngineState(Protocol):
     @property
     def linked(self) -> bool: ...
     @property
+    def reaches_keeper(self) -> bool: ...
+    @property
     def joins(self) -> int: ...
     @property
     def trip(self) -> float: ...
@@ -85,6 +87,7 @@ class Meters:
         yield from self._hardware()
         if (engine := self.engine) is not None:
             yield _gauge("engine_linked", "Whether this panel and the others are one.", [], engine.linked)
+            yield _gauge("engine_keeper_reached", "Whether the keeper is reached.", [], engine.reaches_keeper)
             yield _counter("engine_joins", "How often this panel has joined the others.", [], engine.joins)
             yield _gauge("engine_trip_seconds", "Last round trip to the engine.", [], engine.trip)
             yield _counter("engine_expired", "Commands of other panels that came too late.", [], engine.expired)

@@ -69,33 +69,44 @@ class Forward:
         answered = asyncio.Event()
         upstream = asyncio.create_task(_pump(stream, receive, answered), name="to the keeper")
         upstream.add_done_callback(lambda pump: None if pump.cancelled() else _failed(pump, stream))
+        relay = self._relay_socket if scope["type"] == "websocket" else self._relay_answer
         try:
-            while (event := await stream.receive()) is not None:
-                if (rev := event.pop("rev", None)) is not None and scope["type"] == "http":
-                    await self._shown(rev)
-                async with asyncio.timeout(self._slow_reader if scope["type"] == "websocket" else None):
-                    await send(event)
-                answered.set()
-                stream.took(event)
+            await relay(stream, scope, send, answered)
         except Broken as broken:
             if upstream.done() and (failure := upstream.exception()) is not None and not answered.is_set():
                 raise failure from None
-            if scope["type"] == "websocket":
-                with contextlib.suppress(Exception):  # the client has gone too
-                    await send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": str(broken)})
-            elif not answered.is_set():
+            if not answered.is_set():
                 await _refuse(_unanswered(scope["method"], str(broken)), scope, send)
-        except TimeoutError:
-            why = f"nothing was read for {self._slow_reader:g} s"
-            log.warning(
-                "Closed the connection of a client of %s: it read nothing for %g s", scope["path"], self._slow_reader
-            )
-            with contextlib.suppress(Exception):  # there is no room for the frame
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await send({"type": "websocket.close", "code": TOO_SLOW, "reason": why})
         finally:
             upstream.cancel()
             self._guest.close(stream)
+
+    async def _relay_answer(self, stream: Stream, scope: Any, send: Send, answered: asyncio.Event) -> None:
+        """Send the client the keeper's answer to a request."""
+        while (event := await stream.receive()) is not None:
+            if (rev := event.pop("rev", None)) is not None:
+                await self._shown(rev)
+            await send(event)
+            answered.set()
+            stream.took(event)
+
+    async def _relay_socket(self, stream: Stream, scope: Any, send: Send, answered: asyncio.Event) -> None:
+        """Send the client what the keeper sends on a WebSocket."""
+        try:
+            while (event := await stream.receive()) is not None:
+                event.pop("rev", None)
+                async with asyncio.timeout(self._slow_reader):
+                    await send(event)
+                answered.set()
+                stream.took(event)
+        except TimeoutError:
+            why = f"it read nothing for {self._slow_reader:g} s"
+            log.warning("Closed the connection of a client of %s: %s", scope["path"], why)
+            await _close(send, TOO_SLOW, why)
+        except Broken as broken:
+            await _close(send, SERVICE_RESTART, str(broken))
+        except (OSError, RuntimeError):
+            return  # the client has gone, or has been closed here
 
 
 async def _pump(stream: Stream, receive: Receive, answered: asyncio.Event) -> None:
@@ -108,6 +119,13 @@ async def _pump(stream: Stream, receive: Receive, answered: asyncio.Event) -> No
                 return
             if event["type"] == "websocket.connect":  # uvicorn hands over the connection as it is accepted
                 await answered.wait()
+
+
+async def _close(send: Send, code: int, reason: str) -> None:
+    """Close a WebSocket, if its client still takes that."""
+    with contextlib.suppress(OSError, RuntimeError):  # `TimeoutError` is an `OSError`
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await send({"type": "websocket.close", "code": code, "reason": reason})
 
 
 def _failed(pump: asyncio.Task[None], stream: Stream) -> None:

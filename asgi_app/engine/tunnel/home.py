@@ -35,6 +35,10 @@ class Home(Protocol):
 
     elsewhere: Visiting | None
 
+    @property
+    def reaches_keeper(self) -> bool:
+        """Whether the keeper answers, or this is the keeper."""
+
     def wrap(self, app: App, panel: Panel, slow_reader: float) -> App:
         """Return the application that answers in the place of this one."""
 
@@ -58,6 +62,7 @@ class Keeping:
     """The keeper's part."""
 
     elsewhere: Visiting | None = None
+    reaches_keeper = True
 
     def __init__(self, access: Access, mirror: Mirror, address: str) -> None:
         self._access = access
@@ -153,6 +158,10 @@ class Visiting:
         self._one_writer = asyncio.Lock()
         self.elsewhere: Visiting | None = self
         access.audit.pass_on = self.side.keep_deeds
+
+    @property
+    def reaches_keeper(self) -> bool:
+        return self.side.is_ready
 
     def wrap(self, app: App, panel: Panel, slow_reader: float) -> App:
         twins = Twins(self.side, self._mirror.shown)

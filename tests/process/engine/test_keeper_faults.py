@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,3 +149,33 @@ async def test_a_reader_that_reads_nothing_is_told_what_it_missed(fragile: Home)
                 elif event["event"] == "gap":
                     known |= set(range(event["from"], event["upto"]))
         assert known == set(range(1, 201))
+
+
+async def test_what_may_have_been_done_is_not_called_refused(fragile: Home) -> None:
+    keeper, front = fragile.panels["keeper"], fragile.panels["front"]
+    keeper.process.suspend()
+    async with httpx.AsyncClient(base_url=front.url, timeout=30) as http:
+        done, read = await asyncio.gather(http.post("/runs", json={"name": "x"}), http.get("/runs"))
+    keeper.process.resume()
+    assert (done.status_code, slug(done)) == (504, "no-answer")
+    assert (read.status_code, slug(read)) == (507, "not-stored")
+    assert front.complaints() == []
+
+
+async def test_a_body_that_does_not_come_and_clients_that_go_in_the_middle(tmp_path: Path) -> None:
+    with Home(tmp_path) as home:
+        keeper, front = home.keeper(), home.front("front", request_timeout=1)
+        has_keeper(home)
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        head = "POST /runs HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json", "Content-Length: 9", "", "{"
+        writer.write("\r\n".join(head).encode())
+        assert b"408" in await reader.readline()
+        writer.close()
+        for path in ("/runs", "/Abel", "/Cain"):
+            socket = await connect(front.socket_url(path))
+            await socket.send("{")
+            socket.transport.abort()
+        eventually(lambda: keeper.metrics()["pilotlight_clients", "chat"] == 0)
+        assert front.get("/runs").status_code == 200
+        for panel in (keeper, front):
+            assert "Traceback" not in panel.log()
