@@ -29,7 +29,7 @@ from asgi_app.hub import Shared
 
 MOST = 1000  # entries of one read
 CHUNK = 200  # entries of one read of the history
-ASKING = 16  # connections that ask, at most
+TAKING = 16  # clients that are taken over at the same time, each on a connection
 LEAVE = 2.0  # seconds for closing
 
 
@@ -46,7 +46,7 @@ class RoomLink:
         client = redis.asyncio.Redis.from_url
         self._asking = client(url, socket_timeout=ANSWER, **options)
         self._waiting = client(url, socket_timeout=None, **options)
-        self._free = asyncio.Semaphore(ASKING)
+        self._taking = asyncio.Semaphore(TAKING)
         self._stream = key_of(namespace)
         self._tag = tag
         self._expiry = int(kept * 1000)  # ms
@@ -106,7 +106,9 @@ class RoomLink:
         None: there is no such client.
         """
         moved = arguments(self._tag, 0, Shared("moved", pid))
-        said = await self._run(TAKE, [seat_key(pid), self._stream], self._tag, self._expiry, above, KEPT, *moved)
+        keys = [seat_key(pid), self._stream]
+        async with self._taking:
+            said = await self._run(TAKE, keys, self._tag, self._expiry, above, KEPT, *moved)
         try:
             return None if said is None else (said[0].decode(), said[1].decode(), int(said[2]))
         except ValueError:
@@ -117,8 +119,7 @@ class RoomLink:
         await self._run(WRITE, [seat_key(pid) for pid in seats], self._tag, self._expiry, *seats.values())
 
     async def _run(self, script: str, keys: Sequence[str], *values: Any) -> Any:
-        async with self._free:
-            return await self._do(self._asking.eval(script, len(keys), *keys, *values))
+        return await self._do(self._asking.eval(script, len(keys), *keys, *values))
 
     @staticmethod
     async def _do(answer: Awaitable[Any]) -> Any:

@@ -203,6 +203,11 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         if (claim := self._claims.pop(sid, None)) is not None:
             self.recovery.forget(claim[0])
 
+    def return_claim(self, sid: str) -> None:
+        """Let the client come again for the claimed session, because its connection has ended."""
+        session, _ = self._claims.pop(sid)
+        self.recovery.wait_for(session)
+
     def pid(self, sid: str) -> str | None:
         """Return the `pid` for a client's CONNECT packet; None for a client that cannot come back."""
         if (claim := self._claims.get(sid)) is not None:

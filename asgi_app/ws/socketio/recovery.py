@@ -232,9 +232,13 @@ class Recovery:
             return
         session.actor, session.kept, session.queue = actor, kept, None
         self.suspended[sid] = session
-        session.timer = asyncio.get_running_loop().call_later(self.seconds, self.forget, session)
+        self.wait_for(session)
         if len(self.suspended) > SUSPENDED:
             self.forget(next(iter(self.suspended.values())))
+
+    def wait_for(self, session: RecoverableSession) -> None:
+        """Forget the suspended session if its client does not come back in time."""
+        session.timer = asyncio.get_running_loop().call_later(self.seconds, self.forget, session)
 
     def end(self, sid: str) -> None:
         """Forget a client that has ended its session."""

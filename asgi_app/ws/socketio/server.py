@@ -105,7 +105,12 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             await self._send_packet(eio_sid, StrictPacket(CONNECT_ERROR, data={"message": why}, namespace=name))
             return
         await self._end_old_connection(joined, data)
-        if (old_sid := await joined.claim(data)) is not None:
+        old_sid = await joined.claim(data)
+        if eio_sid not in self.environ or self.manager.sid_from_eio_sid(eio_sid, name) is not None:
+            if old_sid is not None:  # the connection has ended meanwhile, or has connected in another request
+                joined.return_claim(old_sid)
+            return
+        if old_sid is not None:
             self.manager.reuse_sid(eio_sid, name, old_sid)
         try:
             await super()._handle_connect(eio_sid, name, data)

@@ -7,6 +7,7 @@ tag goes on exactly. Another one goes on after the entry of the stream, and what
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections import deque
@@ -68,8 +69,8 @@ class SharedRecovery(Recovery):
 
     @property
     def is_used(self) -> bool:
-        """Whether any client can come back: always, from another process."""
-        return True
+        """Whether any client can come back: from another process at any time."""
+        return self.seconds > 0
 
     # --- what comes in the stream ----------------------------------------------------------------------------
 
@@ -79,8 +80,9 @@ class SharedRecovery(Recovery):
         if not isinstance(packets, Numbered):
             return super().record(packets, room, skipped)
         self.pass_over(packets.number)
-        messages = tuple(packet.data for packet in packets)
-        self._shared.add(Entry(self.number, time.monotonic(), room, frozenset(skipped), messages))
+        if self.is_used:
+            messages = tuple(packet.data for packet in packets)
+            self._shared.add(Entry(self.number, time.monotonic(), room, frozenset(skipped), messages))
         return self.marker()
 
     def pass_over(self, number: int) -> None:
@@ -112,11 +114,17 @@ class SharedRecovery(Recovery):
         super().suspend(sid, actor, kept)
         self._wire.save(session.pid)
 
-    def closed_room(self, room: str) -> None:
-        for session in (*self.sessions.values(), *self.suspended.values()):
-            if room in session.rooms:
-                self._wire.save(session.pid)
-        super().closed_room(room)
+    def entered_room(self, sid: str, room: str | None) -> None:
+        super().entered_room(sid, room)
+        self._save(sid)
+
+    def left_room(self, sid: str, room: str | None) -> None:
+        super().left_room(sid, room)
+        self._save(sid)
+
+    def _save(self, sid: str) -> None:
+        if (session := self.sessions.get(sid)) is not None and session.started:
+            self._wire.save(session.pid)
 
     def _forget(self, session: RecoverableSession) -> None:
         super()._forget(session)
@@ -151,7 +159,7 @@ class SharedRecovery(Recovery):
             via=actor.via,
             kept=kept,
         )
-        return seat.model_dump_json()
+        return json.dumps(seat.model_dump())  # keeps also names that have no UTF-8 encoding: nobody reads them then
 
     # --- coming back -----------------------------------------------------------------------------------------
 

@@ -172,6 +172,20 @@ async def test_a_client_that_floods_does_not_fill_the_engine(home: Home, node: N
     assert await heard(clients) == [[], []]
 
 
+async def test_the_user_of_the_how_to_may_do_enough(home: Home, node: NodeClients) -> None:
+    how_to = Path(__file__).parents[3] / "docs/how-to/join-several-panels.md"
+    [line] = [line.split() for line in how_to.read_text().splitlines() if line.strip().startswith("user panel on ")]
+    home.redis.do("ACL", "SETUSER", *line[1:])
+    engine = home.redis.url.replace("//", "//panel:a-long-password@")
+    panels = [home.node("hall", "led", engine=engine), home.front("front", node="front", engine=engine)]
+    clients = [await client_of(panel, node) for panel in panels]
+    await clients[0].send("join", {"room": "ours"})
+    await clients[1].send("my_room_event", {"room": "ours", "data": "heard"})
+    assert (await heard(clients))[0][-1] == "heard"
+    assert home.redis.do("KEYS", "pilotlight:{home}:seat:*")  # who can come back
+    assert home.redis.do("ACL", "LOG") == []
+
+
 async def test_a_process_ends_soon_without_the_engine(home: Home, node: NodeClients) -> None:
     clients = await pair(home, node)
     home.redis.kill()
