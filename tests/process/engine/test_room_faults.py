@@ -119,7 +119,9 @@ async def test_an_engine_whose_stream_went_back_carries_on(home: Home, node: Nod
     home.redis.kill()
     home.redis.start()
     home.redis.do("XADD", STREAM, "5-1", "h", '["x", 0, "none", null, []]')  # as if its clock was behind
+    late = await client_of(home.front("late", node="late", **RATE), node)
     await shared_again(clients)
+    await shared_again([late, clients[0]])
 
 
 @pytest.mark.slow
@@ -153,14 +155,23 @@ async def test_nonsense_in_the_stream_ends_nothing(home: Home, node: NodeClients
     with redis.Redis(port=home.redis.port) as client:
         for at, entry in enumerate(NONSENSE):
             last = int(client.xinfo_stream(STREAM)["last-generated-id"].partition(b"-")[0])
-            client.xadd(STREAM, entry, id="*" if at % 2 else f"{last + 1}-1")
-        for panel in clients:
-            client.xadd(STREAM, {"h": f'["t", 0, "close", "{panel.sid}", []]'})
+            client.xadd(STREAM, entry, id=f"{last + 1}-1" if at else "*")
+        for at, one in enumerate(clients, 2):
+            client.xadd(STREAM, {"h": f'["t", 0, "close", "{one.sid}", []]'}, id=f"{last + at}-1")
     await clients[1].send("my_room_event", {"room": clients[0].sid, "data": "yours"})
     assert await heard(clients) == [["yours"], []]
     for panel in home.panels.values():
         assert panel.returncode is None
         assert "Traceback" not in panel.log()
+
+
+async def test_what_is_sent_again_is_heard_once(home: Home, node: NodeClients) -> None:
+    clients = await pair(home, node)
+    await clients[0].send("my_broadcast_event", {"data": "once"})
+    with redis.Redis(port=home.redis.port) as client:
+        [(last, fields)] = client.xrevrange(STREAM, count=1)
+        client.xadd(STREAM, fields, id=f"{int(last.partition(b'-')[0]) + 1}-1")
+    assert await heard(clients) == [["once"], ["once"]]
 
 
 @pytest.mark.slow

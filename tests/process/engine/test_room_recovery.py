@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -169,11 +170,12 @@ async def test_it_moves_again_and_again(home: Home, line: Line, node: NodeClient
             await page.mate.send("my_room_event", {"room": "ours", "data": [turn, number]})
             expected.append([turn, number])
         assert await page.back(to)
+        await page.client.ask("join", {"room": f"turn {turn}"})
         for number in range(3, 5):
             await page.mate.send("my_room_event", {"room": "ours", "data": [turn, number]})
             expected.append([turn, number])
-    assert await page.told() == expected
-    assert await page.rooms() == {page.sid, "ours"}
+    assert [data for data in await page.told() if "In rooms" not in data] == expected
+    assert await page.rooms() == {page.sid, "ours", *(f"turn {turn}" for turn in range(7))}
 
 
 @pytest.mark.parametrize("end", [cut, kill])
@@ -191,6 +193,40 @@ async def test_a_room_that_was_closed_meanwhile_is_closed(
     assert await page.back("hall")
     assert await page.told() == ["last", "Room closed is closing."]
     assert await page.rooms() == {page.sid, "open"}
+
+
+@pytest.mark.parametrize("to", ["late", "front"])
+async def test_it_comes_to_a_process_that_has_just_started(home: Home, line: Line, node: NodeClients, to: str) -> None:
+    page = await Page.open(home, line, node)
+    await page.client.ask("join", {"room": "ours"})
+    await page.told()
+    kill(page)
+    for number in range(250):  # more than one read of the history
+        await page.mate.socket.emit("my_room_event", {"room": "ours", "data": number})
+    await page.mate.socket.caught_up()
+    if to == "front":
+        home.panels["front"].start()
+    else:
+        home.front("late", node="late", **RATE)
+    assert await page.back(to)
+    assert await page.told() == [*range(250)]
+
+
+async def test_a_room_is_in_the_seat_before_the_answer(home: Home, line: Line, node: NodeClients) -> None:
+    page = await Page.open(home, line, node)
+    with redis.Redis(port=home.redis.port) as client:
+        [key] = [key for key in client.keys("pilotlight:{home}:seat:front-*") if page.sid.encode() in client.get(key)]
+        for number in range(20):
+            for event in ("join", "leave"):
+                await page.client.ask(event, {"room": f"room {number}"})
+                rooms = json.loads(client.get(key).partition(b"\n")[2])["rooms"]
+                assert set(rooms) == ({f"room {number}"} if event == "join" else set())
+        assert 150 < client.ttl(key) <= 165
+        before = client.get(key)
+        client.set(key, b"another" + before[8:], keepttl=True)
+        await page.client.ask("join", {"room": "late"})
+        assert client.get(key) == b"another" + before[8:]  # this process lost it, even if it does not know that yet
+        await page.client.disconnect()
 
 
 @pytest.mark.slow

@@ -15,8 +15,9 @@ from tests.support.home import Home
 from tests.support.home_rooms import client_of, heard
 from tests.support.node_clients import NodeClients
 from tests.support.python_client import PythonClient
-from tests.support.rooms_clients import VALUES, Client
+from tests.support.rooms_clients import BY_ITSELF, VALUES, Client
 from tests.support.slow_cases import slow
+from tests.support.steady_clock import steady
 from tests.support.stock_clients import join
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -168,6 +169,17 @@ async def test_an_answer_for_the_sender_alone_goes_to_no_other_process(clients: 
     told = await heard(clients)
     assert told[0][:2] == [1, 2]
     assert told[1:] == [[], [], []]
+
+
+@pytest.mark.slow
+async def test_what_a_process_says_by_itself_stays_there(home: Home, node: NodeClients) -> None:
+    client = await client_of(home.panels["front"], node)
+    heard_at = []
+    for _ in range(3):
+        await client.socket.inbox.next("my_response", lambda args: args[0]["data"] == BY_ITSELF)
+        heard_at.append(steady())
+    assert [round((after - before) / 10) for before, after in itertools.pairwise(heard_at)] == [1, 1]
+    await client.socket.disconnect()
 
 
 async def test_what_a_process_controls_reaches_the_pages_of_every_process(home: Home, node: NodeClients) -> None:
