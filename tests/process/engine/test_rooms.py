@@ -173,13 +173,14 @@ async def test_an_answer_for_the_sender_alone_goes_to_no_other_process(clients: 
 
 @pytest.mark.slow
 async def test_what_a_process_says_by_itself_stays_there(home: Home, node: NodeClients) -> None:
-    client = await client_of(home.panels["front"], node)
+    other, client = [await client_of(home.panels[panel], node) for panel in ("hall", "front")]
     heard_at = []
     for _ in range(3):
         await client.socket.inbox.next("my_response", lambda args: args[0]["data"] == BY_ITSELF)
         heard_at.append(steady())
     assert [round((after - before) / 10) for before, after in itertools.pairwise(heard_at)] == [1, 1]
-    await client.socket.disconnect()
+    for one in (other, client):
+        await one.socket.disconnect()
 
 
 async def test_what_a_process_controls_reaches_the_pages_of_every_process(home: Home, node: NodeClients) -> None:
