@@ -1,6 +1,7 @@
 # make run    install what the panel needs into .venv and start it (simulated pins where there is no GPIO)
 # make test   install what the tests need, Debian packages included, and run the quick ones (at most 4 minutes)
 # make test-slow   the slow ones, and everything on every server (about 20 minutes)
+# make test-front   the tests of chat, runs and sign-in, with a front of a home in the place of each panel (a minute)
 # make lint   ruff, mypy --strict, import-linter
 # make bench  measure the panel beside its peers (25 minutes) and write docs/performance.md
 # make chaos, fuzz, home, schema, soak   the long checks of campaigns/, which write docs/reliability.md
@@ -19,7 +20,7 @@ PIP := $(shell [ "$$(getconf LONG_BIT)" = 32 ] && command -v linux32) $(BIN)/pyt
 # What is new in a lock file, and needed by nothing but what a 32-bit Raspberry Pi cannot have.
 NOT_32_BIT := ; platform_machine not in "armv6l armv7l armv8l"
 
-.PHONY: run test test-slow lint bench chaos fuzz home schema soak lookalikes screenshots wheel pi lock clean
+.PHONY: run test test-slow test-front lint bench chaos fuzz home schema soak lookalikes screenshots wheel pi lock clean
 
 run: $(VENV)/.run
 	exec $(BIN)/pilotlight serve $(RUN_ARGS)
@@ -33,6 +34,11 @@ test: $(VENV)/.dev tests/support/node/node_modules/.installed
 # All that a process makes a difference to, on every server, each panel and the browser started as users start them.
 test-slow: $(VENV)/.dev tests/support/node/node_modules/.installed
 	$(PYTEST) --as-users-do $(or $(TEST_ARGS),tests)
+
+# What a home passes on to its keeper, asked of a front by the tests that ask it of one panel.
+FRONT_TESTS := $(addprefix tests/wires/,access chat old_chat running_logger runs shows/test_refusals.py test_lookalike_names.py)
+test-front: $(VENV)/.dev tests/support/node/node_modules/.installed
+	$(PYTEST) -m "not slow" -p tests.support.as_front $(or $(TEST_ARGS),$(FRONT_TESTS))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

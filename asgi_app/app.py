@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import socketio
-from quart import Quart
+from quart import Blueprint, Quart
 
 from asgi_app import gateway
-from asgi_app.access import Access, Accounts, Audit, Claims, SecretStore
+from asgi_app.access import Access, Accounts, Audit, Claims, open_secrets
 from asgi_app.core import chat as chat_rules
 from asgi_app.core import lights as light_rules
 from asgi_app.errors import SetupError
@@ -22,7 +22,6 @@ from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.lock import PinLock
 from asgi_app.hw.pins import Address, Pins, choose
 from asgi_app.models.lights import Hardware, LightSettings
-from asgi_app.models.machine import Storage
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.net.hosts import Hosts
 from asgi_app.net.limits import AddressRateLimit, ConnectionQuota, RefusalLog
@@ -48,20 +47,16 @@ from asgi_app.routes.runs import run_routes
 from asgi_app.routes.shows import show_routes
 from asgi_app.seams import Seam
 from asgi_app.service import Panel
-from asgi_app.service.chat import Chat
 from asgi_app.service.health import Health
+from asgi_app.service.kept import Kept
 from asgi_app.service.lights import Lights
-from asgi_app.service.runs import Runs
-from asgi_app.service.shows import Shows
-from asgi_app.service.storage import StorageWatch
+from asgi_app.service.storage import StorageWatch, open_store
 from asgi_app.settings import Settings, read_settings
-from asgi_app.shows.reader import find_shows
-from asgi_app.store import Retention, Store
 from asgi_app.telemetry.clock import PanelClock
 from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.telemetry.logs import event
 from asgi_app.telemetry.loop_lag import LoopLagMonitor
-from asgi_app.ws.legacy.chat import chat_wire
+from asgi_app.ws.legacy.chat import chat_wire, taken_elsewhere
 from asgi_app.ws.legacy.echo import echo
 from asgi_app.ws.native.live import live
 from asgi_app.ws.native.protocol import reply_may_be_large, waits_for_producer
@@ -71,6 +66,7 @@ from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.panel import PanelEvents
 from asgi_app.ws.socketio.producers import ProducerRegistry
 from asgi_app.ws.socketio.recovery import UNNOTICED_SECONDS, Recovery
+from asgi_app.ws.socketio.relay import Relay
 from asgi_app.ws.socketio.running_logger import LoggerEvents
 from asgi_app.ws.socketio.server import PanelServer
 from asgi_app.ws.socketio.shared_recovery import recovery_of
@@ -114,13 +110,13 @@ class PanelApp:
             self.counter_registry.of("connection"),
             self.refusal_log,
         )
-        self.store, stored, storage = _open_store(settings)
+        self.store, stored, storage = open_store(settings)
         self.origins = Origins(settings.cors_origins)
         self.hosts = Hosts(settings.hosts)
         claims = Claims(self.store)
         self.access = Access(
             settings,
-            _open_keys(settings.data),
+            open_secrets(settings.data, is_copy=settings.is_guest),
             self.origins,
             Audit(self.store, self.clock.now),
             self.counter_registry.of("sign-in"),
@@ -145,11 +141,8 @@ class PanelApp:
         self.driver, self.lights = _lights_of(self, prefix, pins, stored)
         self.engine = None if settings.engine is None else _engine_of(self, settings.engine)
         self.wires = {} if self.engine is None else self.engine.rooms(settings.recovery + UNNOTICED_SECONDS)
-        self.chat = Chat(self.panel, self.store, settings, clock=self.clock.now)
-        self.runs = Runs(self.panel, self.store, settings, clock=self.clock.now)
-        self.storage_watch = StorageWatch(self.panel, self.store, claims, self.lights, self.chat, self.runs)
-        own_shows = settings.shows or settings.data / "shows"
-        self.shows = Shows(self.panel, self.runs, find_shows(own_shows), settings.lights)
+        self.kept = None if settings.is_guest else Kept(self.panel, self.store, settings, self.clock.now)
+        self.storage_watch = StorageWatch(self.panel, self.store, claims, self.lights, self.kept)
         self.sockets = PanelServer(
             settings,
             self.origins,
@@ -163,14 +156,14 @@ class PanelApp:
         self.lab_events = LabEvents(self.default_namespace, settings.socket_rooms)
         self._pin_lock = PinLock()
         self._ready = ready
-        parts = [self.store, self.driver, self.runs, self.access.live, self.lab_events, self.sockets.eio]
-        parts += [self.engine, *self.wires.values()] if self.engine is not None else []
+        parts = [self.store, self.driver, self.access.live, self.lab_events, self.sockets.eio, self.kept, self.engine]
+        parts += self.wires.values()
         self.health = Health(
             self.panel,
             self.lights,
             self.store,
             self.access,
-            [part.ended for part in parts],
+            [part.ended for part in parts if part is not None],
             self.clock,
             self._engine_trouble,
         )
@@ -181,6 +174,8 @@ class PanelApp:
         self._register_namespaces(light)
         # Without a startup or shutdown hook, `ASGIApp` gives the lifespan to Quart, so there is one.
         inner: gateway.App = socketio.ASGIApp(self.sockets, self.quart)
+        if self.engine is not None:
+            inner = self.engine.home.wrap(inner, self.panel, settings.slow_reader)
         if settings.lights:
             inner = QuickLed(self.panel, light, rest_limit, inner)
         self.app = self._gateway(inner)
@@ -205,7 +200,8 @@ class PanelApp:
             await asyncio.gather(self.engine.start(), *(wire.start() for wire in self.wires.values()))
         if self.store.path is not None:
             self.storage_watch.start()
-        self.runs.start()
+        if self.kept is not None:
+            self.kept.start()
         self.loop_lag.start()
         self.access.live.start()
         if not self.health.stopping:
@@ -216,17 +212,20 @@ class PanelApp:
         if self.health.stopping:
             return
         self.health.stopping = True
-        self.shows.stop()
+        if self.kept is not None:
+            self.kept.shows.stop()
         self.panel.refuse_commands()
         if self.engine is not None:
             await self.engine.close()
         try:
             await self.driver.close()
-            await self.shows.close()
+            if self.kept is not None:
+                await self.kept.shows.close()
             self.loop_lag.stop()
             self.panel.end_sessions()
             self.lab_events.close()
-            self.runs.close()
+            if self.kept is not None:
+                self.kept.runs.close()
             await self.sockets.eio.leave()
             await asyncio.gather(*(wire.close() for wire in self.wires.values()))
             self.access.close()
@@ -271,10 +270,7 @@ class PanelApp:
             lights(self.panel),
             live(self.panel, rules),
             echo(rules),
-            chat_routes(self.panel, self.chat),
-            run_routes(self.panel, self.runs),
-            show_routes(self.panel, self.shows),
-            chat_wire(self.panel, self.chat, rules),
+            *self._kept_routes(rules),
             health_routes(self.health.ended, self.health.not_ready),
             metric_routes(self._meters()),
         ):
@@ -290,6 +286,15 @@ class PanelApp:
             await self.stop()
 
         return quart
+
+    def _kept_routes(self, rules: SocketRules) -> Iterator[Blueprint]:
+        if (kept := self.kept) is None:
+            yield taken_elsewhere()
+        else:
+            yield chat_routes(self.panel, kept.chat)
+            yield run_routes(self.panel, kept.runs)
+            yield show_routes(self.panel, kept.shows)
+            yield chat_wire(self.panel, kept.chat, rules)
 
     def _gateway(self, inner: gateway.App) -> Gateway:
         rest = self.counter_registry.of("rest")
@@ -321,12 +326,17 @@ class PanelApp:
         default.add(self.lab_events)
         panel = Namespace("/panel", via="panel", in_background=waits_for_producer, may_be_large=reply_may_be_large)
         panel.add(PanelEvents(panel, self.panel))
-        producers = ProducerRegistry()
-        logger = Namespace("/running_logger", via="running_logger", slow_down=True)
-        logger.add(LoggerEvents(logger, self.panel, self.runs, self.shows, producers))
-        uia = Namespace("/uia", via="uia", recovery=self._recovery("/uia"), slow_down=True)
-        uia.add(UiaEvents(uia, self.runs, producers))
-        for namespace in (default, panel, logger, uia):
+        namespaces = [default, panel]
+        if (kept := self.kept) is not None:
+            producers = ProducerRegistry()
+            logger = Namespace("/running_logger", via="running_logger", slow_down=True)
+            logger.add(LoggerEvents(logger, self.panel, kept.runs, kept.shows, producers))
+            uia = Namespace("/uia", via="uia", recovery=self._recovery("/uia"), slow_down=True)
+            uia.add(UiaEvents(uia, kept.runs, producers))
+            namespaces += [logger, uia]
+        if self.engine is not None and (keeper := self.engine.home.elsewhere) is not None:
+            self.sockets.relay = Relay(keeper, ("/running_logger", "/uia"))
+        for namespace in namespaces:
             self.sockets.register_namespace(namespace)
 
 
@@ -364,33 +374,7 @@ def _engine_of(panel_app: PanelApp, url: str) -> Engine:
     settings, lights, pins = panel_app.settings, panel_app.lights, []
     if panel_app.hardware.pins == "pigpio" and settings.pigpio_host not in ("localhost", "127.0.0.1", "::1"):
         pins = [f"{settings.pigpio_host}/{spec.pin}" for spec in settings.lights.values()]
-    owner = Owner(settings.node_name, address_here(settings.port), pins, next(iter(lights.own), ""))
+    address, light = address_here(settings.port), next(iter(lights.own), "")
+    owner = Owner(settings.node_name, address, pins, light, keeper=settings.keeper)
     password = read_password(settings.engine_password_file)
     return Engine(url, password, panel_app.panel, lights, panel_app.access, owner)
-
-
-def _open_store(settings: Settings) -> tuple[Store, dict[str, LightSettings], Storage]:
-    """Open the store, or one without a file if that fails; return it with the stored levels and its condition."""
-    retention = Retention(settings.keep_messages, settings.keep_runs, settings.keep_lines, settings.keep_audit)
-    store = Store(settings.data, retention)
-    try:
-        return store, store.open(), store.storage
-    except SetupError as error:
-        fields = event("store_unusable", reason=error.detail)
-        log.error("Levels, messages and logs will be lost when the panel stops. %s", error.detail, extra=fields)
-        store = Store(None, retention)
-        return store, store.open(), Storage(kept=False, reason=error.detail)
-
-
-def _open_keys(data: Path) -> SecretStore:
-    """Open the secrets; if that fails, keep new ones in memory, or none where the file may still exist."""
-    keys = SecretStore(data)
-    try:
-        keys.open()
-    except SetupError as error:
-        if keys.may_be_there:  # it may say who owns a name, and which tokens were revoked
-            keys.close(error)
-            return keys
-        log.warning("This start has its own PIN. Its tokens and names will be lost when it stops. %s", error.detail)
-        keys = SecretStore(None)
-    return keys

@@ -71,6 +71,10 @@ class Settings(BaseModel):
         description="Name of this panel among those that share the engine, also without lights: the ids of its "
         "Socket.IO clients begin with it. Default: the name of this machine.",
     )
+    keeper: bool = Field(
+        False,
+        description="Whether this panel has chat, runs, shows and sign-in for all that share the engine. One of them.",
+    )
     data: Path = Field(default_factory=default_data, description="Directory for the database and the secrets.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines: text, or JSON objects.")
@@ -187,6 +191,17 @@ class Settings(BaseModel):
         if self.engine is None:
             return ""
         return self.node or re.sub(r"[^a-z0-9_-]", "-", socket.gethostname().partition(".")[0].lower())[:32]
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether another process has chat, runs, shows and sign-in for this one."""
+        return self.engine is not None and not self.keeper
+
+    @model_validator(mode="after")
+    def _keeper_of_a_home(self) -> Self:
+        if self.keeper and self.engine is None:
+            raise ValueError("there is a keeper but no engine. Name the engine that the panels share with --engine")
+        return self
 
     @model_validator(mode="after")
     def _key_of_a_certificate(self) -> Self:

@@ -19,8 +19,8 @@ from websockets.asyncio.client import connect
 from asgi_app.core.lights import first_light
 from asgi_app.engine.clock import EngineClock
 from asgi_app.engine.link import Link
-from asgi_app.engine.outgoing import texts
 from asgi_app.engine.owner import Owner
+from asgi_app.engine.picture import Change
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import Light, LightChanged, LightSpec
 from bench.load import Crowd, percentile
@@ -106,8 +106,9 @@ def _light(id: str, level: int) -> Light:
     return first.model_copy(update={"level": level, "online": True, "reason": None, "at": time.time()})
 
 
-def _events(lights: dict[str, Light]) -> list[tuple[str, str, str]]:
-    return texts([LightChanged(light=id, by=LOAD, at=light.at, state=light) for id, light in lights.items()], lights)
+def _events(lights: dict[str, Light]) -> list[Change]:
+    events = [LightChanged(light=id, by=LOAD, at=light.at, state=light) for id, light in lights.items()]
+    return [Change(event.light, event.model_dump_json(), event.state.model_dump_json()) for event in events]
 
 
 @contextlib.asynccontextmanager

@@ -22,7 +22,8 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.home import Home, HomePanel
+from campaigns.home_chat import Talk
+from tests.support.home import Home, HomePanel, has_keeper
 from tests.support.panel_process import RunningPanel
 
 ROUNDS = 10
@@ -44,7 +45,9 @@ class Hand:
 
 
 class Site:
-    """The home under test, the hands, and what was wrong."""
+    """The home under test, the hands, the talk, and what was wrong."""
+
+    talk: Talk
 
     def __init__(self, home: Home, seed: int) -> None:
         self.home = home
@@ -144,9 +147,12 @@ class Site:
             try:
                 answer = await self.client.get(f"{self.home.panels[name].url}/lights")
                 lights = answer.json()["lights"]
+                shows = await self.client.get(f"{self.home.panels[name].url}/shows")
             except (httpx.HTTPError, KeyError):
                 yield f"{name} does not answer"
                 continue
+            if shows.status_code != 200:
+                yield f"{name} has no keeper"
             for hand in self.hands:
                 light = lights.get(hand.light)
                 if light is None or not light["online"]:
@@ -240,6 +246,31 @@ async def engine_connections_cut(site: Site) -> float | None:
     return None
 
 
+async def keeper_hung(site: Site) -> float | None:
+    async with hanging(site, "keeper"):
+        return await until_not_stored(site)
+
+
+async def keeper_killed(site: Site) -> float | None:
+    keeper = site.home.panels["keeper"]
+    keeper.kill()
+    noticed = await until_not_stored(site)
+    await asyncio.to_thread(keeper.start)
+    return noticed
+
+
+async def until_not_stored(site: Site) -> float:
+    """Wait until a front says that the keeper is away; the seconds."""
+    began = time.monotonic()
+    while time.monotonic() - began < HEAL:
+        with contextlib.suppress(httpx.HTTPError):
+            if (await site.client.get(f"{site.home.panels['front'].url}/shows")).status_code == 507:
+                return time.monotonic() - began
+        await asyncio.sleep(0.02)
+    site.wrong.append("a front never noticed that the keeper is away")
+    return HEAL
+
+
 async def two_owners(site: Site) -> float | None:
     flags = {"engine": site.home.redis.url, "node": "hall"}
     second = HomePanel(site.home.folder / "second", site.home.panels["hall"]._lights, flags)
@@ -269,6 +300,9 @@ FAULTS: dict[str, tuple[str, Callable[[Site], Awaitable[float | None]]]] = {
     "emptied": ("Redis loses everything (FLUSHALL)", engine_emptied),
     "cut": ("Redis closes all connections", engine_connections_cut),
     "front": ("a front is killed and started again", partial(killed_and_back, "front")),
+    "keeper": ("the keeper is killed, and started once that is noticed", keeper_killed),
+    "keeper-back": ("the keeper is killed and started at once", partial(killed_and_back, "keeper")),
+    "keeper-hung": ("the keeper hangs until that is noticed (SIGSTOP)", keeper_hung),
     "owners": ("a second panel with the name of a node", two_owners),
     "trimmed": ("a front hangs for 1 s, and Redis forgets the events meanwhile", front_trimmed_past),
 }
@@ -282,8 +316,11 @@ async def run(seed: int, rounds: int, only: set[str] | None) -> dict[str, Any]:
         for node in ("hall", "kitchen"):
             await asyncio.to_thread(home.node, node, "led", "shelf")
         for front in ("front", "other"):
-            await asyncio.to_thread(home.front, front)
+            await asyncio.to_thread(home.front, front, chat_rate=1e6)
+        await asyncio.to_thread(home.keeper, chat_rate=1e6)
+        await asyncio.to_thread(has_keeper, home)
         site = Site(home, seed)
+        site.talk = Talk(home, PANELS, site.random)
         site.watch()
         await site.healed()
         for name, (what, inject) in FAULTS.items():
@@ -300,20 +337,23 @@ async def _fault(
     noticed: list[float] = []
     healed: list[float] = []
     site.wrong = []
+    said = len(site.talk.acknowledged)
     for hand in site.hands:
         hand.acknowledged = hand.refused = 0
     for _ in range(rounds):
-        async with site.moving():
+        async with site.moving(), site.talk.going():
             await asyncio.sleep(0.5)
             seen = await inject(site)
             await asyncio.sleep(0.5)
         if seen is not None:
             noticed.append(seen)
         healed.append(await site.healed())
+    site.wrong += await site.talk.faults(site.client)
     return {
         "what": what,
         "rounds": rounds,
         "acknowledged": sum(hand.acknowledged for hand in site.hands),
+        "said": len(site.talk.acknowledged) - said,
         "refused": sum(hand.refused for hand in site.hands),
         "noticed": [statistics.median(noticed), max(noticed)] if noticed else [],
         "healed": [statistics.median(healed), max(healed)],

@@ -256,6 +256,7 @@ def _home(found: Found) -> list[str]:
             fault["rounds"],
             f"{fault['acknowledged']:,}",
             f"{fault['refused']:,}",
+            f"{fault['said']:,}" if "said" in fault else "",
             f"**{len(fault['wrong'])}**" if fault["wrong"] else 0,
             " / ".join(map(seconds, fault["noticed"])),
             " / ".join(map(seconds, fault["healed"])),
@@ -264,13 +265,16 @@ def _home(found: Found) -> list[str]:
     ]
     parts = [
         "## Several panels on one Redis",
-        "Two nodes with two lights each, and two panels without lights. One hand moves each light, with each command "
-        "through another panel. After each fault every panel must show every light online, at the level that was "
-        "acknowledged last (or one that was refused as unanswered), and the pin must have it. No light may move later "
-        "than 3 s after its command.",
-        "- **Noticed**: the time until another panel shows the lights offline (median / max).\n"
+        "Two nodes with two lights each, two panels without lights, and a keeper. One hand moves each light, with each "
+        "command through another panel. After each fault every panel must show every light online, at the level that "
+        "was acknowledged last (or one that was refused as unanswered), and the pin must have it. No light may move "
+        "later than 3 s after its command. Meanwhile four people write in a room, each message again until some panel "
+        "has acknowledged it, and two listen. Each acknowledged message must be there once, with its number, and both "
+        "must have heard all, in order.",
+        "- **Noticed**: the time until another panel shows the lights offline, or says that the keeper is away "
+        "(median / max).\n"
         "- **Healed**: the time from the end of the fault, and of the last command, until all panels agree.",
-        table(["fault", "rounds", "done", "refused", "wrong or late", "noticed", "healed"], rows),
+        table(["fault", "rounds", "done", "refused", "messages", "wrong, late, lost", "noticed", "healed"], rows),
     ]
     if wrong := [line for fault in found["faults"].values() for line in fault["wrong"]]:
         parts += ["What was wrong:", "\n".join(f"- {line}" for line in wrong)]

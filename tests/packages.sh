@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, nginx, `ip`, `strace`;
+# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, nginx, HAProxy,
+# `ip`, `strace`;
 # with the word `campaigns` libfaketime too, with `screenshots` a Chinese font.
 set -euo pipefail
 
@@ -12,6 +13,7 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v curl >/dev/null || missing+=(curl)
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
+[ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null || missing+=(haproxy)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v strace >/dev/null || missing+=(strace)
 if [ "${1:-}" = campaigns ]; then
@@ -30,7 +32,7 @@ fi
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
 export DEBIAN_FRONTEND=noninteractive
-# The tests start nginx themselves, on 127.0.0.1: the package is not to start one of its own on port 80 of every network.
+# The tests start nginx and others themselves, on 127.0.0.1: no package is to start one of its own on every network.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null

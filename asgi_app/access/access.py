@@ -12,7 +12,7 @@ import copy
 import re
 import secrets as random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -38,6 +38,7 @@ from asgi_app.telemetry.counters import Counters
 TICKET_SECONDS = 5
 TICKETS = 1000  # unused tickets at once
 SCOPE, VISITOR = "pilotlight.access", "pilotlight.visitor"  # entries of an ASGI scope
+GUEST = "pilotlight.guest"  # the same: whose session it is, if another process shows it the lights
 LOOPBACK = "127.0.0.1"  # the address of a program that shows the machine's key
 
 
@@ -61,10 +62,12 @@ class Access:
         self.live = LiveSessions(self.identities, secret_store, self.sessions)
         self.throttle = LoginThrottle(counters=counters, refusal_log=refusal_log)
         self.machine_key = MachineKey()
-        self.cookie = f"pilotlight-{settings.port}"  # browsers keep cookies by host, whatever the port
+        place = settings.port if settings.engine is None else "home"
+        self.cookie = f"pilotlight-{place}"  # browsers keep cookies by host, whatever the port
         self.devices = Devices(secret_store, f"{self.cookie}-device")
         self._origins = origins
         self._tickets: dict[str, tuple[Credentials, float]] = {}
+        self.share_ticket: Callable[[str, Credentials], None] = lambda ticket, credentials: None  # with a home
 
     def close(self) -> None:
         """Stop watching the secrets, and write the audit trail. Closing twice is no error."""
@@ -128,8 +131,13 @@ class Access:
         if len(self._tickets) >= TICKETS:
             raise TooMany(f"{TICKETS} tickets are unused. Wait {TICKET_SECONDS} s.")
         ticket = random.token_urlsafe(24)
-        self._tickets[ticket] = identity.credentials, now + TICKET_SECONDS
+        self.add_ticket(ticket, identity.credentials)
+        self.share_ticket(ticket, identity.credentials)
         return ticket
+
+    def add_ticket(self, ticket: str, credentials: Credentials) -> None:
+        """Accept this ticket from now on, once."""
+        self._tickets[ticket] = credentials, time.monotonic() + TICKET_SECONDS
 
     def check_secrets(self) -> None:
         """Read the secrets as they are now. Raises `SecretsUnreadable`."""
@@ -183,6 +191,13 @@ class Visitor:
         except PanelError as error:
             self.error = error
             self.identity = STRANGER
+
+    @classmethod
+    def known(cls, access: Access, identity: Identity) -> Visitor:
+        """Return the visitor whom another process has identified."""
+        visitor = cls.__new__(cls)
+        visitor.access, visitor.identity, visitor.error = access, identity, None
+        return visitor
 
     def again(self) -> Visitor:
         """Return the visitor with the identity of now. An Engine.IO connection may outlive its first credentials."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -53,6 +53,7 @@ class Audit:
         self._clock = clock
         self._pending: dict[_Key, _Row] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self.pass_on: Callable[[Sequence[Deed]], bool] = lambda deeds: False  # to the keeper of a home, if there is one
 
     def note(
         self,
@@ -95,7 +96,12 @@ class Audit:
         if self._pending:
             deeds = [_deed(key, row) for key, row in self._pending.items()]
             self._pending = {}
-            self._store.try_to(partial(stored.add, deeds=deeds))
+            if not self.pass_on(deeds):
+                self.keep(deeds)
+
+    def keep(self, deeds: Sequence[Deed]) -> None:
+        """Store these."""
+        self._store.try_to(partial(stored.add, deeds=deeds))
 
     async def page(self, *, before: int | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
         """Return rows before an id, or the newest, newest first, and whether there are more."""

@@ -24,6 +24,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from asgi_app.access.pin import new_pin, typed_pin
 from asgi_app.errors import NameTaken, NotStored, SetupError, TooMany, UnknownToken
 from asgi_app.models.access import Role, RoleName
 from asgi_app.store.file import sync_directory
@@ -34,30 +35,11 @@ log = logging.getLogger("pilotlight.access")
 
 T = TypeVar("T")
 
-PIN_DIGITS = 8
-DASHES = "_.\N{MINUS SIGN}\N{KATAKANA-HIRAGANA PROLONGED SOUND MARK}"  # the last is the "-" of Japanese keyboards
 TOKEN_PREFIX = "plt_"  # so that a leaked token is recognised
 TOKENS = 1000
 CLAIMS = 1000  # of names
 LARGEST = 16 * 1024 * 1024  # bytes of the file
 REQUIRED = ("pin", "pin_generation", "secret", "tokens", "names", "generation")  # fields of every version of the file
-
-
-def typed_pin(text: str) -> str:
-    """Return the digits of a PIN as somebody typed it: in any script, with dashes, spaces or invisible characters."""
-    digits = []
-    for one in text:
-        digit = unicodedata.digit(one, None)
-        if digit is not None:
-            digits.append(str(digit))
-        elif not (one.isspace() or one in DASHES or unicodedata.category(one) in ("Pd", "Cf", "Zs")):
-            digits.append(one)
-    return "".join(digits)
-
-
-def new_pin() -> str:
-    """Return a random PIN."""
-    return f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
 
 
 class Token(BaseModel):
@@ -102,6 +84,7 @@ class Secrets(BaseModel):
     names: dict[str, Claim] = {}
     generation: int = Field(1, description="Counts claims. A name that is claimed again has another generation.")
     sessions: dict[str, Session] = {}
+    keeper: str | None = Field(None, description="In a copy: the address of the panel that has the original.")
 
     def claim(self, name: str, password: str) -> int:
         """Claim the name with a password hash. Return the claim's generation. Raises `NameTaken`, `TooMany`."""
@@ -151,6 +134,7 @@ class SecretStore:
         self._tokens: dict[str, str] = {}  # ids by digest
         self._sessions: dict[str, str] = {}
         self._damaged: tuple[int, int, int] | None = None  # the stamp of an invalid file, which is read only once
+        self._adopted = False  # the keeper says what is new, and not the file
         self.trouble: str | None = None  # why the file cannot be read now: until then no credentials count
         self.secrets = Secrets()
 
@@ -184,7 +168,7 @@ class SecretStore:
 
         A missing, unreadable or invalid file sets `trouble`: it may have revoked something.
         """
-        if self.path is None:
+        if self.path is None or self._adopted:
             return False
         stamp = self._stamp_of_file()
         if stamp is not None and stamp == (self._stamp if self.trouble is None else self._damaged):
@@ -210,6 +194,38 @@ class SecretStore:
 
     def change(self, change: Callable[[Secrets], T]) -> T:
         """Change the secrets and the file, while other processes may change it too. Raises `NotStored`."""
+        if self.secrets.keeper is not None:
+            raise NotStored(f"The keeper of this home has the secrets. Change them there: {self.secrets.keeper}.")
+        return self._change(change)
+
+    def take_over(self) -> None:
+        """Make a copy the original: this panel is alone, or the keeper, from now on."""
+
+        def take_over(secrets: Secrets) -> None:
+            secrets.keeper = None
+
+        if self.secrets.keeper is not None:
+            self._change(take_over)
+
+    def adopt(self, text: bytes) -> None:
+        """Use the secrets that the keeper has, until `keep_copy` in memory only. Raises `ValueError`."""
+        self._take(Secrets.model_validate_json(text))
+        self._adopted, self.trouble = True, None
+
+    def keep_copy(self) -> None:
+        """Write what was adopted, for the next start. Blocks. Raises `OSError`.
+
+        The secrets from before the panel joined the home stay in a file beside it.
+        """
+        if self.path is None:
+            return
+        with self._locked():
+            before = self.path.with_name(f"{self.path.name}.alone")
+            if not before.exists() and self.path.exists() and b'"keeper": null' in self.path.read_bytes():
+                os.link(self.path, before)
+            self._write(self.secrets)
+
+    def _change(self, change: Callable[[Secrets], T]) -> T:
         if self.path is None:
             changed = self.secrets.model_copy(deep=True)
             result = change(changed)

@@ -9,6 +9,7 @@ import contextlib
 import gc
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,9 @@ def _flag(prefix: str, name: str, field: Any) -> click.Option:
         kind = click.Choice(get_args(field.annotation))
     elif field.annotation in (int, float):
         kind = field.annotation
+    alone: dict[str, Any] = (
+        {"is_flag": False, "flag_value": "true"} if field.annotation is bool else {}
+    )  # `--keeper` is enough
     many = get_origin(field.annotation) is list
     default = field.get_default(call_default_factory=True)
     return click.Option(
@@ -43,6 +47,7 @@ def _flag(prefix: str, name: str, field: Any) -> click.Option:
         type=kind,
         multiple=many,
         callback=_list_or_none if many else None,
+        **alone,
         help=f"{field.description} [{prefix}{name.upper()}; default: {'none' if default in ([], None) else default}]",
     )
 
@@ -204,18 +209,22 @@ def service() -> None:
     """Install the panel as a systemd service."""
 
 
-def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Unit, Settings]:
+def _unit(system: bool, config: Path | None, given: dict[str, Any], instance: str) -> tuple[Unit, Settings]:
     """Return a unit that runs the panel as `serve` would run here and now, and the settings it must have.
 
-    Paths become absolute, because systemd starts the service elsewhere. The unit carries the environment's settings as
-    variables, and paths as flags.
+    An instance is the node of its name, and has a data directory of its own. Paths become absolute, because systemd
+    starts the service elsewhere. The unit carries the environment's settings as variables, and paths as flags.
     """
     from asgi_app.settings import carried_environment
-    from asgi_app.settings_file import config_in_use, config_of_sudo
+    from asgi_app.settings_file import config_in_use, config_of_sudo, default_data
     from asgi_app.systemd.unit import Unit
 
     file = config_in_use(config) or (config_of_sudo() if system else None)
+    if instance:
+        given = {"node": instance} | given
     settings = _settings(file, given)
+    if instance and settings.data == default_data():
+        settings = _settings(file, given | {"data": settings.data.with_name(f"{settings.data.name}-{instance}")})
     shows = settings.shows
     if system and shows is None and (settings.data / "shows").is_dir():
         shows = settings.data / "shows"  # the service has another data directory
@@ -251,6 +260,7 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any]) -> tuple[Uni
         config=file,
         shows=shows,
         environment=environment,
+        instance=instance,
         **files,
     )
     return unit, settings
@@ -261,25 +271,35 @@ def _for_comparison(settings: Settings) -> str:
     return settings.model_dump_json(exclude={"data", "cert", "key", "shows", "engine_password_file"})
 
 
+def _instance(context: click.Context, option: click.Parameter, name: str) -> str:
+    if name and not re.fullmatch(r"[a-z][a-z0-9_-]{0,19}", name):
+        raise click.BadParameter(f"{name!r} is no name. Use a small letter, then at most 19 of a-z, 0-9, - and _.")
+    return name
+
+
+WHICH = click.option(
+    "--instance", default="", callback=_instance, help="Name of this panel, of several on one machine; also its node."
+)
 WHOSE = click.option("--system/--user", default=False, help="For the machine, or for your user. [default: --user]")
 
 
 @service.command("install", cls=SettingsCommand)
 @WHOSE
+@WHICH
 @click.option("--print", "only_print", is_flag=True, help="Print the unit, and write nothing.")
-def install_service(config: Path | None, system: bool, only_print: bool, **flags: Any) -> None:
+def install_service(config: Path | None, system: bool, instance: str, only_print: bool, **flags: Any) -> None:
     """Write the systemd unit. The service runs with the settings that are given here."""
     from asgi_app.systemd.unit import install
 
     given = {name: value for name, value in flags.items() if value is not None}
-    unit, settings = _unit(system, config, given)
+    unit, settings = _unit(system, config, given, instance)
     if only_print:
         click.echo(unit.text(), nl=False)
         return
     for line in install(unit, _for_comparison(settings)):
         click.echo(line)
     if system and "data" in given:
-        click.echo("its data directory is /var/lib/pilotlight; --data applies to a user's service only")
+        click.echo(f"its data directory is /var/lib/{unit.own}; --data applies to a user's service only")
 
 
 @service.command("check", cls=SettingsCommand, hidden=True)
@@ -309,11 +329,12 @@ def check_service(config: Path | None, **flags: Any) -> None:
 
 @service.command("uninstall")
 @WHOSE
-def uninstall_service(system: bool) -> None:
+@WHICH
+def uninstall_service(system: bool, instance: str) -> None:
     """Stop the service and remove its unit."""
     from asgi_app.systemd.unit import Unit, uninstall
 
-    for line in uninstall(Unit(system, [], 0, 0)):
+    for line in uninstall(Unit(system, [], 0, 0, instance=instance)):
         click.echo(line)
 
 

@@ -157,6 +157,12 @@ def went_offline(light: Light, reason: str, at: float) -> LightEvent:
     return _changed(_with(light, online=False, reason=reason, transition=None), HARDWARE, at)
 
 
+def went_away(light: Light, reason: str, at: float) -> Light:
+    """Return the light of another panel that cannot be reached now, or since a time before."""
+    since = at if light.away_since is None else light.away_since
+    return _with(light, online=False, reason=reason, transition=None, away_since=since)
+
+
 def came_online(light: Light, at: float) -> LightEvent:
     """Return the event of a pin that is driven again, at its target."""
     return _changed(_with(light, online=True, reason=None, actual=float(light.target)), HARDWARE, at)

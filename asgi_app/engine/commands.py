@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from asgi_app.access import Access
@@ -27,6 +27,7 @@ log = logging.getLogger("pilotlight.engine")
 EXPIRY = 2.3  # seconds after which a node no longer carries out a command
 PATIENCE = 2.6  # seconds until an unanswered command is refused
 SILENCE = 1.0  # seconds for which a node that has not answered is not asked again: what waits would come late
+Hear = Callable[[bytes], None]
 MARK = b"mark"  # what a process says to itself, to know that it hears
 
 
@@ -98,18 +99,27 @@ class Commands:
 
     # --- for ours --------------------------------------------------------------------------------------------
 
-    async def serve(self, link: Link, node: str, begun: asyncio.Event) -> None:
-        """Carry out commands for our lights, and take answers to ours, for as long as the link works."""
-        channels = [scripts.REPLY + self._process, *([scripts.ASK + node] if node else ())]
+    async def serve(self, link: Link, node: str, others: Mapping[str, Hear], begun: asyncio.Event) -> None:
+        """Carry out commands for our lights, and take answers to ours, for as long as the link works.
+
+        `others` are more channels, with what takes their texts.
+        """
+        hear: dict[str, Hear] = {scripts.REPLY + self._process: self._take_answer, **others}
+        if node:
+            hear[scripts.ASK + node] = partial(self._take_ask, link)
         self._link, self._hears = link, True
         try:
-            async for channel, text in link.heard(*channels):
+            async for channel, text in link.heard(*hear):
                 if not channel:
                     begun.set()
                 elif text == MARK:
                     self._hears = True
                 else:
-                    self._take(link, text, is_answer=channel == channels[0])
+                    try:
+                        hear[channel](text)
+                    except Exception as error:  # whatever it is, it must not end the panel
+                        why = f"{type(error).__name__}: {error}"
+                        log.warning("another process said what cannot be read: %s", why)
         finally:
             self._link = None
             for answered in self._asked.values():
@@ -124,17 +134,15 @@ class Commands:
         self._hears = False
         await link.send(scripts.REPLY + self._process, MARK.decode())
 
-    def _take(self, link: Link, text: bytes, *, is_answer: bool) -> None:
-        try:
-            if is_answer:
-                answer = Answer.of(text)
-                asked = self._asked.get(answer.id)
-                if asked is not None and not asked.done():
-                    asked.set_result(answer)
-            elif (ask := Ask.of(text)).epoch == self._mirror.epoch:  # another database of the same Redis has others
-                start_task(self._serving, self._carry_out(link, ask), name="command of another process")
-        except Exception as error:  # whatever it is, it must not end the panel
-            log.warning("another process said what cannot be read: %s: %s", type(error).__name__, error)
+    def _take_answer(self, text: bytes) -> None:
+        answer = Answer.of(text)
+        asked = self._asked.get(answer.id)
+        if asked is not None and not asked.done():
+            asked.set_result(answer)
+
+    def _take_ask(self, link: Link, text: bytes) -> None:
+        if (ask := Ask.of(text)).epoch == self._mirror.epoch:  # another database of the same Redis has others
+            start_task(self._serving, self._carry_out(link, ask), name="command of another process")
 
     async def _carry_out(self, link: Link, ask: Ask) -> None:
         def is_late() -> bool:
@@ -158,7 +166,8 @@ class Commands:
         self._panel.require_open()
         self._access.authorize_command(ask.actor, ask.command)
         result = await self._lights.carry_out(ask.actor, ask.command, is_late)
-        self._access.record_command(ask.actor, ask.command)
+        if not self._mirror.knows_keeper:  # else the process that was asked tells it
+            self._access.record_command(ask.actor, ask.command)
         return Answer(ask.id, result.rev or 0, self._mirror.epoch, result.light)
 
 

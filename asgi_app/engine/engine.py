@@ -14,8 +14,10 @@ from asgi_app.engine.link import Fenced, Link, Lost
 from asgi_app.engine.mirror import Mirror
 from asgi_app.engine.owner import Owner
 from asgi_app.engine.rooms import NAMESPACES, Rooms
+from asgi_app.engine.tunnel.home import Home, Keeping, Visiting
 from asgi_app.service import Panel
 from asgi_app.service.lights import Lights
+from asgi_app.service.panel import HISTORY
 from asgi_app.telemetry.logs import event
 from asgi_app.telemetry.tasks import ended
 
@@ -41,8 +43,9 @@ class Engine:
         self._password = password
         self._panel = panel
         self._clock = EngineClock()
-        self._mirror = Mirror(panel, lights)
+        self._mirror = Mirror(panel, lights, is_keeper=owner.keeper)
         self._commands = Commands(panel, lights, access, self._clock, self._mirror)
+        self.home: Home = (Keeping if owner.keeper else Visiting)(access, self._mirror, owner.address)
         self._owner = owner
         self._token = ""  # of the last link
         self._joined = asyncio.Event()
@@ -91,12 +94,13 @@ class Engine:
         task, self._task = self._task, None
         task.cancel()
         await asyncio.wait([task], timeout=LEAVE)
+        self.home.lose()
         self._mirror.release()
         if self._link is not None:
             with contextlib.suppress(Lost, TimeoutError):
                 async with asyncio.timeout(LEAVE):
-                    if self._owner.node:
-                        await self._link.leave(f"{self._owner.node} has been stopped.")
+                    if self._owner.name:
+                        await self._link.leave(f"{self._owner.node or 'The keeper'} has been stopped.")
                     await self._link.close()
 
     async def _run(self) -> None:
@@ -134,29 +138,36 @@ class Engine:
     async def _live(self, link: Link) -> None:
         """Join, and follow the engine until it is lost."""
         node, begun = self._owner.node, asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            picture = await link.join()
-            await self._beat(link)  # it claims the name
-            group.create_task(self._commands.serve(link, node, begun))
-            await begun.wait()
-            if node:
-                missing, gone = self._mirror.missing(picture)
-                if missing or gone:
-                    await link.commit(self._mirror.announcement(missing), gone)
+        try:
+            async with asyncio.TaskGroup() as group:
                 picture = await link.join()
-            self._mirror.adopt(picture)
-            self._link, self.trouble = link, None
-            self._joined.set()
-            self.joins += 1
-            log.info("following the engine", extra=event("engine_joined", epoch=picture.epoch, rev=picture.rev))
-            group.create_task(self._mirror.follow(link))
-            if node:
-                group.create_task(self._mirror.send(link))
-            while True:
-                await asyncio.sleep(scripts.BEAT)
-                if await self._beat(link):  # we have hung
-                    self._mirror.announce()
-                await self._commands.check_hearing(link)
+                await self._beat(link)  # it claims the name
+                group.create_task(self._commands.serve(link, node, self.home.channels(link), begun))
+                await begun.wait()
+                await self.home.join(link)
+                if self._owner.name:
+                    missing, resync = self._mirror.missing(picture)
+                    if missing:
+                        await link.commit(missing, resync=resync)
+                self._mirror.adopt(await link.join(HISTORY))
+                self._link, self.trouble = link, None
+                self._joined.set()
+                self.joins += 1
+                where = event("engine_joined", epoch=self._mirror.epoch, rev=self._panel.rev)
+                log.info("following the engine", extra=where)
+                group.create_task(self._mirror.follow(link))
+                group.create_task(self.home.run(link))
+                if self._owner.name:
+                    group.create_task(self._mirror.send(link))
+                self.home.beat(link)
+                while True:
+                    await asyncio.sleep(scripts.BEAT)
+                    if await self._beat(link):  # we have hung
+                        self._mirror.announce()
+                    self.home.beat(link)
+                    await self._commands.check_hearing(link)
+        finally:
+            self.home.lose()
 
     async def _beat(self, link: Link) -> bool:
         asked_at = boot_time()

@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from asgi_app.engine import scripts
 from asgi_app.engine.clock import EngineClock, boot_time
 from asgi_app.engine.owner import Owner
-from asgi_app.models.lights import Light
+from asgi_app.engine.picture import Change, Picture, read_picture
 
 log = logging.getLogger("pilotlight.engine")
 
@@ -37,12 +37,11 @@ class Fenced(Lost):
     """Another process owns the name or a pin of this one."""
 
 
-class Picture(NamedTuple):
-    """The state in the engine at one revision."""
+class Keeper(NamedTuple):
+    """The process that has the shared database: the token of its connection, and its address."""
 
-    epoch: str
-    rev: int
-    lights: dict[str, Light]
+    token: str
+    address: str
 
 
 class Link:
@@ -59,6 +58,7 @@ class Link:
         client = redis.asyncio.Redis.from_url
         self._redis = client(url, socket_timeout=ANSWER, **options)
         self._speaking = client(url, socket_timeout=ANSWER, **options)
+        self._ordered = client(url, socket_timeout=ANSWER, single_connection_client=True, **options)
         self._waiting = client(url, socket_timeout=None, **options)  # for reads that block
         self._sending = asyncio.Semaphore(SENDING)
         self._clock = clock
@@ -66,22 +66,28 @@ class Link:
         self._before = before
         self.token = uuid.uuid4().hex
         self.epoch = ""
+        self.keeper: Keeper | None = None  # at the last beat
         self.trip = 0.0  # seconds, of the last beat
         clock.forget()
 
     async def close(self) -> None:
         """Close the connections."""
-        for client in (self._redis, self._speaking, self._waiting):
+        for client in (self._redis, self._speaking, self._ordered, self._waiting):
             await client.aclose()
 
-    async def join(self) -> Picture:
-        """Return the state now."""
+    async def join(self, history: int = 1) -> Picture:
+        """Return the state now, and at most so many of the last events."""
         asked_at = boot_time()
         info = await self._do(self._redis.info("server"))
-        epoch, rev, lights, time = await self._run(scripts.JOIN, info["run_id"], uuid.uuid4().hex)
+        said = await self._run(scripts.JOIN, info["run_id"], uuid.uuid4().hex, history)
+        epoch, rev, fields, time, events = said
         self._clock.note(asked_at, _time(time))
         self.epoch = epoch.decode()
-        return Picture(self.epoch, rev, _lights(lights[1::2]))
+        try:
+            entries = [(_number(id), pairs[1]) for id, pairs in reversed(events)]
+        except SHAPE as error:
+            raise Lost(f"Redis has events that are none: {error}") from None
+        return read_picture(self.epoch, rev, zip(fields[::2], fields[1::2], strict=True), entries)
 
     async def beat(self) -> bool:
         """Renew the lease of the node, and take the lights of dead nodes offline. Raises `Fenced`.
@@ -92,10 +98,15 @@ class Link:
         if said[0] == b"held" and (dead := self._owner.may_replace(said[1])):
             said = await self._beat(dead)
         match said:
-            case [b"ok", _, claimed]:
+            case [b"ok", _, claimed, keeper]:
+                record = json.loads(keeper or "{}")
+                self.keeper = Keeper(record["token"], record["address"]) if record else None
                 return bool(claimed)
             case [b"epoch"]:
                 raise Lost("Redis has lost what it had")
+            case [b"keeper", record] | [b"held", record] if self._owner.keeper and json.loads(record).get("keeper"):
+                address = json.loads(record)["address"]
+                raise Fenced(f"The panel at {address} is the keeper already. Start this one without --keeper")
             case [b"held", record]:
                 address, node = json.loads(record)["address"], self._owner.node
                 raise Fenced(f"The name {node} belongs to the panel at {address}. Start this one with another --node")
@@ -108,36 +119,55 @@ class Link:
         owner, asked_at = self._owner, boot_time()
         record, lease = owner.record(self.token), int(scripts.LEASE * 1000)
         said = await self._run(
-            scripts.BEAT_SCRIPT, self.epoch, lease, AWAY, owner.node, record, self.token, before, owner.light
+            scripts.BEAT_SCRIPT, self.epoch, lease, AWAY, owner.name, record, self.token, before, owner.light
         )
         if said[0] == b"ok":
             self._clock.note(asked_at, _time(said[1]))
             self.trip = boot_time() - asked_at
         return said
 
-    async def commit(self, events: Sequence[tuple[str, str, str]], gone: Sequence[str] = ()) -> int:
-        """Number the events: each is a light, the text of the event, and the light after it. Return the last revision.
+    async def commit(self, changes: Sequence[Change], *, resync: bool = False) -> int:
+        """Number the events, and return the last revision. With `resync`, everybody reads the state again.
 
-        `gone` are lights that the node has no more. Raises `Fenced`.
+        Raises `Fenced`.
         """
-        texts = [text for event in events for text in event]
-        node = self._owner.node
-        said = await self._run(scripts.COMMIT, self.epoch, node, self.token, len(gone), *gone, *texts)
+        name = self._owner.name
+        texts = [text for change in changes for text in change]
+        said = await self._run(scripts.COMMIT, self.epoch, name, self.token, int(resync), *texts)
         match said:
             case [b"ok", rev]:
                 return int(rev)
             case [b"fenced"]:
-                raise Fenced(f"The lease of the name {node} had expired")
+                raise Fenced(f"The lease of the name {name} had expired")
         raise Lost("Redis has lost what it had")
 
     async def leave(self, reason: str) -> None:
         """Give up the name: the lights of the node go offline for this reason."""
-        await self._run(scripts.LEAVE, self.epoch, self._owner.node, self.token, reason)
+        await self._run(scripts.LEAVE, self.epoch, self._owner.name, self.token, reason)
 
     async def send(self, channel: str, text: str) -> int:
         """Publish the text, and return how many processes get it."""
         async with self._sending:
             return int(await self._do(self._speaking.publish(channel, text)))
+
+    async def send_all(self, texts: Sequence[tuple[str, str]]) -> list[int]:
+        """Publish texts on their channels, in this order. Return how many processes get each."""
+        pipeline = self._ordered.pipeline(transaction=False)
+        for channel, text in texts:
+            pipeline.publish(channel, text)
+        return [int(heard) for heard in await self._do(pipeline.execute())]
+
+    async def share_secrets(self, text: str) -> None:
+        """Keep the sign-ins of the home in the engine, and tell everybody."""
+        pipeline = self._ordered.pipeline(transaction=False)
+        pipeline.set(scripts.SECRETS, text)
+        pipeline.publish(scripts.SECRETS, text)
+        await self._do(pipeline.execute())
+
+    async def secrets(self) -> bytes | None:
+        """Return the sign-ins of the home, if there are any."""
+        found: bytes | None = await self._do(self._redis.get(scripts.SECRETS))
+        return found
 
     async def read(self, after: int) -> list[tuple[int, bytes]]:
         """Return the events after this revision, as soon as there are any; an empty list after some seconds."""
@@ -151,7 +181,7 @@ class Link:
             entries = (
                 said[scripts.EVENTS.encode()][0] if isinstance(said, dict) and said else said[0][1] if said else []
             )
-            return [(int(id.partition(b"-")[0]), fields[b"e"]) for id, fields in entries]
+            return [(_number(id), fields[b"e"]) for id, fields in entries]
         except SHAPE as error:
             raise Lost(f"Redis has events that are none: {error}") from None
 
@@ -199,11 +229,6 @@ def _time(said: Any) -> tuple[int, int]:
     return int(said[0]), int(said[1])
 
 
-def _lights(texts: Sequence[bytes]) -> dict[str, Light]:
-    lights = []
-    for text in texts:
-        try:
-            lights.append(Light.model_validate_json(text))
-        except ValueError as error:
-            log.warning("a light in the engine cannot be read, and is left out: %s", error)
-    return {light.id: light for light in sorted(lights, key=lambda light: light.id)}
+def _number(id: bytes) -> int:
+    """Return the revision in the id of an entry of the stream."""
+    return int(id.partition(b"-")[0])

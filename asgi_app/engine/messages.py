@@ -13,17 +13,21 @@ from asgi_app.core.lights import LightEvent
 from asgi_app.errors import PROBLEM_TYPE, PanelError
 from asgi_app.models.access import Identity, Role
 from asgi_app.models.base import Actor
+from asgi_app.models.chat import PersonChanged, RoomChanged
 from asgi_app.models.lights import Light, LightResult, SetLight, UndoLight
+from asgi_app.models.machine import StorageChanged
+from asgi_app.models.runs import RunChanged
 from asgi_app.models.wire import parse_command
 
-EVENT: TypeAdapter[LightEvent] = TypeAdapter(Annotated[LightEvent, Field(discriminator="event")])
+SharedEvent = LightEvent | PersonChanged | RoomChanged | RunChanged | StorageChanged
+EVENT: TypeAdapter[SharedEvent] = TypeAdapter(Annotated[SharedEvent, Field(discriminator="event")])
 
 
 class Resync(Exception):
     """The lights of a node are others now: read the whole state again."""
 
 
-def parse_event(text: bytes) -> tuple[LightEvent, dict[str, Any]]:
+def parse_event(text: bytes) -> tuple[SharedEvent, dict[str, Any]]:
     """Return the event of an entry of the stream, and its JSON as it was. Raises `Resync`, and `ValueError`."""
     if text == b'{"event":"resync"}':
         raise Resync
@@ -97,11 +101,11 @@ class Answer(NamedTuple):
     def result(self) -> LightResult:
         """Return the result of the command. Raises the `PanelError` of a refusal."""
         if self.light is None:
-            raise _error_of(self.problem or {})
+            raise error_of(self.problem or {})
         return LightResult(rev=self.rev, light=self.light)
 
 
-def _error_of(problem: dict[str, Any]) -> PanelError:
+def error_of(problem: dict[str, Any]) -> PanelError:
     """Return the error of a problem object that another process has made."""
     error = PanelError(problem["detail"], errors=problem["errors"], retry_after=problem.get("retry_after"))
     error.slug = problem["type"].removeprefix(PROBLEM_TYPE)

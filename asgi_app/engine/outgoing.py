@@ -1,12 +1,12 @@
-"""What a node has still to tell the engine: the newest event of each kind of each light."""
+"""What a process has still to tell the engine: the newest event of each kind of each thing."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
-from asgi_app.core.lights import LightEvent
-from asgi_app.models.lights import Light, LightActual, LightChanged
+from asgi_app.models.lights import LightActual, LightChanged
+from asgi_app.models.wire import StateEvent
 
 ACTUAL = 0.2  # seconds between two levels of one pin
 
@@ -16,7 +16,7 @@ Done = Callable[[], None]
 class _Waiting:
     __slots__ = ("done", "due", "event")
 
-    def __init__(self, event: LightEvent, due: float, done: list[Done]) -> None:
+    def __init__(self, event: StateEvent, due: float, done: list[Done]) -> None:
         self.event, self.due, self.done = event, due, done
 
 
@@ -28,7 +28,7 @@ class Outgoing:
         self._actual_at: dict[str, float] = {}
         self._ring = asyncio.Event()
 
-    def add(self, event: LightEvent, done: Done | None) -> None:
+    def add(self, event: StateEvent, done: Done | None) -> None:
         """Add an event. `done` is called when it is numbered, or what replaces it."""
         now = asyncio.get_running_loop().time()
         before = self._waiting.pop(event.key, None)
@@ -43,7 +43,7 @@ class Outgoing:
         self._waiting[event.key] = _Waiting(event, due, calls)
         self._ring.set()
 
-    async def take(self) -> tuple[list[LightEvent], list[Done]]:
+    async def take(self) -> tuple[list[StateEvent], list[Done]]:
         """Return what is to be sent now, as soon as there is something, and whom to tell afterwards."""
         loop = asyncio.get_running_loop()
         while True:
@@ -67,8 +67,3 @@ class Outgoing:
         """Forget everything, and return whom to tell."""
         waiting, self._waiting = self._waiting, {}
         return [call for one in waiting.values() for call in one.done]
-
-
-def texts(events: Iterable[LightEvent], own: Mapping[str, Light]) -> list[tuple[str, str, str]]:
-    """Return each event for the engine: its light, its text, and the light now."""
-    return [(event.light, event.model_dump_json(), own[event.light].model_dump_json()) for event in events]

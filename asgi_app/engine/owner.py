@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asgi_app.engine.scripts import KEEPER_ALONE
 from asgi_app.errors import SetupError
 
 
@@ -30,11 +31,18 @@ class Owner:
     address: str
     pins: Sequence[str] = ()
     light: str = ""  # one of its lights, which the engine must know
+    keeper: bool = False
     system: str = field(default_factory=_this_system)
+
+    @property
+    def name(self) -> str:
+        """The name under which it holds its lease; '': it has none."""
+        return self.node or (KEEPER_ALONE if self.keeper else "")
 
     def record(self, token: str) -> str:
         """Return what the others see of it, as JSON. Whoever has the `token` speaks for the node."""
-        said = {"token": token, "address": self.address, "system": self.system, "pid": os.getpid()}
+        said: dict[str, object] = {"token": token, "address": self.address, "system": self.system, "pid": os.getpid()}
+        said |= {"keeper": True} if self.keeper else {}
         return json.dumps({**said, "pins": list(self.pins)})
 
     def may_replace(self, record: str) -> str:

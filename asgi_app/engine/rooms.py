@@ -21,7 +21,7 @@ from asgi_app.telemetry.tasks import ended
 
 log = logging.getLogger("pilotlight.engine")
 
-NAMESPACES = ("/", "/uia")
+NAMESPACES = ("/",)  # the others are the keeper's
 RETRY_FIRST, RETRY_LAST = 0.1, 1.0  # seconds between attempts to connect
 START = 2.0  # seconds for which a start waits for Redis
 GRACE = 2.0  # seconds after a loss for which events wait for Redis, before they are for this process alone

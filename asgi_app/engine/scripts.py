@@ -5,6 +5,9 @@ from __future__ import annotations
 PREFIX = "pilotlight:{home}:"  # the braces put all keys into one slot of a Redis cluster
 META, EVENTS, STATE, OWNERS = KEYS = tuple(PREFIX + name for name in ("meta", "events", "state", "owners"))
 ASK, REPLY = PREFIX + "ask:", PREFIX + "reply:"  # channels: of a node, of a process
+KEEPER, GUEST = PREFIX + "keeper", PREFIX + "guest:"  # channels: of the keeper, of a process that it serves
+SECRETS = PREFIX + "secrets"  # the sign-ins of the home, and the channel for what is new
+KEEPER_ALONE = "*"  # the name under which a keeper without lights holds its lease
 
 KEPT = 4096  # events in the stream, at least
 LEASE = 6.0  # seconds for which a node owns its name, from each beat
@@ -12,10 +15,14 @@ BEAT = 2.0  # seconds between two beats
 
 # Each script begins with this. KEYS: meta, events, state, owners.
 _COMMON = f"""
+local function keep(field, state)
+  if state == '' then redis.call('HDEL', KEYS[3], field) elseif state then redis.call('HSET', KEYS[3], field, state) end
+end
+
 local function number(event, light, state)
   local rev = redis.call('HINCRBY', KEYS[1], 'rev', 1)
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', {KEPT}, rev .. '-1', 'e', event)
-  if state then redis.call('HSET', KEYS[3], light, state) end
+  keep(light, state)
   return rev
 end
 
@@ -42,13 +49,21 @@ local function take_offline(node, reason)
     local light = read(redis.call('HGET', KEYS[3], id))
     if not light then
       redis.call('HDEL', KEYS[3], id)
-    elseif light.online then
-      light.online, light.reason, light.transition = false, reason, cjson.null
+    elseif type(light.away_since) ~= 'number' then  -- also one whose pin had a fault before
       local at = milliseconds() / 1000
+      light.online, light.reason, light.transition, light.away_since = false, reason, cjson.null, at
       local by = {{name = 'hardware', via = 'pin'}}
       local event = {{event = 'light_changed', light = id, by = by, at = at, state = light}}
       number(cjson.encode(event), id, cjson.encode(light))
     end
+  end
+end
+
+local function take_away(name, record, reason)
+  take_offline(name, reason)
+  if record.keeper then
+    local storage = {{kept = false, reason = reason}}
+    number(cjson.encode({{event = 'storage_changed', state = storage}}), 'storage', cjson.encode(storage))
   end
 end
 
@@ -58,8 +73,8 @@ local function owner(node)
 end
 """
 
-# ARGV: Redis' run id, an epoch to begin with. Another run id means that Redis may have lost what it had, and an event
-# behind the last revision that somebody else has written there.
+# ARGV: Redis' run id, an epoch to begin with, how many of the last events are wanted. Another run id means that Redis
+# may have lost what it had, and an event behind the last revision that somebody else has written there.
 JOIN = """
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'rev')
 local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
@@ -68,7 +83,8 @@ if not meta[1] or meta[2] ~= ARGV[1] or last and last[1] ~= (meta[3] or '0') .. 
   redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'run_id', ARGV[1], 'rev', 0)
 end
 local now = redis.call('HMGET', KEYS[1], 'epoch', 'rev')
-return {now[1], tonumber(now[2]), redis.call('HGETALL', KEYS[3]), redis.call('TIME')}
+local events = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', ARGV[3])
+return {now[1], tonumber(now[2]), redis.call('HGETALL', KEYS[3]), redis.call('TIME'), events}
 """
 
 # ARGV: epoch, lease in ms, reason for the lights of a node that is away; node ('' for a process without lights),
@@ -84,7 +100,8 @@ for i = 1, #others, 2 do
     redis.call('HDEL', KEYS[4], others[i])
   elseif other.until_ms < now and not (others[i] == node and other.token == ARGV[6]) then
     redis.call('HDEL', KEYS[4], others[i])
-    take_offline(others[i], string.gsub(ARGV[3], '%%NODE%%', others[i]) .. '')
+    local who = others[i] == '{KEEPER_ALONE}' and 'The keeper' or others[i]
+    take_away(others[i], other, string.gsub(ARGV[3], '%%NODE%%', who) .. '')
   end
 end
 local claimed = 0
@@ -93,9 +110,11 @@ if node ~= '' then
   if not mine or ARGV[8] ~= '' and redis.call('HEXISTS', KEYS[3], ARGV[8]) == 0 then claimed = 1 end
   if mine and mine.token ~= ARGV[6] and mine.token ~= ARGV[7] then return {{'held', record}} end
   local me = cjson.decode(ARGV[5])
-  others = #me.pins > 0 and redis.call('HGETALL', KEYS[4]) or {{}}
+  others = (#me.pins > 0 or me.keeper) and redis.call('HGETALL', KEYS[4]) or {{}}
   for i = 1, #others, 2 do
-    for _, theirs in ipairs(others[i] == node and {{}} or cjson.decode(others[i + 1]).pins) do
+    local other = others[i] == node and {{pins = {{}}}} or cjson.decode(others[i + 1])
+    if me.keeper and other.keeper then return {{'keeper', others[i + 1]}} end
+    for _, theirs in ipairs(other.pins) do
       for _, ours in ipairs(me.pins) do
         if ours == theirs then return {{'pin', others[i + 1], ours}} end
       end
@@ -104,18 +123,23 @@ if node ~= '' then
   me.until_ms = now + tonumber(ARGV[2])
   redis.call('HSET', KEYS[4], node, cjson.encode(me))
 end
-return {{'ok', redis.call('TIME'), claimed}}
+local keeper = ''
+for _, record in ipairs(redis.call('HVALS', KEYS[4])) do
+  if cjson.decode(record).keeper then keeper = record end
+end
+return {{'ok', redis.call('TIME'), claimed, keeper}}
 """
 
-# ARGV: epoch, node, token, how many lights are no more, their ids; then of each event: light, its text, the light.
+# ARGV: epoch, node, token, 1 if everybody must read the state again; then of each event: the field of the state, the
+# text of the event ('': nobody is told), the state of that field after it ('': it is no more).
 COMMIT = f"""{_COMMON}
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return {{'epoch'}} end
 local mine = owner(ARGV[2])
 if not mine or mine.token ~= ARGV[3] then return {{'fenced'}} end
-local gone = tonumber(ARGV[4])
-for i = 5, 4 + gone do redis.call('HDEL', KEYS[3], ARGV[i]) end
-if gone > 0 then number('{{"event":"resync"}}') end
-for i = 5 + gone, #ARGV, 3 do number(ARGV[i + 1], ARGV[i], ARGV[i + 2]) end
+for i = 5, #ARGV, 3 do
+  if ARGV[i + 1] == '' then keep(ARGV[i], ARGV[i + 2]) else number(ARGV[i + 1], ARGV[i], ARGV[i + 2]) end
+end
+if ARGV[4] == '1' then number('{{"event":"resync"}}') end
 return {{'ok', tonumber(redis.call('HGET', KEYS[1], 'rev'))}}
 """
 
@@ -124,6 +148,6 @@ LEAVE = f"""{_COMMON}
 local mine = owner(ARGV[2])
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] or not mine or mine.token ~= ARGV[3] then return 0 end
 redis.call('HDEL', KEYS[4], ARGV[2])
-take_offline(ARGV[2], ARGV[4])
+take_away(ARGV[2], mine, ARGV[4])
 return 1
 """

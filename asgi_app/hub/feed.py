@@ -22,6 +22,9 @@ class Inbox(Subscriber, Reader, Protocol):
 
     def close(self, code: int, reason: str) -> None: ...
 
+    def restart(self) -> None:
+        """Have the client connect again."""
+
 
 class _Item(NamedTuple):
     position: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from asgi_app.hub.backlog import Backlog
+from asgi_app.hub.backlog import SERVICE_RESTART, Backlog
 from asgi_app.hub.coalescer import Coalescer
 from asgi_app.hub.feed import Cursor
 from asgi_app.hub.message import Burst, Message, text_of
@@ -78,6 +78,10 @@ class Outbox(Backlog):
                 direct(message.encoded(self._event_bytes))
         elif self.closed is None:
             self._add_feed(cursor, cursor.messages)
+
+    def restart(self) -> None:
+        """Have the client connect again."""
+        self.close(SERVICE_RESTART, "restarting")
 
     async def answer(self, message: Message) -> None:
         """Take an answer. Wait while too many answers are unread, or too many bytes of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 RoleName = Literal["nobody", "viewer", "operator", "admin"]
 
@@ -36,6 +36,12 @@ class Credentials(NamedTuple):
     token: str | None = None  # id of the token
     name: tuple[str, int] | None = None  # a claimed name, and the generation of the claim
     session: str | None = None  # of the cookie: the rest counts only while this session exists
+
+    @classmethod
+    def of(cls, fields: list[Any]) -> Credentials:
+        """Return the credentials of these fields, as JSON has them. Raises `TypeError`, `ValueError`."""
+        pin, token, name, session = fields
+        return cls(pin, token, None if name is None else (str(name[0]), int(name[1])), session)
 
     @property
     def is_empty(self) -> bool:

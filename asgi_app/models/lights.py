@@ -147,6 +147,9 @@ class Light(Frozen):
     actual: float = Field(description="Level of the pin now, percent; changes during a fade or an effect.")
     online: bool = Field(description="Whether the pin can be driven.")
     reason: str | None = Field(None, description="Why it is offline.")
+    away_since: float | None = Field(
+        None, description="Since when its panel cannot be reached, seconds since the Unix epoch. null: it can be."
+    )
     by: Actor = Field(description="Who set it last.")
     at: float = Field(description="When they did, seconds since the Unix epoch.")
     undo: LightSettings | None = Field(None, description="What undo would restore.")

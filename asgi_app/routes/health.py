@@ -22,7 +22,9 @@ class Health(Frozen):
     """Health of the panel."""
 
     ok: bool
-    not_ready: dict[str, str] = Field({}, description="What is not ready (lights, store, access, panel), and why.")
+    not_ready: dict[str, str] = Field(
+        {}, description="What is not ready (lights, engine, store, access, panel), and why."
+    )
 
 
 def health_routes(ended: Callable[[], str | None], not_ready: Callable[[], Awaitable[dict[str, str]]]) -> Blueprint:

@@ -99,6 +99,11 @@ class Lights(Component):
         self.handlers = {SetLight: self._ask, UndoLight: self._ask}
         panel.add(self, lights=dict(lights))
 
+    def without_others(self, reason: str) -> dict[str, Light]:
+        """Return all lights as they are while no other panel can be reached, for this reason."""
+        at = self._clock()
+        return {id: rules.went_away(light, reason, at) for id, light in self._panel.state.lights.items()} | self.own
+
     async def _ask(self, actor: Actor, command: SetLight | UndoLight, session: Session | None = None) -> LightResult:
         if command.light not in self._lanes:
             command = command.model_copy(update={"light": self._panel.light_id(command.light)})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -144,18 +144,20 @@ class Panel:
         if done is not None:
             done()
 
-    def apply_numbered(self, rev: int, event: StateEvent, data: dict[str, Any] | None = None) -> None:
-        """Apply an event that has its number, and publish it. `data` is its JSON, if that is known.
+    def apply_numbered(
+        self, rev: int, event: StateEvent, data: dict[str, Any] | None = None, *, known: bool = False
+    ) -> None:
+        """Apply an event that has its number, and publish it. `data` is its JSON, if that is at hand.
 
-        Raises `Hole` if it is not the next one.
+        A `known` one was applied unnumbered before. Raises `Hole` if it is not the next one.
         """
         if rev != self.rev + 1:
             raise Hole(f"event {rev} after {self.rev}")
         self.rev = rev
-        self._history.append((rev, self._apply(event, data)))
+        self._history.append((rev, self._message(event, data) if known else self._apply(event, data)))
 
     def apply_unnumbered(self, event: StateEvent) -> None:
-        """Apply and publish an event of this process alone, where an engine numbers what all processes share.
+        """Apply and publish an event that has no number yet, or of this process alone, where an engine numbers them.
 
         Whoever comes back from the revision before it may have had it or not, and gets it (again).
         """
@@ -166,22 +168,29 @@ class Panel:
     def _apply(self, event: StateEvent, data: dict[str, Any] | None = None) -> Message:
         self.state = apply(self.state, event)
         self._snapshots.clear()
-        data = event.model_dump(mode="json") if data is None else data
-        message = Message({"rev": self.rev, **data}, rev=self.rev, key=event.key)
+        message = self._message(event, data)
         self.coalescer.publish(self._deliver if self._followers else self.channel.deliver, message)
         return message
+
+    def _message(self, event: StateEvent, data: dict[str, Any] | None = None, rev: int | None = None) -> Message:
+        rev = self.rev if rev is None else rev
+        data = event.model_dump(mode="json") if data is None else data
+        return Message({"rev": rev, **data}, rev=rev, key=event.key)
 
     def _deliver(self, messages: list[Message]) -> None:
         self.channel.deliver(messages)
         self._followers.deliver(messages)
 
-    def adopt(self, epoch: str, rev: int, state: State) -> None:
-        """Take over a picture of the state from elsewhere: every client gets it as a snapshot."""
+    def adopt(self, epoch: str, rev: int, state: State, history: Sequence[tuple[int, StateEvent]] = ()) -> None:
+        """Take over a picture of the state from elsewhere: every client gets it as a snapshot.
+
+        `history` has the events before it, in order, for clients that come back.
+        """
         self.coalescer.flush()
         self.epoch, self.rev, self.state = epoch, rev, state
         self._snapshots.clear()
-        self._history.clear()
-        self._first_resumable = rev
+        self._history = deque(((number, self._message(event, rev=number)) for number, event in history), maxlen=HISTORY)
+        self._first_resumable = history[0][0] - 1 if history else rev
         self.channel.resync()
         self._followers.resync()
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from asgi_app.core.lights import find_light
 from asgi_app.errors import BadCommand, InternalError, PanelError, Restarting, ShowRunning, UnknownShow
 from asgi_app.models.access import PANEL
 from asgi_app.models.base import Actor
@@ -27,7 +28,7 @@ log = logging.getLogger("pilotlight.shows")
 
 
 class Shows(Component):
-    """The component that plays shows. `specs` has the lights that they may use."""
+    """The component that plays shows. They use the lights in `specs`; with an engine, those of other panels too."""
 
     def __init__(self, panel: Panel, runs: Runs, shows: Mapping[str, Show], specs: Mapping[str, LightSpec]) -> None:
         self.shows = shows
@@ -121,16 +122,24 @@ class _Playing:
 
     def __init__(self, panel: Panel, show: Show, specs: Mapping[str, LightSpec], step: bool) -> None:
         self.show = show
-        self.player = Player(show, list(specs), self, stepping=step)
         self._panel = panel
         self._specs = specs
+        self.player = Player(show, list(specs or panel.state.lights), self, known=self.levels(), stepping=step)
         self._actor = Actor(name=show.title[:64], via="show", identity=PANEL)
 
     async def act(self, change: SetLight) -> None:
         await self._panel.perform(self._actor, change)
 
     def levels(self) -> dict[str, float]:
-        return {id: self._panel.light(id).actual for id in self._specs}
+        """Return the level of each light that the show may use, by each name that it may have there."""
+        levels = {id: self._panel.light(id).actual for id in self._specs}
+        if self._panel.is_one_of_several:
+            lights = self._panel.state.lights
+            for id, light in lights.items():
+                levels[id] = light.actual
+                if find_light(short := id.partition(".")[2], lights, self._panel.node) == id:
+                    levels[short] = light.actual
+        return levels
 
     def report(self, *, progress: int, edges: Sequence[str], step: str, paused: bool) -> None:
         change = RunChange(
@@ -152,7 +161,8 @@ class _Playing:
                 "duty": round(spec.duty(level), 4),
                 "level": level,
             }
-            for (id, spec), level in zip(self._specs.items(), self.levels().values(), strict=True)
+            for id, spec in self._specs.items()
+            for level in [self._panel.light(id).actual]
         ]
 
     async def signal(self, run: str, signal: Signal, by: Actor) -> Any:

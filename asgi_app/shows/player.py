@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -91,13 +91,22 @@ class _Branch:
 class Player:
     """Player of one show, for one time. Call the controls on the loop, at any time, in any order, also twice.
 
-    A step that names no light is for all `lights`. With `stepping` the show waits before its first step.
+    A step that names no light is for all `lights`; one that does, for any that is `known`. With `stepping` the show
+    waits before its first step.
 
     Raises: `BadShow` if the show names a light that is not among them.
     """
 
-    def __init__(self, show: Show, lights: Sequence[str], stage: Stage, *, stepping: bool = False) -> None:
-        check(show, lights)
+    def __init__(
+        self,
+        show: Show,
+        lights: Sequence[str],
+        stage: Stage,
+        *,
+        known: Collection[str] | None = None,
+        stepping: bool = False,
+    ) -> None:
+        check(show, lights if known is None else known)
         self._show = show
         self._lights = tuple(lights)
         self._stage = stage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from asgi_app.net.address import site_of
@@ -34,7 +35,7 @@ class Deed(NamedTuple):
     detail: dict[str, Any]
 
 
-def add(database: sqlite3.Connection, deeds: list[Deed]) -> None:
+def add(database: sqlite3.Connection, deeds: Sequence[Deed]) -> None:
     """Append rows to the trail."""
     database.executemany(
         f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

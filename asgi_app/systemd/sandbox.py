@@ -84,12 +84,17 @@ def _program() -> list[Path]:
 
 
 def prove(
-    flags: list[str], environment: Mapping[str, str], seen: Sequence[Bind] | None, credentials: Mapping[str, Path]
+    flags: list[str],
+    environment: Mapping[str, str],
+    seen: Sequence[Bind] | None,
+    credentials: Mapping[str, Path],
+    directory: str,
 ) -> str | None:
     """Run `pilotlight service check` as the service would. Return what it prints; None if this machine forbids that.
 
-    With `seen`, run it like the system's service: as a user without rights who sees those hidden paths and has the
-    `credentials`. `%S` and `%d` in the flags stand for its directories, as in the unit. Raises `SetupError`.
+    With `seen`, run it like the system's service: as a user without rights who sees those hidden paths, and has the
+    `credentials` and this data directory. `%S` and `%d` in the flags stand for its directories, as in the unit. Raises
+    `SetupError`.
     """
     command = [sys.executable, "-m", "asgi_app", "service", "check", *flags]
     if seen is None:
@@ -97,16 +102,17 @@ def prove(
         return _run(command, home | dict(environment), os.environ.get("HOME", "/"))
     with tempfile.TemporaryDirectory(prefix="pilotlight-", dir="/run") as stage:
         state, private = Path(stage, "state"), Path(stage, "credentials")
-        (state / "pilotlight").mkdir(parents=True)
+        data = state / directory
+        data.mkdir(parents=True)
         private.mkdir()
         for name, file in credentials.items():
             shutil.copyfile(file, private / name)
-        for path in (state / "pilotlight", private, *private.iterdir()):
+        for path in (data, private, *private.iterdir()):
             os.chown(path, NOBODY, NOBODY)
             path.chmod(0o500 if path == private else 0o400 if path.is_file() else 0o700)
         os.chmod(stage, 0o755)
         command = [word.replace("%S", str(state)).replace("%d", str(private)) for word in command]
-        script = _script(Path(stage), seen, state / "pilotlight", command)
+        script = _script(Path(stage), seen, data, command)
         environment = {"PATH": os.defpath, "HOME": "/", **environment}
         return _run(["unshare", "--mount", "sh", "-ec", script], environment, "/", MOUNTED)
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from asgi_app.errors import SetupError
 from asgi_app.systemd.sandbox import HOMES, Bind, binds, is_in, prove, search_path
 
-NAME = "pilotlight.service"
+NAME = "pilotlight"
 SYSTEM_DIRECTORY = Path("/etc/systemd/system")
 GROUPS = ("gpio",)  # may use /dev/gpiochip* on Raspberry Pi OS
 WATCHDOG_SECONDS = 15
@@ -76,14 +76,25 @@ class Unit(NamedTuple):
     shows: Path | None = None
     engine_password_file: Path | None = None
     environment: dict[str, str] = {}  # noqa: RUF012  # never changed
+    instance: str = ""  # of several panels on one machine
+
+    @property
+    def name(self) -> str:
+        """The name of the unit, without its suffix: systemctl takes `pilotlight@*` for all instances."""
+        return f"{NAME}@{self.instance}" if self.instance else NAME
+
+    @property
+    def own(self) -> str:
+        """The name of its data directory, and of its user. Not below that of another unit, which has another user."""
+        return f"{NAME}-{self.instance}" if self.instance else NAME
 
     @property
     def file(self) -> Path:
         """The path of the unit file."""
         if self.system:
-            return SYSTEM_DIRECTORY / NAME
+            return SYSTEM_DIRECTORY / f"{self.name}.service"
         home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        return home / "systemd" / "user" / NAME
+        return home / "systemd" / "user" / f"{self.name}.service"
 
     @property
     def credentials(self) -> dict[str, Path]:
@@ -95,15 +106,15 @@ class Unit(NamedTuple):
     @property
     def own_flags(self) -> list[str]:
         """The flags for the directories that systemd gives the system's service: %S (state) and %d (credentials)."""
-        return ["--data=%S/pilotlight", *(f"--{name}=%d/{name}" for name in self.credentials)] if self.system else []
+        return [f"--data=%S/{self.own}", *(f"--{name}=%d/{name}" for name in self.credentials)] if self.system else []
 
     def text(self) -> str:
         """Return the text of the unit file."""
         environment = [f"{name}={value}" for name, value in self._environment().items()]
         lines = [
-            "# Written by pilotlight service install. To remove it: pilotlight service uninstall",
+            f"# Written by pilotlight service install. To remove it: pilotlight service uninstall{self._option}",
             "[Unit]",
-            "Description=Pilot Light, a live control panel for lights",
+            f"Description=Pilot Light{' ' + self.instance if self.instance else ''}, a live control panel for lights",
             "After=network-online.target pigpiod.service" if self.system else "After=network.target",
             *(["Wants=network-online.target"] if self.system else []),
             "StartLimitIntervalSec=60",
@@ -133,16 +144,20 @@ class Unit(NamedTuple):
         ]
         return "\n".join(lines)
 
+    @property
+    def _option(self) -> str:
+        return f" --instance {self.instance}" if self.instance else ""
+
     def _own_user(self) -> list[str]:
         bind = "CAP_NET_BIND_SERVICE" if 0 < self.port < 1024 else ""
         seen = binds(self.shows)
         return [
             "DynamicUser=yes",
-            "User=pilotlight",
+            f"User={self.own}",
             *(f"SupplementaryGroups={name}" for name in GROUPS if _exists(name)),
-            "StateDirectory=pilotlight",
+            f"StateDirectory={self.own}",
             "StateDirectoryMode=0700",
-            "WorkingDirectory=%S/pilotlight",  # lgpio creates a pipe there, and may not in /
+            f"WorkingDirectory=%S/{self.own}",  # lgpio creates a pipe there, and may not in /
             f"CapabilityBoundingSet={bind}",
             f"AmbientCapabilities={bind}",
             "ProtectHome=tmpfs" if any(is_in(HOMES, one.path) for one in seen) else "ProtectHome=yes",
@@ -159,7 +174,7 @@ class Unit(NamedTuple):
         Raises `SetupError` if that fails, or if it finds other settings than these `settings` (JSON).
         """
         seen = binds(self.shows) if self.system else None
-        found = prove([*self.flags, *self.own_flags], self._environment(), seen, self.credentials)
+        found = prove([*self.flags, *self.own_flags], self._environment(), seen, self.credentials, self.own)
         if found is None:
             return ["could not test the service on this machine: read its log after you start it"]
         wanted, actual = json.loads(settings), json.loads(found)
@@ -188,7 +203,7 @@ def install(unit: Unit, settings: str) -> list[str]:
     carried = [f"its settings file is {unit.config}"] if unit.config else []
     if unit.environment:
         carried.append(f"from the environment it takes {', '.join(unit.environment)}")
-    start = f"to start it now and at every boot: systemctl{flag} enable --now pilotlight"
+    start = f"to start it now and at every boot: systemctl{flag} enable --now {unit.name}"
     linger = [] if unit.system else ["to run it while you are not logged in: loginctl enable-linger"]
     return [*tested, *carried, f"wrote {unit.file}", start, *linger]
 
@@ -197,7 +212,7 @@ def uninstall(unit: Unit) -> list[str]:
     """Stop the service and remove its unit. Return what to print. Raises `SetupError`."""
     if not unit.file.exists():
         return [f"there is no {unit.file}"]
-    _systemctl(unit, "disable", "--now", NAME)
+    _systemctl(unit, "disable", "--now", unit.file.name)
     try:
         unit.file.unlink()
     except OSError as error:

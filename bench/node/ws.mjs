@@ -5,7 +5,7 @@ import { WebSocketServer } from 'ws';
 const EPOCH = '12b6a0f5c3d94e7f';
 const state = {
   id: 'led', name: 'Light', pin: 21, level: 0, on: true, effect: null, transition: null, actual: 0, online: true,
-  reason: null, by: { name: 'bench', via: 'live' }, at: 0, undo: { level: 0, on: true, effect: null }, target: 0,
+  reason: null, away_since: null, by: { name: 'bench', via: 'live' }, at: 0, undo: { level: 0, on: true, effect: null }, target: 0,
 };
 let rev = 0;
 

@@ -24,6 +24,7 @@ state: dict[str, Any] = {
     "actual": 0,
     "online": True,
     "reason": None,
+    "away_since": None,
     "by": {"name": "bench", "via": "live"},
     "at": 0.0,
     "undo": {"level": 0, "on": True, "effect": None},

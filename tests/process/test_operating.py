@@ -102,10 +102,11 @@ def printed(*flags: str) -> str:
 
 
 @pytest.mark.parametrize("whose", ["--system", "--user"])
+@pytest.mark.parametrize(("name", "flags"), [("pilotlight", ()), ("pilotlight@f-1", ("--instance=f-1",))])
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")
-def test_systemd_understands_the_unit(whose: str, tmp_path: Path) -> None:
-    file = tmp_path / "pilotlight.service"
-    file.write_text(printed(whose, "--port=80", "--host=0.0.0.0"))
+def test_systemd_understands_the_unit(whose: str, name: str, flags: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / f"{name}.service"
+    file.write_text(printed(whose, "--port=80", "--host=0.0.0.0", *flags))
     verified = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True, check=False)
     assert (verified.returncode, [line for line in verified.stderr.splitlines() if "pilotlight" in line]) == (0, [])
 
@@ -151,6 +152,20 @@ def test_installing_and_uninstalling_ones_own(tmp_path: Path) -> None:
     assert run_pilotlight("service", "uninstall", env=home).returncode == 0
     assert not file.exists()
     assert "there is no" in run_pilotlight("service", "uninstall", env=home).stdout
+
+
+def test_ones_own_instances_have_their_own_data(tmp_path: Path) -> None:
+    home = {"XDG_CONFIG_HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
+    done = run_pilotlight("service", "install", "--instance=f1", env=home)
+    assert done.returncode == 0, done.stderr
+    assert "systemctl --user enable --now pilotlight@f1" in done.stdout
+    file = tmp_path / "systemd/user/pilotlight@f1.service"
+    assert f" --node=f1 --data={tmp_path}/data/pilotlight-f1\n" in file.read_text()
+    named = run_pilotlight("service", "install", "--print", "--instance=f1", f"--data={tmp_path}/mine", env=home)
+    assert f" --data={tmp_path}/mine\n" in named.stdout
+    assert "there is no" in run_pilotlight("service", "uninstall", env=home).stdout
+    assert run_pilotlight("service", "uninstall", "--instance=f1", env=home).returncode == 0
+    assert not file.exists()
 
 
 def test_a_wrong_setting_is_said_before_it_is_installed(tmp_path: Path) -> None:

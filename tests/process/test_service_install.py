@@ -99,6 +99,33 @@ def test_the_environment_and_the_users_own_file_and_shows(home: Home) -> None:
     assert served(unit) == {"lights": ["desk", "shelf"], "mine": True}
 
 
+def test_an_instance_has_a_name_a_directory_and_settings_of_its_own(home: Home) -> None:
+    unit = home.unit(f"--config={home.path}/lights.toml", "--instance=f1")
+    for line in ("User=pilotlight-f1", "StateDirectory=pilotlight-f1", "WorkingDirectory=%S/pilotlight-f1"):
+        assert f"\n{line}\n" in unit
+    assert " --node=f1 --data=%S/pilotlight-f1 --config=%d/config\n" in unit
+    assert served(unit) == {"lights": ["desk"], "mine": False}
+    assert " --node=other " in home.unit("--instance=f1", "--node=other")
+    for wrong in ("f 1", "F1", "1f", "f" * 21, "f/1", "f%i"):
+        refused = home.install("--print", f"--instance={wrong}")
+        assert (refused.returncode, "is no name" in refused.stderr) == (2, True)
+
+
+@pytest.mark.skipif(shutil.which("systemctl") is None, reason="systemd is not installed here")
+def test_instances_are_enabled_side_by_side(home: Home, tmp_path: Path) -> None:
+    """By systemd itself, in a directory that stands for a machine."""
+    folder = tmp_path / "etc/systemd/system"
+    folder.mkdir(parents=True)
+    for name in ("f1", "f2"):
+        (folder / f"pilotlight@{name}.service").write_text(home.unit(f"--instance={name}"))
+    for name in ("f1", "f2"):
+        subprocess.run(["systemctl", f"--root={tmp_path}", "enable", f"pilotlight@{name}"], check=True)
+    wanted = {link.name: link.readlink() for link in (folder / "multi-user.target.wants").iterdir()}
+    assert wanted == {
+        f"pilotlight@{name}.service": Path(f"/etc/systemd/system/pilotlight@{name}.service") for name in ("f1", "f2")
+    }
+
+
 def test_a_relative_path_is_made_whole(home: Home) -> None:
     unit = home.unit(cwd=home.path, PILOTLIGHT_SHOWS="my shows")
     assert f'"--shows={home.path}/my shows"' in unit
@@ -130,6 +157,18 @@ def systems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The file that would be written."""
     monkeypatch.setattr(units, "SYSTEM_DIRECTORY", tmp_path)
     return tmp_path / "pilotlight.service"
+
+
+def test_an_instance_is_tried_and_written_beside_the_others(systems: Path, home: Home) -> None:
+    unit = Unit(True, ["--pins=mock", "--node=f1"], 5001, 100, instance="f1")
+    said = units.install(unit, printed("--node=f1", "--data=/tmp"))
+    assert said[0] == "tested the service: it finds its settings and its files"
+    assert said[-1].endswith("systemctl enable --now pilotlight@f1")
+    assert systems.with_name("pilotlight@f1.service").read_text() == unit.text()
+    assert not systems.exists()
+    systems.write_text("another")
+    units.uninstall(unit)
+    assert [file.name for file in systems.parent.glob("*.service")] == ["pilotlight.service"]
 
 
 def printed(*flags: str) -> str:

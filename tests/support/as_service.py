@@ -32,7 +32,7 @@ class Service:
         self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        for folder in (self.state / "pilotlight", self._credentials):
+        for folder in (self.state / self._said["StateDirectory"][0], self._credentials):
             folder.mkdir(parents=True)
             os.chown(folder, DYNAMIC_USER, DYNAMIC_USER)
             folder.chmod(0o700)

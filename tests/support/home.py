@@ -11,8 +11,8 @@ from typing import Any
 from asgi_app.core.lights import first_light
 from asgi_app.engine.clock import EngineClock
 from asgi_app.engine.link import Link
-from asgi_app.engine.outgoing import texts
 from asgi_app.engine.owner import Owner
+from asgi_app.engine.picture import Change
 from asgi_app.models.lights import LightChanged, LightSpec
 from tests.support.panel_process import RunningPanel, eventually, free_port
 from tests.support.redis_server import RedisServer
@@ -36,6 +36,12 @@ class Home:
         """Start a panel without lights."""
         return self._start(name, "", {"lights": "none", **settings})
 
+    def keeper(self, name: str = "keeper", *lights: str, **settings: Any) -> RunningPanel:
+        """Start the panel that has chat, runs and sign-in for all."""
+        if lights:
+            return self.node(name, *lights, keeper=True, **settings)
+        return self.front(name, keeper=True, **settings)
+
     def _start(self, name: str, lights: str, settings: dict[str, Any]) -> RunningPanel:
         panel = HomePanel(self.folder / name, lights, {"engine": self.redis.url, **settings})
         self._stack.enter_context(panel)
@@ -57,6 +63,12 @@ class Home:
         self._stack.close()
 
 
+def has_keeper(home: Home) -> None:
+    """Wait until every process has found the keeper."""
+    for panel in home.panels.values():
+        eventually(lambda panel=panel: panel.get("/shows").status_code == 200)
+
+
 class HomePanel(RunningPanel):
     """A panel of a home. Its settings file has its lights; `--lights none` is a flag."""
 
@@ -75,5 +87,5 @@ async def tell_of_nodes(url: str, names: Sequence[str]) -> None:
         light = first_light(f"{name}.led", LightSpec(pin=5), None, 0.0)
         light = light.model_copy(update={"online": True, "reason": None})
         event = LightChanged(light=light.id, by=light.by, at=light.at, state=light)
-        await link.commit(texts([event], {light.id: light}))
+        await link.commit([Change(light.id, event.model_dump_json(), light.model_dump_json())])
         await link.close()

@@ -13,15 +13,18 @@ import redis
 
 from tests.support.panel_process import eventually, free_port
 
+NO_FILES = ("--save", "", "--appendonly", "no")
 PASSWORD = "pass:of/Redis @home"
 
 
 class RedisServer:
     """A context manager. It keeps its port over restarts, and nothing else: it writes no file."""
 
-    def __init__(self, *, password: str | None = None) -> None:
+    def __init__(self, *, password: str | None = None, settings: str = "") -> None:
+        """`settings` are more lines of redis.conf."""
         self.port = free_port()
         self.password = password
+        self.settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -34,10 +37,14 @@ class RedisServer:
         assert program is not None, "tests/packages.sh installs it"
         secret = ["--requirepass", self.password] if self.password else []
         self._process = subprocess.Popen(
-            [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *secret],
+            [program, "-", "--port", str(self.port), "--bind", "127.0.0.1", *NO_FILES, *secret],
             cwd=tempfile.gettempdir(),
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
+        assert self._process.stdin is not None
+        self._process.stdin.write(self.settings.encode())
+        self._process.stdin.close()
         eventually(self._answers)
 
     def _answers(self) -> bool:

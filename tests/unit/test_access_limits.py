@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from asgi_app.access import Access, Accounts, Audit, SecretStore
 from asgi_app.access import access as module
 from asgi_app.access import secret_store as keys
-from asgi_app.access.secret_store import new_pin
+from asgi_app.access.pin import new_pin
 from asgi_app.errors import BadCommand, SignInFailed, SignInNeeded, TooMany
 from asgi_app.models.access import Credentials, Identity, Role
 from asgi_app.net.origins import Origins

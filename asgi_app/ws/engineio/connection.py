@@ -58,6 +58,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
     closed: bool
     upgraded: bool  # whether it is on a WebSocket
     outside: object | None = None  # marks the time limit of a connection that is in no namespace
+    elsewhere = False  # whether it is in a namespace of another process
     pinged: float | None = None  # when the ping was due that is not answered yet
     is_silent = False  # whether a ping was not answered in time
 

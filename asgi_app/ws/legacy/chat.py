@@ -59,6 +59,17 @@ def chat_wire(panel: Panel, chat: Chat, rules: SocketRules) -> Blueprint:
     return routes
 
 
+def taken_elsewhere() -> Blueprint:
+    """Return the same route for a process that another one answers it for: HTTP is refused here, as everywhere."""
+    routes = Blueprint("chat_wire", __name__)
+
+    @routes.websocket("/<username>")
+    async def chat_socket(username: str) -> None:
+        raise AssertionError("the keeper answers it")
+
+    return routes
+
+
 @dataclass(slots=True, eq=False)
 class LegacyChatConnection:
     """One old client."""

@@ -9,6 +9,7 @@ from typing import Any
 from quart import Blueprint, websocket
 from quart_cors import cors_exempt
 
+from asgi_app.access import GUEST
 from asgi_app.errors import MalformedJSON, PanelError, TooFast, TooMuchUnread
 from asgi_app.hub import TOO_FAST, TOO_SLOW, Closed, Message, Outbox, text_of
 from asgi_app.models.base import Actor
@@ -48,11 +49,15 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
         who = await socket.enter(arguments.get("name"), refusal)
         if who is None:
             return
+        guest: Any = websocket.scope.get(GUEST)
+        if guest is not None:  # another process shows it the lights
+            named = {} if who.given is not None else {"name": guest["name"]}
+            who = who.model_copy(update={"via": guest["via"], "device": guest["device"], **named})
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
         nodes = nodes_from(arguments.get("follow"))
         outbox = panel.outbox(who, nodes)
         outbox.encode_with(framing.event_bytes, framing.burst_bytes, framing.answer_bytes)
-        socket.live(NativeConnection(panel, who, resume, nodes, outbox, socket, framing).live)
+        socket.live(NativeConnection(panel, who, resume, nodes, outbox, socket, framing, guest is None).live)
 
     return routes
 
@@ -68,16 +73,17 @@ class NativeConnection:
     _outbox: Outbox
     _socket: Socket
     _framing: _Framing
+    _everything: bool = True
     _opening: Message | None = None
     _background: BackgroundAnswers = field(default_factory=BackgroundAnswers)
 
     async def live(self) -> None:
         """Serve the client until it leaves or is cut off."""
-        with (
-            self._panel.session(self._who, resume=self._resume, outbox=self._outbox, nodes=self._nodes) as session,
-            self._socket.staying(self._who, self._outbox.close),
-        ):
-            self._opening = session.opening
+        begun = self._panel.session(
+            self._who, resume=self._resume, outbox=self._outbox, everything=self._everything, nodes=self._nodes
+        )
+        with begun as session, self._socket.staying(self._who, self._outbox.close):
+            self._opening = session.opening if self._everything else None
             self._outbox.attach(self._drain, self._socket.transport)
             try:
                 await self._read(session)

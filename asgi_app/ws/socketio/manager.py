@@ -145,7 +145,7 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         await super().disconnect(sid, namespace, **kwargs)
         connection = self.server.eio.sockets.get(eio_sid)
         joined = (self.sid_from_eio_sid(eio_sid, other) for other in list(self.get_namespaces()))
-        if connection is not None and connection.outside is None and not any(joined):
+        if connection is not None and connection.outside is None and not any(joined) and not connection.elsewhere:
             self.server.eio.pinger.expect_to_join(connection)
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from engineio.packet import Packet
 
 from asgi_app.errors import PanelError
-from asgi_app.hub import Burst, Cursor, Message
+from asgi_app.hub import SERVICE_RESTART, Burst, Cursor, Message
 from asgi_app.service import Panel, Session
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import framed
@@ -99,6 +99,9 @@ class _Subscriber:
 
     def resync(self) -> None:
         self._outbox.resync()
+
+    def restart(self) -> None:
+        self._outbox.close(SERVICE_RESTART)
 
     def close(self, code: int, reason: str) -> None:
         """Do nothing: the server ends the whole connection, with all its namespaces."""

@@ -28,6 +28,7 @@ from asgi_app.ws.engineio.server import EngineServer
 from asgi_app.ws.socketio.manager import QueueingManager
 from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.packets import StrictPacket, ack_packets, plain_event, unread_event
+from asgi_app.ws.socketio.relay import Relay
 from asgi_app.ws.socketio.shared_manager import SharedManager
 from asgi_app.ws.transport.frames import NORMAL_CLOSURE
 
@@ -42,8 +43,9 @@ Handle = Callable[[], Awaitable[Any]]
 SEAMS = (
     Seam(
         socketio.AsyncServer,
-        "_binary_packet _engineio_server_class _handle_connect _handle_eio_connect _handle_eio_message "
-        "_handle_event _send_packet eio manager namespace_handlers reason register_namespace",
+        "_binary_packet _engineio_server_class _handle_connect _handle_eio_connect _handle_eio_disconnect "
+        "_handle_eio_message _handle_event _send_packet eio environ manager namespace_handlers reason "
+        "register_namespace",
     ),
 )
 
@@ -83,6 +85,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             engineio_logger=logging.getLogger("pilotlight.engineio.library"),
             **options,
         )
+        self.relay: Relay | None = None  # for namespaces that another process has
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
@@ -92,6 +95,11 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         connection: EngineConnection = self.eio.sockets[eio_sid]
         self.eio.pinger.expect_to_join(connection)
         return await super()._handle_eio_connect(eio_sid, {name: environ[name] for name in KEPT if name in environ})
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        if self.relay is not None:
+            self.relay.left(eio_sid)
+        await super()._handle_eio_disconnect(eio_sid, reason)
 
     def register_namespace(self, namespace_handler: Namespace) -> None:
         super().register_namespace(namespace_handler)
@@ -227,6 +235,10 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
                 await self._refuse_unread(eio_sid, data, error)
 
     async def _read_message(self, eio_sid: str, data: Any) -> None:
+        connection = self.eio.sockets.get(eio_sid)
+        relay = self.relay
+        if relay is not None and connection is not None and await relay.takes(connection, self.environ, data):
+            return
         try:
             if isinstance(data, str):
                 if self._binary_packet.pop(eio_sid, None) is not None:

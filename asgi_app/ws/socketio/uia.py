@@ -8,7 +8,7 @@ from asgi_app.errors import BadCommand, PanelError
 from asgi_app.service.live_run import LiveRun, Producer
 from asgi_app.service.runs import Runs
 from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
-from asgi_app.ws.socketio.producers import SUBSCRIBED, OldProducer, ProcessEvents, ProducerRegistry, payload_of
+from asgi_app.ws.socketio.producers import OldProducer, ProcessEvents, ProducerRegistry, payload_of
 
 
 class UiaEvents(ProcessEvents, RecoverableHandlers):
@@ -30,15 +30,6 @@ class UiaEvents(ProcessEvents, RecoverableHandlers):
         """Take signals for the same processes again."""
         for process in kept:
             self._producers.add(process, OldProducer(self._namespace, sid))
-
-    def arrived(self, sid: str, kept: Any) -> None:
-        """Take signals for the same processes as on the other process of the panel."""
-        if isinstance(kept, list):
-            self.recovered(sid, [process for process in kept if isinstance(process, str)][:SUBSCRIBED])
-
-    def kept(self, sid: str) -> list[str]:
-        """Return the processes that the client takes signals for."""
-        return self._producers.processes_of(sid)
 
     async def uia(self, sid: str, *arguments: Any) -> None:
         """Handle `get_uia` from a page, or an answer from a producer."""

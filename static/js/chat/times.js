@@ -1,28 +1,18 @@
 // Days and times of day in the language of the reader.
 
 import { panelNow } from '../clock.js';
-import { language, t } from '../words.js';
+import { dayOf, locale, timeOf } from '../times.js';
+import { t } from '../words.js';
 
-// The browser chooses 12 or 24 hours; the page chooses only the language.
-const locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? (language === 'zh' ? 'zh-CN' : 'en-GB');
-const TIME = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' });
+export { dayOf, timeOf };
+
 const DAY = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' });
 const DAY_OF_YEAR = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'long', year: 'numeric' });
 const SHORT_DAY = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
 const EXACT = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' });
 
-export function timeOf(at) {
-  return TIME.format(at * 1000);
-}
-
 export function exactTimeOf(at) {
   return EXACT.format(at * 1000);
-}
-
-/** A key of the day in the time zone of the reader. */
-export function dayOf(at) {
-  const day = new Date(at * 1000);
-  return `${day.getFullYear()}-${day.getMonth() + 1}-${day.getDate()}`;
 }
 
 export function dayInWords(at) {

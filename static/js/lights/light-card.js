@@ -89,14 +89,15 @@ export class LightCard {
     element.style.setProperty('--glow', light.online ? (light.actual / 100) ** 0.55 : 0);
 
     write(parts.name, light.name);
-    write(parts.pin, t('pin', { pin: light.pin }));
+    const away = light.away_since !== null; // the heading of its panel says since when, and why
+    write(parts.pin, away ? t('light_offline') : t('pin', { pin: light.pin }));
     setAttributes(parts.on, { 'aria-label': t('switch_of', { name: light.name }) });
     parts.on.checked = look.on;
     parts.on.disabled = !usable;
     parts.controls.disabled = !usable;
     this._renderLabels(light);
 
-    parts.trouble.hidden = light.online;
+    parts.trouble.hidden = light.online || away;
     write(parts.why, light.reason ?? '');
     renderFix(parts.fix, light.online ? null : state.hardware?.fix);
 

@@ -1,11 +1,12 @@
 // The lights page around its cards: `render(state)` draws the whole state.
 
 import { naturally, nodeOf } from '../page-state.js';
-import { make, write } from '../view/dom.js';
+import { write } from '../view/dom.js';
 import { LinkView } from '../view/link.js';
 import { Notices } from '../view/notices.js';
 import { t } from '../words.js';
 import { renderFix } from './fix.js';
+import { NodeHeading, awayOf } from './node-heading.js';
 import { Nodes } from './nodes.js';
 import { shown } from './state.js';
 
@@ -26,6 +27,7 @@ export class LightsView {
       summary: part('summary'),
       lights: part('lights'),
       empty: part('empty'),
+      alone: part('alone'),
       hardware: part('hardware'),
     };
   }
@@ -55,8 +57,10 @@ export class LightsView {
       this._cards.delete(id);
     }
     const shownOnes = [];
-    for (const [node, ofNode] of byNode(all)) {
-      if (node) shownOnes.push(this._heading(node));
+    const nodes = byNode(all);
+    const shared = this._renderAlone(nodes);
+    for (const [node, ofNode] of nodes) {
+      if (node) shownOnes.push(...this._heading(node).render(ofNode, shared));
       for (const light of ofNode) {
         if (!this._cards.has(light.id)) this._cards.set(light.id, this._makeCard(light.id));
         const card = this._cards.get(light.id);
@@ -67,8 +71,23 @@ export class LightsView {
     arrange(lights, shownOnes);
   }
 
+  /** Say once why several panels are away. Return that reason: it is then this panel that has no connection. */
+  _renderAlone(nodes) {
+    const counts = new Map();
+    for (const [, lights] of nodes) {
+      const reason = awayOf(lights)?.reason;
+      if (reason) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    }
+    const [shared, n] = [...counts].find(([, count]) => count > 1) ?? [null, 0];
+    const { alone } = this._parts;
+    alone.hidden = !shared;
+    write(alone.querySelector('.banner-title'), t('nodes_away', { n }));
+    write(alone.querySelector('.banner-text'), shared ?? '');
+    return shared;
+  }
+
   _heading(node) {
-    if (!this._headings.has(node)) this._headings.set(node, make('h2', { className: 'node' }, node));
+    if (!this._headings.has(node)) this._headings.set(node, new NodeHeading(node));
     return this._headings.get(node);
   }
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import expect
 
 from tests.support.home import Home, tell_of_nodes
-from tests.support.tabs import OpenTab
+from tests.support.tabs import PHONE, OpenTab, first_of, fits
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,9 +38,63 @@ async def test_pages_of_two_panels_show_and_move_the_same_lights(home: Home, ope
             await other.card(light).shows(40 + level)
         home.agree(light, {"level": 40 + level, "actual": 40.0 + level})
     hall.stop()
-    card = tabs[1].page.locator("article.card[data-light='hall.led']")
-    await expect(card.locator(".trouble-why")).to_have_text("hall has been stopped.")
+    await expect(tabs[1].page.locator("#lights .node-why")).to_have_text("hall has been stopped.")
     await expect(tabs[1].page.locator("#summary")).to_contain_text("1 offline")
+
+
+@pytest.mark.parametrize("language", first_of("en", "zh"))
+async def test_a_panel_that_is_away_is_said_once_with_since_when_and_why(
+    home: Home, open_tab: OpenTab, language: str
+) -> None:
+    kitchen, front = home.panels["kitchen"], home.panels["front"]
+    home.node("hall", "led")
+    tab = await open_tab("/", at=front, locale={"en": "en-GB", "zh": "zh-CN"}[language], timezone_id="Asia/Shanghai")
+    away = tab.page.locator("#lights .node-away")
+    await expect(tab.page.locator("#lights h2.node")).to_have_text(["hall", "kitchen"])
+    await expect(away).to_have_count(0)
+
+    kitchen.kill()
+    await expect(away).to_have_count(1)
+    light = front.light("kitchen.led")
+    at = datetime.fromtimestamp(light["away_since"], ZoneInfo("Asia/Shanghai"))
+    since = {"en": "Away since {}", "zh": "自 {} 起无法连接"}[language].format(f"0?{at.hour}:{at.minute:02}")
+    await expect(away.locator("strong")).to_have_text(re.compile(since))
+    await expect(away.locator("time")).to_have_text(
+        {"en": re.compile(r"\((now|\d+ s ago)\)\."), "zh": re.compile("（(刚刚|\\d+ 秒前)）。")}[language]
+    )
+    await expect(away.locator(".node-why")).to_have_text("kitchen is away: it has given no sign of life for 6 s.")
+    assert light["by"]["via"] == "start"  # nobody has set the light
+    order = "[...document.querySelectorAll('#lights > *')].map(({ className, dataset }) => dataset.light ?? className)"
+    expected = ["node", "hall.led", "node", "node-away", "kitchen.desk", "kitchen.led"]
+    assert await tab.page.evaluate(order) == expected
+    for name in ("kitchen.led", "kitchen.desk"):
+        card = tab.card(name)
+        await expect(card.trouble).to_be_hidden()
+        await expect(card.root.locator(".card-pin")).to_have_text({"en": "Offline", "zh": "离线"}[language])
+        await expect(card.number).to_be_disabled()
+
+    kitchen.start()
+    await expect(away).to_have_count(0)
+    await expect(tab.card("kitchen.led").root.locator(".card-pin")).to_have_text("GPIO 10")
+    await tab.card("kitchen.led").type("64")
+    home.agree("kitchen.led", {"level": 64, "away_since": None})
+
+
+async def test_a_panel_without_its_engine_says_once_why_all_others_are_away(home: Home, open_tab: OpenTab) -> None:
+    home.node("hall", "led")
+    tab = await open_tab("/", at=home.panels["front"], device=PHONE)
+    alone, away = tab.page.locator("#alone"), tab.page.locator("#lights .node-away")
+    await expect(tab.page.locator("#lights h2.node")).to_have_text(["hall", "kitchen"])
+    await expect(alone).to_be_hidden()
+    home.redis.kill()
+    await expect(alone).to_contain_text("2 other panels are away")
+    await expect(alone).to_contain_text("This panel has no connection to the others")
+    await expect(away).to_have_count(2)
+    await expect(away.locator(".node-why")).to_have_text(["", ""])
+    await fits(tab.page)
+    home.redis.start()
+    await expect(away).to_have_count(0)
+    await expect(alone).to_be_hidden()
 
 
 async def test_of_many_panels_a_page_shows_those_that_are_chosen(home: Home, open_tab: OpenTab) -> None:

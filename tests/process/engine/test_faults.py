@@ -16,7 +16,7 @@ import redis
 
 from tests.support.home import Home
 from tests.support.live_client import live
-from tests.support.panel_process import RunningPanel, eventually, run_pilotlight
+from tests.support.panel_process import RunningPanel, eventually, free_port, run_pilotlight
 from tests.support.redis_server import PASSWORD
 from tests.support.slow_cases import slow
 from tests.support.steady_clock import steady
@@ -51,10 +51,28 @@ def test_a_node_that_is_stopped_says_goodbye(home: Home) -> None:
     hall, front = home.node("hall", "led"), home.front("front")
     hall.stop()
     home.agree("hall.led", {"online": False, "reason": "hall has been stopped."}, front)
+    assert 0 <= time.time() - front.light("hall.led")["away_since"] < 60
     assert problem_of(front, "hall.led")[0] == "light-offline"
     hall.start()
-    home.agree("hall.led", {"online": True, "reason": None})
+    home.agree("hall.led", {"online": True, "reason": None, "away_since": None})
     assert front.patch("/lights/led", {"level": 3}).json()["actual"] == 3
+
+
+def test_a_light_with_a_fault_of_its_own_goes_away_with_its_panel(home: Home) -> None:
+    """The reason is then that of the panel, and who set the light stays as it was."""
+    nowhere = free_port()
+    hall, front = home.node("hall", "led", pins="pigpio", pigpio_port=nowhere), home.front("front")
+    home.agree("hall.led", {"online": False, "away_since": None}, front)
+    before = front.light("hall.led")
+    assert "pigpio" in before["reason"]
+    hall.stop()
+    home.agree("hall.led", {"reason": "hall has been stopped.", "by": before["by"]}, front)
+    assert front.light("hall.led")["at"] == pytest.approx(before["at"], abs=0.01)
+    away_since = front.light("hall.led")["away_since"]
+    assert away_since
+    home.redis.kill()
+    eventually(lambda: "no connection" in front.light("hall.led")["reason"])
+    assert front.light("hall.led")["away_since"] == away_since
 
 
 def test_a_killed_node_takes_its_name_back_at_once(home: Home) -> None:
@@ -120,6 +138,7 @@ async def test_without_the_engine_each_panel_works_alone(home: Home, how: str) -
         while (frame := await screen.next()).get("state") is None:
             pass
         assert {light["online"] for light in frame["state"]["lights"].values()} == {False}
+        assert all(light["away_since"] for light in frame["state"]["lights"].values())
         assert "no connection to the others" in frame["state"]["lights"]["hall.led"]["reason"]
         assert hall.patch("/lights/led", {"level": 66}).json()["actual"] == 66
         assert not online(hall, "kitchen.led")

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import re
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -18,7 +17,6 @@ from tests.support.python_client import PythonClient
 from tests.support.rooms_clients import BY_ITSELF, VALUES, Client
 from tests.support.slow_cases import slow
 from tests.support.steady_clock import steady
-from tests.support.stock_clients import join
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -181,16 +179,6 @@ async def test_what_a_process_says_by_itself_stays_there(home: Home, node: NodeC
     assert [round((after - before) / 10) for before, after in itertools.pairwise(heard_at)] == [1, 1]
     for one in (other, client):
         await one.socket.disconnect()
-
-
-async def test_what_a_process_controls_reaches_the_pages_of_every_process(home: Home, node: NodeClients) -> None:
-    producer = await join("python", home.panels["hall"], node, "/uia")
-    page = await join("4 websocket", home.panels["front"], node, "/uia")
-    answer: Any = {"topic": "uia", "process_id": "p", "message": {"windows": ["Ü"]}}
-    assert await producer.ask("uia", answer) == []
-    assert await page.next("uia") == [answer]
-    for one in (producer, page):
-        await one.disconnect()
 
 
 async def test_nothing_failed(home: Home, clients: list[Client]) -> None:

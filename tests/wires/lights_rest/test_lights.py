@@ -21,6 +21,7 @@ PARTS = {
     "actual",
     "online",
     "reason",
+    "away_since",
     "by",
     "at",
     "undo",

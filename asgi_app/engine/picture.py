@@ -1,0 +1,109 @@
+"""The state in the engine: a hash with a field for each light, and for each room, person and run of the keeper."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from asgi_app.models.chat import Person, PersonChanged, Room, RoomChanged
+from asgi_app.models.lights import Light, LightActual, LightChanged, LightFlashed
+from asgi_app.models.machine import Storage, StorageChanged
+from asgi_app.models.runs import Run, RunChanged
+from asgi_app.models.shows import ShowName
+from asgi_app.models.wire import State, StateEvent
+
+log = logging.getLogger("pilotlight.engine")
+
+LIGHT_EVENTS = (LightChanged, LightActual, LightFlashed)
+KEPT_EVENTS = (PersonChanged, RoomChanged, RunChanged, StorageChanged)  # of the keeper
+STORAGE, SHOWS = "storage", "shows"
+# The state of the keeper: the fields `room:lobby`, …, by the name that the kind has in `State`.
+KINDS: Mapping[str, type[BaseModel]] = {"rooms": Room, "people": Person, "runs": Run}
+
+
+class Change(NamedTuple):
+    """One change for the engine: a field, the event ('': nobody is told), what the field is then ('': no more)."""
+
+    field: str
+    event: str
+    state: str
+
+
+class Picture(NamedTuple):
+    """The state in the engine at one revision. `kept` is what the keeper has: fields of `State`; {} without one."""
+
+    epoch: str
+    rev: int
+    lights: dict[str, Light]
+    kept: dict[str, Any]
+    history: list[tuple[int, bytes]]  # the last events, with their revisions
+
+
+def read_picture(
+    epoch: str, rev: int, fields: Iterable[tuple[bytes, bytes]], history: list[tuple[int, bytes]]
+) -> Picture:
+    """Return the picture in the fields of the hash. What cannot be read is left out."""
+    lights: list[Light] = []
+    kept: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+    storage: Storage | None = None
+    shows: dict[str, ShowName] = {}
+    for raw, text in fields:
+        field = raw.decode(errors="replace")
+        kind, colon, id = field.partition(":")
+        try:
+            if colon:
+                kept[kind][id] = KINDS[kind].model_validate_json(text)
+            elif field == STORAGE:
+                storage = Storage.model_validate_json(text)
+            elif field == SHOWS:
+                shows = {id: ShowName.model_validate(show) for id, show in json.loads(text).items()}
+            else:
+                lights.append(Light.model_validate_json(text))
+        except (ValueError, KeyError, AttributeError) as error:
+            log.warning("%s in the engine cannot be read, and is left out: %s", field, error)
+    kept["runs"] = dict(sorted(kept["runs"].items(), key=lambda item: _age(item[1])))
+    kept["rooms"] = dict(sorted(kept["rooms"].items()))
+    known = {**kept, "shows": shows, "storage": storage} if storage is not None else {}
+    return Picture(
+        epoch, rev, {light.id: light for light in sorted(lights, key=lambda light: light.id)}, known, history
+    )
+
+
+def _age(run: Run) -> tuple[float, float]:
+    """Return the order in which a panel has runs: by their end, then those that go on."""
+    return (float("inf") if run.ended_at is None else run.ended_at, run.started_at)
+
+
+def fields_of(state: State) -> dict[str, str]:
+    """Return the fields of what the keeper has."""
+    fields = {f"{kind}:{id}": one.model_dump_json() for kind in KINDS for id, one in getattr(state, kind).items()}
+    shows = {id: show.model_dump(mode="json") for id, show in state.shows.items()}
+    return fields | {STORAGE: state.storage.model_dump_json(), SHOWS: json.dumps(shows)}
+
+
+def change_of(event: StateEvent, own: Mapping[str, Light], state: State) -> Change:
+    """Return an event of our lights, or of the keeper, as a change for the engine."""
+    text = event.model_dump_json()
+    if isinstance(event, LIGHT_EVENTS):
+        return Change(event.light, text, own[event.light].model_dump_json())
+    if isinstance(event, StorageChanged):
+        return Change(STORAGE, text, event.state.model_dump_json())
+    kind, id = place_of(event)
+    now: BaseModel | None = getattr(state, kind).get(id)
+    return Change(f"{kind}:{id}", text, now.model_dump_json() if now is not None else "")
+
+
+def place_of(event: StateEvent) -> tuple[str, str]:
+    """Return which kind of the keeper's state an event is about, and which of them."""
+    match event:
+        case PersonChanged():
+            return "people", event.person
+        case RoomChanged():
+            return "rooms", event.room
+        case RunChanged():
+            return "runs", event.run
+    raise TypeError(f"{event.event} is no event of the keeper")

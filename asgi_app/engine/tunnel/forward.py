@@ -1,0 +1,121 @@
+"""ASGI at a guest: requests and WebSockets that are the keeper's go there, all others stay here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgi_app.access import visitor_of
+from asgi_app.engine.tunnel.guest import GuestSide
+from asgi_app.engine.tunnel.scope import packed
+from asgi_app.engine.tunnel.stream import Broken, Stream
+from asgi_app.errors import NotStored
+from asgi_app.hub import SERVICE_RESTART, TOO_SLOW
+from asgi_app.net.problem_response import as_response, send_response
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Receive, Send], Awaitable[None]]
+
+KEPT = ("/chat/rooms", "/runs", "/shows", "/audit")  # these, and what is below them
+SIGN_IN = "/access/"
+OURS = ("/live", "/echo", "/socket.io")  # WebSockets that stay here
+CLOSED = 4000 + NotStored.status
+CLOSE_SECONDS = 0.2  # for the close frame of a client that takes nothing any more
+
+log = logging.getLogger("pilotlight.engine")
+
+
+class Forward:
+    """The ASGI application of a guest. `app` answers what is not the keeper's.
+
+    An answer waits until this process has `shown` the events before it. A WebSocket whose client takes nothing for
+    `slow_reader` seconds is cut.
+    """
+
+    def __init__(self, guest: GuestSide, app: App, shown: Callable[[int], Awaitable[None]], slow_reader: float) -> None:
+        self._guest = guest
+        self._app = app
+        self._shown = shown
+        self._slow_reader = slow_reader
+
+    def __call__(self, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer here, or have the keeper answer."""
+        return (self._forward if self._is_kept(scope) else self._app)(scope, receive, send)
+
+    def _is_kept(self, scope: Any) -> bool:
+        path: str = scope.get("path", "")
+        if scope["type"] == "websocket":
+            return not any(path == ours or path.startswith(ours + "/") for ours in OURS)
+        if scope["type"] != "http":
+            return False
+        if path.startswith(SIGN_IN):
+            return self._guest.known
+        return any(path == kept or path.startswith(kept + "/") for kept in KEPT)
+
+    async def _forward(self, scope: Any, receive: Receive, send: Send) -> None:
+        try:
+            visitor = visitor_of(scope)
+            stream = await self._guest.open(packed(scope, visitor.identity if visitor.error is None else None))
+        except NotStored as error:
+            if scope["type"] == "websocket":
+                await _refuse_socket(error, receive, send)
+            else:
+                await _refuse(error, scope, send)
+            return
+        answered = asyncio.Event()
+        upstream = asyncio.create_task(_pump(stream, receive, answered), name="to the keeper")
+        try:
+            while (event := await stream.receive()) is not None:
+                if (rev := event.pop("rev", None)) is not None and scope["type"] == "http":
+                    await self._shown(rev)
+                async with asyncio.timeout(self._slow_reader if scope["type"] == "websocket" else None):
+                    await send(event)
+                answered.set()
+                stream.took(event)
+        except Broken as broken:
+            if scope["type"] == "websocket":
+                with contextlib.suppress(Exception):  # the client has gone too
+                    await send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": str(broken)})
+            elif not answered.is_set():
+                await _refuse(NotStored(f"{broken}. Try again in a moment."), scope, send)
+        except TimeoutError:
+            why = f"nothing was read for {self._slow_reader:g} s"
+            log.warning(
+                "Closed the connection of a client of %s: it read nothing for %g s", scope["path"], self._slow_reader
+            )
+            with contextlib.suppress(Exception):  # there is no room for the frame
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await send({"type": "websocket.close", "code": TOO_SLOW, "reason": why})
+        finally:
+            upstream.cancel()
+            self._guest.close(stream)
+
+
+async def _pump(stream: Stream, receive: Receive, answered: asyncio.Event) -> None:
+    """Send the keeper what the client sends, to its end."""
+    with contextlib.suppress(Broken):
+        while True:
+            event = await receive()
+            await stream.send(event)
+            if event["type"].endswith(".disconnect"):
+                return
+            if event["type"] == "websocket.connect":  # uvicorn hands over the connection as it is accepted
+                await answered.wait()
+
+
+async def _refuse(error: NotStored, scope: Any, send: Send) -> None:
+    await send_response(scope, send, as_response(error.problem()))
+
+
+async def _refuse_socket(error: NotStored, receive: Receive, send: Send) -> None:
+    """Refuse after the handshake, with a line for old pages: a browser shows a page nothing of a refused handshake."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    line = {"username": "server", "from_user": "server", "msg": error.detail, "error": error.problem()}
+    await send({"type": "websocket.send", "text": json.dumps(line)})
+    await send({"type": "websocket.close", "code": CLOSED, "reason": error.title})

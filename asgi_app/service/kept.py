@@ -1,0 +1,31 @@
+"""`Kept`: what one process has for all that share an engine, and each panel alone for itself: chat, runs and shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asgi_app.service.chat import Chat
+from asgi_app.service.panel import Panel
+from asgi_app.service.runs import Runs
+from asgi_app.service.shows import Shows
+from asgi_app.settings import Settings
+from asgi_app.shows.reader import find_shows
+from asgi_app.store import Store
+
+
+class Kept:
+    """Chat, runs and shows on one store. Start it after the lights; stop the shows before them, and the runs after."""
+
+    def __init__(self, panel: Panel, store: Store, settings: Settings, clock: Callable[[], float]) -> None:
+        self.chat = Chat(panel, store, settings, clock=clock)
+        self.runs = Runs(panel, store, settings, clock=clock)
+        own_shows = settings.shows or settings.data / "shows"
+        self.shows = Shows(panel, self.runs, find_shows(own_shows), settings.lights)
+
+    def start(self) -> None:
+        """Begin to end runs that nobody goes on with."""
+        self.runs.start()
+
+    def ended(self) -> str | None:
+        """Return why it does that no more, if so."""
+        return self.runs.ended()
