@@ -166,6 +166,7 @@ class PanelApp:
             [part.ended for part in parts if part is not None],
             self.clock,
             self._engine_trouble,
+            settings.is_guest,
         )
         self.loop_lag = LoopLagMonitor(partial(self.health.check, alive))
         light = prefix + ("led" if "led" in settings.lights else next(iter(settings.lights), "led"))

@@ -98,7 +98,7 @@ class Access:
     def identify_by(self, identity: Identity, *, token: Any, ticket: Any) -> Identity:
         """Return the same client with a token or a ticket. Raises as `identify`."""
         credentials = self.verify(self.devices.source_of(identity), token, ticket)
-        return self.identities.resolve(identity.address, identity.place, credentials)
+        return self.identities.resolve(identity.address, identity.place, credentials, identity.most)
 
     def verify(self, source: SignInSource, token: Any = None, ticket: Any = None) -> Credentials:
         """Return the credentials of a token or a ticket. Raises `SignInFailed`, `TooManyTries`, `SecretsUnreadable`.

@@ -29,7 +29,7 @@ class Identities:
             "pin": Role.of(settings.role_pin),
         }
 
-    def resolve(self, address: str, place: str, credentials: Credentials) -> Identity:
+    def resolve(self, address: str, place: str, credentials: Credentials, most: Role = Role.ADMIN) -> Identity:
         """Re-validate the credentials and drop what was revoked."""
         known = self._secret_store.secrets
         role, how, name = self._roles[place], place, None
@@ -51,11 +51,11 @@ class Identities:
             credentials = credentials._replace(token=None, pin=None)
         if credentials.is_empty:
             credentials = Credentials()
-        return Identity(role, how, address, place, name, credentials)
+        return Identity(min(role, most), how, address, place, name, credentials, most)
 
     def now(self, identity: Identity) -> Identity:
         """Return the identity that its credentials give now."""
-        return self.resolve(identity.address, identity.place, identity.credentials)
+        return self.resolve(identity.address, identity.place, identity.credentials, identity.most)
 
     def actor(self, identity: Identity, given: object, user_agent: str | None, via: str) -> Actor:
         """Return the actor of a request with this name. Raises `NameTaken` for a name that belongs to somebody else.

@@ -78,7 +78,8 @@ class LiveSessions:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             self.refresh()
-            if self._secret_store.trouble is None and self._sessions.are_stale():
+            store = self._secret_store
+            if store.trouble is None and store.secrets.keeper is None and self._sessions.are_stale():
                 with contextlib.suppress(NotStored):  # a full disk: stale sessions are invalid all the same
                     await asyncio.to_thread(self._sessions.tidy)
                 self.review()

@@ -209,7 +209,10 @@ class SecretStore:
 
     def adopt(self, text: bytes) -> None:
         """Use the secrets that the keeper has, until `keep_copy` in memory only. Raises `ValueError`."""
-        self._take(Secrets.model_validate_json(text))
+        try:
+            self._take(Secrets.model_validate_json(text))
+        except ValidationError as error:  # its text has parts of the secrets
+            raise ValueError(f"{error.error_count()} of the secrets of the home make no sense") from None
         self._adopted, self.trouble = True, None
 
     def keep_copy(self) -> None:
@@ -220,9 +223,11 @@ class SecretStore:
         if self.path is None:
             return
         with self._locked():
-            before = self.path.with_name(f"{self.path.name}.alone")
-            if not before.exists() and self.path.exists() and b'"keeper": null' in self.path.read_bytes():
-                os.link(self.path, before)
+            with contextlib.suppress(ValidationError, SetupError):
+                if Secrets.model_validate_json(self._bytes()).keeper is None:
+                    alone = self.path.with_name(f"{self.path.name}.alone")
+                    alone.unlink(missing_ok=True)
+                    os.link(self.path, alone)
             self._write(self.secrets)
 
     def _change(self, change: Callable[[Secrets], T]) -> T:

@@ -37,9 +37,7 @@ def _flag(prefix: str, name: str, field: Any) -> click.Option:
         kind = click.Choice(get_args(field.annotation))
     elif field.annotation in (int, float):
         kind = field.annotation
-    alone: dict[str, Any] = (
-        {"is_flag": False, "flag_value": "true"} if field.annotation is bool else {}
-    )  # `--keeper` is enough
+    alone: Any = {"flag_value": "true", "is_flag": False} if field.annotation is bool else {}  # --keeper is enough
     many = get_origin(field.annotation) is list
     default = field.get_default(call_default_factory=True)
     return click.Option(

@@ -58,9 +58,9 @@ class Link:
         client = redis.asyncio.Redis.from_url
         self._redis = client(url, socket_timeout=ANSWER, **options)
         self._speaking = client(url, socket_timeout=ANSWER, **options)
-        self._ordered = client(url, socket_timeout=ANSWER, single_connection_client=True, **options)
         self._waiting = client(url, socket_timeout=None, **options)  # for reads that block
         self._sending = asyncio.Semaphore(SENDING)
+        self._in_order = asyncio.Lock()
         self._clock = clock
         self._owner = owner
         self._before = before
@@ -72,7 +72,7 @@ class Link:
 
     async def close(self) -> None:
         """Close the connections."""
-        for client in (self._redis, self._speaking, self._ordered, self._waiting):
+        for client in (self._redis, self._speaking, self._waiting):
             await client.aclose()
 
     async def join(self, history: int = 1) -> Picture:
@@ -152,17 +152,15 @@ class Link:
 
     async def send_all(self, texts: Sequence[tuple[str, str]]) -> list[int]:
         """Publish texts on their channels, in this order. Return how many processes get each."""
-        pipeline = self._ordered.pipeline(transaction=False)
-        for channel, text in texts:
-            pipeline.publish(channel, text)
-        return [int(heard) for heard in await self._do(pipeline.execute())]
+        async with self._in_order:
+            pipeline = self._speaking.pipeline(transaction=False)
+            for channel, text in texts:
+                pipeline.publish(channel, text)
+            return [int(heard) for heard in await self._do(pipeline.execute())]
 
-    async def share_secrets(self, text: str) -> None:
-        """Keep the sign-ins of the home in the engine, and tell everybody."""
-        pipeline = self._ordered.pipeline(transaction=False)
-        pipeline.set(scripts.SECRETS, text)
-        pipeline.publish(scripts.SECRETS, text)
-        await self._do(pipeline.execute())
+    async def keep_secrets(self, text: str) -> None:
+        """Keep the sign-ins of the home in the engine, for processes that join."""
+        await self._do(self._redis.set(scripts.SECRETS, text))
 
     async def secrets(self) -> bytes | None:
         """Return the sign-ins of the home, if there are any."""

@@ -154,6 +154,10 @@ class Mirror:
         lights = dict(picture.lights)
         for light in newer:
             lights.setdefault(light.id, light)
+        if picture.epoch != self.epoch:  # what waits for numbers of the one before waits for nothing
+            ready, self._ready = self._ready, []
+            for _, _, call in ready:
+                call()
         self.linked, self.epoch = True, picture.epoch
         state = self._panel.state.model_copy(update={"lights": lights})
         if not self._is_keeper:

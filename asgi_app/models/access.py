@@ -62,6 +62,7 @@ class Identity:
     place: str = "elsewhere"  # loopback, network, elsewhere
     name: str | None = None  # the claimed name, if it signed in as its owner
     credentials: Credentials = NOTHING
+    most: Role = Role.ADMIN  # which it may have here at most, as another process says
     device: str | None = None  # raw cookie of a device that has signed in before
 
     @property

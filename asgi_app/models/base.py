@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, TypeVar
 
 import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
@@ -43,6 +43,7 @@ class Result(Frozen):
 
     # The panel's revision when the command was done; None if that is the present one.
     rev: SkipJsonSchema[int | None] = Field(None, exclude=True)
+    is_recorded: ClassVar[bool] = False  # whether another process has the command in its audit trail
 
 
 DONE = Result()

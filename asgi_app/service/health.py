@@ -33,6 +33,7 @@ class Health:
     _parts: Sequence[Callable[[], str | None]]
     _clock: PanelClock
     _engine_trouble: Callable[[], str | None] = lambda: None  # why there is no link to other panels
+    _is_guest: bool = False  # whether the state tells of the keeper's file
     fault: str | None = None
     stopping: bool = False
 
@@ -66,7 +67,7 @@ class Health:
             missing["lights"] = "; ".join(f"{light.id} is offline: {light.reason}" for light in offline)
         if (trouble := self._engine_trouble()) is not None:
             missing["engine"] = f"no connection to the other panels: {trouble}"
-        kept = self._panel.state.storage
+        kept = self._store.storage if self._is_guest else self._panel.state.storage
         if trouble := (await self._store.trouble() if kept.kept else kept.reason):
             missing["store"] = trouble
         if self._access.secret_store.trouble is not None:

@@ -103,7 +103,7 @@ class Panel:
         if self._access is not None:
             self._access.authorize_command(actor, command)
         result: R_co = await self._handlers[type(command)](actor, command, session)
-        if self._access is not None:
+        if self._access is not None and not result.is_recorded:
             self._access.record_command(actor, command)
         return result
 

@@ -20,7 +20,9 @@ ALONE = {
         "test_a_name_is_the_same_however_it_is_written",
         "test_nobody_else_speaks_as_somebody_nor_reads_their_letters",
         "test_the_owner_may_write_her_name_as_she_likes",
+        "test_without_a_name_there_is_light_and_no_chat",
     ],
+    "somebody who leaves at once is known; a front does not tell the keeper of them": ["test_pages"],
     "a front joins events that come close together": ["test_a_frame_of_messages_only_has_no_rev"],
     "it ends or restarts the panel, which is not the keeper": [
         "test_runs_and_the_lines_that_were_acknowledged_outlive_the_panel",

@@ -11,9 +11,9 @@ from typing import Any
 
 from asgi_app.access import visitor_of
 from asgi_app.engine.tunnel.guest import GuestSide
-from asgi_app.engine.tunnel.scope import packed
+from asgi_app.engine.tunnel.scope import SIGN_IN, packed
 from asgi_app.engine.tunnel.stream import Broken, Stream
-from asgi_app.errors import NotStored
+from asgi_app.errors import NoAnswer, NotStored, PanelError
 from asgi_app.hub import SERVICE_RESTART, TOO_SLOW
 from asgi_app.net.problem_response import as_response, send_response
 
@@ -22,7 +22,6 @@ Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Receive, Send], Awaitable[None]]
 
 KEPT = ("/chat/rooms", "/runs", "/shows", "/audit")  # these, and what is below them
-SIGN_IN = "/access/"
 OURS = ("/live", "/echo", "/socket.io")  # WebSockets that stay here
 CLOSED = 4000 + NotStored.status
 CLOSE_SECONDS = 0.2  # for the close frame of a client that takes nothing any more
@@ -69,6 +68,7 @@ class Forward:
             return
         answered = asyncio.Event()
         upstream = asyncio.create_task(_pump(stream, receive, answered), name="to the keeper")
+        upstream.add_done_callback(lambda pump: None if pump.cancelled() else _failed(pump, stream))
         try:
             while (event := await stream.receive()) is not None:
                 if (rev := event.pop("rev", None)) is not None and scope["type"] == "http":
@@ -78,11 +78,13 @@ class Forward:
                 answered.set()
                 stream.took(event)
         except Broken as broken:
+            if upstream.done() and (failure := upstream.exception()) is not None and not answered.is_set():
+                raise failure from None
             if scope["type"] == "websocket":
                 with contextlib.suppress(Exception):  # the client has gone too
                     await send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": str(broken)})
             elif not answered.is_set():
-                await _refuse(NotStored(f"{broken}. Try again in a moment."), scope, send)
+                await _refuse(_unanswered(scope["method"], str(broken)), scope, send)
         except TimeoutError:
             why = f"nothing was read for {self._slow_reader:g} s"
             log.warning(
@@ -108,7 +110,20 @@ async def _pump(stream: Stream, receive: Receive, answered: asyncio.Event) -> No
                 await answered.wait()
 
 
-async def _refuse(error: NotStored, scope: Any, send: Send) -> None:
+def _failed(pump: asyncio.Task[None], stream: Stream) -> None:
+    """End the stream if the request could not be read to its end."""
+    if pump.exception() is not None:
+        stream.lose("The request has not come to its end")
+
+
+def _unanswered(method: str, why: str) -> PanelError:
+    """Return the error for a request whose answer was lost."""
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return NotStored(f"{why}. Try again in a moment.")
+    return NoAnswer(f"{why}. This may have been done. Look before you try again.")
+
+
+async def _refuse(error: PanelError, scope: Any, send: Send) -> None:
     await send_response(scope, send, as_response(error.problem()))
 
 

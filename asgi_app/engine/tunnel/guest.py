@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 from asgi_app.engine import scripts
 from asgi_app.engine.link import Keeper
 from asgi_app.engine.tunnel.post import Post, Way, read
-from asgi_app.engine.tunnel.stream import OPEN, Stream
+from asgi_app.engine.tunnel.stream import OPEN, Flow, Stream
 from asgi_app.errors import NotStored
 from asgi_app.store.audit import Deed
 
@@ -27,11 +28,11 @@ NONE = "No panel of this home is its keeper, so it has no chat, runs and shows. 
 class GuestSide:
     """The way to the keeper. `came` is called when it can be used."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, known: bool) -> None:
         self.came: Callable[[], None] = lambda: None
         self.process = uuid.uuid4().hex
         self.post = Post(lambda way: self._lose("The keeper does not listen any more"))
-        self.known = False  # whether this home has a keeper
+        self.known = known  # whether this home has a keeper
         self._keeper: Keeper | None = None
         self._way: Way | None = None
         self._pair = ""
@@ -40,6 +41,7 @@ class GuestSide:
         self._ready = asyncio.Event()  # the keeper has answered
         self._numbers = itertools.count(1)
         self._streams: dict[int, Stream] = {}
+        self._flow = Flow()
 
     @property
     def is_ready(self) -> bool:
@@ -70,9 +72,13 @@ class GuestSide:
         if not self._ready.is_set():
             self._ready.set()
             self.came()
-        for number, kind, value in said["m"]:
-            if (stream := self._streams.get(number)) is not None:
-                stream.take(kind, value)
+        for item in said["m"]:
+            try:
+                number, kind, value = item
+                if (stream := self._streams.get(number)) is not None:
+                    stream.take(kind, value)
+            except (ValueError, KeyError, TypeError) as error:  # the others of the text still count
+                log.warning("the keeper said what cannot be read: %s", type(error).__name__)
 
     async def open(self, scope: Mapping[str, Any]) -> Stream:
         """Open a connection with this packed scope. Raises `NotStored` if there is no keeper."""
@@ -85,7 +91,7 @@ class GuestSide:
         way = self._way
         if not self._ready.is_set() or way is None:
             raise NotStored(AWAY if self.known else NONE)
-        stream = Stream(next(self._numbers), lambda item: self.post.put(way, item))
+        stream = Stream(next(self._numbers), lambda item: self.post.put(way, item), self._flow)
         self._streams[stream.number] = stream
         self.post.put(way, [stream.number, OPEN, scope])
         return stream
@@ -98,7 +104,7 @@ class GuestSide:
     def keep_deeds(self, deeds: Sequence[Deed]) -> bool:
         """Have the keeper add these to its trail. Return whether there is a keeper."""
         if self._ready.is_set() and self._way is not None:
-            self.post.put(self._way, [0, "deeds", deeds])
+            self.post.put(self._way, [0, "deeds", json.dumps(deeds)])
         return self._ready.is_set()
 
     def lose(self) -> None:
@@ -116,7 +122,7 @@ class GuestSide:
         if self._keeper is not None:
             self._way = Way(scripts.KEEPER, keeper=self._keeper.token, guest=self.process, pair=self._pair)
             self._heard_at = asyncio.get_running_loop().time()
-        streams, self._streams = self._streams, {}
+        streams, self._streams, self._flow = self._streams, {}, Flow()
         for stream in streams.values():
             stream.lose(why)
         if was_ready:

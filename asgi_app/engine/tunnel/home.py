@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from asgi_app.access import Access, visitor_of
@@ -17,7 +18,7 @@ from asgi_app.engine.mirror import Mirror
 from asgi_app.engine.tunnel.forward import App, Forward
 from asgi_app.engine.tunnel.guest import GuestSide
 from asgi_app.engine.tunnel.keeper import KeeperSide
-from asgi_app.engine.tunnel.scope import packed, socketio_scope
+from asgi_app.engine.tunnel.scope import SIGN_IN, packed, socketio_scope
 from asgi_app.engine.tunnel.stream import Stream
 from asgi_app.engine.tunnel.twin import Twins
 from asgi_app.models.access import Credentials
@@ -64,13 +65,26 @@ class Keeping:
         self._address = address
         self._side: KeeperSide | None = None
         self._link: Link | None = None
-        self._shared: Secrets | None = None
-        self._tickets: list[str] = []  # to be shared
+        self._shared: tuple[Secrets, bool] | None = None  # what the guests know, and whether it counts
+        self._tickets: list[dict[str, Any]] = []  # to be shared
+        self._sharing = asyncio.Lock()
         access.share_ticket = self._share_ticket
 
     def wrap(self, app: App, panel: Panel, slow_reader: float) -> App:
         self._side = KeeperSide(app, self._access, self._before_answer)
-        return app
+
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            async def send_later(event: Any) -> None:
+                if event["type"] == "http.response.start":
+                    await self._before_answer()  # who has signed in here may go on at another process
+                await send(event)
+
+            await app(scope, receive, send_later)
+
+        def answer_here(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+            return (answer if scope.get("path", "").startswith(SIGN_IN) else app)(scope, receive, send)
+
+        return answer_here
 
     @property
     def _guests(self) -> KeeperSide:
@@ -93,15 +107,23 @@ class Keeping:
 
     async def _share(self) -> None:
         """Tell the guests what is new about sign-ins. What is sent to them afterwards comes after it. Raises `Lost`."""
-        link, store = self._link, self._access.secret_store
-        if link is None:
-            return
-        if store.secrets is not self._shared and store.trouble is None:
-            self._shared = store.secrets
-            await link.share_secrets(store.secrets.model_copy(update={"keeper": self._address}).model_dump_json())
-        if self._tickets:
+        async with self._sharing:
+            link, store = self._link, self._access.secret_store
+            if link is None:
+                return
+            texts: list[dict[str, Any]] = []
+            now = (store.secrets, store.trouble is None)
+            if now != self._shared:
+                text = store.secrets.model_copy(update={"keeper": self._address}).model_dump_json()
+                if store.trouble is None:
+                    await link.keep_secrets(text)
+                texts.append({"secrets": text if store.trouble is None else None})
             tickets, self._tickets = self._tickets, []
-            await link.send_all([(scripts.SECRETS, ticket) for ticket in tickets])
+            texts += tickets
+            if texts:
+                said = [json.dumps({"epoch": link.epoch, **text}) for text in texts]
+                await link.send_all([(scripts.SECRETS, text) for text in said])
+                self._shared = now
 
     async def _before_answer(self) -> int:
         with contextlib.suppress(Lost):  # all guests are lost then
@@ -110,7 +132,7 @@ class Keeping:
 
     def _share_ticket(self, ticket: str, credentials: Credentials) -> None:
         if self._link is not None:
-            self._tickets.append(json.dumps({"ticket": ticket, "credentials": credentials}))
+            self._tickets.append({"ticket": ticket, "credentials": credentials})
 
     def beat(self, link: Link) -> None:
         self._guests.tick()
@@ -124,7 +146,7 @@ class Visiting:
     """The part of a process that is not the keeper."""
 
     def __init__(self, access: Access, mirror: Mirror, address: str) -> None:
-        self.side = GuestSide()
+        self.side = GuestSide(known=access.secret_store.secrets.keeper is not None)
         self._access = access
         self._mirror = mirror
         self._writing: set[asyncio.Task[None]] = set()
@@ -150,11 +172,15 @@ class Visiting:
         self.side.close(line)
 
     def channels(self, link: Link) -> Mapping[str, Callable[[bytes], None]]:
-        return {scripts.GUEST + self.side.process: self.side.hear, scripts.SECRETS: self._learn}
+        hear = partial(self._hear, link)
+        return {scripts.GUEST + self.side.process: self.side.hear, scripts.SECRETS: hear}
 
     async def join(self, link: Link) -> None:
         if (text := await link.secrets()) is not None:
-            self._learn(text)
+            try:
+                self._adopt(text)
+            except ValueError as error:
+                log.warning("the sign-ins in the engine do not count: %s", error)
 
     async def run(self, link: Link) -> None:
         await self.side.post.run(link)
@@ -167,15 +193,24 @@ class Visiting:
     def lose(self) -> None:
         self.side.lose()
 
-    def _learn(self, text: bytes) -> None:
-        """Take the secrets of the home, or a ticket. Raises `ValueError`, `KeyError`, `TypeError` for what is none."""
+    def _hear(self, link: Link, text: bytes) -> None:
+        """Take what the keeper says about sign-ins. Raises `ValueError`, `KeyError`, `TypeError` for what is none."""
         said = json.loads(text)
+        if said["epoch"] != link.epoch:  # another database of the same Redis has others
+            return
         if "ticket" in said:
             self._access.add_ticket(str(said["ticket"]), Credentials.of(said["credentials"]))
-            return
+        elif said["secrets"] is None:
+            self._access.secret_store.trouble = "the keeper of this home cannot read its secrets"
+            self._access.live.review()
+        else:
+            self._adopt(said["secrets"].encode())
+
+    def _adopt(self, text: bytes) -> None:
         self._access.secret_store.adopt(text)
         self._access.live.review()
-        start_task(self._writing, self._keep(), name="keep the secrets of the home")
+        if len(self._writing) < 2:  # one that waits writes this too
+            start_task(self._writing, self._keep(), name="keep the secrets of the home")
 
     async def _keep(self) -> None:
         async with self._one_writer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,7 +12,7 @@ from asgi_app.access import Access
 from asgi_app.engine import scripts
 from asgi_app.engine.tunnel.post import Post, Way, read
 from asgi_app.engine.tunnel.scope import unpacked
-from asgi_app.engine.tunnel.stream import Broken, Event, Stream, pieces
+from asgi_app.engine.tunnel.stream import Broken, Event, Flow, Stream, pieces
 from asgi_app.store.audit import Deed
 from asgi_app.telemetry.tasks import start_task
 
@@ -29,8 +30,10 @@ App = Callable[[Any, Callable[[], Awaitable[Event]], Callable[[Any], Awaitable[N
 class _Guest:
     """One process, for as long as its texts come without a hole."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, process: str, way: Way) -> None:
+        self.process = process
         self.way = way
+        self.flow = Flow()
         self.number = 0  # of its last text
         self.heard_at = asyncio.get_running_loop().time()
         self.streams: dict[int, Stream] = {}
@@ -59,8 +62,11 @@ class KeeperSide:
         pair, number = str(said["pair"]), said["n"]
         guest = self._guests.get(pair)
         if guest is None and number == 1:
-            channel = scripts.GUEST + str(said["guest"])
-            guest = self._guests[pair] = _Guest(Way(channel, keeper=self.token, pair=pair))
+            process = str(said["guest"])
+            for old in [old for old, other in self._guests.items() if other.process == process]:
+                self._drop(old, "it has begun anew")
+            channel = scripts.GUEST + process
+            guest = self._guests[pair] = _Guest(process, Way(channel, keeper=self.token, pair=pair))
         if guest is None or number != guest.number + 1:
             self._drop(pair, "a text of it is missing")
             reset = Way(scripts.GUEST + str(said["guest"]), keeper=self.token, pair=pair, reset="1")
@@ -68,20 +74,28 @@ class KeeperSide:
             return
         guest.number, guest.heard_at = number, asyncio.get_running_loop().time()
         for item in said["m"]:
-            stream, kind, value = item
-            self._take(guest, stream, kind, value)
+            try:
+                stream, kind, value = item
+                self._take(guest, stream, kind, value)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:  # the others of the text still count
+                log.warning("a guest said what cannot be read: %s", type(error).__name__)
 
     def _take(self, guest: _Guest, number: int, kind: str, value: Any) -> None:
         match kind:
             case "here":
                 self.post.put(guest.way, [0, "here", None])
             case "deeds":
-                self._access.audit.keep([Deed(*deed) for deed in value])
+                self._access.audit.keep([Deed(*deed) for deed in json.loads(value)])
             case "open":
-                if len(guest.streams) >= STREAMS:
-                    raise ValueError(f"a guest has {STREAMS} connections")
-                stream = guest.streams[number] = Stream(number, lambda item: self.post.put(guest.way, item))
-                scope = unpacked(value, self._access)
+                stream = Stream(number, lambda item: self.post.put(guest.way, item), guest.flow)
+                try:
+                    if len(guest.streams) >= STREAMS:
+                        raise ValueError(f"a guest has {STREAMS} connections")
+                    scope = unpacked(value, self._access)
+                except BaseException:
+                    stream.end()
+                    raise
+                guest.streams[number] = stream
                 start_task(self._serving, self._serve(guest, stream, scope), name="connection of a guest")
             case _ if number in guest.streams:
                 guest.streams[number].take(kind, value)

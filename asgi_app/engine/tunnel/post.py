@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from asgi_app.engine.link import Link
+
+MOST = 256 * 1024  # characters of one text, about
 
 
 class Way:
@@ -16,15 +19,20 @@ class Way:
 
     def __init__(self, channel: str, **head: str) -> None:
         self.channel = channel
-        self.items: list[Any] = []
+        self.items: deque[Any] = deque()
         self._head = head
         self._number = 0
 
     def text(self) -> str:
-        """Return what waits as one text."""
+        """Return what waits as one text, or the first part of it."""
         self._number += 1
-        items, self.items = self.items, []
-        return json.dumps({**self._head, "n": self._number, "m": items}, default=_packed)
+        head = json.dumps({**self._head, "n": self._number})
+        parts: list[str] = []
+        size = 0
+        while self.items and size < MOST:
+            parts.append(json.dumps(self.items.popleft(), default=_packed))
+            size += len(parts[-1])
+        return f'{head[:-1]}, "m": [{", ".join(parts)}]}}'
 
 
 def read(text: bytes) -> dict[str, Any]:
@@ -54,7 +62,7 @@ class Post:
         self._ring = asyncio.Event()
 
     def put(self, way: Way, item: Any) -> None:
-        """Enqueue an item."""
+        """Enqueue an item, which is JSON and bytes."""
         way.items.append(item)
         self._waiting[way] = None
         self._ring.set()
@@ -64,13 +72,18 @@ class Post:
         self._waiting.pop(way, None)
 
     async def run(self, link: Link) -> None:
-        """Send what waits, for as long as the link works."""
+        """Send what waits, for as long as the link works: of each way one text at a time."""
         self._waiting.clear()
         while True:
             await self._ring.wait()
             self._ring.clear()
             ways, self._waiting = list(self._waiting), {}
-            heard = await link.send_all([(way.channel, way.text()) for way in ways])
+            texts = [(way.channel, way.text()) for way in ways]
+            for way in ways:
+                if way.items:
+                    self._waiting[way] = None
+                    self._ring.set()
+            heard = await link.send_all(texts)
             for way, count in zip(ways, heard, strict=True):
                 if not count:
                     self._nobody(way)

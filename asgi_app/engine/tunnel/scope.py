@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from asgi_app.access import GUEST, SCOPE, VISITOR, Access, Visitor
-from asgi_app.models.access import Credentials, Identity
+from asgi_app.models.access import Credentials, Identity, Role
 from asgi_app.models.base import Actor
 from asgi_app.net.proxies import PROXIED
 
@@ -25,16 +26,22 @@ FIELDS = (
     GUEST,
     PROXIED,
 )
-SECRET = (b"authorization",)  # headers that stay here: who it is travels in their place
+SIGN_IN = "/access/"
+SECRET = (b"authorization", b"cookie")  # headers that stay here: who it is travels in their place
+TICKET = re.compile(rb"(?<![^&])ticket=[^&]*&?")
 
 
 def packed(scope: Mapping[str, Any], who: Identity | None) -> dict[str, Any]:
     """Return what the keeper needs of the scope. Without `who`, it finds that out itself: a token may be very new."""
     said = {name: scope[name] for name in FIELDS if name in scope}
-    headers = [[name, value] for name, value in scope["headers"] if who is None or name not in SECRET]
+    if who is None or scope["path"].startswith(SIGN_IN):  # which is about what was shown
+        headers = list(scope["headers"])
+    else:
+        headers = [header for header in scope["headers"] if header[0] not in SECRET]
+        said["query_string"] = TICKET.sub(b"", scope["query_string"])
     if who is not None:
-        known = {"address": who.address, "place": who.place, "credentials": who.credentials, "device": who.device}
-        said |= {"who": known}
+        known = {"address": who.address, "place": who.place, "role": who.role.word, "device": who.device}
+        said["who"] = {**known, "credentials": who.credentials}
     return {**said, "headers": headers}
 
 
@@ -82,7 +89,9 @@ def unpacked(said: dict[str, Any], access: Access) -> dict[str, Any]:
         SCOPE: access,
     }
     if who is not None:
-        identity = access.identities.resolve(str(who["address"]), who["place"], Credentials.of(who["credentials"]))
+        most = Role.of(who["role"])  # the other process may have other settings
+        credentials = Credentials.of(who["credentials"])
+        identity = access.identities.resolve(str(who["address"]), who["place"], credentials, most)
         identity.device = who["device"]
         scope[VISITOR] = Visitor.known(access, identity)
     return scope

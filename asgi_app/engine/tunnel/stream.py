@@ -10,13 +10,14 @@ from typing import Any
 Event = dict[str, Any]
 Put = Callable[[list[Any]], None]
 
-WINDOW = 64 * 1024  # bytes on their way in each direction, which the other side has not taken
+WINDOW = 64 * 1024  # bytes of one stream on their way in each direction, which the other side has not taken
+WINDOWS = 2 * 1024 * 1024  # the same of all streams of one guest
 PIECE = 32 * 1024  # bytes of a body in one event
 OPEN, DATA, TOOK, END = "open", "data", "took", "end"  # kinds of items: [stream, kind, value]
 
 
 class Broken(ConnectionResetError):
-    """The other process is lost. The text says why."""
+    """The other side is lost. The text says why."""
 
 
 def size_of(event: Event) -> int:
@@ -35,13 +36,37 @@ def pieces(event: Event) -> Iterator[Event]:
         yield {**event, "body": body[start : start + PIECE], "more_body": more}
 
 
+class Flow:
+    """What all streams to one process have on their way, and the streams that wait because that is too much."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+        self._waiting: set[asyncio.Event] = set()
+
+    def add(self, size: int) -> None:
+        """Note so many bytes more, or less."""
+        self.ahead += size
+        if size < 0 and self.ahead < WINDOWS:
+            waiting, self._waiting = self._waiting, set()
+            for ring in waiting:
+                ring.set()
+
+    def has_room(self, ring: asyncio.Event) -> bool:
+        """Return whether more may be sent; else `ring` is set when it may."""
+        if self.ahead < WINDOWS:
+            return True
+        self._waiting.add(ring)
+        return False
+
+
 class Stream:
     """A connection with this number. `put` enqueues an item for the other process."""
 
-    def __init__(self, number: int, put: Put) -> None:
+    def __init__(self, number: int, put: Put, flow: Flow) -> None:
         self.number = number
         self.broken: str | None = None  # why the other process is lost
         self._put = put
+        self._flow = flow
         self._ahead = 0  # bytes that the other side has not taken
         self._owed = 0  # bytes that we have taken, and not said so
         self._events: deque[Event] = deque()
@@ -49,9 +74,11 @@ class Stream:
         self._ring = asyncio.Event()  # something has changed
 
     async def send(self, event: Event) -> None:
-        """Send an event. Waits while the other side takes nothing. Raises `Broken`."""
-        await self._until(lambda: self._ahead < WINDOW)
-        self._ahead += size_of(event)
+        """Send an event. Waits while the other side takes nothing. Raises `Broken`, also once it has ended."""
+        await self._until(lambda: self._is_over or (self._ahead < WINDOW and self._flow.has_room(self._ring)))
+        if self._is_over:
+            raise Broken("The other side has ended the connection")
+        self._count(size_of(event))
         self._put([self.number, DATA, event])
 
     async def receive(self) -> Event | None:
@@ -62,9 +89,13 @@ class Stream:
     def took(self, event: Event) -> None:
         """Let the other side send as much again."""
         self._owed += size_of(event)
-        if self._owed >= WINDOW // 4:
+        if self._owed >= WINDOW // 4 and self.broken is None:
             self._put([self.number, TOOK, self._owed])
             self._owed = 0
+
+    def _count(self, size: int) -> None:
+        self._ahead += size
+        self._flow.add(size)
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while self.broken is None and not holds():
@@ -74,14 +105,16 @@ class Stream:
             raise Broken(self.broken)
 
     def take(self, kind: str, value: Any) -> None:
-        """Take an item from the other side."""
-        match kind:
-            case "data":
-                self._events.append(value)
-            case "took":
-                self._ahead -= value
-            case "end":
-                self._is_over = True
+        """Take an item from the other side. Raises `ValueError` for what is none."""
+        if kind == DATA:
+            self._events.append(value)
+        elif kind == TOOK:
+            self._count(-int(value))
+        elif kind == END:
+            self._is_over = True
+            self._count(-self._ahead)
+        else:
+            raise ValueError(f"a stream has no {kind!r}")
         self._ring.set()
 
     def end(self) -> None:
@@ -89,8 +122,10 @@ class Stream:
         if not self._has_ended and self.broken is None:
             self._put([self.number, END, None])
         self._has_ended = True
+        self._count(-self._ahead)
 
     def lose(self, reason: str) -> None:
         """The other process is lost."""
         self.broken = reason
+        self._count(-self._ahead)
         self._ring.set()

@@ -33,6 +33,7 @@ class Relayed(Result):
     """The result that the keeper has sent, with whatever fields it has."""
 
     model_config = ConfigDict(extra="allow")
+    is_recorded = True
 
 
 class _Relay(Feed):
@@ -72,9 +73,12 @@ class Twin:
             self._stream.set_exception(error)
             self._stream.exception()  # read it, as nobody may have asked for anything
             return
-        except asyncio.CancelledError:
+        except BaseException as error:
             self._stream.cancel()
-            raise
+            if not isinstance(error, Exception):
+                raise
+            log.exception("a session at the keeper could not be opened")
+            return
         self._session.follow("keeper", self._relay)
         self._stream.set_result(stream)
         try:
@@ -95,7 +99,12 @@ class Twin:
 
         Raises `NotStored`, `NoAnswer`, and what the keeper refuses with.
         """
-        stream = await asyncio.shield(self._stream)
+        try:
+            stream = await asyncio.shield(self._stream)
+        except asyncio.CancelledError:
+            if not self._stream.cancelled():
+                raise
+            raise NotStored("The keeper has ended this session. Try again in a moment.") from None
         self.was_used = True
         loop = asyncio.get_running_loop()
         id = next(self._ids)
@@ -114,6 +123,10 @@ class Twin:
         if not said["ok"]:
             raise error_of(said["problem"])
         return Relayed(**{name: value for name, value in said.items() if name not in ("reply", "ok", "rev")})
+
+    def close(self) -> None:
+        """Let nobody wait for it any more."""
+        self._stream.cancel()
 
     async def _take(self, stream: Stream, event: Event) -> None:
         if event["type"] != "websocket.send":
@@ -176,17 +189,16 @@ class Twins(Component):
     def _twin(self, session: Session) -> Twin:
         if (twin := self._twins.get(session)) is None:
             twin = self._twins[session] = Twin(self._side, session, self._shown)
-            twin.task = asyncio.create_task(self._run(session, twin), name="session at the keeper")
+            twin.task = asyncio.create_task(twin.run(), name="session at the keeper")
+            twin.task.add_done_callback(lambda task: self._ended(session, twin, task))
         return twin
 
-    async def _run(self, session: Session, twin: Twin) -> None:
-        """Run it. If the keeper ends it, or is lost, who has asked it for something connects again, and asks again."""
-        try:
-            await twin.run()
-        except Exception:
-            log.exception("a session at the keeper failed")
-        finally:
-            del self._twins[session]
+    def _ended(self, session: Session, twin: Twin, task: asyncio.Task[None]) -> None:
+        """If the keeper has ended it, or is lost, who has asked it for something connects again, and asks again."""
+        del self._twins[session]
+        twin.close()
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("a session at the keeper failed", exc_info=fault)
         if twin.was_used and session in self._sessions:
             session.outbox.restart()
 

@@ -100,6 +100,7 @@ class Relay:
             log.exception("a namespace of another process failed")
             client.cut()
         finally:
+            client.end()
             del self._clients[client.connection.sid]
 
 
@@ -114,10 +115,13 @@ class _Client:
         self._ring = asyncio.Event()
         self._room = asyncio.Event()
         self._ended = False
+        self._is_open = False  # whether the other process takes packets
         self._task: asyncio.Task[None] | None = None
 
     async def put(self, packet: str | bytes) -> None:
         """Send a packet to the other process, once there is room."""
+        if len(self._waiting) >= WAITING and not self._is_open:
+            self.cut()
         while len(self._waiting) >= WAITING and not self._ended:
             self._room.clear()
             await self._room.wait()
@@ -129,11 +133,12 @@ class _Client:
         self._ring.set()
 
     def end(self) -> None:
-        """Stop `run`. Whoever waits for room goes on."""
-        self._ended = True
-        self._room.set()
-        if self._task is not None:
-            self._task.cancel()
+        """Stop `run`, and let whoever waits for room go on; a second call does nothing."""
+        if not self._ended:
+            self._ended = True
+            self._room.set()
+            if self._task is not None and self._task is not asyncio.current_task():
+                self._task.cancel()
 
     def cut(self) -> None:
         """End the client's connection: it connects again."""
@@ -142,12 +147,15 @@ class _Client:
     async def run(self, environ: dict[str, Any]) -> None:
         """Carry packets in both directions until one side ends. While the other process is away, the client waits."""
         self._task = asyncio.current_task()
-        while True:
+        line: Line | None = None
+        while line is None and not self._ended:
             try:
                 line = await self._elsewhere.open(environ)
-                break
             except OSError:
                 await asyncio.sleep(AGAIN)
+        if line is None:
+            return
+        self._is_open = True
         sending = asyncio.create_task(self._send(line), name="packets to elsewhere")
         try:
             await self._receive(line)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from websockets.asyncio.client import connect
 
@@ -15,10 +17,11 @@ from tests.support.home import Home, has_keeper
 from tests.support.panel_process import RunningPanel, eventually, run_pilotlight
 from tests.support.signing_in import closed, cookie_of, pin_of, sign_in, slug
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 ALL = ["keeper", "hall", "front"]
 PASSWORD = "correct horse battery"
+SECRETS = "pilotlight:{home}:secrets"
 
 
 @pytest.fixture
@@ -106,17 +109,81 @@ async def test_a_ticket_opens_one_connection_on_another_process(guarded: Home) -
                 eventually(lambda: "let in" in guarded.panels["keeper"].get("/chat/rooms/lobby/messages").text)
 
 
-def test_the_trail_has_what_was_done_anywhere_once(guarded: Home) -> None:
-    cookie = {"Cookie": cookie_of(sign_in(guarded.panels["front"], pin=pin_of(guarded.panels["keeper"])))}
-    for panel in (guarded.panels["front"], guarded.panels["hall"]):
-        answer = httpx.patch(f"{panel.url}/lights/hall.led", json={"level": 33}, headers=cookie)
-        assert answer.status_code == 200
-    admin = run_pilotlight(
-        "token", "add", "a", "--role=admin", f"--data={guarded.panels['keeper'].data}"
-    ).stdout.strip()
+async def test_the_trail_has_what_was_done_anywhere_once(guarded: Home) -> None:
+    keeper, hall, front = (guarded.panels[name] for name in ALL)
+    cookie = {"Cookie": cookie_of(sign_in(front, pin=pin_of(keeper)))}
+    for panel in (front, hall):
+        assert moves(panel, cookie) == 200
+    async with connect(front.socket_url("/live"), additional_headers=cookie) as socket:
+        await socket.send('{"do": "start_show", "id": 1, "show": "attention"}')
+        while "reply" not in json.loads(await socket.recv()):
+            pass
+    admin = run_pilotlight("token", "add", "a", "--role=admin", f"--data={keeper.data}").stdout.strip()
 
-    def rows() -> int:
-        answer = guarded.panels["front"].get("/audit", headers={"Authorization": f"Bearer {admin}"})
-        return sum(row["times"] for row in answer.json().get("audit", []) if row["what"] == "set_light")
+    def rows() -> Counter[str]:
+        answer = front.get("/audit", headers={"Authorization": f"Bearer {admin}"})
+        return Counter({row["what"]: row["times"] for row in answer.json().get("audit", [])})
 
-    eventually(lambda: rows() == 2)
+    eventually(lambda: {"set_light", "start_show"} <= rows().keys())
+    await asyncio.sleep(1.5)  # whatever else would come is there
+    counted = rows()
+    assert counted["start_show"] == 1
+    trail = front.get("/audit", headers={"Authorization": f"Bearer {admin}"}).json()["audit"]
+    assert sum(row["times"] for row in trail if row["what"] == "set_light") == 2
+
+
+def test_a_place_means_no_more_at_the_keeper_than_at_the_front(tmp_path: Path) -> None:
+    with Home(tmp_path) as home:
+        home.keeper(role_loopback="admin")
+        front = home.front("front", role_loopback="viewer")
+        has_keeper(home)
+        assert front.post("/runs", json={"name": "x"}).status_code == 401
+        assert front.get("/audit").status_code == 401
+        cookie = {"Cookie": cookie_of(sign_in(front, pin=pin_of(home.panels["keeper"])))}
+        assert front.post("/runs", json={"name": "x"}, headers=cookie).status_code == 201
+
+
+def test_what_the_engine_says_of_sign_ins_is_checked(tmp_path: Path) -> None:
+    with Home(tmp_path) as home:
+        home.redis.do("SET", SECRETS, '{"pin": "12345678", "secret": "not hexadecimal"}')
+        hall = home.node("hall", "led", role_loopback="viewer")
+        assert hall.get("/health/ready").json() == {"ok": True, "not_ready": {}}
+        pin = pin_of(hall)
+        for text in ("{", "[]", '{"epoch": 1}', '{"epoch": "other", "secrets": "{}"}', '{"epoch": "x", "ticket": 1}'):
+            home.redis.do("PUBLISH", SECRETS, text)
+        assert moves(hall, {"Cookie": cookie_of(sign_in(hall, pin=pin))}) == 200
+        assert "12345678" not in hall.log()
+        assert "Traceback" not in hall.log()
+
+
+def test_two_homes_on_two_databases_of_one_redis_have_their_own_secrets(tmp_path: Path) -> None:
+    with Home(tmp_path) as home:
+        other = home.redis.url.removesuffix("/0") + "/1"
+        one, two = home.keeper("one"), home.keeper("two", engine=other)
+        front = home.front("front")
+        eventually(lambda: pin_of(front) == pin_of(one))
+        run_pilotlight("pin", "--new", f"--data={two.data}")
+        time.sleep(2)
+        assert pin_of(front) == pin_of(one) != pin_of(two)
+
+
+def test_the_secrets_of_before_are_kept_beside_the_copy(tmp_path: Path) -> None:
+    with Home(tmp_path) as home:
+        keeper = home.keeper()
+        before = {
+            "pin": "11112222",
+            "pin_generation": 1,
+            "secret": "0" * 64,
+            "tokens": {},
+            "names": {},
+            "generation": 1,
+        }
+        data = tmp_path / "hall"
+        data.mkdir()
+        (data / "access.json").write_text(
+            json.dumps({**before, "generation": 1})
+        )  # of an older version, without the newer fields
+        hall = home.node("hall", "led")
+        eventually(lambda: pin_of(hall) == pin_of(keeper))
+        assert json.loads((data / "access.json.alone").read_text())["pin"] == "11112222"
+        assert (data / "access.json").stat().st_mode & 0o77 == 0

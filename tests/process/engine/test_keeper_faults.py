@@ -16,7 +16,7 @@ from tests.support.live_client import live
 from tests.support.panel_process import eventually
 from tests.support.signing_in import closed, pin_of, sign_in, slug
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 ALL = ["keeper", "hall", "front"]
 
@@ -50,6 +50,7 @@ async def test_without_the_keeper_the_lights_go_on_and_chat_says_why_not(fragile
         async with connect(hall.socket_url("/Old")) as page:
             assert "keeper" in json.loads(await page.recv())["msg"]
             assert (await closed(page))[0] == 4507
+        assert front.get("/health/ready").json() == {"ok": True, "not_ready": {}}  # a balancer keeps it
         keeper.start()
         assert (await closed(ada.socket))[0] == 1012  # so that it asks again
     eventually(lambda: front.get("/shows").status_code == 200)
