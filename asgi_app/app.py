@@ -65,10 +65,11 @@ from asgi_app.ws.socketio.led import LedEvents
 from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.panel import PanelEvents
 from asgi_app.ws.socketio.producers import ProducerRegistry
-from asgi_app.ws.socketio.recovery import Recovery
+from asgi_app.ws.socketio.recovery import UNNOTICED_SECONDS, Recovery
 from asgi_app.ws.socketio.relay import Relay
 from asgi_app.ws.socketio.running_logger import LoggerEvents
 from asgi_app.ws.socketio.server import PanelServer
+from asgi_app.ws.socketio.shared_recovery import recovery_of
 from asgi_app.ws.socketio.uia import UiaEvents
 from asgi_app.ws.transport.quart_websocket import QuartConnection, SocketRules
 
@@ -139,6 +140,7 @@ class PanelApp:
         prefix = f"{settings.node_name}." if settings.node_name else ""  # of the ids of lights
         self.driver, self.lights = _lights_of(self, prefix, pins, stored)
         self.engine = None if settings.engine is None else _engine_of(self, settings.engine)
+        self.wires = {} if self.engine is None else self.engine.rooms(settings.recovery + UNNOTICED_SECONDS)
         self.kept = None if settings.is_guest else Kept(self.panel, self.store, settings, self.clock.now)
         self.storage_watch = StorageWatch(self.panel, self.store, claims, self.lights, self.kept)
         self.sockets = PanelServer(
@@ -148,12 +150,14 @@ class PanelApp:
             counters=self.counter_registry.of("socketio"),
             refusal_log=self.refusal_log,
             unread=self.panel.unread,
+            wires=self.wires,
         )
         self.default_namespace = Namespace("/", via="socketio", recovery=self._recovery("/"))
         self.lab_events = LabEvents(self.default_namespace, settings.socket_rooms)
         self._pin_lock = PinLock()
         self._ready = ready
         parts = [self.store, self.driver, self.access.live, self.lab_events, self.sockets.eio, self.kept, self.engine]
+        parts += self.wires.values()
         self.health = Health(
             self.panel,
             self.lights,
@@ -194,7 +198,7 @@ class PanelApp:
             log.info("to fix this: %s", self.hardware.fix)
         await self.driver.start(self.lights)
         if self.engine is not None:
-            await self.engine.start()
+            await asyncio.gather(self.engine.start(), *(wire.start() for wire in self.wires.values()))
         if self.store.path is not None:
             self.storage_watch.start()
         if self.kept is not None:
@@ -224,6 +228,7 @@ class PanelApp:
             if self.kept is not None:
                 self.kept.runs.close()
             await self.sockets.eio.leave()
+            await asyncio.gather(*(wire.close() for wire in self.wires.values()))
             self.access.close()
         finally:  # whatever failed: the messages and levels are written
             await asyncio.to_thread(self.store.close)
@@ -314,7 +319,7 @@ class PanelApp:
         return Gateway(inner, http, both)
 
     def _recovery(self, namespace: str) -> Recovery:
-        return Recovery(namespace, self.settings.recovery, self.panel.coalescer)
+        return recovery_of(namespace, self.settings.recovery, self.panel.coalescer, self.wires.get(namespace))
 
     def _register_namespaces(self, light: str) -> None:
         default = self.default_namespace

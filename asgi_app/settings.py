@@ -68,7 +68,8 @@ class Settings(BaseModel):
     node: str | None = Field(
         None,
         pattern=ID,
-        description="Name of this panel among those that share the engine. Default: the name of this machine.",
+        description="Name of this panel among those that share the engine, also without lights: the ids of its "
+        "Socket.IO clients begin with it. Default: the name of this machine.",
     )
     keeper: bool = Field(
         False,
@@ -181,8 +182,13 @@ class Settings(BaseModel):
 
     @property
     def node_name(self) -> str:
-        """Name of this panel among others; '' if it is alone, or has no lights."""
-        if self.engine is None or not self.lights:
+        """Name of this panel among those that have lights; '' if it is alone, or has none."""
+        return self.process_name if self.lights else ""
+
+    @property
+    def process_name(self) -> str:
+        """Name of this panel among others, with lights or without; '' if it is alone."""
+        if self.engine is None:
             return ""
         return self.node or re.sub(r"[^a-z0-9_-]", "-", socket.gethostname().partition(".")[0].lower())[:32]
 

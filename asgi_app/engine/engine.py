@@ -13,6 +13,7 @@ from asgi_app.engine.commands import Commands
 from asgi_app.engine.link import Fenced, Link, Lost
 from asgi_app.engine.mirror import Mirror
 from asgi_app.engine.owner import Owner
+from asgi_app.engine.rooms import NAMESPACES, Rooms
 from asgi_app.engine.tunnel.home import Home, Keeping, Visiting
 from asgi_app.service import Panel
 from asgi_app.service.lights import Lights
@@ -71,6 +72,13 @@ class Engine:
     def expired(self) -> int:
         """How many commands of other processes came too late."""
         return self._commands.expired
+
+    def rooms(self, kept: float) -> dict[str, Rooms]:
+        """Return what carries Socket.IO rooms between the processes, by namespace: to start and close apart from this.
+
+        Sessions of clients are kept for `kept` seconds.
+        """
+        return {namespace: Rooms(self._url, self._password, namespace, kept) for namespace in NAMESPACES}
 
     def ended(self) -> str | None:
         """Return why the task that follows the engine has ended, or None."""

@@ -11,6 +11,7 @@ from asgi_app.hub.coalescer import Coalescer
 from asgi_app.hub.feed import Cursor, Feed, Inbox
 from asgi_app.hub.message import Burst, Message, text_of
 from asgi_app.hub.outbox import Outbox
+from asgi_app.hub.shared import Receiver, Seat, Shared, Wire
 
 __all__ = [
     "SERVICE_RESTART",
@@ -27,5 +28,9 @@ __all__ = [
     "Kept",
     "Message",
     "Outbox",
+    "Receiver",
+    "Seat",
+    "Shared",
+    "Wire",
     "text_of",
 ]

@@ -63,6 +63,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
     ) -> None:
         super().__init__(*args, **kwargs)
         self.settings = settings
+        self._before_ids = f"{settings.process_name}-" if settings.process_name else ""
         self.coalescer = coalescer
         self.counters = counters
         self.refusal_log = refusal_log
@@ -195,6 +196,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
                         log.exception("a connection could not be ended")
         finally:
             stopped.cancel()
+
+    def generate_id(self) -> str:
+        """Return a new id of 20 characters. With an engine, it begins with the name of the process, for balancers."""
+        id: str = super().generate_id()
+        return self._before_ids + id
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
         return EngineOutbox(self.settings.outbox, self.coalescer, self.counters)

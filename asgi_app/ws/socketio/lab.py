@@ -69,8 +69,7 @@ class LabEvents(RecoverableHandlers):
         """Greet the new client. The first one starts the server's own events."""
         self._counts[sid] = 0
         self._namespace.enqueue(sid, "my_response", {"data": "Connected", "count": 0})
-        if self._server_task is None:
-            self._server_task = asyncio.create_task(self._server_events(), name="server events")
+        self._start_server_events()
 
     def disconnected(self, sid: str) -> int:
         """Return the client's count."""
@@ -80,6 +79,15 @@ class LabEvents(RecoverableHandlers):
     def recovered(self, sid: str, kept: int) -> None:
         """Continue its count."""
         self._counts[sid] = kept
+
+    def arrived(self, sid: str, kept: Any) -> None:
+        """Continue its count, as far as the other process has told it."""
+        self._counts[sid] = kept if type(kept) is int else 0
+        self._start_server_events()
+
+    def kept(self, sid: str) -> int:
+        """Return the client's count."""
+        return self._counts.get(sid, 0)
 
     def refused(self, sid: str, event: str, arguments: tuple[Any, ...], error: PanelError) -> None:
         """Count the event, and answer its sender."""
@@ -172,14 +180,19 @@ class LabEvents(RecoverableHandlers):
         await self._answer(sid, "In rooms: " + ", ".join(self._namespace.rooms(sid)), count)
 
     def _is_own_room(self, room: str) -> bool:
-        return room in self._counts or room in self._namespace.recovery.suspended
+        namespace = self._namespace
+        return room in self._counts or room in namespace.recovery.suspended or namespace.is_id_elsewhere(room)
+
+    def _start_server_events(self) -> None:
+        if self._server_task is None:
+            self._server_task = asyncio.create_task(self._server_events(), name="server events")
 
     async def _server_events(self) -> None:
         count = 0
         while True:
             await asyncio.sleep(SERVER_EVENT_SECONDS)
             count += 1
-            await self._respond("Server generated event", count)
+            self._namespace.emit_here("my_response", {"data": "Server generated event", "count": count})
 
 
 def _checked(model: type[Frozen] | None, arguments: tuple[Any, ...]) -> Any:

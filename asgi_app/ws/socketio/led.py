@@ -44,6 +44,10 @@ class LedEvents(RecoverableHandlers):
         """Add the client again. The levels that it missed are already enqueued."""
         self._join(sid)
 
+    def arrived(self, sid: str, kept: None) -> None:
+        """Send the present level to a client of another process: levels do not go to all processes this way."""
+        self.connected(sid, None)
+
     def _join(self, sid: str) -> None:
         recoverable = sid in self._namespace.recovery.sessions
         (self._recoverable if recoverable else self._pages)[sid] = self._namespace.outbox(sid)

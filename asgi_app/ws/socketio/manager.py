@@ -24,8 +24,8 @@ from asgi_app.ws.socketio.recovery import Recovery
 SEAMS = (
     Seam(
         socketio.AsyncManager,
-        "basic_close_room basic_enter_room basic_leave_room connect disconnect eio_sid_from_sid emit get_namespaces "
-        "pending_connect pre_connect rooms server sid_from_eio_sid",
+        "basic_close_room basic_enter_room basic_leave_room close_room connect disconnect eio_sid_from_sid emit "
+        "enter_room get_namespaces is_sid_room leave_room pending_connect pre_connect rooms server sid_from_eio_sid",
     ),
 )
 
@@ -80,6 +80,16 @@ class _Room:
                     queue.enqueue(packets, marker)
 
 
+def encoded(namespace: str, event: str, data: Any) -> list[EnginePacket]:
+    """Encode an event with data as python-socketio's `emit` takes it: a tuple is several arguments, None is none."""
+    return event_packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
+
+
+def sids(skip_sid: Any) -> frozenset[str]:
+    """Return the sids in an argument `skip_sid` of python-socketio."""
+    return frozenset(skip_sid if isinstance(skip_sid, list) else [skip_sid]) if skip_sid else frozenset()
+
+
 class _Recoveries(dict[str, Recovery]):
     """The recovery of each namespace; by default no client can come back."""
 
@@ -100,6 +110,10 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         self._rooms: dict[tuple[str, str | None], _Room] = {}
         self._reused_sids: dict[tuple[str, str], str] = {}  # by Engine.IO sid and namespace
         self.recoveries = _Recoveries()
+
+    def add(self, namespace: str, recovery: Recovery) -> None:
+        """Add a namespace, before it has clients."""
+        self.recoveries[namespace] = recovery
 
     def reuse_sid(self, eio_sid: str, namespace: str, sid: str) -> None:
         """Give the connection this sid, which its client had before, when it connects to the namespace."""
@@ -168,18 +182,27 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         if callback is not None:  # python-socketio gives each recipient its own ack id
             await super().emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
             return
-        room = to or room
-        recovery = self.recoveries[namespace]
-        if room not in self.rooms.get(namespace, {}) and not recovery.suspended:
+        self.emit_here(event, data, namespace, to or room, skip_sid)
+
+    def emit_here(self, event: str, data: Any, namespace: str, room: Any = None, skip_sid: Any = None) -> None:
+        """Enqueue an event for clients of this process. Never blocks."""
+        if room not in self.rooms.get(namespace, {}) and not self.recoveries[namespace].suspended:
             return
-        parts = event_packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
-        skipped = frozenset(skip_sid if isinstance(skip_sid, list) else [skip_sid]) if skip_sid else frozenset()
+        self.deliver(encoded(namespace, event, data), namespace, room, sids(skip_sid))
+
+    def deliver(self, packets: list[EnginePacket], namespace: str, room: str | None, skipped: Set[str]) -> None:
+        """Enqueue an encoded event for clients of this process, and record it. Never blocks."""
         known = None if skipped else self._rooms.get((namespace, room))
         if known is None:
-            known = _Room(partial(self._members, namespace, room, skipped), recovery, room, skipped)
+            members = partial(self._members, namespace, room, skipped)
+            known = _Room(members, self.recoveries[namespace], room, skipped)
             if not skipped and room in self.rooms.get(namespace, {}):  # else all who are in it are suspended
                 self._rooms[namespace, room] = known
-        self._coalescer.publish(known.deliver, parts)
+        self._coalescer.publish(known.deliver, packets)
+
+    def is_id_elsewhere(self, room: str) -> bool:
+        """Return whether this is the sid of a client of another process."""
+        return False
 
     def _members(self, namespace: str, room: str | None, skipped: Set[str]) -> _Members:
         """Return the queues of the room, without clients that still wait for their CONNECT packet.

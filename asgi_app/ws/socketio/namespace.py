@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import socketio
 from engineio.packet import Packet as EnginePacket
@@ -57,6 +57,16 @@ class RecoverableHandlers(EventHandlers):
     def recovered(self, sid: str, kept: Any) -> None:
         """Handle a client that came back, with what `disconnected` returned. Missed events are already enqueued."""
 
+    def arrived(self, sid: str, kept: Any) -> None:
+        """Handle a client that came from another process, with what `kept` or `disconnected` returned there.
+
+        It has missed what was for it alone, and what does not go to all processes.
+        """
+        self.recovered(sid, kept)
+
+    def kept(self, sid: str) -> Any:
+        """Return of a connected client what `disconnected` would return, as JSON can have it."""
+
 
 class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
     """A class-based namespace that is composed of handlers. `via` names it in the actors of its clients.
@@ -80,6 +90,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         super().__init__(namespace)
         self.via = via
         self.recovery = recovery or Recovery(namespace)
+        self.recovery.describe = self.describe
         self.slow_down = slow_down
         self.in_background = in_background
         self.may_be_large = may_be_large
@@ -173,11 +184,17 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         elif sid in self.recovery.sessions:
             self.recovery.suspend(sid, actor, kept)
 
-    def claim(self, auth: Any) -> str | None:
+    async def claim(self, auth: Any) -> str | None:
         """Return the sid that the client which connects next had before; None if it cannot have that again."""
-        if (claim := self.recovery.claim(auth)) is None:
+        if (claim := await self.recovery.claim_anywhere(auth)) is None:
             return None
-        sid = claim[0].sid
+        session, _ = claim
+        sid = session.sid
+        if sid in self.actors:
+            self.recovery.forget(session)
+            return None
+        if len(session.kept) != len(self._groups):  # another process has said so
+            session.kept = [None] * len(self._groups)
         self._claims[sid] = claim
         return sid
 
@@ -185,6 +202,11 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         """Forget the claimed session if its client was not let in."""
         if (claim := self._claims.pop(sid, None)) is not None:
             self.recovery.forget(claim[0])
+
+    def return_claim(self, sid: str) -> None:
+        """Let the client come again for the claimed session, because its connection has ended."""
+        session, _ = self._claims.pop(sid)
+        self.recovery.wait_for(session)
 
     def pid(self, sid: str) -> str | None:
         """Return the `pid` for a client's CONNECT packet; None for a client that cannot come back."""
@@ -204,6 +226,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         """Put the client back into its rooms, and enqueue what it missed before what happens next."""
         queue = self.outbox(session.sid)
         missed = self.recovery.resume(session, offset, queue)
+        moved, session.moved = session.moved, False
         manager: QueueingManager = self.server.manager
         for room in session.rooms:
             manager.basic_enter_room(session.sid, self.namespace, room)
@@ -211,7 +234,13 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             queue.due(object(), lambda: missed)
         for group, kept in zip(self._groups, session.kept, strict=True):
             assert isinstance(group, RecoverableHandlers)
-            group.recovered(session.sid, kept)
+            (group.arrived if moved else group.recovered)(session.sid, kept)
+        if moved:
+            queue.enqueue([self.recovery.marker()])
+
+    def describe(self, sid: str) -> tuple[Actor | None, list[Any]]:
+        """Return what another process must know of a connected client: who it is, and what its handlers keep."""
+        return self.actors.get(sid), [cast(RecoverableHandlers, group).kept(sid) for group in self._groups]
 
     def environ(self, sid: str) -> dict[str, Any]:
         """Return the client's connection request as a WSGI environment."""
@@ -246,6 +275,15 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             return
         with contextlib.suppress(KeyError):
             await self.outbox(sid).answer(packets)
+
+    def emit_here(self, event: str, *arguments: Any) -> None:
+        """Send an event to all clients of this process. Never blocks."""
+        self.server.manager.emit_here(event, arguments, self.namespace)
+
+    def is_id_elsewhere(self, room: str) -> bool:
+        """Return whether this is the sid of a client of another process."""
+        elsewhere: bool = self.server.manager.is_id_elsewhere(room)
+        return elsewhere
 
     def refill_with(self, sid: str, refill: Packets | None) -> None:
         """Set what the client gets of this namespace after it was too slow and events were dropped."""

@@ -115,6 +115,7 @@ class RecoverableSession:
     actor: Actor | None = None  # when it was suspended
     kept: list[Any] = field(default_factory=list)  # what the handlers' `disconnected` returned
     timer: asyncio.TimerHandle | None = None
+    moved: bool = False  # whether its client comes from another process
 
     def was_sent(self, entry: Entry) -> bool:
         """Whether the event was for this client when it was sent."""
@@ -153,6 +154,7 @@ class Recovery:
         self.number = 0
         self.sessions: dict[str, RecoverableSession] = {}  # connected, by sid
         self.suspended: dict[str, RecoverableSession] = {}
+        self.describe: Callable[[str], tuple[Actor | None, list[Any]]] = lambda sid: (None, [])  # of connected clients
         self._namespace = namespace
         self._coalescer = coalescer or Coalescer()
         self._by_pid: dict[str, RecoverableSession] = {}
@@ -185,17 +187,25 @@ class Recovery:
     def claim(self, auth: Any) -> tuple[RecoverableSession, int] | None:
         """Return a returning client's session and offset, to `resume` or `forget`; None if it must start anew."""
         session = self.session_by_pid(auth)
-        if session is None or session.sid not in self.suspended:
+        if session is None:
+            return None
+        offset = auth.get("offset")
+        number = int(offset) if isinstance(offset, str) and NUMBER.fullmatch(offset) else None
+        return self._claim(session, number)
+
+    def _claim(self, session: RecoverableSession, number: int | None) -> tuple[RecoverableSession, int] | None:
+        if session.sid not in self.suspended:
             return None
         self._coalescer.flush()  # what waits was sent while it was suspended
-        offset = auth.get("offset")
-        if isinstance(offset, str) and NUMBER.fullmatch(offset):
-            number = int(offset)
-            if max(self._dropped, session.since) <= number <= self.number:
-                session.cancel_timer()
-                return session, number
+        if number is not None and max(self._dropped, session.since) <= number <= self.number:
+            session.cancel_timer()
+            return session, number
         self.forget(session)
         return None
+
+    async def claim_anywhere(self, auth: Any) -> tuple[RecoverableSession, int] | None:
+        """Do as `claim`, also for a client of another process."""
+        return self.claim(auth)
 
     def resume(self, session: RecoverableSession, offset: int, queue: EngineOutbox) -> list[EnginePacket]:
         """Connect the session to its new queue. Return the missed events, each with its offset."""
@@ -203,13 +213,16 @@ class Recovery:
         del self.suspended[session.sid]
         session.queue = queue
         self.sessions[session.sid] = session
-        shared = (entry for entry in self._shared.after(offset) if session.was_sent(entry))
-        own = (entry for entry in self._own.after(offset) if entry.room == session.sid)
         missed: list[EnginePacket] = []
-        for entry in heapq.merge(shared, own):
+        for entry in self._missed(session, offset):
             missed += [EnginePacket(MESSAGE, message) for message in entry.messages]
             missed.append(self._offset(entry.number))
         return missed
+
+    def _missed(self, session: RecoverableSession, offset: int) -> Iterable[Entry]:
+        shared = (entry for entry in self._shared.after(offset) if session.was_sent(entry))
+        own = (entry for entry in self._own.after(offset) if entry.room == session.sid)
+        return heapq.merge(shared, own)
 
     def suspend(self, sid: str, actor: Actor | None, kept: list[Any]) -> None:
         """Keep the session of a client whose connection was cut, for a while."""
@@ -219,9 +232,13 @@ class Recovery:
             return
         session.actor, session.kept, session.queue = actor, kept, None
         self.suspended[sid] = session
-        session.timer = asyncio.get_running_loop().call_later(self.seconds, self.forget, session)
+        self.wait_for(session)
         if len(self.suspended) > SUSPENDED:
             self.forget(next(iter(self.suspended.values())))
+
+    def wait_for(self, session: RecoverableSession) -> None:
+        """Forget the suspended session if its client does not come back in time."""
+        session.timer = asyncio.get_running_loop().call_later(self.seconds, self.forget, session)
 
     def end(self, sid: str) -> None:
         """Forget a client that has ended its session."""
@@ -236,7 +253,7 @@ class Recovery:
 
     def _forget(self, session: RecoverableSession) -> None:
         self._by_pid.pop(session.pid, None)
-        if not self._by_pid:
+        if not self.is_used:
             self._dropped = self.number
             self._shared.clear()
             self._own.clear()
@@ -265,7 +282,7 @@ class Recovery:
         self, packets: Iterable[EnginePacket], room: str | None = None, skipped: Iterable[str] = ()
     ) -> EnginePacket:
         """Record an event as it is sent, to everybody in the room now. Return the offset packet that follows it."""
-        if self._by_pid:
+        if self.is_used:
             self._shared.add(self._entry(packets, room, frozenset(skipped)))
         return self.marker()
 

@@ -9,7 +9,7 @@ problem in the ack. `connected` is called once the client knows that it is conne
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ import socketio
 from socketio.packet import CONNECT, CONNECT_ERROR
 
 from asgi_app.errors import InternalError, MalformedJSON, PanelError, TooFast, TooMuchUnread
-from asgi_app.hub import Coalescer
+from asgi_app.hub import Coalescer, Wire
 from asgi_app.models.base import as_json
 from asgi_app.net.origins import Origins
 from asgi_app.net.send_budget import SMALL
@@ -29,6 +29,7 @@ from asgi_app.ws.socketio.manager import QueueingManager
 from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.packets import StrictPacket, ack_packets, plain_event, unread_event
 from asgi_app.ws.socketio.relay import Relay
+from asgi_app.ws.socketio.shared_manager import SharedManager
 from asgi_app.ws.transport.frames import NORMAL_CLOSURE
 
 log = logging.getLogger("pilotlight.socketio")
@@ -50,9 +51,20 @@ SEAMS = (
 
 
 class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
-    """python-socketio's server, which answers every event. `options` are those of `EngineServer`."""
+    """python-socketio's server, which answers every event. `options` are those of `EngineServer`.
 
-    def __init__(self, settings: Settings, origins: Origins, *, coalescer: Coalescer, **options: Any) -> None:
+    `wires` lead to other processes, by namespace.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        origins: Origins,
+        *,
+        coalescer: Coalescer,
+        wires: Mapping[str, Wire] | None = None,
+        **options: Any,
+    ) -> None:
         def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
             scheme = environ.get("asgi.scope", {}).get("scheme", "http")
             return origins.allows(origin, scheme=scheme, host=environ.get("HTTP_HOST"))
@@ -62,7 +74,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             async_handlers=False,
             cors_allowed_origins=allowed,
             cors_credentials=False,
-            client_manager=QueueingManager(coalescer),
+            client_manager=SharedManager(coalescer, wires) if wires else QueueingManager(coalescer),
             serializer=StrictPacket,
             max_http_buffer_size=settings.max_frame,
             ping_interval=PINGS * settings.ping_interval,
@@ -91,7 +103,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
 
     def register_namespace(self, namespace_handler: Namespace) -> None:
         super().register_namespace(namespace_handler)
-        self.manager.recoveries[namespace_handler.namespace] = namespace_handler.recovery
+        self.manager.add(namespace_handler.namespace, namespace_handler.recovery)
 
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         name = namespace or "/"
@@ -101,7 +113,12 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             await self._send_packet(eio_sid, StrictPacket(CONNECT_ERROR, data={"message": why}, namespace=name))
             return
         await self._end_old_connection(joined, data)
-        if (old_sid := joined.claim(data)) is not None:
+        old_sid = await joined.claim(data)
+        if eio_sid not in self.environ or self.manager.sid_from_eio_sid(eio_sid, name) is not None:
+            if old_sid is not None:  # the connection has ended meanwhile, or has connected in another request
+                joined.return_claim(old_sid)
+            return
+        if old_sid is not None:
             self.manager.reuse_sid(eio_sid, name, old_sid)
         try:
             await super()._handle_connect(eio_sid, name, data)

@@ -54,6 +54,14 @@ def test_engines(url: str) -> None:
     assert read_settings(engine=url).node_name  # that of the machine
 
 
+def test_a_process_without_lights_has_a_name_too() -> None:
+    named = read_settings(engine="redis://h", lights="none", node="front-1")
+    assert (named.node_name, named.process_name) == ("", "front-1")
+    of_the_machine = read_settings(engine="redis://h", lights="none").process_name
+    assert of_the_machine == read_settings(engine="redis://h").node_name != ""
+    assert read_settings(node="hall").process_name == ""  # it is alone
+
+
 @pytest.mark.parametrize("node", ["Hall", "1", "a.b", "", "x" * 33, "a b"])
 def test_a_wrong_name_is_refused(node: str) -> None:
     with pytest.raises(SetupError, match="Setting node"):

@@ -1,0 +1,309 @@
+"""`Rooms`: what the clients of a Socket.IO namespace share, in a Redis stream that gives it one order on all processes.
+
+The numbers of the stream have no holes. So a process sees where it has missed something, and begins anew there. After a
+short loss it goes on where it was, and sends again what did not get into the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections import deque
+
+from asgi_app.engine.link import Lost
+from asgi_app.engine.room_entries import KEPT, STREAM, Entry, arguments
+from asgi_app.engine.room_link import RoomLink, stop_if_cancelled
+from asgi_app.engine.seats import Seats, resolve
+from asgi_app.hub import Receiver, Seat, Shared
+from asgi_app.telemetry.tasks import ended
+
+log = logging.getLogger("pilotlight.engine")
+
+NAMESPACES = ("/",)  # the others are the keeper's
+RETRY_FIRST, RETRY_LAST = 0.1, 1.0  # seconds between attempts to connect
+START = 2.0  # seconds for which a start waits for Redis
+GRACE = 2.0  # seconds after a loss for which events wait for Redis, before they are for this process alone
+REACHED = 2.0  # seconds until this process must have received what was before a client moved
+LEAVE = 2.0  # seconds for writing the last seats
+BUSY, HURRIED = 0.01, 0.001  # seconds between two reads while there is much; the shorter one while somebody waits
+BATCH, BATCH_BYTES = 100, 1024 * 1024  # of one write
+
+
+class _Sent:
+    """An event of ours that has not come back in the stream yet."""
+
+    __slots__ = ("done", "fields", "number", "shared")
+
+    def __init__(self, number: int, shared: Shared, fields: list[str | bytes]) -> None:
+        self.number, self.shared, self.fields = number, shared, fields
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class _Sizes:
+    """How many entries the stream may have: as many of the last ones as its bytes allow."""
+
+    def __init__(self) -> None:
+        self.most = KEPT
+        self._sizes: deque[int] = deque()
+        self._all = 0
+
+    def note(self, size: int) -> None:
+        """Note the bytes of the next entry."""
+        self._sizes.append(size)
+        self._all += size
+        self.most = min(self.most + 1, KEPT)
+        while self._all > STREAM or len(self._sizes) > KEPT:
+            self._all -= self._sizes.popleft()
+            self.most = max(len(self._sizes), 1)
+
+
+class Rooms:
+    """The `Wire` of one namespace. Sessions of clients are kept in Redis for `kept` seconds after their last sign."""
+
+    def __init__(self, url: str, password: str | None, namespace: str, kept: float) -> None:
+        self.tag = secrets.token_urlsafe(6)
+        self._kept = kept
+        self._link = RoomLink(url, password, namespace, self.tag, kept)
+        self._seats = Seats(self._link)
+        self._receiver: Receiver
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._trouble = ""
+        self._joined = asyncio.Event()
+        self._position = 0  # the number of the last entry
+        self._last = "0-0"  # its id
+        self._lost_at: float | None = None  # when the link was lost, by the loop's clock
+        self._sizes = _Sizes()
+        self._alone = True
+        self._grace: asyncio.TimerHandle | None = None
+        self._written = 0  # number of our last event
+        self._told = 0  # number of our last event that our clients got while we were alone
+        self._heard: dict[str, int] = {}  # the last event of each process
+        self._pending: deque[_Sent] = deque()
+        self._ring = asyncio.Event()  # there is something to send
+        self._hurry = asyncio.Event()  # somebody waits for an entry
+        self._awaited: list[tuple[int, asyncio.Future[None]]] = []  # numbers that somebody waits for
+
+    @property
+    def linked(self) -> bool:
+        return self._seats.linked
+
+    def bind(self, receiver: Receiver) -> None:
+        self._receiver = self._seats.receiver = receiver
+
+    async def start(self) -> None:
+        """Connect, but wait no longer than `START`."""
+        self._task = asyncio.create_task(self._run(), name="rooms")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START):
+                await self._joined.wait()
+
+    async def close(self) -> None:
+        """Write the last seats, and end."""
+        if self._task is None:
+            return
+        deadline = asyncio.get_running_loop().time() + LEAVE
+        while self.linked and not self._seats.all_saved and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.005)
+        self._closing = True
+        task, self._task = self._task, None
+        task.cancel()
+        await asyncio.wait([task], timeout=LEAVE)
+        self._be_alone()
+        await self._link.close()
+
+    def ended(self) -> str | None:
+        """Return why the task that follows the stream has ended, or None."""
+        return None if self._closing else ended([self._task])
+
+    # --- for the clients of this process ---------------------------------------------------------------------
+
+    async def send(self, shared: Shared) -> None:
+        if self._alone:
+            self._receiver.receive_alone(shared)
+            return
+        self._written += 1
+        sent = _Sent(self._written, shared, arguments(self.tag, self._written, shared))
+        self._pending.append(sent)
+        self._ring.set()
+        self._hurry.set()
+        await sent.done
+
+    def save(self, pid: str) -> None:
+        self._seats.save(pid)
+
+    async def saved(self, pid: str) -> None:
+        await self._seats.saved(pid)
+
+    async def take(self, pid: str) -> Seat | None:
+        if not self.linked:
+            raise OSError("Redis cannot be reached")
+        try:
+            if (taken := await self._link.take(pid, self._position)) is None:
+                return None
+            owner, text, number = taken
+            await self._reach(number)
+        except Lost as error:
+            raise OSError(str(error)) from None
+        return Seat(text, here=owner == self.tag)
+
+    async def _reach(self, number: int) -> None:
+        """Wait until what has this number was received. Raises `OSError`."""
+        if number > self._position:
+            reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._awaited.append((number, reached))
+            self._hurry.set()
+            async with asyncio.timeout(REACHED):  # `TimeoutError` is an `OSError`
+                await reached
+            if number > self._position:
+                raise OSError("Redis cannot be reached")
+
+    # --- the link --------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        pause = RETRY_FIRST
+        while not self._closing:
+            try:
+                # A task of its own: a `TaskGroup` that fails cancels its task, which remembers it.
+                await asyncio.create_task(self._live(), name="rooms, linked")
+            except* Lost as problem:
+                if self._trouble != (trouble := str(problem.exceptions[0])):
+                    log.info("Socket.IO without the other processes: %s", trouble)
+                self._trouble = trouble
+            except* Exception:
+                log.exception("The connection to the engine failed.")
+            finally:
+                was_linked = self._lose()
+            pause = RETRY_FIRST if was_linked else min(2 * pause, RETRY_LAST)
+            await asyncio.sleep(pause)
+
+    def _lose(self) -> bool:
+        """Note that the link is lost. Return whether there was one."""
+        loop, was_linked = asyncio.get_running_loop(), self.linked
+        self._seats.lose()
+        if was_linked:
+            self._lost_at = loop.time()
+        if not self._alone and self._grace is None:
+            self._grace = loop.call_later(GRACE, self._be_alone)
+        for _, reached in self._awaited:
+            resolve(reached)  # who waits looks at the position again
+        self._awaited.clear()
+        return was_linked
+
+    def _be_alone(self) -> None:
+        """Give what waits to the clients of this process."""
+        self._end_grace()
+        self._alone = True
+        self._told = self._written
+        pending, self._pending = self._pending, deque()
+        for sent in pending:
+            self._receiver.receive_alone(sent.shared)
+            resolve(sent.done)
+
+    def _end_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+
+    async def _live(self) -> None:
+        """Follow the stream until the link is lost."""
+        loop = asyncio.get_running_loop()
+        last = await self._link.newest()
+        if last < self._position or not last:  # lost: it goes on with higher numbers, also if Redis' clock is behind
+            await self._link.begin(self._position)
+            last = await self._link.newest()
+        if self._position == 0 or (self._lost_at is not None and loop.time() > self._lost_at + self._kept):
+            for entry in await self._link.history():  # for clients that come from other processes
+                self._take_in(entry, heard=True)
+        while self._position < last:
+            await self._read()
+        stop_if_cancelled()
+        self._end_grace()
+        self._seats.linked, self._alone, self._trouble = True, False, ""
+        self._joined.set()
+        self._seats.save_all()
+        async with asyncio.TaskGroup() as group:
+            for part in (self._follow, self._write, self._seats.write, self._seats.refresh):
+                group.create_task(part())
+
+    async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
+        read_at = 0.0
+        while True:
+            await self._read()
+            if loop.time() - read_at < 2 * BUSY:
+                self._hurry.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(BUSY):
+                        await asyncio.sleep(HURRIED)
+                        if not self._pending and not self._awaited:
+                            await self._hurry.wait()
+            read_at = loop.time()
+
+    async def _read(self) -> None:
+        """Receive what comes next, as soon as there is something, or nothing after some seconds."""
+        entries = await self._link.read(self._last)
+        stop_if_cancelled()
+        for entry in entries:
+            self._take_in(entry)
+
+    def _take_in(self, entry: Entry, *, heard: bool = False) -> None:
+        """Receive an entry, and let those go on who wait for it. With `heard`, clients do not get it now."""
+        self._last = entry.id
+        number = entry.number
+        if number <= self._position:  # somebody else has written this
+            return
+        if number != self._position + 1:  # trimmed, or lost by Redis
+            self._receiver.jump(number - 1)
+            self._seats.save_all()
+        self._position = number
+        self._sizes.note(entry.size)
+        self._receive(entry, heard=heard)
+        while entry.tag == self.tag and self._pending and self._pending[0].number <= entry.written:
+            resolve(self._pending.popleft().done)
+        if self._awaited:
+            for awaited, reached in self._awaited:
+                if awaited <= number:
+                    resolve(reached)
+            self._awaited = [one for one in self._awaited if one[0] > number]
+
+    def _receive(self, entry: Entry, *, heard: bool) -> None:
+        shared, is_ours = entry.shared, entry.tag == self.tag
+        is_again = self._is_again(entry)
+        if shared is None or is_again or (is_ours and shared.kind == "moved"):
+            self._receiver.pass_over(entry.number)
+            return
+        told = is_ours and entry.written <= self._told
+        try:
+            self._receiver.receive(entry.number, shared, heard=heard or told)
+        except Exception:
+            log.exception("an event of another process could not be delivered")
+
+    def _is_again(self, entry: Entry) -> bool:
+        """Note which event of its process this is. Return whether it came before: it was sent again after a loss."""
+        before = self._heard.pop(entry.tag, 0)
+        self._heard[entry.tag] = max(before, entry.written)
+        if len(self._heard) > KEPT:
+            del self._heard[next(iter(self._heard))]
+        return 0 < entry.written <= before
+
+    async def _write(self) -> None:
+        """Send our own events, again those that were under way when the link was lost."""
+        written = 0
+        while True:
+            batch: list[str | bytes] = []
+            size = count = 0
+            for sent in self._pending:
+                if sent.number > written and count < BATCH and size < BATCH_BYTES:
+                    batch += sent.fields
+                    size += sum(map(len, sent.fields))
+                    count, last = count + 1, sent.number
+            if not batch:
+                self._ring.clear()
+                await self._ring.wait()
+                continue
+            await self._link.add(self._position, self._sizes.most, batch)
+            stop_if_cancelled()
+            written = last
