@@ -190,6 +190,7 @@ class Link:
                 await pubsub.subscribe(*channels)
                 async with aclosing(pubsub.listen()) as messages:
                     async for message in messages:
+                        stop_if_cancelled()
                         if message["type"] == "subscribe" and message["channel"].decode() == channels[-1]:
                             yield "", b""
                         elif message["type"] == "message":
@@ -204,9 +205,22 @@ class Link:
     @staticmethod
     async def _do(answer: Any) -> Any:
         try:
-            return await answer
+            said = await answer
         except (redis.RedisError, OSError) as error:
+            stop_if_cancelled()
             raise lost(error) from None
+        stop_if_cancelled()
+        return said
+
+
+def stop_if_cancelled() -> None:
+    """Raise `CancelledError` again: redis-py loses it where a connection ends at the same time.
+
+    Call it in tasks that end with their cancellation, after each answer.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def lost(error: Exception) -> Lost:

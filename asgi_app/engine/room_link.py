@@ -127,13 +127,3 @@ class RoomLink:
             return await answer
         except (redis.RedisError, OSError) as error:
             raise lost(error) from None
-
-
-def stop_if_cancelled() -> None:
-    """Raise `CancelledError` again: redis-py loses it where a connection ends at the same time.
-
-    Call it in tasks that end with their cancellation, after each answer.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -12,9 +12,9 @@ import logging
 import secrets
 from collections import deque
 
-from asgi_app.engine.link import Lost
+from asgi_app.engine.link import Lost, stop_if_cancelled
 from asgi_app.engine.room_entries import KEPT, STREAM, Entry, arguments
-from asgi_app.engine.room_link import RoomLink, stop_if_cancelled
+from asgi_app.engine.room_link import RoomLink
 from asgi_app.engine.seats import Seats, resolve
 from asgi_app.hub import Receiver, Seat, Shared
 from asgi_app.telemetry.tasks import ended

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from asgi_app.engine.room_link import RoomLink, stop_if_cancelled
+from asgi_app.engine.link import stop_if_cancelled
+from asgi_app.engine.room_link import RoomLink
 from asgi_app.hub import Receiver
 
 SAVED = 1.0  # seconds for which a client waits until its new rooms are written
