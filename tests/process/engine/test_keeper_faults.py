@@ -178,7 +178,7 @@ async def test_a_body_that_does_not_come_and_clients_that_go_in_the_middle(tmp_p
             with contextlib.suppress(ConnectionClosed):  # the first is refused
                 await socket.send("{")
             socket.transport.abort()
-        eventually(lambda: keeper.metrics()["pilotlight_clients", "chat"] == 0)
+        await asyncio.to_thread(eventually, lambda: keeper.metrics()["pilotlight_clients", "chat"] == 0)
         assert front.get("/runs").status_code == 200
         for panel in (keeper, front):
             assert "Traceback" not in panel.log()
