@@ -94,6 +94,7 @@ async def test_every_wire_gets_in(home: Home, balancer: Balancer, node: NodeClie
     await screen.disconnect()
 
 
+@pytest.mark.slow
 async def test_both_fronts_have_screens_and_know_their_address(home: Home, balancer: Balancer) -> None:
     async with live(balancer.panel), live(balancer.panel), live(balancer.panel), live(balancer.panel):
         assert [clients(home.panels[name], "live") for name in ("f1", "f2")] == [2, 2]
@@ -149,6 +150,7 @@ class Names(http.server.ThreadingHTTPServer):
         self.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("client", ["4 polling", *slow("3 polling", "python")])  # Python's changes over
 async def test_polling(home: Home, balancer: Balancer, node: NodeClients, client: str) -> None:
     sid = re.search(r'"sid":"([^"]+)"', balancer.panel.get(POLLING).text)
@@ -174,6 +176,7 @@ async def test_polling(home: Home, balancer: Balancer, node: NodeClients, client
         await socket.disconnect()
 
 
+@pytest.mark.slow
 async def test_clients_of_a_front_that_is_killed_come_back_through_the_other(
     home: Home, balancer: Balancer, node: NodeClients
 ) -> None:
@@ -193,6 +196,7 @@ async def test_clients_of_a_front_that_is_killed_come_back_through_the_other(
     eventually(lambda: balancer.panel.get("/").status_code == 200 and first.metrics()["pilotlight_connections", ""])
 
 
+@pytest.mark.slow
 async def test_a_front_without_redis_gets_no_new_clients(home: Home, haproxy: HAProxy) -> None:
     first, second = home.panels["f1"], home.panels["f2"]
     assert not haproxy.is_down("f1")
@@ -209,6 +213,7 @@ async def test_a_front_without_redis_gets_no_new_clients(home: Home, haproxy: HA
     assert ready(haproxy.panel)
 
 
+@pytest.mark.slow
 async def test_while_redis_is_away_the_pages_say_why(home: Home, haproxy: HAProxy) -> None:
     home.redis.kill()
     eventually(lambda: haproxy.is_down("f1") and haproxy.is_down("f2"))
@@ -222,6 +227,7 @@ async def test_while_redis_is_away_the_pages_say_why(home: Home, haproxy: HAProx
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 async def test_a_front_that_hangs_is_taken_out(home: Home, haproxy: HAProxy) -> None:
     home.panels["f1"].process.send_signal(signal.SIGSTOP)
     eventually(lambda: haproxy.is_down("f1"))
@@ -231,6 +237,7 @@ async def test_a_front_that_hangs_is_taken_out(home: Home, haproxy: HAProxy) -> 
     eventually(lambda: not haproxy.is_down("f1"))
 
 
+@pytest.mark.slow
 async def test_the_certificate_of_the_page(home: Home, tmp_path: Path) -> None:
     """HAProxy takes one file with the certificate and its key."""
     cert, key = issue(tmp_path)

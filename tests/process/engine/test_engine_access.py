@@ -14,6 +14,8 @@ from tests.support.home import Home
 from tests.support.panel_process import ROOT, eventually, free_port
 from tests.support.signing_in import pin_of, sign_in
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "a-long-password"
 
 

@@ -143,6 +143,7 @@ async def test_it_has_every_shared_event_once(
         assert "Traceback" not in panel.log()
 
 
+@pytest.mark.slow
 async def test_it_gets_the_present_level_and_keeps_its_count(home: Home, line: Line, node: NodeClients) -> None:
     page = await Page.open(home, line, node)
     for _ in range(3):
