@@ -13,6 +13,7 @@ from asgi_app.engine.commands import Commands
 from asgi_app.engine.link import Fenced, Link, Lost
 from asgi_app.engine.mirror import Mirror
 from asgi_app.engine.owner import Owner
+from asgi_app.engine.picture import Picture
 from asgi_app.engine.rooms import NAMESPACES, Rooms
 from asgi_app.engine.tunnel.home import Home, Keeping, Visiting
 from asgi_app.service import Panel
@@ -25,6 +26,7 @@ log = logging.getLogger("pilotlight.engine")
 
 RETRY_FIRST, RETRY_LAST = 0.1, 1.0  # seconds between attempts to join
 START = 2.0  # seconds for which a start waits for the engine
+ANNOUNCEMENTS = 3  # attempts to tell all that is ours: some of it may change meanwhile
 LEAVE = 1.0  # seconds for saying goodbye
 
 
@@ -145,16 +147,12 @@ class Engine:
         node, begun = self._owner.node, asyncio.Event()
         try:
             async with asyncio.TaskGroup() as group:
-                picture = await link.join()
+                await link.join()
                 await self._beat(link)  # it claims the name
                 group.create_task(self._commands.serve(link, node, self.home.channels(link), begun))
                 await begun.wait()
                 await self.home.join(link)
-                if self._owner.name:
-                    missing, resync = self._mirror.missing(picture)
-                    if missing:
-                        await link.commit(missing, resync=resync)
-                self._mirror.adopt(await link.join(HISTORY))
+                self._mirror.adopt(await self._announced(link))
                 self._link, self.trouble = link, None
                 self._joined.set()
                 self.joins += 1
@@ -173,6 +171,16 @@ class Engine:
                     await self._commands.check_hearing(link)
         finally:
             self.home.lose()
+
+    async def _announced(self, link: Link) -> Picture:
+        """Tell the engine how what is ours is, and return the picture with it."""
+        for _ in range(ANNOUNCEMENTS):
+            picture = await link.join(HISTORY)
+            missing, resync = self._mirror.missing(picture)
+            if not missing:
+                break
+            await link.commit(missing, resync=resync)
+        return picture
 
     async def _beat(self, link: Link) -> bool:
         asked_at = boot_time()
