@@ -52,13 +52,9 @@ class Link:
     """
 
     def __init__(self, url: str, password: str | None, clock: EngineClock, owner: Owner, before: str = "") -> None:
-        options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": ANSWER}
-        if password is not None:
-            options["password"] = password
-        client = redis.asyncio.Redis.from_url
-        self._redis = client(url, socket_timeout=ANSWER, **options)
-        self._speaking = client(url, socket_timeout=ANSWER, **options)
-        self._waiting = client(url, socket_timeout=None, **options)  # for reads that block
+        self._redis = client(url, password)
+        self._speaking = client(url, password)
+        self._waiting = client(url, password, waits=True)  # for reads that block
         self._sending = asyncio.Semaphore(SENDING)
         self._in_order = asyncio.Lock()
         self._clock = clock
@@ -72,8 +68,8 @@ class Link:
 
     async def close(self) -> None:
         """Close the connections."""
-        for client in (self._redis, self._speaking, self._waiting):
-            await client.aclose()
+        for one in (self._redis, self._speaking, self._waiting):
+            await one.aclose()
 
     async def join(self, history: int = 1) -> Picture:
         """Return the state now, and at most so many of the last events."""
@@ -211,6 +207,13 @@ class Link:
             raise lost(error) from None
         stop_if_cancelled()
         return said
+
+
+def client(url: str, password: str | None, *, waits: bool = False) -> redis.asyncio.Redis:
+    """Return a client of Redis that tries nothing twice. Each answer has `ANSWER` seconds, unless it `waits`."""
+    given = {} if password is None else {"password": password}
+    options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": ANSWER, **given}
+    return redis.asyncio.Redis.from_url(url, socket_timeout=None if waits else ANSWER, **options)
 
 
 def stop_if_cancelled() -> None:

@@ -9,10 +9,8 @@ from typing import Any
 
 import redis
 import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
-from asgi_app.engine.link import ANSWER, BLOCK, Lost, lost
+from asgi_app.engine.link import ANSWER, BLOCK, Lost, client, lost
 from asgi_app.engine.room_entries import (
     ADD,
     HISTORY,
@@ -40,12 +38,8 @@ class RoomLink:
     """
 
     def __init__(self, url: str, password: str | None, namespace: str, tag: str, kept: float) -> None:
-        options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": ANSWER}
-        if password is not None:
-            options["password"] = password
-        client = redis.asyncio.Redis.from_url
-        self._asking = client(url, socket_timeout=ANSWER, **options)
-        self._waiting = client(url, socket_timeout=None, **options)
+        self._asking = client(url, password)
+        self._waiting = client(url, password, waits=True)
         self._taking = asyncio.Semaphore(TAKING)
         self._stream = key_of(namespace)
         self._tag = tag
@@ -53,10 +47,10 @@ class RoomLink:
 
     async def close(self) -> None:
         """Close the connections."""
-        for client in (self._asking, self._waiting):
+        for one in (self._asking, self._waiting):
             with contextlib.suppress(redis.RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(LEAVE):
-                    await client.aclose()
+                    await one.aclose()
 
     async def newest(self) -> int:
         """Return the last number in the stream, or 0."""
