@@ -317,7 +317,7 @@ async def run(seed: int, rounds: int, only: set[str] | None) -> dict[str, Any]:
             await asyncio.to_thread(home.node, node, "led", "shelf")
         for front in ("front", "other"):
             await asyncio.to_thread(home.front, front, chat_rate=1e6)
-        await asyncio.to_thread(home.keeper, chat_rate=1e6)
+        await asyncio.to_thread(home.keeper, chat_rate=1e6, keep_messages=1_000_000)
         await asyncio.to_thread(has_keeper, home)
         site = Site(home, seed)
         site.talk = Talk(home, PANELS, site.random)

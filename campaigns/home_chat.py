@@ -17,6 +17,7 @@ from tests.support.home import Home
 
 ROOM = "garden"
 WRITERS, LISTENERS = 4, 2
+PAUSE = 0.1  # seconds between two messages of one writer
 ANSWER = 5.0  # seconds until a message is said again, on another panel
 GONE = (OSError, WebSocketException, TimeoutError, KeyError)
 
@@ -71,7 +72,7 @@ class Talk:
                             said += 1
                             client_id = f"{name}-{said}"
                             await self._say(socket, client_id)
-                            await asyncio.sleep(0.02)
+                            await asyncio.sleep(PAUSE)
                 await asyncio.sleep(0.05)
             said += 1
 
