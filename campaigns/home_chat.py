@@ -56,7 +56,9 @@ class Talk:
 
     def _somewhere(self, name: str) -> Any:
         panel = self.home.panels[self.random.choice(self.panels)]
-        return connect(f"ws://127.0.0.1:{panel.port}/live?name={name}", max_size=None, open_timeout=ANSWER)
+        # With frames that nobody reads, the client's goodbye would take as long as it may.
+        options = {"max_size": None, "open_timeout": ANSWER, "close_timeout": 0.5}
+        return connect(f"ws://127.0.0.1:{panel.port}/live?name={name}", **options)
 
     async def _write(self, number: int) -> None:
         """Say one message after the other; each again until it is acknowledged, by whatever panel answers."""
