@@ -21,7 +21,7 @@ log = logging.getLogger("pilotlight.engine")
 LIGHT_EVENTS = (LightChanged, LightActual, LightFlashed)
 KEPT_EVENTS = (PersonChanged, RoomChanged, RunChanged, StorageChanged)  # of the keeper
 STORAGE, SHOWS = "storage", "shows"
-# The state of the keeper: the fields `room:lobby`, …, by the name that the kind has in `State`.
+# The state of the keeper: the fields `rooms:lobby`, …, by the name that the kind has in `State`.
 KINDS: Mapping[str, type[BaseModel]] = {"rooms": Room, "people": Person, "runs": Run}
 
 

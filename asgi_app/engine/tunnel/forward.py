@@ -9,9 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgi_app.access import visitor_of
 from asgi_app.engine.tunnel.guest import GuestSide
-from asgi_app.engine.tunnel.scope import SIGN_IN, packed
+from asgi_app.engine.tunnel.scope import SIGN_IN, packed, who_asks
 from asgi_app.engine.tunnel.stream import Broken, Stream
 from asgi_app.errors import NoAnswer, NotStored, PanelError
 from asgi_app.hub import SERVICE_RESTART, TOO_SLOW
@@ -58,8 +57,7 @@ class Forward:
 
     async def _forward(self, scope: Any, receive: Receive, send: Send) -> None:
         try:
-            visitor = visitor_of(scope)
-            stream = await self._guest.open(packed(scope, visitor.identity if visitor.error is None else None))
+            stream = await self._guest.open(packed(scope, who_asks(scope)))
         except NotStored as error:
             if scope["type"] == "websocket":
                 await _refuse_socket(error, receive, send)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
@@ -83,11 +84,9 @@ class GuestSide:
     async def open(self, scope: Mapping[str, Any]) -> Stream:
         """Open a connection with this packed scope. Raises `NotStored` if there is no keeper."""
         if not self._ready.is_set() and self._keeper is not None:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SHORTLY):
                     await self._ready.wait()
-            except TimeoutError:
-                pass
         way = self._way
         if not self._ready.is_set() or way is None:
             raise NotStored(AWAY if self.known else NONE)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from asgi_app.access import Access, visitor_of
+from asgi_app.access import Access
 from asgi_app.access.secret_store import Secrets
 from asgi_app.engine import scripts
 from asgi_app.engine.link import Link, Lost
@@ -18,7 +18,7 @@ from asgi_app.engine.mirror import Mirror
 from asgi_app.engine.tunnel.forward import App, Forward
 from asgi_app.engine.tunnel.guest import GuestSide
 from asgi_app.engine.tunnel.keeper import KeeperSide
-from asgi_app.engine.tunnel.scope import SIGN_IN, packed, socketio_scope
+from asgi_app.engine.tunnel.scope import SIGN_IN, packed, socketio_scope, who_asks
 from asgi_app.engine.tunnel.stream import Stream
 from asgi_app.engine.tunnel.twin import Twins
 from asgi_app.models.access import Credentials
@@ -171,10 +171,7 @@ class Visiting:
 
     async def open(self, environ: dict[str, Any]) -> Stream:
         """Open a Socket.IO connection to the keeper for the client of this handshake. Raises `NotStored`."""
-        visitor = visitor_of(environ["asgi.scope"])
-        return await self.side.open(
-            packed(socketio_scope(environ), visitor.identity if visitor.error is None else None)
-        )
+        return await self.side.open(packed(socketio_scope(environ), who_asks(environ["asgi.scope"])))
 
     def close(self, line: Stream) -> None:
         """End it; a second call does nothing."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from asgi_app.access import GUEST, SCOPE, VISITOR, Access, Visitor
+from asgi_app.access import GUEST, SCOPE, VISITOR, Access, Visitor, visitor_of
 from asgi_app.models.access import Credentials, Identity, Role
 from asgi_app.models.base import Actor
 from asgi_app.net.proxies import PROXIED
@@ -43,6 +43,12 @@ def packed(scope: Mapping[str, Any], who: Identity | None) -> dict[str, Any]:
         known = {"address": who.address, "place": who.place, "role": who.role.word, "device": who.device}
         said["who"] = {**known, "credentials": who.credentials}
     return {**said, "headers": headers}
+
+
+def who_asks(scope: Any) -> Identity | None:
+    """Return who sends this request; None if what they have shown does not count here."""
+    visitor = visitor_of(scope)
+    return visitor.identity if visitor.error is None else None
 
 
 def packed_session(actor: Actor) -> dict[str, Any]:
