@@ -14,12 +14,13 @@ from asgi_app.errors import PROBLEM_TYPE, PanelError
 from asgi_app.models.access import Identity, Role
 from asgi_app.models.base import Actor
 from asgi_app.models.chat import PersonChanged, RoomChanged
+from asgi_app.models.groups import ARRANGED
 from asgi_app.models.lights import Light, LightResult, SetLight, UndoLight
 from asgi_app.models.machine import StorageChanged
 from asgi_app.models.runs import RunChanged
 from asgi_app.models.wire import parse_command
 
-SharedEvent = LightEvent | PersonChanged | RoomChanged | RunChanged | StorageChanged
+SharedEvent = LightEvent | ARRANGED | PersonChanged | RoomChanged | RunChanged | StorageChanged
 EVENT: TypeAdapter[SharedEvent] = TypeAdapter(Annotated[SharedEvent, Field(discriminator="event")])
 
 
