@@ -49,6 +49,7 @@ class Ask(NamedTuple):
     def text(self) -> str:
         """Return it as JSON."""
         who = {"name": self.actor.name, "via": self.actor.via, "role": self.actor.identity.role.word}
+        who["hand"] = self.actor.hand
         do = self.command.model_dump(mode="json", exclude_none=True)
         asks = {"id": self.id, "process": self.process, "epoch": self.epoch, "expires": self.expires}
         return json.dumps({**asks, "actor": who, "do": do})
@@ -63,7 +64,7 @@ class Ask(NamedTuple):
                 raise TypeError("an id is no text")
             expires = float(asked["expires"])
             how = Identity(role=Role.of(who["role"]), how="another process")
-            actor = Actor(name=who["name"], via=who["via"], identity=how)
+            actor = Actor(name=who["name"], via=who["via"], identity=how, hand=who.get("hand", ""))
             command = parse_command(asked["do"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"this is no command of a process: {error}") from None

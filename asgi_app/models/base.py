@@ -73,11 +73,13 @@ class Actor(Frozen):
 
     name: str = Field(max_length=64, description="Name of a person or a device, as given.")
     via: str = Field(
-        description="rest, live, panel, socketio, chat (ws /<username>), show, scene, start; pin if changed outside."
+        description="rest, live, panel, socketio, chat (ws /<username>), show; pin for a change made outside; start."
     )
     # Never sent: the name as it was given, if one was, and what the User-Agent says.
     given: SkipJsonSchema[str | None] = Field(None, exclude=True)
     device: SkipJsonSchema[str] = Field("", exclude=True)
+    # Never sent: what moves the lights. Another one, such as the slider of a group, is another step of undo.
+    hand: SkipJsonSchema[str] = Field("", exclude=True)
     identity: SkipJsonSchema[SkipValidation[Identity]] = Field(STRANGER, exclude=True)
 
 

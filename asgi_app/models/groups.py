@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from asgi_app.models.base import Actor, Asks, Frozen, Result, Strict
 from asgi_app.models.lights import Effect, Level, Light, LightChange, LightSettings, Seconds
 
 ALL = "all"  # the group that is always there, of all lights
 
-Lights = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]  # ids; JSON has lists only
+Lights = Annotated[list[str], Field(min_length=1)]  # ids
 
 
 class Group(Frozen):
@@ -119,7 +119,7 @@ class DeleteGroup(Strict, Asks[Result]):
 class GroupOrder(Strict):
     """All groups, in their new order."""
 
-    order: Annotated[tuple[str, ...], Field(strict=False)]
+    order: list[str]
 
 
 class OrderGroups(GroupOrder, Asks[Result]):
@@ -128,12 +128,19 @@ class OrderGroups(GroupOrder, Asks[Result]):
     do: Literal["order_groups"] = "order_groups"
 
 
+IDS, WRITTEN = SCENE_LIGHTS = ("ids", "written")  # of a scene: as they are now, or as they are to be
+SceneLights = Annotated[
+    Annotated[Lights, Tag(IDS)] | Annotated[dict[str, SceneLight], Field(min_length=1), Tag(WRITTEN)],
+    Discriminator(lambda value: WRITTEN if isinstance(value, dict) else IDS),
+]
+
+
 class SceneContent(Strict):
     """Name of a scene, and its lights: as written, or as they are now. Without both fields: all lights, as now."""
 
     name: str
     group: str | None = Field(None, description="The lights of this group, as they are now.")
-    lights: Lights | dict[str, SceneLight] | None = Field(
+    lights: SceneLights | None = Field(
         None, description="Ids of lights, as they are now; or how each is to be, by its id."
     )
 
@@ -141,8 +148,6 @@ class SceneContent(Strict):
     def _which(self) -> SceneContent:
         if self.group is not None and self.lights is not None:
             raise ValueError("Give group or lights, not both.")
-        if self.lights is not None and not self.lights:
-            raise ValueError("Give at least one light.")
         return self
 
 

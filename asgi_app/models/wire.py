@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models.base import DONE, Asks, Frozen, Result, Strict, as_json
 from asgi_app.models.chat import CHAT_COMMANDS, CHAT_EVENTS, Person, PersonChanged, Room, RoomChanged
-from asgi_app.models.groups import ARRANGED, ARRANGING, Group, RecallScene, Scene, SetLights, UndoLights
+from asgi_app.models.groups import ARRANGED, ARRANGING, SCENE_LIGHTS, Group, RecallScene, Scene, SetLights, UndoLights
 from asgi_app.models.lights import Hardware, Light, LightActual, LightChanged, LightFlashed, SetLight, UndoLight
 from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
 from asgi_app.models.runs import RUN_COMMANDS, RUN_EVENTS, Run, RunChanged
@@ -118,6 +118,8 @@ def refusal(error: ValidationError) -> PanelError:
     for fault in error.errors(include_url=False):
         cause = fault.get("ctx", {}).get("error")
         where = fault["loc"][1:] if fault["loc"][:1] and fault["loc"][0] in NAMES else fault["loc"]
+        if where[:1] == ("lights",) and where[1:2] and where[1] in SCENE_LIGHTS:
+            where = where[:1] + where[2:]  # not which of the two it was
         field = ".".join(str(part) for part in where) or None
         if isinstance(cause, PanelError):
             first, message = first or cause, cause.detail

@@ -12,14 +12,13 @@ from asgi_app.models.base import Frozen, Strict
 from asgi_app.models.groups import (
     DeleteScene,
     HowToRecall,
-    Lights,
     LightsResult,
     RecallScene,
     RenameScene,
     SaveScene,
     Scene,
     SceneContent,
-    SceneLight,
+    SceneLights,
     UndoLights,
 )
 from asgi_app.models.wire import parse_body
@@ -41,7 +40,7 @@ class SceneChange(Strict):
 
     name: str | None = None
     group: str | None = None
-    lights: Lights | dict[str, SceneLight] | None = None
+    lights: SceneLights | None = None
 
 
 class Recalled(Scene):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asgi_app.core.groups import group_of, scaled, scene_of
-from asgi_app.core.lights import SAME_GESTURE, SCENE, settings_of
+from asgi_app.core.lights import SAME_GESTURE, settings_of
 from asgi_app.errors import NothingToUndo, PanelError, UnknownLight
 from asgi_app.models.base import Actor
 from asgi_app.models.groups import LightsResult, RecallScene, SetLights, UndoLights
@@ -48,6 +48,7 @@ class ManyLights(Component):
         self._lights = lights
         self._clock = clock
         self._proportions: dict[str, _Proportions] = {}  # by group
+        self._recalled = 0
         self._deeds: dict[tuple[str, str], _Deed] = {}  # by kind and id
         self.handlers = {SetLights: self._set, UndoLights: self._undo, RecallScene: self._recall}
         panel.add(self)
@@ -56,7 +57,8 @@ class ManyLights(Component):
         each = command.model_dump(exclude=NOT_FOR_ONE, exclude_unset=True)
         if command.group is None:
             given = command.model_dump(include={"level", "step"}, exclude_none=True)
-            return await self._do(actor, {id: SetLight(light=id, **given, **each) for id in command.lights or ()})
+            several = {id: SetLight(light=id, **given, **each) for id in command.lights or ()}
+            return await self._do(actor.model_copy(update={"hand": "several"}), several)
         lights = self._lights_of(command.group)
         levels: Mapping[str, int] = {}
         if command.level is not None or command.step is not None:
@@ -68,7 +70,8 @@ class ManyLights(Component):
                 commands[id] = SetLight(light=id, **{**each, "on": False})
             elif level is not None or does_more:
                 commands[id] = SetLight(light=id, level=level, **each)
-        return await self._do(actor, commands, ("group", command.group))
+        hand = f"group {command.group}"
+        return await self._do(actor.model_copy(update={"hand": hand}), commands, ("group", command.group))
 
     def _lights_of(self, group: str) -> tuple[str, ...]:
         """Return the lights of the group that are there. Raises `UnknownGroup`, `UnknownLight`."""
@@ -110,14 +113,16 @@ class ManyLights(Component):
             )
             for id, wanted in scene.lights.items()
         }
-        self._deeds.pop((SCENE, scene.id), None)
-        return await self._do(actor.model_copy(update={"via": SCENE}), commands, (SCENE, scene.id))
+        self._deeds.pop(("scene", scene.id), None)
+        self._recalled += 1
+        hand = f"recall {self._recalled}"  # each is a step of undo
+        return await self._do(actor.model_copy(update={"hand": hand}), commands, ("scene", scene.id))
 
     async def _undo(self, actor: Actor, command: UndoLights, session: Session | None) -> LightsResult:
         if command.lights is not None:
             return await self._do(actor, {id: UndoLight(light=id) for id in command.lights})
         if command.scene is not None:
-            key = (SCENE, scene_of(self._panel.state, command.scene).id)
+            key = ("scene", scene_of(self._panel.state, command.scene).id)
         else:
             key = ("group", group_of(self._panel.state, command.group or "").id)
         deed = self._deeds.get(key)
