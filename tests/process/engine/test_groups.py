@@ -46,13 +46,18 @@ async def test_a_group_and_a_scene_reach_over_all_nodes(home: Home) -> None:
         home.agree("loft.led", {"target": 30})
         for panel in (keeper, hall, loft):
             assert panel.get("/scenes").json() == {"scenes": [scene.json()]}
+        late = await asyncio.to_thread(home.front, "late")
+        await asyncio.to_thread(eventually, lambda: late.get("/scenes").json() == {"scenes": [scene.json()]})
+        async with live(late) as newcomer:
+            state = newcomer.opening["state"]
+            assert (state["groups"], state["scenes"]) == ({made["group"]["id"]: made["group"]}, {"night": scene.json()})
         async with live(loft, epoch=ada.opening["epoch"], rev=ada.opening["rev"]) as back:  # resumed on another
             events = [event["event"] for event in back.opening["events"]]
             assert {"group_changed", "scene_changed"} <= set(events)
 
 
 async def test_without_the_keeper_they_still_work_and_nothing_is_lost(home: Home) -> None:
-    keeper, hall, loft = home.panels.values()
+    keeper, hall, loft = (home.panels[name] for name in ("keeper", "hall", "loft"))
     async with live(hall) as client:
         await client.ask("save_group", name="Kept", lights=["hall.led", "loft.led"])
         await client.ask("save_scene", name="Kept", group="kept")

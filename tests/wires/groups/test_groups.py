@@ -89,9 +89,9 @@ async def test_groups_have_an_order_that_all_see(bare: RunningPanel) -> None:
 
 async def test_what_is_saved_is_there_after_a_crash(start_panel: Callable[..., RunningPanel]) -> None:
     panel = start_panel(lights=LIGHTS)
-    for name in ("B", "A"):
+    for name in ("A", "B"):
         panel.post("/groups", json={"name": name, "lights": ["led"]})
-    panel.post("/groups/order", json={"order": ["a", "b"]})
+    panel.post("/groups/order", json={"order": ["b", "a"]})
     panel.post("/groups", json={"name": "C", "lights": ["desk", "hall"]})
     panel.patch("/groups/c", {"name": "Sea"})
     panel.post("/scenes", json={"name": "S", "group": "c"})
@@ -101,7 +101,7 @@ async def test_what_is_saved_is_there_after_a_crash(start_panel: Callable[..., R
     panel.kill()
     panel.start()
     assert [panel.get(path).json() for path in ("/groups", "/scenes")] == before
-    assert [group["name"] for group in before[0]["groups"]] == ["All lights", "A", "B", "Sea"]
+    assert [group["name"] for group in before[0]["groups"]] == ["All lights", "B", "A", "Sea"]
     assert list(before[1]["scenes"][0]["lights"]) == ["desk", "hall"]
 
 
