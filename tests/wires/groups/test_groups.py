@@ -158,7 +158,7 @@ async def test_what_is_refused_says_which_field(
 
 async def test_twenty_hands_end_where_the_last_one_let_go(bare: RunningPanel) -> None:
     bare.post("/groups", json={"name": "Two", "lights": ["led", "desk"]})
-    people = [live(bare, name=f"hand {n}") for n in range(20)]
+    people = [live(bare, agent=f"hand {n}") for n in range(20)]
     clients: list[LiveClient] = [await person.__aenter__() for person in people]
 
     async def drag(n: int, client: LiveClient) -> None:
