@@ -14,6 +14,8 @@ GROWS = """
 import re, sys
 from asgi_app.server.run import return_large_blocks
 
+pytestmark = pytest.mark.slow
+
 def heap():
     maps = open("/proc/self/smaps").read()
     return sum(int(kb) for kb in re.findall(r"\\[heap\\](?:\\n.*?)*?Rss: +(\\d+)", maps))

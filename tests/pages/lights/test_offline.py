@@ -23,6 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of
 NO_TIMERS = "for (let last = setTimeout(() => {}); last > 0; last -= 1) clearTimeout(last)"
 
 
+@pytest.mark.slow
 async def test_a_panel_that_stops_and_starts_again(start_panel: Callable[..., RunningPanel], open_tab: OpenTab) -> None:
     # given a tab on each transport, and a light that starts at 20
     panel = start_panel(lights=LIGHTS.replace("pin = 12", "pin = 12\nrestore = 20"))

@@ -19,7 +19,7 @@ from tests.support.rooms_clients import Client
 from tests.support.slow_cases import slow
 from tests.support.steady_clock import steady
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 STREAM = "pilotlight:{home}:sio:/"
 RATE = {"command_rate": 1e6}

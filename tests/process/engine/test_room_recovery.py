@@ -160,6 +160,7 @@ async def test_it_gets_the_present_level_and_keeps_its_count(home: Home, line: L
     assert await page.client.inbox.next("my_response", lambda args: args[0]["data"] == BY_ITSELF)
 
 
+@pytest.mark.slow
 async def test_it_moves_again_and_again(home: Home, line: Line, node: NodeClients) -> None:
     page = await Page.open(home, line, node)
     await page.client.ask("join", {"room": "ours"})
@@ -179,6 +180,7 @@ async def test_it_moves_again_and_again(home: Home, line: Line, node: NodeClient
     assert await page.rooms() == {page.sid, "ours", *(f"turn {turn}" for turn in range(7))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [cut, kill])
 async def test_a_room_that_was_closed_meanwhile_is_closed(
     home: Home, line: Line, node: NodeClients, end: Callable[[Page], None]
@@ -267,6 +269,7 @@ async def test_a_client_that_left_is_not_recovered(home: Home, line: Line, node:
     assert await page.back("hall")
 
 
+@pytest.mark.slow
 async def test_the_connection_that_nobody_missed_is_ended(home: Home, line: Line, node: NodeClients) -> None:
     page = await Page.open(home, line, node)
     cut_unnoticed(page)
@@ -275,6 +278,7 @@ async def test_the_connection_that_nobody_missed_is_ended(home: Home, line: Line
     eventually(lambda: home.panels["front"].metrics()[websockets] == 0)
 
 
+@pytest.mark.slow
 async def test_without_the_engine_it_comes_back_to_its_process_alone(home: Home, line: Line, node: NodeClients) -> None:
     page = await Page.open(home, line, node)
     await page.told()
