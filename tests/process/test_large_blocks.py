@@ -9,12 +9,12 @@ import pytest
 
 from tests.support.panel_process import ROOT
 
+pytestmark = pytest.mark.slow
+
 # What a panel does with a large answer: it frees one, and makes the next one while small things are above it.
 GROWS = """
 import re, sys
 from asgi_app.server.run import return_large_blocks
-
-pytestmark = pytest.mark.slow
 
 def heap():
     maps = open("/proc/self/smaps").read()
