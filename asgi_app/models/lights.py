@@ -68,7 +68,7 @@ Step = Annotated[
     Field(ge=-100, le=100),
     WithJsonSchema({"type": "integer", "minimum": -100, "maximum": 100, "description": "Percent points."}),
 ]
-Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Effect = Literal["pulse", "blink", "candle"]
 ID = r"^[a-z][a-z0-9_-]{0,31}$"  # of a light and of a node; no dot, because a shared light is `node.light`
 LightId = Annotated[str, Field(pattern=ID)]
