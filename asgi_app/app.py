@@ -46,6 +46,7 @@ from asgi_app.routes.rate_limit import RestRateLimit, limit_commands
 from asgi_app.routes.rule import RouteRule
 from asgi_app.routes.runs import run_routes
 from asgi_app.routes.scenes import scene_routes
+from asgi_app.routes.schedules import schedule_routes
 from asgi_app.routes.shows import show_routes
 from asgi_app.seams import Seam
 from asgi_app.service import Panel
@@ -218,7 +219,7 @@ class PanelApp:
             return
         self.health.stopping = True
         if self.kept is not None:
-            self.kept.shows.stop()
+            self.kept.stop()
         self.panel.refuse_commands()
         if self.engine is not None:
             await self.engine.close()
@@ -298,6 +299,7 @@ class PanelApp:
             yield taken_elsewhere()
         else:
             yield scene_routes(self.panel)
+            yield schedule_routes(self.panel)
             yield chat_routes(self.panel, kept.chat)
             yield run_routes(self.panel, kept.runs)
             yield show_routes(self.panel, kept.shows)

@@ -18,9 +18,10 @@ from asgi_app.models.groups import ARRANGED
 from asgi_app.models.lights import Light, LightResult, SetLight, UndoLight
 from asgi_app.models.machine import StorageChanged
 from asgi_app.models.runs import RunChanged
+from asgi_app.models.schedules import ScheduleChanged
 from asgi_app.models.wire import parse_command
 
-SharedEvent = LightEvent | ARRANGED | PersonChanged | RoomChanged | RunChanged | StorageChanged
+SharedEvent = LightEvent | ARRANGED | ScheduleChanged | PersonChanged | RoomChanged | RunChanged | StorageChanged
 EVENT: TypeAdapter[SharedEvent] = TypeAdapter(Annotated[SharedEvent, Field(discriminator="event")])
 
 

@@ -1,6 +1,6 @@
 """The state in the engine: a hash with a field for each light, and for what the keeper has.
 
-That is a field for each room, person and run, and one for all of what has an order: groups and scenes, and shows.
+That is a field for each room, person and run, and one for all groups, scenes, schedules, and shows.
 """
 
 from __future__ import annotations
@@ -17,17 +17,24 @@ from asgi_app.models.groups import Group, GroupChanged, GroupsOrdered, Scene, Sc
 from asgi_app.models.lights import Light, LightActual, LightChanged, LightFlashed
 from asgi_app.models.machine import Storage, StorageChanged
 from asgi_app.models.runs import Run, RunChanged
+from asgi_app.models.schedules import Schedule, ScheduleChanged
 from asgi_app.models.shows import ShowName
 from asgi_app.models.wire import State, StateEvent
 
 log = logging.getLogger("pilotlight.engine")
 
 LIGHT_EVENTS = (LightChanged, LightActual, LightFlashed)
-ARRANGED = (GroupChanged, GroupsOrdered, SceneChanged)
+# Events of what the keeper has in one field.
+ARRANGED = {
+    GroupChanged: "groups",
+    GroupsOrdered: "groups",
+    SceneChanged: "scenes",
+    ScheduleChanged: "schedules",
+}
 KEPT_EVENTS = (PersonChanged, RoomChanged, RunChanged, StorageChanged, *ARRANGED)  # of the keeper
 STORAGE = "storage"
 # What the keeper has in one field, by the name in `State`: it has an order, or never changes.
-WHOLE: Mapping[str, type[BaseModel]] = {"shows": ShowName, "groups": Group, "scenes": Scene}
+WHOLE: Mapping[str, type[BaseModel]] = {"shows": ShowName, "groups": Group, "scenes": Scene, "schedules": Schedule}
 # The state of the keeper: the fields `rooms:lobby`, …, by the name that the kind has in `State`.
 KINDS: Mapping[str, type[BaseModel]] = {"rooms": Room, "people": Person, "runs": Run}
 
@@ -101,9 +108,8 @@ def change_of(event: StateEvent, own: Mapping[str, Light], state: State) -> Chan
         return Change(event.light, text, own[event.light].model_dump_json())
     if isinstance(event, StorageChanged):
         return Change(STORAGE, text, event.state.model_dump_json())
-    if isinstance(event, ARRANGED):
-        kind = "scenes" if isinstance(event, SceneChanged) else "groups"
-        return Change(kind, text, _whole(state, kind))
+    if (whole := ARRANGED.get(type(event))) is not None:
+        return Change(whole, text, _whole(state, whole))
     kind, id = place_of(event)
     now: BaseModel | None = getattr(state, kind).get(id)
     return Change(f"{kind}:{id}", text, now.model_dump_json() if now is not None else "")

@@ -51,7 +51,7 @@ class Motion:
     def until_next(self, now: float) -> float:
         """Return the seconds until the pin must be written again, while the level changes.
 
-        A long fade is written only as often as it takes to be smooth: each `SMOOTH` percent, and once a second at least.
+        A long fade is written only as often as it takes to be smooth: each `SMOOTH` percent, at least once a second.
         """
         if self.drive.effect is not None:
             return EFFECT_FRAME

@@ -87,6 +87,9 @@ class LightSpec(BaseModel):
     gamma: float = Field(1.0, ge=0.1, le=10, description="1.0: level N is duty N/100; 2.8 suits the eye.")
     exit: Literal["keep", "off"] | Level = Field("keep", description="What the light does when the panel stops.")
     restore: Literal["last", "off"] | Level = Field("last", description="What it does when the panel starts.")
+    auto_off: float | None = Field(
+        None, ge=1, le=604_800, description="Seconds after which the light goes off, if nobody has changed it since."
+    )
     active_high: bool = Field(True, description="False if the LED is wired from 3.3 V to the pin.")
 
     @field_validator("exit", "restore", mode="wrap")

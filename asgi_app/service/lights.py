@@ -20,6 +20,7 @@ from asgi_app.core.lights import Drive, LightEvent
 from asgi_app.errors import InternalError, NoAnswer, PanelError
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import Light, LightResult, LightSettings, LightSpec, SetLight, UndoLight
+from asgi_app.service.auto_off import AutoOff
 from asgi_app.service.component import Component
 from asgi_app.service.panel import Panel
 from asgi_app.service.session import Session
@@ -95,6 +96,7 @@ class Lights(Component):
         self._clock = clock
         self._lanes = {id: _Lane(id) for id in lights}
         self.own = dict(lights)
+        self._auto_off = AutoOff({id: spec.auto_off for id, spec in specs.items()}, self.carry_out)
         self.elsewhere: Elsewhere | None = None
         self.handlers = {SetLight: self.ask, UndoLight: self.ask}
         panel.add(self, lights=dict(lights))
@@ -173,6 +175,7 @@ class Lights(Component):
 
     def _commit(self, event: LightEvent, done: Callable[[], None] | None = None) -> None:
         self.own[event.light] = rules.after(self.own[event.light], event)
+        self._auto_off.see(self.own[event.light])
         self._panel.commit(event, done)
 
     async def restore(self, settings: Mapping[str, LightSettings]) -> None:

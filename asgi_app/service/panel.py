@@ -100,12 +100,16 @@ class Panel:
     async def perform(self, actor: Actor, command: Asks[R_co], session: Session | None = None) -> R_co:
         """Do the command and return its result. Raises the `PanelError` of a refusal."""
         self.require_open()
-        if self._access is not None:
-            self._access.authorize_command(actor, command)
+        self.authorize(actor, command)
         result: R_co = await self._handlers[type(command)](actor, command, session)
         if self._access is not None and not result.is_recorded:
             self._access.record_command(actor, command)
         return result
+
+    def authorize(self, actor: Actor, command: Asks[Any]) -> None:
+        """Raise the refusal of a command that this actor may not give."""
+        if self._access is not None:
+            self._access.authorize_command(actor, command)
 
     def require_open(self) -> None:
         """Raise `Restarting` if the panel is stopping."""

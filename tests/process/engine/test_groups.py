@@ -44,6 +44,10 @@ async def test_a_group_and_a_scene_reach_over_all_nodes(home: Home) -> None:
         home.agree("loft.led", {"target": 0})
         assert (await bob.ask("undo_light", scene="night"))["ok"]
         home.agree("loft.led", {"target": 30})
+        soon = {"name": "Soon", "when": {"in": 1}, "do": {"do": "set_light", "light": "loft.led", "level": 66}}
+        timer = hall.post("/schedules", json=soon).json()
+        assert (await bob.event("schedule_changed"))["state"] == timer
+        home.agree("loft.led", {"target": 66, "by": {"name": "Soon", "via": "schedule"}})
         for panel in (keeper, hall, loft):
             assert panel.get("/scenes").json() == {"scenes": [scene.json()]}
         late = await asyncio.to_thread(home.front, "late")
