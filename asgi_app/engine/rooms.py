@@ -74,10 +74,12 @@ class Rooms:
         self._joined = asyncio.Event()
         self._position = 0  # the number of the last entry
         self._last = "0-0"  # its id
-        self._lost_at: float | None = None  # when the link was lost, by the loop's clock
+        self._linked_at = 0.0  # by the loop's clock
+        self._lost_at: float | None = None
         self._sizes = _Sizes()
         self._alone = True
         self._grace: asyncio.TimerHandle | None = None
+        self._overdue = 0  # number of our last event when the link was lost
         self._written = 0  # number of our last event
         self._told = 0  # number of our last event that our clients got while we were alone
         self._heard: dict[str, int] = {}  # the last event of each process
@@ -169,33 +171,39 @@ class Rooms:
                 # A task of its own: a `TaskGroup` that fails cancels its task, which remembers it.
                 await asyncio.create_task(self._live(), name="rooms, linked")
             except* Lost as problem:
-                if self._trouble != (trouble := str(problem.exceptions[0])):
+                trouble = str(problem.exceptions[0])
+                if self._held or trouble != self._trouble:
                     log.info("Socket.IO without the other processes: %s", trouble)
                 self._trouble = trouble
             except* Exception:
                 log.exception("The connection to the engine failed.")
             finally:
-                was_linked = self._lose()
-            pause = RETRY_FIRST if was_linked else min(2 * pause, RETRY_LAST)
+                pause = RETRY_FIRST if self._held else min(2 * pause, RETRY_LAST)
+                self._lose()
             await asyncio.sleep(pause)
 
-    def _lose(self) -> bool:
-        """Note that the link is lost. Return whether there was one."""
-        loop, was_linked = asyncio.get_running_loop(), self.linked
-        self._seats.lose()
-        if was_linked:
+    @property
+    def _held(self) -> bool:
+        """Whether there is a link, and it was not lost at once."""
+        return self.linked and asyncio.get_running_loop().time() > self._linked_at + RETRY_LAST
+
+    def _lose(self) -> None:
+        """Note that the link is lost."""
+        loop = asyncio.get_running_loop()
+        if self.linked:
             self._lost_at = loop.time()
+        self._seats.lose()
         if not self._alone and self._grace is None:
+            self._overdue = self._written
             self._grace = loop.call_later(GRACE, self._be_alone)
         for _, reached in self._awaited:
             resolve(reached)  # who waits looks at the position again
         self._awaited.clear()
-        return was_linked
 
     def _be_alone(self) -> None:
         """Give what waits to the clients of this process."""
         self._end_grace()
-        self._alone = True
+        self._alone = self._closing or not self.linked
         self._told = self._written
         pending, self._pending = self._pending, deque()
         for sent in pending:
@@ -203,6 +211,7 @@ class Rooms:
             resolve(sent.done)
 
     def _end_grace(self) -> None:
+        """Wait for Redis again, because it works, or no longer; idempotent."""
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None
@@ -210,23 +219,27 @@ class Rooms:
     async def _live(self) -> None:
         """Follow the stream until the link is lost."""
         loop = asyncio.get_running_loop()
+        # It shows that Redis takes what is written. And a lost stream goes on with higher numbers, whatever Redis' clock.
+        await self._link.begin(self._position)
         last = await self._link.newest()
-        if last < self._position or not last:  # lost: it goes on with higher numbers, also if Redis' clock is behind
-            await self._link.begin(self._position)
-            last = await self._link.newest()
         if self._position == 0 or (self._lost_at is not None and loop.time() > self._lost_at + self._kept):
             for entry in await self._link.history():  # for clients that come from other processes
                 self._take_in(entry, heard=True)
         while self._position < last:
             await self._read()
         stop_if_cancelled()
-        self._end_grace()
-        self._seats.linked, self._alone, self._trouble = True, False, ""
+        self._seats.linked, self._alone, self._linked_at = True, False, loop.time()
+        self._end_grace_if_back()
         self._joined.set()
         self._seats.save_all()
         async with asyncio.TaskGroup() as group:
             for part in (self._follow, self._write, self._seats.write, self._seats.refresh):
                 group.create_task(part())
+
+    def _end_grace_if_back(self) -> None:
+        """End the time of grace if all that waited at the loss has come back: Redis may answer, but refuse it."""
+        if not self._pending or self._pending[0].number > self._overdue:
+            self._end_grace()
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
@@ -263,6 +276,8 @@ class Rooms:
         self._receive(entry, heard=heard)
         while entry.tag == self.tag and self._pending and self._pending[0].number <= entry.written:
             resolve(self._pending.popleft().done)
+        if self._grace is not None:
+            self._end_grace_if_back()
         if self._awaited:
             for awaited, reached in self._awaited:
                 if awaited <= number:

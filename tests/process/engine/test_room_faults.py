@@ -73,6 +73,34 @@ async def test_without_the_engine_each_process_has_its_own_rooms(home: Home, nod
         assert panel.complaints() == []
 
 
+REFUSALS = [
+    ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+    *slow(
+        ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    ),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal[0])
+async def test_an_engine_that_takes_nothing_is_as_none(home: Home, node: NodeClients, refusal: tuple[str, str]) -> None:
+    refuse, accept = refusal
+    clients = await pair(home, node)
+    home.redis.do(*refuse.split())
+    for most in (4.5, 1, 1):
+        began = steady()
+        await clients[0].send("my_broadcast_event", {"data": most})
+        assert steady() - began < most
+    assert await clients[0].told() == [{"data": most, "count": at} for at, most in enumerate([4.5, 1, 1], 3)]
+    said = home.panels["hall"].log().count("Socket.IO without the other processes: Redis refuses: ")
+    assert 1 <= said <= 2  # once for each reason: a replica ends what waits, and then refuses
+    assert home.panels["hall"].get("/health/ready").status_code == 503
+    home.redis.do(*accept.split())
+    await shared_again(clients)
+    for panel in home.panels.values():
+        assert panel.complaints() == []
+
+
 @pytest.mark.parametrize("connections", ["all", *slow("each alone")])
 async def test_a_short_loss_loses_and_doubles_nothing(home: Home, node: NodeClients, connections: str) -> None:
     clients = await pair(home, node)
