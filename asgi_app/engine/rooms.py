@@ -86,6 +86,7 @@ class Rooms:
         self._pending: deque[_Sent] = deque()
         self._ring = asyncio.Event()  # there is something to send
         self._hurry = asyncio.Event()  # somebody waits for an entry
+        self._taken: dict[str, int] = {}  # clients that are being taken, with the entry that another process has them
         self._awaited: list[tuple[int, asyncio.Future[None]]] = []  # numbers that somebody waits for
 
     @property
@@ -142,13 +143,18 @@ class Rooms:
     async def take(self, pid: str) -> Seat | None:
         if not self.linked:
             raise OSError("Redis cannot be reached")
+        self._taken[pid] = 0
         try:
             if (taken := await self._link.take(pid, self._position)) is None:
                 return None
             owner, text, number = taken
             await self._reach(number)
+            if self._taken[pid] > number:  # another process has taken it since
+                return None
         except Lost as error:
             raise OSError(str(error)) from None
+        finally:
+            del self._taken[pid]
         return Seat(text, here=owner == self.tag)
 
     async def _reach(self, number: int) -> None:
@@ -287,6 +293,8 @@ class Rooms:
     def _receive(self, entry: Entry, *, heard: bool) -> None:
         shared, is_ours = entry.shared, entry.tag == self.tag
         is_again = self._is_again(entry)
+        if shared is not None and shared.kind == "moved" and not is_ours and shared.name in self._taken:
+            self._taken[shared.name] = entry.number
         if shared is None or is_again or (is_ours and shared.kind == "moved"):
             self._receiver.pass_over(entry.number)
             return

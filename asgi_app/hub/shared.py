@@ -71,5 +71,6 @@ class Wire(Protocol):
     async def take(self, pid: str) -> Seat | None:
         """Take over a client, so that no other process can. Return once everything before that was received here.
 
-        None: nobody has it. Raises `OSError` if the others are not reached.
+        None: nobody has it, or another process has taken it meanwhile. Raises `OSError` if the others are not reached.
+        Call it again for the same client only after it has returned.
         """

@@ -135,8 +135,9 @@ class SharedRecovery(Recovery):
         session = self._by_pid.pop(pid, None)
         if session is not None:
             session.cancel_timer()
-            self.sessions.pop(session.sid, None)
-            self.suspended.pop(session.sid, None)
+            for known in (self.sessions, self.suspended):
+                if known.get(session.sid) is session:
+                    del known[session.sid]
         return session
 
     def seat(self, pid: str) -> str:
@@ -180,7 +181,7 @@ class SharedRecovery(Recovery):
         if seat is not None and not seat.here:
             self.give_up(pid)
         session = self._by_pid.get(pid)
-        if session is None and seat is not None:
+        if session is None and seat is not None and not seat.here:  # else it has ended here, and Redis is not told yet
             session = self._seated(pid, seat.text)
         return None if session is None else self._claim_at(session, place)
 
@@ -188,7 +189,7 @@ class SharedRecovery(Recovery):
         self, session: RecoverableSession, place: re.Match[str] | None
     ) -> tuple[RecoverableSession, int] | None:
         """Claim the session at this offset: exactly if it is ours, else after its entry of the stream."""
-        if place is None:
+        if place is None or session.claimed:
             return self._claim(session, None)
         after, local = int(place[1]), int(place[2])
         session.moved = session.moved or place[3] != self._wire.tag

@@ -164,6 +164,36 @@ async def test_two_at_once_are_not_both_recovered() -> None:
     assert [claim is not None for claim in claims] == [True, False, False]
 
 
+async def test_a_claimed_client_is_not_claimed_again() -> None:
+    recovery, _ = process(seat())
+    auth = {"pid": PID, "offset": f"{FIRST + 3}.0.there"}
+    claim = await recovery.claim_anywhere(auth)
+    for offset in (auth["offset"], "0.0.elsewhere"):
+        assert await recovery.claim_anywhere({"pid": PID, "offset": offset}) is None
+    assert claim is not None
+    recovery.wait_for(claim[0])  # its connection has ended
+    assert await recovery.claim_anywhere(auth) is not None
+
+
+async def test_a_client_that_has_ended_here_is_not_recovered_by_its_seat() -> None:
+    recovery, wire = process(seat())
+    wire.owners[PID] = "here"
+    assert await came(recovery, f"{FIRST + 3}.0.there") is None
+    assert wire.saves == []
+
+
+async def test_an_old_session_does_not_take_a_newer_one_with_it() -> None:
+    recovery, wire = process(seat())
+    auth = {"pid": PID, "offset": f"{FIRST + 3}.0.there"}
+    old = await recovery.claim_anywhere(auth)
+    assert old is not None
+    assert recovery.give_up(PID) is old[0]
+    wire.owners[PID] = "there"  # and back
+    assert await came(recovery, auth["offset"]) is not None
+    recovery.forget(old[0])
+    assert recovery.session_by_pid(auth) is recovery.sessions[SID]
+
+
 # --- the same process again -----------------------------------------------------------------------------------
 
 

@@ -1,0 +1,98 @@
+"""Rooms over a Redis that answers in an order which a real one has rarely."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from asgi_app.engine.link import Lost
+from asgi_app.engine.room_entries import Entry
+from asgi_app.engine.rooms import Rooms
+from asgi_app.hub import Seat, Shared
+
+PID = "p" * 20
+
+
+class Link:
+    """A `RoomLink` without Redis. What a test puts into `batches` is read, each at once."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.batches: asyncio.Queue[list[Entry]] = asyncio.Queue()
+        self.taking: asyncio.Future[tuple[str, str, int]] = asyncio.get_running_loop().create_future()
+        self.is_refused = asyncio.Event()
+
+    def entry(self, tag: str, shared: Shared | None, written: int = 0) -> Entry:
+        self.number += 1
+        return Entry(f"{self.number}-1", self.number, 200, tag, written, shared)
+
+    async def newest(self) -> int:
+        return self.number
+
+    async def history(self) -> list[Entry]:
+        return [Entry(f"{self.number}-1", self.number, 200)]
+
+    async def begin(self, above: int) -> None:
+        self.number += 1
+
+    async def read(self, after: str) -> list[Entry]:
+        return await self.batches.get()
+
+    async def add(self, above: int, most: int, entries: Sequence[str | bytes]) -> None:
+        if self.is_refused.is_set():
+            raise Lost("Redis refuses")
+
+    async def take(self, pid: str, above: int) -> tuple[str, str, int] | None:
+        return await self.taking
+
+    async def write(self, seats: dict[str, str]) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Clients:
+    """A `Receiver` that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.told: list[Shared] = []
+
+    def receive(self, number: int, shared: Shared, *, heard: bool) -> None:
+        self.told.append(shared)
+
+    def pass_over(self, number: int) -> None: ...
+
+    def jump(self, number: int) -> None: ...
+
+    def receive_alone(self, shared: Shared) -> None:
+        self.told.append(shared)
+
+    def seat(self, pid: str) -> str:
+        return ""
+
+    def pids(self) -> Iterable[str]:
+        return []
+
+
+@asynccontextmanager
+async def linked() -> AsyncIterator[tuple[Rooms, Link, Clients]]:
+    """Rooms that have joined."""
+    rooms, link, clients = Rooms("redis://127.0.0.1:1", None, "/", 60), Link(), Clients()
+    rooms._link = rooms._seats._link = link  # type: ignore[assignment]
+    rooms.bind(clients)
+    await rooms.start()
+    assert rooms.linked
+    yield rooms, link, clients
+    await rooms.close()
+
+
+async def test_of_two_that_take_a_client_the_last_one_has_it() -> None:
+    async with linked() as (rooms, link, _):
+        for is_ours_last in (True, False):
+            link.taking = asyncio.get_running_loop().create_future()
+            taking = asyncio.create_task(rooms.take(PID))
+            await asyncio.sleep(0)
+            entries = [link.entry(tag, Shared("moved", PID)) for tag in ("another", rooms.tag)[:: 1 if is_ours_last else -1]]
+            link.taking.set_result(("third", "its seat", entries[is_ours_last].number))
+            link.batches.put_nowait(entries)
+            assert await taking == (Seat("its seat", here=False) if is_ours_last else None)
