@@ -41,6 +41,7 @@ class RoomLink:
         self._asking = client(url, password)
         self._waiting = client(url, password, waits=True)
         self._taking = asyncio.Semaphore(TAKING)
+        self._untaken = 0  # clients that could not be taken over, because the link was lost
         self._stream = key_of(namespace)
         self._tag = tag
         self._expiry = int(kept * 1000)  # ms
@@ -100,9 +101,15 @@ class RoomLink:
         None: there is no such client.
         """
         moved = arguments(self._tag, 0, Shared("moved", pid))
-        keys = [seat_key(pid), self._stream]
+        keys, before = [seat_key(pid), self._stream], self._untaken
         async with self._taking:
-            said = await self._run(TAKE, keys, self._tag, self._expiry, above, KEPT, *moved)
+            if self._untaken != before:  # a crowd would wait for `ANSWER` again and again
+                raise Lost("Redis cannot be reached")
+            try:
+                said = await self._run(TAKE, keys, self._tag, self._expiry, above, KEPT, *moved)
+            except Lost:
+                self._untaken += 1
+                raise
         try:
             return None if said is None else (said[0].decode(), said[1].decode(), int(said[2]))
         except ValueError:

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 import redis
 
+from asgi_app.engine.rooms import Rooms
 from tests.support.home import Home
 from tests.support.home_rooms import client_of, heard
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import eventually
+from tests.support.redis_server import RedisServer
 from tests.support.rooms_clients import Client
+from tests.support.rooms_receiver import Received
 from tests.support.slow_cases import slow
 from tests.support.steady_clock import steady
 
@@ -123,6 +126,20 @@ async def test_a_short_loss_loses_and_doubles_nothing(home: Home, node: NodeClie
     first, second = await heard(clients)
     assert first == second
     assert sorted(first) == [[name, number] for name in "ab" for number in range(150)]
+
+
+async def test_a_crowd_that_comes_back_does_not_wait_long_for_an_engine_that_hangs() -> None:
+    with RedisServer() as server:
+        rooms = Rooms(server.url, None, "/", 60)
+        rooms.bind(Received())
+        await rooms.start()
+        server.freeze()
+        began = steady()
+        taken = await asyncio.gather(*(rooms.take(f"{number:020}") for number in range(100)), return_exceptions=True)
+        assert {type(one) for one in taken} == {OSError}
+        assert steady() - began < 4
+        server.thaw()
+        await rooms.close()
 
 
 @pytest.mark.slow

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from asgi_app.engine.link import Lost
 from asgi_app.engine.room_entries import Entry
 from asgi_app.engine.rooms import Rooms
 from asgi_app.hub import Seat, Shared
+from tests.support.rooms_receiver import Received
 
 PID = "p" * 20
 
@@ -51,33 +52,10 @@ class Link:
     async def close(self) -> None: ...
 
 
-class Clients:
-    """A `Receiver` that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.told: list[Shared] = []
-
-    def receive(self, number: int, shared: Shared, *, heard: bool) -> None:
-        self.told.append(shared)
-
-    def pass_over(self, number: int) -> None: ...
-
-    def jump(self, number: int) -> None: ...
-
-    def receive_alone(self, shared: Shared) -> None:
-        self.told.append(shared)
-
-    def seat(self, pid: str) -> str:
-        return ""
-
-    def pids(self) -> Iterable[str]:
-        return []
-
-
 @asynccontextmanager
-async def linked() -> AsyncIterator[tuple[Rooms, Link, Clients]]:
+async def linked() -> AsyncIterator[tuple[Rooms, Link, Received]]:
     """Rooms that have joined."""
-    rooms, link, clients = Rooms("redis://127.0.0.1:1", None, "/", 60), Link(), Clients()
+    rooms, link, clients = Rooms("redis://127.0.0.1:1", None, "/", 60), Link(), Received()
     rooms._link = rooms._seats._link = link  # type: ignore[assignment]
     rooms.bind(clients)
     await rooms.start()
