@@ -191,7 +191,7 @@ class Rooms:
     @property
     def _held(self) -> bool:
         """Whether there is a link, and it was not lost at once."""
-        return self.linked and asyncio.get_running_loop().time() > self._linked_at + RETRY_LAST
+        return self.linked and asyncio.get_running_loop().time() > self._linked_at + RETRY_FIRST
 
     def _lose(self) -> None:
         """Note that the link is lost."""
@@ -231,6 +231,7 @@ class Rooms:
         if self._position == 0 or (self._lost_at is not None and loop.time() > self._lost_at + self._kept):
             for entry in await self._link.history():  # for clients that come from other processes
                 self._take_in(entry, heard=True)
+            self._receiver.forget_clients()
         while self._position < last:
             await self._read()
         stop_if_cancelled()

@@ -35,7 +35,10 @@ class Receiver(Protocol):
         """Take a number that has nothing for clients."""
 
     def jump(self, number: int) -> None:
-        """Begin after this number. What it did not get until there is lost to it."""
+        """Begin after this number. What it did not get until there is lost to it. It does `forget_clients`, too."""
+
+    def forget_clients(self) -> None:
+        """Let those who are connected not resume their sessions: they have missed something, and must learn it."""
 
     def receive_alone(self, shared: Shared) -> None:
         """Take what has no number, because the other processes cannot be reached."""

@@ -12,13 +12,18 @@ class Received:
 
     def __init__(self) -> None:
         self.told: list[Shared] = []
+        self.forgotten = 0
 
     def receive(self, number: int, shared: Shared, *, heard: bool) -> None:
         self.told.append(shared)
 
     def pass_over(self, number: int) -> None: ...
 
-    def jump(self, number: int) -> None: ...
+    def jump(self, number: int) -> None:
+        self.forget_clients()
+
+    def forget_clients(self) -> None:
+        self.forgotten += 1
 
     def receive_alone(self, shared: Shared) -> None:
         self.told.append(shared)

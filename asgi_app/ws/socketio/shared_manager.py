@@ -136,6 +136,11 @@ class _Clients:
     def jump(self, number: int) -> None:
         self._coalescer.flush()
         self._recovery.jump(number)
+        self.forget_clients()
+
+    def forget_clients(self) -> None:
+        self._recovery.forget_connected()
+        self._manager.find_members(self._namespace)
 
     def seat(self, pid: str) -> str:
         return self._recovery.seat(pid)

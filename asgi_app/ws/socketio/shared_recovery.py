@@ -103,6 +103,13 @@ class SharedRecovery(Recovery):
         self._closed.clear()
         self._shared.clear()
 
+    def forget_connected(self) -> None:
+        """Forget the clients that are connected or are about to be. They have missed something, so `recovered` would lie."""
+        for sid in list(self.sessions):
+            self.end(sid)
+        for session in [session for session in self.suspended.values() if session.claimed]:
+            self.forget(session)  # its connection ends
+
     # --- seats -----------------------------------------------------------------------------------------------
 
     def start(self, session: RecoverableSession) -> None:

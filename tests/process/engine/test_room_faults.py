@@ -13,7 +13,7 @@ import redis
 
 from asgi_app.engine.rooms import Rooms
 from tests.support.home import Home
-from tests.support.home_rooms import client_of, heard
+from tests.support.home_rooms import client_of, heard, shared_again
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import eventually
 from tests.support.redis_server import RedisServer
@@ -40,22 +40,6 @@ async def pair(home: Home, node: NodeClients) -> list[Client]:
     clients = [await client_of(hall, node), await client_of(front, node)]
     await heard(clients)
     return clients
-
-
-async def shared_again(clients: list[Client]) -> None:
-    """Wait until each hears the other."""
-    for one, other in (clients, clients[::-1]):
-        async with asyncio.timeout(20):
-            while True:
-                await one.send("my_broadcast_event", {"data": "shared?"})
-                try:
-                    await other.socket.inbox.next("my_response", lambda args: args[0]["data"] == "shared?", timeout=0.3)
-                    break
-                except AssertionError:
-                    continue
-    await heard(clients)
-    for client in clients:
-        await client.told()
 
 
 @pytest.mark.parametrize("how", ["kill", *slow("freeze")])

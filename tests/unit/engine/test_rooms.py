@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
+
 from asgi_app.engine.link import Lost
 from asgi_app.engine.room_entries import Entry
 from asgi_app.engine.rooms import Rooms
@@ -23,6 +25,8 @@ class Link:
         self.batches: asyncio.Queue[list[Entry]] = asyncio.Queue()
         self.taking: asyncio.Future[tuple[str, str, int]] = asyncio.get_running_loop().create_future()
         self.is_refused = asyncio.Event()
+        self.is_cut = asyncio.Event()
+        self.past = [Entry("1-1", 1, 200)]  # the history
 
     def entry(self, tag: str, shared: Shared | None, written: int = 0) -> Entry:
         self.number += 1
@@ -32,12 +36,15 @@ class Link:
         return self.number
 
     async def history(self) -> list[Entry]:
-        return [Entry(f"{self.number}-1", self.number, 200)]
+        return self.past
 
     async def begin(self, above: int) -> None:
         self.number += 1
 
     async def read(self, after: str) -> list[Entry]:
+        if self.is_cut.is_set():
+            self.is_cut.clear()
+            raise Lost("Redis cannot be reached")
         return await self.batches.get()
 
     async def add(self, above: int, most: int, entries: Sequence[str | bytes]) -> None:
@@ -53,9 +60,9 @@ class Link:
 
 
 @asynccontextmanager
-async def linked() -> AsyncIterator[tuple[Rooms, Link, Received]]:
+async def linked(kept: float = 60) -> AsyncIterator[tuple[Rooms, Link, Received]]:
     """Rooms that have joined."""
-    rooms, link, clients = Rooms("redis://127.0.0.1:1", None, "/", 60), Link(), Received()
+    rooms, link, clients = Rooms("redis://127.0.0.1:1", None, "/", kept), Link(), Received()
     rooms._link = rooms._seats._link = link  # type: ignore[assignment]
     rooms.bind(clients)
     await rooms.start()
@@ -74,3 +81,21 @@ async def test_of_two_that_take_a_client_the_last_one_has_it() -> None:
             link.taking.set_result(("third", "its seat", entries[is_ours_last].number))
             link.batches.put_nowait(entries)
             assert await taking == (Seat("its seat", here=False) if is_ours_last else None)
+
+
+@pytest.mark.parametrize(("kept", "forgotten"), [(60, 0), (0, 1)])
+async def test_clients_that_missed_something_in_a_long_loss_are_forgotten(kept: int, forgotten: int) -> None:
+    async with linked(kept) as (rooms, link, clients):
+        clients.forgotten = 0
+        link.is_cut.set()
+        link.batches.put_nowait([])
+        while link.is_cut.is_set() or rooms.linked:
+            await asyncio.sleep(0)
+        missed = link.entry("another", Shared("event", None, messages=("2[]",)))
+        begun = link.entry("another", None)
+        link.number -= 1  # `begin` adds it again
+        link.past = [missed, begun]
+        link.batches.put_nowait(link.past)
+        while not rooms.linked:
+            await asyncio.sleep(0.01)
+        assert clients.forgotten == forgotten
