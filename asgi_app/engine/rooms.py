@@ -301,7 +301,7 @@ class Rooms:
             return
         told = is_ours and entry.written <= self._told
         try:
-            self._receiver.receive(entry.number, shared, heard=heard or told)
+            self._receiver.receive(entry.number, shared, heard=heard or told, alone=told)
         except Exception:
             log.exception("an event of another process could not be delivered")
 

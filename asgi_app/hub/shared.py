@@ -28,8 +28,11 @@ class Seat(NamedTuple):
 class Receiver(Protocol):
     """The clients of this process in one namespace."""
 
-    def receive(self, number: int, shared: Shared, *, heard: bool) -> None:
-        """Take what has this number. With `heard`, its clients have it already: it is for those that come back."""
+    def receive(self, number: int, shared: Shared, *, heard: bool, alone: bool) -> None:
+        """Take what has this number. With `heard`, its clients have it already: it is for those that come back.
+
+        With `alone`, it was given to `receive_alone`, too: so it is only for those that come from other processes.
+        """
 
     def pass_over(self, number: int) -> None:
         """Take a number that has nothing for clients."""

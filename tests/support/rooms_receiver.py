@@ -14,7 +14,7 @@ class Received:
         self.told: list[Shared] = []
         self.forgotten = 0
 
-    def receive(self, number: int, shared: Shared, *, heard: bool) -> None:
+    def receive(self, number: int, shared: Shared, *, heard: bool, alone: bool) -> None:
         self.told.append(shared)
 
     def pass_over(self, number: int) -> None: ...

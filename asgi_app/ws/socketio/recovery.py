@@ -66,6 +66,7 @@ class Entry(NamedTuple):
     room: str | None
     skipped: frozenset[str]
     messages: tuple[str | bytes, ...]
+    again: bool = False  # whether it was recorded before, for the clients of this process
 
     @property
     def size(self) -> int:

@@ -84,9 +84,9 @@ class _Clients:
         self._coalescer = coalescer
         self._ending: set[Any] = set()
 
-    def receive(self, number: int, shared: Shared, *, heard: bool) -> None:
+    def receive(self, number: int, shared: Shared, *, heard: bool, alone: bool) -> None:
         if shared.kind == "event":
-            packets = Numbered(number, [EnginePacket(MESSAGE, message) for message in shared.messages])
+            packets = Numbered(number, [EnginePacket(MESSAGE, message) for message in shared.messages], alone=alone)
             self._deliver(packets, shared, heard=heard)
             return
         self._coalescer.flush()  # what waits was sent before

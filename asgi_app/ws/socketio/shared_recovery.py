@@ -31,11 +31,12 @@ PLACE = re.compile(rf"({NUMBER.pattern})\.({NUMBER.pattern})\.([A-Za-z0-9_-]{{1,
 
 
 class Numbered(list[EnginePacket]):
-    """The packets of an event that has a number in the stream."""
+    """The packets of an event that has a number in the stream. With `alone`, it was recorded without it, too."""
 
-    def __init__(self, number: int, packets: Iterable[EnginePacket]) -> None:
+    def __init__(self, number: int, packets: Iterable[EnginePacket], *, alone: bool = False) -> None:
         super().__init__(packets)
         self.number = number
+        self.alone = alone
 
 
 Number = Annotated[int, Field(ge=0, lt=LOCAL)]
@@ -82,7 +83,8 @@ class SharedRecovery(Recovery):
         self.pass_over(packets.number)
         if self.is_used:
             messages = tuple(packet.data for packet in packets)
-            self._shared.add(Entry(self.number, time.monotonic(), room, frozenset(skipped), messages))
+            entry = Entry(self.number, time.monotonic(), room, frozenset(skipped), messages, again=packets.alone)
+            self._shared.add(entry)
         return self.marker()
 
     def pass_over(self, number: int) -> None:
@@ -208,7 +210,7 @@ class SharedRecovery(Recovery):
 
     def _missed(self, session: RecoverableSession, offset: int) -> Iterable[Entry]:
         if not session.moved:
-            return super()._missed(session, offset)
+            return (entry for entry in super()._missed(session, offset) if not entry.again)
         return [entry for entry in self._shared.after(offset) if not entry.number % LOCAL and session.was_sent(entry)]
 
     def resume(self, session: RecoverableSession, offset: int, queue: EngineOutbox) -> list[EnginePacket]:

@@ -229,6 +229,20 @@ async def test_the_same_process_goes_on_exactly(linked: bool) -> None:
     assert texts[1::2] == [f'2["_offset","{FIRST + at}.{local}.here"]' for at, local in [(10, 2), (11, 0), (11, 1)]]
 
 
+@pytest.mark.parametrize("came_from", ["here", "there"])
+async def test_what_was_sent_alone_and_came_back_is_sent_once(came_from: str) -> None:
+    recovery, _ = process(None)
+    connected(recovery)
+    offset = str(recovery.marker().data).partition('","')[2][:-2]
+    recovery.suspend(SID, ADA, [None, 7])
+    recovery.record([Packet(MESSAGE, '2["e",11]')], "ours")
+    recovery.record(Numbered(FIRST + 11, [Packet(MESSAGE, '2["e",11]')], alone=True), "ours")
+    recovery.record(Numbered(FIRST + 12, [Packet(MESSAGE, '2["e",12]')]), "ours")
+    claim = await recovery.claim_anywhere({"pid": PID, "offset": offset.replace("here", came_from)})
+    assert claim is not None
+    assert _entries([packet.data for packet in recovery.resume(*claim, EngineOutbox(256))]) == [11, 12]
+
+
 async def test_an_old_copy_is_dropped_where_another_process_had_the_client() -> None:
     recovery, wire = process(None)
     old = connected(recovery)
