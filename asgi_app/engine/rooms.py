@@ -134,8 +134,8 @@ class Rooms:
         self._hurry.set()
         await sent.done
 
-    def save(self, pid: str) -> None:
-        self._seats.save(pid)
+    def save(self, pid: str, *, first: bool = False) -> None:
+        self._seats.save(pid, first=first)
 
     async def saved(self, pid: str) -> None:
         await self._seats.saved(pid)

@@ -68,8 +68,8 @@ class Wire(Protocol):
     async def send(self, shared: Shared) -> None:
         """Give this to all processes. Return once this one has received it."""
 
-    def save(self, pid: str) -> None:
-        """Write the client's seat soon."""
+    def save(self, pid: str, *, first: bool = False) -> None:
+        """Write the client's seat soon; `first`: before all those that were not saved so."""
 
     async def saved(self, pid: str) -> None:
         """Write the client's seat, and wait for it if the others are reached."""

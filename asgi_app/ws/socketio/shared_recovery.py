@@ -137,7 +137,7 @@ class SharedRecovery(Recovery):
 
     def _forget(self, session: RecoverableSession) -> None:
         super()._forget(session)
-        self._wire.save(session.pid)  # that it has ended
+        self._wire.save(session.pid, first=True)  # it has ended, so no other process may resume it
 
     def give_up(self, pid: str) -> RecoverableSession | None:
         """Drop the session of a client that another process has now; return it."""

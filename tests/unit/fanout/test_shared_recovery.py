@@ -36,7 +36,7 @@ class FakeWire:
 
     async def send(self, shared: Shared) -> None: ...
 
-    def save(self, pid: str) -> None:
+    def save(self, pid: str, *, first: bool = False) -> None:
         self.saves.append(pid)
 
     async def saved(self, pid: str) -> None:
