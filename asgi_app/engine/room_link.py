@@ -58,6 +58,14 @@ class RoomLink:
         found = await self._do(self._asking.xrevrange(self._stream, count=1))
         return entry_of(*found[0]).number if found else 0
 
+    async def has_instead(self, last: Entry) -> bool:
+        """Return whether the stream has another past than one with this entry: Redis went back, and has gone on since.
+
+        What is only trimmed is no other past.
+        """
+        found = await self._do(self._asking.xrevrange(self._stream, last.id, "-", count=1))
+        return bool(found) and entry_of(*found[0]) != last
+
     async def history(self) -> list[Entry]:
         """Return the last entries, as far back as there is no hole, and no more than a process keeps."""
         found: list[Entry] = []

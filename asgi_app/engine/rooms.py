@@ -73,7 +73,8 @@ class Rooms:
         self._trouble = ""
         self._joined = asyncio.Event()
         self._position = 0  # the number of the last entry
-        self._last = "0-0"  # its id
+        self._known = Entry("0-0", 0, 0)  # that entry
+        self._last = "0-0"  # the id after which we read
         self._linked_at = 0.0  # by the loop's clock
         self._lost_at: float | None = None
         self._sizes = _Sizes()
@@ -226,7 +227,7 @@ class Rooms:
         """Follow the stream until the link is lost."""
         loop = asyncio.get_running_loop()
         # It shows that Redis takes what is written. And a lost stream goes on with higher numbers, whatever Redis' clock.
-        await self._link.begin(self._position)
+        await self._link.begin(await self._past())
         last = await self._link.newest()
         if self._position == 0 or (self._lost_at is not None and loop.time() > self._lost_at + self._kept):
             for entry in await self._link.history():  # for clients that come from other processes
@@ -242,6 +243,13 @@ class Rooms:
         async with asyncio.TaskGroup() as group:
             for part in (self._follow, self._write, self._seats.write, self._seats.refresh):
                 group.create_task(part())
+
+    async def _past(self) -> int:
+        """Return the number after which the stream must go on."""
+        if not await self._link.has_instead(self._known):
+            return self._position
+        # A number that we know is of something else now. A hole says to everybody that clients may have missed something.
+        return max(self._position, await self._link.newest()) + 1
 
     def _end_grace_if_back(self) -> None:
         """End the time of grace if all that waited at the loss has come back: Redis may answer, but refuse it."""
@@ -275,6 +283,7 @@ class Rooms:
         number = entry.number
         if number <= self._position:  # somebody else has written this
             return
+        self._known = entry
         if number != self._position + 1:  # trimmed, or lost by Redis
             self._receiver.jump(number - 1)
             self._seats.save_all()

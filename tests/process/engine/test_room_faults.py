@@ -7,11 +7,13 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
 from asgi_app.engine.rooms import Rooms
+from asgi_app.hub import Shared
 from tests.support.home import Home
 from tests.support.home_rooms import client_of, heard, shared_again
 from tests.support.node_clients import NodeClients
@@ -25,6 +27,7 @@ from tests.support.steady_clock import steady
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STREAM = "pilotlight:{home}:sio:/"
+EVENT: dict[Any, Any] = {"h": '["another", 0, "event", null, []]', "m": '2["other"]'}
 RATE = {"command_rate": 1e6}
 
 
@@ -151,6 +154,34 @@ async def test_an_engine_whose_stream_went_back_carries_on(home: Home, node: Nod
     late = await client_of(home.front("late", node="late", **RATE), node)
     await shared_again([late, clients[0]])
     await shared_again(clients)
+
+
+@pytest.mark.parametrize("is_other", [True, False])
+async def test_an_engine_that_went_back_and_caught_up_has_a_hole_for_all(is_other: bool) -> None:
+    with RedisServer() as server, redis.Redis(port=server.port) as client:
+        one, other = [Rooms(server.url, None, "/", 60) for _ in range(2)]
+        clients = [Received(), Received()]
+        for rooms, its in zip((one, other), clients, strict=True):
+            rooms.bind(its)
+            await rooms.start()
+        for message in ('2["lost"]', '2["lost, and the last that both know"]'):
+            await other.send(Shared("event", None, messages=(message,)))
+        await one.send(Shared("close", "a room"))
+        entries = client.xrange(STREAM)
+        for its in clients:
+            its.forgotten = 0
+        with client.pipeline() as many:
+            many.client_kill_filter(_type="normal", skipme=True)
+            many.delete(STREAM)
+            for at, (number, fields) in enumerate(entries, 3 - len(entries)):
+                many.xadd(STREAM, EVENT if is_other and at > 0 else fields, number)
+            many.xadd(STREAM, EVENT, f"{int(number.partition(b'-')[0]) + 1}-1")
+            many.execute()
+        for rooms in (one, other, one):
+            await rooms.send(Shared("event", None, messages=('2["after"]',)))
+        assert [its.forgotten > 0 for its in clients] == [is_other] * 2
+        for rooms in (one, other):
+            await rooms.close()
 
 
 @pytest.mark.slow

@@ -35,6 +35,9 @@ class Link:
     async def newest(self) -> int:
         return self.number
 
+    async def has_instead(self, last: Entry) -> bool:
+        return False
+
     async def history(self) -> list[Entry]:
         return self.past
 
