@@ -53,6 +53,12 @@ class RoomLink:
                 async with asyncio.timeout(LEAVE):
                     await one.aclose()
 
+    async def drop_idle(self) -> None:
+        """Close idle connections: after a loss, each of them may have ended, and would be a loss of its own."""
+        for one in (self._asking, self._waiting):
+            with contextlib.suppress(redis.RedisError, OSError, TimeoutError):
+                await one.connection_pool.disconnect(inuse_connections=False)
+
     async def newest(self) -> int:
         """Return the last number in the stream, or 0."""
         found = await self._do(self._asking.xrevrange(self._stream, count=1))

@@ -226,6 +226,7 @@ class Rooms:
     async def _live(self) -> None:
         """Follow the stream until the link is lost."""
         loop = asyncio.get_running_loop()
+        await self._link.drop_idle()
         # It shows that Redis takes what is written. And a lost stream goes on with higher numbers, whatever Redis' clock.
         await self._link.begin(await self._past())
         last = await self._link.newest()

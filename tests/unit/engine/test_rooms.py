@@ -32,6 +32,8 @@ class Link:
         self.number += 1
         return Entry(f"{self.number}-1", self.number, 200, tag, written, shared)
 
+    async def drop_idle(self) -> None: ...
+
     async def newest(self) -> int:
         return self.number
 
