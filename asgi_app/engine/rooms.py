@@ -12,8 +12,9 @@ import logging
 import secrets
 from collections import deque
 
-from asgi_app.engine.link import Lost, stop_if_cancelled
-from asgi_app.engine.room_entries import KEPT, STREAM, Entry, arguments
+from asgi_app.engine.link import ANSWER, Lost, stop_if_cancelled
+from asgi_app.engine.pending import Pending
+from asgi_app.engine.room_entries import KEPT, STREAM, Entry
 from asgi_app.engine.room_link import RoomLink
 from asgi_app.engine.seats import Seats, resolve
 from asgi_app.hub import Receiver, Seat, Shared
@@ -28,17 +29,6 @@ GRACE = 2.0  # seconds after a loss for which events wait for Redis, before they
 REACHED = 2.0  # seconds until this process must have received what was before a client moved
 LEAVE = 2.0  # seconds for writing the last seats
 BUSY, HURRIED = 0.01, 0.001  # seconds between two reads while there is much; the shorter one while somebody waits
-BATCH, BATCH_BYTES = 100, 1024 * 1024  # of one write
-
-
-class _Sent:
-    """An event of ours that has not come back in the stream yet."""
-
-    __slots__ = ("done", "fields", "number", "shared")
-
-    def __init__(self, number: int, shared: Shared, fields: list[str | bytes]) -> None:
-        self.number, self.shared, self.fields = number, shared, fields
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class _Sizes:
@@ -81,10 +71,9 @@ class Rooms:
         self._alone = True
         self._grace: asyncio.TimerHandle | None = None
         self._overdue = 0  # number of our last event when the link was lost
-        self._written = 0  # number of our last event
         self._told = 0  # number of our last event that our clients got while we were alone
         self._heard: dict[str, int] = {}  # the last event of each process
-        self._pending: deque[_Sent] = deque()
+        self._pending = Pending(self.tag)
         self._ring = asyncio.Event()  # there is something to send
         self._hurry = asyncio.Event()  # somebody waits for an entry
         self._taken: dict[str, int] = {}  # clients that are being taken, with the entry that another process has them
@@ -125,12 +114,11 @@ class Rooms:
     # --- for the clients of this process ---------------------------------------------------------------------
 
     async def send(self, shared: Shared) -> None:
+        await self._pending.room()
         if self._alone:
             self._receiver.receive_alone(shared)
             return
-        self._written += 1
-        sent = _Sent(self._written, shared, arguments(self.tag, self._written, shared))
-        self._pending.append(sent)
+        sent = self._pending.add(shared)
         self._ring.set()
         self._hurry.set()
         await sent.done
@@ -201,7 +189,7 @@ class Rooms:
             self._lost_at = loop.time()
         self._seats.lose()
         if not self._alone and self._grace is None:
-            self._overdue = self._written
+            self._overdue = self._pending.last
             self._grace = loop.call_later(GRACE, self._be_alone)
         for _, reached in self._awaited:
             resolve(reached)  # who waits looks at the position again
@@ -211,9 +199,8 @@ class Rooms:
         """Give what waits to the clients of this process."""
         self._end_grace()
         self._alone = self._closing or not self.linked
-        self._told = self._written
-        pending, self._pending = self._pending, deque()
-        for sent in pending:
+        self._told = self._pending.last
+        for sent in self._pending.take_all():
             self._receiver.receive_alone(sent.shared)
             resolve(sent.done)
 
@@ -242,7 +229,7 @@ class Rooms:
         self._joined.set()
         self._seats.save_all()
         async with asyncio.TaskGroup() as group:
-            for part in (self._follow, self._write, self._seats.write, self._seats.refresh):
+            for part in (self._follow, self._write, self._watch, self._seats.write, self._seats.refresh):
                 group.create_task(part())
 
     async def _past(self) -> int:
@@ -254,7 +241,7 @@ class Rooms:
 
     def _end_grace_if_back(self) -> None:
         """End the time of grace if all that waited at the loss has come back: Redis may answer, but refuse it."""
-        if not self._pending or self._pending[0].number > self._overdue:
+        if self._pending.first > self._overdue:
             self._end_grace()
 
     async def _follow(self) -> None:
@@ -291,8 +278,8 @@ class Rooms:
         self._position = number
         self._sizes.note(entry.size)
         self._receive(entry, heard=heard)
-        while entry.tag == self.tag and self._pending and self._pending[0].number <= entry.written:
-            resolve(self._pending.popleft().done)
+        if entry.tag == self.tag:
+            self._pending.came_back(entry.written)
         if self._grace is not None:
             self._end_grace_if_back()
         if self._awaited:
@@ -327,13 +314,7 @@ class Rooms:
         """Send our own events, again those that were under way when the link was lost."""
         written = 0
         while True:
-            batch: list[str | bytes] = []
-            size = count = 0
-            for sent in self._pending:
-                if sent.number > written and count < BATCH and size < BATCH_BYTES:
-                    batch += sent.fields
-                    size += sum(map(len, sent.fields))
-                    count, last = count + 1, sent.number
+            last, batch = self._pending.batch(written)
             if not batch:
                 self._ring.clear()
                 await self._ring.wait()
@@ -341,3 +322,12 @@ class Rooms:
             await self._link.add(self._position, self._sizes.most, batch)
             stop_if_cancelled()
             written = last
+
+    async def _watch(self) -> None:
+        """Raise `Lost` if nothing of what waits comes back: a write may be answered, and then the read waits longer."""
+        loop = asyncio.get_running_loop()
+        while True:
+            since = max(self._linked_at, self._pending.moved_at) if self._pending else loop.time()
+            if (left := since + ANSWER - loop.time()) <= 0:
+                raise Lost(f"Redis has not answered for {ANSWER:g} s")
+            await asyncio.sleep(left)

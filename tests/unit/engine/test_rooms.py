@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from asgi_app.engine import pending
+from asgi_app.engine import rooms as module
 from asgi_app.engine.link import Lost
 from asgi_app.engine.room_entries import Entry
 from asgi_app.engine.rooms import Rooms
@@ -15,6 +17,7 @@ from asgi_app.hub import Seat, Shared
 from tests.support.rooms_receiver import Received
 
 PID = "p" * 20
+EVENT = Shared("event", None, messages=("2[]",))
 
 
 class Link:
@@ -24,15 +27,17 @@ class Link:
         self.number = 0
         self.batches: asyncio.Queue[list[Entry]] = asyncio.Queue()
         self.taking: asyncio.Future[tuple[str, str, int]] = asyncio.get_running_loop().create_future()
-        self.is_refused = asyncio.Event()
         self.is_cut = asyncio.Event()
+        self.is_gone = asyncio.Event()
         self.past = [Entry("1-1", 1, 200)]  # the history
 
     def entry(self, tag: str, shared: Shared | None, written: int = 0) -> Entry:
         self.number += 1
         return Entry(f"{self.number}-1", self.number, 200, tag, written, shared)
 
-    async def drop_idle(self) -> None: ...
+    async def drop_idle(self) -> None:
+        if self.is_gone.is_set():
+            raise Lost("Redis cannot be reached")
 
     async def newest(self) -> int:
         return self.number
@@ -47,14 +52,14 @@ class Link:
         self.number += 1
 
     async def read(self, after: str) -> list[Entry]:
+        if self.is_gone.is_set():
+            raise Lost("Redis cannot be reached")
         if self.is_cut.is_set():
             self.is_cut.clear()
             raise Lost("Redis cannot be reached")
         return await self.batches.get()
 
-    async def add(self, above: int, most: int, entries: Sequence[str | bytes]) -> None:
-        if self.is_refused.is_set():
-            raise Lost("Redis refuses")
+    async def add(self, above: int, most: int, entries: Sequence[str | bytes]) -> None: ...
 
     async def take(self, pid: str, above: int) -> tuple[str, str, int] | None:
         return await self.taking
@@ -96,7 +101,7 @@ async def test_clients_that_missed_something_in_a_long_loss_are_forgotten(kept: 
         link.batches.put_nowait([])
         while link.is_cut.is_set() or rooms.linked:
             await asyncio.sleep(0)
-        missed = link.entry("another", Shared("event", None, messages=("2[]",)))
+        missed = link.entry("another", EVENT)
         begun = link.entry("another", None)
         link.number -= 1  # `begin` adds it again
         link.past = [missed, begun]
@@ -104,3 +109,37 @@ async def test_clients_that_missed_something_in_a_long_loss_are_forgotten(kept: 
         while not rooms.linked:
             await asyncio.sleep(0.01)
         assert clients.forgotten == forgotten
+
+
+async def test_an_event_that_was_written_does_not_wait_long_until_it_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "ANSWER", 0.1)
+    monkeypatch.setattr(module, "GRACE", 0.1)
+    async with linked() as (rooms, _, clients), asyncio.timeout(2):
+        await rooms.send(EVENT)
+        assert clients.told == [EVENT]
+
+
+async def test_who_sends_much_waits_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pending, "MOST_BYTES", 1000)
+    async with linked() as (rooms, link, clients):
+        large = Shared("event", None, messages=("2" * 500,))
+        sending = [asyncio.create_task(rooms.send(large)) for _ in range(5)]
+        for come_back in range(1, 6):
+            await asyncio.sleep(0.005)
+            assert len(rooms._pending) == min(2, 6 - come_back)
+            link.batches.put_nowait([link.entry(rooms.tag, large, come_back)])
+            await sending[come_back - 1]
+        assert clients.told == [large] * 5
+
+
+async def test_who_waits_for_room_goes_on_without_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pending, "MOST_BYTES", 100)
+    monkeypatch.setattr(module, "GRACE", 0.05)
+    async with linked() as (rooms, link, clients), asyncio.timeout(2):
+        link.is_gone.set()
+        link.batches.put_nowait([])
+        events = [EVENT._replace(messages=(f"2[{number}]" + 100 * " ",)) for number in range(5)]
+        await asyncio.gather(*(rooms.send(event) for event in events))
+        assert clients.told == events
