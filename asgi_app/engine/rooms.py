@@ -214,7 +214,7 @@ class Rooms:
         """Follow the stream until the link is lost."""
         loop = asyncio.get_running_loop()
         await self._link.drop_idle()
-        # It shows that Redis takes what is written. And a lost stream goes on with higher numbers, whatever Redis' clock.
+        # It shows that Redis takes what is written. And a lost stream goes on with higher numbers, whatever its clock.
         await self._link.begin(await self._past())
         last = await self._link.newest()
         if self._position == 0 or (self._lost_at is not None and loop.time() > self._lost_at + self._kept):
@@ -236,7 +236,7 @@ class Rooms:
         """Return the number after which the stream must go on."""
         if not await self._link.has_instead(self._known):
             return self._position
-        # A number that we know is of something else now. A hole says to everybody that clients may have missed something.
+        # A number that we know is of something else now. A hole tells all that clients may have missed something.
         return max(self._position, await self._link.newest()) + 1
 
     def _end_grace_if_back(self) -> None:

@@ -106,7 +106,7 @@ class SharedRecovery(Recovery):
         self._shared.clear()
 
     def forget_connected(self) -> None:
-        """Forget the clients that are connected or are about to be. They have missed something, so `recovered` would lie."""
+        """Forget who is connected or is about to be. They have missed something, so `recovered` would lie."""
         for sid in list(self.sessions):
             self.end(sid)
         for session in [session for session in self.suspended.values() if session.claimed]:

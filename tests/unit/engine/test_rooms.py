@@ -87,7 +87,8 @@ async def test_of_two_that_take_a_client_the_last_one_has_it() -> None:
             link.taking = asyncio.get_running_loop().create_future()
             taking = asyncio.create_task(rooms.take(PID))
             await asyncio.sleep(0)
-            entries = [link.entry(tag, Shared("moved", PID)) for tag in ("another", rooms.tag)[:: 1 if is_ours_last else -1]]
+            tags = ("another", rooms.tag) if is_ours_last else (rooms.tag, "another")
+            entries = [link.entry(tag, Shared("moved", PID)) for tag in tags]
             link.taking.set_result(("third", "its seat", entries[is_ours_last].number))
             link.batches.put_nowait(entries)
             assert await taking == (Seat("its seat", here=False) if is_ours_last else None)
