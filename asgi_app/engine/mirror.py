@@ -20,7 +20,7 @@ from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
 from asgi_app.models.wire import StateEvent
 from asgi_app.service import Panel
 from asgi_app.service.lights import Lights
-from asgi_app.service.panel import Hole
+from asgi_app.service.panel import Asker, Hole
 
 log = logging.getLogger("pilotlight.engine")
 
@@ -52,7 +52,7 @@ class Mirror:
         self._hurry = asyncio.Event()
         panel.numbering = self._number
 
-    def _number(self, event: StateEvent, done: Done | None) -> None:
+    def _number(self, event: StateEvent, done: Done | None, asker: Asker | None) -> None:
         if isinstance(event, ClockChanged):
             self._panel.apply_unnumbered(event)
         elif isinstance(event, LIGHT_EVENTS) or self._is_keeper:
@@ -62,7 +62,9 @@ class Mirror:
                     assert done is None
                     self._outgoing.add(event, self._unnumbered())
                     return
-                self._outgoing.add(event, done if done is None else self._awaiting(done))
+                if asker is None and done is not None:
+                    done = self._soon(done)
+                self._outgoing.add(event, done, asker)
                 return
             self._panel.apply_numbered(self._panel.rev + 1, event)
         if done is not None:  # what is left is about the file of a process that has nothing for others in it
@@ -102,10 +104,10 @@ class Mirror:
         finally:
             self._awaited -= 1
 
-    def _awaiting(self, done: Done) -> Done:
+    @staticmethod
+    def _soon(done: Done) -> Done:
         """Call `done` when its event is numbered, or after `LATEST`: a light does not wait for a slow engine."""
         waits = contextlib.ExitStack()
-        waits.enter_context(self.hurry())
         waits.callback(done)
         timer = asyncio.get_running_loop().call_later(LATEST, waits.close)
         waits.callback(timer.cancel)
@@ -118,6 +120,7 @@ class Mirror:
         else:
             self._calls += 1
             insort(self._ready, (rev, self._calls, call))
+            self._hurry.set()
 
     def missing(self, picture: Picture) -> tuple[list[Change], bool]:
         """Return what the engine does not know of ours, and whether others have to read the whole state again."""
@@ -204,9 +207,11 @@ class Mirror:
     async def send(self, link: Link) -> None:
         """Commit our own events, for as long as the link works."""
         while True:
-            events, done = await self._outgoing.take()
+            unsent = await self._outgoing.take()
+            events, done = [one.event for one in unsent], [call for one in unsent for call in one.done]
             try:
-                changes = [change_of(event, self._lights.own, self._panel.state) for event in events]
+                own, state = self._lights.own, self._panel.state
+                changes = [change_of(one.event, own, state, one.askers) for one in unsent]
                 rev = await link.commit(changes + self._ended_long_ago())
             except BaseException:
                 for call in done:  # at the release
@@ -251,7 +256,7 @@ class Mirror:
                 log.info("reading the whole state of the engine again: %s", error or "a process has other things")
                 self.adopt(await link.join())
             self._call_ready()
-            if not self._awaited and loop.time() - read_at < 2 * BUSY:
+            if not self._awaited and not self._ready and loop.time() - read_at < 2 * BUSY:
                 self._hurry.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(BUSY):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from asgi_app.models.machine import Storage, StorageChanged
 from asgi_app.models.runs import Run, RunChanged
 from asgi_app.models.shows import ShowName
 from asgi_app.models.wire import State, StateEvent
+from asgi_app.service.panel import Asker
 
 log = logging.getLogger("pilotlight.engine")
 
@@ -26,11 +27,15 @@ KINDS: Mapping[str, type[BaseModel]] = {"rooms": Room, "people": Person, "runs":
 
 
 class Change(NamedTuple):
-    """One change for the engine: a field, the event ('': nobody is told), what the field is then ('': no more)."""
+    """One change for the engine: a field, the event ('': nobody is told), what the field is then ('': no more).
+
+    `askers` are commands of other processes, which are answered with it.
+    """
 
     field: str
     event: str
     state: str
+    askers: Sequence[Asker] = ()
 
 
 class Picture(NamedTuple):
@@ -85,11 +90,11 @@ def fields_of(state: State) -> dict[str, str]:
     return fields | {STORAGE: state.storage.model_dump_json(), SHOWS: json.dumps(shows)}
 
 
-def change_of(event: StateEvent, own: Mapping[str, Light], state: State) -> Change:
+def change_of(event: StateEvent, own: Mapping[str, Light], state: State, askers: Sequence[Asker] = ()) -> Change:
     """Return an event of our lights, or of the keeper, as a change for the engine."""
     text = event.model_dump_json()
     if isinstance(event, LIGHT_EVENTS):
-        return Change(event.light, text, own[event.light].model_dump_json())
+        return Change(event.light, text, own[event.light].model_dump_json(), askers)
     if isinstance(event, StorageChanged):
         return Change(STORAGE, text, event.state.model_dump_json())
     kind, id = place_of(event)
