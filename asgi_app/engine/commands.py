@@ -72,9 +72,8 @@ class Commands:
         began = loop.time()
         self._asked[ask.id] = loop.create_future()
         try:
-            with self._mirror.hurry():
-                async with asyncio.timeout(PATIENCE):
-                    return await self._result(self._link, node, ask)
+            async with asyncio.timeout(PATIENCE):
+                return await self._result(self._link, node, ask)
         except TimeoutError:
             self._silent[node] = loop.time()
         except Lost:  # it may still be carried out until it expires
@@ -140,6 +139,8 @@ class Commands:
         asked = self._asked.get(answer.id)
         if asked is not None and not asked.done():
             asked.set_result(answer)
+        if answer.event is not None and answer.epoch == self._mirror.epoch:
+            self._mirror.take(answer.rev, answer.event)
 
     def _take_ask(self, link: Link, text: bytes) -> None:
         if (ask := Ask.of(text)).epoch == self._mirror.epoch:  # another database of the same Redis has others

@@ -147,8 +147,9 @@ for i = 6, answers - 1, 3 do
 end
 for i = answers, #ARGV, 3 do
   local at = 3 + 3 * tonumber(ARGV[i])
-  local answer = '{{"id":%s,"rev":%d,"epoch":"%s","light":%s}}'
-  redis.call('PUBLISH', ARGV[i + 1], string.format(answer, ARGV[i + 2], revs[at], ARGV[1], ARGV[at + 2]))
+  local answer = '{{"id":%s,"rev":%d,"epoch":"%s","light":%s,"event":%s}}'
+  answer = string.format(answer, ARGV[i + 2], revs[at], ARGV[1], ARGV[at + 2], ARGV[at + 1])
+  redis.call('PUBLISH', ARGV[i + 1], answer)
 end
 if ARGV[4] == '1' then number('{{"event":"resync"}}') end
 return {{'ok', tonumber(redis.call('HGET', KEYS[1], 'rev'))}}

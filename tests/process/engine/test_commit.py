@@ -48,9 +48,18 @@ async def test_each_command_gets_the_number_of_its_event(server: RedisServer) ->
     texts = [b'{"event":"a"}', b'{"event":"b"}', b'{"event":"c"}', b'{"event":"resync"}']
     assert entries == [(b"%d-1" % rev, {b"e": text}) for rev, text in enumerate(texts, 1)]
     assert said == [
-        (scripts.REPLY + "ada", {"id": "1", "rev": 1, "epoch": link.epoch, "light": {"level": "7 %s"}}),
-        (scripts.REPLY + "eve", {"id": "2", "rev": 1, "epoch": link.epoch, "light": {"level": "7 %s"}}),
-        (scripts.REPLY + "ada", {"id": odd.id, "rev": 3, "epoch": link.epoch, "light": {"level": 9}}),
+        (
+            scripts.REPLY + "ada",
+            {"id": "1", "rev": 1, "epoch": link.epoch, "light": {"level": "7 %s"}, "event": {"event": "a"}},
+        ),
+        (
+            scripts.REPLY + "eve",
+            {"id": "2", "rev": 1, "epoch": link.epoch, "light": {"level": "7 %s"}, "event": {"event": "a"}},
+        ),
+        (
+            scripts.REPLY + "ada",
+            {"id": odd.id, "rev": 3, "epoch": link.epoch, "light": {"level": 9}, "event": {"event": "c"}},
+        ),
     ]
     assert all(asker.answered for asker in (ada, eve, odd))
     await link.close()

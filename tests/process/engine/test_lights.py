@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,13 +68,30 @@ async def test_every_process_moves_every_light(
 
 
 @pytest.mark.parametrize("asked", PANELS)
-async def test_the_event_comes_before_the_reply_and_has_its_revision(home: Home, asked: str) -> None:
-    async with live(home.panels[asked]) as client:
-        for level in (11, 22, 33):
+@pytest.mark.parametrize("busy", [False, True], ids=["alone", "among others"])
+async def test_the_event_comes_before_the_reply_and_has_its_revision(home: Home, asked: str, busy: bool) -> None:
+    async with live(home.panels[asked]) as client, live(home.panels["kitchen"]) as other:
+
+        async def meanwhile() -> None:
+            for level in itertools.cycle(range(101)):
+                await other.ask("set_light", light="kitchen.led", level=level)
+
+        others = asyncio.create_task(meanwhile()) if busy else None
+        for level in (11, 22, 33) * (10 if busy else 1):
             before = len(client.frames)
             reply = await client.ask("set_light", light="hall.led", level=level)
             events = [event for frame in client.frames[before:] for event in frame.get("events", [])]
-            assert (events[-1]["rev"], events[-1]["state"]["level"]) == (reply["rev"], level)
+            ours = [event for event in events if event["light"] == "hall.led"]
+            assert ours[-1]["state"]["level"] == level
+            if busy and asked == "hall":  # other events may have come while the reply waited for its own
+                assert ours[-1]["rev"] <= reply["rev"] <= events[-1]["rev"]
+            else:
+                assert ours[-1]["rev"] == reply["rev"]
+        if others is not None:
+            others.cancel()
+        revs = [event["rev"] for frame in client.frames[1:] for event in frame.get("events", [])]
+        assert revs == sorted({*revs})
+        assert not any("state" in frame for frame in client.frames[1:])  # no snapshot: nothing was missed
 
 
 @pytest.mark.parametrize(
