@@ -60,6 +60,26 @@ class LightDriver:
         self._wake.set()
         await waiter
 
+    def add(self, light: str, spec: LightSpec, first: Drive) -> None:
+        """Take the pin of another light, and show this. It is offline until then."""
+        self._lights[light] = DrivenLight(light, spec, Motion(first, float(first.level), 0.0))
+        self._wake.set()
+
+    def tune(self, light: str, spec: LightSpec) -> None:
+        """Drive the light with this from now on, on the same pin."""
+        driven = self._lights[light]
+        driven.spec, driven.written = spec, -1.0
+        self._wake.set()
+
+    async def remove(self, light: str) -> None:
+        """Let the light and its pin go. What waits for it is refused."""
+        driven = self._lights.pop(light)
+        pin, driven.pin = driven.pin, None
+        driven.refuse("it was removed")
+        if pin is not None:
+            with contextlib.suppress(PinsError):  # they are lost, so this one is too
+                await self._connection.call(partial(self._pins.release, pin))
+
     def ended(self) -> str | None:
         """Return which task or thread has ended by a fault and why, or None; after a fault no light moves."""
         if self._closed:
@@ -203,6 +223,11 @@ class LightDriver:
             self._lost(str(error))
             return
         for light, pin in zip(missing, taken, strict=True):
+            if self._lights.get(light.id) is not light:  # it was removed meanwhile
+                if not isinstance(pin, PinsError):
+                    with contextlib.suppress(PinsError):
+                        await self._connection.call(partial(self._pins.release, pin))
+                continue
             if isinstance(pin, PinsError):
                 self._lost_one(light, str(pin))
                 continue
