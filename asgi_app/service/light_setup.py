@@ -83,9 +83,9 @@ class LightSetups(Component):
             await self._keep({**self._specs, id: spec})
             light = rules.first_light(id, spec, None, self._clock()).model_copy(update={"by": actor})
             self._note(id, spec)
-            self._driver.add(id, spec, rules.drive_of(light))
             self._lights.add(id, light)
-            return LightResult(light=light)
+            await self._driver.add(id, spec, rules.drive_of(light))
+            return LightResult(light=self._lights.own[id])
 
     async def _change(self, actor: Actor, command: ChangeLight, session: Session | None) -> LightResult:
         async with self._one_by_one:
@@ -103,7 +103,7 @@ class LightSetups(Component):
             self._note(id, spec)
             if any(getattr(before, name) != getattr(spec, name) for name in REBUILT):
                 await self._driver.remove(id)
-                self._driver.add(id, spec, rules.drive_of(self._lights.own[id]))
+                await self._driver.add(id, spec, rules.drive_of(self._lights.own[id]))
             else:
                 self._driver.tune(id, spec)
             return LightResult(light=self._lights.set_up(actor, id, rules.name_of_light(id, spec), spec.pin))
