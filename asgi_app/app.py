@@ -32,8 +32,8 @@ from asgi_app.routes.access import access_routes
 from asgi_app.routes.auth import admit
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
-from asgi_app.routes.groups import group_routes
 from asgi_app.routes.health import health_routes
+from asgi_app.routes.household import household_routes
 from asgi_app.routes.led_fast_path import QuickLed
 from asgi_app.routes.legacy_api import api
 from asgi_app.routes.legacy_led import led
@@ -45,8 +45,6 @@ from asgi_app.routes.problems import handle_problems
 from asgi_app.routes.rate_limit import RestRateLimit, limit_commands
 from asgi_app.routes.rule import RouteRule
 from asgi_app.routes.runs import run_routes
-from asgi_app.routes.scenes import scene_routes
-from asgi_app.routes.schedules import schedule_routes
 from asgi_app.routes.shows import show_routes
 from asgi_app.seams import Seam, check
 from asgi_app.service import Panel
@@ -279,7 +277,7 @@ class PanelApp:
             api(),
             led(self.panel),
             lights(self.panel, self.light_setups),
-            group_routes(self.panel),
+            *household_routes(self.panel, self.light_setups, self.kept),
             live(self.panel, rules),
             echo(rules),
             *self._kept_routes(rules),
@@ -303,8 +301,6 @@ class PanelApp:
         if (kept := self.kept) is None:
             yield taken_elsewhere()
         else:
-            yield scene_routes(self.panel)
-            yield schedule_routes(self.panel)
             yield chat_routes(self.panel, kept.chat)
             yield run_routes(self.panel, kept.runs)
             yield show_routes(self.panel, kept.shows)

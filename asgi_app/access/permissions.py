@@ -130,6 +130,8 @@ ROUTES: Mapping[str, Role] = {
     "GET /lights/<light>": VIEWER,
     "PATCH /lights/<light>": OPERATOR,
     "POST /lights/<light>/undo": OPERATOR,
+    "GET /export": VIEWER,
+    "POST /import": ADMIN,
     "GET /groups": VIEWER,
     "POST /groups": OPERATOR,
     "POST /groups/order": OPERATOR,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from asgi_app.core.chat import name_of
 from asgi_app.errors import BadCommand, LightFixed, NotStored, PinTaken
 from asgi_app.hw.driver import LightDriver
 from asgi_app.models.base import DONE, Actor, Result
-from asgi_app.models.light_setup import AddLight, ChangeLight, LightSetup, LightSetupChange, RemoveLight
+from asgi_app.models.light_setup import AddLight, ChangeLight, LightSetup, LightSetupChange, NewLight, RemoveLight
 from asgi_app.models.lights import LightResult, LightSpec
 from asgi_app.models.wire import refusal
 from asgi_app.service.component import Component
@@ -69,6 +69,26 @@ class LightSetups(Component):
         """Return the pins that no light has."""
         taken = {spec.pin for spec in self._specs.values()}
         return [pin for pin in PINS if pin not in taken]
+
+    async def replace(self, actor: Actor, lights: Sequence[NewLight]) -> list[str]:
+        """Have these lights instead of those that are there. Return those that the settings have, and that are others.
+
+        Raises `PinTaken`, `BadCommand`, `NotStored`. What was done before stays done.
+        """
+        wanted = {self._prefix + light.id: LightSpec(**_spec_of(light)) for light in lights}
+        left = [id for id in self._fixed if wanted.get(id) != self._specs[id]]
+        for id in [id for id in self._specs if id not in wanted and id not in self._fixed]:
+            if len(self._specs) > 1:
+                await self._panel.perform(actor, RemoveLight(light=id))
+        for light in lights:
+            id = self._prefix + light.id
+            if id not in self._specs:
+                await self._panel.perform(actor, AddLight(light=light.id, **_spec_of(light)))
+            elif id not in self._fixed and wanted[id] != self._specs[id]:
+                await self._panel.perform(actor, ChangeLight(light=id, **_spec_of(light)))
+        for id in [id for id in self._specs if id not in wanted and id not in self._fixed]:  # it was the only one
+            await self._panel.perform(actor, RemoveLight(light=id))
+        return [id.removeprefix(self._prefix) for id in left]
 
     async def _add(self, actor: Actor, command: AddLight, session: Session | None) -> LightResult:
         async with self._one_by_one:
@@ -158,3 +178,8 @@ class LightSetups(Component):
             await asyncio.to_thread(own_lights.write, self._settings.data, own)
         except OSError as error:
             raise NotStored(f"The lights cannot be written: {error.strerror}.") from None
+
+
+def _spec_of(light: NewLight) -> dict[str, Any]:
+    """Return the fields of a light without its id."""
+    return {name: getattr(light, name) for name in LightSpec.model_fields}

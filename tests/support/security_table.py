@@ -38,6 +38,7 @@ BODIES: dict[str, Any] = {
     "POST /lights": {"id": "table", "pin": 17},
     "PATCH /lights/<light>/setup": {},
     "PATCH /lights/<light>": {"level": 5},
+    "POST /import": {"pilotlight": 1},
     "POST /groups": {"name": "made by the table", "lights": ["led"]},
     "POST /groups/order": {"order": []},
     "PATCH /groups/<group>": {"level": 5},
