@@ -24,13 +24,14 @@ PAGES = {
     "/chat": "chat",
     "/ws": "chat",  # the address of the old chat page
     "/watch": "watch",
+    "/settings": "settings",
     "/access": "access",
     "/docs": "docs",
 }
 
 
 def pages() -> Blueprint:
-    """Return the routes of the pages: lights, comparison of transports, lab, chat, runs, access, API viewer."""
+    """Return the routes of the pages: lights, transports, lab, chat, runs, settings, access, API viewer."""
     routes = Blueprint("pages", __name__)
     for path, name in PAGES.items():
         policy = VIEWER_POLICY if name == "docs" else POLICY
