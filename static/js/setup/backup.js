@@ -102,9 +102,10 @@ export class ImportSheet {
     this._parts.close.focus();
   }
 
-  /** Say where in the file the panel found what it refuses. */
+  /** Say where in the file the panel found what it refuses. It looks at all of it before it changes anything. */
   _refuse(problem) {
-    const faults = problem?.status === 400 ? problem.errors.filter(({ field }) => field).slice(0, FAULTS) : [];
+    const isOfFile = ({ field }) => field && (problem.status === 400 || field.startsWith('lights.'));
+    const faults = (problem?.errors ?? []).filter(isOfFile).slice(0, FAULTS);
     if (faults.length === 0) return this._sheet.show(problem);
     this._sheet.say(t('setup_wrong_file'));
     const lines = faults.map(({ field, detail }) => make('li', {}, make('code', {}, field), ` ${sentence(detail)}`));
