@@ -26,7 +26,7 @@ const NUMBERS = ['frequency', 'gamma', 'min', 'max'];
 const MOMENTS = { restore: 'last', exit: 'keep' }; // and the word of each besides "off" and a level
 
 export class LightSheet {
-  /** `refresh()` asks how the lights are set up, and returns it. `added(id)` is called after a light was added. */
+  /** `refresh()` asks how the lights are set up, and returns it. `added(light)` is called after one was added. */
   constructor({ refresh, added }) {
     this._refresh = refresh;
     this._added = added;
@@ -144,11 +144,15 @@ export class LightSheet {
     const said = this._said();
     const id = this._light?.id ?? this._fields.id.value.trim();
     if (!this._light && !ID.test(id)) return this._sheet.wrong('id', t('setup_id_wrong'));
-    const problem = await problemOf(() => (this._light ? this._saveChange(id, said) : this._saveNew(id, said)));
+    let made = null;
+    const problem = await problemOf(async () => {
+      if (this._light) await this._saveChange(id, said);
+      else made = await this._saveNew(id, said);
+    });
     if (problem === undefined) {
       this._sheet.close();
+      if (made) this._added(made);
       await this._refresh();
-      if (!this._light) this._added(id);
       return;
     }
     this._sheet.show(problem, { light: 'id' });

@@ -2,7 +2,7 @@
 
 import './words.js';
 
-import { learnMe, mayControl } from '../me.js';
+import { learnMe } from '../me.js';
 import { Page } from '../page.js';
 import { isLive } from '../page-state.js';
 import { SOCKETS } from '../transports.js';
@@ -81,9 +81,8 @@ async function flash(light, times = FLASHES) {
 }
 
 /** A new light flashes once. If its pin cannot be driven, its row says so. */
-function flashNew(id) {
-  const light = Object.values(page.state.lights).find((one) => ownId(one.id) === id);
-  if (mayControl(page.state.me) && light?.online !== false) page.ask({ do: 'set_light', light: light?.id ?? id, flash: 1 });
+function flashNew({ id, online }) {
+  if (online) page.ask({ do: 'set_light', light: id, flash: 1 });
 }
 
 const link = new LinkView(page.retry);

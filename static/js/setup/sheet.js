@@ -14,7 +14,10 @@ export class Sheet {
     for (const button of this.dialog.querySelectorAll('[data-close]')) {
       button.addEventListener('click', () => this.close());
     }
-    this.dialog.addEventListener('click', ({ target }) => target === this.dialog && this.close());
+    // A click outside. One that began inside selects a text.
+    let isOutside = false;
+    this.dialog.addEventListener('pointerdown', ({ target }) => (isOutside = target === this.dialog));
+    this.dialog.addEventListener('click', ({ target }) => isOutside && target === this.dialog && this.close());
     const sending = this.form.querySelector('button:not([type])');
     onSubmit(this.form, async () => {
       if (sending.disabled) return;
