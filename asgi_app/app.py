@@ -32,6 +32,7 @@ from asgi_app.routes.access import access_routes
 from asgi_app.routes.auth import admit
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
+from asgi_app.routes.groups import group_routes
 from asgi_app.routes.health import health_routes
 from asgi_app.routes.led_fast_path import QuickLed
 from asgi_app.routes.legacy_api import api
@@ -44,12 +45,14 @@ from asgi_app.routes.problems import handle_problems
 from asgi_app.routes.rate_limit import RestRateLimit, limit_commands
 from asgi_app.routes.rule import RouteRule
 from asgi_app.routes.runs import run_routes
+from asgi_app.routes.scenes import scene_routes
 from asgi_app.routes.shows import show_routes
 from asgi_app.seams import Seam
 from asgi_app.service import Panel
 from asgi_app.service.health import Health
 from asgi_app.service.kept import Kept
 from asgi_app.service.lights import Lights
+from asgi_app.service.many_lights import ManyLights
 from asgi_app.service.storage import StorageWatch, open_store
 from asgi_app.settings import Settings, read_settings
 from asgi_app.telemetry.clock import PanelClock
@@ -139,6 +142,7 @@ class PanelApp:
         )
         prefix = f"{settings.node_name}." if settings.node_name else ""  # of the ids of lights
         self.driver, self.lights = _lights_of(self, prefix, pins, stored)
+        ManyLights(self.panel, self.lights)
         self.engine = None if settings.engine is None else _engine_of(self, settings.engine)
         self.wires = {} if self.engine is None else self.engine.rooms(settings.recovery + UNNOTICED_SECONDS)
         self.kept = None if settings.is_guest else Kept(self.panel, self.store, settings, self.clock.now)
@@ -269,6 +273,7 @@ class PanelApp:
             api(),
             led(self.panel, light),
             lights(self.panel),
+            group_routes(self.panel),
             live(self.panel, rules),
             echo(rules),
             *self._kept_routes(rules),
@@ -292,6 +297,7 @@ class PanelApp:
         if (kept := self.kept) is None:
             yield taken_elsewhere()
         else:
+            yield scene_routes(self.panel)
             yield chat_routes(self.panel, kept.chat)
             yield run_routes(self.panel, kept.runs)
             yield show_routes(self.panel, kept.shows)

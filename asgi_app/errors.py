@@ -95,6 +95,24 @@ class UnknownLight(PanelError, LookupError):
     slug, title, status = "unknown-light", "There is no such light", 404
 
 
+class UnknownGroup(PanelError, LookupError):
+    """No group has this id."""
+
+    slug, title, status = "unknown-group", "There is no such group", 404
+
+
+class UnknownScene(PanelError, LookupError):
+    """No scene has this id."""
+
+    slug, title, status = "unknown-scene", "There is no such scene", 404
+
+
+class NameInUse(PanelError):
+    """Another group or scene has this name."""
+
+    slug, title, status = "name-in-use", "Another one has this name", 409
+
+
 class NothingToUndo(PanelError, LookupError):
     """Nobody has changed the light since the panel started."""
 

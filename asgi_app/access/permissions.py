@@ -11,6 +11,18 @@ from typing import Any, NamedTuple
 from asgi_app.errors import NotAllowed, PanelError, SignInNeeded
 from asgi_app.models.access import Identity, Role
 from asgi_app.models.chat import GetMessages, GetThreads, JoinRoom, LeaveRoom, Mark, Say, Typing
+from asgi_app.models.groups import (
+    DeleteGroup,
+    DeleteScene,
+    OrderGroups,
+    RecallScene,
+    RenameGroup,
+    RenameScene,
+    SaveGroup,
+    SaveScene,
+    SetLights,
+    UndoLights,
+)
 from asgi_app.models.lights import SetLight, UndoLight
 from asgi_app.models.runs import (
     AnswerRun,
@@ -41,6 +53,16 @@ NOBODY, VIEWER, OPERATOR, ADMIN = Role
 COMMANDS: Mapping[type[Any], Rule] = {
     SetLight: Rule(OPERATOR, kept=True),
     UndoLight: Rule(OPERATOR, kept=True),
+    SetLights: Rule(OPERATOR, kept=True),
+    UndoLights: Rule(OPERATOR, kept=True),
+    RecallScene: Rule(OPERATOR, kept=True),
+    SaveGroup: Rule(OPERATOR, kept=True),
+    RenameGroup: Rule(OPERATOR, kept=True),
+    DeleteGroup: Rule(OPERATOR, kept=True),
+    OrderGroups: Rule(OPERATOR, kept=True),
+    SaveScene: Rule(OPERATOR, kept=True),
+    RenameScene: Rule(OPERATOR, kept=True),
+    DeleteScene: Rule(OPERATOR, kept=True),
     GetState: Rule(VIEWER),
     Ping: Rule(VIEWER),
     Say: Rule(OPERATOR),
@@ -95,6 +117,20 @@ ROUTES: Mapping[str, Role] = {
     "GET /lights/<light>": VIEWER,
     "PATCH /lights/<light>": OPERATOR,
     "POST /lights/<light>/undo": OPERATOR,
+    "GET /groups": VIEWER,
+    "POST /groups": OPERATOR,
+    "POST /groups/order": OPERATOR,
+    "GET /groups/<group>": VIEWER,
+    "PATCH /groups/<group>": OPERATOR,
+    "DELETE /groups/<group>": OPERATOR,
+    "POST /groups/<group>/undo": OPERATOR,
+    "GET /scenes": VIEWER,
+    "POST /scenes": OPERATOR,
+    "GET /scenes/<scene>": VIEWER,
+    "PATCH /scenes/<scene>": OPERATOR,
+    "DELETE /scenes/<scene>": OPERATOR,
+    "POST /scenes/<scene>/recall": OPERATOR,
+    "POST /scenes/<scene>/undo": OPERATOR,
     "GET /chat/rooms": VIEWER,
     "GET /chat/rooms/<room>/messages": VIEWER,
     "POST /chat/rooms/<room>/messages": OPERATOR,

@@ -26,7 +26,7 @@ FIRST_LEVEL = 50  # percent, at the very first start
 START = Actor(name="Pilot Light", via="start")
 HARDWARE = Actor(name="hardware", via="pin")
 OUTSIDE = Actor(name="outside", via="pin")
-SAME_GESTURE = 2.0  # seconds; closer changes by one actor, such as a drag, are one step of undo
+SAME_GESTURE = 2.0  # seconds; closer changes by one hand, such as a drag, are one step of undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ def _undo_light(light: Light, actor: Actor, at: float) -> Decision:
 def _settings_changed(light: Light, settings: LightSettings, seconds: float, actor: Actor, at: float) -> LightChanged:
     """Return the event of a light that is set, and keep the settings before for undo."""
     before = settings_of(light)
-    same_hand = (actor.name, actor.via) == (light.by.name, light.by.via)
+    same_hand = (actor.name, actor.via, actor.hand) == (light.by.name, light.by.via, light.by.hand)
     same_gesture = same_hand and light.gesture is not None and at - light.gesture < SAME_GESTURE
     if settings == before:  # no change: nothing to undo
         undo, gesture = light.undo, at if same_gesture else None

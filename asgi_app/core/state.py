@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from asgi_app.core.groups import changed
 from asgi_app.core.lights import after
 from asgi_app.core.runs import followed
 from asgi_app.models.chat import Person, PersonChanged, RoomChanged
+from asgi_app.models.groups import GroupChanged, GroupsOrdered, SceneChanged
 from asgi_app.models.lights import LightActual, LightChanged, LightFlashed
 from asgi_app.models.machine import ClockChanged, StorageChanged
 from asgi_app.models.runs import RunChanged
@@ -30,5 +32,11 @@ def apply(state: State, event: StateEvent) -> State:
             return state.model_copy(update={"rooms": state.rooms | {event.room: event.state}})
         case RunChanged():
             return state.model_copy(update={"runs": followed(state.runs, event.state)})
+        case GroupChanged():
+            return state.model_copy(update={"groups": changed(state.groups, event.group, event.state)})
+        case GroupsOrdered():
+            return state.model_copy(update={"groups": {id: state.groups[id] for id in event.order}})
+        case SceneChanged():
+            return state.model_copy(update={"scenes": changed(state.scenes, event.scene, event.state)})
         case StorageChanged():
             return state.model_copy(update={"storage": event.state})

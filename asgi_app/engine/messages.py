@@ -14,12 +14,13 @@ from asgi_app.errors import PROBLEM_TYPE, PanelError
 from asgi_app.models.access import Identity, Role
 from asgi_app.models.base import Actor
 from asgi_app.models.chat import PersonChanged, RoomChanged
+from asgi_app.models.groups import ARRANGED
 from asgi_app.models.lights import Light, LightResult, SetLight, UndoLight
 from asgi_app.models.machine import StorageChanged
 from asgi_app.models.runs import RunChanged
 from asgi_app.models.wire import parse_command
 
-SharedEvent = LightEvent | PersonChanged | RoomChanged | RunChanged | StorageChanged
+SharedEvent = LightEvent | ARRANGED | PersonChanged | RoomChanged | RunChanged | StorageChanged
 EVENT: TypeAdapter[SharedEvent] = TypeAdapter(Annotated[SharedEvent, Field(discriminator="event")])
 
 
@@ -48,6 +49,7 @@ class Ask(NamedTuple):
     def text(self) -> str:
         """Return it as JSON."""
         who = {"name": self.actor.name, "via": self.actor.via, "role": self.actor.identity.role.word}
+        who["hand"] = self.actor.hand
         do = self.command.model_dump(mode="json", exclude_none=True)
         asks = {"id": self.id, "process": self.process, "epoch": self.epoch, "expires": self.expires}
         return json.dumps({**asks, "actor": who, "do": do})
@@ -62,7 +64,7 @@ class Ask(NamedTuple):
                 raise TypeError("an id is no text")
             expires = float(asked["expires"])
             how = Identity(role=Role.of(who["role"]), how="another process")
-            actor = Actor(name=who["name"], via=who["via"], identity=how)
+            actor = Actor(name=who["name"], via=who["via"], identity=how, hand=who.get("hand", ""))
             command = parse_command(asked["do"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"this is no command of a process: {error}") from None

@@ -24,14 +24,15 @@ class Outgoing:
     """Events to commit. A newer one replaces an unsent one of its key, so there are three of each light at most."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[object, _Waiting] = {}
         self._actual_at: dict[str, float] = {}
         self._ring = asyncio.Event()
 
     def add(self, event: StateEvent, done: Done | None) -> None:
         """Add an event. `done` is called when it is numbered, or what replaces it."""
         now = asyncio.get_running_loop().time()
-        before = self._waiting.pop(event.key, None)
+        key: object = event.key if event.key is not None else object()  # nothing replaces that one
+        before = self._waiting.pop(key, None)
         calls = before.done if before is not None else []
         if done is not None:
             calls.append(done)
@@ -40,7 +41,7 @@ class Outgoing:
             due = max(now, self._actual_at.get(event.light, 0.0) + ACTUAL)
         elif isinstance(event, LightChanged):
             self._waiting.pop(f"actual:{event.light}", None)  # the state has it
-        self._waiting[event.key] = _Waiting(event, due, calls)
+        self._waiting[key] = _Waiting(event, due, calls)
         self._ring.set()
 
     async def take(self) -> tuple[list[StateEvent], list[Done]]:

@@ -1,4 +1,7 @@
-"""The state in the engine: a hash with a field for each light, and for each room, person and run of the keeper."""
+"""The state in the engine: a hash with a field for each light, and for what the keeper has.
+
+That is a field for each room, person and run, and one for all of what has an order: groups and scenes, and shows.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from asgi_app.models.chat import Person, PersonChanged, Room, RoomChanged
+from asgi_app.models.groups import Group, GroupChanged, GroupsOrdered, Scene, SceneChanged
 from asgi_app.models.lights import Light, LightActual, LightChanged, LightFlashed
 from asgi_app.models.machine import Storage, StorageChanged
 from asgi_app.models.runs import Run, RunChanged
@@ -19,8 +23,11 @@ from asgi_app.models.wire import State, StateEvent
 log = logging.getLogger("pilotlight.engine")
 
 LIGHT_EVENTS = (LightChanged, LightActual, LightFlashed)
-KEPT_EVENTS = (PersonChanged, RoomChanged, RunChanged, StorageChanged)  # of the keeper
-STORAGE, SHOWS = "storage", "shows"
+ARRANGED = (GroupChanged, GroupsOrdered, SceneChanged)
+KEPT_EVENTS = (PersonChanged, RoomChanged, RunChanged, StorageChanged, *ARRANGED)  # of the keeper
+STORAGE = "storage"
+# What the keeper has in one field, by the name in `State`: it has an order, or never changes.
+WHOLE: Mapping[str, type[BaseModel]] = {"shows": ShowName, "groups": Group, "scenes": Scene}
 # The state of the keeper: the fields `rooms:lobby`, …, by the name that the kind has in `State`.
 KINDS: Mapping[str, type[BaseModel]] = {"rooms": Room, "people": Person, "runs": Run}
 
@@ -48,9 +55,8 @@ def read_picture(
 ) -> Picture:
     """Return the picture in the fields of the hash. What cannot be read is left out."""
     lights: list[Light] = []
-    kept: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+    kept: dict[str, dict[str, Any]] = {kind: {} for kind in (*KINDS, *WHOLE)}
     storage: Storage | None = None
-    shows: dict[str, ShowName] = {}
     for raw, text in fields:
         field = raw.decode(errors="replace")
         kind, colon, id = field.partition(":")
@@ -59,15 +65,15 @@ def read_picture(
                 kept[kind][id] = KINDS[kind].model_validate_json(text)
             elif field == STORAGE:
                 storage = Storage.model_validate_json(text)
-            elif field == SHOWS:
-                shows = {id: ShowName.model_validate(show) for id, show in json.loads(text).items()}
+            elif field in WHOLE:
+                kept[field] = {id: WHOLE[field].model_validate(one) for id, one in json.loads(text).items()}
             else:
                 lights.append(Light.model_validate_json(text))
         except (ValueError, KeyError, AttributeError) as error:
             log.warning("%s in the engine cannot be read, and is left out: %s", field, error)
     kept["runs"] = dict(sorted(kept["runs"].items(), key=lambda item: _age(item[1])))
     kept["rooms"] = dict(sorted(kept["rooms"].items()))
-    known = {**kept, "shows": shows, "storage": storage} if storage is not None else {}
+    known = {**kept, "storage": storage} if storage is not None else {}
     return Picture(
         epoch, rev, {light.id: light for light in sorted(lights, key=lambda light: light.id)}, known, history
     )
@@ -81,8 +87,11 @@ def _age(run: Run) -> tuple[float, float]:
 def fields_of(state: State) -> dict[str, str]:
     """Return the fields of what the keeper has."""
     fields = {f"{kind}:{id}": one.model_dump_json() for kind in KINDS for id, one in getattr(state, kind).items()}
-    shows = {id: show.model_dump(mode="json") for id, show in state.shows.items()}
-    return fields | {STORAGE: state.storage.model_dump_json(), SHOWS: json.dumps(shows)}
+    return fields | {STORAGE: state.storage.model_dump_json()} | {kind: _whole(state, kind) for kind in WHOLE}
+
+
+def _whole(state: State, kind: str) -> str:
+    return json.dumps({id: one.model_dump(mode="json") for id, one in getattr(state, kind).items()})
 
 
 def change_of(event: StateEvent, own: Mapping[str, Light], state: State) -> Change:
@@ -92,6 +101,9 @@ def change_of(event: StateEvent, own: Mapping[str, Light], state: State) -> Chan
         return Change(event.light, text, own[event.light].model_dump_json())
     if isinstance(event, StorageChanged):
         return Change(STORAGE, text, event.state.model_dump_json())
+    if isinstance(event, ARRANGED):
+        kind = "scenes" if isinstance(event, SceneChanged) else "groups"
+        return Change(kind, text, _whole(state, kind))
     kind, id = place_of(event)
     now: BaseModel | None = getattr(state, kind).get(id)
     return Change(f"{kind}:{id}", text, now.model_dump_json() if now is not None else "")

@@ -78,6 +78,8 @@ class Actor(Frozen):
     # Never sent: the name as it was given, if one was, and what the User-Agent says.
     given: SkipJsonSchema[str | None] = Field(None, exclude=True)
     device: SkipJsonSchema[str] = Field("", exclude=True)
+    # Never sent: what moves the lights. Another one, such as the slider of a group, is another step of undo.
+    hand: SkipJsonSchema[str] = Field("", exclude=True)
     identity: SkipJsonSchema[SkipValidation[Identity]] = Field(STRANGER, exclude=True)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models.base import DONE, Asks, Frozen, Result, Strict, as_json
 from asgi_app.models.chat import CHAT_COMMANDS, CHAT_EVENTS, Person, PersonChanged, Room, RoomChanged
+from asgi_app.models.groups import ARRANGED, ARRANGING, SCENE_LIGHTS, Group, RecallScene, Scene, SetLights, UndoLights
 from asgi_app.models.lights import Hardware, Light, LightActual, LightChanged, LightFlashed, SetLight, UndoLight
 from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
 from asgi_app.models.runs import RUN_COMMANDS, RUN_EVENTS, Run, RunChanged
@@ -22,6 +23,10 @@ class State(Frozen):
 
     lights: dict[str, Light]
     hardware: Hardware
+    groups: dict[str, Group] = Field(
+        default_factory=dict, description="Groups of lights in their order, without `all`."
+    )
+    scenes: dict[str, Scene] = Field(default_factory=dict, description="Scenes in their order.")
     people: dict[str, Person] = Field(default_factory=dict, description="People who are present.")
     rooms: dict[str, Room] = Field(default_factory=dict)
     runs: dict[str, Run] = Field(default_factory=dict, description="Runs that go on, and the last ones that ended.")
@@ -56,14 +61,26 @@ class Ping(Strict, Asks[Result]):
     do: Literal["ping"] = "ping"
 
 
-AnyCommand = SetLight | UndoLight | GetState | Ping | CHAT_COMMANDS | RUN_COMMANDS | StartShow
-Command = Annotated[AnyCommand, Field(discriminator="do")]
-COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(Command, config=ConfigDict(defer_build=True))
-NAMES = tuple(kind.model_fields["do"].default for kind in get_args(AnyCommand))
+Named = SetLight | UndoLight | GetState | Ping | CHAT_COMMANDS | RUN_COMMANDS | StartShow | RecallScene | ARRANGING
+AnyCommand = Named | SetLights | UndoLights
+Command = Annotated[Named, Field(discriminator="do")]
+COMMAND: TypeAdapter[Named] = TypeAdapter(Command, config=ConfigDict(defer_build=True))
+NAMES = tuple(kind.model_fields["do"].default for kind in get_args(Named))
+# Commands with the name of one for a single light, of which they have no field `light`.
+SEVERAL = frozenset({"group", "lights", "scene"})
+OF_SEVERAL: dict[str, type[SetLights | UndoLights]] = {"set_light": SetLights, "undo_light": UndoLights}
 
 # Events that change the state. They have a revision, and are kept for clients that come back.
 StateEvent = (
-    LightChanged | LightActual | LightFlashed | PersonChanged | RoomChanged | RunChanged | StorageChanged | ClockChanged
+    LightChanged
+    | LightActual
+    | LightFlashed
+    | ARRANGED
+    | PersonChanged
+    | RoomChanged
+    | RunChanged
+    | StorageChanged
+    | ClockChanged
 )
 # Events for some connections only, or with numbers of their own.
 OtherEvent = CHAT_EVENTS | RUN_EVENTS
@@ -101,6 +118,8 @@ def refusal(error: ValidationError) -> PanelError:
     for fault in error.errors(include_url=False):
         cause = fault.get("ctx", {}).get("error")
         where = fault["loc"][1:] if fault["loc"][:1] and fault["loc"][0] in NAMES else fault["loc"]
+        if where[:1] == ("lights",) and where[1:2] and where[1] in SCENE_LIGHTS:
+            where = where[:1] + where[2:]  # not which of the two it was
         field = ".".join(str(part) for part in where) or None
         if isinstance(cause, PanelError):
             first, message = first or cause, cause.detail
@@ -121,8 +140,11 @@ def parse_command(value: object) -> AnyCommand:
     """Return the command in a JSON value. Raises `BadCommand`, or `BadLevel` for a level."""
     if not isinstance(value, dict):
         raise BadCommand(f"A command is a JSON object like {{'do': 'ping'}}, not {as_json(value)}.")
+    said = {key: item for key, item in value.items() if key != "id"}
     try:
-        return COMMAND.validate_python({key: item for key, item in value.items() if key != "id"})
+        if "light" not in said and not SEVERAL.isdisjoint(said) and (kind := OF_SEVERAL.get(str(said.get("do")))):
+            return kind.model_validate(said)
+        return COMMAND.validate_python(said)
     except ValidationError as error:
         raise refusal(error) from None
 

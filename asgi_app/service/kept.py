@@ -1,9 +1,12 @@
-"""`Kept`: what one process has for all that share an engine, and each panel alone for itself: chat, runs and shows."""
+"""`Kept`: what one process has for all that share an engine, and each panel alone for itself: chat, runs, shows,
+groups and scenes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from asgi_app.service.arrangement import Arrangement
 from asgi_app.service.chat import Chat
 from asgi_app.service.panel import Panel
 from asgi_app.service.runs import Runs
@@ -14,9 +17,13 @@ from asgi_app.store import Store
 
 
 class Kept:
-    """Chat, runs and shows on one store. Start it after the lights; stop the shows before them, and the runs after."""
+    """Chat, runs, shows, groups and scenes on one store.
+
+    Start it after the lights; stop the shows before them, and the runs after.
+    """
 
     def __init__(self, panel: Panel, store: Store, settings: Settings, clock: Callable[[], float]) -> None:
+        self.arrangement = Arrangement(panel, store, clock)
         self.chat = Chat(panel, store, settings, clock=clock)
         self.runs = Runs(panel, store, settings, clock=clock)
         own_shows = settings.shows or settings.data / "shows"

@@ -96,7 +96,7 @@ class Lights(Component):
         self._lanes = {id: _Lane(id) for id in lights}
         self.own = dict(lights)
         self.elsewhere: Elsewhere | None = None
-        self.handlers = {SetLight: self._ask, UndoLight: self._ask}
+        self.handlers = {SetLight: self.ask, UndoLight: self.ask}
         panel.add(self, lights=dict(lights))
 
     def without_others(self, reason: str) -> dict[str, Light]:
@@ -104,7 +104,8 @@ class Lights(Component):
         at = self._clock()
         return {id: rules.went_away(light, reason, at) for id, light in self._panel.state.lights.items()} | self.own
 
-    async def _ask(self, actor: Actor, command: SetLight | UndoLight, session: Session | None = None) -> LightResult:
+    async def ask(self, actor: Actor, command: SetLight | UndoLight, session: Session | None = None) -> LightResult:
+        """Do this with a light of any process. Raises a `PanelError`, such as `UnknownLight`."""
         if command.light not in self._lanes:
             command = command.model_copy(update={"light": self._panel.light_id(command.light)})
             if command.light not in self._lanes and self.elsewhere is not None:

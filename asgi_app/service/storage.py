@@ -63,6 +63,7 @@ class StorageWatch:
         try:
             await self._claims.read_again()  # first, because it decides whose names are whose
             if self._kept is not None:
+                await self._kept.arrangement.read_again()
                 await self._kept.chat.read_again()
                 await self._kept.runs.read_again()
             await self._lights.restore(settings)

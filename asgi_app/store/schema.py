@@ -91,6 +91,19 @@ MIGRATIONS = (
         name TEXT PRIMARY KEY  -- that belongs to somebody, as its owner writes it: stays closed without the secrets
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE groups (
+        id TEXT PRIMARY KEY,
+        position INTEGER NOT NULL,
+        content TEXT NOT NULL  -- JSON of models.Group
+    ) WITHOUT ROWID;
+
+    CREATE TABLE scenes (
+        id TEXT PRIMARY KEY,
+        position INTEGER NOT NULL,
+        content TEXT NOT NULL  -- JSON of models.Scene
+    ) WITHOUT ROWID;
+    """,
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

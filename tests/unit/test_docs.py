@@ -16,7 +16,7 @@ from asgi_app.app import PanelApp
 from asgi_app.cli.main import cli
 from asgi_app.models.base import Asks
 from asgi_app.models.lights import LightChange, LightSpec
-from asgi_app.models.wire import Command, Event
+from asgi_app.models.wire import OF_SEVERAL, Command, Event
 from asgi_app.settings import Settings
 from asgi_app.shows.reader import find_shows
 from asgi_app.shows.show import Show, Step
@@ -39,6 +39,9 @@ def problems() -> list[type[errors.PanelError]]:
 def members(union: object) -> list[type[BaseModel]]:
     """The models of an annotated union."""
     return list(typing.get_args(typing.get_args(union)[0]))
+
+
+COMMANDS = [*members(Command), *OF_SEVERAL.values()]
 
 
 def in_fields_of(kind: type[BaseModel]) -> set[str]:
@@ -68,18 +71,18 @@ def test_every_setting_is_a_flag_of_serve() -> None:
     assert flags < {param.name for param in serve.get_params(click.Context(serve)) if isinstance(param, click.Option)}
 
 
-@pytest.mark.parametrize("command", members(Command), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda kind: kind.__name__)
 def test_every_command_is_documented(command: type[BaseModel]) -> None:
     assert f'"do": "{command.model_fields["do"].default}"' in WIRES
 
 
-@pytest.mark.parametrize("command", members(Command), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda kind: kind.__name__)
 def test_every_field_of_a_command_is_documented(command: type[BaseModel]) -> None:
     for field in in_fields_of(command) - {"do"}:
         assert f'"{field}"' in WIRES or f"`{field}`" in WIRES, field
 
 
-@pytest.mark.parametrize("command", members(Command), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda kind: kind.__name__)
 def test_every_field_of_a_reply_is_documented(command: type[BaseModel]) -> None:
     (result,) = (typing.get_args(base)[0] for base in command.__orig_bases__ if typing.get_origin(base) is Asks)
     for field in in_fields_of(result) - {"rev"}:

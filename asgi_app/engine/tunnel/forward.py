@@ -20,7 +20,8 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Receive, Send], Awaitable[None]]
 
-KEPT = ("/chat/rooms", "/runs", "/shows", "/audit")  # these, and what is below them
+KEPT = ("/chat/rooms", "/runs", "/shows", "/audit", "/groups", "/scenes")  # these, and what is below them
+HERE = ("/groups/all", "/groups/all/undo")  # but these not: lights go off without a keeper too
 OURS = ("/live", "/echo", "/socket.io")  # WebSockets that stay here
 CLOSED = 4000 + NotStored.status
 CLOSE_SECONDS = 0.2  # for the close frame of a client that takes nothing any more
@@ -53,7 +54,7 @@ class Forward:
             return False
         if path.startswith(SIGN_IN):
             return self._guest.known
-        return any(path == kept or path.startswith(kept + "/") for kept in KEPT)
+        return path not in HERE and any(path == kept or path.startswith(kept + "/") for kept in KEPT)
 
     async def _forward(self, scope: Any, receive: Receive, send: Send) -> None:
         try:

@@ -19,6 +19,7 @@ from asgi_app.errors import BadCommand, NoAnswer, NotStored
 from asgi_app.hub import Feed, Message
 from asgi_app.models.base import Actor, Result
 from asgi_app.models.chat import CHAT_COMMANDS
+from asgi_app.models.groups import ARRANGING
 from asgi_app.models.runs import RUN_COMMANDS
 from asgi_app.models.shows import StartShow
 from asgi_app.service.component import Component
@@ -163,7 +164,7 @@ class Twins(Component):
         self._sessions: set[Session] = set()
         self._refused: set[Session] = set()  # because there was no keeper
         self._twins: dict[Session, Twin] = {}
-        commands = get_args(CHAT_COMMANDS) + get_args(RUN_COMMANDS) + (StartShow,)
+        commands = get_args(CHAT_COMMANDS) + get_args(RUN_COMMANDS) + get_args(ARRANGING) + (StartShow,)
         self.handlers = dict.fromkeys(commands, self._ask)
 
     def session_opened(self, session: Session) -> None:

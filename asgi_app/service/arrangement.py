@@ -1,0 +1,158 @@
+"""`Arrangement`: groups of lights and scenes, which are made, changed and deleted here, and kept in the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from asgi_app.core import groups as rules
+from asgi_app.core.lights import START, settings_of
+from asgi_app.errors import BadCommand
+from asgi_app.models.base import DONE, Actor, Result
+from asgi_app.models.groups import (
+    ALL,
+    DeleteGroup,
+    DeleteScene,
+    Group,
+    GroupChanged,
+    GroupResult,
+    GroupsOrdered,
+    OrderGroups,
+    RenameGroup,
+    RenameScene,
+    SaveGroup,
+    SaveScene,
+    Scene,
+    SceneChanged,
+    SceneResult,
+)
+from asgi_app.models.lights import LightSettings
+from asgi_app.service.component import Component
+from asgi_app.service.panel import Panel
+from asgi_app.service.session import Session
+from asgi_app.store import Store
+from asgi_app.store import arrangement as stored
+
+
+class Arrangement(Component):
+    """The component for what groups and scenes are. A change is done when it is stored."""
+
+    def __init__(self, panel: Panel, store: Store, clock: Callable[[], float]) -> None:
+        self._panel = panel
+        self._store = store
+        self._clock = clock
+        self._one_by_one = asyncio.Lock()  # what a change is based on stays until it is stored
+        self.handlers = {
+            SaveGroup: self._save_group,
+            RenameGroup: self._rename_group,
+            DeleteGroup: self._delete_group,
+            OrderGroups: self._order_groups,
+            SaveScene: self._save_scene,
+            RenameScene: self._rename_scene,
+            DeleteScene: self._delete_scene,
+        }
+        groups, scenes = store.read(stored.everything)
+        panel.add(self, groups=groups, scenes=scenes)
+
+    async def read_again(self) -> None:
+        """Publish what another file has. Raises `NotStored`."""
+        async with self._one_by_one:
+            groups, scenes = await self._store.do(stored.everything)
+            state, at = self._panel.state, self._clock()
+            for id in (*state.groups, *groups):
+                if state.groups.get(id) != groups.get(id):
+                    self._panel.commit(GroupChanged(group=id, by=START, at=at, state=groups.get(id)))
+            self._panel.commit(GroupsOrdered(order=tuple(groups), by=START, at=at))
+            for id in (*state.scenes, *scenes):
+                if state.scenes.get(id) != scenes.get(id):
+                    self._panel.commit(SceneChanged(scene=id, by=START, at=at, state=scenes.get(id)))
+
+    async def _save_group(self, actor: Actor, command: SaveGroup, session: Session | None) -> GroupResult:
+        async with self._one_by_one:
+            groups = self._panel.state.groups
+            id = command.group
+            if id is not None:
+                rules.own_group(self._panel.state, id)
+            name = rules.named(command.name, groups, id)
+            lights = tuple(dict.fromkeys(map(self._panel.light_id, command.lights)))
+            group = Group(id=id or rules.new_id(name, groups, "group"), name=name, lights=lights)
+            rules.check_room(groups, group)
+            return await self._keep_group(actor, group)
+
+    async def _rename_group(self, actor: Actor, command: RenameGroup, session: Session | None) -> GroupResult:
+        async with self._one_by_one:
+            group = rules.own_group(self._panel.state, command.group)
+            name = rules.named(command.name, self._panel.state.groups, group.id)
+            return await self._keep_group(actor, group.model_copy(update={"name": name}))
+
+    async def _keep_group(self, actor: Actor, group: Group) -> GroupResult:
+        await self._store.do(partial(stored.keep, one=group))
+        self._panel.commit(GroupChanged(group=group.id, by=actor, at=self._clock(), state=group))
+        return GroupResult(group=group)
+
+    async def _delete_group(self, actor: Actor, command: DeleteGroup, session: Session | None) -> Result:
+        async with self._one_by_one:
+            group = rules.own_group(self._panel.state, command.group)
+            await self._store.do(partial(stored.delete, one=group))
+            self._panel.commit(GroupChanged(group=group.id, by=actor, at=self._clock(), state=None))
+            return DONE
+
+    async def _order_groups(self, actor: Actor, command: OrderGroups, session: Session | None) -> Result:
+        async with self._one_by_one:
+            now = self._panel.state.groups
+            order = tuple(id for id in command.order if id != ALL)
+            if sorted(order) != sorted(now):
+                known = ", ".join(now) or "none"
+                raise BadCommand(f"Give each group once. There are {known}.", field="order")
+            await self._store.do(partial(stored.order, groups=order))
+            self._panel.commit(GroupsOrdered(order=order, by=actor, at=self._clock()))
+            return DONE
+
+    async def _save_scene(self, actor: Actor, command: SaveScene, session: Session | None) -> SceneResult:
+        async with self._one_by_one:
+            scenes = self._panel.state.scenes
+            before = None if command.scene is None else rules.scene_of(self._panel.state, command.scene)
+            name = rules.named(command.name, scenes, command.scene)
+            id = command.scene or rules.new_id(name, scenes, "scene")
+            scene = Scene(id=id, name=name, lights=self._lights_of(command, before))
+            rules.check_room(scenes, scene)
+            return await self._keep_scene(actor, scene)
+
+    def _lights_of(self, command: SaveScene, before: Scene | None) -> Mapping[str, LightSettings]:
+        """Return how each light is in the scene, which replaces one if there was one `before`.
+
+        Raises `UnknownLight`, `UnknownGroup`, `BadCommand`.
+        """
+        panel = self._panel
+        if isinstance(command.lights, dict):
+            written = {panel.light_id(id): wanted for id, wanted in command.lights.items()}
+            return {id: rules.settings_in_scene(panel.light(id), wanted) for id, wanted in written.items()}
+        if command.lights is not None:
+            ids = tuple(map(panel.light_id, command.lights))
+        elif before is not None and command.group is None:
+            ids = tuple(before.lights)
+        else:
+            ids = rules.group_of(panel.state, command.group or ALL).lights
+        there = {id: settings_of(panel.state.lights[id]) for id in ids if id in panel.state.lights}
+        if not there:
+            raise BadCommand("A scene needs a light, and there is none.", field="lights")
+        return there
+
+    async def _rename_scene(self, actor: Actor, command: RenameScene, session: Session | None) -> SceneResult:
+        async with self._one_by_one:
+            scene = rules.scene_of(self._panel.state, command.scene)
+            name = rules.named(command.name, self._panel.state.scenes, scene.id)
+            return await self._keep_scene(actor, scene.model_copy(update={"name": name}))
+
+    async def _keep_scene(self, actor: Actor, scene: Scene) -> SceneResult:
+        await self._store.do(partial(stored.keep, one=scene))
+        self._panel.commit(SceneChanged(scene=scene.id, by=actor, at=self._clock(), state=scene))
+        return SceneResult(scene=scene)
+
+    async def _delete_scene(self, actor: Actor, command: DeleteScene, session: Session | None) -> Result:
+        async with self._one_by_one:
+            scene = rules.scene_of(self._panel.state, command.scene)
+            await self._store.do(partial(stored.delete, one=scene))
+            self._panel.commit(SceneChanged(scene=scene.id, by=actor, at=self._clock(), state=None))
+            return DONE

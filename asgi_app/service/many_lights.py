@@ -1,0 +1,185 @@
+"""`ManyLights`: commands on groups, scenes, and several lights at once. Each becomes one command for each light."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from asgi_app.core.groups import group_of, scaled, scene_of
+from asgi_app.core.lights import SAME_GESTURE, settings_of
+from asgi_app.errors import NothingToUndo, PanelError, UnknownLight
+from asgi_app.models.base import Actor
+from asgi_app.models.groups import LightsResult, RecallScene, SetLights, UndoLights
+from asgi_app.models.lights import Light, LightSettings, SetLight, UndoLight
+from asgi_app.service.component import Component
+from asgi_app.service.lights import Lights
+from asgi_app.service.panel import Panel
+from asgi_app.service.session import Session
+
+NOT_FOR_ONE = {"do", "group", "lights", "level", "step"}  # of `SetLights`
+
+
+@dataclass(slots=True)
+class _Proportions:
+    """The levels of the lights of a group (percent) that its slider keeps, and what it has asked for last."""
+
+    levels: Mapping[str, int]
+    asked: Mapping[str, int]
+    at: float  # by the loop's clock
+
+
+@dataclass(slots=True)
+class _Deed:
+    """What a group or a scene has changed last: how it left the lights."""
+
+    actor: Actor
+    at: float  # by the loop's clock
+    left: dict[str, LightSettings] = field(default_factory=dict)
+
+
+class ManyLights(Component):
+    """The component for commands on several lights."""
+
+    def __init__(self, panel: Panel, lights: Lights, clock: Callable[[], float] = time.monotonic) -> None:
+        self._panel = panel
+        self._lights = lights
+        self._clock = clock
+        self._proportions: dict[str, _Proportions] = {}  # by group
+        self._recalled = 0
+        self._deeds: dict[tuple[str, str], _Deed] = {}  # by kind and id
+        self.handlers = {SetLights: self._set, UndoLights: self._undo, RecallScene: self._recall}
+        panel.add(self)
+
+    async def _set(self, actor: Actor, command: SetLights, session: Session | None) -> LightsResult:
+        each = command.model_dump(exclude=NOT_FOR_ONE, exclude_unset=True)
+        if command.group is None:
+            given = command.model_dump(include={"level", "step"}, exclude_none=True)
+            several = {id: SetLight(light=id, **given, **each) for id in command.lights or ()}
+            return await self._do(actor.model_copy(update={"hand": "several"}), several)
+        lights = self._lights_of(command.group)
+        levels: Mapping[str, int] = {}
+        if command.level is not None or command.step is not None:
+            levels = self._levels(command.group, lights, command)
+        commands: dict[str, SetLight | UndoLight] = {}
+        does_more = bool(each.keys() - {"transition"})
+        for id in lights:
+            if (level := levels.get(id)) == 0:  # it keeps its level, and its proportion
+                commands[id] = SetLight(light=id, **{**each, "on": False})
+            elif level is not None or does_more:
+                commands[id] = SetLight(light=id, level=level, **each)
+        hand = f"group {command.group}"
+        return await self._do(actor.model_copy(update={"hand": hand}), commands, ("group", command.group))
+
+    def _lights_of(self, group: str) -> tuple[str, ...]:
+        """Return the lights of the group that are there. Raises `UnknownGroup`, `UnknownLight`."""
+        lights = tuple(id for id in group_of(self._panel.state, group).lights if id in self._panel.state.lights)
+        if not lights:
+            raise UnknownLight(f"No light of the group {group!r} is there.", field="group")
+        return lights
+
+    def _levels(self, group: str, ids: Iterable[str], command: SetLights) -> Mapping[str, int]:
+        """Return the level of each light that a level or a step of the group is for."""
+        lights = {id: self._panel.state.lights[id] for id in ids}
+        now = {id: light.level if light.on else 0 for id, light in lights.items()}
+        kept = self._proportions.get(group)
+        if kept is not None and not kept.levels.keys() <= lights.keys():
+            kept = None
+        elif kept is not None and self._clock() > kept.at + SAME_GESTURE:  # what it asked for has happened since
+            kept = kept if all(now.get(id) == level for id, level in kept.asked.items()) else None
+        if kept is None:
+            shining = {id: light.level for id, light in lights.items() if light.on}
+            levels = shining or {id: light.level for id, light in lights.items()}
+            kept = _Proportions(levels, {}, 0.0)
+        level = command.level
+        if level is None:
+            before = max(kept.asked.values()) if kept.asked else max(now.values(), default=0)
+            level = min(max(before + (command.step or 0), 0), 100)
+        asked = scaled(kept.levels, level)
+        self._proportions[group] = _Proportions(kept.levels, asked, self._clock())
+        return asked
+
+    async def _recall(self, actor: Actor, command: RecallScene, session: Session | None) -> LightsResult:
+        scene = scene_of(self._panel.state, command.scene)
+        commands = {
+            id: SetLight(
+                light=id,
+                level=wanted.level,
+                on=wanted.on,
+                effect=wanted.effect or "none",
+                transition=command.transition,
+            )
+            for id, wanted in scene.lights.items()
+        }
+        self._deeds.pop(("scene", scene.id), None)
+        self._recalled += 1
+        hand = f"recall {self._recalled}"  # each is a step of undo
+        return await self._do(actor.model_copy(update={"hand": hand}), commands, ("scene", scene.id))
+
+    async def _undo(self, actor: Actor, command: UndoLights, session: Session | None) -> LightsResult:
+        if command.lights is not None:
+            return await self._do(actor, {id: UndoLight(light=id) for id in command.lights})
+        if command.scene is not None:
+            key = ("scene", scene_of(self._panel.state, command.scene).id)
+        else:
+            key = ("group", group_of(self._panel.state, command.group or "").id)
+        deed = self._deeds.get(key)
+        lights = self._panel.state.lights
+        left = deed.left if deed is not None else {}
+        still = [id for id, then in left.items() if id in lights and settings_of(lights[id]) == then]
+        if not still:
+            raise NothingToUndo(
+                "No light is as this has left it, or nothing was done with it since this panel started.",
+                field=key[0],
+            )
+        self._deeds.pop(key)
+        return await self._do(actor, {id: UndoLight(light=id) for id in still}, key)
+
+    async def _do(
+        self, actor: Actor, commands: Mapping[str, SetLight | UndoLight], key: tuple[str, str] | None = None
+    ) -> LightsResult:
+        """Do these with their lights at the same time. Raises the refusal if each light refuses."""
+        before = self._panel.state.lights
+        asked = [self._lights.ask(actor, command) for command in commands.values()]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        done: dict[str, Light] = {}
+        refused: dict[str, PanelError] = {}
+        rev = 0
+        for id, answer in zip(commands, answers, strict=True):
+            if isinstance(answer, PanelError):
+                refused[id] = answer
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                done[answer.light.id] = answer.light
+                rev = max(rev, answer.rev or 0)
+        if not done:
+            raise _all_refused(refused)
+        if key is not None:
+            self._remember(actor, key, before, done)
+        problems: dict[str, dict[str, Any]] = {id: error.problem() for id, error in refused.items()}
+        return LightsResult(rev=rev or None, lights=done, refused=problems)
+
+    def _remember(
+        self, actor: Actor, key: tuple[str, str], before: Mapping[str, Light], done: Mapping[str, Light]
+    ) -> None:
+        """Note what this has changed. Commands of one drag are one deed."""
+        now = self._clock()
+        deed = self._deeds.get(key)
+        same_hand = deed is not None and (deed.actor.name, deed.actor.via) == (actor.name, actor.via)
+        if deed is None or not same_hand or now > deed.at + SAME_GESTURE:
+            deed = self._deeds[key] = _Deed(actor, now)
+        deed.at = now
+        for id, light in done.items():
+            if id in deed.left or id not in before or settings_of(light) != settings_of(before[id]):
+                deed.left[id] = settings_of(light)
+
+
+def _all_refused(refused: Mapping[str, PanelError]) -> PanelError:
+    """Return one refusal for all: that of the first light, with what each says."""
+    first = next(iter(refused.values()))
+    if len(refused) > 1:
+        first.errors = [{"field": id, "detail": error.detail} for id, error in refused.items()]
+    return first
