@@ -1,4 +1,4 @@
-"""The only way in: `Panel` has the state, and components (`Lights`, `ManyLights`, `Arrangement`, `Chat`, …) have the commands."""
+"""The only way in: `Panel` has the state, and components (`Lights`, `Chat`, `Arrangement`, …) have the commands."""
 
 from asgi_app.service.panel import Panel
 from asgi_app.service.session import Session

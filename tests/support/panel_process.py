@@ -220,6 +220,9 @@ class RunningPanel:
     def patch(self, path: str, change: dict[str, Any]) -> httpx.Response:
         return self._http.patch(self.url + path, json=change)
 
+    def delete(self, path: str) -> httpx.Response:
+        return self._http.delete(self.url + path)
+
     def metrics(self) -> dict[tuple[str, str], float]:
         """Every sample of `/metrics`, by its name and the value of its one label."""
         return {

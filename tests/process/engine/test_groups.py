@@ -1,0 +1,77 @@
+"""Groups and scenes of a home: made anywhere, kept by the keeper, of lights of all nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.home import Home, has_keeper
+from tests.support.live_client import live
+from tests.support.panel_process import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with Home(tmp_path_factory.mktemp("home")) as home:
+        home.keeper()
+        home.node("hall", "led", "shelf")
+        home.node("loft", "led")
+        has_keeper(home)
+        yield home
+
+
+async def test_a_group_and_a_scene_reach_over_all_nodes(home: Home) -> None:
+    keeper, hall, loft = home.panels.values()
+    async with live(hall, name="Ada") as ada, live(loft, name="Bob") as bob:
+        made = await ada.ask("save_group", name="Up and down", lights=["shelf", "loft.led"])
+        assert made["group"]["lights"] == ["hall.shelf", "loft.led"]
+        assert (await bob.event("group_changed"))["state"] == made["group"]
+        reply = await ada.ask("set_light", group="up-and-down", level=30)
+        assert (reply["ok"], reply["refused"], set(reply["lights"])) == (True, {}, {"hall.shelf", "loft.led"})
+        home.agree("hall.shelf", {"target": 30})
+        home.agree("loft.led", {"target": 30})
+        scene = loft.post(
+            "/scenes", json={"name": "Night", "lights": {"hall.led": {"level": 2}, "loft.led": {"on": False}}}
+        )
+        assert (scene.status_code, set(scene.json()["lights"])) == (201, {"hall.led", "loft.led"})
+        assert (await ada.event("scene_changed"))["state"] == scene.json()
+        assert (await bob.ask("recall_scene", scene="night"))["refused"] == {}
+        home.agree("hall.led", {"target": 2})
+        home.agree("loft.led", {"target": 0})
+        assert (await bob.ask("undo_light", scene="night"))["ok"]
+        home.agree("loft.led", {"target": 30})
+        for panel in (keeper, hall, loft):
+            assert panel.get("/scenes").json() == {"scenes": [scene.json()]}
+        late = await asyncio.to_thread(home.front, "late")
+        await asyncio.to_thread(eventually, lambda: late.get("/scenes").json() == {"scenes": [scene.json()]})
+        async with live(late) as newcomer:
+            state = newcomer.opening["state"]
+            assert (state["groups"], state["scenes"]) == ({made["group"]["id"]: made["group"]}, {"night": scene.json()})
+        async with live(loft, epoch=ada.opening["epoch"], rev=ada.opening["rev"]) as back:  # resumed on another
+            events = [event["event"] for event in back.opening["events"]]
+            assert {"group_changed", "scene_changed"} <= set(events)
+
+
+async def test_without_the_keeper_they_still_work_and_nothing_is_lost(home: Home) -> None:
+    keeper, hall, loft = (home.panels[name] for name in ("keeper", "hall", "loft"))
+    async with live(hall) as client:
+        await client.ask("save_group", name="Kept", lights=["hall.led", "loft.led"])
+        await client.ask("save_scene", name="Kept", group="kept")
+        kept = [hall.get(path).json() for path in ("/groups", "/scenes")]
+        keeper.kill()
+        assert (await client.ask("set_light", group="kept", level=44))["refused"] == {}
+        assert (await client.ask("recall_scene", scene="kept", transition=0))["refused"] == {}
+        refused = await client.ask("save_group", name="Not now", lights=["hall.led"])
+        assert refused["problem"]["status"] in (504, 507)  # by whether its loss is known already
+    assert loft.patch("/groups/all", {"on": False}).json()["refused"] == {}
+    for light in ("hall.led", "hall.shelf", "loft.led"):
+        home.agree(light, {"target": 0}, hall, loft)
+    await asyncio.to_thread(keeper.start)
+    for panel in home.panels.values():
+        await asyncio.to_thread(eventually, lambda panel=panel: panel.get("/scenes").json() == kept[1])
+        groups = panel.get("/groups").json()["groups"]
+        assert [group["id"] for group in groups[1:]] == [group["id"] for group in kept[0]["groups"][1:]]

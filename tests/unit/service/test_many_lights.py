@@ -1,0 +1,174 @@
+"""Commands on groups, scenes and several lights: proportions, refusals, undo."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from asgi_app.models.groups import Group, GroupChanged, Scene, SceneChanged
+from asgi_app.models.lights import LightSettings
+from asgi_app.models.wire import Reply, parse_command
+from asgi_app.service.many_lights import ManyLights
+from tests.support.service_bench import ANN, BOB, SOON, Bench, settle
+
+
+class Many(Bench):
+    """The bench, whose group `both` has its two lights and one that is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 100.0
+        self.many = ManyLights(self.panel, self.lights, clock=lambda: self.now)
+        group = Group(id="both", name="Both", lights=("led", "desk", "gone"))
+        self.panel.commit(GroupChanged(group="both", by=ANN, at=0, state=group))
+        lights = {"led": LightSettings(level=10, on=True), "desk": LightSettings(level=70, on=False)}
+        scene = Scene(id="dinner", name="Dinner", lights=lights)
+        self.panel.commit(SceneChanged(scene="dinner", by=ANN, at=0, state=scene))
+
+    async def do(self, do: str, actor: Any = ANN, **fields: Any) -> Reply:
+        return await asyncio.wait_for(self.panel.ask(actor, parse_command({"do": do, **fields})), SOON)
+
+    async def set(self, actor: Any = ANN, **fields: Any) -> Reply:
+        return await self.do("set_light", actor, **fields)
+
+    async def start(self, led: int, desk: int) -> None:
+        """Set both, and let the gesture end."""
+        await self.set(light="led", level=led)
+        await self.set(light="desk", level=desk)
+        self.now += 10
+
+    @property
+    def levels(self) -> tuple[int, int]:
+        return self.panel.light("led").target, self.panel.light("desk").target
+
+
+@pytest.fixture
+async def many() -> Many:
+    return Many()
+
+
+async def test_proportions_outlive_the_way_down_and_up(many: Many) -> None:
+    await many.start(80, 37)
+    for level, then in [(40, (40, 18)), (1, (1, 1)), (0, (0, 0)), (3, (3, 1)), (100, (100, 46))]:
+        assert (await many.set(group="both", level=level)).ok
+        assert many.levels == then
+        many.now += 10  # also if it is not one drag
+    await many.set(group="both", step=-20)
+    assert many.levels == (80, 37)
+
+
+async def test_proportions_hold_within_a_drag_that_is_faster_than_the_pins(many: Many) -> None:
+    await many.start(80, 40)
+    many.pins.hold()
+    drag = [asyncio.create_task(many.set(group="both", level=level)) for level in (60, 3, 20, 90)]
+    await settle()
+    many.pins.let_go()
+    assert all([(await reply).ok for reply in drag])
+    assert many.levels == (90, 45)
+
+
+async def test_proportions_are_taken_anew_after_a_light_was_moved(many: Many) -> None:
+    await many.start(80, 40)
+    await many.set(group="both", level=40)
+    many.now += 10
+    await many.set(BOB, light="desk", level=40)
+    await many.set(group="both", level=80)
+    assert many.levels == (80, 80)
+
+
+async def test_lights_that_are_off_stay_off_unless_all_are(many: Many) -> None:
+    await many.start(80, 40)
+    await many.set(light="desk", on=False)
+    await many.set(group="both", level=50)
+    assert many.levels == (50, 0)
+    await many.set(group="both", on=False)
+    many.now += 10
+    await many.set(group="both", level=60, transition=1)
+    assert many.levels == (60, 48)
+    await many.set(group="both", on=False)
+    await many.set(group="both", on=True)
+    assert many.levels == (60, 48)
+
+
+async def test_several_lights_get_the_same_level(many: Many) -> None:
+    reply = await many.set(lights=["led", "desk", "led"], level=33)
+    assert many.levels == (33, 33)
+    assert list(reply.result.lights) == ["led", "desk"]
+
+
+async def test_a_refusal_of_one_light_is_told_by_name_and_stops_no_other(many: Many) -> None:
+    many.lights.light_offline("desk", "a wire is loose")
+    reply = await many.set(group="all", on=False)
+    assert reply.ok
+    assert list(reply.result.lights) == ["led"]
+    assert reply.result.refused["desk"]["type"].endswith("light-offline")
+    assert "a wire is loose" in reply.result.refused["desk"]["detail"]
+    reply = await many.set(lights=["led", "nope"], level=5)
+    assert (many.levels[0], list(reply.result.refused)) == (5, ["nope"])
+
+
+async def test_if_all_refuse_the_command_is_refused(many: Many) -> None:
+    for light in ("led", "desk"):
+        many.lights.light_offline(light, "no power")
+    reply = await many.set(group="both", level=10)
+    assert (reply.ok, reply.status) == (False, 503)
+    assert [error["field"] for error in reply.problem["errors"]] == ["led", "desk"]
+
+
+@pytest.mark.parametrize(
+    ("command", "slug"),
+    [
+        ({"do": "set_light", "group": "nope", "on": True}, "unknown-group"),
+        ({"do": "undo_light", "scene": "nope"}, "unknown-scene"),
+        ({"do": "recall_scene", "scene": "nope"}, "unknown-scene"),
+        ({"do": "set_light", "lights": ["nope"], "on": True}, "unknown-light"),
+        ({"do": "undo_light", "group": "both"}, "nothing-to-undo"),
+        ({"do": "undo_light", "scene": "dinner"}, "nothing-to-undo"),
+        ({"do": "undo_light", "lights": ["led"]}, "nothing-to-undo"),
+    ],
+)
+async def test_refusals(many: Many, command: dict[str, Any], slug: str) -> None:
+    problem = (await many.panel.ask(ANN, parse_command(command))).problem
+    assert problem is not None
+    assert problem["type"].endswith(slug)
+    assert many.levels == (50, 50)
+
+
+async def test_one_undo_brings_a_scene_back_also_right_after_a_drag(many: Many) -> None:
+    await many.set(light="led", level=81)
+    await many.set(light="desk", level=82)
+    assert (await many.do("recall_scene", scene="dinner")).ok
+    assert many.levels == (10, 0)
+    assert (await many.do("undo_light", scene="dinner")).ok
+    assert many.levels == (81, 82)
+    assert (await many.do("undo_light", scene="dinner")).ok  # which redoes it
+    assert many.levels == (10, 0)
+
+
+async def test_recalled_twice_one_undo_goes_one_step_back(many: Many) -> None:
+    await many.do("recall_scene", scene="dinner")
+    await many.set(light="led", level=60)
+    await many.do("recall_scene", scene="dinner")
+    await many.do("undo_light", scene="dinner")
+    assert many.levels == (60, 0)
+
+
+async def test_undo_of_all_off_leaves_what_was_off(many: Many) -> None:
+    await many.start(80, 40)
+    await many.set(light="desk", on=False)
+    await many.set(group="all", on=False)
+    assert many.levels == (0, 0)
+    await many.do("undo_light", group="all")
+    assert many.levels == (80, 0)
+
+
+async def test_undo_of_a_group_leaves_what_somebody_moved_since(many: Many) -> None:
+    await many.start(80, 40)
+    for level in (70, 30, 20):
+        await many.set(group="both", level=level)
+    await many.set(BOB, light="desk", level=99)
+    reply = await many.do("undo_light", group="both")
+    assert many.levels == (80, 99)
+    assert list(reply.result.lights) == ["led"]
