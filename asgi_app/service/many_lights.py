@@ -85,12 +85,12 @@ class ManyLights(Component):
         lights = {id: self._panel.state.lights[id] for id in ids}
         now = {id: light.level if light.on else 0 for id, light in lights.items()}
         kept = self._proportions.get(group)
-        if kept is not None and not kept.levels.keys() <= lights.keys():
+        shining = {id: light.level for id, light in lights.items() if light.on}
+        if kept is not None and not shining.keys() <= kept.levels.keys() <= lights.keys():
             kept = None
         elif kept is not None and self._clock() > kept.at + SAME_GESTURE:  # what it asked for has happened since
             kept = kept if all(now.get(id) == level for id, level in kept.asked.items()) else None
         if kept is None:
-            shining = {id: light.level for id, light in lights.items() if light.on}
             levels = shining or {id: light.level for id, light in lights.items()}
             kept = _Proportions(levels, {}, 0.0)
         level = command.level

@@ -92,6 +92,15 @@ async def test_lights_that_are_off_stay_off_unless_all_are(many: Many) -> None:
     assert many.levels == (60, 48)
 
 
+async def test_a_light_that_comes_on_between_two_drags_follows_the_second(many: Many) -> None:
+    await many.start(80, 40)
+    await many.set(light="desk", on=False)
+    await many.set(group="both", level=50)
+    await many.set(BOB, light="desk", on=True)
+    await many.set(group="both", level=25)
+    assert many.levels == (25, 20)
+
+
 async def test_several_lights_get_the_same_level(many: Many) -> None:
     reply = await many.set(lights=["led", "desk", "led"], level=33)
     assert many.levels == (33, 33)
