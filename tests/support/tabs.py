@@ -16,6 +16,7 @@ from tests.support.panel_process import RunningPanel
 expect.set_options(timeout=30_000)  # ms; on an idle machine nothing takes a tenth of it
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+SHORT_PHONE = PHONE | {"viewport": {"width": 390, "height": 560}}  # the page of one light scrolls there
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 DEFAULTS = {"locale": "en-GB", "reduced_motion": "reduce"}  # without a graphics card, motion takes half the time
 SOON = 30  # seconds

@@ -16,24 +16,26 @@ export function openMenu(button, items) {
   const away = new AbortController();
   menu.addEventListener('toggle', ({ newState }) => {
     if (newState === 'open') return;
-    last = { button, closed: performance.now() };
+    last = { button, closed: 'chosen' in menu.dataset ? -Infinity : performance.now() };
     button.setAttribute('aria-expanded', 'false');
     away.abort();
     menu.remove();
   });
   menu.addEventListener('keydown', (event) => step(event, menu));
-  addEventListener('scroll', () => menu.hidePopover(), { signal: away.signal, passive: true });
-  addEventListener('resize', () => menu.hidePopover(), { signal: away.signal });
+  const put = () => place(menu, button.getBoundingClientRect());
+  addEventListener('scroll', put, { signal: away.signal, passive: true });
+  addEventListener('resize', put, { signal: away.signal });
   button.setAttribute('aria-expanded', 'true');
   button.focus({ preventScroll: true }); // where the focus returns to; a press does not give it to a button everywhere
   menu.showPopover();
-  place(menu, button.getBoundingClientRect());
+  put();
   menu.firstElementChild.focus({ preventScroll: true });
 }
 
 function choiceOf({ label, act, danger = false }, menu) {
   const choice = make('button', { type: 'button', role: 'menuitem', className: danger ? 'danger' : '' }, label);
   choice.addEventListener('click', () => {
+    menu.dataset.chosen = '';
     menu.hidePopover();
     act();
   });

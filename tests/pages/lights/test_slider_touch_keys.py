@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
 
 import pytest
-from playwright.async_api import (
-    CDPSession,
-    Page,
-    expect,
-)
+from playwright.async_api import expect
 
+from tests.support.fingers import scrolled, swipe
 from tests.support.live_client import live
 from tests.support.page_lights import revision, set_light
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import PHONE, OpenTab, at_rest
+from tests.support.tabs import SHORT_PHONE, PHONE, OpenTab
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
 
-SHORT_PHONE = PHONE | {"viewport": {"width": 390, "height": 560}}  # where the page of one light can scroll
-
-
 # --- the slider under a finger ------------------------------------------------------------------------------
-
-
-async def swipe(devtools: CDPSession, start: tuple[float, float], across: float, down: float) -> None:
-    """One finger put on the screen, moved, and lifted."""
-    (x, y), moves = start, 12
-    await devtools.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
-    for move in range(1, moves + 1):
-        point = {"x": x + across * move / moves, "y": y + down * move / moves}
-        await devtools.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
-        await asyncio.sleep(0.016)  # one picture of the screen; a finger reports no faster
-    await devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 async def test_scrolling_over_the_slider_changes_no_light(
@@ -61,13 +43,6 @@ async def test_scrolling_over_the_slider_changes_no_light(
     await card.shows(40)
     assert [text for text in sent if "set_light" in text] == []
     assert revision(panel) == before
-
-
-async def scrolled(page: Page) -> None:
-    """Wait until the page has scrolled, by more than a nudge, and has come to rest."""
-    async with asyncio.timeout(30):
-        while await at_rest(page, "scrollY") <= 80:
-            pass
 
 
 async def test_a_finger_that_moves_sideways_moves_the_light_by_as_much(panel: RunningPanel, open_tab: OpenTab) -> None:
