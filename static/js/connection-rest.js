@@ -36,7 +36,7 @@ export function openREST({ name, follow, received, closed }) {
     // A poll that began before the answer to a command may have the old state: wait for the next one.
     if (before === answered && seen !== `${data.epoch} ${data.rev}`) {
       const arrangement = await arranged();
-      if (!arrangement || before !== answered) return { ok: true, rev: data.rev };
+      if (before !== answered) return { ok: true, rev: data.rev };
       seen = `${data.epoch} ${data.rev}`;
       const lights = Object.entries(data.lights).filter(([id]) => !follow.length || follow.includes(nodeOf(id)));
       const nodes = [...new Set(Object.keys(data.lights).map(nodeOf))].filter(Boolean).sort();
@@ -48,12 +48,11 @@ export function openREST({ name, follow, received, closed }) {
     return { ok: true, rev: data.rev };
   }
 
-  /** The groups and scenes, by id; null if the panel does not tell. */
+  /** The groups and scenes, by id. A front of a home whose keeper is away has none. */
   async function arranged() {
     const [groups, scenes] = await Promise.all([call('GET', '/groups'), call('GET', '/scenes')]);
-    if (!groups.ok || !scenes.ok) return null;
-    const own = groups.data.groups.filter(({ id }) => id !== 'all');
-    return { groups: byId(own), scenes: byId(scenes.data.scenes) };
+    const own = groups.ok ? groups.data.groups.filter(({ id }) => id !== 'all') : [];
+    return { groups: byId(own), scenes: byId(scenes.ok ? scenes.data.scenes : []) };
   }
 
   async function change(command) {

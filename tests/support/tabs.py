@@ -68,7 +68,7 @@ class Tab:
         """Close the sheet with the card of a light, if it is open."""
         sheet = self.page.locator("#light-sheet")
         if await sheet.is_visible():
-            await sheet.get_by_role("button", name=re.compile("Close|关闭")).click()
+            await sheet.locator("[data-close]").click()
             await sheet.wait_for(state="hidden")
 
     def tile(self, light: str = "desk", group: str = "") -> Tile:

@@ -34,6 +34,7 @@ export class Arranging {
     const order = Object.keys(groups);
     const place = order.indexOf(id);
     openMenu(button, [
+      { label: t('undo'), act: () => this._act({ do: 'undo_light', group: id }) },
       { label: t('rename'), act: () => this._rename('group', group) },
       { label: t('choose_lights'), act: () => this._choose(group) },
       place > 0 ? { label: t('move_up'), act: () => this._move(id, -1) } : null,

@@ -12,6 +12,7 @@ export const EMPTY = {
   revs: {}, // per light, the revision of its state
   groups: {}, // in their order
   scenes: {}, // in their order
+  arranged: -1, // the revision of groups and scenes
   hardware: null,
   held: {}, // per light, what this page has asked for and has no answer to; shown instead of the real state
   heldGroups: {}, // the same per group
@@ -29,6 +30,7 @@ export const apply = reducer({
     lights,
     groups: groups ?? {},
     scenes: scenes ?? {},
+    arranged: rev,
     nodes: nodes ?? [],
     revs: Object.fromEntries(Object.keys(lights).map((id) => [id, rev])),
     hardware: hardware ?? state.hardware,
@@ -44,20 +46,14 @@ export const apply = reducer({
     flashed: { ...state.flashed, [event.light]: { by: event.by, at: event.at } },
   }),
 
-  group_changed: (state, event) => ({
-    ...withRev(state, event),
-    groups: changed(state.groups, event.group, event.state),
-  }),
+  group_changed: (state, event) => arranged(state, event, { groups: changed(state.groups, event.group, event.state) }),
 
-  groups_ordered: (state, event) => ({
-    ...withRev(state, event),
-    groups: Object.fromEntries(event.order.filter((id) => id in state.groups).map((id) => [id, state.groups[id]])),
-  }),
+  groups_ordered(state, event) {
+    const known = event.order.filter((id) => id in state.groups);
+    return arranged(state, event, { groups: Object.fromEntries(known.map((id) => [id, state.groups[id]])) });
+  },
 
-  scene_changed: (state, event) => ({
-    ...withRev(state, event),
-    scenes: changed(state.scenes, event.scene, event.state),
-  }),
+  scene_changed: (state, event) => arranged(state, event, { scenes: changed(state.scenes, event.scene, event.state) }),
 
   /** The server moves the times of the lights itself; move here what is compared with them. */
   clock_changed(state, event) {
@@ -127,6 +123,12 @@ function withLight(state, id, rev, light) {
 /** What is held of a light or group, and this over it. */
 function held(all, id, look) {
   return { ...all, [id]: { ...all[id], ...look } };
+}
+
+/** The state with other groups or scenes, unless the event is older than what is known of them. */
+function arranged(state, event, change) {
+  const known = withRev(state, event);
+  return event.rev > state.arranged ? { ...known, ...change, arranged: event.rev } : known;
 }
 
 /** The groups or scenes after one has changed: a new one is the last, null deletes it. */

@@ -16,6 +16,9 @@ from tests.support.tabs import PHONE, OpenTab, first_of, fits
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+ORDER = """[...document.querySelectorAll('#lights :is(.node, .node-away, [data-light])')]
+  .map(({ className, dataset }) => dataset.light ?? className)"""
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
@@ -64,9 +67,11 @@ async def test_a_panel_that_is_away_is_said_once_with_since_when_and_why(
     )
     await expect(away.locator(".node-why")).to_have_text("kitchen is away: it has given no sign of life for 6 s.")
     assert light["by"]["via"] == "start"  # nobody has set the light
-    order = "[...document.querySelectorAll('#lights :is(.node, .node-away, [data-light])')].map(({ className, dataset }) => dataset.light ?? className)"
     expected = ["node", "hall.led", "node", "node-away", "kitchen.desk", "kitchen.led"]
-    assert await tab.page.evaluate(order) == expected
+    assert await tab.page.evaluate(ORDER) == expected
+    await tab.page.locator("#all-off").click()
+    await expect(tab.notices.first).to_contain_text(re.compile("(Not done: |未执行：)(Led.*Desk|Desk.*Led)"))
+    assert front.light("hall.led")["on"] is False  # the refusal of those stops no other
     for name in ("kitchen.led", "kitchen.desk"):
         card = await tab.card(name)
         await expect(card.trouble).to_be_hidden()

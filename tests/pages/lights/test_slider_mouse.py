@@ -119,7 +119,9 @@ async def test_a_held_button_goes_in_single_steps(panel: RunningPanel, open_tab:
     set_light(panel, level=10)  # far from 100, which is reached where this test is held up while it holds the button
     card = await (await open_tab()).card()
     note_level = "button => button.addEventListener('pointerup', () => { window.level = %s; })"
-    await card.brighter.evaluate(note_level % "document.querySelector('.card[data-light=desk] [role=slider]').ariaValueNow")
+    await card.brighter.evaluate(
+        note_level % "document.querySelector('.card[data-light=desk] [role=slider]').ariaValueNow"
+    )
     levels = [10]
     async with live(panel) as screen:
         await card.brighter.hover()

@@ -12,7 +12,7 @@ from tests.support.fingers import scrolled, swipe
 from tests.support.live_client import live
 from tests.support.page_lights import revision, set_light
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import SHORT_PHONE, PHONE, OpenTab
+from tests.support.tabs import PHONE, SHORT_PHONE, OpenTab
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
