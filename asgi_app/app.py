@@ -46,8 +46,9 @@ from asgi_app.routes.rate_limit import RestRateLimit, limit_commands
 from asgi_app.routes.rule import RouteRule
 from asgi_app.routes.runs import run_routes
 from asgi_app.routes.scenes import scene_routes
+from asgi_app.routes.schedules import schedule_routes
 from asgi_app.routes.shows import show_routes
-from asgi_app.seams import Seam
+from asgi_app.seams import Seam, check
 from asgi_app.service import Panel
 from asgi_app.service.health import Health
 from asgi_app.service.kept import Kept
@@ -218,7 +219,7 @@ class PanelApp:
             return
         self.health.stopping = True
         if self.kept is not None:
-            self.kept.shows.stop()
+            self.kept.stop()
         self.panel.refuse_commands()
         if self.engine is not None:
             await self.engine.close()
@@ -298,6 +299,7 @@ class PanelApp:
             yield taken_elsewhere()
         else:
             yield scene_routes(self.panel)
+            yield schedule_routes(self.panel)
             yield chat_routes(self.panel, kept.chat)
             yield run_routes(self.panel, kept.runs)
             yield show_routes(self.panel, kept.shows)
@@ -373,11 +375,15 @@ def _lights_of(
 def _engine_of(panel_app: PanelApp, url: str) -> Engine:
     """Build the link to the panels that share this engine. Raises `SetupError`."""
     try:
-        from asgi_app.engine import Engine, Owner, address_here, read_password
+        from asgi_app.engine import SEAMS, Engine, Owner, address_here, read_password
     except ImportError as error:
-        if error.name not in ("redis", "redis.asyncio"):
+        if error.name not in ("redis", "redis.asyncio", "hiredis"):
             raise
-        raise SetupError("The engine needs the package redis. Install it: pip install 'pilotlight[redis]'") from None
+        package = error.name.partition(".")[0]
+        raise SetupError(
+            f"The engine needs the package {package}. Install it: pip install 'pilotlight[redis]'"
+        ) from None
+    check(SEAMS)
     settings, lights, pins = panel_app.settings, panel_app.lights, []
     if panel_app.hardware.pins == "pigpio" and settings.pigpio_host not in ("localhost", "127.0.0.1", "::1"):
         pins = [f"{settings.pigpio_host}/{spec.pin}" for spec in settings.lights.values()]

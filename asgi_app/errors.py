@@ -107,8 +107,14 @@ class UnknownScene(PanelError, LookupError):
     slug, title, status = "unknown-scene", "There is no such scene", 404
 
 
+class UnknownSchedule(PanelError, LookupError):
+    """No schedule has this id."""
+
+    slug, title, status = "unknown-schedule", "There is no such schedule", 404
+
+
 class NameInUse(PanelError):
-    """Another group or scene has this name."""
+    """Another group, scene or schedule has this name."""
 
     slug, title, status = "name-in-use", "Another one has this name", 409
 

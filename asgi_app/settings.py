@@ -14,9 +14,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, Self, get_origin
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
+import tzlocal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from asgi_app.core.schedules import Place
 from asgi_app.errors import SetupError
 from asgi_app.models.access import RoleName
 from asgi_app.models.lights import ID, LightId, LightSpec
@@ -75,6 +78,13 @@ class Settings(BaseModel):
         False,
         description="Whether this panel has chat, runs, shows and sign-in for all that share the engine. One of them.",
     )
+    timezone: str | None = Field(
+        None, description="Time zone of schedules, such as Europe/Berlin. Default: that of this machine."
+    )
+    latitude: float | None = Field(
+        None, ge=-90, le=90, description="Where the panel is, degrees north: for sunrise and sunset. With longitude."
+    )
+    longitude: float | None = Field(None, ge=-180, le=180, description="Degrees east. With latitude.")
     data: Path = Field(default_factory=default_data, description="Directory for the database and the secrets.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines: text, or JSON objects.")
@@ -196,6 +206,28 @@ class Settings(BaseModel):
     def is_guest(self) -> bool:
         """Whether another process has chat, runs, shows and sign-in for this one."""
         return self.engine is not None and not self.keeper
+
+    @property
+    def place(self) -> Place:
+        """Where the panel is."""
+        zone = ZoneInfo(self.timezone) if self.timezone is not None else tzlocal.get_localzone()
+        return Place(zone, self.latitude, self.longitude)
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("a place needs both latitude and longitude")
+        return self
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None and name not in available_timezones():
+            near = difflib.get_close_matches(name, available_timezones(), 1)
+            raise ValueError(
+                f"this is no time zone. {f'Did you mean {near[0]}?' if near else 'Use one like Europe/Berlin'}"
+            )
+        return name
 
     @model_validator(mode="after")
     def _keeper_of_a_home(self) -> Self:

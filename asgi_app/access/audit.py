@@ -18,7 +18,7 @@ from asgi_app.store import audit as stored
 from asgi_app.store.audit import Deed
 
 PERIOD = 1.0  # seconds in which equal actions are one row
-SUBJECTS = ("light", "group", "scene", "run", "show")  # a command has at most one of these fields
+SUBJECTS = ("light", "group", "scene", "schedule", "run", "show")  # a command has at most one of these fields
 PENDING = 1000  # rows that may wait; at this number they are stored at once
 
 Outcome = Literal["done", "refused"]

@@ -36,6 +36,7 @@ from asgi_app.models.runs import (
     UpdateRun,
     WatchRun,
 )
+from asgi_app.models.schedules import ChangeSchedule, DeleteSchedule, SaveSchedule, SkipSchedule
 from asgi_app.models.shows import StartShow
 from asgi_app.models.wire import GetState, Ping
 from asgi_app.net import address as addresses
@@ -63,6 +64,10 @@ COMMANDS: Mapping[type[Any], Rule] = {
     SaveScene: Rule(OPERATOR, kept=True),
     RenameScene: Rule(OPERATOR, kept=True),
     DeleteScene: Rule(OPERATOR, kept=True),
+    SaveSchedule: Rule(OPERATOR, kept=True),
+    ChangeSchedule: Rule(OPERATOR, kept=True),
+    SkipSchedule: Rule(OPERATOR, kept=True),
+    DeleteSchedule: Rule(OPERATOR, kept=True),
     GetState: Rule(VIEWER),
     Ping: Rule(VIEWER),
     Say: Rule(OPERATOR),
@@ -131,6 +136,12 @@ ROUTES: Mapping[str, Role] = {
     "DELETE /scenes/<scene>": OPERATOR,
     "POST /scenes/<scene>/recall": OPERATOR,
     "POST /scenes/<scene>/undo": OPERATOR,
+    "GET /schedules": VIEWER,
+    "POST /schedules": OPERATOR,
+    "GET /schedules/<schedule>": VIEWER,
+    "PATCH /schedules/<schedule>": OPERATOR,
+    "DELETE /schedules/<schedule>": OPERATOR,
+    "POST /schedules/<schedule>/skip": OPERATOR,
     "GET /chat/rooms": VIEWER,
     "GET /chat/rooms/<room>/messages": VIEWER,
     "POST /chat/rooms/<room>/messages": OPERATOR,

@@ -17,10 +17,11 @@ MOST = 100  # groups, and scenes
 MOST_LIGHTS = 4000  # in all groups, and in all scenes: every client has all of them
 
 One = TypeVar("One", Group, Scene)
+T = TypeVar("T")
 
 
-def changed(all: Mapping[str, One], id: str, now: One | None) -> dict[str, One]:
-    """Return the groups or scenes after one has changed: a new one is the last, None deletes it."""
+def changed(all: Mapping[str, T], id: str, now: T | None) -> dict[str, T]:
+    """Return the groups, scenes or schedules after one has changed: a new one is the last, None deletes it."""
     if now is not None:
         return {**all, id: now}
     return {other: one for other, one in all.items() if other != id}

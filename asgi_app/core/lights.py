@@ -83,8 +83,10 @@ def find_light(name: str, lights: Mapping[str, object], node: str) -> str | None
         return name
     if (own := f"{node}.{name}") in lights:
         return own
-    named = [id for id in lights if id.rpartition(".")[2] == name and "." in id]
-    return named[0] if len(named) == 1 else None
+    end = f".{name}"
+    named = (id for id in lights if id.endswith(end))
+    only = next(named, None)
+    return only if next(named, None) is None else None
 
 
 def node_of(id: str) -> str:

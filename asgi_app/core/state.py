@@ -10,6 +10,7 @@ from asgi_app.models.groups import GroupChanged, GroupsOrdered, SceneChanged
 from asgi_app.models.lights import LightActual, LightChanged, LightFlashed
 from asgi_app.models.machine import ClockChanged, StorageChanged
 from asgi_app.models.runs import RunChanged
+from asgi_app.models.schedules import ScheduleChanged
 from asgi_app.models.wire import State, StateEvent
 
 
@@ -38,5 +39,7 @@ def apply(state: State, event: StateEvent) -> State:
             return state.model_copy(update={"groups": {id: state.groups[id] for id in event.order}})
         case SceneChanged():
             return state.model_copy(update={"scenes": changed(state.scenes, event.scene, event.state)})
+        case ScheduleChanged():
+            return state.model_copy(update={"schedules": changed(state.schedules, event.schedule, event.state)})
         case StorageChanged():
             return state.model_copy(update={"storage": event.state})

@@ -18,9 +18,10 @@ from asgi_app.models.groups import ARRANGED
 from asgi_app.models.lights import Light, LightResult, SetLight, UndoLight
 from asgi_app.models.machine import StorageChanged
 from asgi_app.models.runs import RunChanged
+from asgi_app.models.schedules import ScheduleChanged
 from asgi_app.models.wire import parse_command
 
-SharedEvent = LightEvent | ARRANGED | PersonChanged | RoomChanged | RunChanged | StorageChanged
+SharedEvent = LightEvent | ARRANGED | ScheduleChanged | PersonChanged | RoomChanged | RunChanged | StorageChanged
 EVENT: TypeAdapter[SharedEvent] = TypeAdapter(Annotated[SharedEvent, Field(discriminator="event")])
 
 
@@ -81,6 +82,7 @@ class Answer(NamedTuple):
     epoch: str = ""
     light: Light | None = None
     problem: dict[str, Any] | None = None
+    event: dict[str, Any] | None = None  # of that revision, as JSON has it, if the engine has told it with the answer
 
     def text(self) -> str:
         """Return it as JSON."""
@@ -93,10 +95,11 @@ class Answer(NamedTuple):
     def of(cls, text: bytes) -> Answer:
         """Return the reply in this text. Raises `ValueError`."""
         try:
-            said = json.loads(text)
+            said = pydantic_core.from_json(text)
             if (problem := said.get("problem")) is not None:
                 return cls(said["id"], problem=dict(problem))
-            return cls(said["id"], int(said["rev"]), said["epoch"], Light.model_validate(said["light"]))
+            light = Light.model_validate(said["light"])
+            return cls(said["id"], int(said["rev"]), said["epoch"], light, event=said.get("event"))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no reply of a process: {error}") from None
 

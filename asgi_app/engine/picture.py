@@ -1,13 +1,13 @@
 """The state in the engine: a hash with a field for each light, and for what the keeper has.
 
-That is a field for each room, person and run, and one for all of what has an order: groups and scenes, and shows.
+That is a field for each room, person and run, and one for all groups, scenes, schedules, and shows.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -17,27 +17,39 @@ from asgi_app.models.groups import Group, GroupChanged, GroupsOrdered, Scene, Sc
 from asgi_app.models.lights import Light, LightActual, LightChanged, LightFlashed
 from asgi_app.models.machine import Storage, StorageChanged
 from asgi_app.models.runs import Run, RunChanged
+from asgi_app.models.schedules import Schedule, ScheduleChanged
 from asgi_app.models.shows import ShowName
 from asgi_app.models.wire import State, StateEvent
+from asgi_app.service.panel import Asker
 
 log = logging.getLogger("pilotlight.engine")
 
 LIGHT_EVENTS = (LightChanged, LightActual, LightFlashed)
-ARRANGED = (GroupChanged, GroupsOrdered, SceneChanged)
+# Events of what the keeper has in one field.
+ARRANGED = {
+    GroupChanged: "groups",
+    GroupsOrdered: "groups",
+    SceneChanged: "scenes",
+    ScheduleChanged: "schedules",
+}
 KEPT_EVENTS = (PersonChanged, RoomChanged, RunChanged, StorageChanged, *ARRANGED)  # of the keeper
 STORAGE = "storage"
 # What the keeper has in one field, by the name in `State`: it has an order, or never changes.
-WHOLE: Mapping[str, type[BaseModel]] = {"shows": ShowName, "groups": Group, "scenes": Scene}
+WHOLE: Mapping[str, type[BaseModel]] = {"shows": ShowName, "groups": Group, "scenes": Scene, "schedules": Schedule}
 # The state of the keeper: the fields `rooms:lobby`, …, by the name that the kind has in `State`.
 KINDS: Mapping[str, type[BaseModel]] = {"rooms": Room, "people": Person, "runs": Run}
 
 
 class Change(NamedTuple):
-    """One change for the engine: a field, the event ('': nobody is told), what the field is then ('': no more)."""
+    """One change for the engine: a field, the event ('': nobody is told), what the field is then ('': no more).
+
+    `askers` are commands of other processes, which are answered with it.
+    """
 
     field: str
     event: str
     state: str
+    askers: Sequence[Asker] = ()
 
 
 class Picture(NamedTuple):
@@ -94,16 +106,15 @@ def _whole(state: State, kind: str) -> str:
     return json.dumps({id: one.model_dump(mode="json") for id, one in getattr(state, kind).items()})
 
 
-def change_of(event: StateEvent, own: Mapping[str, Light], state: State) -> Change:
+def change_of(event: StateEvent, own: Mapping[str, Light], state: State, askers: Sequence[Asker] = ()) -> Change:
     """Return an event of our lights, or of the keeper, as a change for the engine."""
     text = event.model_dump_json()
     if isinstance(event, LIGHT_EVENTS):
-        return Change(event.light, text, own[event.light].model_dump_json())
+        return Change(event.light, text, own[event.light].model_dump_json(), askers)
     if isinstance(event, StorageChanged):
         return Change(STORAGE, text, event.state.model_dump_json())
-    if isinstance(event, ARRANGED):
-        kind = "scenes" if isinstance(event, SceneChanged) else "groups"
-        return Change(kind, text, _whole(state, kind))
+    if (whole := ARRANGED.get(type(event))) is not None:
+        return Change(whole, text, _whole(state, whole))
     kind, id = place_of(event)
     now: BaseModel | None = getattr(state, kind).get(id)
     return Change(f"{kind}:{id}", text, now.model_dump_json() if now is not None else "")

@@ -25,8 +25,6 @@ from asgi_app.telemetry.tasks import ended
 
 log = logging.getLogger("pilotlight.hardware")
 
-FRAME = 0.016  # seconds between two writes of a fade: 60 a second
-EFFECT_FRAME = 0.032  # seconds between two writes of an effect
 POLL = 0.1  # seconds between two reads of pins that others can move
 TOLERANCE = 0.003  # of duty cycle: a read-back closer than this is rounding (1/255 is 0.0039)
 RETRY_FIRST, RETRY_LAST = 0.25, 2.0  # seconds between attempts to get the pins back
@@ -132,7 +130,7 @@ class LightDriver:
         pauses = [] if retry_at is None else [max(retry_at - now, 0.0)]
         for light in self._lights.values():
             if light.pin is not None and (light.motion.moves(now) or light.is_late(now)):
-                pauses.append(EFFECT_FRAME if light.motion.drive.effect else FRAME)
+                pauses.append(light.motion.until_next(now))
             elif light.pin is not None and self._pins.shared:
                 pauses.append(POLL)
         return min(pauses, default=None)

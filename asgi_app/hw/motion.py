@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from asgi_app.core.lights import Drive
 from asgi_app.models.lights import Effect
 
+FRAME = 0.016  # seconds between two writes of a fade: 60 a second
+EFFECT_FRAME = 0.032  # seconds between two writes of an effect
+SMOOTH, SLOWEST_FRAME = 0.05, 1.0  # of a long fade: percent and seconds between two writes
+
 PULSE_SECONDS = 4.0  # one breath in and out
 BLINK_SECONDS = 1.0  # the first half bright, the second dark
 FLASH_SECONDS = 0.3  # one flash: bright, then dark
@@ -43,6 +47,18 @@ class Motion:
     def moves(self, now: float) -> bool:
         """Whether the level still changes."""
         return self.drive.effect is not None or now < self.arrives()
+
+    def until_next(self, now: float) -> float:
+        """Return the seconds until the pin must be written again, while the level changes.
+
+        A long fade is written only as often as it takes to be smooth: each `SMOOTH` percent, at least once a second.
+        """
+        if self.drive.effect is not None:
+            return EFFECT_FRAME
+        way = abs(self.drive.level - self.start)
+        if self.drive.flash or way == 0:
+            return FRAME
+        return max(FRAME, min(SMOOTH * self.drive.seconds / way, SLOWEST_FRAME, self.arrives() - now))
 
     def ended(self) -> Motion:
         """Return the same target without flashes or fade, for a light that comes back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Collection
 
@@ -19,18 +20,23 @@ async def push(lights: Collection[DrivenLight], observer: Observer, wake: asynci
 
     The driver sets `wake` after it has answered the commands, so that a change is reported before its progress.
     """
+    pause: float | None = None  # until a motion ends, if nobody wakes it before
     while True:
-        await wake.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await wake.wait()
+        wake.clear()
         now = asyncio.get_running_loop().time()
         for light in lights:
             try:
                 _report(light, observer, now)
             except Exception:
                 log.exception("the report of light %s failed", light.id)
-        if any(light.unreported is not None or light.arrives is not None for light in lights):
+        if any(light.unreported is not None for light in lights):
             await asyncio.sleep(PUSH)
-        else:
-            wake.clear()
+            wake.set()
+        ends = [light.arrives - now for light in lights if light.arrives is not None]
+        pause = max(min(ends), PUSH) if ends else None
 
 
 def _report(light: DrivenLight, observer: Observer, now: float) -> None:

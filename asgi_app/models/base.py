@@ -73,7 +73,7 @@ class Actor(Frozen):
 
     name: str = Field(max_length=64, description="Name of a person or a device, as given.")
     via: str = Field(
-        description="rest, live, panel, socketio, chat (ws /<username>), show; pin for a change made outside; start."
+        description="rest, live, panel, socketio, chat (ws /<username>), show, schedule, start; pin if changed outside."
     )
     # Never sent: the name as it was given, if one was, and what the User-Agent says.
     given: SkipJsonSchema[str | None] = Field(None, exclude=True)

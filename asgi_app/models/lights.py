@@ -68,7 +68,7 @@ Step = Annotated[
     Field(ge=-100, le=100),
     WithJsonSchema({"type": "integer", "minimum": -100, "maximum": 100, "description": "Percent points."}),
 ]
-Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Effect = Literal["pulse", "blink", "candle"]
 ID = r"^[a-z][a-z0-9_-]{0,31}$"  # of a light and of a node; no dot, because a shared light is `node.light`
 LightId = Annotated[str, Field(pattern=ID)]
@@ -87,6 +87,9 @@ class LightSpec(BaseModel):
     gamma: float = Field(1.0, ge=0.1, le=10, description="1.0: level N is duty N/100; 2.8 suits the eye.")
     exit: Literal["keep", "off"] | Level = Field("keep", description="What the light does when the panel stops.")
     restore: Literal["last", "off"] | Level = Field("last", description="What it does when the panel starts.")
+    auto_off: float | None = Field(
+        None, ge=1, le=604_800, description="Seconds after which the light goes off, if nobody has changed it since."
+    )
     active_high: bool = Field(True, description="False if the LED is wired from 3.3 V to the pin.")
 
     @field_validator("exit", "restore", mode="wrap")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -13,9 +14,11 @@ from asgi_app.models.groups import ARRANGED, ARRANGING, SCENE_LIGHTS, Group, Rec
 from asgi_app.models.lights import Hardware, Light, LightActual, LightChanged, LightFlashed, SetLight, UndoLight
 from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
 from asgi_app.models.runs import RUN_COMMANDS, RUN_EVENTS, Run, RunChanged
+from asgi_app.models.schedules import KINDS, SCHEDULE_COMMANDS, Schedule, ScheduleChanged
 from asgi_app.models.shows import ShowName, StartShow
 
 M = TypeVar("M", bound=BaseModel)
+VARIANTS: dict[object, Collection[object]] = {"lights": SCENE_LIGHTS, "when": KINDS}  # of a field
 
 
 class State(Frozen):
@@ -27,6 +30,7 @@ class State(Frozen):
         default_factory=dict, description="Groups of lights in their order, without `all`."
     )
     scenes: dict[str, Scene] = Field(default_factory=dict, description="Scenes in their order.")
+    schedules: dict[str, Schedule] = Field(default_factory=dict, description="What the panel does by itself, and when.")
     people: dict[str, Person] = Field(default_factory=dict, description="People who are present.")
     rooms: dict[str, Room] = Field(default_factory=dict)
     runs: dict[str, Run] = Field(default_factory=dict, description="Runs that go on, and the last ones that ended.")
@@ -61,7 +65,18 @@ class Ping(Strict, Asks[Result]):
     do: Literal["ping"] = "ping"
 
 
-Named = SetLight | UndoLight | GetState | Ping | CHAT_COMMANDS | RUN_COMMANDS | StartShow | RecallScene | ARRANGING
+Named = (
+    SetLight
+    | UndoLight
+    | GetState
+    | Ping
+    | CHAT_COMMANDS
+    | RUN_COMMANDS
+    | StartShow
+    | RecallScene
+    | ARRANGING
+    | SCHEDULE_COMMANDS
+)
 AnyCommand = Named | SetLights | UndoLights
 Command = Annotated[Named, Field(discriminator="do")]
 COMMAND: TypeAdapter[Named] = TypeAdapter(Command, config=ConfigDict(defer_build=True))
@@ -76,6 +91,7 @@ StateEvent = (
     | LightActual
     | LightFlashed
     | ARRANGED
+    | ScheduleChanged
     | PersonChanged
     | RoomChanged
     | RunChanged
@@ -118,8 +134,8 @@ def refusal(error: ValidationError) -> PanelError:
     for fault in error.errors(include_url=False):
         cause = fault.get("ctx", {}).get("error")
         where = fault["loc"][1:] if fault["loc"][:1] and fault["loc"][0] in NAMES else fault["loc"]
-        if where[:1] == ("lights",) and where[1:2] and where[1] in SCENE_LIGHTS:
-            where = where[:1] + where[2:]  # not which of the two it was
+        if len(where) > 1 and where[1] in VARIANTS.get(where[0], ()):
+            where = where[:1] + where[2:]  # not which of them it was
         field = ".".join(str(part) for part in where) or None
         if isinstance(cause, PanelError):
             first, message = first or cause, cause.detail

@@ -52,13 +52,14 @@ class Arrangement(Component):
             RenameScene: self._rename_scene,
             DeleteScene: self._delete_scene,
         }
-        groups, scenes = store.read(stored.everything)
-        panel.add(self, groups=groups, scenes=scenes)
+        groups = store.read(partial(stored.everything, kind=Group))
+        panel.add(self, groups=groups, scenes=store.read(partial(stored.everything, kind=Scene)))
 
     async def read_again(self) -> None:
         """Publish what another file has. Raises `NotStored`."""
         async with self._one_by_one:
-            groups, scenes = await self._store.do(stored.everything)
+            groups = await self._store.do(partial(stored.everything, kind=Group))
+            scenes = await self._store.do(partial(stored.everything, kind=Scene))
             state, at = self._panel.state, self._clock()
             for id in (*state.groups, *groups):
                 if state.groups.get(id) != groups.get(id):

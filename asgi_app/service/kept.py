@@ -10,6 +10,7 @@ from asgi_app.service.arrangement import Arrangement
 from asgi_app.service.chat import Chat
 from asgi_app.service.panel import Panel
 from asgi_app.service.runs import Runs
+from asgi_app.service.schedules import Schedules
 from asgi_app.service.shows import Shows
 from asgi_app.settings import Settings
 from asgi_app.shows.reader import find_shows
@@ -26,13 +27,20 @@ class Kept:
         self.arrangement = Arrangement(panel, store, clock)
         self.chat = Chat(panel, store, settings, clock=clock)
         self.runs = Runs(panel, store, settings, clock=clock)
+        self.schedules = Schedules(panel, store, settings.place, clock)
         own_shows = settings.shows or settings.data / "shows"
         self.shows = Shows(panel, self.runs, find_shows(own_shows), settings.lights)
 
     def start(self) -> None:
-        """Begin to end runs that nobody goes on with."""
+        """Begin with what is done by itself: schedules, and ending runs that nobody goes on with."""
         self.runs.start()
+        self.schedules.start()
 
     def ended(self) -> str | None:
-        """Return why it does that no more, if so."""
-        return self.runs.ended()
+        """Return why one of them does that no more, if so."""
+        return self.runs.ended() or self.schedules.ended()
+
+    def stop(self) -> None:
+        """Begin nothing any more, and stop every show."""
+        self.schedules.stop()
+        self.shows.stop()

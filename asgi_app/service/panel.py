@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -30,10 +31,19 @@ SNAPSHOTS = 16  # kept: one for each choice of nodes
 HISTORY = 1024  # events kept for clients that come back; after more than that they get a snapshot
 
 
+@dataclass(slots=True, eq=False)
+class Asker:
+    """Another process that waits for the answer to a command. `answered`: whoever numbered the event has told it."""
+
+    process: str
+    id: str  # of the command
+    answered: bool = False
+
+
 class Numbering(Protocol):
     """How the events of the state get their numbers: in the panel itself, or in an engine that several panels share."""
 
-    def __call__(self, event: StateEvent, done: Callable[[], None] | None) -> None:
+    def __call__(self, event: StateEvent, done: Callable[[], None] | None, asker: Asker | None) -> None:
         """Number the event, have the panel apply it, then call `done`."""
 
 
@@ -100,12 +110,16 @@ class Panel:
     async def perform(self, actor: Actor, command: Asks[R_co], session: Session | None = None) -> R_co:
         """Do the command and return its result. Raises the `PanelError` of a refusal."""
         self.require_open()
-        if self._access is not None:
-            self._access.authorize_command(actor, command)
+        self.authorize(actor, command)
         result: R_co = await self._handlers[type(command)](actor, command, session)
         if self._access is not None and not result.is_recorded:
             self._access.record_command(actor, command)
         return result
+
+    def authorize(self, actor: Actor, command: Asks[Any]) -> None:
+        """Raise the refusal of a command that this actor may not give."""
+        if self._access is not None:
+            self._access.authorize_command(actor, command)
 
     def require_open(self) -> None:
         """Raise `Restarting` if the panel is stopping."""
@@ -135,11 +149,11 @@ class Panel:
     async def _ping(self, actor: Actor, command: Ping, session: Session | None) -> Result:
         return DONE
 
-    def commit(self, event: StateEvent, done: Callable[[], None] | None = None) -> None:
-        """Number the event, apply it to the state and publish it; then call `done`."""
-        self.numbering(event, done)
+    def commit(self, event: StateEvent, done: Callable[[], None] | None = None, asker: Asker | None = None) -> None:
+        """Number the event, apply it to the state and publish it; then call `done`. An `asker` may be told with it."""
+        self.numbering(event, done, asker)
 
-    def _number(self, event: StateEvent, done: Callable[[], None] | None) -> None:
+    def _number(self, event: StateEvent, done: Callable[[], None] | None, asker: Asker | None) -> None:
         self.apply_numbered(self.rev + 1, event)
         if done is not None:
             done()

@@ -64,6 +64,7 @@ class StorageWatch:
             await self._claims.read_again()  # first, because it decides whose names are whose
             if self._kept is not None:
                 await self._kept.arrangement.read_again()
+                await self._kept.schedules.read_again()
                 await self._kept.chat.read_again()
                 await self._kept.runs.read_again()
             await self._lights.restore(settings)

@@ -1,4 +1,4 @@
-"""Groups and scenes: SQL on the store's thread."""
+"""Groups, scenes and schedules: SQL on the store's thread."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from asgi_app.models.groups import Group, Scene
+from asgi_app.models.schedules import Schedule
 
 log = logging.getLogger("pilotlight.store")
 
-One = TypeVar("One", Group, Scene)
+One = TypeVar("One", Group, Scene, Schedule)
+TABLES: dict[type, str] = {Group: "groups", Scene: "scenes", Schedule: "schedules"}
 
 
-def everything(database: sqlite3.Connection) -> tuple[dict[str, Group], dict[str, Scene]]:
-    """Return all groups and scenes, in their order."""
-    return _read(database, "groups", Group), _read(database, "scenes", Scene)
-
-
-def _read(database: sqlite3.Connection, table: str, kind: type[One]) -> dict[str, One]:
-    found = {}
+def everything(database: sqlite3.Connection, kind: type[One]) -> dict[str, One]:
+    """Return all of this kind, in their order."""
+    table, found = TABLES[kind], {}
     for id, text in database.execute(f"SELECT id, content FROM {table} ORDER BY position, id"):
         try:
             found[id] = kind.model_validate_json(text)
@@ -31,9 +29,9 @@ def _read(database: sqlite3.Connection, table: str, kind: type[One]) -> dict[str
     return found
 
 
-def keep(database: sqlite3.Connection, one: Group | Scene) -> None:
-    """Store the group or scene: a new one as the last."""
-    table = _table(one)
+def keep(database: sqlite3.Connection, one: Group | Scene | Schedule) -> None:
+    """Store one of them: a new one as the last."""
+    table = TABLES[type(one)]
     database.execute(
         f"INSERT INTO {table} (id, position, content)"
         f" VALUES (?, (SELECT coalesce(max(position), 0) + 1 FROM {table}), ?)"
@@ -42,15 +40,11 @@ def keep(database: sqlite3.Connection, one: Group | Scene) -> None:
     )
 
 
-def delete(database: sqlite3.Connection, one: Group | Scene) -> None:
-    """Delete the group or scene."""
-    database.execute(f"DELETE FROM {_table(one)} WHERE id = ?", (one.id,))
+def delete(database: sqlite3.Connection, one: Group | Scene | Schedule) -> None:
+    """Delete one of them."""
+    database.execute(f"DELETE FROM {TABLES[type(one)]} WHERE id = ?", (one.id,))
 
 
 def order(database: sqlite3.Connection, groups: Sequence[str]) -> None:
     """Give the groups this order."""
     database.executemany("UPDATE groups SET position = ? WHERE id = ?", [(n, id) for n, id in enumerate(groups)])
-
-
-def _table(one: Group | Scene) -> str:
-    return "groups" if isinstance(one, Group) else "scenes"

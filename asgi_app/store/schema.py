@@ -104,6 +104,13 @@ MIGRATIONS = (
         content TEXT NOT NULL  -- JSON of models.Scene
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE schedules (
+        id TEXT PRIMARY KEY,
+        position INTEGER NOT NULL,
+        content TEXT NOT NULL  -- JSON of models.Schedule
+    ) WITHOUT ROWID;
+    """,
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 STEP = 1.0  # seconds between panel and wall clock that count as a step; NTP corrects less than that smoothly
+
+
+SYNCED = Path("/run/systemd/timesync/synchronized")
+PATIENCE = 600.0  # seconds after the start of the machine in which its clock may still be set
+EARLIEST = 1_790_000_000.0  # September 2026: a clock that is before it was never set
+
+
+def clock_is_set(wall: Callable[[], float] = time.time) -> bool:
+    """Return whether the wall clock can be believed.
+
+    A Pi has no clock that runs without power, and starts at the time when it was stopped, until timesyncd has asked the
+    network. Without a network it never does; then the clock counts after `PATIENCE`.
+    """
+    if wall() < EARLIEST:
+        return False
+    is_waiting = SYNCED.parent.is_dir() and not SYNCED.exists() and not Path("/dev/rtc").exists()
+    return not is_waiting or time.clock_gettime(time.CLOCK_BOOTTIME) > PATIENCE
 
 
 class PanelClock:

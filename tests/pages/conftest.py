@@ -16,7 +16,9 @@ from tests.support.browser import launch
 from tests.support.panel_process import RunningPanel
 from tests.support.tabs import DEFAULTS, DESKTOP, OpenTab, Tab, TakeTab, complaints_of
 
-OF_A_RESTART = re.compile(r"ERR_|WebSocket connection to|status of 503")  # what a page may say of a panel that ends, or is away
+OF_A_RESTART = re.compile(
+    r"ERR_|WebSocket connection to|status of 503"
+)  # what a page may say of a panel that ends, or is away
 
 
 @pytest.fixture(scope="session")

@@ -104,6 +104,7 @@ async def test_who_may_see_nothing_is_told_to_sign_in(browser: Browser, shut: Ru
         await expect(page.locator("#lights [data-light]")).to_have_count(0)
 
 
+@pytest.mark.slow
 async def test_another_pin_sends_the_page_back_to_looking(browser: Browser, home: RunningPanel) -> None:
     async with opened(browser, f"{home.url}/access") as page:
         await page.get_by_label("PIN, or a token").fill(pin_of(home))
@@ -167,6 +168,7 @@ async def test_a_form_is_sent_by_the_script_or_not_at_all(
     await context.close()
 
 
+@pytest.mark.slow
 async def test_a_trail_with_nothing_in_it_says_so(browser: Browser, tmp_path: Path) -> None:
     with RunningPanel(tmp_path / "data") as panel:
         async with opened(browser, f"{panel.url}/access") as page:
@@ -194,6 +196,7 @@ async def test_a_token_that_is_made_on_the_page_may_have_a_name(browser: Browser
         await expect(page.locator("#names li")).to_have_count(0)
 
 
+@pytest.mark.slow
 async def test_somebody_claims_a_name_and_another_browser_is_told(browser: Browser, panel: RunningPanel) -> None:
     async with opened(browser, f"{panel.url}/access") as page:
         page.on("dialog", lambda dialog: dialog.accept())

@@ -22,9 +22,10 @@ from asgi_app.settings import Settings
 from tests.support.panel_process import END_SECONDS, NO_TLS, ROOT, RunningPanel, run_pilotlight
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
+from tests.support.slow_cases import slow
 
 Start = Callable[..., RunningPanel]
-SERVERS = ("uvicorn", "hypercorn")
+SERVERS = ("uvicorn", *slow("hypercorn"))
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.panel_process import ROOT
 
+pytestmark = pytest.mark.slow
+
 # What a panel does with a large answer: it frees one, and makes the next one while small things are above it.
 GROWS = """
 import re, sys

@@ -140,6 +140,7 @@ def test_a_low_port_a_certificate_and_odd_words(tmp_path: Path) -> None:
     assert '"--shows=/my shows/100%%/$$HOME" --data=%S/pilotlight --cert=%d/cert --key=%d/key' in said["ExecStart"][0]
 
 
+@pytest.mark.slow
 def test_installing_and_uninstalling_ones_own(tmp_path: Path) -> None:
     home = {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
     done = run_pilotlight("service", "install", "--port=5001", "--data=relative", env=home)
@@ -154,6 +155,7 @@ def test_installing_and_uninstalling_ones_own(tmp_path: Path) -> None:
     assert "there is no" in run_pilotlight("service", "uninstall", env=home).stdout
 
 
+@pytest.mark.slow
 def test_ones_own_instances_have_their_own_data(tmp_path: Path) -> None:
     home = {"XDG_CONFIG_HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
     done = run_pilotlight("service", "install", "--instance=f1", env=home)

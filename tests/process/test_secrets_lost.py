@@ -18,6 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.support.panel_process import NO_TLS, RunningPanel, eventually, run_pilotlight
 from tests.support.signing_in import cookie_of, pin_of, sign_in, slug, token_of
+from tests.support.slow_cases import slow
 
 PASSWORD = "correct horse"
 Start = Callable[..., RunningPanel]
@@ -143,7 +144,7 @@ def test_while_it_cannot_be_read_nobody_is_signed_in_and_names_stay_closed(
     eventually(lambda: panel.get("/health/ready").status_code == 200)
 
 
-@pytest.mark.parametrize("how", ["damaged", "emptied", "an empty object", "deleted", "a pipe"])
+@pytest.mark.parametrize("how", ["deleted", *slow("damaged", "emptied", "an empty object", "a pipe")])
 def test_a_start_without_it_keeps_names_closed(start_panel: Start, how: str) -> None:
     panel = start_panel()
     cookie = {"Cookie": cookie_of(sign_in(panel, name="Ada", password=PASSWORD))}

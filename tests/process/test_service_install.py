@@ -83,11 +83,13 @@ def served(unit: str) -> dict[str, object]:
         }
 
 
+@pytest.mark.slow
 def test_a_file_and_shows_at_home(home: Home) -> None:
     unit = home.unit(f"--config={home.path}/lights.toml", f"--shows={home.path}/my shows")
     assert served(unit) == {"lights": ["desk"], "mine": True}
 
 
+@pytest.mark.slow
 def test_the_environment_and_the_users_own_file_and_shows(home: Home) -> None:
     folder = home.path / ".config/pilotlight"
     folder.mkdir(parents=True)
@@ -99,6 +101,7 @@ def test_the_environment_and_the_users_own_file_and_shows(home: Home) -> None:
     assert served(unit) == {"lights": ["desk", "shelf"], "mine": True}
 
 
+@pytest.mark.slow
 def test_an_instance_has_a_name_a_directory_and_settings_of_its_own(home: Home) -> None:
     unit = home.unit(f"--config={home.path}/lights.toml", "--instance=f1")
     for line in ("User=pilotlight-f1", "StateDirectory=pilotlight-f1", "WorkingDirectory=%S/pilotlight-f1"):
@@ -111,6 +114,7 @@ def test_an_instance_has_a_name_a_directory_and_settings_of_its_own(home: Home) 
         assert (refused.returncode, "is no name" in refused.stderr) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("systemctl") is None, reason="systemd is not installed here")
 def test_instances_are_enabled_side_by_side(home: Home, tmp_path: Path) -> None:
     """By systemd itself, in a directory that stands for a machine."""
@@ -159,6 +163,7 @@ def systems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "pilotlight.service"
 
 
+@pytest.mark.slow
 def test_an_instance_is_tried_and_written_beside_the_others(systems: Path, home: Home) -> None:
     unit = Unit(True, ["--pins=mock", "--node=f1"], 5001, 100, instance="f1")
     said = units.install(unit, printed("--node=f1", "--data=/tmp"))
@@ -183,6 +188,7 @@ def test_it_is_tried_before_it_is_written(systems: Path, home: Home) -> None:
     assert systems.read_text() == unit.text()
 
 
+@pytest.mark.slow
 def test_a_service_with_other_settings_is_not_installed(systems: Path) -> None:
     with pytest.raises(SetupError, match="would run with another port, another log_level"):
         units.install(
@@ -191,6 +197,7 @@ def test_a_service_with_other_settings_is_not_installed(systems: Path) -> None:
     assert not systems.exists()
 
 
+@pytest.mark.slow
 def test_shows_that_the_service_may_not_read(systems: Path, home: Home) -> None:
     private = home.path / "private"
     private.mkdir(mode=0o700)

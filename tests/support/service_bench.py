@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 from asgi_app.core.lights import Drive, first_light
 from asgi_app.errors import LightOffline
@@ -68,13 +68,14 @@ def with_lights(panel: Panel, driver: Driver, specs: dict[str, LightSpec], **opt
 class Bench:
     """A panel of two lights and its pins."""
 
+    specs: ClassVar = {"led": LightSpec(pin=21), "desk": LightSpec(pin=12)}
+
     def __init__(self, **options: Any) -> None:
         self.pins = Pins()
         self.kept = Kept()
-        specs = {"led": LightSpec(pin=21), "desk": LightSpec(pin=12)}
         self.panel = Panel(Hardware(pins="mock", why="a test"), **options)
-        self.lights = with_lights(self.panel, self.pins, specs, save=self.kept.save)
-        for light in specs:
+        self.lights = with_lights(self.panel, self.pins, self.specs, save=self.kept.save)
+        for light in self.specs:
             self.lights.light_online(light)
         self.first = self.panel.rev
 

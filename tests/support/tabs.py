@@ -126,8 +126,9 @@ class Tab:
             self.troubles.append(f"a request left for {url}")
 
     def _failed(self, request: Request) -> None:
-        if request.failure == "net::ERR_ABORTED":
-            return  # the page was left while it loaded this, which no panel can help
+        # The page was left while it loaded this; or the network of this machine has changed, and the page asks again.
+        if request.failure in ("net::ERR_ABORTED", "net::ERR_NETWORK_CHANGED"):
+            return
         self.troubles.append(f"failed: {request.method} {request.url}: {request.failure}")
 
 
@@ -267,9 +268,9 @@ ABOUT_SPEED = {
 
 
 def is_complaint(said: ConsoleMessage) -> bool:
-    """Whether the console says that a page is wrong: an error, or a warning that is not about Chromium's speed."""
-    is_slow = any(words in said.text for words in ABOUT_SPEED)
-    return said.type == "error" or (said.type == "warning" and not is_slow)
+    """Whether the console says that a page is wrong: an error, or a warning that is not about speed or networks."""
+    is_harmless = any(words in said.text for words in (*ABOUT_SPEED, "ERR_NETWORK_CHANGED"))
+    return said.type in ("error", "warning") and not is_harmless
 
 
 AT_REST = """async value => {

@@ -136,3 +136,28 @@ def test_a_motion_that_moves_no_more_is_at_its_target(drive: Drive, start: float
 def test_a_light_that_comes_back_goes_straight_to_its_target() -> None:
     motion = Motion(Drive(80, 60.0, flash=3), 20, 5.0).ended()
     assert (motion.level(5.0), motion.moves(5.0)) == (80, False)
+
+
+@pytest.mark.parametrize(
+    ("level", "seconds", "flash", "effect", "pause"),
+    [
+        (100, 0.5, 0, None, 0.016),
+        (100, 30, 0, None, 0.016),
+        (100, 600, 0, None, 0.3),
+        (1, 600, 0, None, 1.0),
+        (100, 86_400, 0, None, 1.0),
+        (100, 86_400, 2, None, 0.016),
+        (100, 86_400, 0, "candle", 0.032),
+        (0, 600, 0, None, 0.016),
+    ],
+)
+def test_a_long_fade_is_written_as_seldom_as_the_eye_allows(
+    level: int, seconds: float, flash: int, effect: Effect | None, pause: float
+) -> None:
+    motion = Motion(Drive(level, seconds, effect, flash), 0.0, 1000.0)
+    assert motion.until_next(1000.1) == pytest.approx(pause, rel=1e-3)
+
+
+def test_a_long_fade_ends_on_time() -> None:
+    motion = Motion(Drive(100, 86_400), 0.0, 1000.0)
+    assert motion.until_next(1000.0 + 86_399.5) == pytest.approx(0.5)

@@ -23,6 +23,7 @@ def test_with_argon2() -> None:
     assert (verify_password(hash, "secret"), verify_password(hash, "Secret")) == (True, False)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_argon2")
 def test_without_argon2() -> None:
     hash = hash_password("sécret")

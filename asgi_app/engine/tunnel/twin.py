@@ -21,6 +21,7 @@ from asgi_app.models.base import Actor, Result
 from asgi_app.models.chat import CHAT_COMMANDS
 from asgi_app.models.groups import ARRANGING
 from asgi_app.models.runs import RUN_COMMANDS
+from asgi_app.models.schedules import SCHEDULE_COMMANDS
 from asgi_app.models.shows import StartShow
 from asgi_app.service.component import Component
 from asgi_app.service.session import Session
@@ -164,7 +165,9 @@ class Twins(Component):
         self._sessions: set[Session] = set()
         self._refused: set[Session] = set()  # because there was no keeper
         self._twins: dict[Session, Twin] = {}
-        commands = get_args(CHAT_COMMANDS) + get_args(RUN_COMMANDS) + get_args(ARRANGING) + (StartShow,)
+        commands = (
+            get_args(CHAT_COMMANDS) + get_args(RUN_COMMANDS) + get_args(ARRANGING | SCHEDULE_COMMANDS) + (StartShow,)
+        )
         self.handlers = dict.fromkeys(commands, self._ask)
 
     def session_opened(self, session: Session) -> None:

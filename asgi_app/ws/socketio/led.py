@@ -11,6 +11,7 @@ from typing import Any
 
 from engineio.packet import Packet
 
+from asgi_app.core.lights import find_light
 from asgi_app.errors import BadLevel, LevelMissing, PanelError, UnknownLight
 from asgi_app.hub import Burst, Message
 from asgi_app.models.lights import SetLight, level_in_range, text_or_integer
@@ -138,11 +139,9 @@ class LedEvents(RecoverableHandlers):
 
     def _is_ours(self, id: str) -> bool:
         """Return whether this is the light of the old pages: a process without lights knows it from others."""
-        if id == self._light or "." not in id:
+        if id == self._light or not id.endswith(f".{self._light}"):
             return id == self._light
-        with contextlib.suppress(UnknownLight):
-            return id == self._panel.light(self._light).id
-        return False
+        return id == find_light(self._light, self._panel.state.lights, self._panel.node)
 
     def _now(self) -> list[Message]:
         """Return the present level, as an event has it; nothing if there is no such light."""

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 # --- nothing gets lost --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_what_is_said_without_a_connection_arrives_once(
     start_panel: Callable[..., RunningPanel], open_chat: OpenChat
 ) -> None:
@@ -151,6 +152,7 @@ async def test_it_fits_and_can_be_pressed(
             assert abs(composer["y"] + composer["height"] - tabs["y"]) < 2
 
 
+@pytest.mark.slow
 async def test_a_chinese_browser_gets_chinese_words(open_chat: OpenChat) -> None:
     bob = await open_chat("阿明")
     ada = await open_chat("小红", "#to=阿明", device=PHONE, locale="zh-CN")

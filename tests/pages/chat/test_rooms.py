@@ -51,6 +51,7 @@ async def test_two_people_talk_in_a_room(open_chat: OpenChat, room: str, transpo
     await expect(ada.page.locator("#log .day")).to_have_text("Today")
 
 
+@pytest.mark.slow
 async def test_who_is_here_and_on_how_many_devices(open_chat: OpenChat) -> None:
     ada, bob = await open_chat("Ada"), await open_chat("Bob")
     await expect(ada.person("Ada")).to_contain_text("(you)")
@@ -81,6 +82,7 @@ async def test_what_is_said_is_shown_as_it_is_and_never_as_markup(
         assert "taken over" not in await ada.page.title()
 
 
+@pytest.mark.slow
 async def test_older_messages_come_when_one_scrolls_up(panel: RunningPanel, open_chat: OpenChat, room: str) -> None:
     await said_in(panel, room, OLD)
     ada = await open_chat("Ada", f"#room={room}")
@@ -174,6 +176,7 @@ async def test_typing_is_seen_and_ends(open_chat: OpenChat) -> None:
     await expect(ada.typing).to_have_text("")
 
 
+@pytest.mark.slow
 async def test_an_unread_message_shows_on_the_page_of_the_lights(panel: RunningPanel, open_tab: OpenTab) -> None:
     tab = await open_tab()
     await become(tab, "Lena", "/")

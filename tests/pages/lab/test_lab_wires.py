@@ -18,6 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 # --- connection ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_it_connects_by_polling_and_shows_the_upgrade(context: BrowserContext, panel: RunningPanel) -> None:
     lab = await Lab.open(context, panel)
 
@@ -198,6 +199,7 @@ async def test_a_tab_sends_to_another_s_sid_and_may_not_join_it(context: Browser
     await expect(one.rooms).to_have_count(0)
 
 
+@pytest.mark.slow
 async def test_what_others_send_is_never_html(context: BrowserContext, panel: RunningPanel) -> None:
     one, two = await Lab.open(context, panel), await Lab.open(context, panel)
     markup = "<img src=x onerror=\"document.title='taken over'\"><script>document.title='taken over'</script>"

@@ -36,6 +36,7 @@ FOLLOW_THE_MARKER = """bar => new Promise((resolve) => {
 })"""
 
 
+@pytest.mark.slow
 async def test_a_marker_shows_where_a_fade_is(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=0)
     card = await (await open_tab()).card()
@@ -55,6 +56,7 @@ async def test_a_marker_shows_where_a_fade_is(panel: RunningPanel, open_tab: Ope
     await expect(card.marker).to_have_css("opacity", "0")
 
 
+@pytest.mark.slow
 async def test_who_and_when(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=20)
     mine, theirs = await open_tab(), await open_tab()

@@ -86,6 +86,7 @@ async def test_a_panel_that_is_away_is_said_once_with_since_when_and_why(
     home.agree("kitchen.led", {"level": 64, "away_since": None})
 
 
+@pytest.mark.slow
 async def test_a_panel_without_its_engine_says_once_why_all_others_are_away(home: Home, open_tab: OpenTab) -> None:
     home.node("hall", "led")
     tab = await open_tab("/", at=home.panels["front"], device=PHONE)
@@ -103,6 +104,7 @@ async def test_a_panel_without_its_engine_says_once_why_all_others_are_away(home
     await expect(alone).to_be_hidden()
 
 
+@pytest.mark.slow
 async def test_of_many_panels_a_page_shows_those_that_are_chosen(home: Home, open_tab: OpenTab) -> None:
     front = home.panels["front"]
     await tell_of_nodes(home.redis.url, [f"n{number}" for number in range(18)])

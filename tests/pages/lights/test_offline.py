@@ -7,22 +7,22 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.async_api import (
-    expect,
-)
+from playwright.async_api import Route, expect
 
 from tests.support.page_lights import LIGHTS, TRANSPORTS, set_light
 from tests.support.panel_process import RunningPanel
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
+from tests.support.slow_cases import slow
 from tests.support.steady_clock import steady
-from tests.support.tabs import OpenTab
+from tests.support.tabs import DESKTOP, SOON, OpenTab, TakeTab
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
 NO_TIMERS = "for (let last = setTimeout(() => {}); last > 0; last -= 1) clearTimeout(last)"
 
 
+@pytest.mark.slow
 async def test_a_panel_that_stops_and_starts_again(start_panel: Callable[..., RunningPanel], open_tab: OpenTab) -> None:
     # given a tab on each transport, and a light that starts at 20
     panel = start_panel(lights=LIGHTS.replace("pin = 12", "pin = 12\nrestore = 20"))
@@ -103,6 +103,25 @@ async def test_a_device_without_a_network(panel: RunningPanel, open_tab: OpenTab
     await tab.page.context.set_offline(False)
     await tab.is_live()  # at once, not after the pause
     await (await tab.card()).shows(60)
+
+
+@pytest.mark.parametrize("file", ["js/lights/main.js", *slow("js/lights/state.js", "css/lights.css")])
+async def test_a_file_of_the_page_that_did_not_arrive(panel: RunningPanel, take_tab: TakeTab, file: str) -> None:
+    tab = await take_tab(**DESKTOP)
+    lost: list[str] = []
+    came = asyncio.Event()
+
+    async def lose_once(route: Route) -> None:
+        lost.append(route.request.url)
+        await (route.abort() if len(lost) == 1 else route.continue_())
+        if len(lost) == 2:
+            came.set()
+
+    await tab.page.route(f"**/static/{file}", lose_once)
+    await tab.open(panel, "/")
+    await asyncio.wait_for(came.wait(), SOON)
+    await tab.is_live()
+    await tab.page.wait_for_function("sessionStorage.getItem('pilotlight-loads-again') === null")
 
 
 async def test_the_daemon_of_the_pins_dies_and_comes_back(

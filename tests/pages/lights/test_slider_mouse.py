@@ -84,6 +84,7 @@ async def test_the_slider_in_hand_is_not_moved_by_others(panel: RunningPanel, op
     assert panel.light("desk")["level"] == 5
 
 
+@pytest.mark.slow
 async def test_over_a_slow_network_a_drag_has_one_command_on_its_way(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=10)
     tab = await open_tab("/?transport=rest")

@@ -215,6 +215,7 @@ async def test_the_chosen_transport_is_used_where_it_has_a_log(watch: Watch, cho
     await expect(watch.lines).to_have_text(["one", "two"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watch", [{"locale": "zh-CN"}], indirect=True)
 async def test_in_chinese(watch: Watch):
     watch.begin()
@@ -237,6 +238,7 @@ async def test_in_chinese(watch: Watch):
     await expect(watch.pill).to_have_text("已停止")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watch", [PHONE], indirect=True)
 async def test_on_a_phone(watch: Watch):
     watch.begin(graph=GRAPH)

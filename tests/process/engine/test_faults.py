@@ -21,6 +21,8 @@ from tests.support.redis_server import PASSWORD
 from tests.support.slow_cases import slow
 from tests.support.steady_clock import steady
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 3.0  # seconds for an answer, whatever has failed
 LEASE = (
     6.0 + 2.0 + 1.0

@@ -15,7 +15,7 @@ import redis
 from asgi_app.ws.socketio.recovery import OFFSET
 from tests.support.cuttable_line import Line
 from tests.support.home import Home
-from tests.support.home_rooms import client_of, heard
+from tests.support.home_rooms import client_of, heard, shared_again
 from tests.support.node_clients import NodeClient, NodeClients
 from tests.support.panel_process import eventually
 from tests.support.rooms_clients import BY_ITSELF, Client
@@ -160,6 +160,7 @@ async def test_it_gets_the_present_level_and_keeps_its_count(home: Home, line: L
     assert await page.client.inbox.next("my_response", lambda args: args[0]["data"] == BY_ITSELF)
 
 
+@pytest.mark.slow
 async def test_it_moves_again_and_again(home: Home, line: Line, node: NodeClients) -> None:
     page = await Page.open(home, line, node)
     await page.client.ask("join", {"room": "ours"})
@@ -179,6 +180,7 @@ async def test_it_moves_again_and_again(home: Home, line: Line, node: NodeClient
     assert await page.rooms() == {page.sid, "ours", *(f"turn {turn}" for turn in range(7))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [cut, kill])
 async def test_a_room_that_was_closed_meanwhile_is_closed(
     home: Home, line: Line, node: NodeClients, end: Callable[[Page], None]
@@ -247,6 +249,40 @@ async def test_it_is_not_recovered_where_something_may_be_missing(home: Home, li
     assert page.sid not in await page.rooms()
 
 
+@pytest.mark.parametrize("to", ["front", *slow("hall")])
+async def test_who_was_connected_where_something_was_missed_is_not_recovered(
+    home: Home, line: Line, node: NodeClients, to: str
+) -> None:
+    page = await Page.open(home, line, node)
+    await page.client.ask("join", {"room": "ours"})
+    with redis.Redis(port=home.redis.port) as client:
+        last = int(client.xinfo_stream(STREAM)["last-generated-id"].partition(b"-")[0])
+        client.xadd(STREAM, EVENT, id=f"{last + 9}-1")
+    await page.told()
+    page.client.inbox.take(OFFSET)
+    await page.mate.send("my_room_event", {"room": "ours", "data": "still there"})
+    assert await page.told() == ["still there"]
+    assert page.client.inbox.take(OFFSET) == []
+    cut(page)
+    assert not await page.back(to)
+    await page.client.next(OFFSET)
+    page.sid = next(name for name in await page.rooms() if name.startswith(f"{to}-"))
+    cut(page)
+    assert await page.back("hall")
+
+
+@pytest.mark.slow
+async def test_who_was_there_before_the_engine_is_not_recovered(home: Home, line: Line, node: NodeClients) -> None:
+    home.redis.kill()
+    home.panels["front"].stop()
+    home.panels["front"].start()
+    page = await Page.open(home, line, node)
+    home.redis.start()
+    await shared_again([page.mate, await client_of(home.panels["front"], node)])
+    cut(page)
+    assert not await page.back("front")
+
+
 async def test_another_name_gets_nothing(home: Home, line: Line, node: NodeClients) -> None:
     page = await Page.open(home, line, node, auth={"name": "Ada"})
     await page.client.ask("join", {"room": "ours"})
@@ -267,6 +303,7 @@ async def test_a_client_that_left_is_not_recovered(home: Home, line: Line, node:
     assert await page.back("hall")
 
 
+@pytest.mark.slow
 async def test_the_connection_that_nobody_missed_is_ended(home: Home, line: Line, node: NodeClients) -> None:
     page = await Page.open(home, line, node)
     cut_unnoticed(page)
@@ -275,6 +312,7 @@ async def test_the_connection_that_nobody_missed_is_ended(home: Home, line: Line
     eventually(lambda: home.panels["front"].metrics()[websockets] == 0)
 
 
+@pytest.mark.slow
 async def test_without_the_engine_it_comes_back_to_its_process_alone(home: Home, line: Line, node: NodeClients) -> None:
     page = await Page.open(home, line, node)
     await page.told()

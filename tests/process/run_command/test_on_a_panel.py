@@ -68,6 +68,7 @@ def test_signals_over_rest_reach_the_command(start_panel: Start) -> None:
     assert (run["state"], run["exit_code"], run["outcome"]) == ("ended", 143, "stopped")
 
 
+@pytest.mark.slow
 def test_a_panel_killed_and_started_again_has_every_line_once(start_panel: Start) -> None:
     panel = start_panel()
     script = "import time\nfor n in range(4000): print(n, flush=True); time.sleep(0.001)"

@@ -213,6 +213,7 @@ def test_a_long_command_is_a_title_of_two_hundred_characters() -> None:
     json.dumps(title).encode()
 
 
+@pytest.mark.slow
 def test_a_batch_fits_into_a_frame_whatever_the_lines() -> None:
     backlog = Backlog()
     backlog.resume(0)

@@ -9,6 +9,7 @@ import socket
 import time
 
 import psutil
+import pytest
 
 from asgi_app.runner.reporter import BATCH_SECONDS, PROGRESS_SECONDS
 from tests.support.run_command import TIMEOUT, FakePanel, py, ran, running, sh
@@ -171,6 +172,7 @@ async def test_a_small_max_frame_gets_smaller_batches(fake: FakePanel) -> None:
 # --- lost connections ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_no_line_twice_and_none_lost_over_lost_connections(fake: FakePanel) -> None:
     fake.lose_before_reply = {2, 5}
     script = "import time\nfor n in range(3000): print(n, flush=True); time.sleep(0.0005)"

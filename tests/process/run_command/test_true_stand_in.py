@@ -17,6 +17,8 @@ import pytest
 from tests.support.panel_process import ROOT, eventually
 from tests.support.run_command import RUN, TIMEOUT, FakePanel, py, ran, running, sh
 
+pytestmark = pytest.mark.slow
+
 SECRET = "plt_0123456789abcdef"
 BASH = "/bin/bash"
 needs_bash = pytest.mark.skipif(not os.path.exists(BASH), reason="no bash here")

@@ -94,7 +94,7 @@ def test_any_json_is_a_command_or_a_refusal(value: Any) -> None:
         ({"do": "set_light", "light": "led", "flash": 0}, BadCommand, "flash"),
         ({"do": "set_light", "light": "led", "flash": 21}, BadCommand, "flash"),
         ({"do": "set_light", "light": "led", "level": 1, "transition": -1}, BadCommand, "transition"),
-        ({"do": "set_light", "light": "led", "level": 1, "transition": 3601}, BadCommand, "transition"),
+        ({"do": "set_light", "light": "led", "level": 1, "transition": 86401}, BadCommand, "transition"),
         ({"do": "set_light", "light": "led", "level": 1, "transition": float("inf")}, BadCommand, "transition"),
     ],
 )

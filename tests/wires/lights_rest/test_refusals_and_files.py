@@ -44,7 +44,7 @@ REFUSED = [
     ("/lights/led", {"on": 1}, 400, "bad-command"),
     ("/lights/led", {"on": "true"}, 400, "bad-command"),
     ("/lights/led", {"level": 5, "transition": -1}, 400, "bad-command"),
-    ("/lights/led", {"level": 5, "transition": 3601}, 400, "bad-command"),
+    ("/lights/led", {"level": 5, "transition": 86401}, 400, "bad-command"),
     ("/lights/led", {"level": 5, "transition": "1"}, 400, "bad-command"),
     ("/lights/led", {"level": 5, "transition": True}, 400, "bad-command"),
     ("/lights/led", {"transition": 1}, 400, "bad-command"),

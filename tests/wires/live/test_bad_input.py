@@ -144,6 +144,7 @@ async def test_a_much_larger_frame_is_cut_off(
     await assert_nothing_happened(client, bystander, client.opening)
 
 
+@pytest.mark.slow
 async def test_two_thousand_commands_that_nobody_reads_are_all_answered_once_read(
     panel: RunningPanel, client: LiveClient, bystander: LiveClient
 ) -> None:

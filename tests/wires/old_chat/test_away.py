@@ -251,6 +251,7 @@ async def test_who_says_something_and_leaves_has_said_it(panel: RunningPanel, me
 # --- fast and slow ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_fast_sender_is_slowed_and_loses_nothing(server: str, start_panel: StartPanel) -> None:
     # given a rate that allows 1,800 at once, and somebody who sends 2,000 without reading
     panel = start_panel(server=server, chat_rate=180)
