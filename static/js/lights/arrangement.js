@@ -15,10 +15,12 @@ export function lightsOf(state, { lights }) {
 
 /**
  * The group as this page shows it. Its level is that of its brightest light, 0 if all are off; what is held comes first.
- * `lit` is how many of its lights shine.
+ * `lit` is how many of its lights shine. Lights that are offline do not count, unless all are.
  */
 export function groupLook(state, group) {
-  const looks = lightsOf(state, group).map((light) => shown(state, light.id));
+  const lights = lightsOf(state, group);
+  const there = lights.filter((light) => light.online);
+  const looks = (there.length ? there : lights).map((light) => shown(state, light.id));
   const shining = looks.filter(isLit);
   const level = Math.max(0, ...shining.map((look) => look.level));
   const look = { level, on: shining.length > 0, lit: shining.length, all: looks.length, ...state.heldGroups[group.id] };
@@ -56,7 +58,8 @@ export function byNode(lights) {
   const nodes = new Map();
   for (const light of lights) {
     const node = nodeOf(light.id);
-    nodes.set(node, [...(nodes.get(node) ?? []), light]);
+    if (!nodes.has(node)) nodes.set(node, []);
+    nodes.get(node).push(light);
   }
   return [...nodes].sort(([one], [other]) => naturally(one, other));
 }

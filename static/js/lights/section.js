@@ -40,12 +40,13 @@ export class GroupSection {
     this._state = state;
     const look = groupLook(state, group);
     const may = mayControl(state.me);
-    const usable = isLive(state) && may && lights.some((light) => light.online);
+    const online = lights.some((light) => light.online);
+    const usable = isLive(state) && may && online;
     const { element, _parts: parts } = this;
     const { name } = group;
-    setAttributes(element, { 'aria-label': name, 'data-on': look.on, 'data-usable': usable });
+    setAttributes(element, { 'aria-label': name, 'data-on': look.on, 'data-online': online, 'data-usable': usable });
     write(parts.name, name);
-    write(parts.level, inWords(look));
+    write(parts.level, online || look.all === 0 ? inWords(look) : t('light_offline'));
     parts.on.checked = look.on;
     parts.on.disabled = !usable;
     setAttributes(parts.on, { 'aria-label': t('switch_of', { name }) });
