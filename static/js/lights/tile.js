@@ -40,7 +40,7 @@ export class Tile {
     });
     track.addEventListener('keydown', (event) => {
       if (event.key === 'Enter') show();
-      else if (event.key !== ' ' || track.ariaDisabled === 'true') return;
+      else if (event.key !== ' ' || track.getAttribute('aria-disabled') === 'true') return;
       else this._toggle();
       event.preventDefault();
     });

@@ -29,6 +29,7 @@ export class LightsView {
   constructor({ make, scenes, addGroup, allOff, undo, dismiss, retry, followed, follow }) {
     this._make = make;
     this._undo = undo;
+    this._followed = followed;
     this._cards = new Map();
     this._tiles = new Map(); // by section and light: a light may be in several groups
     this._sections = new Map();
@@ -84,7 +85,9 @@ export class LightsView {
     this._forget(state);
     if (this._sheet.isOpen) this._renderSheet(state, many);
     const shared = this._renderAlone(byNode(all));
-    arrange(lights, sectionsOf(state).map((section) => this._renderSection(state, section, { many, shared })));
+    const chosen = this._followed().length > 0; // only some nodes: groups may have none of their lights
+    const sections = sectionsOf(state).filter((section) => section.lights.length || !section.group || !chosen);
+    arrange(lights, sections.map((section) => this._renderSection(state, section, { many, shared })));
   }
 
   /** Forget what belongs to lights and groups that are gone. */

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.async_api import expect
 
-from tests.support.home import Home, tell_of_nodes
+from tests.support.home import Home, has_keeper, tell_of_nodes
 from tests.support.tabs import PHONE, OpenTab, first_of, fits
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -87,6 +87,30 @@ async def test_a_panel_that_is_away_is_said_once_with_since_when_and_why(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+async def test_a_group_has_lights_of_several_panels_which_say_whose_they_are(home: Home, open_tab: OpenTab) -> None:
+    home.node("hall", "led")
+    home.keeper()
+    has_keeper(home)
+    tabs = [await open_tab("/", at=home.panels["front"]), await open_tab("/", at=home.panels["hall"])]
+    page, form = tabs[0].page, tabs[0].page.locator("#form-sheet")
+    await page.get_by_role("button", name="New group").click()
+    await form.get_by_label("Name").fill("Ground floor")
+    for light in ("Led · hall", "Led · kitchen"):
+        await form.get_by_label(light).check()
+    await form.get_by_role("button", name="Save").click()
+    for tab in tabs:
+        group = tab.group("ground-floor")
+        await expect(group.tiles.locator(".tile-note")).to_have_text(["hall", "kitchen"])
+        await expect(tab.page.locator("#lights h2.node")).to_have_text(["kitchen"])  # its desk is in no group
+    await tabs[1].group("ground-floor").switch.check()
+    await tabs[1].group("ground-floor").bar.press("End")
+    for tab in tabs:
+        for light in ("hall.led", "kitchen.led"):
+            await tab.tile(light).shows(100)
+    home.agree("kitchen.led", {"level": 100, "on": True})
+
+
 async def test_a_panel_without_its_engine_says_once_why_all_others_are_away(home: Home, open_tab: OpenTab) -> None:
     home.node("hall", "led")
     tab = await open_tab("/", at=home.panels["front"], device=PHONE)
