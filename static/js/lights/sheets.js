@@ -11,7 +11,10 @@ class Sheet {
     this._opener = null;
     this._notices = document.getElementById('notices');
     dialog.querySelector('[data-close]').addEventListener('click', () => dialog.close());
-    dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+    // A press that began elsewhere, as the one that has opened this sheet, is no click outside.
+    let outside = false;
+    dialog.addEventListener('pointerdown', (event) => (outside = event.target === dialog));
+    dialog.addEventListener('click', (event) => event.target === dialog && outside && dialog.close());
     dialog.addEventListener('close', () => this._closed());
   }
 

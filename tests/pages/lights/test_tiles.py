@@ -83,13 +83,25 @@ async def test_a_press_the_corner_and_enter_open_the_card(panel: RunningPanel, o
         await page.keyboard.press("Escape")
         await expect(card.root).to_be_hidden()
         await expect(tile.bar).to_be_focused()
-        await card_is_set(panel, 55)
+        assert (panel.light("desk")["level"], panel.light("desk")["on"]) == (55, True)
         set_light(panel, level=40)
         await tile.shows(40)
 
 
-async def card_is_set(panel: RunningPanel, level: int) -> None:
-    assert (panel.light("desk")["level"], panel.light("desk")["on"]) == (level, True)
+async def test_a_finger_that_is_held_opens_the_card_and_switches_nothing(
+    panel: RunningPanel, open_tab: OpenTab
+) -> None:
+    set_light(panel, level=40)
+    tab = await open_tab(device=PHONE)
+    (x, y), devtools, sheet = await tab.tile().at(50), await tab.devtools(), tab.page.locator("#light-sheet")
+    await devtools.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    await expect(sheet).to_be_visible()
+    await devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    await tab.page.evaluate("new Promise(done => setTimeout(done, 100))")  # a click would come here
+    await expect(sheet).to_be_visible()
+    assert panel.light("desk")["on"] is True
+    await tab.page.touchscreen.tap(x, 30)
+    await expect(sheet).to_be_hidden()
 
 
 async def test_keys_dim_and_switch_a_tile(panel: RunningPanel, open_tab: OpenTab) -> None:
