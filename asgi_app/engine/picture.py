@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from asgi_app.models.chat import Person, PersonChanged, Room, RoomChanged
 from asgi_app.models.groups import Group, GroupChanged, GroupsOrdered, Scene, SceneChanged
+from asgi_app.models.light_setup import LightRemoved
 from asgi_app.models.lights import Light, LightActual, LightChanged, LightFlashed
 from asgi_app.models.machine import Storage, StorageChanged
 from asgi_app.models.runs import Run, RunChanged
@@ -24,7 +25,7 @@ from asgi_app.service.panel import Asker
 
 log = logging.getLogger("pilotlight.engine")
 
-LIGHT_EVENTS = (LightChanged, LightActual, LightFlashed)
+LIGHT_EVENTS = (LightChanged, LightActual, LightFlashed, LightRemoved)
 # Events of what the keeper has in one field.
 ARRANGED = {
     GroupChanged: "groups",
@@ -110,7 +111,8 @@ def change_of(event: StateEvent, own: Mapping[str, Light], state: State, askers:
     """Return an event of our lights, or of the keeper, as a change for the engine."""
     text = event.model_dump_json()
     if isinstance(event, LIGHT_EVENTS):
-        return Change(event.light, text, own[event.light].model_dump_json(), askers)
+        light = own.get(event.light)
+        return Change(event.light, text, light.model_dump_json() if light is not None else "", askers)
     if isinstance(event, StorageChanged):
         return Change(STORAGE, text, event.state.model_dump_json())
     if (whole := ARRANGED.get(type(event))) is not None:

@@ -65,6 +65,7 @@ class Panel:
         unread: SendBudget | None = None,
         node: str = "",
     ) -> None:
+        self.old_light = "led"  # the id of the light that old clients move
         self.node = node  # the name of this process among those that share an engine; its lights are `node.light`
         self.numbering: Numbering = self._number
         self.epoch = uuid.uuid4().hex
