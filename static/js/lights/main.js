@@ -70,21 +70,24 @@ function complain(problem) {
   if (!page.state.notices.some(same)) refuse(problem);
 }
 
-/** Do it, and offer to take it back. */
-async function actWithUndo(command, title, undo) {
+/** Do it, and offer to take it back. `titleOf(partly)` says what was done, by all lights or by some. */
+async function actWithUndo(command, titleOf, undo) {
   const reply = await act(command);
   if (!reply.ok) return;
   done += 1;
-  dispatch({ event: 'done', id: `done-${done}`, title, undo });
+  const title = titleOf(Object.keys(reply.refused ?? {}).length > 0);
+  dispatch({ event: 'done', id: `done-${done}`, title, undo: { do: 'undo_light', ...undo } });
 }
 
 function recall(id) {
-  const title = t('scene_on', { name: page.state.scenes[id].name });
-  actWithUndo({ do: 'recall_scene', scene: id, transition: RECALL }, title, { do: 'undo_light', scene: id });
+  const { name } = page.state.scenes[id];
+  const command = { do: 'recall_scene', scene: id, transition: RECALL };
+  actWithUndo(command, (partly) => t(partly ? 'scene_partly' : 'scene_on', { name }), { scene: id });
 }
 
 function allOff() {
-  actWithUndo({ do: 'set_light', group: 'all', on: false }, t('all_off_done'), { do: 'undo_light', group: 'all' });
+  const command = { do: 'set_light', group: 'all', on: false };
+  actWithUndo(command, (partly) => t(partly ? 'all_off_partly' : 'all_off_done'), { group: 'all' });
 }
 
 /** The wishes for a light or a group: those of its tiles and of its card are the same. */

@@ -6,6 +6,7 @@ addWords({
   en: {
     all_off: 'All off',
     all_off_done: 'All lights are off',
+    all_off_partly: 'The other lights are off',
     all_lights: 'All lights',
     light: 'Light',
     more_of: ({ name }) => `More of ${name}`,
@@ -34,6 +35,7 @@ addWords({
     scene_menu: ({ name }) => `Menu of the scene ${name}`,
     scene_again: 'Save what is now',
     scene_on: ({ name }) => `“${name}” is on`,
+    scene_partly: ({ name }) => `“${name}” is on, but not everywhere`,
     rename_scene: 'Rename scene',
     delete_scene: 'Delete scene',
     delete_scene_how: 'The lights stay as they are.',
@@ -44,6 +46,7 @@ addWords({
   zh: {
     all_off: '全部关闭',
     all_off_done: '所有灯都已关闭',
+    all_off_partly: '其他灯都已关闭',
     all_lights: '所有灯',
     light: '灯',
     more_of: ({ name }) => `${name}的更多设置`,
@@ -72,6 +75,7 @@ addWords({
     scene_menu: ({ name }) => `场景${name}的菜单`,
     scene_again: '用现在的状态覆盖',
     scene_on: ({ name }) => `已切换到“${name}”`,
+    scene_partly: ({ name }) => `已部分切换到“${name}”`,
     rename_scene: '重命名场景',
     delete_scene: '删除场景',
     delete_scene_how: '灯光保持不变。',

@@ -71,6 +71,7 @@ async def test_a_panel_that_is_away_is_said_once_with_since_when_and_why(
     assert await tab.page.evaluate(ORDER) == expected
     await tab.page.locator("#all-off").click()
     await expect(tab.notices.first).to_contain_text(re.compile("(Not done: |未执行：)(Led.*Desk|Desk.*Led)"))
+    await expect(tab.notices.last).to_contain_text(re.compile("The other lights are off|其他灯都已关闭"))
     assert front.light("hall.led")["on"] is False  # the refusal of those stops no other
     for name in ("kitchen.led", "kitchen.desk"):
         card = await tab.card(name)
