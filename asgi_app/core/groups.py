@@ -96,8 +96,9 @@ def settings_in_scene(light: Light, wanted: SceneLight) -> LightSettings:
 
 
 def level_of(lights: Iterable[Light]) -> int:
-    """Return the level of a group (percent): that of its brightest light. While all are off, of the brightest then."""
+    """Return the level of a group (percent): that of its brightest light online; while all are off, as they were."""
     some = list(lights)
+    some = [light for light in some if light.online] or some  # those that are offline cannot follow
     return max((light.level for light in some if light.on), default=max((light.level for light in some), default=0))
 
 
