@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from asgi_app.core import schedules as rules
-from asgi_app.core.groups import group_of, new_id, scene_of
+from asgi_app.core.groups import group_of, named, new_id, scene_of
 from asgi_app.core.lights import START
 from asgi_app.core.schedules import NeverAgain, Place
 from asgi_app.errors import InternalError, NotStored, PanelError, UnknownShow
@@ -149,7 +149,7 @@ class Schedules(Component):
         async with self._one_by_one:
             schedules = self._panel.state.schedules
             rules.check_room(schedules)
-            name = rules.named(command.name, schedules)
+            name = named(command.name, schedules)
             schedule = Schedule(
                 id=new_id(name, schedules, "schedule"),
                 name=name,
@@ -168,7 +168,7 @@ class Schedules(Component):
             schedule = rules.schedule_of(self._panel.state.schedules, command.schedule)
             given: dict[str, Any] = command.model_dump(include={"if_missed", "enabled"}, exclude_none=True)
             if command.name is not None:
-                given["name"] = rules.named(command.name, self._panel.state.schedules, schedule.id)
+                given["name"] = named(command.name, self._panel.state.schedules, schedule.id)
             if command.when is not None:
                 given["when"] = rules.when_of(rules.as_said(command.when), self._clock(), self._place)
                 given |= {"is_timer": isinstance(command.when, In), "last": None}

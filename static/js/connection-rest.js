@@ -3,6 +3,7 @@
 import { learnFrom } from './clock.js';
 import { LOST } from './connection.js';
 import { nodeOf } from './page-state.js';
+import { requestOf } from './rest-requests.js';
 
 const CALM = 1000; // ms between two polls
 const MOVING = 200; // ms, while a fade or an effect runs
@@ -34,10 +35,12 @@ export function openREST({ name, follow, received, closed }) {
     }
     // A poll that began before the answer to a command may have the old state: wait for the next one.
     if (before === answered && seen !== `${data.epoch} ${data.rev}`) {
+      const arrangement = await arranged();
+      if (before !== answered) return { ok: true, rev: data.rev };
       seen = `${data.epoch} ${data.rev}`;
       const lights = Object.entries(data.lights).filter(([id]) => !follow.length || follow.includes(nodeOf(id)));
       const nodes = [...new Set(Object.keys(data.lights).map(nodeOf))].filter(Boolean).sort();
-      const state = { lights: Object.fromEntries(lights), hardware: data.hardware, nodes };
+      const state = { lights: Object.fromEntries(lights), hardware: data.hardware, nodes, ...arrangement };
       received({ epoch: data.epoch, rev: data.rev, state });
       const moving = Object.values(data.lights).some((light) => light.transition || light.effect);
       wire.pace = moving ? MOVING : CALM;
@@ -45,13 +48,22 @@ export function openREST({ name, follow, received, closed }) {
     return { ok: true, rev: data.rev };
   }
 
-  async function change({ do: verb, light, ...verbs }) {
-    const path = `/lights/${encodeURIComponent(light)}`;
-    const undo = verb === 'undo_light';
-    const { ok, data } = await (undo ? call('POST', `${path}/undo`) : call('PATCH', path, verbs));
+  /** The groups and scenes, by id. A front of a home whose keeper is away has none. */
+  async function arranged() {
+    const [groups, scenes] = await Promise.all([call('GET', '/groups'), call('GET', '/scenes')]);
+    const own = groups.ok ? groups.data.groups.filter(({ id }) => id !== 'all') : [];
+    return { groups: byId(own), scenes: byId(scenes.ok ? scenes.data.scenes : []) };
+  }
+
+  async function change(command) {
+    const { ok, data } = await call(...requestOf(command));
     answered += 1;
-    if (verbs.transition || verbs.effect || verbs.flash) wire.pace = MOVING;
-    return ok ? { ok, light: data } : { ok, problem: data };
+    const { light, transition, effect, flash } = command;
+    if (transition || effect || flash) wire.pace = MOVING;
+    if (!ok) return { ok, problem: data };
+    if (light !== undefined) return { ok, light: data };
+    await look(); // the answer does not have all that has changed
+    return { ok, refused: data.refused };
   }
 
   const wire = {
@@ -67,4 +79,8 @@ export function openREST({ name, follow, received, closed }) {
   };
   wire.exchange({ do: 'ping' });
   return wire;
+}
+
+function byId(all) {
+  return Object.fromEntries(all.map((one) => [one.id, one]));
 }
