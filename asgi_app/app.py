@@ -377,7 +377,7 @@ def _lights_of(
 def _engine_of(panel_app: PanelApp, url: str) -> Engine:
     """Build the link to the panels that share this engine. Raises `SetupError`."""
     try:
-        from asgi_app.engine import SEAMS, Engine, Owner, address_here, read_password
+        from asgi_app.engine import SEAMS, Engine, Owner, address_here, file_of, read_password
     except ImportError as error:
         if error.name not in ("redis", "redis.asyncio", "hiredis"):
             raise
@@ -390,6 +390,7 @@ def _engine_of(panel_app: PanelApp, url: str) -> Engine:
     if panel_app.hardware.pins == "pigpio" and settings.pigpio_host not in ("localhost", "127.0.0.1", "::1"):
         pins = [f"{settings.pigpio_host}/{spec.pin}" for spec in settings.lights.values()]
     address, light = address_here(settings.port), next(iter(lights.own), "")
-    owner = Owner(settings.node_name, address, pins, light, keeper=settings.keeper)
+    file = file_of(settings.data) if settings.keeper else ""
+    owner = Owner(settings.node_name, address, pins, light, keeper=settings.keeper, file=file)
     password = read_password(settings.engine_password_file)
     return Engine(url, password, panel_app.panel, lights, panel_app.access, owner)

@@ -10,7 +10,7 @@ from asgi_app.access import Access
 from asgi_app.engine import scripts
 from asgi_app.engine.clock import EngineClock, boot_time
 from asgi_app.engine.commands import Commands
-from asgi_app.engine.link import Fenced, Link, Lost
+from asgi_app.engine.link import Fenced, Link, Lost, OtherKeeper
 from asgi_app.engine.mirror import Mirror
 from asgi_app.engine.owner import Owner
 from asgi_app.engine.picture import Picture
@@ -114,12 +114,14 @@ class Engine:
         pause = RETRY_FIRST
         while not self._closing:
             link: Link | None = None
+            is_out = False
             try:
                 link = Link(self._url, self._password, self._clock, self._owner, self._token)
                 self._token = link.token
                 await self._live(link)
             except* Lost as lost:
                 self._lose(_first(lost))
+                is_out = isinstance(_first(lost), OtherKeeper)
             except* Exception as failure:
                 log.exception("The connection to the engine failed.", exc_info=_first(failure))
                 self._lose(Lost("There was an internal error, which is in the log"))
@@ -131,7 +133,7 @@ class Engine:
                     await link.close()
             pause = RETRY_FIRST if self._joined.is_set() else min(2 * pause, RETRY_LAST)
             self._joined.clear()
-            await asyncio.sleep(pause)
+            await (asyncio.Event().wait() if is_out else asyncio.sleep(pause))
 
     def _lose(self, error: BaseException) -> None:
         if self._closing:

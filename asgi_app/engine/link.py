@@ -36,6 +36,10 @@ class Fenced(Lost):
     """Another process owns the name or a pin of this one."""
 
 
+class OtherKeeper(Fenced):
+    """The home has another keeper. This one stays out until it is started again: two databases cannot be merged."""
+
+
 class Keeper(NamedTuple):
     """The process that has the shared database: the token of its connection, and its address."""
 
@@ -105,7 +109,14 @@ class Link:
                 raise Lost("Redis has lost what it had")
             case [b"keeper", record] | [b"held", record] if self._owner.keeper and json.loads(record).get("keeper"):
                 address = json.loads(record)["address"]
-                raise Fenced(f"The panel at {address} is the keeper already. Start this one without --keeper")
+                # The one that is there may be this panel, which was killed a moment ago.
+                fenced = Fenced if address == self._owner.address else OtherKeeper
+                raise fenced(f"The panel at {address} is the keeper already. Start this one without --keeper")
+            case [b"file", address]:
+                raise OtherKeeper(
+                    f"The keeper of this home is the panel at {address.decode()}, with another database. "
+                    "Start this one without --keeper, or with a copy of that one's data directory"
+                )
             case [b"held", record]:
                 address, node = json.loads(record)["address"], self._owner.node
                 raise Fenced(f"The name {node} belongs to the panel at {address}. Start this one with another --node")

@@ -32,6 +32,7 @@ class Owner:
     pins: Sequence[str] = ()
     light: str = ""  # one of its lights, which the engine must know
     keeper: bool = False
+    file: str = ""  # of a keeper: which database it has
     system: str = field(default_factory=_this_system)
 
     @property
@@ -42,7 +43,7 @@ class Owner:
     def record(self, token: str) -> str:
         """Return what the others see of it, as JSON. Whoever has the `token` speaks for the node."""
         said: dict[str, object] = {"token": token, "address": self.address, "system": self.system, "pid": os.getpid()}
-        said |= {"keeper": True} if self.keeper else {}
+        said |= {"keeper": True, "file": self.file} if self.keeper else {}
         return json.dumps({**said, "pins": list(self.pins)})
 
     def may_replace(self, record: str) -> str:
@@ -61,6 +62,17 @@ class Owner:
             return str(other["token"])
         except (OSError, OverflowError):
             pass
+        return ""
+
+
+def file_of(data: Path) -> str:
+    """Return the id of the database in this directory, which goes with a copy of it; '' if it cannot have one."""
+    path = data / "keeper-id"
+    try:
+        if not path.exists():
+            path.write_text(uuid.uuid4().hex + "\n", encoding="ascii")
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
         return ""
 
 

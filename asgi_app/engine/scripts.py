@@ -120,6 +120,11 @@ if node ~= '' then
       end
     end
   end
+  if me.keeper and me.file ~= '' then
+    local known = redis.call('HMGET', KEYS[1], 'file', 'keeper')
+    if known[1] and known[1] ~= me.file then return {{'file', known[2]}} end
+    redis.call('HSET', KEYS[1], 'file', me.file, 'keeper', me.address)
+  end
   me.until_ms = now + tonumber(ARGV[2])
   redis.call('HSET', KEYS[4], node, cjson.encode(me))
 end

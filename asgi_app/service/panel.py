@@ -97,6 +97,10 @@ class Panel:
         self._handlers.update(component.handlers)
         self.state = self.state.model_copy(update=state)
 
+    def handler_of(self, kind: type[Asks[Any]]) -> Handler:
+        """Return what carries out this kind of command now."""
+        return self._handlers[kind]
+
     async def ask(self, actor: Actor, command: AnyCommand, session: Session | None = None) -> Reply:
         """Do the command and return its reply. A refusal is a reply with a problem, never a raised `PanelError`.
 

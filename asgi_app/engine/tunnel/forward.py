@@ -21,7 +21,7 @@ Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Receive, Send], Awaitable[None]]
 
 KEPT = ("/chat/rooms", "/runs", "/shows", "/audit", "/groups", "/scenes", "/schedules")  # these, and what is below them
-HERE = ("/groups/all", "/groups/all/undo")  # but these not: lights go off without a keeper too
+HERE = ("/groups/all", "/groups/all/undo")  # but these not while it is away: lights go off without a keeper too
 OURS = ("/live", "/echo", "/socket.io")  # WebSockets that stay here
 CLOSED = 4000 + NotStored.status
 CLOSE_SECONDS = 0.2  # for the close frame of a client that takes nothing any more
@@ -54,7 +54,9 @@ class Forward:
             return False
         if path.startswith(SIGN_IN):
             return self._guest.known
-        return path not in HERE and any(path == kept or path.startswith(kept + "/") for kept in KEPT)
+        if path in HERE and not self._guest.is_ready:
+            return False
+        return any(path == kept or path.startswith(kept + "/") for kept in KEPT)
 
     async def _forward(self, scope: Any, receive: Receive, send: Send) -> None:
         try:

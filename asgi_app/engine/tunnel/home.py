@@ -164,7 +164,7 @@ class Visiting:
         return self.side.is_ready
 
     def wrap(self, app: App, panel: Panel, slow_reader: float) -> App:
-        twins = Twins(self.side, self._mirror.shown)
+        twins = Twins(self.side, self._mirror.shown, panel)
         panel.add(twins)
         self.side.came = twins.keeper_came
         return Forward(self.side, app, self._mirror.shown, slow_reader)

@@ -19,15 +19,17 @@ from asgi_app.errors import BadCommand, NoAnswer, NotStored
 from asgi_app.hub import Feed, Message
 from asgi_app.models.base import Actor, Result
 from asgi_app.models.chat import CHAT_COMMANDS
-from asgi_app.models.groups import ARRANGING
+from asgi_app.models.groups import ARRANGING, RecallScene, SetLights, UndoLights
 from asgi_app.models.runs import RUN_COMMANDS
 from asgi_app.models.schedules import SCHEDULE_COMMANDS
 from asgi_app.models.shows import StartShow
 from asgi_app.service.component import Component
+from asgi_app.service.panel import Panel
 from asgi_app.service.session import Session
 
 log = logging.getLogger("pilotlight.engine")
 
+PATIENCE = 1.5  # seconds that a group waits for the keeper, before this process moves its lights
 Shown = Callable[[int], Awaitable[None]]  # returns once the panel shows the event of a revision
 
 
@@ -96,9 +98,10 @@ class Twin:
                 if not answer.done():
                     answer.set_exception(NoAnswer("The keeper was lost before it answered. This may have been done."))
 
-    async def ask(self, command: BaseModel) -> Result:
+    async def ask(self, command: BaseModel, *, binds: bool = True) -> Result:
         """Have the keeper do this, and return its result once the events before it are shown here.
 
+        If that `binds`, the keeper then knows what the client follows, and it connects again when the keeper is lost.
         Raises `NotStored`, `NoAnswer`, and what the keeper refuses with.
         """
         try:
@@ -107,7 +110,7 @@ class Twin:
             if not self._stream.cancelled():
                 raise
             raise NotStored("The keeper has ended this session. Try again in a moment.") from None
-        self.was_used = True
+        self.was_used = self.was_used or binds
         loop = asyncio.get_running_loop()
         id = next(self._ids)
         said = command.model_dump(by_alias=True, exclude_unset=True)
@@ -159,16 +162,18 @@ class Twin:
 class Twins(Component):
     """The component of a guest for what the keeper has: each session that needs it has a session there too."""
 
-    def __init__(self, side: GuestSide, shown: Shown) -> None:
+    def __init__(self, side: GuestSide, shown: Shown, panel: Panel) -> None:
         self._side = side
         self._shown = shown
+        # The keeper knows what a group has done, and its proportions. Without it, each process goes on alone.
+        self._here = {kind: panel.handler_of(kind) for kind in (SetLights, UndoLights, RecallScene)}
         self._sessions: set[Session] = set()
         self._refused: set[Session] = set()  # because there was no keeper
         self._twins: dict[Session, Twin] = {}
         commands = (
             get_args(CHAT_COMMANDS) + get_args(RUN_COMMANDS) + get_args(ARRANGING | SCHEDULE_COMMANDS) + (StartShow,)
         )
-        self.handlers = dict.fromkeys(commands, self._ask)
+        self.handlers = dict.fromkeys(commands, self._ask) | dict.fromkeys(self._here, self._ask_if_there)
 
     def session_opened(self, session: Session) -> None:
         """Have the keeper show the person of a connection as present, if it has a name."""
@@ -205,6 +210,19 @@ class Twins(Component):
             log.error("a session at the keeper failed", exc_info=fault)
         if twin.was_used and session in self._sessions:
             session.outbox.restart()
+
+    async def _ask_if_there(self, actor: Actor, command: Any, session: Session | None) -> Result:
+        if session is not None and self._side.is_ready and (isinstance(command, RecallScene) or command.lights is None):
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    return await self._twin(session).ask(command, binds=False)
+            except NotStored:  # nothing was sent
+                pass
+            except (NoAnswer, TimeoutError):
+                if isinstance(command, UndoLights) or (isinstance(command, SetLights) and command.step is not None):
+                    raise NoAnswer("The keeper has not answered. Look at the lights before you try again.") from None
+        result: Result = await self._here[type(command)](actor, command, session)  # which may be done twice
+        return result
 
     async def _ask(self, actor: Actor, command: BaseModel, session: Session | None) -> Result:
         if session is None:

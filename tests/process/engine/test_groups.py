@@ -42,8 +42,11 @@ async def test_a_group_and_a_scene_reach_over_all_nodes(home: Home) -> None:
         assert (await bob.ask("recall_scene", scene="night"))["refused"] == {}
         home.agree("hall.led", {"target": 2})
         home.agree("loft.led", {"target": 0})
-        assert (await bob.ask("undo_light", scene="night"))["ok"]
+        assert loft.post("/scenes/night/undo").json()["refused"] == {}  # of what a socket did
         home.agree("loft.led", {"target": 30})
+        assert hall.patch("/groups/up-and-down", {"level": 10}).status_code == 200
+        assert (await bob.ask("undo_light", group="up-and-down"))["ok"]  # of what another panel did
+        home.agree("hall.shelf", {"target": 30})
         soon = {"name": "Soon", "when": {"in": 1}, "do": {"do": "set_light", "light": "loft.led", "level": 66}}
         timer = hall.post("/schedules", json=soon).json()
         assert (await bob.event("schedule_changed"))["state"] == timer

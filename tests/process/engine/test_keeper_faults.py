@@ -101,6 +101,16 @@ def test_there_is_one_keeper(fragile: Home, tmp_path: Path) -> None:
     eventually(lambda: "is the keeper already" in second.log())
     assert f":{fragile.panels['keeper'].port} is the keeper already" in second.log()
     assert second.get("/health/ready").status_code == 503
+    keeper, front = fragile.panels["keeper"], fragile.panels["front"]
+    said = front.post("/groups", json={"name": "Kept", "lights": ["hall.led"]})
+    assert said.status_code == 201
+    keeper.stop()  # the second one must not take its place, not even when it is started again
+    second.restart()
+    eventually(lambda: "with another database" in second.log())
+    assert front.post("/groups", json={"name": "Lost", "lights": ["hall.led"]}).status_code == 507
+    keeper.start()
+    eventually(lambda: front.get("/shows").status_code == 200)
+    assert [group["id"] for group in front.get("/groups").json()["groups"]] == ["all", "kept"]
 
 
 async def test_a_home_without_a_keeper_says_so(tmp_path: Path) -> None:
