@@ -23,6 +23,7 @@ RESERVED = frozenset(
     | {
         "metrics",
         "openapi.json",
+        "plan",
         "runs",
         "scenes",
         "schedules",

@@ -23,6 +23,7 @@ PAGES = {
     "/lab": "lab",
     "/chat": "chat",
     "/ws": "chat",  # the address of the old chat page
+    "/plan": "plan",
     "/watch": "watch",
     "/access": "access",
     "/docs": "docs",
@@ -30,7 +31,7 @@ PAGES = {
 
 
 def pages() -> Blueprint:
-    """Return the routes of the pages: lights, comparison of transports, lab, chat, runs, access, API viewer."""
+    """Return the routes of the pages: lights, schedules, chat, runs, comparison of transports, lab, access, API viewer."""
     routes = Blueprint("pages", __name__)
     for path, name in PAGES.items():
         policy = VIEWER_POLICY if name == "docs" else POLICY

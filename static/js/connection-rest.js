@@ -1,16 +1,18 @@
-// The transport over plain HTTP: commands are PATCH and POST; polling shows what others do.
+// The transport over plain HTTP: each command is a request; polling shows what others do.
 
 import { learnFrom } from './clock.js';
 import { LOST } from './connection.js';
 import { nodeOf } from './page-state.js';
+import { LISTS, routeOf } from './rest-routes.js';
 
 const CALM = 1000; // ms between two polls
 const MOVING = 200; // ms, while a fade or an effect runs
 
-export function openREST({ name, follow, received, closed }) {
+export function openREST({ name, follow, wants, received, closed }) {
   const gone = new AbortController();
   let seen = null; // epoch and rev of the last answer
   let answered = 0; // commands answered so far
+  let kept = { mark: null, state: {}, at: -CALM, of: 0 }; // the lists of the last answers, and since which command
 
   async function call(method, path, body) {
     const url = new URL(path, location.href);
@@ -28,16 +30,16 @@ export function openREST({ name, follow, received, closed }) {
   async function look() {
     const before = answered;
     const { ok, data } = await call('GET', '/lights');
-    if (!ok) {
-      closed({ refused: data });
-      return LOST;
-    }
+    if (!ok) return refused(data);
+    const mark = `${data.epoch} ${data.rev}`;
+    const lists = mark === seen ? kept : await listed(mark);
+    if (lists === LOST) return LOST;
     // A poll that began before the answer to a command may have the old state: wait for the next one.
-    if (before === answered && seen !== `${data.epoch} ${data.rev}`) {
-      seen = `${data.epoch} ${data.rev}`;
+    if (before === answered && mark !== seen) {
+      if (lists.mark === mark) seen = mark;
       const lights = Object.entries(data.lights).filter(([id]) => !follow.length || follow.includes(nodeOf(id)));
       const nodes = [...new Set(Object.keys(data.lights).map(nodeOf))].filter(Boolean).sort();
-      const state = { lights: Object.fromEntries(lights), hardware: data.hardware, nodes };
+      const state = { lights: Object.fromEntries(lights), hardware: data.hardware, nodes, ...lists.state };
       received({ epoch: data.epoch, rev: data.rev, state });
       const moving = Object.values(data.lights).some((light) => light.transition || light.effect);
       wire.pace = moving ? MOVING : CALM;
@@ -45,13 +47,30 @@ export function openREST({ name, follow, received, closed }) {
     return { ok: true, rev: data.rev };
   }
 
-  async function change({ do: verb, light, ...verbs }) {
-    const path = `/lights/${encodeURIComponent(light)}`;
-    const undo = verb === 'undo_light';
-    const { ok, data } = await (undo ? call('POST', `${path}/undo`) : call('PATCH', path, verbs));
+  /** The other lists of the state, at most once in CALM: while lights move, each poll has another revision. */
+  async function listed(mark) {
+    if (!wants.length) return { ...kept, mark };
+    if (kept.of === answered && performance.now() - kept.at < CALM) return kept;
+    const of = answered;
+    const answers = await Promise.all(wants.map((word) => call('GET', `/${word}`)));
+    const wrong = answers.find(({ ok }) => !ok);
+    if (wrong) return refused(wrong.data);
+    const state = Object.fromEntries(wants.map((word, n) => [word, LISTS[word](answers[n].data)]));
+    return (kept = { mark, state, at: performance.now(), of });
+  }
+
+  function refused(problem) {
+    closed({ refused: problem });
+    return LOST;
+  }
+
+  async function change(command) {
+    const [method, path, body, word] = routeOf(command);
+    const { ok, data } = await call(method, path, body);
     answered += 1;
-    if (verbs.transition || verbs.effect || verbs.flash) wire.pace = MOVING;
-    return ok ? { ok, light: data } : { ok, problem: data };
+    if (command.transition || command.effect || command.flash) wire.pace = MOVING;
+    if (!ok) return { ok, problem: data };
+    return word ? { ok, [word]: data } : { ...data, ok };
   }
 
   const wire = {
