@@ -18,6 +18,7 @@ const BLANK = {
   fade: 0,
   kind: 'at',
   time: '07:00',
+  untouched: false, // whether the time is one that nobody has chosen
   days: DAYS,
   sun: 'sunset',
   offset: 0, // minutes
@@ -33,8 +34,8 @@ const BLANK = {
 export function fresh(example, now) {
   const hour = new Date(now * 1000);
   hour.setMinutes(60, 0, 0);
-  const next = { ...BLANK, time: `${String(hour.getHours()).padStart(2, '0')}:00` };
-  if (example === 'wake') return { ...next, ...wake(next), time: '06:45', days: WEEKDAYS };
+  const next = { ...BLANK, untouched: true, time: `${String(hour.getHours()).padStart(2, '0')}:00` };
+  if (example === 'wake') return { ...next, ...wake(next) };
   if (example === 'dusk') return { ...next, kind: 'sun', offset: 20, fade: 60 };
   if (example === 'night') return { ...next, verb: 'off', time: '23:30', fade: 300 };
   return next;
@@ -42,12 +43,17 @@ export function fresh(example, now) {
 
 /** The values after somebody chose another kind: what it needs, and nothing else. */
 export function ofKind(values, kind) {
-  return kind === 'by' ? { ...values, ...wake(values) } : { ...values, kind };
+  if (kind === 'by') return { ...values, ...wake(values) };
+  return { ...values, kind, fade: values.kind === 'by' && values.fade === WAKE ? 0 : values.fade };
 }
 
-function wake({ act, verb, fade }) {
-  const bright = act === 'light' && verb === 'on' ? { verb: 'level' } : {}; // "on" may be a level of 5 %
-  return { ...bright, act: act === 'show' ? 'light' : act, kind: 'by', fade: fade < LEAST_WAKE ? WAKE : fade };
+function wake({ act, verb, fade, untouched }) {
+  return {
+    kind: 'by',
+    fade: fade < LEAST_WAKE ? WAKE : fade,
+    ...(act === 'light' && verb === 'on' && { verb: 'level' }), // "on" may be a level of 5 %
+    ...(untouched && { time: '06:45', days: WEEKDAYS }),
+  };
 }
 
 /** The values of a schedule that is there. */
@@ -115,8 +121,8 @@ export function nameWordOf({ kind, act, verb, sun }) {
 
 /** The field of the form that the panel names: `when.at` is `time`; null: none. */
 export function fieldOf(field = '') {
-  const last = field.split('.').at(-1);
-  return FIELDS[last] ?? null;
+  const known = field.split('.').findLast((part) => Object.hasOwn(FIELDS, part)); // of when.days.0 it is `days`
+  return known ? FIELDS[known] : null;
 }
 
 const FIELDS = {

@@ -118,7 +118,10 @@ export class Sheet {
     for (const control of this._controls()) {
       control.addEventListener('input', () => {
         const { name, value } = control;
-        this._set({ [name]: NUMBERS.includes(name) ? (value === '' ? null : Number(value)) : value });
+        this._set({
+          [name]: NUMBERS.includes(name) ? (value === '' ? null : Number(value)) : value,
+          ...(name === 'time' && { untouched: false }),
+        });
       });
     }
     this._find('[data-close]').addEventListener('click', () => this._sheet.close());
@@ -129,11 +132,15 @@ export class Sheet {
   // --- its values ------------------------------------------------------------------------------------------
 
   _set(change) {
-    const fadeBefore = this._values.fade;
-    this._values = { ...this._values, ...change };
+    const before = this._values;
+    this._values = { ...before, ...change };
     for (const [field, chips] of Object.entries(this._chips)) chips.render(this._values[field]);
     for (const [day, input] of this._days) input.checked = this._values.days.includes(day);
-    if (this._values.fade !== fadeBefore) this._find('[name=fade]').value = this._values.fade;
+    for (const name of ['fade', 'time']) {
+      const control = this._find(`[name=${name}]`);
+      const wanted = String(this._values[name]);
+      if (this._values[name] !== before[name] && control.value !== wanted) control.value = wanted; // by another kind
+    }
     for (const part of this._form.querySelectorAll('[data-act], [data-verb], [data-kind]')) {
       part.hidden = ['act', 'verb', 'kind'].some((of) => part.dataset[of]?.split(' ').includes(this._values[of]) === false);
     }
