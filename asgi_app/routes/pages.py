@@ -31,7 +31,7 @@ PAGES = {
 
 
 def pages() -> Blueprint:
-    """Return the routes of the pages: lights, schedules, chat, runs, comparison of transports, lab, access, API viewer."""
+    """Return the routes of the pages: lights, schedules, chat, runs, transports, lab, access, API viewer."""
     routes = Blueprint("pages", __name__)
     for path, name in PAGES.items():
         policy = VIEWER_POLICY if name == "docs" else POLICY

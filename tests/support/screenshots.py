@@ -100,7 +100,11 @@ DAY: list[dict[str, Any]] = [
         "when": {"sun": "sunset", "offset": -20},
         "do": {"do": "set_light", "light": "window", "on": True, "transition": 60},
     },
-    {"name": "Dinner", "when": {"at": "18:30", "days": ["sat", "sun"]}, "do": {"do": "recall_scene", "scene": "dinner"}},
+    {
+        "name": "Dinner",
+        "when": {"at": "18:30", "days": ["sat", "sun"]},
+        "do": {"do": "recall_scene", "scene": "dinner"},
+    },
     {
         "name": "Off at night",
         "when": {"at": "23:30"},

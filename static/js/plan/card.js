@@ -70,15 +70,15 @@ export class Card {
     write(line.querySelector('.plan-detail'), last.detail ?? '');
   }
 
-  _renderControls(state, { id, name, enabled, next, skips }, counts) {
+  _renderControls(state, { id, name, enabled, next, skips, when }, counts) {
     const find = this._find;
     const may = mayControl(state.me);
-    const usable = isLive(state) && may && !state.asking[id];
+    const usable = isLive(state) && may;
     const on = find('.switch input');
     if (!state.asking[id]) on.checked = enabled;
     setAttributes(on, { 'aria-label': t('plan_switch_of', { name }) });
     find('.switch').hidden = find('.edit').hidden = find('.delete').hidden = counts;
-    find('.skip').hidden = counts || next === null;
+    find('.skip').hidden = counts || next === null || Boolean(when.once && !skips); // a date is switched off
     find('.cancel').hidden = !counts;
     write(find('.skip span'), t(skips ? 'plan_no_skip' : 'plan_skip'));
     for (const [selector, key] of [['.edit', 'plan_edit_of'], ['.delete', 'plan_delete_of'], ['.cancel', 'plan_cancel_of']]) {

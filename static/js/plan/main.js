@@ -54,9 +54,15 @@ async function about(id, command) {
   return reply;
 }
 
+/** The same, and show a refusal; returns a promise of whether it was done. A second press has to wait. */
 async function act(id, command) {
+  if (page.state.asking[id]) {
+    page.draw(); // a switch shows again what is so
+    return false;
+  }
   const reply = await about(id, command);
   if (!reply.ok) refuse(reply.problem);
+  return reply.ok;
 }
 
 const acts = {
@@ -71,7 +77,8 @@ const acts = {
   edit: (schedule) => sheet.open(withDate(valuesOf(schedule)), page.state, { schedule }),
   async remove(schedule) {
     const sure = schedule.is_timer || (await askToDelete(schedule.name));
-    if (sure) await act(schedule.id, { do: 'delete_schedule' });
+    if (!sure || !(await act(schedule.id, { do: 'delete_schedule' }))) return;
+    document.getElementById('new').focus(); // what had the focus is gone
   },
 };
 
