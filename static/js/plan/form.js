@@ -1,6 +1,6 @@
 // What the sheet of a schedule holds, as plain values, and how they become a command. Pure.
 
-import { DAYS, WEEKDAYS } from './phrases.js';
+import { DAYS, WEEKDAYS } from './days.js';
 
 export const KINDS = ['at', 'by', 'sun', 'every', 'once', 'in'];
 export const FADES = [0, 2, 10, 60, 300, 600, 900, 1200, 1800, 2700, 3600, 7200]; // seconds

@@ -3,10 +3,7 @@
 import { showInWords } from '../watch/run-words.js';
 import { locale, timeOf } from '../times.js';
 import { language, t } from '../words.js';
-
-export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
-export const WEEKDAYS = DAYS.slice(0, 5);
-export const WEEKEND = DAYS.slice(5);
+import { DAYS } from './days.js';
 
 const MONDAY = Date.UTC(2024, 0, 1);
 const SHORT_DAY = new Intl.DateTimeFormat(locale, { weekday: 'short', timeZone: 'UTC' });

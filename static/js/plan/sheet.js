@@ -5,8 +5,9 @@ import { Choice } from '../view/choice.js';
 import { make, onSubmit, setAttributes, write } from '../view/dom.js';
 import { renderProblem } from '../view/problem.js';
 import { t } from '../words.js';
+import { DAYS, WEEKDAYS, WEEKEND } from './days.js';
 import { FADES, KINDS, fieldOf, ofKind } from './form.js';
-import { DAYS, WEEKDAYS, WEEKEND, dayName, durationInWords } from './phrases.js';
+import { dayName, durationInWords } from './phrases.js';
 
 const PRESETS = { plan_every_day: DAYS, plan_weekdays: WEEKDAYS, plan_weekend: WEEKEND };
 const NUMBERS = ['level', 'fade', 'offset', 'every', 'unit', 'minutes']; // fields whose value is a number

@@ -27,13 +27,12 @@ function shiftOf({ when, do: command, next, is_timer }) {
   const time = when.at ?? when.by;
   if (!time) return null;
   const here = new Date((next + (when.by ? (command.transition ?? 0) : 0)) * 1000);
-  const ahead = minutesOf(time) - (60 * here.getHours() + here.getMinutes());
+  const [hours, minutes] = time.split(':').map(Number);
+  const there = new Date(here);
+  there.setHours(hours, minutes);
+  if (there.getHours() !== hours) return null; // the night of the change does not have this time
+  const ahead = 60 * hours + minutes - (60 * here.getHours() + here.getMinutes());
   return ((ahead + DAY / 2 + DAY) % DAY) - DAY / 2;
-}
-
-function minutesOf(time) {
-  const [hours, minutes] = time.split(':');
-  return 60 * Number(hours) + Number(minutes);
 }
 
 /** What the clock on the panel's wall shows, as seconds that this browser writes that way. */
