@@ -32,8 +32,8 @@ from asgi_app.routes.access import access_routes
 from asgi_app.routes.auth import admit
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
-from asgi_app.routes.groups import group_routes
 from asgi_app.routes.health import health_routes
+from asgi_app.routes.household import household_routes
 from asgi_app.routes.led_fast_path import QuickLed
 from asgi_app.routes.legacy_api import api
 from asgi_app.routes.legacy_led import led
@@ -45,13 +45,12 @@ from asgi_app.routes.problems import handle_problems
 from asgi_app.routes.rate_limit import RestRateLimit, limit_commands
 from asgi_app.routes.rule import RouteRule
 from asgi_app.routes.runs import run_routes
-from asgi_app.routes.scenes import scene_routes
-from asgi_app.routes.schedules import schedule_routes
 from asgi_app.routes.shows import show_routes
-from asgi_app.seams import Seam
+from asgi_app.seams import Seam, check
 from asgi_app.service import Panel
 from asgi_app.service.health import Health
 from asgi_app.service.kept import Kept
+from asgi_app.service.light_setup import LightSetups
 from asgi_app.service.lights import Lights
 from asgi_app.service.many_lights import ManyLights
 from asgi_app.service.storage import StorageWatch, open_store
@@ -142,11 +141,15 @@ class PanelApp:
             node=settings.node_name,
         )
         prefix = f"{settings.node_name}." if settings.node_name else ""  # of the ids of lights
-        self.driver, self.lights = _lights_of(self, prefix, pins, stored)
+        self.driver, self.lights, self.light_setups = _lights_of(self, prefix, pins, stored)
         ManyLights(self.panel, self.lights)
         self.engine = None if settings.engine is None else _engine_of(self, settings.engine)
         self.wires = {} if self.engine is None else self.engine.rooms(settings.recovery + UNNOTICED_SECONDS)
-        self.kept = None if settings.is_guest else Kept(self.panel, self.store, settings, self.clock.now)
+        self.kept = (
+            None
+            if settings.is_guest
+            else Kept(self.panel, self.store, settings, self.clock.now, self.light_setups.by_name)
+        )
         self.storage_watch = StorageWatch(self.panel, self.store, claims, self.lights, self.kept)
         self.sockets = PanelServer(
             settings,
@@ -174,16 +177,16 @@ class PanelApp:
             settings.is_guest,
         )
         self.loop_lag = LoopLagMonitor(partial(self.health.check, alive))
-        light = prefix + ("led" if "led" in settings.lights else next(iter(settings.lights), "led"))
+        self.panel.old_light = prefix + ("led" if "led" in settings.lights else next(iter(settings.lights), "led"))
         rest_limit = self._rest_limit()
-        self.quart = self._build_quart(light, rest_limit)
-        self._register_namespaces(light)
+        self.quart = self._build_quart(rest_limit)
+        self._register_namespaces()
         # Without a startup or shutdown hook, `ASGIApp` gives the lifespan to Quart, so there is one.
         inner: gateway.App = socketio.ASGIApp(self.sockets, self.quart)
         if self.engine is not None:
             inner = self.engine.home.wrap(inner, self.panel, settings.slow_reader)
         if settings.lights:
-            inner = QuickLed(self.panel, light, rest_limit, inner)
+            inner = QuickLed(self.panel, rest_limit, inner)
         self.app = self._gateway(inner)
 
     def claim(self) -> None:
@@ -258,7 +261,7 @@ class PanelApp:
         reads = AddressRateLimit(self.settings.read_rate, "read_rate", "reads")
         return RestRateLimit(commands, reads, self.counter_registry.of("rest"), self.refusal_log)
 
-    def _build_quart(self, light: str, rest_limit: RestRateLimit) -> Quart:
+    def _build_quart(self, rest_limit: RestRateLimit) -> Quart:
         web = web_files()
         quart = Quart("asgi_app", static_folder=str(web / "static"), template_folder=str(web / "templates"))
         quart.config["MAX_CONTENT_LENGTH"] = self.settings.max_body
@@ -272,9 +275,9 @@ class PanelApp:
             pages(),
             access_routes(self.access, self.accounts),
             api(),
-            led(self.panel, light),
-            lights(self.panel),
-            group_routes(self.panel),
+            led(self.panel),
+            lights(self.panel, self.light_setups),
+            *household_routes(self.panel, self.light_setups, self.kept),
             live(self.panel, rules),
             echo(rules),
             *self._kept_routes(rules),
@@ -298,8 +301,6 @@ class PanelApp:
         if (kept := self.kept) is None:
             yield taken_elsewhere()
         else:
-            yield scene_routes(self.panel)
-            yield schedule_routes(self.panel)
             yield chat_routes(self.panel, kept.chat)
             yield run_routes(self.panel, kept.runs)
             yield show_routes(self.panel, kept.shows)
@@ -329,9 +330,9 @@ class PanelApp:
     def _recovery(self, namespace: str) -> Recovery:
         return recovery_of(namespace, self.settings.recovery, self.panel.coalescer, self.wires.get(namespace))
 
-    def _register_namespaces(self, light: str) -> None:
+    def _register_namespaces(self) -> None:
         default = self.default_namespace
-        default.add(LedEvents(default, self.panel, light))
+        default.add(LedEvents(default, self.panel))
         default.add(self.lab_events)
         panel = Namespace("/panel", via="panel", in_background=waits_for_producer, may_be_large=reply_may_be_large)
         panel.add(PanelEvents(panel, self.panel))
@@ -356,7 +357,7 @@ def create_app(settings: Settings | None = None) -> Gateway:
 
 def _lights_of(
     panel_app: PanelApp, prefix: str, pins: Pins, stored: Mapping[str, LightSettings]
-) -> tuple[LightDriver, Lights]:
+) -> tuple[LightDriver, Lights, LightSetups]:
     """Build the lights and what drives them. The store knows them without the prefix of their ids."""
     clock, store = panel_app.clock, panel_app.store
     specs = {prefix + id: spec for id, spec in panel_app.settings.lights.items()}
@@ -369,17 +370,22 @@ def _lights_of(
     def save(id: str, settings: LightSettings) -> None:
         store.save(id.removeprefix(prefix), settings)
 
-    return driver, Lights(panel_app.panel, driver, specs, first, save=save, clock=clock.now)
+    lights = Lights(panel_app.panel, driver, specs, first, save=save, clock=clock.now)
+    return driver, lights, LightSetups(panel_app.panel, lights, driver, specs, panel_app.settings, clock.now)
 
 
 def _engine_of(panel_app: PanelApp, url: str) -> Engine:
     """Build the link to the panels that share this engine. Raises `SetupError`."""
     try:
-        from asgi_app.engine import Engine, Owner, address_here, read_password
+        from asgi_app.engine import SEAMS, Engine, Owner, address_here, read_password
     except ImportError as error:
-        if error.name not in ("redis", "redis.asyncio"):
+        if error.name not in ("redis", "redis.asyncio", "hiredis"):
             raise
-        raise SetupError("The engine needs the package redis. Install it: pip install 'pilotlight[redis]'") from None
+        package = error.name.partition(".")[0]
+        raise SetupError(
+            f"The engine needs the package {package}. Install it: pip install 'pilotlight[redis]'"
+        ) from None
+    check(SEAMS)
     settings, lights, pins = panel_app.settings, panel_app.lights, []
     if panel_app.hardware.pins == "pigpio" and settings.pigpio_host not in ("localhost", "127.0.0.1", "::1"):
         pins = [f"{settings.pigpio_host}/{spec.pin}" for spec in settings.lights.values()]

@@ -113,6 +113,18 @@ class UnknownSchedule(PanelError, LookupError):
     slug, title, status = "unknown-schedule", "There is no such schedule", 404
 
 
+class PinTaken(PanelError):
+    """Another light has this pin, or none can have it."""
+
+    slug, title, status = "pin-taken", "This pin is not free", 409
+
+
+class LightFixed(PanelError):
+    """The light is in the settings of the panel, which only whoever starts it can change."""
+
+    slug, title, status = "light-fixed", "The settings of the panel have this light", 409
+
+
 class NameInUse(PanelError):
     """Another group, scene or schedule has this name."""
 

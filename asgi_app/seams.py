@@ -20,6 +20,7 @@ PACKAGES = {
     "quart": "quart",
     "engineio": "python-engineio",
     "socketio": "python-socketio",
+    "redis": "redis",
 }
 
 

@@ -26,6 +26,7 @@ from asgi_app.models.lights import ID, LightId, LightSpec
 from asgi_app.net.origins import canonical
 from asgi_app.net.proxies import networks
 from asgi_app.settings_file import PREFIX, config_in_use, default_data, read_file
+from asgi_app.store import own_lights
 
 MAX_SIGN_IN_DAYS = 365
 MIB = 1024 * 1024
@@ -37,6 +38,7 @@ class Settings(BaseModel):
     """The checked settings. `read_settings` builds them and turns errors into sentences."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    _added: frozenset[str] = frozenset()
 
     host: str = Field(
         "127.0.0.1",
@@ -191,6 +193,30 @@ class Settings(BaseModel):
         return origins
 
     @property
+    def fixed_lights(self) -> frozenset[str]:
+        """Ids of the lights that only the settings can change: all, if they name any."""
+        return frozenset() if "lights" not in self.model_fields_set else frozenset(self.lights) - self._added
+
+    def with_added_lights(self) -> Settings:
+        """Return the settings with the lights that were added on the page. Raises `SetupError`.
+
+        They take the place of the default light. Where the settings have lights, one with the id or the pin of another
+        is left out.
+        """
+        stored = own_lights.read(self.data)
+        if not stored or not self.lights:
+            return self
+        if "lights" not in self.model_fields_set:
+            whole = self.model_copy(update={"lights": stored})
+            whole._added = frozenset(stored)
+            return whole
+        pins = {spec.pin for spec in self.lights.values()}
+        added = {id: spec for id, spec in stored.items() if id not in self.lights and spec.pin not in pins}
+        whole = self.model_copy(update={"lights": self.lights | added})
+        whole._added = frozenset(added)
+        return whole
+
+    @property
     def node_name(self) -> str:
         """Name of this panel among those that have lights; '' if it is alone, or has none."""
         return self.process_name if self.lights else ""
@@ -291,7 +317,7 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
     in_file = read_file(file) if file is not None else {}
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**_merged(_merged(in_file, _environment()), given))
+        return Settings(**_merged(_merged(in_file, _environment()), given)).with_added_lights()
     except ValidationError as error:
         raise SetupError("; ".join(_fault(fault, given, file) for fault in error.errors())) from error
     except ValueError as error:

@@ -23,6 +23,7 @@ from asgi_app.models.groups import (
     SetLights,
     UndoLights,
 )
+from asgi_app.models.light_setup import AddLight, ChangeLight, RemoveLight
 from asgi_app.models.lights import SetLight, UndoLight
 from asgi_app.models.runs import (
     AnswerRun,
@@ -54,6 +55,9 @@ NOBODY, VIEWER, OPERATOR, ADMIN = Role
 COMMANDS: Mapping[type[Any], Rule] = {
     SetLight: Rule(OPERATOR, kept=True),
     UndoLight: Rule(OPERATOR, kept=True),
+    AddLight: Rule(ADMIN, kept=True),
+    ChangeLight: Rule(ADMIN, kept=True),
+    RemoveLight: Rule(ADMIN, kept=True),
     SetLights: Rule(OPERATOR, kept=True),
     UndoLights: Rule(OPERATOR, kept=True),
     RecallScene: Rule(OPERATOR, kept=True),
@@ -120,9 +124,15 @@ ROUTES: Mapping[str, Role] = {
     "GET /led": VIEWER,
     "POST /led": OPERATOR,
     "GET /lights": VIEWER,
+    "POST /lights": ADMIN,
+    "GET /setup": VIEWER,
+    "PATCH /lights/<light>/setup": ADMIN,
+    "DELETE /lights/<light>": ADMIN,
     "GET /lights/<light>": VIEWER,
     "PATCH /lights/<light>": OPERATOR,
     "POST /lights/<light>/undo": OPERATOR,
+    "GET /export": VIEWER,
+    "POST /import": ADMIN,
     "GET /groups": VIEWER,
     "POST /groups": OPERATOR,
     "POST /groups/order": OPERATOR,

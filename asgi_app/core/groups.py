@@ -10,6 +10,7 @@ from asgi_app.core.chat import name_of
 from asgi_app.errors import BadCommand, NameInUse, TooMany, UnknownGroup, UnknownScene
 from asgi_app.models.groups import ALL, Group, Scene, SceneLight
 from asgi_app.models.lights import Light, LightSettings
+from asgi_app.models.schedules import Schedule
 from asgi_app.models.wire import State
 
 LONGEST = 64  # characters of a name
@@ -54,8 +55,8 @@ def scene_of(state: State, id: str) -> Scene:
         raise UnknownScene(f"No scene has the id {id!r}. {known}", field="scene") from None
 
 
-def named(text: str, all: Mapping[str, One], id: str | None = None) -> str:
-    """Return the text as the name of this group or scene, or of a new one. Raises `BadName`, `NameInUse`."""
+def named(text: str, all: Mapping[str, Group | Scene | Schedule], id: str | None = None) -> str:
+    """Return the text as the name of this group, scene or schedule, or of a new one. Raises `BadName`, `NameInUse`."""
     name = name_of(text, LONGEST, field="name")
     for other in all.values():
         if other.name.casefold() == name.casefold() and other.id != id:
@@ -95,8 +96,9 @@ def settings_in_scene(light: Light, wanted: SceneLight) -> LightSettings:
 
 
 def level_of(lights: Iterable[Light]) -> int:
-    """Return the level of a group (percent): that of its brightest light. While all are off, of the brightest then."""
+    """Return the level of a group (percent): that of its brightest light online; while all are off, as they were."""
     some = list(lights)
+    some = [light for light in some if light.online] or some  # those that are offline cannot follow
     return max((light.level for light in some if light.on), default=max((light.level for light in some), default=0))
 
 

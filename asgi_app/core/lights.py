@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from asgi_app.errors import BadCommand, LightOffline, NothingToUndo, UnknownLight
 from asgi_app.models.base import Actor
+from asgi_app.models.light_setup import LightRemoved
 from asgi_app.models.lights import (
     Effect,
     Light,
@@ -20,7 +21,7 @@ from asgi_app.models.lights import (
     UndoLight,
 )
 
-LightEvent = LightChanged | LightActual | LightFlashed
+LightEvent = LightChanged | LightActual | LightFlashed | LightRemoved
 
 FIRST_LEVEL = 50  # percent, at the very first start
 START = Actor(name="Pilot Light", via="start")
@@ -69,7 +70,7 @@ def after(light: Light, event: LightEvent) -> Light:
             return event.state
         case LightActual():
             return light.model_copy(update={"actual": event.actual})
-        case LightFlashed():
+        case LightFlashed() | LightRemoved():
             return light
 
 
@@ -83,8 +84,10 @@ def find_light(name: str, lights: Mapping[str, object], node: str) -> str | None
         return name
     if (own := f"{node}.{name}") in lights:
         return own
-    named = [id for id in lights if id.rpartition(".")[2] == name and "." in id]
-    return named[0] if len(named) == 1 else None
+    end = f".{name}"
+    named = (id for id in lights if id.endswith(end))
+    only = next(named, None)
+    return only if next(named, None) is None else None
 
 
 def node_of(id: str) -> str:
@@ -108,7 +111,7 @@ def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: floa
             settings = LightSettings(level=level, on=True)
     return Light(
         id=id,
-        name=spec.name or id.rpartition(".")[2].replace("_", " ").replace("-", " ").capitalize(),
+        name=name_of_light(id, spec),
         pin=spec.pin,
         level=settings.level,
         on=settings.on,
@@ -119,6 +122,11 @@ def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: floa
         by=START,
         at=at,
     )
+
+
+def name_of_light(id: str, spec: LightSpec) -> str:
+    """Return the name to show: the given one, else one after its id."""
+    return spec.name or id.rpartition(".")[2].replace("_", " ").replace("-", " ").capitalize()
 
 
 def settings_of(light: Light) -> LightSettings:

@@ -12,9 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from asgi_app.core.chat import name_of
-from asgi_app.core.groups import LONGEST
-from asgi_app.errors import BadCommand, NameInUse, TooMany, UnknownSchedule
+from asgi_app.errors import BadCommand, TooMany, UnknownSchedule
 from asgi_app.models.groups import RecallScene, SetLights
 from asgi_app.models.lights import SetLight
 from asgi_app.models.runs import SignalRun
@@ -49,15 +47,6 @@ def schedule_of(schedules: Mapping[str, Schedule], id: str) -> Schedule:
     except KeyError:
         known = f"Use one of {', '.join(schedules)}." if schedules else "There are none."
         raise UnknownSchedule(f"No schedule has the id {id!r}. {known}", field="schedule") from None
-
-
-def named(text: str, schedules: Mapping[str, Schedule], id: str | None = None) -> str:
-    """Return the text as the name of this schedule, or of a new one. Raises `BadName`, `NameInUse`."""
-    name = name_of(text, LONGEST, field="name")
-    for other in schedules.values():
-        if other.name.casefold() == name.casefold() and other.id != id:
-            raise NameInUse(f"{other.name!r} is there already, with the id {other.id!r}.", field="name")
-    return name
 
 
 def check_room(schedules: Mapping[str, Schedule]) -> None:

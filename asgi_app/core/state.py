@@ -7,6 +7,7 @@ from asgi_app.core.lights import after
 from asgi_app.core.runs import followed
 from asgi_app.models.chat import Person, PersonChanged, RoomChanged
 from asgi_app.models.groups import GroupChanged, GroupsOrdered, SceneChanged
+from asgi_app.models.light_setup import LightRemoved
 from asgi_app.models.lights import LightActual, LightChanged, LightFlashed
 from asgi_app.models.machine import ClockChanged, StorageChanged
 from asgi_app.models.runs import RunChanged
@@ -22,6 +23,8 @@ def apply(state: State, event: StateEvent) -> State:
         case LightActual():
             light = after(state.lights[event.light], event)
             return state.model_copy(update={"lights": state.lights | {light.id: light}})
+        case LightRemoved():
+            return state.model_copy(update={"lights": changed(state.lights, event.light, None)})
         case LightFlashed() | ClockChanged():
             return state
         case PersonChanged():

@@ -5,8 +5,9 @@ Nothing in Redis is an only copy. Without an engine, nothing of this package is 
 
 from __future__ import annotations
 
+from asgi_app.engine.connection import SEAMS
 from asgi_app.engine.engine import Engine
 from asgi_app.engine.look import look
 from asgi_app.engine.owner import Owner, address_here, read_password
 
-__all__ = ["Engine", "Owner", "address_here", "look", "read_password"]
+__all__ = ["SEAMS", "Engine", "Owner", "address_here", "look", "read_password"]

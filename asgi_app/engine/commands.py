@@ -20,6 +20,7 @@ from asgi_app.models.base import Actor
 from asgi_app.models.lights import LightResult, SetLight, UndoLight
 from asgi_app.service import Panel
 from asgi_app.service.lights import Lights
+from asgi_app.service.panel import Asker
 from asgi_app.telemetry.tasks import start_task
 
 log = logging.getLogger("pilotlight.engine")
@@ -71,9 +72,8 @@ class Commands:
         began = loop.time()
         self._asked[ask.id] = loop.create_future()
         try:
-            with self._mirror.hurry():
-                async with asyncio.timeout(PATIENCE):
-                    return await self._result(self._link, node, ask)
+            async with asyncio.timeout(PATIENCE):
+                return await self._result(self._link, node, ask)
         except TimeoutError:
             self._silent[node] = loop.time()
         except Lost:  # it may still be carried out until it expires
@@ -107,25 +107,25 @@ class Commands:
         hear: dict[str, Hear] = {scripts.REPLY + self._process: self._take_answer, **others}
         if node:
             hear[scripts.ASK + node] = partial(self._take_ask, link)
+        take = {channel.encode(): text for channel, text in hear.items()}
         self._link, self._hears = link, True
         try:
-            async for channel, text in link.heard(*hear):
-                if not channel:
-                    begun.set()
-                elif text == MARK:
-                    self._hears = True
-                else:
-                    try:
-                        hear[channel](text)
-                    except Exception as error:  # whatever it is, it must not end the panel
-                        why = f"{type(error).__name__}: {error}"
-                        log.warning("another process said what cannot be read: %s", why)
+            await link.hear(partial(self._take, take), list(hear), begun)
         finally:
             self._link = None
             for answered in self._asked.values():
                 if not answered.done():
                     answered.set_exception(Lost("The connection to the engine is lost"))
                     answered.exception()  # whoever still sends the command does not wait for it yet
+
+    def _take(self, hear: Mapping[bytes, Hear], channel: bytes, text: bytes) -> None:
+        if text == MARK:
+            self._hears = True
+            return
+        try:
+            hear[channel](text)
+        except Exception as error:  # whatever it is, it must not end the panel
+            log.warning("another process said what cannot be read: %s: %s", type(error).__name__, error)
 
     async def check_hearing(self, link: Link) -> None:
         """Say something to ourselves. Raises `Lost` if what was said the last time was never heard."""
@@ -139,6 +139,8 @@ class Commands:
         asked = self._asked.get(answer.id)
         if asked is not None and not asked.done():
             asked.set_result(answer)
+        if answer.event is not None and answer.epoch == self._mirror.epoch:
+            self._mirror.take(answer.rev, answer.event)
 
     def _take_ask(self, link: Link, text: bytes) -> None:
         if (ask := Ask.of(text)).epoch == self._mirror.epoch:  # another database of the same Redis has others
@@ -150,22 +152,25 @@ class Commands:
             self.expired += late
             return late
 
+        asker = Asker(ask.process, ask.id)
         try:
-            answer = await self._do(ask, is_late)
+            answer = await self._do(ask, is_late, asker)
         except PanelError as error:
             answer = Answer(ask.id, problem=error.problem())
         except Exception:
             log.exception("a command of another process failed")
             answer = Answer(ask.id, problem=InternalError().problem())
+        if asker.answered:
+            return
         try:
             await link.send(scripts.REPLY + ask.process, answer.text())
         except Lost as error:
             log.info("an answer to another process is lost: %s", error)
 
-    async def _do(self, ask: Ask, is_late: Callable[[], bool]) -> Answer:
+    async def _do(self, ask: Ask, is_late: Callable[[], bool], asker: Asker) -> Answer:
         self._panel.require_open()
         self._access.authorize_command(ask.actor, ask.command)
-        result = await self._lights.carry_out(ask.actor, ask.command, is_late)
+        result = await self._lights.carry_out(ask.actor, ask.command, is_late, asker)
         if not self._mirror.knows_keeper:  # else the process that was asked tells it
             self._access.record_command(ask.actor, ask.command)
         return Answer(ask.id, result.rev or 0, self._mirror.epoch, result.light)

@@ -6,8 +6,7 @@ import asyncio
 import json
 import logging
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import redis.asyncio
@@ -16,6 +15,7 @@ from redis.backoff import NoBackoff
 
 from asgi_app.engine import scripts
 from asgi_app.engine.clock import EngineClock, boot_time
+from asgi_app.engine.connection import Connection, Hear
 from asgi_app.engine.owner import Owner
 from asgi_app.engine.picture import Change, Picture, read_picture
 
@@ -24,7 +24,6 @@ log = logging.getLogger("pilotlight.engine")
 ANSWER = 2.5  # seconds for an answer of Redis
 BLOCK = 5.0  # seconds for which a read waits for events
 MOST = 1000  # events of one read
-SENDING = 16  # messages to other processes at the same time, each on a connection
 AWAY = "%NODE% is away: it has given no sign of life for 6 s."
 SHAPE = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # of an answer that is not ours
 
@@ -53,9 +52,9 @@ class Link:
 
     def __init__(self, url: str, password: str | None, clock: EngineClock, owner: Owner, before: str = "") -> None:
         self._redis = client(url, password)
-        self._speaking = client(url, password)
-        self._waiting = client(url, password, waits=True)  # for reads that block
-        self._sending = asyncio.Semaphore(SENDING)
+        self._asking: Connection | None = None  # for what waits for nothing
+        self._reading: Connection | None = None  # for reads that block
+        self._hearing: Connection | None = None
         self._in_order = asyncio.Lock()
         self._clock = clock
         self._owner = owner
@@ -68,11 +67,15 @@ class Link:
 
     async def close(self) -> None:
         """Close the connections."""
-        for one in (self._redis, self._speaking, self._waiting):
-            await one.aclose()
+        for one in (self._asking, self._reading, self._hearing):
+            if one is not None:
+                await one.close()
+        await self._redis.aclose()
 
     async def join(self, history: int = 1) -> Picture:
-        """Return the state now, and at most so many of the last events."""
+        """Return the state now, and at most so many of the last events. Call it before all else."""
+        if self._asking is None:
+            self._asking = await self._do(Connection.open(self._redis, ANSWER))
         asked_at = boot_time()
         info = await self._do(self._redis.info("server"))
         said = await self._run(scripts.JOIN, info["run_id"], uuid.uuid4().hex, history)
@@ -128,10 +131,18 @@ class Link:
         Raises `Fenced`.
         """
         name = self._owner.name
-        texts = [text for change in changes for text in change]
-        said = await self._run(scripts.COMMIT, self.epoch, name, self.token, int(resync), *texts)
+        words: list[str | int] = ["EVAL", scripts.COMMIT, len(scripts.KEYS), *scripts.KEYS]
+        words += self.epoch, name, self.token, int(resync), len(changes)
+        for change in changes:
+            words += change.field, change.event, change.state
+        askers = [(at, asker) for at, change in enumerate(changes, 1) for asker in change.askers]
+        for at, asker in askers:
+            words += at, scripts.REPLY + asker.process, json.dumps(asker.id)
+        said = await self._ask(*words)
         match said:
             case [b"ok", rev]:
+                for _, asker in askers:
+                    asker.answered = True
                 return int(rev)
             case [b"fenced"]:
                 raise Fenced(f"The lease of the name {name} had expired")
@@ -143,13 +154,12 @@ class Link:
 
     async def send(self, channel: str, text: str) -> int:
         """Publish the text, and return how many processes get it."""
-        async with self._sending:
-            return int(await self._do(self._speaking.publish(channel, text)))
+        return int(await self._ask("PUBLISH", channel, text))
 
     async def send_all(self, texts: Sequence[tuple[str, str]]) -> list[int]:
         """Publish texts on their channels, in this order. Return how many processes get each."""
         async with self._in_order:
-            pipeline = self._speaking.pipeline(transaction=False)
+            pipeline = self._redis.pipeline(transaction=False)
             for channel, text in texts:
                 pipeline.publish(channel, text)
             return [int(heard) for heard in await self._do(pipeline.execute())]
@@ -165,35 +175,30 @@ class Link:
 
     async def read(self, after: int) -> list[tuple[int, bytes]]:
         """Return the events after this revision, as soon as there are any; an empty list after some seconds."""
+        if self._reading is None:
+            self._reading = await self._do(Connection.open(self._redis, BLOCK + ANSWER))
+        words = "XREAD", "COUNT", MOST, "BLOCK", int(BLOCK * 1000), "STREAMS", scripts.EVENTS, f"{after}-1"
+        said = await self._do(self._reading.ask(*words))
         try:
-            async with asyncio.timeout(BLOCK + ANSWER):
-                reading = self._waiting.xread({scripts.EVENTS: f"{after}-1"}, MOST, int(BLOCK * 1000))
-                said = await self._do(reading)
-        except TimeoutError:
-            raise Lost(f"Redis has not answered for {ANSWER:g} s") from None
-        try:
-            entries = (
-                said[scripts.EVENTS.encode()][0] if isinstance(said, dict) and said else said[0][1] if said else []
-            )
-            return [(_number(id), fields[b"e"]) for id, fields in entries]
+            streams = said.items() if isinstance(said, dict) else said or ()  # a dict in version 3 of the protocol
+            return [(_number(id), fields[1]) for _, entries in streams for id, fields in entries]
         except SHAPE as error:
             raise Lost(f"Redis has events that are none: {error}") from None
 
-    async def heard(self, *channels: str) -> AsyncIterator[tuple[str, bytes]]:
-        """Yield what is published, with its channel. First yield ('', b''), once everything will be heard."""
-        try:
-            async with self._waiting.pubsub() as pubsub:
-                await pubsub.subscribe(*channels)
-                async with aclosing(pubsub.listen()) as messages:
-                    async for message in messages:
-                        stop_if_cancelled()
-                        if message["type"] == "subscribe" and message["channel"].decode() == channels[-1]:
-                            yield "", b""
-                        elif message["type"] == "message":
-                            yield message["channel"].decode(), message["data"]
-        except (redis.RedisError, OSError) as error:
-            raise lost(error) from None
-        raise Lost("Redis has ended the subscription")
+    async def hear(self, take: Hear, channels: Sequence[str], begun: asyncio.Event) -> None:
+        """Have `take` called with what is published on these channels, and its channel, until the connection ends.
+
+        Set `begun` once everything will be heard.
+        """
+        self._hearing = hearing = await self._do(Connection.open(self._redis, ANSWER, take))
+        for channel in channels:
+            await self._do(hearing.ask("SUBSCRIBE", channel))
+        begun.set()
+        await self._do(hearing.ended)
+
+    async def _ask(self, *words: str | int) -> Any:
+        assert self._asking is not None, "there was no join"
+        return await self._do(self._asking.ask(*words))
 
     async def _run(self, script: str, *arguments: str | int) -> Any:
         return await self._do(self._redis.eval(script, len(scripts.KEYS), *scripts.KEYS, *arguments))

@@ -82,6 +82,7 @@ class Answer(NamedTuple):
     epoch: str = ""
     light: Light | None = None
     problem: dict[str, Any] | None = None
+    event: dict[str, Any] | None = None  # of that revision, as JSON has it, if the engine has told it with the answer
 
     def text(self) -> str:
         """Return it as JSON."""
@@ -94,10 +95,11 @@ class Answer(NamedTuple):
     def of(cls, text: bytes) -> Answer:
         """Return the reply in this text. Raises `ValueError`."""
         try:
-            said = json.loads(text)
+            said = pydantic_core.from_json(text)
             if (problem := said.get("problem")) is not None:
                 return cls(said["id"], problem=dict(problem))
-            return cls(said["id"], int(said["rev"]), said["epoch"], Light.model_validate(said["light"]))
+            light = Light.model_validate(said["light"])
+            return cls(said["id"], int(said["rev"]), said["epoch"], light, event=said.get("event"))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no reply of a process: {error}") from None
 

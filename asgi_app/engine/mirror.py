@@ -7,12 +7,12 @@ import contextlib
 import logging
 import uuid
 from bisect import insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from asgi_app.core.lights import node_of
 from asgi_app.engine.link import Link
-from asgi_app.engine.messages import Resync, parse_event
+from asgi_app.engine.messages import EVENT, Resync, SharedEvent, parse_event
 from asgi_app.engine.outgoing import Done, Outgoing
 from asgi_app.engine.picture import KEPT_EVENTS, LIGHT_EVENTS, Change, Picture, change_of, fields_of
 from asgi_app.models.lights import Light, LightChanged
@@ -20,7 +20,7 @@ from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
 from asgi_app.models.wire import StateEvent
 from asgi_app.service import Panel
 from asgi_app.service.lights import Lights
-from asgi_app.service.panel import Hole
+from asgi_app.service.panel import Asker, Hole
 
 log = logging.getLogger("pilotlight.engine")
 
@@ -48,11 +48,10 @@ class Mirror:
         self._told_runs: set[str] = set()  # that the engine has from us
         self._ready: list[tuple[int, int, Callable[[], None]]] = []  # to be called at a revision
         self._calls = 0
-        self._awaited = 0  # answers that wait for an event
         self._hurry = asyncio.Event()
         panel.numbering = self._number
 
-    def _number(self, event: StateEvent, done: Done | None) -> None:
+    def _number(self, event: StateEvent, done: Done | None, asker: Asker | None) -> None:
         if isinstance(event, ClockChanged):
             self._panel.apply_unnumbered(event)
         elif isinstance(event, LIGHT_EVENTS) or self._is_keeper:
@@ -62,7 +61,9 @@ class Mirror:
                     assert done is None
                     self._outgoing.add(event, self._unnumbered())
                     return
-                self._outgoing.add(event, done if done is None else self._awaiting(done))
+                if asker is None and done is not None:
+                    done = self._soon(done)
+                self._outgoing.add(event, done, asker)
                 return
             self._panel.apply_numbered(self._panel.rev + 1, event)
         if done is not None:  # what is left is about the file of a process that has nothing for others in it
@@ -92,20 +93,10 @@ class Mirror:
             self.at_revision(rev, lambda: None if applied.done() else applied.set_result(None))
             await applied
 
-    @contextlib.contextmanager
-    def hurry(self) -> Iterator[None]:
-        """Read events without a pause meanwhile, because somebody waits for one."""
-        self._awaited += 1
-        self._hurry.set()
-        try:
-            yield
-        finally:
-            self._awaited -= 1
-
-    def _awaiting(self, done: Done) -> Done:
+    @staticmethod
+    def _soon(done: Done) -> Done:
         """Call `done` when its event is numbered, or after `LATEST`: a light does not wait for a slow engine."""
         waits = contextlib.ExitStack()
-        waits.enter_context(self.hurry())
         waits.callback(done)
         timer = asyncio.get_running_loop().call_later(LATEST, waits.close)
         waits.callback(timer.cancel)
@@ -118,6 +109,7 @@ class Mirror:
         else:
             self._calls += 1
             insort(self._ready, (rev, self._calls, call))
+            self._hurry.set()  # read on without a pause
 
     def missing(self, picture: Picture) -> tuple[list[Change], bool]:
         """Return what the engine does not know of ours, and whether others have to read the whole state again."""
@@ -204,9 +196,11 @@ class Mirror:
     async def send(self, link: Link) -> None:
         """Commit our own events, for as long as the link works."""
         while True:
-            events, done = await self._outgoing.take()
+            unsent = await self._outgoing.take()
+            events, done = [one.event for one in unsent], [call for one in unsent for call in one.done]
             try:
-                changes = [change_of(event, self._lights.own, self._panel.state) for event in events]
+                own, state = self._lights.own, self._panel.state
+                changes = [change_of(one.event, own, state, one.askers) for one in unsent]
                 rev = await link.commit(changes + self._ended_long_ago())
             except BaseException:
                 for call in done:  # at the release
@@ -233,6 +227,17 @@ class Mirror:
         known = self._is_keeper and isinstance(event, KEPT_EVENTS)
         self._panel.apply_numbered(rev, event, data, known=known)
 
+    def _take(self, rev: int, event: SharedEvent, data: dict[str, Any]) -> None:
+        self._apply(rev, event, data)
+        if isinstance(event, LIGHT_EVENTS):
+            self.heard[node_of(event.light)] = asyncio.get_running_loop().time()
+
+    def take(self, rev: int, data: dict[str, Any]) -> None:
+        """Apply an event that came with an answer, if it is the next one. Raises `ValueError`."""
+        if self.linked and rev == self._panel.rev + 1:
+            self._take(rev, EVENT.validate_python(data), data)
+            self._call_ready()
+
     async def follow(self, link: Link) -> None:
         """Apply the events of the engine, for as long as the link works."""
         loop = asyncio.get_running_loop()
@@ -243,15 +248,12 @@ class Mirror:
                 for rev, text in entries:
                     if rev <= self._panel.rev:  # we had it numbered ourselves
                         continue
-                    event, data = parse_event(text)
-                    self._apply(rev, event, data)
-                    if isinstance(event, LIGHT_EVENTS):
-                        self.heard[node_of(event.light)] = loop.time()
+                    self._take(rev, *parse_event(text))
             except (Hole, KeyError, Resync, ValueError) as error:
                 log.info("reading the whole state of the engine again: %s", error or "a process has other things")
                 self.adopt(await link.join())
             self._call_ready()
-            if not self._awaited and loop.time() - read_at < 2 * BUSY:
+            if not self._ready and loop.time() - read_at < 2 * BUSY:
                 self._hurry.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(BUSY):

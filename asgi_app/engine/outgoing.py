@@ -4,48 +4,54 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from asgi_app.models.lights import LightActual, LightChanged
 from asgi_app.models.wire import StateEvent
+from asgi_app.service.panel import Asker
 
 ACTUAL = 0.2  # seconds between two levels of one pin
 
 Done = Callable[[], None]
 
 
-class _Waiting:
-    __slots__ = ("done", "due", "event")
+@dataclass(slots=True, eq=False)
+class Unsent:
+    """An event, whom to tell here when it is numbered, and which other processes wait for that."""
 
-    def __init__(self, event: StateEvent, due: float, done: list[Done]) -> None:
-        self.event, self.due, self.done = event, due, done
+    event: StateEvent
+    due: float
+    done: list[Done]
+    askers: list[Asker]
 
 
 class Outgoing:
     """Events to commit. A newer one replaces an unsent one of its key, so there are three of each light at most."""
 
     def __init__(self) -> None:
-        self._waiting: dict[object, _Waiting] = {}
+        self._waiting: dict[object, Unsent] = {}
         self._actual_at: dict[str, float] = {}
         self._ring = asyncio.Event()
 
-    def add(self, event: StateEvent, done: Done | None) -> None:
+    def add(self, event: StateEvent, done: Done | None, asker: Asker | None = None) -> None:
         """Add an event. `done` is called when it is numbered, or what replaces it."""
-        now = asyncio.get_running_loop().time()
+        due = now = asyncio.get_running_loop().time()
         key: object = event.key if event.key is not None else object()  # nothing replaces that one
         before = self._waiting.pop(key, None)
-        calls = before.done if before is not None else []
+        calls, askers = (before.done, before.askers) if before is not None else ([], [])
         if done is not None:
             calls.append(done)
-        due = now
+        if asker is not None:
+            askers.append(asker)
         if isinstance(event, LightActual):
             due = max(now, self._actual_at.get(event.light, 0.0) + ACTUAL)
         elif isinstance(event, LightChanged):
             self._waiting.pop(f"actual:{event.light}", None)  # the state has it
-        self._waiting[key] = _Waiting(event, due, calls)
+        self._waiting[key] = Unsent(event, due, calls, askers)
         self._ring.set()
 
-    async def take(self) -> tuple[list[StateEvent], list[Done]]:
-        """Return what is to be sent now, as soon as there is something, and whom to tell afterwards."""
+    async def take(self) -> list[Unsent]:
+        """Return what is to be sent now, as soon as there is something."""
         loop = asyncio.get_running_loop()
         while True:
             now = loop.time()
@@ -55,7 +61,7 @@ class Outgoing:
                 for waiting in taken:
                     if isinstance(waiting.event, LightActual):
                         self._actual_at[waiting.event.light] = now
-                return [waiting.event for waiting in taken], [call for waiting in taken for call in waiting.done]
+                return taken
             self._ring.clear()
             next_due = min((waiting.due for waiting in self._waiting.values()), default=None)
             try:

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from asgi_app.models.chat import Person, PersonChanged, Room, RoomChanged
 from asgi_app.models.groups import Group, GroupChanged, GroupsOrdered, Scene, SceneChanged
+from asgi_app.models.light_setup import LightRemoved
 from asgi_app.models.lights import Light, LightActual, LightChanged, LightFlashed
 from asgi_app.models.machine import Storage, StorageChanged
 from asgi_app.models.runs import Run, RunChanged
 from asgi_app.models.schedules import Schedule, ScheduleChanged
 from asgi_app.models.shows import ShowName
 from asgi_app.models.wire import State, StateEvent
+from asgi_app.service.panel import Asker
 
 log = logging.getLogger("pilotlight.engine")
 
-LIGHT_EVENTS = (LightChanged, LightActual, LightFlashed)
+LIGHT_EVENTS = (LightChanged, LightActual, LightFlashed, LightRemoved)
 # Events of what the keeper has in one field.
 ARRANGED = {
     GroupChanged: "groups",
@@ -40,11 +42,15 @@ KINDS: Mapping[str, type[BaseModel]] = {"rooms": Room, "people": Person, "runs":
 
 
 class Change(NamedTuple):
-    """One change for the engine: a field, the event ('': nobody is told), what the field is then ('': no more)."""
+    """One change for the engine: a field, the event ('': nobody is told), what the field is then ('': no more).
+
+    `askers` are commands of other processes, which are answered with it.
+    """
 
     field: str
     event: str
     state: str
+    askers: Sequence[Asker] = ()
 
 
 class Picture(NamedTuple):
@@ -101,11 +107,12 @@ def _whole(state: State, kind: str) -> str:
     return json.dumps({id: one.model_dump(mode="json") for id, one in getattr(state, kind).items()})
 
 
-def change_of(event: StateEvent, own: Mapping[str, Light], state: State) -> Change:
+def change_of(event: StateEvent, own: Mapping[str, Light], state: State, askers: Sequence[Asker] = ()) -> Change:
     """Return an event of our lights, or of the keeper, as a change for the engine."""
     text = event.model_dump_json()
     if isinstance(event, LIGHT_EVENTS):
-        return Change(event.light, text, own[event.light].model_dump_json())
+        light = own.get(event.light)
+        return Change(event.light, text, light.model_dump_json() if light is not None else "", askers)
     if isinstance(event, StorageChanged):
         return Change(STORAGE, text, event.state.model_dump_json())
     if (whole := ARRANGED.get(type(event))) is not None:

@@ -41,6 +41,7 @@ class RoomLink:
         self._asking = client(url, password)
         self._waiting = client(url, password, waits=True)
         self._taking = asyncio.Semaphore(TAKING)
+        self._untaken = 0  # clients that could not be taken over, because the link was lost
         self._stream = key_of(namespace)
         self._tag = tag
         self._expiry = int(kept * 1000)  # ms
@@ -52,10 +53,24 @@ class RoomLink:
                 async with asyncio.timeout(LEAVE):
                     await one.aclose()
 
+    async def drop_idle(self) -> None:
+        """Close idle connections: after a loss, each of them may have ended, and would be a loss of its own."""
+        for one in (self._asking, self._waiting):
+            with contextlib.suppress(redis.RedisError, OSError, TimeoutError):
+                await one.connection_pool.disconnect(inuse_connections=False)
+
     async def newest(self) -> int:
         """Return the last number in the stream, or 0."""
         found = await self._do(self._asking.xrevrange(self._stream, count=1))
         return entry_of(*found[0]).number if found else 0
+
+    async def has_instead(self, last: Entry) -> bool:
+        """Return whether the stream has another past than one with this entry: Redis went back, and has gone on since.
+
+        What is only trimmed is no other past.
+        """
+        found = await self._do(self._asking.xrevrange(self._stream, last.id, "-", count=1))
+        return bool(found) and entry_of(*found[0]) != last
 
     async def history(self) -> list[Entry]:
         """Return the last entries, as far back as there is no hole, and no more than a process keeps."""
@@ -100,9 +115,15 @@ class RoomLink:
         None: there is no such client.
         """
         moved = arguments(self._tag, 0, Shared("moved", pid))
-        keys = [seat_key(pid), self._stream]
+        keys, before = [seat_key(pid), self._stream], self._untaken
         async with self._taking:
-            said = await self._run(TAKE, keys, self._tag, self._expiry, above, KEPT, *moved)
+            if self._untaken != before:  # a crowd would wait for `ANSWER` again and again
+                raise Lost("Redis cannot be reached")
+            try:
+                said = await self._run(TAKE, keys, self._tag, self._expiry, above, KEPT, *moved)
+            except Lost:
+                self._untaken += 1
+                raise
         try:
             return None if said is None else (said[0].decode(), said[1].decode(), int(said[2]))
         except ValueError:

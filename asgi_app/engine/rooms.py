@@ -12,8 +12,9 @@ import logging
 import secrets
 from collections import deque
 
-from asgi_app.engine.link import Lost, stop_if_cancelled
-from asgi_app.engine.room_entries import KEPT, STREAM, Entry, arguments
+from asgi_app.engine.link import ANSWER, Lost, stop_if_cancelled
+from asgi_app.engine.pending import Pending
+from asgi_app.engine.room_entries import KEPT, STREAM, Entry
 from asgi_app.engine.room_link import RoomLink
 from asgi_app.engine.seats import Seats, resolve
 from asgi_app.hub import Receiver, Seat, Shared
@@ -28,17 +29,6 @@ GRACE = 2.0  # seconds after a loss for which events wait for Redis, before they
 REACHED = 2.0  # seconds until this process must have received what was before a client moved
 LEAVE = 2.0  # seconds for writing the last seats
 BUSY, HURRIED = 0.01, 0.001  # seconds between two reads while there is much; the shorter one while somebody waits
-BATCH, BATCH_BYTES = 100, 1024 * 1024  # of one write
-
-
-class _Sent:
-    """An event of ours that has not come back in the stream yet."""
-
-    __slots__ = ("done", "fields", "number", "shared")
-
-    def __init__(self, number: int, shared: Shared, fields: list[str | bytes]) -> None:
-        self.number, self.shared, self.fields = number, shared, fields
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class _Sizes:
@@ -73,17 +63,20 @@ class Rooms:
         self._trouble = ""
         self._joined = asyncio.Event()
         self._position = 0  # the number of the last entry
-        self._last = "0-0"  # its id
-        self._lost_at: float | None = None  # when the link was lost, by the loop's clock
+        self._known = Entry("0-0", 0, 0)  # that entry
+        self._last = "0-0"  # the id after which we read
+        self._linked_at = 0.0  # by the loop's clock
+        self._lost_at: float | None = None
         self._sizes = _Sizes()
         self._alone = True
         self._grace: asyncio.TimerHandle | None = None
-        self._written = 0  # number of our last event
+        self._overdue = 0  # number of our last event when the link was lost
         self._told = 0  # number of our last event that our clients got while we were alone
         self._heard: dict[str, int] = {}  # the last event of each process
-        self._pending: deque[_Sent] = deque()
+        self._pending = Pending(self.tag)
         self._ring = asyncio.Event()  # there is something to send
         self._hurry = asyncio.Event()  # somebody waits for an entry
+        self._taken: dict[str, int] = {}  # clients that are being taken, with the entry that another process has them
         self._awaited: list[tuple[int, asyncio.Future[None]]] = []  # numbers that somebody waits for
 
     @property
@@ -121,18 +114,17 @@ class Rooms:
     # --- for the clients of this process ---------------------------------------------------------------------
 
     async def send(self, shared: Shared) -> None:
+        await self._pending.room()
         if self._alone:
             self._receiver.receive_alone(shared)
             return
-        self._written += 1
-        sent = _Sent(self._written, shared, arguments(self.tag, self._written, shared))
-        self._pending.append(sent)
+        sent = self._pending.add(shared)
         self._ring.set()
         self._hurry.set()
         await sent.done
 
-    def save(self, pid: str) -> None:
-        self._seats.save(pid)
+    def save(self, pid: str, *, first: bool = False) -> None:
+        self._seats.save(pid, first=first)
 
     async def saved(self, pid: str) -> None:
         await self._seats.saved(pid)
@@ -140,13 +132,18 @@ class Rooms:
     async def take(self, pid: str) -> Seat | None:
         if not self.linked:
             raise OSError("Redis cannot be reached")
+        self._taken[pid] = 0
         try:
             if (taken := await self._link.take(pid, self._position)) is None:
                 return None
             owner, text, number = taken
             await self._reach(number)
+            if self._taken[pid] > number:  # another process has taken it since
+                return None
         except Lost as error:
             raise OSError(str(error)) from None
+        finally:
+            del self._taken[pid]
         return Seat(text, here=owner == self.tag)
 
     async def _reach(self, number: int) -> None:
@@ -169,40 +166,46 @@ class Rooms:
                 # A task of its own: a `TaskGroup` that fails cancels its task, which remembers it.
                 await asyncio.create_task(self._live(), name="rooms, linked")
             except* Lost as problem:
-                if self._trouble != (trouble := str(problem.exceptions[0])):
+                trouble = str(problem.exceptions[0])
+                if self._held or trouble != self._trouble:
                     log.info("Socket.IO without the other processes: %s", trouble)
                 self._trouble = trouble
             except* Exception:
                 log.exception("The connection to the engine failed.")
             finally:
-                was_linked = self._lose()
-            pause = RETRY_FIRST if was_linked else min(2 * pause, RETRY_LAST)
+                pause = RETRY_FIRST if self._held else min(2 * pause, RETRY_LAST)
+                self._lose()
             await asyncio.sleep(pause)
 
-    def _lose(self) -> bool:
-        """Note that the link is lost. Return whether there was one."""
-        loop, was_linked = asyncio.get_running_loop(), self.linked
-        self._seats.lose()
-        if was_linked:
+    @property
+    def _held(self) -> bool:
+        """Whether there is a link, and it was not lost at once."""
+        return self.linked and asyncio.get_running_loop().time() > self._linked_at + RETRY_FIRST
+
+    def _lose(self) -> None:
+        """Note that the link is lost."""
+        loop = asyncio.get_running_loop()
+        if self.linked:
             self._lost_at = loop.time()
+        self._seats.lose()
         if not self._alone and self._grace is None:
+            self._overdue = self._pending.last
             self._grace = loop.call_later(GRACE, self._be_alone)
         for _, reached in self._awaited:
             resolve(reached)  # who waits looks at the position again
         self._awaited.clear()
-        return was_linked
 
     def _be_alone(self) -> None:
         """Give what waits to the clients of this process."""
         self._end_grace()
-        self._alone = True
-        self._told = self._written
-        pending, self._pending = self._pending, deque()
-        for sent in pending:
+        self._alone = self._closing or not self.linked
+        self._told = self._pending.last
+        for sent in self._pending.take_all():
             self._receiver.receive_alone(sent.shared)
             resolve(sent.done)
 
     def _end_grace(self) -> None:
+        """Wait for Redis again, because it works, or no longer; idempotent."""
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None
@@ -210,23 +213,36 @@ class Rooms:
     async def _live(self) -> None:
         """Follow the stream until the link is lost."""
         loop = asyncio.get_running_loop()
+        await self._link.drop_idle()
+        # It shows that Redis takes what is written. And a lost stream goes on with higher numbers, whatever its clock.
+        await self._link.begin(await self._past())
         last = await self._link.newest()
-        if last < self._position or not last:  # lost: it goes on with higher numbers, also if Redis' clock is behind
-            await self._link.begin(self._position)
-            last = await self._link.newest()
         if self._position == 0 or (self._lost_at is not None and loop.time() > self._lost_at + self._kept):
             for entry in await self._link.history():  # for clients that come from other processes
                 self._take_in(entry, heard=True)
+            self._receiver.forget_clients()
         while self._position < last:
             await self._read()
         stop_if_cancelled()
-        self._end_grace()
-        self._seats.linked, self._alone, self._trouble = True, False, ""
+        self._seats.linked, self._alone, self._linked_at = True, False, loop.time()
+        self._end_grace_if_back()
         self._joined.set()
         self._seats.save_all()
         async with asyncio.TaskGroup() as group:
-            for part in (self._follow, self._write, self._seats.write, self._seats.refresh):
+            for part in (self._follow, self._write, self._watch, self._seats.write, self._seats.refresh):
                 group.create_task(part())
+
+    async def _past(self) -> int:
+        """Return the number after which the stream must go on."""
+        if not await self._link.has_instead(self._known):
+            return self._position
+        # A number that we know is of something else now. A hole tells all that clients may have missed something.
+        return max(self._position, await self._link.newest()) + 1
+
+    def _end_grace_if_back(self) -> None:
+        """End the time of grace if all that waited at the loss has come back: Redis may answer, but refuse it."""
+        if self._pending.first > self._overdue:
+            self._end_grace()
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
@@ -255,14 +271,17 @@ class Rooms:
         number = entry.number
         if number <= self._position:  # somebody else has written this
             return
+        self._known = entry
         if number != self._position + 1:  # trimmed, or lost by Redis
             self._receiver.jump(number - 1)
             self._seats.save_all()
         self._position = number
         self._sizes.note(entry.size)
         self._receive(entry, heard=heard)
-        while entry.tag == self.tag and self._pending and self._pending[0].number <= entry.written:
-            resolve(self._pending.popleft().done)
+        if entry.tag == self.tag:
+            self._pending.came_back(entry.written)
+        if self._grace is not None:
+            self._end_grace_if_back()
         if self._awaited:
             for awaited, reached in self._awaited:
                 if awaited <= number:
@@ -272,12 +291,14 @@ class Rooms:
     def _receive(self, entry: Entry, *, heard: bool) -> None:
         shared, is_ours = entry.shared, entry.tag == self.tag
         is_again = self._is_again(entry)
+        if shared is not None and shared.kind == "moved" and not is_ours and shared.name in self._taken:
+            self._taken[shared.name] = entry.number
         if shared is None or is_again or (is_ours and shared.kind == "moved"):
             self._receiver.pass_over(entry.number)
             return
         told = is_ours and entry.written <= self._told
         try:
-            self._receiver.receive(entry.number, shared, heard=heard or told)
+            self._receiver.receive(entry.number, shared, heard=heard or told, alone=told)
         except Exception:
             log.exception("an event of another process could not be delivered")
 
@@ -293,13 +314,7 @@ class Rooms:
         """Send our own events, again those that were under way when the link was lost."""
         written = 0
         while True:
-            batch: list[str | bytes] = []
-            size = count = 0
-            for sent in self._pending:
-                if sent.number > written and count < BATCH and size < BATCH_BYTES:
-                    batch += sent.fields
-                    size += sum(map(len, sent.fields))
-                    count, last = count + 1, sent.number
+            last, batch = self._pending.batch(written)
             if not batch:
                 self._ring.clear()
                 await self._ring.wait()
@@ -307,3 +322,12 @@ class Rooms:
             await self._link.add(self._position, self._sizes.most, batch)
             stop_if_cancelled()
             written = last
+
+    async def _watch(self) -> None:
+        """Raise `Lost` if nothing of what waits comes back: a write may be answered, and then the read waits longer."""
+        loop = asyncio.get_running_loop()
+        while True:
+            since = max(self._linked_at, self._pending.moved_at) if self._pending else loop.time()
+            if (left := since + ANSWER - loop.time()) <= 0:
+                raise Lost(f"Redis has not answered for {ANSWER:g} s")
+            await asyncio.sleep(left)

@@ -130,14 +130,26 @@ end
 return {{'ok', redis.call('TIME'), claimed, keeper}}
 """
 
-# ARGV: epoch, node, token, 1 if everybody must read the state again; then of each event: the field of the state, the
-# text of the event ('': nobody is told), the state of that field after it ('': it is no more).
+# ARGV: epoch, node, token, 1 if everybody must read the state again, how many events; then of each event: the field of
+# the state, the text of the event ('': nobody is told), the state of that field after it ('': it is no more). Then of
+# each command that is answered with them: the number of its event (1 is the first), the channel, its id as JSON.
 COMMIT = f"""{_COMMON}
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return {{'epoch'}} end
 local mine = owner(ARGV[2])
 if not mine or mine.token ~= ARGV[3] then return {{'fenced'}} end
-for i = 5, #ARGV, 3 do
-  if ARGV[i + 1] == '' then keep(ARGV[i], ARGV[i + 2]) else number(ARGV[i + 1], ARGV[i], ARGV[i + 2]) end
+local revs, answers = {{}}, 6 + 3 * tonumber(ARGV[5])
+for i = 6, answers - 1, 3 do
+  if ARGV[i + 1] == '' then
+    keep(ARGV[i], ARGV[i + 2])
+  else
+    revs[i] = number(ARGV[i + 1], ARGV[i], ARGV[i + 2])
+  end
+end
+for i = answers, #ARGV, 3 do
+  local at = 3 + 3 * tonumber(ARGV[i])
+  local answer = '{{"id":%s,"rev":%d,"epoch":"%s","light":%s,"event":%s}}'
+  answer = string.format(answer, ARGV[i + 2], revs[at], ARGV[1], ARGV[at + 2], ARGV[at + 1])
+  redis.call('PUBLISH', ARGV[i + 1], answer)
 end
 if ARGV[4] == '1' then number('{{"event":"resync"}}') end
 return {{'ok', tonumber(redis.call('HGET', KEYS[1], 'rev'))}}

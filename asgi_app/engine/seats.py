@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 
 from asgi_app.engine.link import stop_if_cancelled
 from asgi_app.engine.room_link import RoomLink
@@ -11,7 +12,7 @@ from asgi_app.hub import Receiver
 
 SAVED = 1.0  # seconds for which a client waits until its new rooms are written
 REFRESH = 20.0  # seconds between two writes of a seat that does not change
-MOST = 100  # seats of one write
+MOST = 100  # seats of one write, and of one part of a refresh
 
 
 class Seats:
@@ -21,17 +22,21 @@ class Seats:
         self.linked = False
         self.receiver: Receiver
         self._link = link
-        self._unsaved: dict[str, list[asyncio.Future[None]]] = {}  # who waits for it, by pid
+        self._urgent: dict[str, list[asyncio.Future[None]]] = {}  # who waits for it, by pid; these are written first
+        self._unsaved: dict[str, None] = {}
         self._ring = asyncio.Event()
 
     @property
     def all_saved(self) -> bool:
         """Whether nothing has to be written."""
-        return not self._unsaved
+        return not self._urgent and not self._unsaved
 
-    def save(self, pid: str) -> None:
-        """Write this seat soon."""
-        self._unsaved.setdefault(pid, [])
+    def save(self, pid: str, *, first: bool = False) -> None:
+        """Write this seat soon; `first`: before all those that were not saved so."""
+        if first:
+            self._urgent.setdefault(pid, [])
+        else:
+            self._unsaved[pid] = None
         self._ring.set()
 
     def save_all(self) -> None:
@@ -41,10 +46,10 @@ class Seats:
 
     async def saved(self, pid: str) -> None:
         """Write this seat, and wait for it, if there is a link, but not long."""
-        self.save(pid)
+        self.save(pid, first=True)
         if self.linked:
             written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._unsaved[pid].append(written)
+            self._urgent[pid].append(written)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SAVED):
                     await written
@@ -52,7 +57,7 @@ class Seats:
     def lose(self) -> None:
         """Let nobody wait, because the link is lost."""
         self.linked = False
-        for waiting in self._unsaved.values():
+        for waiting in self._urgent.values():
             for written in waiting:
                 resolve(written)
             waiting.clear()
@@ -60,26 +65,33 @@ class Seats:
     async def write(self) -> None:
         """Write seats that have changed, for as long as the link works."""
         while True:
-            while not self._unsaved:
+            while self.all_saved:
                 self._ring.clear()
                 await self._ring.wait()
-            taken = {pid: self._unsaved.pop(pid) for pid in list(self._unsaved)[:MOST]}
+            taken: dict[str, list[asyncio.Future[None]]] = {}
+            for pid in dict.fromkeys(itertools.islice(itertools.chain(self._urgent, self._unsaved), MOST)):
+                taken[pid] = self._urgent.pop(pid, [])
+                self._unsaved.pop(pid, None)
             try:
                 await self._link.write({pid: self.receiver.seat(pid) for pid in taken})
                 stop_if_cancelled()
             except BaseException:
                 for pid in taken:
-                    self.save(pid)
+                    self.save(pid, first=True)
                 raise
             finally:
                 for written in (written for waiting in taken.values() for written in waiting):
                     resolve(written)
 
     async def refresh(self) -> None:
-        """Write all seats from time to time, so that they do not expire."""
+        """Write all seats from time to time, so that they do not expire: a part at a time."""
         while True:
-            await asyncio.sleep(REFRESH)
-            self.save_all()
+            pids = list(self.receiver.pids())
+            parts = [pids[at : at + MOST] for at in range(0, len(pids), MOST)] or [[]]
+            for part in parts:
+                await asyncio.sleep(REFRESH / len(parts))
+                for pid in part:
+                    self.save(pid)
 
 
 def resolve(future: asyncio.Future[None]) -> None:

@@ -28,14 +28,20 @@ class Seat(NamedTuple):
 class Receiver(Protocol):
     """The clients of this process in one namespace."""
 
-    def receive(self, number: int, shared: Shared, *, heard: bool) -> None:
-        """Take what has this number. With `heard`, its clients have it already: it is for those that come back."""
+    def receive(self, number: int, shared: Shared, *, heard: bool, alone: bool) -> None:
+        """Take what has this number. With `heard`, its clients have it already: it is for those that come back.
+
+        With `alone`, it was given to `receive_alone`, too: so it is only for those that come from other processes.
+        """
 
     def pass_over(self, number: int) -> None:
         """Take a number that has nothing for clients."""
 
     def jump(self, number: int) -> None:
-        """Begin after this number. What it did not get until there is lost to it."""
+        """Begin after this number. What it did not get until there is lost to it. It does `forget_clients`, too."""
+
+    def forget_clients(self) -> None:
+        """Let those who are connected not resume their sessions: they have missed something, and must learn it."""
 
     def receive_alone(self, shared: Shared) -> None:
         """Take what has no number, because the other processes cannot be reached."""
@@ -62,8 +68,8 @@ class Wire(Protocol):
     async def send(self, shared: Shared) -> None:
         """Give this to all processes. Return once this one has received it."""
 
-    def save(self, pid: str) -> None:
-        """Write the client's seat soon."""
+    def save(self, pid: str, *, first: bool = False) -> None:
+        """Write the client's seat soon; `first`: before all those that were not saved so."""
 
     async def saved(self, pid: str) -> None:
         """Write the client's seat, and wait for it if the others are reached."""
@@ -71,5 +77,6 @@ class Wire(Protocol):
     async def take(self, pid: str) -> Seat | None:
         """Take over a client, so that no other process can. Return once everything before that was received here.
 
-        None: nobody has it. Raises `OSError` if the others are not reached.
+        None: nobody has it, or another process has taken it meanwhile. Raises `OSError` if the others are not reached.
+        Call it again for the same client only after it has returned.
         """

@@ -43,6 +43,7 @@ class LightDriver:
         self._closed = False
         self._wake = asyncio.Event()
         self._pushable = asyncio.Event()
+        self._added: list[asyncio.Future[None]] = []  # to be resolved once the pins of new lights were tried
         self._tasks: list[asyncio.Task[None]] = []
         self.faults = 0  # how often a light went offline
 
@@ -59,6 +60,29 @@ class LightDriver:
         driven.waiting.append(waiter)
         self._wake.set()
         await waiter
+
+    async def add(self, light: str, spec: LightSpec, first: Drive) -> None:
+        """Take the pin of another light, and show this. Returns once it has the pin, or cannot have it now."""
+        self._lights[light] = DrivenLight(light, spec, Motion(first, float(first.level), 0.0))
+        tried: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._added.append(tried)
+        self._wake.set()
+        await tried
+
+    def tune(self, light: str, spec: LightSpec) -> None:
+        """Drive the light with this from now on, on the same pin."""
+        driven = self._lights[light]
+        driven.spec, driven.written = spec, -1.0
+        self._wake.set()
+
+    async def remove(self, light: str) -> None:
+        """Let the light and its pin go. What waits for it is refused."""
+        driven = self._lights.pop(light)
+        pin, driven.pin = driven.pin, None
+        driven.refuse("it was removed")
+        if pin is not None:
+            with contextlib.suppress(PinsError):  # they are lost, so this one is too
+                await self._connection.call(partial(self._pins.release, pin))
 
     def ended(self) -> str | None:
         """Return which task or thread has ended by a fault and why, or None; after a fault no light moves."""
@@ -89,6 +113,8 @@ class LightDriver:
         await asyncio.gather(*tasks, return_exceptions=True)
         for light in self._lights.values():
             light.refuse(STOPPING)
+        for tried in self._added:
+            tried.cancel()
         await self._let_go()
 
     async def _let_go(self) -> None:
@@ -106,6 +132,8 @@ class LightDriver:
             elif retry_at is None:
                 retry_at = self._now() + pause
             await self._woken(self._until_next(retry_at))
+            if self._added:
+                retry_at = self._now()
             if retry_at is not None and self._now() >= retry_at:
                 pause, retry_at = min(pause * 2, RETRY_LAST), None
                 await self._connect()
@@ -194,6 +222,15 @@ class LightDriver:
 
     async def _connect(self) -> None:
         """Take the pins that are missing and show the target of each light. Never raises: the light is offline."""
+        added, self._added = self._added, []
+        try:
+            await self._take_missing()
+        finally:
+            for tried in added:
+                if not tried.done():
+                    tried.set_result(None)
+
+    async def _take_missing(self) -> None:
         missing = [light for light in self._lights.values() if light.pin is None]
         if not missing:
             return
@@ -203,6 +240,11 @@ class LightDriver:
             self._lost(str(error))
             return
         for light, pin in zip(missing, taken, strict=True):
+            if self._lights.get(light.id) is not light:  # it was removed meanwhile
+                if not isinstance(pin, PinsError):
+                    with contextlib.suppress(PinsError):
+                        await self._connection.call(partial(self._pins.release, pin))
+                continue
             if isinstance(pin, PinsError):
                 self._lost_one(light, str(pin))
                 continue

@@ -62,6 +62,14 @@ class Pin:
         with self._pins.as_pins_error():
             return self._read()
 
+    def close(self) -> None:
+        """Let the pin go."""
+        self._device.close()
+
+    def has(self, device: Any) -> bool:
+        """Whether this is the device of gpiozero."""
+        return self._device is device
+
     def _write(self, duty: float) -> None:
         self._device.value = duty
 
@@ -124,6 +132,12 @@ class Pins:
             device = PWMLED(spec.pin, active_high=spec.active_high, frequency=spec.frequency, pin_factory=self._factory)
         self._devices.append(device)
         return self.pin_class(self, device)
+
+    def release(self, pin: Pin) -> None:
+        """Release one pin; it is dark then. Raises: `PinsError`."""
+        with self.as_pins_error():
+            pin.close()
+        self._devices = [device for device in self._devices if not pin.has(device)]
 
     def drop(self) -> None:
         """Release every pin, if possible without changing its level; never raises."""

@@ -11,6 +11,7 @@ from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models.base import DONE, Asks, Frozen, Result, Strict, as_json
 from asgi_app.models.chat import CHAT_COMMANDS, CHAT_EVENTS, Person, PersonChanged, Room, RoomChanged
 from asgi_app.models.groups import ARRANGED, ARRANGING, SCENE_LIGHTS, Group, RecallScene, Scene, SetLights, UndoLights
+from asgi_app.models.light_setup import LIGHT_SETUP, LightRemoved
 from asgi_app.models.lights import Hardware, Light, LightActual, LightChanged, LightFlashed, SetLight, UndoLight
 from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
 from asgi_app.models.runs import RUN_COMMANDS, RUN_EVENTS, Run, RunChanged
@@ -76,6 +77,7 @@ Named = (
     | RecallScene
     | ARRANGING
     | SCHEDULE_COMMANDS
+    | LIGHT_SETUP
 )
 AnyCommand = Named | SetLights | UndoLights
 Command = Annotated[Named, Field(discriminator="do")]
@@ -90,6 +92,7 @@ StateEvent = (
     LightChanged
     | LightActual
     | LightFlashed
+    | LightRemoved
     | ARRANGED
     | ScheduleChanged
     | PersonChanged

@@ -31,9 +31,8 @@ NOT_PLAIN_GET = {b"content-length", b"x-client-name"}  # a name may be refused
 class QuickLed:
     """ASGI middleware that answers plain requests for the light, and passes on all others."""
 
-    def __init__(self, panel: Panel, light: str, limit: RestRateLimit, app: App) -> None:
+    def __init__(self, panel: Panel, limit: RestRateLimit, app: App) -> None:
         self._panel = panel
-        self._light = light
         self._limit = limit
         self._app = app
 
@@ -45,7 +44,7 @@ class QuickLed:
         if not NOT_PLAIN.isdisjoint(headers) or len(headers) != len(scope["headers"]):  # a header is there twice
             await self._app(scope, receive, send)
         elif method == "GET" and NOT_PLAIN_GET.isdisjoint(headers) and self._admits(scope) and self._may_ask(scope):
-            await _answer(send, self._panel.light(self._light).target)
+            await _answer(send, self._panel.light(self._panel.old_light).target)
         elif method == "POST" and _is_small_json(headers) and (asker := self._asker(scope, headers)) is not None:
             await self._post(scope, asker, receive, send)
         else:
@@ -78,7 +77,7 @@ class QuickLed:
             await self._app(scope, again, send)
             return
         try:
-            problem = (await self._panel.ask(asker, SetLight(light=self._light, level=level))).problem
+            problem = (await self._panel.ask(asker, SetLight(light=self._panel.old_light, level=level))).problem
         except Exception as error:
             problem = fault("/led", error)
         if problem is None:

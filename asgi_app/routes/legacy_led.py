@@ -32,15 +32,15 @@ class LedQuery(Frozen):
     level: Level | None = None
 
 
-def led(panel: Panel, light: str) -> Blueprint:
-    """Return the routes of `/led`, for the light with this id."""
+def led(panel: Panel) -> Blueprint:
+    """Return the routes of `/led`, for the light of old clients."""
     routes = Blueprint("led", __name__)
 
     @routes.get("/led")
     @documented(LED, LedLevel)
     async def get_led() -> Response:
         """Get the target level of the light in percent: 0 while it is off."""
-        return jsonify(level=panel.light(light).target)
+        return jsonify(level=panel.light(panel.old_light).target)
 
     @routes.post("/led")
     @documented(LED, LedLevel, query=LedQuery, body=LedLevel, refusals=(503,))
@@ -50,7 +50,7 @@ def led(panel: Panel, light: str) -> Blueprint:
             level = level_in_range(text_or_integer(await _level_sent()))
         except BadLevel as error:
             return problem_response(error.problem(), {"level": f"{HELP} {error.detail}"})
-        await panel.perform(current_actor(), SetLight(light=light, level=level))
+        await panel.perform(current_actor(), SetLight(light=panel.old_light, level=level))
         return jsonify(level=level)
 
     return routes

@@ -8,12 +8,15 @@ from quart import Blueprint, Response, request
 from asgi_app.errors import UnsupportedMediaType
 from asgi_app.models.base import Frozen
 from asgi_app.models.json_text import parse_json
+from asgi_app.models.light_setup import AddLight, ChangeLight, LightSetup, LightSetupChange, NewLight, RemoveLight
 from asgi_app.models.lights import Hardware, Light, LightChange, SetLight, UndoLight
 from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
-from asgi_app.routes.json_io import json_answer
+from asgi_app.routes.groups import Nothing
+from asgi_app.routes.json_io import json_answer, json_body
 from asgi_app.routes.openapi import documented
 from asgi_app.service import Panel
+from asgi_app.service.light_setup import LightSetups
 
 
 class Lights(Frozen):
@@ -25,7 +28,14 @@ class Lights(Frozen):
     hardware: Hardware
 
 
-def lights(panel: Panel) -> Blueprint:
+class Setup(Frozen):
+    """The lights of this panel as they are set up, and the pins that no light has."""
+
+    lights: list[LightSetup]
+    free_pins: list[int]
+
+
+def lights(panel: Panel, setups: LightSetups) -> Blueprint:
     """Return the routes of `/lights`."""
     routes = Blueprint("lights", __name__)
 
@@ -34,6 +44,35 @@ def lights(panel: Panel) -> Blueprint:
     async def get_lights() -> Response:
         """Get all lights."""
         return json_answer(Lights(epoch=panel.epoch, rev=panel.rev, **dict(panel.state)))
+
+    @routes.post("/lights")
+    @documented("Lights", Light, 201, body=NewLight, refusals=(409, 507))
+    async def post_light() -> Response:
+        """Add a light to this panel."""
+        said = dict(parse_body(NewLight, await json_body(request)))
+        command = AddLight(light=said.pop("id"), **said)
+        return json_answer((await panel.perform(current_actor(), command)).light, 201)
+
+    @routes.get("/setup")
+    @documented("Lights", Setup)
+    async def get_setup() -> Response:
+        """Get how the lights of this panel are set up, and the pins that are free."""
+        return json_answer(Setup(lights=setups.all(), free_pins=setups.free_pins()), fresh=True)
+
+    @routes.patch("/lights/<light>/setup")
+    @documented("Lights", LightSetup, body=LightSetupChange, refusals=(404, 409, 507))
+    async def patch_setup(light: str) -> Response:
+        """Change how a light is set up."""
+        change = parse_body(ChangeLight, await json_body(request), light=light)
+        await panel.perform(current_actor(), change)
+        return json_answer(setups.setup(light))
+
+    @routes.delete("/lights/<light>")
+    @documented("Lights", Nothing, refusals=(404, 409, 507))
+    async def delete_light(light: str) -> Response:
+        """Remove a light from this panel."""
+        await panel.perform(current_actor(), RemoveLight(light=light))
+        return json_answer(Nothing())
 
     @routes.get("/lights/<light>")
     @documented("Lights", Light, refusals=(404,))

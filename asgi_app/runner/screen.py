@@ -117,7 +117,7 @@ class Screen:
     def _line_feed(self) -> None:
         self._x, self._returned = 0, False
         if self._elsewhere is not None:  # it prints there: these are ordinary rows
-            self._start_anew()
+            self._forget_clients()
             self._rows[-1] = self._elsewhere
             self._elsewhere = None
         self._y += 1
@@ -131,7 +131,7 @@ class Screen:
         elif text in ("D", "E"):
             self._line_feed()
         elif text == "c":
-            self._start_anew()
+            self._forget_clients()
             self._style, self._hidden = PLAIN, False
 
     # --- sequences
@@ -164,7 +164,7 @@ class Screen:
             case "G" | "`":
                 self._x = min(count - 1, LINE_BYTES)
             case "H" | "f" if count == 1 and max(numbers[1:2], default=0) <= 1:  # it redraws the whole screen
-                self._start_anew()
+                self._forget_clients()
             case "H" | "f":
                 self._elsewhere = Row("", self._at)
             case "s":
@@ -185,7 +185,7 @@ class Screen:
             final = "K"
         match final:
             case "J" if what >= 2:
-                self._start_anew()
+                self._forget_clients()
             case "K":
                 row.at = self._at
                 if what == 0:
@@ -208,7 +208,7 @@ class Screen:
                     self._rows.append(Row("", self._at))
                     self._y = len(self._rows) - 1
 
-    def _start_anew(self) -> None:
+    def _forget_clients(self) -> None:
         """Move to a new row after the last one; the rows above are final."""
         while len(self._rows) > 1 and self._rows[-1].blank:
             self._rows.pop()

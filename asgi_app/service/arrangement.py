@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from asgi_app.core import groups as rules
@@ -60,14 +60,29 @@ class Arrangement(Component):
         async with self._one_by_one:
             groups = await self._store.do(partial(stored.everything, kind=Group))
             scenes = await self._store.do(partial(stored.everything, kind=Scene))
-            state, at = self._panel.state, self._clock()
-            for id in (*state.groups, *groups):
-                if state.groups.get(id) != groups.get(id):
-                    self._panel.commit(GroupChanged(group=id, by=START, at=at, state=groups.get(id)))
-            self._panel.commit(GroupsOrdered(order=tuple(groups), by=START, at=at))
-            for id in (*state.scenes, *scenes):
-                if state.scenes.get(id) != scenes.get(id):
-                    self._panel.commit(SceneChanged(scene=id, by=START, at=at, state=scenes.get(id)))
+            self._publish(START, groups, scenes)
+
+    async def replace(self, actor: Actor, groups: Sequence[Group] | None, scenes: Sequence[Scene] | None) -> None:
+        """Store and publish these instead of those that are there; None leaves them. Raises `NotStored`."""
+        async with self._one_by_one:
+            state = self._panel.state
+            new_groups = state.groups if groups is None else {group.id: group for group in groups}
+            new_scenes = state.scenes if scenes is None else {scene.id: scene for scene in scenes}
+            await self._store.do(partial(stored.replace, kind=Group, by=new_groups))
+            await self._store.do(partial(stored.replace, kind=Scene, by=new_scenes))
+            self._publish(actor, new_groups, new_scenes)
+
+    def _publish(self, actor: Actor, groups: Mapping[str, Group], scenes: Mapping[str, Scene]) -> None:
+        """Publish each difference between what is there and these."""
+        state, at = self._panel.state, self._clock()
+        for id in dict.fromkeys((*state.groups, *groups)):
+            if state.groups.get(id) != groups.get(id):
+                self._panel.commit(GroupChanged(group=id, by=actor, at=at, state=groups.get(id)))
+        if tuple(self._panel.state.groups) != tuple(groups):
+            self._panel.commit(GroupsOrdered(order=tuple(groups), by=actor, at=at))
+        for id in dict.fromkeys((*state.scenes, *scenes)):
+            if state.scenes.get(id) != scenes.get(id):
+                self._panel.commit(SceneChanged(scene=id, by=actor, at=at, state=scenes.get(id)))
 
     async def _save_group(self, actor: Actor, command: SaveGroup, session: Session | None) -> GroupResult:
         async with self._one_by_one:

@@ -4,8 +4,9 @@ groups and scenes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from asgi_app.models.lights import LightSpec
 from asgi_app.service.arrangement import Arrangement
 from asgi_app.service.chat import Chat
 from asgi_app.service.panel import Panel
@@ -23,13 +24,20 @@ class Kept:
     Start it after the lights; stop the shows before them, and the runs after.
     """
 
-    def __init__(self, panel: Panel, store: Store, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        store: Store,
+        settings: Settings,
+        clock: Callable[[], float],
+        lights: Mapping[str, LightSpec],
+    ) -> None:
         self.arrangement = Arrangement(panel, store, clock)
         self.chat = Chat(panel, store, settings, clock=clock)
         self.runs = Runs(panel, store, settings, clock=clock)
         self.schedules = Schedules(panel, store, settings.place, clock)
         own_shows = settings.shows or settings.data / "shows"
-        self.shows = Shows(panel, self.runs, find_shows(own_shows), settings.lights)
+        self.shows = Shows(panel, self.runs, find_shows(own_shows), lights)
 
     def start(self) -> None:
         """Begin with what is done by itself: schedules, and ending runs that nobody goes on with."""

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -19,10 +19,11 @@ from asgi_app.core import lights as rules
 from asgi_app.core.lights import Drive, LightEvent
 from asgi_app.errors import InternalError, NoAnswer, PanelError
 from asgi_app.models.base import Actor
-from asgi_app.models.lights import Light, LightResult, LightSettings, LightSpec, SetLight, UndoLight
+from asgi_app.models.light_setup import LightRemoved
+from asgi_app.models.lights import Light, LightChanged, LightResult, LightSettings, LightSpec, SetLight, UndoLight
 from asgi_app.service.auto_off import AutoOff
 from asgi_app.service.component import Component
-from asgi_app.service.panel import Panel
+from asgi_app.service.panel import Asker, Panel
 from asgi_app.service.session import Session
 
 log = logging.getLogger("pilotlight.service")
@@ -52,6 +53,7 @@ class _Pending(NamedTuple):
     actor: Actor
     command: SetLight | UndoLight
     is_late: Callable[[], bool]
+    asker: Asker | None
     result: asyncio.Future[LightResult]
 
     def resolve(self, result: LightResult) -> None:
@@ -96,7 +98,7 @@ class Lights(Component):
         self._clock = clock
         self._lanes = {id: _Lane(id) for id in lights}
         self.own = dict(lights)
-        self._auto_off = AutoOff({id: spec.auto_off for id, spec in specs.items()}, self.carry_out)
+        self._auto_off = AutoOff(specs, self.carry_out)
         self.elsewhere: Elsewhere | None = None
         self.handlers = {SetLight: self.ask, UndoLight: self.ask}
         panel.add(self, lights=dict(lights))
@@ -115,13 +117,20 @@ class Lights(Component):
         return await self.carry_out(actor, command)
 
     async def carry_out(
-        self, actor: Actor, command: SetLight | UndoLight, is_late: Callable[[], bool] = _never
+        self,
+        actor: Actor,
+        command: SetLight | UndoLight,
+        is_late: Callable[[], bool] = _never,
+        asker: Asker | None = None,
     ) -> LightResult:
-        """Do this with a light of this process, unless `is_late` when its turn comes. Raises a `PanelError`."""
+        """Do this with a light of this process, unless `is_late` when its turn comes. Raises a `PanelError`.
+
+        An `asker` may have been answered meanwhile.
+        """
         lane = self._lanes.get(command.light)
         if lane is None:
             raise rules.unknown_light(command.light, self._lanes)
-        pending = _Pending(actor, command, is_late, asyncio.get_running_loop().create_future())
+        pending = _Pending(actor, command, is_late, asker, asyncio.get_running_loop().create_future())
         lane.waiting.append(pending)
         if lane.task is None:
             lane.task = asyncio.create_task(self._run_lane(lane), name=f"lane {lane.light}")
@@ -167,16 +176,39 @@ class Lights(Component):
             for event in events[:-1]:
                 self._commit(rules.rebased(event, self.own[id]))
             # The pin has it, which is what a reply says. No reply waits for the store.
-            self._commit(rules.rebased(events[-1], self.own[id]), partial(self._resolve, pending, id))
+            last = rules.rebased(events[-1], self.own[id])
+            self._commit(last, partial(self._resolve, pending, id), pending.asker)
         self._save(id, rules.settings_of(self.own[id]))
 
     def _resolve(self, pending: _Pending, id: str) -> None:
         pending.resolve(LightResult(rev=self._panel.rev, light=self.own[id]))
 
-    def _commit(self, event: LightEvent, done: Callable[[], None] | None = None) -> None:
+    def _commit(self, event: LightEvent, done: Callable[[], None] | None = None, asker: Asker | None = None) -> None:
         self.own[event.light] = rules.after(self.own[event.light], event)
         self._auto_off.see(self.own[event.light])
-        self._panel.commit(event, done)
+        self._panel.commit(event, done, asker)
+
+    def add(self, id: str, light: Light) -> None:
+        """Add a light, which is offline until the driver has its pin."""
+        self.own[id], self._lanes[id] = light, _Lane(id)
+        self._commit(LightChanged(light=id, by=light.by, at=light.at, state=light))
+
+    async def remove(self, actor: Actor, id: str, release: Callable[[], Awaitable[None]]) -> None:
+        """Remove a light once what was asked of it before is done, and the driver has let its pin go."""
+        lane = self._lanes.pop(id)
+        if lane.task is not None:
+            await asyncio.wait([lane.task])
+        await release()
+        del self.own[id]
+        self._auto_off.forget(id)
+        self._panel.commit(LightRemoved(light=id, by=actor, at=self._clock()))
+
+    def set_up(self, actor: Actor, id: str, name: str, pin: int) -> Light:
+        """Publish that a light has another name or pin, and return it."""
+        light = self.own[id].model_copy(update={"name": name, "pin": pin})
+        self._auto_off.see(light)
+        self._commit(LightChanged(light=id, by=actor, at=self._clock(), state=light))
+        return light
 
     async def restore(self, settings: Mapping[str, LightSettings]) -> None:
         """Set the lights as they were, if the start could not know it and nobody has set them since."""

@@ -82,15 +82,16 @@ class ManyLights(Component):
 
     def _levels(self, group: str, ids: Iterable[str], command: SetLights) -> Mapping[str, int]:
         """Return the level of each light that a level or a step of the group is for."""
-        lights = {id: self._panel.state.lights[id] for id in ids}
+        every = {id: self._panel.state.lights[id] for id in ids}
+        lights = {id: light for id, light in every.items() if light.online} or every
         now = {id: light.level if light.on else 0 for id, light in lights.items()}
         kept = self._proportions.get(group)
-        if kept is not None and not kept.levels.keys() <= lights.keys():
+        shining = {id: light.level for id, light in lights.items() if light.on}
+        if kept is not None and not shining.keys() <= kept.levels.keys() <= lights.keys():
             kept = None
         elif kept is not None and self._clock() > kept.at + SAME_GESTURE:  # what it asked for has happened since
             kept = kept if all(now.get(id) == level for id, level in kept.asked.items()) else None
         if kept is None:
-            shining = {id: light.level for id, light in lights.items() if light.on}
             levels = shining or {id: light.level for id, light in lights.items()}
             kept = _Proportions(levels, {}, 0.0)
         level = command.level
@@ -99,7 +100,8 @@ class ManyLights(Component):
             level = min(max(before + (command.step or 0), 0), 100)
         asked = scaled(kept.levels, level)
         self._proportions[group] = _Proportions(kept.levels, asked, self._clock())
-        return asked
+        offline = {id: level for id, light in every.items() if light.on and id not in lights}  # they refuse, by name
+        return {**asked, **offline}
 
     async def _recall(self, actor: Actor, command: RecallScene, session: Session | None) -> LightsResult:
         scene = scene_of(self._panel.state, command.scene)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -30,10 +31,19 @@ SNAPSHOTS = 16  # kept: one for each choice of nodes
 HISTORY = 1024  # events kept for clients that come back; after more than that they get a snapshot
 
 
+@dataclass(slots=True, eq=False)
+class Asker:
+    """Another process that waits for the answer to a command. `answered`: whoever numbered the event has told it."""
+
+    process: str
+    id: str  # of the command
+    answered: bool = False
+
+
 class Numbering(Protocol):
     """How the events of the state get their numbers: in the panel itself, or in an engine that several panels share."""
 
-    def __call__(self, event: StateEvent, done: Callable[[], None] | None) -> None:
+    def __call__(self, event: StateEvent, done: Callable[[], None] | None, asker: Asker | None) -> None:
         """Number the event, have the panel apply it, then call `done`."""
 
 
@@ -55,6 +65,7 @@ class Panel:
         unread: SendBudget | None = None,
         node: str = "",
     ) -> None:
+        self.old_light = "led"  # the id of the light that old clients move
         self.node = node  # the name of this process among those that share an engine; its lights are `node.light`
         self.numbering: Numbering = self._number
         self.epoch = uuid.uuid4().hex
@@ -139,11 +150,11 @@ class Panel:
     async def _ping(self, actor: Actor, command: Ping, session: Session | None) -> Result:
         return DONE
 
-    def commit(self, event: StateEvent, done: Callable[[], None] | None = None) -> None:
-        """Number the event, apply it to the state and publish it; then call `done`."""
-        self.numbering(event, done)
+    def commit(self, event: StateEvent, done: Callable[[], None] | None = None, asker: Asker | None = None) -> None:
+        """Number the event, apply it to the state and publish it; then call `done`. An `asker` may be told with it."""
+        self.numbering(event, done, asker)
 
-    def _number(self, event: StateEvent, done: Callable[[], None] | None) -> None:
+    def _number(self, event: StateEvent, done: Callable[[], None] | None, asker: Asker | None) -> None:
         self.apply_numbered(self.rev + 1, event)
         if done is not None:
             done()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from asgi_app.core import schedules as rules
-from asgi_app.core.groups import group_of, new_id, scene_of
+from asgi_app.core.groups import group_of, named, new_id, scene_of
 from asgi_app.core.lights import START
 from asgi_app.core.schedules import NeverAgain, Place
 from asgi_app.errors import BadCommand, InternalError, NotStored, PanelError, UnknownShow
 from asgi_app.models.access import PANEL
+from asgi_app.models.backup import KeptSchedule
 from asgi_app.models.base import DONE, Actor, Result
 from asgi_app.models.groups import RecallScene, SetLights
 from asgi_app.models.lights import SetLight
@@ -108,12 +109,39 @@ class Schedules(Component):
     async def read_again(self) -> None:
         """Publish what another file has. Raises `NotStored`."""
         async with self._one_by_one:
-            found = await self._store.do(partial(stored.everything, kind=Schedule))
-            now = self._panel.state.schedules
-            for id in (*now, *found):
-                if now.get(id) != found.get(id):
-                    self._panel.commit(ScheduleChanged(schedule=id, by=START, at=self._clock(), state=found.get(id)))
-            self._wake.set()
+            self._publish_all(START, await self._store.do(partial(stored.everything, kind=Schedule)))
+
+    async def replace(self, actor: Actor, contents: Sequence[KeptSchedule]) -> None:
+        """Store and publish these instead of those that are there. Raises `NotStored`, `BadCommand`."""
+        async with self._one_by_one:
+            now = self._clock()
+            schedules = {
+                one.id: self._timed(
+                    Schedule(
+                        id=one.id,
+                        name=one.name,
+                        when=rules.as_said(one.when),
+                        do=rules.as_said(rules.command_of(one.do)),
+                        if_missed=one.if_missed,
+                        enabled=one.enabled,
+                        next=None,
+                        by=actor,
+                    ),
+                    now,
+                )
+                for one in contents
+            }
+            await self._store.do(partial(stored.replace, kind=Schedule, by=schedules))
+            self._publish_all(actor, schedules)
+
+    def _publish_all(self, actor: Actor, schedules: Mapping[str, Schedule]) -> None:
+        """Publish each difference between what is there and these."""
+        now = self._panel.state.schedules
+        for id in dict.fromkeys((*now, *schedules)):
+            if now.get(id) != schedules.get(id):
+                at = self._clock()
+                self._panel.commit(ScheduleChanged(schedule=id, by=actor, at=at, state=schedules.get(id)))
+        self._wake.set()
 
     # --- commands --------------------------------------------------------------------------------------------
 
@@ -121,7 +149,7 @@ class Schedules(Component):
         async with self._one_by_one:
             schedules = self._panel.state.schedules
             rules.check_room(schedules)
-            name = rules.named(command.name, schedules)
+            name = named(command.name, schedules)
             schedule = Schedule(
                 id=new_id(name, schedules, "schedule"),
                 name=name,
@@ -140,7 +168,7 @@ class Schedules(Component):
             schedule = rules.schedule_of(self._panel.state.schedules, command.schedule)
             given: dict[str, Any] = command.model_dump(include={"if_missed", "enabled"}, exclude_none=True)
             if command.name is not None:
-                given["name"] = rules.named(command.name, self._panel.state.schedules, schedule.id)
+                given["name"] = named(command.name, self._panel.state.schedules, schedule.id)
             if command.when is not None:
                 given["when"] = rules.when_of(rules.as_said(command.when), self._clock(), self._place)
                 given |= {"is_timer": isinstance(command.when, In), "last": None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -43,6 +43,13 @@ def keep(database: sqlite3.Connection, one: Group | Scene | Schedule) -> None:
 def delete(database: sqlite3.Connection, one: Group | Scene | Schedule) -> None:
     """Delete one of them."""
     database.execute(f"DELETE FROM {TABLES[type(one)]} WHERE id = ?", (one.id,))
+
+
+def replace(database: sqlite3.Connection, kind: type[One], by: Mapping[str, One]) -> None:
+    """Store these, in this order, instead of all others of their kind."""
+    database.execute(f"DELETE FROM {TABLES[kind]}")
+    for one in by.values():
+        keep(database, one)
 
 
 def order(database: sqlite3.Connection, groups: Sequence[str]) -> None:

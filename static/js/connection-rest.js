@@ -3,7 +3,7 @@
 import { learnFrom } from './clock.js';
 import { LOST } from './connection.js';
 import { nodeOf } from './page-state.js';
-import { LISTS, routeOf } from './rest-routes.js';
+import { LISTS, requestOf, wholeReply } from './rest-requests.js';
 
 const CALM = 1000; // ms between two polls
 const MOVING = 200; // ms, while a fade or an effect runs
@@ -30,10 +30,12 @@ export function openREST({ name, follow, wants, received, closed }) {
   async function look() {
     const before = answered;
     const { ok, data } = await call('GET', '/lights');
-    if (!ok) return refused(data);
+    if (!ok) {
+      closed({ refused: data });
+      return LOST;
+    }
     const mark = `${data.epoch} ${data.rev}`;
     const lists = mark === seen ? kept : await listed(mark);
-    if (lists === LOST) return LOST;
     // A poll that began before the answer to a command may have the old state: wait for the next one.
     if (before === answered && mark !== seen) {
       if (lists.mark === mark) seen = mark;
@@ -53,24 +55,20 @@ export function openREST({ name, follow, wants, received, closed }) {
     if (kept.of === answered && performance.now() - kept.at < CALM) return kept;
     const of = answered;
     const answers = await Promise.all(wants.map((word) => call('GET', `/${word}`)));
-    const wrong = answers.find(({ ok }) => !ok);
-    if (wrong) return refused(wrong.data);
-    const state = Object.fromEntries(wants.map((word, n) => [word, LISTS[word](answers[n].data)]));
-    return (kept = { mark, state, at: performance.now(), of });
-  }
-
-  function refused(problem) {
-    closed({ refused: problem });
-    return LOST;
+    // A front of a home whose keeper is away has none.
+    const state = wants.map((word, n) => [word, answers[n].ok ? LISTS[word](answers[n].data) : {}]);
+    return (kept = { mark, state: Object.fromEntries(state), at: performance.now(), of });
   }
 
   async function change(command) {
-    const [method, path, body, word] = routeOf(command);
-    const { ok, data } = await call(method, path, body);
+    const { ok, data } = await call(...requestOf(command));
     answered += 1;
     if (command.transition || command.effect || command.flash) wire.pace = MOVING;
     if (!ok) return { ok, problem: data };
-    return word ? { ok, [word]: data } : { ...data, ok };
+    const whole = wholeReply(command, data);
+    if (whole) return { ok, ...whole };
+    await look(); // the answer does not have all that has changed
+    return { ok, refused: data.refused };
   }
 
   const wire = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -26,3 +27,19 @@ async def heard(clients: list[Client]) -> list[list[Any]]:
         await client.socket.next("my_response", lambda args: args[0]["data"] == mark)
     told = [client.socket.inbox.take("my_response") for client in clients]
     return [[args[0]["data"] for args in some if args[0]["data"] != BY_ITSELF] for some in told]
+
+
+async def shared_again(clients: list[Client]) -> None:
+    """Wait until each hears the other."""
+    for one, other in (clients, clients[::-1]):
+        async with asyncio.timeout(20):
+            while True:
+                await one.send("my_broadcast_event", {"data": "shared?"})
+                try:
+                    await other.socket.inbox.next("my_response", lambda args: args[0]["data"] == "shared?", timeout=0.3)
+                    break
+                except AssertionError:
+                    continue
+    await heard(clients)
+    for client in clients:
+        await client.told()

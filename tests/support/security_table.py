@@ -35,7 +35,10 @@ TIMEOUT = 30
 BODIES: dict[str, Any] = {
     "POST /access/tokens": {"label": "made by the table", "role": "viewer"},
     "POST /led": {"level": 5},
+    "POST /lights": {"id": "table", "pin": 17},
+    "PATCH /lights/<light>/setup": {},
     "PATCH /lights/<light>": {"level": 5},
+    "POST /import": {"pilotlight": 1},
     "POST /groups": {"name": "made by the table", "lights": ["led"]},
     "POST /groups/order": {"order": []},
     "PATCH /groups/<group>": {"level": 5},
@@ -86,6 +89,9 @@ EVENTS: dict[str, Any] = {
 }
 COMMANDS: dict[str, dict[str, Any]] = {
     "set_light": {"light": "led", "level": 5},
+    "add_light": {"light": "table", "pin": 17},
+    "change_light": {"light": "none"},
+    "remove_light": {"light": "none"},
     "undo_light": {"light": "led"},
     "recall_scene": {"scene": "none"},
     "save_group": {"name": "made by the table", "lights": ["led"]},

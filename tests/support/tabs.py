@@ -16,6 +16,7 @@ from tests.support.panel_process import RunningPanel
 expect.set_options(timeout=30_000)  # ms; on an idle machine nothing takes a tenth of it
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+SHORT_PHONE = PHONE | {"viewport": {"width": 390, "height": 560}}  # the page of one light scrolls there
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 DEFAULTS = {"locale": "en-GB", "reduced_motion": "reduce"}  # without a graphics card, motion takes half the time
 SOON = 30  # seconds
@@ -53,8 +54,34 @@ class Tab:
     def notices(self) -> Any:
         return self.page.locator("#notices .notice")
 
-    def card(self, light: str = "desk") -> Card:
-        return Card(self.page, light)
+    async def card(self, light: str = "desk") -> Card:
+        """The card of a light. Of several lights it is in a sheet, which a button of the light's tile opens."""
+        await self.page.locator(f"#lights [data-light='{light}']").first.wait_for()
+        card, tile = Card(self.page, light), self.tile(light)
+        if await tile.root.count() and not await card.root.is_visible():
+            await self.close_card()
+            await tile.more.click()
+            await card.root.wait_for()
+        return card
+
+    async def close_card(self) -> None:
+        """Close the sheet with the card of a light, if it is open."""
+        sheet = self.page.locator("#light-sheet")
+        if await sheet.is_visible():
+            await sheet.locator("[data-close]").click()
+            await sheet.wait_for(state="hidden")
+
+    def tile(self, light: str = "desk", group: str = "") -> Tile:
+        """The tile of a light, where there are several; the one in the section of this group."""
+        section = f"[data-group='{group}'] " if group else ""
+        return Tile(self.page, self.page.locator(f"#lights {section}.light-tile[data-light='{light}']"))
+
+    def group(self, group: str) -> Group:
+        return Group(self.page, self.page.locator(f"#lights [data-group='{group}']"))
+
+    def scene(self, name: str) -> Locator:
+        """The chip that recalls a scene."""
+        return self.page.locator("#scenes").get_by_role("button", name=name, exact=True)
 
     async def is_live(self, timeout: float = SOON) -> None:
         """Wait until the page has its connection."""
@@ -110,7 +137,7 @@ class Card:
 
     def __init__(self, page: Page, light: str) -> None:
         self.page = page
-        self.root = page.locator(f"[data-light='{light}']")
+        self.root = page.locator(f".card[data-light='{light}']")
         self.name = self.root.get_by_role("heading")
         self.bar = self.root.get_by_role("slider")
         self.bubble = self.root.locator(".bubble")
@@ -169,6 +196,63 @@ class Card:
             share = move / (moves - 1)
             await self.page.mouse.move(points[0][0] + (points[1][0] - points[0][0]) * share, points[0][1])
             await asyncio.sleep(pause)
+
+
+class Bar:
+    """What is dragged sideways to dim: a light's tile, or the heading of a group."""
+
+    inset = 22  # px of it that the level never reaches
+
+    def __init__(self, page: Page, root: Locator) -> None:
+        self.page = page
+        self.root = root
+        self.bar = root.get_by_role("slider").first
+        self.switch = root.get_by_role("switch").first
+
+    async def level(self) -> int:
+        return int(await self.bar.get_attribute("aria-valuenow") or -1)
+
+    async def shows(self, level: int) -> None:
+        """Wait until it shows this level, be it so or only wished for; 0 is off."""
+        await expect(self.bar).to_have_attribute("aria-valuenow", str(level))
+
+    async def at(self, level: float) -> tuple[float, float]:
+        """Where on the screen it has this level."""
+        box = await self.bar.bounding_box()
+        assert box is not None
+        return box["x"] + self.inset / 2 + (box["width"] - self.inset) * level / 100, box["y"] + box["height"] / 2
+
+    async def drag(self, start: float, *ends: float, moves: int = 12) -> None:
+        """Drag the mouse from one level to others, and keep the button down."""
+        await self.page.mouse.move(*await self.at(start))
+        await self.page.mouse.down()
+        for end in ends:
+            await self.page.mouse.move(*await self.at(end), steps=moves)
+
+
+class Tile(Bar):
+    """One light's tile."""
+
+    def __init__(self, page: Page, root: Locator) -> None:
+        super().__init__(page, root)
+        self.name = root.get_by_role("heading")
+        self.text = root.locator(".tile-level")
+        self.more = root.locator(".tile-more")
+
+
+class Group(Bar):
+    """The section of a group: its heading, and the tiles in it."""
+
+    def __init__(self, page: Page, root: Locator) -> None:
+        super().__init__(page, root)
+        self.name = root.locator("h2")
+        self.text = root.locator(".group-level")
+        self.tiles = root.locator(".light-tile")
+
+    async def choose(self, item: str) -> None:
+        """Open its menu, and choose this."""
+        await self.root.locator(".group-more").click()
+        await self.page.get_by_role("menuitem", name=item, exact=True).click()
 
 
 OpenTab = Callable[..., Awaitable[Tab]]

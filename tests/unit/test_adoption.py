@@ -150,7 +150,7 @@ def test_what_is_of_this_process_alone_is_told_too(event: StateEvent, rev: int, 
 def test_a_burst_is_one_write_for_all_though_somebody_follows_one_node() -> None:
     panel = a_panel()
     adopted(panel)
-    panel.numbering = lambda event, done: None  # one of several
+    panel.numbering = lambda event, done, asker: None  # one of several
     everything, hall, kitchen = [Subscriber() for _ in range(3)]
     for subscriber, nodes in ((everything, None), (hall, {"hall"}), (kitchen, {"kitchen"})):
         panel.session(ADA, outbox=subscriber, nodes=nodes and frozenset(nodes)).open()
@@ -166,7 +166,7 @@ def test_done_is_called_when_the_event_is_applied() -> None:
     panel = a_panel()
     adopted(panel)
     waiting: list[tuple[Any, Callable[[], None] | None]] = []
-    panel.numbering = lambda event, done: waiting.append((event, done))
+    panel.numbering = lambda event, done, asker: waiting.append((event, done))
     seen: list[int] = []
     panel.commit(changed(50), lambda: seen.append(panel.light("hall.led").level))
     assert (seen, panel.rev) == ([], 10)

@@ -135,6 +135,39 @@ def test_actual_moves_alone():
     assert after(OPENING, actual(7, 40), actual(6, 37.5)).state["lights"]["desk"]["actual"] == 40
 
 
+def arranged(rev: int, kind: str, id: str, *lights: str, gone: bool = False) -> Event:
+    state = None if gone else {"id": id, "name": id.upper(), "lights": list(lights)}
+    return {"event": f"{kind}_changed", "rev": rev, kind: id, "state": state}
+
+
+ROOMS = [OPENING, arranged(6, "group", "attic", "desk"), arranged(7, "group", "cellar", "hall")]
+
+
+@pytest.mark.parametrize(
+    ("events", "groups"),
+    [
+        pytest.param([], ["attic", "cellar"], id="new ones come last"),
+        pytest.param(
+            [{"event": "groups_ordered", "rev": 8, "order": ["cellar", "attic"]}], ["cellar", "attic"], id="order"
+        ),
+        pytest.param([arranged(8, "group", "attic", gone=True)], ["cellar"], id="deleted"),
+        pytest.param([arranged(8, "group", "attic", "hall")], ["attic", "cellar"], id="a change keeps its place"),
+        pytest.param([arranged(6, "group", "attic", gone=True)], ["attic", "cellar"], id="an older one"),
+        pytest.param([arranged(8, "scene", "dinner", "desk")], ["attic", "cellar"], id="a scene's"),
+        pytest.param([snapshot(9, DESK)], [], id="a snapshot without groups, of an older panel"),
+    ],
+)
+def test_the_groups_and_their_order_after(events: list[Event], groups: list[str]):
+    assert list(after(*ROOMS, *events).state["groups"]) == groups
+
+
+def test_a_reply_about_many_lights_marks_them_as_own_and_leaves_their_state_to_the_events():
+    mine = light(70) | {"by": {"name": "me", "via": "live"}}
+    reply = {"event": "own_many", "lights": {"desk": mine}}
+    assert (after(OPENING, reply).level(), after(OPENING, reply).own) == (50, [])
+    assert after(OPENING, reply, changed(6, mine)).own == ["desk"]
+
+
 @pytest.mark.parametrize("event", [actual(6, 10), changed(6, DESK)], ids=["actual", "changed"])
 def test_events_before_a_snapshot_show_no_light(event: Event):
     assert after(event).state["lights"] is None

@@ -11,6 +11,7 @@ from typing import Any
 
 from engineio.packet import Packet
 
+from asgi_app.core.lights import find_light
 from asgi_app.errors import BadLevel, LevelMissing, PanelError, UnknownLight
 from asgi_app.hub import Burst, Message
 from asgi_app.models.lights import SetLight, level_in_range, text_or_integer
@@ -25,10 +26,9 @@ PAGE = "/led"  # conflation key: a new level replaces an unsent one
 class LedEvents(RecoverableHandlers):
     """The light of the old pages: one subscriber of the panel, which forwards what these pages understand."""
 
-    def __init__(self, namespace: Namespace, panel: Panel, light: str) -> None:
+    def __init__(self, namespace: Namespace, panel: Panel) -> None:
         self._namespace = namespace
         self._panel = panel
-        self._light = light
         self._shown = next((now.data["state"]["target"] for now in self._now()), None)
         self._pages: dict[str, EngineOutbox] = {}
         self._recoverable: dict[str, EngineOutbox] = {}  # pages that can come back: an offset follows each level
@@ -68,7 +68,7 @@ class LedEvents(RecoverableHandlers):
         except BadLevel as error:
             self._publish_now()
             return error.problem()
-        reply = await self._panel.ask(self._namespace.actors[sid], SetLight(light=self._light, level=level))
+        reply = await self._panel.ask(self._namespace.actors[sid], SetLight(light=self._panel.old_light, level=level))
         if reply.problem is not None:
             self._publish_now()
         return reply.problem
@@ -138,16 +138,15 @@ class LedEvents(RecoverableHandlers):
 
     def _is_ours(self, id: str) -> bool:
         """Return whether this is the light of the old pages: a process without lights knows it from others."""
-        if id == self._light or "." not in id:
-            return id == self._light
-        with contextlib.suppress(UnknownLight):
-            return id == self._panel.light(self._light).id
-        return False
+        light = self._panel.old_light
+        if id == light or not id.endswith(f".{light}"):
+            return id == light
+        return id == find_light(light, self._panel.state.lights, self._panel.node)
 
     def _now(self) -> list[Message]:
         """Return the present level, as an event has it; nothing if there is no such light."""
         with contextlib.suppress(UnknownLight):
-            return [Message({"state": {"target": self._panel.light(self._light).target}})]
+            return [Message({"state": {"target": self._panel.light(self._panel.old_light).target}})]
         return []
 
 

@@ -200,6 +200,12 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
                 self._rooms[namespace, room] = known
         self._coalescer.publish(known.deliver, packets)
 
+    def find_members(self, namespace: str) -> None:
+        """Find out again who is in the rooms, and who of them can come back."""
+        for (name, _), known in self._rooms.items():
+            if name == namespace:
+                known.invalidate()
+
     def is_id_elsewhere(self, room: str) -> bool:
         """Return whether this is the sid of a client of another process."""
         return False

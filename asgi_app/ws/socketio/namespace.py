@@ -12,6 +12,7 @@ from engineio.packet import Packet as EnginePacket
 
 from asgi_app.access import Access, visitor_of
 from asgi_app.errors import BadCommand, PanelError
+from asgi_app.hub import SERVICE_RESTART
 from asgi_app.models.access import Role
 from asgi_app.models.base import Actor, as_json
 from asgi_app.seams import Seam
@@ -166,8 +167,11 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         """Handle a new client. Events from now on arrive after its CONNECT packet."""
         if (claim := self._claims.get(sid)) is not None:
             with contextlib.suppress(KeyError):  # it has gone already
-                self._recovered(*claim)
-                del self._claims[sid]
+                if self._is_claimable(claim[0]):
+                    self._recovered(*claim)
+                    del self._claims[sid]
+                else:
+                    self.outbox(sid).close(SERVICE_RESTART)  # it connects again, and starts anew
             return
         for group in self._groups:
             with contextlib.suppress(KeyError):
@@ -212,6 +216,8 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         """Return the `pid` for a client's CONNECT packet; None for a client that cannot come back."""
         if (claim := self._claims.get(sid)) is not None:
             session, _ = claim
+            if not self._is_claimable(session):
+                return None
             if session.actor is not None and _same_person(session.actor, self.actors[sid]):
                 return session.pid
             del self._claims[sid]  # somebody else: gets neither the rooms nor the missed events
@@ -221,6 +227,10 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         pid: str = self.server.eio.generate_id()
         self.recovery.add(sid, pid, self.outbox(sid))
         return pid
+
+    def _is_claimable(self, session: RecoverableSession) -> bool:
+        """Return whether this claimed session still is here: another process may have taken it meanwhile."""
+        return self.recovery.suspended.get(session.sid) is session
 
     def _recovered(self, session: RecoverableSession, offset: int) -> None:
         """Put the client back into its rooms, and enqueue what it missed before what happens next."""

@@ -66,6 +66,7 @@ class Entry(NamedTuple):
     room: str | None
     skipped: frozenset[str]
     messages: tuple[str | bytes, ...]
+    again: bool = False  # whether it was recorded before, for the clients of this process
 
     @property
     def size(self) -> int:
@@ -115,6 +116,7 @@ class RecoverableSession:
     actor: Actor | None = None  # when it was suspended
     kept: list[Any] = field(default_factory=list)  # what the handlers' `disconnected` returned
     timer: asyncio.TimerHandle | None = None
+    claimed: bool = False  # whether a connection is about to resume it
     moved: bool = False  # whether its client comes from another process
 
     def was_sent(self, entry: Entry) -> bool:
@@ -194,11 +196,12 @@ class Recovery:
         return self._claim(session, number)
 
     def _claim(self, session: RecoverableSession, number: int | None) -> tuple[RecoverableSession, int] | None:
-        if session.sid not in self.suspended:
+        if session.claimed or self.suspended.get(session.sid) is not session:
             return None
         self._coalescer.flush()  # what waits was sent while it was suspended
         if number is not None and max(self._dropped, session.since) <= number <= self.number:
             session.cancel_timer()
+            session.claimed = True
             return session, number
         self.forget(session)
         return None
@@ -238,6 +241,7 @@ class Recovery:
 
     def wait_for(self, session: RecoverableSession) -> None:
         """Forget the suspended session if its client does not come back in time."""
+        session.claimed = False
         session.timer = asyncio.get_running_loop().call_later(self.seconds, self.forget, session)
 
     def end(self, sid: str) -> None:
@@ -248,11 +252,13 @@ class Recovery:
     def forget(self, session: RecoverableSession) -> None:
         """Forget a client that did not come back in time, or may not resume the session."""
         session.cancel_timer()
-        self.suspended.pop(session.sid, None)
+        if self.suspended.get(session.sid) is session:
+            del self.suspended[session.sid]
         self._forget(session)
 
     def _forget(self, session: RecoverableSession) -> None:
-        self._by_pid.pop(session.pid, None)
+        if self._by_pid.get(session.pid) is session:
+            del self._by_pid[session.pid]
         if not self.is_used:
             self._dropped = self.number
             self._shared.clear()

@@ -84,9 +84,9 @@ class _Clients:
         self._coalescer = coalescer
         self._ending: set[Any] = set()
 
-    def receive(self, number: int, shared: Shared, *, heard: bool) -> None:
+    def receive(self, number: int, shared: Shared, *, heard: bool, alone: bool) -> None:
         if shared.kind == "event":
-            packets = Numbered(number, [EnginePacket(MESSAGE, message) for message in shared.messages])
+            packets = Numbered(number, [EnginePacket(MESSAGE, message) for message in shared.messages], alone=alone)
             self._deliver(packets, shared, heard=heard)
             return
         self._coalescer.flush()  # what waits was sent before
@@ -136,6 +136,11 @@ class _Clients:
     def jump(self, number: int) -> None:
         self._coalescer.flush()
         self._recovery.jump(number)
+        self.forget_clients()
+
+    def forget_clients(self) -> None:
+        self._recovery.forget_connected()
+        self._manager.find_members(self._namespace)
 
     def seat(self, pid: str) -> str:
         return self._recovery.seat(pid)

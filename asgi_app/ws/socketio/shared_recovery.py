@@ -31,11 +31,12 @@ PLACE = re.compile(rf"({NUMBER.pattern})\.({NUMBER.pattern})\.([A-Za-z0-9_-]{{1,
 
 
 class Numbered(list[EnginePacket]):
-    """The packets of an event that has a number in the stream."""
+    """The packets of an event that has a number in the stream. With `alone`, it was recorded without it, too."""
 
-    def __init__(self, number: int, packets: Iterable[EnginePacket]) -> None:
+    def __init__(self, number: int, packets: Iterable[EnginePacket], *, alone: bool = False) -> None:
         super().__init__(packets)
         self.number = number
+        self.alone = alone
 
 
 Number = Annotated[int, Field(ge=0, lt=LOCAL)]
@@ -82,7 +83,8 @@ class SharedRecovery(Recovery):
         self.pass_over(packets.number)
         if self.is_used:
             messages = tuple(packet.data for packet in packets)
-            self._shared.add(Entry(self.number, time.monotonic(), room, frozenset(skipped), messages))
+            entry = Entry(self.number, time.monotonic(), room, frozenset(skipped), messages, again=packets.alone)
+            self._shared.add(entry)
         return self.marker()
 
     def pass_over(self, number: int) -> None:
@@ -102,6 +104,13 @@ class SharedRecovery(Recovery):
         self._closed_after = number
         self._closed.clear()
         self._shared.clear()
+
+    def forget_connected(self) -> None:
+        """Forget who is connected or is about to be. They have missed something, so `recovered` would lie."""
+        for sid in list(self.sessions):
+            self.end(sid)
+        for session in [session for session in self.suspended.values() if session.claimed]:
+            self.forget(session)  # its connection ends
 
     # --- seats -----------------------------------------------------------------------------------------------
 
@@ -128,15 +137,16 @@ class SharedRecovery(Recovery):
 
     def _forget(self, session: RecoverableSession) -> None:
         super()._forget(session)
-        self._wire.save(session.pid)  # that it has ended
+        self._wire.save(session.pid, first=True)  # it has ended, so no other process may resume it
 
     def give_up(self, pid: str) -> RecoverableSession | None:
         """Drop the session of a client that another process has now; return it."""
         session = self._by_pid.pop(pid, None)
         if session is not None:
             session.cancel_timer()
-            self.sessions.pop(session.sid, None)
-            self.suspended.pop(session.sid, None)
+            for known in (self.sessions, self.suspended):
+                if known.get(session.sid) is session:
+                    del known[session.sid]
         return session
 
     def seat(self, pid: str) -> str:
@@ -180,7 +190,7 @@ class SharedRecovery(Recovery):
         if seat is not None and not seat.here:
             self.give_up(pid)
         session = self._by_pid.get(pid)
-        if session is None and seat is not None:
+        if session is None and seat is not None and not seat.here:  # else it has ended here, and Redis is not told yet
             session = self._seated(pid, seat.text)
         return None if session is None else self._claim_at(session, place)
 
@@ -188,7 +198,7 @@ class SharedRecovery(Recovery):
         self, session: RecoverableSession, place: re.Match[str] | None
     ) -> tuple[RecoverableSession, int] | None:
         """Claim the session at this offset: exactly if it is ours, else after its entry of the stream."""
-        if place is None:
+        if place is None or session.claimed:
             return self._claim(session, None)
         after, local = int(place[1]), int(place[2])
         session.moved = session.moved or place[3] != self._wire.tag
@@ -200,7 +210,7 @@ class SharedRecovery(Recovery):
 
     def _missed(self, session: RecoverableSession, offset: int) -> Iterable[Entry]:
         if not session.moved:
-            return super()._missed(session, offset)
+            return (entry for entry in super()._missed(session, offset) if not entry.again)
         return [entry for entry in self._shared.after(offset) if not entry.number % LOCAL and session.was_sent(entry)]
 
     def resume(self, session: RecoverableSession, offset: int, queue: EngineOutbox) -> list[EnginePacket]:

@@ -158,6 +158,7 @@ export class LightCard {
     level.addEventListener('keydown', (event) => {
       if (event.key === 'Enter') level.blur(); // fires `change` if the text has changed
       if (event.key === 'Escape') {
+        event.preventDefault(); // it does not close the sheet too
         level.value = this._look().level;
         level.blur();
       }

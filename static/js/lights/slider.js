@@ -2,11 +2,15 @@
 //
 // A finger that scrolls the page must never change a light. So the browser handles vertical movement
 // (`touch-action: pan-y`). A touch counts only after THRESHOLD px sideways, and from there the level moves as far as
-// the finger. A tap does nothing. A mouse or a pen sets the level where it points.
+// the finger. A mouse or a pen sets the level where it points. A tap does nothing.
+//
+// A slider with a `tap` is a button too: there a mouse and a pen move the level as a finger does. `press()` is called when
+// it is held for PRESS without moving.
 
 import { setAttributes } from '../view/dom.js';
 
 const THRESHOLD = 8; // px
+const PRESS = 480; // ms
 const PAGE = 10; // percent
 
 const KEYS = {
@@ -21,21 +25,31 @@ const KEYS = {
 };
 
 export class Slider {
-  /** `bar` has role=slider; `grab()`, `move(level)` and `letGo()` are called as it is used. */
-  constructor(bar, { grab, move, letGo }) {
+  /**
+   * `bar` has role=slider; `grab()`, `move(level)` and `letGo()` are called as it is used. `surface` is what takes the
+   * pointers, if not the bar itself.
+   */
+  constructor(bar, { grab, move, letGo, tap = null, press = null, surface = bar }) {
     this._bar = bar;
+    this._surface = surface;
     this._bubble = bar.querySelector('.bubble');
     this._grab = grab;
     this._move = move;
     this._letGo = letGo;
+    this._tap = tap;
+    this._press = press;
+    this._pressing = null;
     this._drag = null;
+    this._used = false; // the pointer has dragged or pressed, so the click that follows is none
     this._level = 0;
     this._disabled = true;
-    bar.addEventListener('pointerdown', (event) => this._down(event));
-    bar.addEventListener('pointermove', (event) => this._moved(event));
-    bar.addEventListener('pointerup', (event) => this._up(event));
-    bar.addEventListener('pointercancel', (event) => this._up(event));
+    surface.addEventListener('pointerdown', (event) => this._down(event));
+    surface.addEventListener('pointermove', (event) => this._moved(event));
+    surface.addEventListener('pointerup', (event) => this._up(event));
+    surface.addEventListener('pointercancel', (event) => this._up(event));
     bar.addEventListener('keydown', (event) => this._key(event));
+    if (tap) surface.addEventListener('click', (event) => this._clicked(event));
+    if (press) surface.addEventListener('contextmenu', (event) => event.pointerType === 'touch' && event.preventDefault());
   }
 
   render({ level, actual, text, label, disabled }) {
@@ -53,38 +67,50 @@ export class Slider {
     });
   }
 
+  /** The level at which this drag began, or the level now. */
+  get from() {
+    return this._drag?.from ?? this._level;
+  }
+
   _down(event) {
-    if (this._disabled || this._drag || event.button !== 0) return;
-    const touch = event.pointerType === 'touch';
-    this._drag = { id: event.pointerId, x: event.clientX, y: event.clientY, from: this._level, touch, moving: false };
-    if (touch) return;
-    this._bar.setPointerCapture(event.pointerId);
+    if (this._drag || event.button !== 0) return;
+    this._used = false;
+    this._awaitPress(event);
+    if (this._disabled) return;
+    const relative = event.pointerType === 'touch' || this._tap !== null;
+    this._drag = { id: event.pointerId, x: event.clientX, y: event.clientY, from: this._level, relative, moving: false };
+    if (relative) return;
+    this._surface.setPointerCapture(event.pointerId);
     this._begin();
     this._set(this._pointedAt(event));
   }
 
   _moved(event) {
+    this._keepPressing(event);
     const drag = this._drag;
     if (!drag || event.pointerId !== drag.id) return;
-    if (!drag.touch) return this._set(this._pointedAt(event));
+    if (!drag.relative) return this._set(this._pointedAt(event));
     if (!drag.moving) {
       const sideways = Math.abs(event.clientX - drag.x);
       if (sideways < THRESHOLD || sideways < Math.abs(event.clientY - drag.y)) return;
       drag.x = event.clientX; // start here, so that the level does not jump
+      this._surface.setPointerCapture(event.pointerId);
       this._begin();
     }
     this._set(drag.from + ((event.clientX - drag.x) / this._travel()) * 100);
   }
 
   _up(event) {
+    this._endPress();
     const drag = this._drag;
     if (!drag || event.pointerId !== drag.id) return;
-    if (!drag.moving && event.type === 'pointerup') this._hint();
+    if (!drag.moving && !this._tap && event.type === 'pointerup') this._hint();
     this._end();
   }
 
   _begin() {
     this._drag.moving = true;
+    this._used = true;
     this._bar.classList.add('in-hand');
     this._grab();
   }
@@ -94,6 +120,34 @@ export class Slider {
     this._drag = null;
     this._bar.classList.remove('in-hand');
     if (moving) this._letGo();
+  }
+
+  // A click, not the end of a touch: a browser sends none for a finger that stops the page as it scrolls.
+  _clicked(event) {
+    const byKey = event.detail === 0;
+    if (!this._disabled && (byKey || !this._used)) this._tap();
+    this._used = false;
+  }
+
+  _awaitPress({ clientX, clientY }) {
+    if (!this._press) return;
+    const timer = setTimeout(() => {
+      this._pressing = null;
+      this._used = true;
+      if (this._drag) this._end();
+      this._press();
+    }, PRESS);
+    this._pressing = { timer, x: clientX, y: clientY };
+  }
+
+  _keepPressing({ clientX, clientY }) {
+    const start = this._pressing;
+    if (start && Math.hypot(clientX - start.x, clientY - start.y) >= THRESHOLD) this._endPress();
+  }
+
+  _endPress() {
+    clearTimeout(this._pressing?.timer);
+    this._pressing = null;
   }
 
   /** A tap does nothing: show the handle. */

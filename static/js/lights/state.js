@@ -1,16 +1,21 @@
 // What the lights page knows, and how each event changes it.
 //
-// Events of the server: `snapshot`, `light_changed`, `light_actual`, `light_flashed`, `clock_changed`.
-// Events of the page: `me`, `held`, `released`, `own`, and those of page-state.js.
+// Events of the server: `snapshot`, `light_changed`, `light_actual`, `light_flashed`, `group_changed`, `groups_ordered`,
+// `scene_changed`, `clock_changed`.
+// Events of the page: `me`, `held`, `released`, `own`, `own_many`, `done`, and those of page-state.js.
 
-import { COMMON, reducer, withRev, without } from '../page-state.js';
+import { COMMON, reducer, withNotices, withRev, without } from '../page-state.js';
 
 export const EMPTY = {
   ...COMMON,
   lights: null, // null until the first snapshot: unknown is not the same as none
   revs: {}, // per light, the revision of its state
+  groups: {}, // in their order
+  scenes: {}, // in their order
+  arranged: -1, // the revision of groups and scenes
   hardware: null,
   held: {}, // per light, what this page has asked for and has no answer to; shown instead of the real state
+  heldGroups: {}, // the same per group
   own: {}, // per light, the mark of the last change that this page made
   flashed: {}, // per light, who flashed it last, and when
   nodes: [], // names of the panels that share an engine
@@ -18,11 +23,14 @@ export const EMPTY = {
 };
 
 export const apply = reducer({
-  snapshot: (state, { epoch, rev, state: { lights, hardware, nodes } }) => ({
+  snapshot: (state, { epoch, rev, state: { lights, groups, scenes, hardware, nodes } }) => ({
     ...state,
     epoch,
     rev,
     lights,
+    groups: groups ?? {},
+    scenes: scenes ?? {},
+    arranged: rev,
     nodes: nodes ?? [],
     revs: Object.fromEntries(Object.keys(lights).map((id) => [id, rev])),
     hardware: hardware ?? state.hardware,
@@ -37,6 +45,15 @@ export const apply = reducer({
     ...withRev(state, event),
     flashed: { ...state.flashed, [event.light]: { by: event.by, at: event.at } },
   }),
+
+  group_changed: (state, event) => arranged(state, event, { groups: changed(state.groups, event.group, event.state) }),
+
+  groups_ordered(state, event) {
+    const known = event.order.filter((id) => id in state.groups);
+    return arranged(state, event, { groups: Object.fromEntries(known.map((id) => [id, state.groups[id]])) });
+  },
+
+  scene_changed: (state, event) => arranged(state, event, { scenes: changed(state.scenes, event.scene, event.state) }),
 
   /** The server moves the times of the lights itself; move here what is compared with them. */
   clock_changed(state, event) {
@@ -53,8 +70,19 @@ export const apply = reducer({
   /** Somebody chose other nodes: the lights that come are not the next state of these. */
   followed: (state) => ({ ...state, epoch: null }),
 
-  held: (state, { light, look }) => ({ ...state, held: { ...state.held, [light]: { ...state.held[light], ...look } } }),
-  released: (state, { light }) => ({ ...state, held: without(state.held, light) }),
+  held(state, { light, group, look }) {
+    if (group !== undefined) return { ...state, heldGroups: held(state.heldGroups, group, look) };
+    return { ...state, held: held(state.held, light, look) };
+  },
+
+  released(state, { light, group }) {
+    if (group !== undefined) return { ...state, heldGroups: without(state.heldGroups, group) };
+    return { ...state, held: without(state.held, light) };
+  },
+
+  /** Something was done that `undo`, a command, takes back: a notice offers it. A newer one takes its place. */
+  done: (state, { id, title, undo }) =>
+    withNotices({ ...state, notices: state.notices.filter((notice) => !notice.undo) }, [{ id, title, undo }]),
 
   /**
    * The reply to a command of this page: the light as it was at that revision, which may be older than an event that
@@ -64,6 +92,12 @@ export const apply = reducer({
     const known = withLight(state, light.id, rev ?? state.rev, light);
     return { ...known, own: { ...known.own, [light.id]: mark(light) } };
   },
+
+  /**
+   * The reply to a command on several lights. Its revision is that of the last of them, so an event that is here already
+   * may be newer than what it says of another: their states come with the events.
+   */
+  own_many: (state, { lights }) => ({ ...state, own: { ...state.own, ...mapped(lights, mark) } }),
 });
 
 /** The light as this page shows it: the real state, and over it what is held. */
@@ -84,6 +118,22 @@ function mark(light) {
 function withLight(state, id, rev, light) {
   if (!state.lights || (state.revs[id] ?? -1) > rev || light.id === undefined) return state;
   return { ...state, lights: { ...state.lights, [id]: light }, revs: { ...state.revs, [id]: rev } };
+}
+
+/** What is held of a light or group, and this over it. */
+function held(all, id, look) {
+  return { ...all, [id]: { ...all[id], ...look } };
+}
+
+/** The state with other groups or scenes, unless the event is older than what is known of them. */
+function arranged(state, event, change) {
+  const known = withRev(state, event);
+  return event.rev > state.arranged ? { ...known, ...change, arranged: event.rev } : known;
+}
+
+/** The groups or scenes after one has changed: a new one is the last, null deletes it. */
+function changed(all, id, now) {
+  return now ? { ...all, [id]: now } : without(all, id);
 }
 
 function mapped(record, change) {

@@ -1,27 +1,35 @@
-// The changes that this page wants for one light, sent no faster than the panel answers.
+// The changes that this page wants for one light or one group, sent no faster than the panel answers.
 //
 // A drag makes a hundred wishes a second. One command is in flight at a time, and two are at least 50 ms apart. Wishes
 // that come meanwhile become one, and the last one is always sent. The page shows the wish (`held`) until the panel has
-// answered, then the real state again.
+// answered, then the real state again. The lights of a group come with their events, so a group waits for those too.
 
 const APART = 50; // ms
+const EVENTS_WITHIN = 1500; // ms; a page that follows some nodes does not get all events of a group
 
 export class Wishes {
-  constructor(light, { ask, dispatch, refuse }) {
-    this._light = light;
+  /**
+   * `target` is `{light: id}` or `{group: id}`. `took(reply)` is called with each reply, refusals too. `seen()` returns
+   * the revision of the page.
+   */
+  constructor(target, { ask, dispatch, took, seen }) {
+    this._target = target;
     this._ask = ask;
     this._dispatch = dispatch;
-    this._refuse = refuse;
+    this._took = took;
+    this._seen = seen;
     this._next = null;
     this._asking = false;
     this._timer = null;
     this._sent = -Infinity;
     this._inHand = false;
+    this._until = null; // the revision up to which events are waited for
+    this._waiting = null;
   }
 
-  /** Change the light. `look` is what the page shows meanwhile: `{level, on, effect}`, those that change. */
+  /** Change the light or group. `look` is what the page shows meanwhile: `{level, on, effect}`, those that change. */
   want(verbs, look) {
-    this._dispatch({ event: 'held', light: this._light, look });
+    this._dispatch({ event: 'held', ...this._target, look });
     this._next = joined(this._next, verbs);
     this._send();
   }
@@ -36,12 +44,20 @@ export class Wishes {
     this._settle();
   }
 
+  /** The page has more events than before. */
+  caughtUp() {
+    if (this._until === null || this._seen() < this._until) return;
+    this._awaitEvents(null);
+    this._settle();
+  }
+
   /** The connection is lost: no answer will come. */
   forget() {
     this._next = null;
     this._inHand = false;
     clearTimeout(this._timer);
     this._timer = null;
+    this._awaitEvents(null);
     this._settle();
   }
 
@@ -58,25 +74,33 @@ export class Wishes {
     const verbs = this._next;
     this._next = null;
     this._asking = true;
-    const reply = this._ask({ do: 'set_light', light: this._light, ...verbs });
+    const reply = this._ask({ do: 'set_light', ...this._target, ...verbs });
     this._sent = performance.now(); // once it is sent: a busy browser may have taken some ms over it
     reply.then((answer) => this._answered(answer));
   }
 
   _answered(reply) {
     this._asking = false;
-    if (reply.ok) {
-      this._dispatch({ event: 'own', light: reply.light, rev: reply.rev });
-    } else {
-      this._next = null; // do not send a refused change again; the control shows the real state
-      this._refuse(reply.problem);
-    }
+    if (!reply.ok) this._next = null; // do not send a refused change again; the control shows the real state
+    this._took(reply);
+    if (this._target.group !== undefined && reply.rev > this._seen()) this._awaitEvents(reply.rev);
     this._send();
     this._settle();
   }
 
+  _awaitEvents(rev) {
+    clearTimeout(this._waiting);
+    this._until = rev;
+    if (rev === null) return;
+    this._waiting = setTimeout(() => {
+      this._until = null;
+      this._settle();
+    }, EVENTS_WITHIN);
+  }
+
   _settle() {
-    if (!this._inHand && !this._asking && !this._next) this._dispatch({ event: 'released', light: this._light });
+    const done = !this._inHand && !this._asking && !this._next && this._until === null;
+    if (done) this._dispatch({ event: 'released', ...this._target });
   }
 }
 

@@ -10,7 +10,7 @@ import { chatBadge } from '../unread.js';
 import { t } from '../words.js';
 import { commandOf, fresh, nameWordOf, valuesOf, whenOf } from './form.js';
 import { whatInWords } from './phrases.js';
-import { Sheet } from './sheet.js';
+import { ScheduleSheet } from './sheet.js';
 import { ShowsView } from './shows-view.js';
 import { SleepView } from './sleep-view.js';
 import { EMPTY, apply, freeName } from './state.js';
@@ -163,7 +163,7 @@ const signal = (run, name) => tell({ do: 'signal_run', run, signal: name });
 
 // --- view --------------------------------------------------------------------------------------------------
 
-const sheet = new Sheet({ save, nameOf });
+const sheet = new ScheduleSheet({ save, nameOf });
 const sleep = new SleepView({ begin, cancel });
 const shows = new ShowsView({ start, signal });
 const view = new View({ acts, make, sheet, sleep, shows, dismiss: page.dismiss, retry: page.retry });

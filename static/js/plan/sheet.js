@@ -4,6 +4,7 @@ import { showInWords } from '../watch/run-words.js';
 import { Choice } from '../view/choice.js';
 import { make, onSubmit, setAttributes, write } from '../view/dom.js';
 import { renderProblem } from '../view/problem.js';
+import { Sheet } from '../view/sheet.js';
 import { t } from '../words.js';
 import { DAYS, WEEKDAYS, WEEKEND } from './days.js';
 import { FADES, KINDS, fieldOf, ofKind } from './form.js';
@@ -12,20 +13,20 @@ import { dayName, durationInWords } from './phrases.js';
 const PRESETS = { plan_every_day: DAYS, plan_weekdays: WEEKDAYS, plan_weekend: WEEKEND };
 const NUMBERS = ['level', 'fade', 'offset', 'every', 'unit', 'minutes']; // fields whose value is a number
 
-export class Sheet {
+export class ScheduleSheet extends Sheet {
   /**
    * `save(values, schedule)` makes the schedule, or changes the one that is given; it returns a promise of the reply.
    * `nameOf(values)` is the name that it gets where nobody writes one.
    */
   constructor({ save, nameOf }) {
-    this._sheet = document.getElementById('edit');
-    this._form = this._sheet.querySelector('form');
+    super(document.getElementById('edit'));
+    this._form = this.dialog.querySelector('form');
     this._save = save;
     this._nameOf = nameOf;
     this._values = {};
     this._schedule = null;
     this._saving = false;
-    this._find = (selector) => this._sheet.querySelector(selector);
+    this._find = (selector) => this.dialog.querySelector(selector);
     this._chips = {
       verb: this._choice('verb', ['on', 'off', 'level'], 'plan_verb_'),
       kind: this._choice('kind', KINDS, 'plan_kind_', (kind) => this._set(ofKind(this._values, kind))),
@@ -48,7 +49,7 @@ export class Sheet {
     this._clearProblems();
     this._set({});
     this._fill();
-    this._sheet.showModal();
+    this._show();
     this._find('.sheet-body').scrollTop = 0;
     if (focus) this._find(`[name=${focus}]`).focus();
   }
@@ -125,8 +126,6 @@ export class Sheet {
         });
       });
     }
-    this._find('[data-close]').addEventListener('click', () => this._sheet.close());
-    this._sheet.addEventListener('click', (event) => event.target === this._sheet && this._sheet.close());
     onSubmit(this._form, () => this._submit());
   }
 
@@ -170,15 +169,15 @@ export class Sheet {
     const reply = await this._save(this._values, this._schedule);
     this._saving = false;
     this.render(true);
-    if (reply.ok) this._sheet.close();
+    if (reply.ok) this.close();
     else this._refuse(reply.problem);
   }
 
   // --- refusals --------------------------------------------------------------------------------------------
 
   _clearProblems() {
-    for (const text of this._sheet.querySelectorAll('.field-problem, .form-problem')) write(text, '');
-    for (const part of this._sheet.querySelectorAll('[aria-invalid]')) part.removeAttribute('aria-invalid');
+    for (const text of this.dialog.querySelectorAll('.field-problem, .form-problem')) write(text, '');
+    for (const part of this.dialog.querySelectorAll('[aria-invalid]')) part.removeAttribute('aria-invalid');
   }
 
   /** Show the problem at the field that the panel names, else at the end. */

@@ -1,6 +1,6 @@
 // What the Schedules page knows, and how each event changes it.
 //
-// Events of the server: `snapshot`, `schedule_changed`, `light_changed`, `group_changed`, `groups_ordered`,
+// Events of the server: `snapshot`, `schedule_changed`, `light_changed`, `light_removed`, `group_changed`, `groups_ordered`,
 // `scene_changed`, `run_changed`, `run_ended`. Events of the page: `me`, `asking`, `answered`, and those of page-state.js.
 
 import { COMMON, reducer, withRev, without } from '../page-state.js';
@@ -37,6 +37,8 @@ export const apply = reducer({
   schedule_changed: (state, event) => withSchedule(withRev(state, event), event.schedule, event.state, event.rev),
 
   light_changed: (state, event) => ({ ...withRev(state, event), lights: { ...state.lights, [event.light]: event.state } }),
+
+  light_removed: (state, event) => ({ ...withRev(state, event), lights: without(state.lights, event.light) }),
 
   group_changed: (state, event) => ({ ...withRev(state, event), groups: changed(state.groups, event.group, event.state) }),
   groups_ordered: (state, event) => ({

@@ -5,7 +5,7 @@ import { isLive } from '../page-state.js';
 import { mayControl } from '../me.js';
 import { timeOf } from '../times.js';
 import { LinkView } from '../view/link.js';
-import { write } from '../view/dom.js';
+import { arrange, write } from '../view/dom.js';
 import { Notices } from '../view/notices.js';
 import { t } from '../words.js';
 import { Card } from './card.js';
@@ -54,18 +54,10 @@ export class View {
     empty.hidden = order.length > 0;
     list.hidden = order.length === 0;
     write(summary, t('plan_summary', { on: order.filter(({ enabled }) => enabled).length, all: order.length }));
-    const gone = new Set(this._cards.keys());
-    order.forEach((schedule, n) => {
-      gone.delete(schedule.id);
-      if (!this._cards.has(schedule.id)) this._cards.set(schedule.id, new Card(this._acts));
-      const card = this._cards.get(schedule.id);
-      card.render(state, schedule, shift);
-      if (list.children[n] !== card.element) list.insertBefore(card.element, list.children[n] ?? null);
-    });
-    for (const id of gone) {
-      this._cards.get(id).element.remove();
-      this._cards.delete(id);
-    }
+    const before = this._cards;
+    this._cards = new Map(order.map(({ id }) => [id, before.get(id) ?? new Card(this._acts)]));
+    for (const schedule of order) this._cards.get(schedule.id).render(state, schedule, shift);
+    arrange(list, [...this._cards.values()].map(({ element }) => element));
   }
 
   /** Say it if the clock on the wall here is another one than that of the panel. */

@@ -45,3 +45,16 @@ export function setAttributes(element, attributes) {
     if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
   }
 }
+
+/**
+ * Let the box have exactly these elements, in this order. What is in its place already is not moved, and what is moved keeps
+ * the focus.
+ */
+export function arrange(box, elements) {
+  const focused = document.activeElement;
+  elements.forEach((element, index) => {
+    if (box.children[index] !== element) box.insertBefore(element, box.children[index] ?? null);
+  });
+  while (box.children.length > elements.length) box.lastElementChild.remove();
+  if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+}

@@ -28,5 +28,6 @@ async def test_what_was_just_now_still_was(tmp_path: Path, open_tab: OpenTab) ->
             await asyncio.to_thread(shows, panel, offset)
             set_light(panel, "led", level=40)  # with the new time, which a page of the old one would put far away
             for tab in tabs:
-                await tab.card("led").shows(40)
-                await expect(tab.card("led").when).to_have_text(JUST_NOW)
+                card = await tab.card("led")
+                await card.shows(40)
+                await expect(card.when).to_have_text(JUST_NOW)

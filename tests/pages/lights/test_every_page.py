@@ -45,10 +45,10 @@ async def test_the_panel_page(panel: RunningPanel, open_tab: OpenTab, device: di
         set_light(panel, light, level=level, by="A device with a name of some length on the second floor")
     tab = await open_tab(device=device)
     await expect(tab.page.locator("#lights [data-light]")).to_have_count(4)
-    await expect(tab.page.locator("#summary")).to_have_text("All on")
+    await expect(tab.page.locator("#summary")).to_have_text("3 of 4 on")  # level 0 is off
     await tab.marked("Live")
     await tab.has_a_round_trip()
-    await expect(tab.card("shelf").name).to_have_text("Shelf")
+    await expect(tab.tile("shelf").name).to_have_text("Shelf")
     await fits(tab.page)
     if device is PHONE:
         assert await tab.page.evaluate(TOO_SMALL) == []
@@ -89,9 +89,10 @@ async def test_a_chinese_browser_gets_chinese_words(panel: RunningPanel, open_ta
     await expect(tab.page.locator("html")).to_have_attribute("lang", "zh")
     await expect(tab.page.get_by_role("heading", level=1)).to_have_text("灯光")
     await expect(tab.mark).to_contain_text("实时")
-    await tab.card().says("百分之 44")
-    await expect(tab.card().did).to_have_text("Kitchen tablet设为 44 %")
-    await tab.card().type("140")
+    card = await tab.card()
+    await card.says("百分之 44")
+    await expect(card.did).to_have_text("Kitchen tablet设为 44 %")
+    await card.type("140")
     await expect(tab.notices.locator("strong")).to_have_text("亮度超出范围")
     await expect(tab.notices.locator("span")).to_have_text("亮度是 0 到 100 的整数。")
     words = await tab.page.evaluate("[...document.querySelectorAll('[data-word]')].map((element) => element.innerText)")

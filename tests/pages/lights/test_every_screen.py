@@ -31,7 +31,7 @@ GESTURES: list[tuple[str, Callable[[Card], Awaitable[None]], str]] = [
 async def test_two_tabs_follow_each_other(panel: RunningPanel, open_tab: OpenTab, transport: str) -> None:
     # given two tabs on the same transport
     set_light(panel, level=50)
-    cards = [(await open_tab(f"/?transport={transport}")).card() for _ in range(2)]
+    cards = [await (await open_tab(f"/?transport={transport}")).card() for _ in range(2)]
     for card in cards:
         await card.says("50 percent")
 
@@ -59,9 +59,9 @@ async def test_the_page_works_on_hypercorn(start_panel: Callable[..., RunningPan
     panel = start_panel(server="hypercorn")
     tabs = {transport: await open_tab(f"/?transport={transport}", at=panel) for transport in TRANSPORTS}
     for level, tab in zip((21, 42, 63), tabs.values(), strict=True):
-        await tab.card("led").type(str(level))
+        await (await tab.card("led")).type(str(level))
         for other in tabs.values():
-            await other.card("led").shows(level)
+            await (await other.card("led")).shows(level)
         assert panel.level() == level
 
 
@@ -77,6 +77,8 @@ async def test_the_transport_is_chosen_on_the_page_and_kept_in_the_address(
         assert tab.page.url == panel.url + address
         await expect(tab.mark).to_have_attribute("aria-label", re.compile(f"^Connection: Live, {re.escape(label)}, "))
         await tab.has_a_round_trip()
-        await tab.card().type(str(level))
-        await expect(tab.card().did).to_have_text(f"You set {level} %")
+        card = await tab.card()
+        await card.type(str(level))
+        await expect(card.did).to_have_text(f"You set {level} %")
+        await tab.close_card()
         assert panel.light("desk")["level"] == level

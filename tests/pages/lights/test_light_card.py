@@ -39,7 +39,7 @@ FOLLOW_THE_MARKER = """bar => new Promise((resolve) => {
 @pytest.mark.slow
 async def test_a_marker_shows_where_a_fade_is(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=0)
-    card = (await open_tab()).card()
+    card = await (await open_tab()).card()
     await card.shows(0)
     await expect(card.marker).to_have_css("opacity", "0")
     await card.chip("Fade", "2 s").check()
@@ -60,7 +60,7 @@ async def test_a_marker_shows_where_a_fade_is(panel: RunningPanel, open_tab: Ope
 async def test_who_and_when(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=20)
     mine, theirs = await open_tab(), await open_tab()
-    card, other = mine.card(), theirs.card()
+    card, other = await mine.card(), await theirs.card()
 
     # when a program without a name changes the light, then it is called what it calls itself
     set_light(panel, agent="curl/8.5.0", level=40)
@@ -75,22 +75,25 @@ async def test_who_and_when(panel: RunningPanel, open_tab: OpenTab) -> None:
     await expect(other.did).to_have_text(re.compile(r"^(Chrome|Chromium) on Linux set 70 %$"))
 
     # a device that was given a name is called that
+    await mine.close_card()
     await mine.mark.click()
     await mine.page.get_by_label("Name of this device").fill("Sofa 平板")
     await mine.page.get_by_role("button", name="Save").click()
     await mine.is_live()
+    card = await mine.card()
     await card.switch.uncheck()
     await expect(other.did).to_have_text("Sofa 平板 switched it off")
 
     # and a reload is still the same person
     await mine.page.reload()
+    card = await mine.card()
     await expect(card.did).to_have_text("You switched it off")
 
 
 async def test_undo_restores_what_was_before_the_last_change(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=40, effect="candle")
     tab = await open_tab()
-    card = tab.card()
+    card = await tab.card()
     await card.chip("Effect", "None").check()
     await card.type("90")  # at once after it: one step of undo
     await expect(card.did).to_have_text("You set 90 %")
@@ -109,7 +112,7 @@ async def test_undo_restores_what_was_before_the_last_change(panel: RunningPanel
 
 async def test_a_wish_may_follow_another_before_the_page_is_drawn_again(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=40, effect="candle")
-    card = (await open_tab()).card()
+    card = await (await open_tab()).card()
     await card.root.evaluate(
         """(card) => {
           card.querySelector('.effects [value=none]').click();
@@ -125,7 +128,7 @@ async def test_a_wish_may_follow_another_before_the_page_is_drawn_again(panel: R
 
 async def test_a_flash_is_seen_on_every_screen_and_changes_nothing(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=40)
-    mine, theirs = (await open_tab()).card(), (await open_tab()).card()
+    mine, theirs = await (await open_tab()).card(), await (await open_tab()).card()
     await mine.flash.click()
     await expect(theirs.did).to_have_text(re.compile(" flashed it$"))
     await theirs.shows(40)
@@ -141,7 +144,7 @@ async def test_a_refused_level_says_why_and_returns_to_the_truth(
     set_light(panel, level=40)
     # Over REST a refusal has a status, which a browser's console always complains of.
     tab = await open_tab(f"/?transport={transport}", watch=transport != "rest")
-    card, before = tab.card(), revision(panel)
+    card, before = await tab.card(), revision(panel)
     await card.type("140")
     await expect(tab.notices).to_contain_text("argument must be within the range 0 - 100")
     await expect(tab.notices).to_have_count(1)
@@ -154,20 +157,20 @@ async def test_a_refused_level_says_why_and_returns_to_the_truth(
 async def test_what_is_no_number_is_not_even_asked(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=40)
     tab = await open_tab()
-    before = revision(panel)
-    await tab.card().type("<b>4")
+    card, before = await tab.card(), revision(panel)
+    await card.type("<b>4")
     await expect(tab.notices).to_contain_text("“<b>4” is not a level. A level is a whole number from 0 to 100.")
-    await tab.card().shows(40)
-    await tab.card().number.fill("77")
-    await tab.card().number.press("Escape")  # thought better of it
-    await tab.card().shows(40)
+    await card.shows(40)
+    await card.number.fill("77")
+    await card.number.press("Escape")  # thought better of it
+    await card.shows(40)
     assert revision(panel) == before
 
 
 async def test_names_are_text_whatever_is_in_them(start_panel: Callable[..., RunningPanel], open_tab: OpenTab) -> None:
     panel = start_panel(lights=f'[lights.led]\npin = 21\nname = "{IMAGE_TAG}"\n')
     tab = await open_tab(at=panel)
-    card = tab.card("led")
+    card = await tab.card("led")
     set_light(panel, "led", by=IMAGE_TAG, level=40)
     await expect(card.name).to_have_text(IMAGE_TAG)
     await expect(card.did).to_have_text(f"{IMAGE_TAG} set 40 %")

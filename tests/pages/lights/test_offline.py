@@ -29,16 +29,16 @@ async def test_a_panel_that_stops_and_starts_again(start_panel: Callable[..., Ru
     tabs = [await open_tab(f"/?transport={transport}", watch=False, at=panel) for transport in TRANSPORTS]
     set_light(panel, level=70)
     for tab in tabs:
-        await tab.card().shows(70)
+        await (await tab.card()).shows(70)
         await tab.page.evaluate("document.body.dataset.loaded = 'once'")
 
     # when the panel stops, then each page says so, and that what it shows is old
     panel.stop()
     for tab in tabs:
         await tab.is_lost()
-        await tab.card().is_usable(False)
+        await (await tab.card()).is_usable(False)
         await expect(tab.page.locator(".stale-note")).to_be_visible()
-        await tab.card().shows(70)
+        await (await tab.card()).shows(70)
     for tab in tabs:
         await tab.marked("Offline")
         await expect(tab.page.locator("#lost")).to_contain_text(re.compile(r"Last update: \d+ s ago\."))
@@ -51,15 +51,15 @@ async def test_a_panel_that_stops_and_starts_again(start_panel: Callable[..., Ru
     await tabs[0].is_live()
     for tab in tabs:
         await tab.is_live()
-        await tab.card().shows(20)
-        await tab.card().is_usable(True)
+        await (await tab.card()).shows(20)
+        await (await tab.card()).is_usable(True)
         await tab.marked("Live")
         await expect(tab.page.locator(".stale-note")).to_be_hidden()
         await expect(tab.page.locator("#lost")).to_be_hidden()
         assert await tab.page.evaluate("document.body.dataset.loaded") == "once"
     set_light(panel, level=33)
     for tab in tabs:
-        await tab.card().shows(33)
+        await (await tab.card()).shows(33)
 
 
 async def test_a_panel_that_freezes_in_the_middle_of_a_drag(
@@ -67,7 +67,7 @@ async def test_a_panel_that_freezes_in_the_middle_of_a_drag(
 ) -> None:
     panel = start_panel()
     tab = await open_tab(watch=False, at=panel)
-    card = tab.card("led")
+    card = await tab.card("led")
     await card.take(20)
     await expect(card.did).to_have_text("You set 20 %")
     panel.process.suspend()
@@ -97,12 +97,12 @@ async def test_a_device_without_a_network(panel: RunningPanel, open_tab: OpenTab
     await tab.page.context.set_offline(True)
     await tab.marked("Offline")
     await expect(tab.page.locator("#lost")).to_contain_text("This device has no network.")
-    await tab.card().is_usable(False)
+    await (await tab.card()).is_usable(False)
     set_light(panel, level=60)
     await tab.page.evaluate(NO_TIMERS)
     await tab.page.context.set_offline(False)
     await tab.is_live()  # at once, not after the pause
-    await tab.card().shows(60)
+    await (await tab.card()).shows(60)
 
 
 @pytest.mark.parametrize("file", ["js/lights/main.js", *slow("js/lights/state.js", "css/lights.css")])
@@ -129,7 +129,7 @@ async def test_the_daemon_of_the_pins_dies_and_comes_back(
 ) -> None:
     panel = start_panel(pins="pigpio", pigpio_host=HOST, pigpio_port=pigpiod.port)
     tab = await open_tab(at=panel)
-    card = tab.card("led")
+    card = await tab.card("led")
     await card.type("70")
     await expect(card.did).to_have_text("You set 70 %")
     await expect(card.trouble).to_be_hidden()

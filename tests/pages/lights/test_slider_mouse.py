@@ -39,7 +39,7 @@ async def test_a_drag_sends_at_most_every_50_ms_and_its_last_value_always(
 ) -> None:
     set_light(panel, level=10)
     tab = await open_tab()
-    card = tab.card()
+    card = await tab.card()
     await tab.page.evaluate(NOTE_COMMANDS)
 
     async with live(panel) as screen:
@@ -67,7 +67,7 @@ async def test_a_drag_sends_at_most_every_50_ms_and_its_last_value_always(
 
 async def test_the_slider_in_hand_is_not_moved_by_others(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=10)
-    card = (await open_tab()).card()
+    card = await (await open_tab()).card()
     await card.take(20)
     await card.drag(20, 70, moves=10)
     await expect(card.did).to_have_text("You set 70 %")
@@ -88,7 +88,7 @@ async def test_the_slider_in_hand_is_not_moved_by_others(panel: RunningPanel, op
 async def test_over_a_slow_network_a_drag_has_one_command_on_its_way(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=10)
     tab = await open_tab("/?transport=rest")
-    card = tab.card()
+    card = await tab.card()
     under_way: list[int] = [0]
     arrived = asyncio.Event()
 
@@ -118,9 +118,11 @@ async def test_over_a_slow_network_a_drag_has_one_command_on_its_way(panel: Runn
 
 async def test_a_held_button_goes_in_single_steps(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=10)  # far from 100, which is reached where this test is held up while it holds the button
-    card = (await open_tab()).card()
+    card = await (await open_tab()).card()
     note_level = "button => button.addEventListener('pointerup', () => { window.level = %s; })"
-    await card.brighter.evaluate(note_level % "document.querySelector('[data-light=desk] [role=slider]').ariaValueNow")
+    await card.brighter.evaluate(
+        note_level % "document.querySelector('.card[data-light=desk] [role=slider]').ariaValueNow"
+    )
     levels = [10]
     async with live(panel) as screen:
         await card.brighter.hover()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
+from collections.abc import Callable
 
 import pytest
-from playwright.async_api import (
-    CDPSession,
-    Page,
-    expect,
-)
+from playwright.async_api import expect
 
+from tests.support.fingers import scrolled, swipe
 from tests.support.live_client import live
 from tests.support.page_lights import revision, set_light
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import PHONE, OpenTab, at_rest
+from tests.support.tabs import PHONE, SHORT_PHONE, OpenTab
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
@@ -23,21 +20,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of
 # --- the slider under a finger ------------------------------------------------------------------------------
 
 
-async def swipe(devtools: CDPSession, start: tuple[float, float], across: float, down: float) -> None:
-    """One finger put on the screen, moved, and lifted."""
-    (x, y), moves = start, 12
-    await devtools.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
-    for move in range(1, moves + 1):
-        point = {"x": x + across * move / moves, "y": y + down * move / moves}
-        await devtools.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
-        await asyncio.sleep(0.016)  # one picture of the screen; a finger reports no faster
-    await devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-
-async def test_scrolling_over_the_slider_changes_no_light(panel: RunningPanel, open_tab: OpenTab) -> None:
+async def test_scrolling_over_the_slider_changes_no_light(
+    start_panel: Callable[..., RunningPanel], open_tab: OpenTab
+) -> None:
+    panel = start_panel(lights='[lights.desk]\npin = 12\nname = "Desk"\n')  # its card is on the page, not in a sheet
     set_light(panel, level=40)
-    tab = await open_tab(device=PHONE)
-    devtools, card = await tab.devtools(), tab.card()
+    tab = await open_tab(device=SHORT_PHONE, at=panel)
+    devtools, card = await tab.devtools(), await tab.card()
     sent: list[str] = []
     devtools.on("Network.webSocketFrameSent", lambda frame: sent.append(frame["response"]["payloadData"]))
     await devtools.send("Network.enable")
@@ -56,17 +45,10 @@ async def test_scrolling_over_the_slider_changes_no_light(panel: RunningPanel, o
     assert revision(panel) == before
 
 
-async def scrolled(page: Page) -> None:
-    """Wait until the page has scrolled, by more than a nudge, and has come to rest."""
-    async with asyncio.timeout(30):
-        while await at_rest(page, "scrollY") <= 80:
-            pass
-
-
 async def test_a_finger_that_moves_sideways_moves_the_light_by_as_much(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=40)
     tab = await open_tab(device=PHONE)
-    card = tab.card()
+    card = await tab.card()
     (x, y), (end, _) = await card.at(10), await card.at(40)
 
     # when it starts far from the handle, nothing jumps: 30 % further is 30 % more, less the threshold
@@ -84,7 +66,7 @@ async def test_a_finger_that_moves_sideways_moves_the_light_by_as_much(panel: Ru
 
 async def test_keys_move_the_slider(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=40)
-    card = (await open_tab()).card()
+    card = await (await open_tab()).card()
     await expect(card.bar).to_have_attribute("aria-label", "Level of Desk")
     await card.bar.focus()
     async with live(panel) as screen:
@@ -109,9 +91,10 @@ async def test_a_keyboard_alone_reaches_every_control_of_a_light(panel: RunningP
     set_light(panel, level=40)
     set_light(panel, level=50)  # so that there is something to undo
     tab = await open_tab()
-    await expect(tab.card().undo).to_be_visible()
+    card = await tab.card()
+    await expect(card.undo).to_be_visible()
     reached: list[str] = []
-    await tab.card().flash.focus()
+    await card.flash.focus()
     for _ in range(8):
         reached.append(
             await tab.page.evaluate(
@@ -129,4 +112,4 @@ async def test_a_keyboard_alone_reaches_every_control_of_a_light(panel: RunningP
         "None",
         "None",
     ]
-    await expect(tab.card().undo).to_be_focused()
+    await expect(card.undo).to_be_focused()

@@ -97,9 +97,9 @@ async def test_every_client_moves_every_light_and_all_agree_with_the_pins(
             assert entrance.patch(f"/lights/{light}", {"level": last[light]}).json()["actual"] == last[light]
             for tab in tabs:
                 last[light] = next(levels)
-                await tab.card(light).type(str(last[light]))
+                await (await tab.card(light)).type(str(last[light]))
                 for other in tabs:
-                    await other.card(light).shows(last[light])
+                    await (await other.card(light)).shows(last[light])
         for page in pages:  # pages that know one light
             last["hall.led"] = next(levels)
             await page.emit("led", {"level": last["hall.led"]})

@@ -60,6 +60,23 @@ async def test_a_group_and_a_scene_reach_over_all_nodes(home: Home) -> None:
             assert {"group_changed", "scene_changed"} <= set(events)
 
 
+async def test_a_light_that_is_added_to_a_node_is_on_all_pages(home: Home) -> None:
+    hall, loft = home.panels["hall"], home.panels["loft"]
+    async with live(loft, name="Bob") as bob:
+        made = await asyncio.to_thread(hall.post, "/lights", json={"id": "extra", "pin": 20})
+        assert (made.status_code, made.json()["id"]) == (201, "hall.extra")
+        await bob.event("light_changed", light="hall.extra", online=True)
+        assert (await bob.ask("set_light", light="hall.extra", level=12))["ok"]
+        refused = await bob.ask("remove_light", light="hall.extra")
+        assert refused["problem"]["type"].endswith("unknown-light")  # of this panel
+        assert (await asyncio.to_thread(hall.delete, "/lights/hall.extra")).status_code == 200
+        assert (await bob.event("light_removed"))["light"] == "hall.extra"
+    for panel in home.panels.values():
+        await asyncio.to_thread(
+            eventually, lambda panel=panel: "hall.extra" not in panel.get("/lights").json()["lights"]
+        )
+
+
 async def test_without_the_keeper_they_still_work_and_nothing_is_lost(home: Home) -> None:
     keeper, hall, loft = (home.panels[name] for name in ("keeper", "hall", "loft"))
     async with live(hall) as client:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import redis.asyncio
 
+from asgi_app.engine import scripts
+from asgi_app.engine.commands import MARK
 from tests.support.home import Home
 from tests.support.live_client import live
 from tests.support.node_clients import NodeClients
@@ -63,13 +68,30 @@ async def test_every_process_moves_every_light(
 
 
 @pytest.mark.parametrize("asked", PANELS)
-async def test_the_event_comes_before_the_reply_and_has_its_revision(home: Home, asked: str) -> None:
-    async with live(home.panels[asked]) as client:
-        for level in (11, 22, 33):
+@pytest.mark.parametrize("busy", [False, True], ids=["alone", "among others"])
+async def test_the_event_comes_before_the_reply_and_has_its_revision(home: Home, asked: str, busy: bool) -> None:
+    async with live(home.panels[asked]) as client, live(home.panels["kitchen"]) as other:
+
+        async def meanwhile() -> None:
+            for level in itertools.cycle(range(101)):
+                await other.ask("set_light", light="kitchen.led", level=level)
+
+        others = asyncio.create_task(meanwhile()) if busy else None
+        for level in (11, 22, 33) * (10 if busy else 1):
             before = len(client.frames)
             reply = await client.ask("set_light", light="hall.led", level=level)
             events = [event for frame in client.frames[before:] for event in frame.get("events", [])]
-            assert (events[-1]["rev"], events[-1]["state"]["level"]) == (reply["rev"], level)
+            ours = [event for event in events if event["light"] == "hall.led"]
+            assert ours[-1]["state"]["level"] == level
+            if busy and asked == "hall":  # other events may have come while the reply waited for its own
+                assert ours[-1]["rev"] <= reply["rev"] <= events[-1]["rev"]
+            else:
+                assert ours[-1]["rev"] == reply["rev"]
+        if others is not None:
+            others.cancel()
+        revs = [event["rev"] for frame in client.frames[1:] for event in frame.get("events", [])]
+        assert revs == sorted({*revs})
+        assert not any("state" in frame for frame in client.frames[1:])  # no snapshot: nothing was missed
 
 
 @pytest.mark.parametrize(
@@ -181,6 +203,30 @@ async def test_many_ask_at_once(home: Home) -> None:
     assert {answer.status_code for answer in answers} == {200}
     home.agree("hall.led", {"level": home.panels["hall"].level()})
     assert home.panels["front"].metrics()["pilotlight_engine_joins_total", ""] == 1  # none was too much for the link
+
+
+async def test_each_command_is_answered_once_with_the_revision_of_its_event(home: Home) -> None:
+    """Also those that share one write of the pin, and one event."""
+    limits = httpx.Limits(max_connections=50)
+    async with redis.asyncio.Redis(port=home.redis.port) as engine, engine.pubsub() as replies:
+        await replies.psubscribe(scripts.REPLY + "*")
+        async with httpx.AsyncClient(timeout=30, limits=limits, base_url=home.panels["front"].url) as client:
+            lights = ("/lights/hall.led", "/lights/hall.shelf")
+            asked = [client.patch(light, json={"level": level}) for level in range(50) for light in lights]
+            answers = await asyncio.gather(*asked)
+            answers.append(await client.patch("/lights/kitchen.led", json={"level": 3}))
+        await engine.publish(scripts.REPLY + "all", "said")
+        said: list[dict[str, Any]] = []
+        async for message in replies.listen():
+            if message["data"] == b"said":
+                break
+            if message["type"] == "pmessage" and message["data"] != MARK:
+                said.append(json.loads(message["data"]))
+        events = {int(id.split(b"-")[0]): json.loads(entry[b"e"]) for id, entry in await engine.xrange(scripts.EVENTS)}
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer["id"] for answer in said}) == len(said) == len(answers)
+    assert [answer["light"] for answer in said] == [events[answer["rev"]]["state"] for answer in said]
+    assert sorted(answer["light"]["level"] for answer in said) == sorted(answer.json()["level"] for answer in answers)
 
 
 def lights_in(frame: dict[str, Any]) -> list[str]:

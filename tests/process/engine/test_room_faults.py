@@ -7,21 +7,27 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
+from asgi_app.engine.rooms import Rooms
+from asgi_app.hub import Shared
 from tests.support.home import Home
-from tests.support.home_rooms import client_of, heard
+from tests.support.home_rooms import client_of, heard, shared_again
 from tests.support.node_clients import NodeClients
 from tests.support.panel_process import eventually
+from tests.support.redis_server import RedisServer
 from tests.support.rooms_clients import Client
+from tests.support.rooms_receiver import Received
 from tests.support.slow_cases import slow
 from tests.support.steady_clock import steady
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 STREAM = "pilotlight:{home}:sio:/"
+EVENT: dict[Any, Any] = {"h": '["another", 0, "event", null, []]', "m": '2["other"]'}
 RATE = {"command_rate": 1e6}
 
 
@@ -39,22 +45,6 @@ async def pair(home: Home, node: NodeClients) -> list[Client]:
     return clients
 
 
-async def shared_again(clients: list[Client]) -> None:
-    """Wait until each hears the other."""
-    for one, other in (clients, clients[::-1]):
-        async with asyncio.timeout(20):
-            while True:
-                await one.send("my_broadcast_event", {"data": "shared?"})
-                try:
-                    await other.socket.inbox.next("my_response", lambda args: args[0]["data"] == "shared?", timeout=0.3)
-                    break
-                except AssertionError:
-                    continue
-    await heard(clients)
-    for client in clients:
-        await client.told()
-
-
 @pytest.mark.parametrize("how", ["kill", *slow("freeze")])
 async def test_without_the_engine_each_process_has_its_own_rooms(home: Home, node: NodeClients, how: str) -> None:
     clients = await pair(home, node)
@@ -68,6 +58,34 @@ async def test_without_the_engine_each_process_has_its_own_rooms(home: Home, nod
     assert steady() - began < 1
     assert await clients[0].told() == [{"data": data, "count": at} for at, data in enumerate(["alone", *range(5)], 3)]
     (home.redis.start if how == "kill" else home.redis.thaw)()
+    await shared_again(clients)
+    for panel in home.panels.values():
+        assert panel.complaints() == []
+
+
+REFUSALS = [
+    ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+    *slow(
+        ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    ),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal[0])
+async def test_an_engine_that_takes_nothing_is_as_none(home: Home, node: NodeClients, refusal: tuple[str, str]) -> None:
+    refuse, accept = refusal
+    clients = await pair(home, node)
+    home.redis.do(*refuse.split())
+    for most in (4.5, 1, 1):
+        began = steady()
+        await clients[0].send("my_broadcast_event", {"data": most})
+        assert steady() - began < most
+    assert await clients[0].told() == [{"data": most, "count": at} for at, most in enumerate([4.5, 1, 1], 3)]
+    said = home.panels["hall"].log().count("Socket.IO without the other processes: Redis refuses: ")
+    assert 1 <= said <= 2  # once for each reason: a replica ends what waits, and then refuses
+    assert home.panels["hall"].get("/health/ready").status_code == 503
+    home.redis.do(*accept.split())
     await shared_again(clients)
     for panel in home.panels.values():
         assert panel.complaints() == []
@@ -97,6 +115,20 @@ async def test_a_short_loss_loses_and_doubles_nothing(home: Home, node: NodeClie
     assert sorted(first) == [[name, number] for name in "ab" for number in range(150)]
 
 
+async def test_a_crowd_that_comes_back_does_not_wait_long_for_an_engine_that_hangs() -> None:
+    with RedisServer() as server:
+        rooms = Rooms(server.url, None, "/", 60)
+        rooms.bind(Received())
+        await rooms.start()
+        server.freeze()
+        began = steady()
+        taken = await asyncio.gather(*(rooms.take(f"{number:020}") for number in range(100)), return_exceptions=True)
+        assert {type(one) for one in taken} == {OSError}
+        assert steady() - began < 4
+        server.thaw()
+        await rooms.close()
+
+
 @pytest.mark.slow
 async def test_a_short_pause_of_the_engine_loses_nothing(home: Home, node: NodeClients) -> None:
     clients = await pair(home, node)
@@ -122,6 +154,34 @@ async def test_an_engine_whose_stream_went_back_carries_on(home: Home, node: Nod
     late = await client_of(home.front("late", node="late", **RATE), node)
     await shared_again([late, clients[0]])
     await shared_again(clients)
+
+
+@pytest.mark.parametrize("is_other", [True, False])
+async def test_an_engine_that_went_back_and_caught_up_has_a_hole_for_all(is_other: bool) -> None:
+    with RedisServer() as server, redis.Redis(port=server.port) as client:
+        one, other = [Rooms(server.url, None, "/", 60) for _ in range(2)]
+        clients = [Received(), Received()]
+        for rooms, its in zip((one, other), clients, strict=True):
+            rooms.bind(its)
+            await rooms.start()
+        for message in ('2["lost"]', '2["lost, and the last that both know"]'):
+            await other.send(Shared("event", None, messages=(message,)))
+        await one.send(Shared("close", "a room"))
+        entries = client.xrange(STREAM)
+        for its in clients:
+            its.forgotten = 0
+        with client.pipeline() as many:
+            many.client_kill_filter(_type="normal", skipme=True)
+            many.delete(STREAM)
+            for at, (number, fields) in enumerate(entries, 3 - len(entries)):
+                many.xadd(STREAM, EVENT if is_other and at > 0 else fields, number)
+            many.xadd(STREAM, EVENT, f"{int(number.partition(b'-')[0]) + 1}-1")
+            many.execute()
+        for rooms in (one, other, one):
+            await rooms.send(Shared("event", None, messages=('2["after"]',)))
+        assert [its.forgotten > 0 for its in clients] == [is_other] * 2
+        for rooms in (one, other):
+            await rooms.close()
 
 
 @pytest.mark.slow

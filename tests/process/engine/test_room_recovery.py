@@ -15,7 +15,7 @@ import redis
 from asgi_app.ws.socketio.recovery import OFFSET
 from tests.support.cuttable_line import Line
 from tests.support.home import Home
-from tests.support.home_rooms import client_of, heard
+from tests.support.home_rooms import client_of, heard, shared_again
 from tests.support.node_clients import NodeClient, NodeClients
 from tests.support.panel_process import eventually
 from tests.support.rooms_clients import BY_ITSELF, Client
@@ -247,6 +247,40 @@ async def test_it_is_not_recovered_where_something_may_be_missing(home: Home, li
     await heard([page.mate])
     assert not await page.back("hall")
     assert page.sid not in await page.rooms()
+
+
+@pytest.mark.parametrize("to", ["front", *slow("hall")])
+async def test_who_was_connected_where_something_was_missed_is_not_recovered(
+    home: Home, line: Line, node: NodeClients, to: str
+) -> None:
+    page = await Page.open(home, line, node)
+    await page.client.ask("join", {"room": "ours"})
+    with redis.Redis(port=home.redis.port) as client:
+        last = int(client.xinfo_stream(STREAM)["last-generated-id"].partition(b"-")[0])
+        client.xadd(STREAM, EVENT, id=f"{last + 9}-1")
+    await page.told()
+    page.client.inbox.take(OFFSET)
+    await page.mate.send("my_room_event", {"room": "ours", "data": "still there"})
+    assert await page.told() == ["still there"]
+    assert page.client.inbox.take(OFFSET) == []
+    cut(page)
+    assert not await page.back(to)
+    await page.client.next(OFFSET)
+    page.sid = next(name for name in await page.rooms() if name.startswith(f"{to}-"))
+    cut(page)
+    assert await page.back("hall")
+
+
+@pytest.mark.slow
+async def test_who_was_there_before_the_engine_is_not_recovered(home: Home, line: Line, node: NodeClients) -> None:
+    home.redis.kill()
+    home.panels["front"].stop()
+    home.panels["front"].start()
+    page = await Page.open(home, line, node)
+    home.redis.start()
+    await shared_again([page.mate, await client_of(home.panels["front"], node)])
+    cut(page)
+    assert not await page.back("front")
 
 
 async def test_another_name_gets_nothing(home: Home, line: Line, node: NodeClients) -> None:

@@ -36,7 +36,7 @@ class FakeWire:
 
     async def send(self, shared: Shared) -> None: ...
 
-    def save(self, pid: str) -> None:
+    def save(self, pid: str, *, first: bool = False) -> None:
         self.saves.append(pid)
 
     async def saved(self, pid: str) -> None:
@@ -164,6 +164,36 @@ async def test_two_at_once_are_not_both_recovered() -> None:
     assert [claim is not None for claim in claims] == [True, False, False]
 
 
+async def test_a_claimed_client_is_not_claimed_again() -> None:
+    recovery, _ = process(seat())
+    auth = {"pid": PID, "offset": f"{FIRST + 3}.0.there"}
+    claim = await recovery.claim_anywhere(auth)
+    for offset in (auth["offset"], "0.0.elsewhere"):
+        assert await recovery.claim_anywhere({"pid": PID, "offset": offset}) is None
+    assert claim is not None
+    recovery.wait_for(claim[0])  # its connection has ended
+    assert await recovery.claim_anywhere(auth) is not None
+
+
+async def test_a_client_that_has_ended_here_is_not_recovered_by_its_seat() -> None:
+    recovery, wire = process(seat())
+    wire.owners[PID] = "here"
+    assert await came(recovery, f"{FIRST + 3}.0.there") is None
+    assert wire.saves == []
+
+
+async def test_an_old_session_does_not_take_a_newer_one_with_it() -> None:
+    recovery, wire = process(seat())
+    auth = {"pid": PID, "offset": f"{FIRST + 3}.0.there"}
+    old = await recovery.claim_anywhere(auth)
+    assert old is not None
+    assert recovery.give_up(PID) is old[0]
+    wire.owners[PID] = "there"  # and back
+    assert await came(recovery, auth["offset"]) is not None
+    recovery.forget(old[0])
+    assert recovery.session_by_pid(auth) is recovery.sessions[SID]
+
+
 # --- the same process again -----------------------------------------------------------------------------------
 
 
@@ -197,6 +227,20 @@ async def test_the_same_process_goes_on_exactly(linked: bool) -> None:
     texts = [packet.data for packet in recovery.resume(*claim, EngineOutbox(256))]
     assert texts[::2] == ['2["led",11]', '2["e",11]', '2["led",12]']
     assert texts[1::2] == [f'2["_offset","{FIRST + at}.{local}.here"]' for at, local in [(10, 2), (11, 0), (11, 1)]]
+
+
+@pytest.mark.parametrize("came_from", ["here", "there"])
+async def test_what_was_sent_alone_and_came_back_is_sent_once(came_from: str) -> None:
+    recovery, _ = process(None)
+    connected(recovery)
+    offset = str(recovery.marker().data).partition('","')[2][:-2]
+    recovery.suspend(SID, ADA, [None, 7])
+    recovery.record([Packet(MESSAGE, '2["e",11]')], "ours")
+    recovery.record(Numbered(FIRST + 11, [Packet(MESSAGE, '2["e",11]')], alone=True), "ours")
+    recovery.record(Numbered(FIRST + 12, [Packet(MESSAGE, '2["e",12]')]), "ours")
+    claim = await recovery.claim_anywhere({"pid": PID, "offset": offset.replace("here", came_from)})
+    assert claim is not None
+    assert _entries([packet.data for packet in recovery.resume(*claim, EngineOutbox(256))]) == [11, 12]
 
 
 async def test_an_old_copy_is_dropped_where_another_process_had_the_client() -> None:

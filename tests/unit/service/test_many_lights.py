@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from asgi_app.core.groups import level_of
 from asgi_app.models.groups import Group, GroupChanged, Scene, SceneChanged
 from asgi_app.models.lights import LightSettings
 from asgi_app.models.wire import Reply, parse_command
@@ -90,6 +91,23 @@ async def test_lights_that_are_off_stay_off_unless_all_are(many: Many) -> None:
     await many.set(group="both", on=False)
     await many.set(group="both", on=True)
     assert many.levels == (60, 48)
+
+
+async def test_a_light_that_comes_on_between_two_drags_follows_the_second(many: Many) -> None:
+    await many.start(80, 40)
+    await many.set(light="desk", on=False)
+    await many.set(group="both", level=50)
+    await many.set(BOB, light="desk", on=True)
+    await many.set(group="both", level=25)
+    assert many.levels == (25, 20)
+
+
+async def test_a_light_that_is_offline_does_not_count_for_the_level_and_says_so(many: Many) -> None:
+    await many.start(80, 40)
+    many.lights.light_offline("led", "a wire is loose")
+    reply = await many.set(group="both", level=20)
+    assert (many.panel.light("desk").target, list(reply.result.refused)) == (20, ["led"])
+    assert level_of(many.panel.light(id) for id in ("led", "desk")) == 20
 
 
 async def test_several_lights_get_the_same_level(many: Many) -> None:

@@ -1,0 +1,70 @@
+"""`/export` and `/import`: all that a household has set up, as one file."""
+
+from __future__ import annotations
+
+from quart import Blueprint, Response, request
+
+from asgi_app.core.backup import check
+from asgi_app.errors import NotStored
+from asgi_app.models.backup import Backup, Imported
+from asgi_app.models.groups import Group, Scene
+from asgi_app.models.wire import parse_body
+from asgi_app.routes.auth import current_actor
+from asgi_app.routes.json_io import json_answer, json_body
+from asgi_app.routes.openapi import documented
+from asgi_app.service import Panel
+from asgi_app.service.kept import Kept
+from asgi_app.service.light_setup import LightSetups
+
+BACKUP = "Export and import"
+OF_A_SCHEDULE = {"id", "name", "when", "do", "if_missed", "enabled"}
+
+
+def backup_routes(panel: Panel, setups: LightSetups, kept: Kept | None) -> Blueprint:
+    """Return the routes of `/export` and `/import`."""
+    routes = Blueprint("backup", __name__)
+
+    @routes.get("/export")
+    @documented(BACKUP, Backup)
+    async def get_export() -> Response:
+        """Get all lights, groups, scenes and schedules as one file."""
+        state = panel.state
+        lights = setups.by_name.items()
+        schedules = [one for one in state.schedules.values() if not one.is_timer]
+        backup = Backup.model_validate(
+            {
+                "pilotlight": 1,
+                "lights": [{"id": id, **spec.model_dump(exclude_defaults=True)} for id, spec in lights],
+                "groups": [{**dict(group), "lights": list(group.lights)} for group in state.groups.values()],
+                "scenes": [scene.model_dump() for scene in state.scenes.values()],
+                "schedules": [one.model_dump(include=OF_A_SCHEDULE) for one in schedules],
+            }
+        )
+        answer = Response(
+            backup.model_dump_json(indent=1, exclude_unset=True, by_alias=True) + "\n", content_type="application/json"
+        )
+        answer.headers["Content-Disposition"] = 'attachment; filename="pilotlight.json"'
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @routes.post("/import")
+    @documented(BACKUP, Imported, body=Backup, refusals=(409, 507))
+    async def post_import() -> Response:
+        """Replace what is there by what a file has. A kind that the file leaves out stays as it is."""
+        backup = parse_body(Backup, await json_body(request))
+        check(backup)
+        if kept is None and any(kind is not None for kind in (backup.groups, backup.scenes, backup.schedules)):
+            raise NotStored("The keeper of this home has groups, scenes and schedules. Import them there.")
+        actor = current_actor()
+        left = [] if backup.lights is None else await setups.replace(actor, backup.lights)
+        if kept is not None:
+            groups = None if backup.groups is None else [Group(**one.model_dump()) for one in backup.groups]
+            scenes = None if backup.scenes is None else [Scene(**one.model_dump()) for one in backup.scenes]
+            await kept.arrangement.replace(actor, groups, scenes)
+            if backup.schedules is not None:
+                await kept.schedules.replace(actor, backup.schedules)
+        state = panel.state
+        numbers = {kind: len(getattr(state, kind)) for kind in ("lights", "groups", "scenes", "schedules")}
+        return json_answer(Imported(left=left, **numbers))
+
+    return routes

@@ -1,0 +1,185 @@
+"""`LightSetup`: adding, changing and removing the lights of this panel while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+
+from asgi_app.core import lights as rules
+from asgi_app.core.chat import name_of
+from asgi_app.errors import BadCommand, LightFixed, NotStored, PinTaken
+from asgi_app.hw.driver import LightDriver
+from asgi_app.models.base import DONE, Actor, Result
+from asgi_app.models.light_setup import AddLight, ChangeLight, LightSetup, LightSetupChange, NewLight, RemoveLight
+from asgi_app.models.lights import LightResult, LightSpec
+from asgi_app.models.wire import refusal
+from asgi_app.service.component import Component
+from asgi_app.service.lights import Lights
+from asgi_app.service.panel import Panel
+from asgi_app.service.session import Session
+from asgi_app.settings import Settings
+from asgi_app.store import own_lights
+
+log = logging.getLogger("pilotlight.service")
+
+PINS = range(2, 28)  # 0 and 1 are for the EEPROM of a board on top
+REBUILT = {"pin", "frequency", "active_high"}  # for which the pin is taken anew
+
+
+class LightSetups(Component):
+    """The component for which lights this panel has. `specs` are those, by their ids, and change with them."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        lights: Lights,
+        driver: LightDriver,
+        specs: dict[str, LightSpec],
+        settings: Settings,
+        clock: Callable[[], float],
+    ) -> None:
+        self._panel = panel
+        self._lights = lights
+        self._driver = driver
+        self._specs = specs
+        self._settings = settings
+        self._clock = clock
+        self._prefix = f"{settings.node_name}." if settings.node_name else ""
+        self.by_name = {id.removeprefix(self._prefix): spec for id, spec in specs.items()}  # without the node
+        self._fixed = {self._prefix + id for id in settings.fixed_lights}
+        self._one_by_one = asyncio.Lock()
+        self.handlers = {AddLight: self._add, ChangeLight: self._change, RemoveLight: self._remove}
+        panel.add(self)
+
+    def all(self) -> list[LightSetup]:
+        """Return how each light of this panel is set up."""
+        return [self.setup(id) for id in self._specs]
+
+    def setup(self, light: str) -> LightSetup:
+        """Return how a light of this panel is set up. Raises `UnknownLight`."""
+        id = self._own(light)
+        return LightSetup(**dict(self._specs[id]), id=id, fixed=id in self._fixed)
+
+    def free_pins(self) -> list[int]:
+        """Return the pins that no light has."""
+        taken = {spec.pin for spec in self._specs.values()}
+        return [pin for pin in PINS if pin not in taken]
+
+    async def replace(self, actor: Actor, lights: Sequence[NewLight]) -> list[str]:
+        """Have these lights instead of those that are there. Return those that the settings have, and that are others.
+
+        Raises `PinTaken`, `BadCommand`, `NotStored`. What was done before stays done.
+        """
+        wanted = {self._prefix + light.id: LightSpec(**_spec_of(light)) for light in lights}
+        left = [id for id in self._fixed if wanted.get(id) != self._specs[id]]
+        for id in [id for id in self._specs if id not in wanted and id not in self._fixed]:
+            if len(self._specs) > 1:
+                await self._panel.perform(actor, RemoveLight(light=id))
+        for light in lights:
+            id = self._prefix + light.id
+            if id not in self._specs:
+                await self._panel.perform(actor, AddLight(light=light.id, **_spec_of(light)))
+            elif id not in self._fixed and wanted[id] != self._specs[id]:
+                await self._panel.perform(actor, ChangeLight(light=id, **_spec_of(light)))
+        for id in [id for id in self._specs if id not in wanted and id not in self._fixed]:  # it was the only one
+            await self._panel.perform(actor, RemoveLight(light=id))
+        return [id.removeprefix(self._prefix) for id in left]
+
+    async def _add(self, actor: Actor, command: AddLight, session: Session | None) -> LightResult:
+        async with self._one_by_one:
+            if not self._settings.lights:
+                raise BadCommand(
+                    "This panel has no lights of its own (setting lights). Add it at the panel with the pin."
+                )
+            id = self._prefix + command.light
+            if id in self._specs:
+                raise BadCommand(f"There is a light with the id {command.light!r} already.", field="light")
+            spec = self._checked(LightSpec(**command.model_dump(include=set(LightSpec.model_fields))), id)
+            await self._keep({**self._specs, id: spec})
+            light = rules.first_light(id, spec, None, self._clock()).model_copy(update={"by": actor})
+            self._note(id, spec)
+            self._lights.add(id, light)
+            await self._driver.add(id, spec, rules.drive_of(light))
+            return LightResult(light=self._lights.own[id])
+
+    async def _change(self, actor: Actor, command: ChangeLight, session: Session | None) -> LightResult:
+        async with self._one_by_one:
+            id = self._changeable(command.light)
+            before = self._specs[id]
+            given: dict[str, Any] = command.model_dump(include=set(LightSetupChange.model_fields), exclude_unset=True)
+            defaults = {name: field.default for name, field in LightSpec.model_fields.items() if name != "pin"}
+            given = {name: defaults.get(name) if value is None else value for name, value in given.items()}
+            try:
+                spec = LightSpec.model_validate(dict(before) | given, strict=True)
+            except ValidationError as error:
+                raise refusal(error) from None
+            spec = self._checked(spec, id)
+            await self._keep({**self._specs, id: spec})
+            self._note(id, spec)
+            if any(getattr(before, name) != getattr(spec, name) for name in REBUILT):
+                await self._driver.remove(id)
+                await self._driver.add(id, spec, rules.drive_of(self._lights.own[id]))
+            else:
+                self._driver.tune(id, spec)
+            return LightResult(light=self._lights.set_up(actor, id, rules.name_of_light(id, spec), spec.pin))
+
+    async def _remove(self, actor: Actor, command: RemoveLight, session: Session | None) -> Result:
+        async with self._one_by_one:
+            id = self._changeable(command.light)
+            if len(self._specs) == 1:
+                raise BadCommand(
+                    "This is the only light of the panel. Change it, or add another one first.", field="light"
+                )
+            await self._keep({other: spec for other, spec in self._specs.items() if other != id})
+            await self._lights.remove(actor, id, partial(self._driver.remove, id))
+            self._note(id, None)
+            if id == self._panel.old_light:
+                self._panel.old_light = next(iter(self._specs))
+            return DONE
+
+    def _note(self, id: str, spec: LightSpec | None) -> None:
+        for specs, key in ((self._specs, id), (self.by_name, id.removeprefix(self._prefix))):
+            if spec is None:
+                del specs[key]
+            else:
+                specs[key] = spec
+
+    def _own(self, light: str) -> str:
+        for id in (light, self._prefix + light):
+            if id in self._specs:
+                return id
+        raise rules.unknown_light(light, self._specs)
+
+    def _changeable(self, light: str) -> str:
+        id = self._own(light)
+        if id in self._fixed:
+            raise LightFixed(f"{light} is in the settings of the panel. Change it there, and start the panel again.")
+        return id
+
+    def _checked(self, spec: LightSpec, id: str) -> LightSpec:
+        """Return what is wanted of this light. Raises `PinTaken`, `BadName`."""
+        if spec.pin not in PINS or any(spec.pin == other.pin for key, other in self._specs.items() if key != id):
+            why = "is for the EEPROM of a board" if spec.pin not in PINS else "has another light"
+            free = ", ".join(map(str, self.free_pins()))
+            raise PinTaken(f"Pin {spec.pin} {why}. Free are {free}.", field="pin")
+        if spec.name is not None:
+            spec = spec.model_copy(update={"name": name_of(spec.name, 64, field="name")})
+        return spec
+
+    async def _keep(self, specs: dict[str, LightSpec]) -> None:
+        """Write those that are not in the settings. Raises `NotStored`."""
+        own = {id.removeprefix(self._prefix): spec for id, spec in specs.items() if id not in self._fixed}
+        try:
+            await asyncio.to_thread(own_lights.write, self._settings.data, own)
+        except OSError as error:
+            raise NotStored(f"The lights cannot be written: {error.strerror}.") from None
+
+
+def _spec_of(light: NewLight) -> dict[str, Any]:
+    """Return the fields of a light without its id."""
+    return {name: getattr(light, name) for name in LightSpec.model_fields}

@@ -1,0 +1,68 @@
+"""What a process does with the events of its engine, whichever way they come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from asgi_app.core.lights import Drive, first_light
+from asgi_app.engine.mirror import Mirror
+from asgi_app.engine.picture import Picture
+from asgi_app.models.lights import Hardware, LightChanged, LightSpec
+from asgi_app.service import Panel
+from asgi_app.service.lights import Lights
+
+LED = first_light("hall.led", LightSpec(pin=5), None, 0.0)
+
+
+class NoPins:
+    async def drive(self, light: str, drive: Drive) -> None:
+        raise AssertionError(light)
+
+
+@pytest.fixture
+def panel() -> Panel:
+    return Panel(Hardware(pins="none", why="a front"))
+
+
+@pytest.fixture
+def mirror(panel: Panel) -> Mirror:
+    mirror = Mirror(panel, Lights(panel, NoPins(), {}, {}), is_keeper=False)
+    mirror.adopt(Picture("e", 7, {LED.id: LED}, {}, []))
+    return mirror
+
+
+def changed(level: int) -> dict[str, Any]:
+    light = LED.model_copy(update={"level": level})
+    return LightChanged(light=light.id, by=light.by, at=light.at, state=light).model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("came", "rev", "level"),
+    [
+        ([8], 8, 8),
+        ([8, 9], 9, 9),
+        ([9], 7, LED.level),  # the stream has what came before
+        ([9, 8], 8, 8),
+        ([8, 8], 8, 8),
+        ([7], 7, LED.level),
+        ([3], 7, LED.level),
+    ],
+)
+async def test_an_event_that_comes_with_an_answer_is_applied_if_it_is_the_next_one(
+    panel: Panel, mirror: Mirror, came: list[int], rev: int, level: int
+) -> None:
+    shown: list[int] = []
+    mirror.at_revision(9, lambda: shown.append(panel.rev))
+    for number in came:
+        mirror.take(number, changed(number))
+    assert (panel.rev, panel.light(LED.id).level) == (rev, level)
+    assert shown == [9] * (rev >= 9)
+    assert mirror.heard.keys() == ({"hall"} if rev > 7 else set())
+
+
+async def test_an_island_applies_nothing_of_others(panel: Panel, mirror: Mirror) -> None:
+    mirror.isolate("lost")
+    mirror.take(panel.rev + 1, changed(8))
+    assert panel.light(LED.id).level == LED.level

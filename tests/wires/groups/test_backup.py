@@ -1,0 +1,104 @@
+"""Export and import: what a household has set up comes back after a wipe, and a wrong file changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.live_client import live
+from tests.support.panel_process import RunningPanel
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def set_up(panel: RunningPanel) -> None:
+    """Three lamps, two groups in an order, two scenes, a wake-up and a timer."""
+    for n, name in enumerate(("desk", "shelf", "hall")):
+        panel.post("/lights", json={"id": name, "pin": 5 + n, "gamma": 2.2, "name": f"{name} 灯"})
+    panel.delete("/lights/led")
+    for name in ("B", "A"):
+        panel.post("/groups", json={"name": name, "lights": ["desk", "shelf"]})
+    panel.post("/groups/order", json={"order": ["b", "a"]})
+    panel.post("/scenes", json={"name": "Dinner"})
+    panel.post("/scenes", json={"name": "Night", "lights": {"hall": {"level": 1, "effect": "candle"}}})
+    wake = {"do": "set_light", "group": "a", "level": 100, "transition": 600}
+    panel.post("/schedules", json={"name": "Wake", "when": {"by": "06:45", "days": ["mon"]}, "do": wake})
+    panel.post("/schedules", json={"name": "Timer", "when": {"in": 9000}, "do": wake})
+
+
+def everything(panel: RunningPanel) -> dict[str, Any]:
+    state = {kind: panel.get(f"/{kind}").json()[kind] for kind in ("groups", "scenes", "schedules")}
+    state["schedules"] = [{**one, "next": None, "by": None} for one in state["schedules"] if not one["is_timer"]]
+    lights = panel.get("/setup").json()
+    for group in state["groups"]:
+        group.pop("level")
+        group.pop("on")
+    return {**state, **lights}
+
+
+async def test_a_wiped_panel_is_as_before_after_an_import(start_panel: Callable[..., RunningPanel]) -> None:
+    panel, other = start_panel(), start_panel()
+    set_up(panel)
+    answer = panel.get("/export")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    async with live(other) as watcher:
+        imported = other.post("/import", json=answer.json())
+        assert imported.status_code == 200, imported.text
+        assert imported.json() == {"lights": 3, "groups": 2, "scenes": 2, "schedules": 1, "left": []}
+        assert everything(other) == everything(panel)
+        state = (await watcher.ask("get_state"))["snapshot"]["state"]
+        assert (list(state["lights"]), list(state["groups"])) == (["desk", "shelf", "hall"], ["b", "a"])
+    assert other.get("/export").text == answer.text
+    other.kill()
+    other.start()
+    assert everything(other) == everything(panel)
+    assert other.post("/import", json={"pilotlight": 1, "groups": []}).json()["groups"] == 0
+    assert len(other.get("/scenes").json()["scenes"]) == 2  # which the file left out
+
+
+async def test_lights_of_the_settings_are_left(start_panel: Callable[..., RunningPanel]) -> None:
+    panel = start_panel(lights="[lights.led]\npin = 21\n")
+    said = {"pilotlight": 1, "lights": [{"id": "led", "pin": 4}, {"id": "desk", "pin": 17}]}
+    answer = panel.post("/import", json=said).json()
+    assert (answer["lights"], answer["left"]) == (2, ["led"])
+    assert [light["pin"] for light in panel.get("/setup").json()["lights"]] == [21, 17]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
+    with RunningPanel(tmp_path_factory.mktemp("house") / "data", rest_rate=1e6) as running:
+        set_up(running)
+        yield running
+
+
+DO = {"do": "set_light", "light": "desk", "on": True}
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"pilotlight": 2}, "pilotlight"),
+    ({"lights": []}, "lights"),
+    ({"lights": [{"id": "a", "pin": 4}, {"id": "a", "pin": 5}]}, "lights.id"),
+    ({"lights": [{"id": "a", "pin": 4}, {"id": "b", "pin": 4}]}, "lights.pin"),
+    ({"lights": [{"id": "a", "pin": 99}]}, "lights.0.pin"),
+    ({"groups": [{"id": "all", "name": "x", "lights": ["desk"]}]}, "groups"),
+    ({"groups": [{"id": "a", "name": "x", "lights": []}, {"id": "b", "name": "X", "lights": []}]}, "groups.name"),
+    ({"groups": [{"id": "a", "name": "x", "lights": []}] * 2}, "groups.id"),
+    ({"groups": [{"id": "A b", "name": "x", "lights": []}]}, "groups.0.id"),
+    (
+        {"scenes": [{"id": "a", "name": "x", "lights": {"desk": {"level": 101, "on": True}}}]},
+        "scenes.0.lights.desk.level",
+    ),
+    ({"schedules": [{"id": "a", "name": "x", "when": {"at": "7"}, "do": DO}]}, "schedules.0.when.at.at"),
+    ({"schedules": [{"id": "a", "name": "x", "when": {"at": "07:00"}, "do": {"do": "say"}}]}, ""),
+    ({"people": []}, "people"),
+]
+
+
+@pytest.mark.parametrize(("said", "field"), WRONG)
+async def test_a_wrong_file_changes_nothing(house: RunningPanel, said: dict[str, Any], field: str) -> None:
+    before = house.get("/export").text
+    answer = house.post("/import", json={"pilotlight": 1, "scenes": [], **said})
+    assert answer.status_code == 400, answer.text
+    if field:
+        assert field in [error["field"] for error in answer.json()["errors"]]
+    assert house.get("/export").text == before
