@@ -103,6 +103,7 @@ ROUTES: Mapping[str, Role] = {
     "GET /watch": NOBODY,
     "GET /compare": NOBODY,
     "GET /lab": NOBODY,
+    "GET /settings": NOBODY,
     "GET /docs": NOBODY,
     "GET /static/<path:filename>": NOBODY,
     "GET /access": NOBODY,

@@ -21,7 +21,8 @@ JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
 RESERVED = frozenset(
     {"access", "api", "audit", "chat", "compare", "docs", "echo", "export", "groups", "health"}
     | {"import", "lab", "led", "lights", "live", "metrics", "openapi.json", "plan", "runs"}
-    | {"scenes", "schedules", "server", "setup", "shows", "socket.io", "static", "watch", "ws"}
+    | {"scenes", "schedules", "server", "settings", "setup", "shows", "socket.io", "static"}
+    | {"watch", "ws"}
 )
 
 

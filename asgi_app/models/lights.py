@@ -83,7 +83,7 @@ class LightSpec(BaseModel):
     name: str | None = Field(None, min_length=1, max_length=64, description="Name to show.")
     frequency: int = Field(100, ge=10, le=10_000, description="PWM frequency in Hz.")
     min: float = Field(0, ge=0, le=100, description="Duty cycle in percent that level 1 starts from.")
-    max: float = Field(100, ge=0, le=100, description="Duty cycle in percent of level 100.")
+    max: float = Field(100, ge=0, le=100, validate_default=True, description="Duty cycle in percent of level 100.")
     gamma: float = Field(1.0, ge=0.1, le=10, description="1.0: level N is duty N/100; 2.8 suits the eye.")
     exit: Literal["keep", "off"] | Level = Field("keep", description="What the light does when the panel stops.")
     restore: Literal["last", "off"] | Level = Field("last", description="What it does when the panel starts.")
@@ -101,11 +101,12 @@ class LightSpec(BaseModel):
             word = "keep" if info.field_name == "exit" else "last"
             raise ValueError(f'use "{word}", "off", or a level from 0 to 100') from None
 
-    @model_validator(mode="after")
-    def _min_below_max(self) -> LightSpec:
-        if self.min >= self.max:
-            raise ValueError(f"min ({self.min:g}) must be below max ({self.max:g})")
-        return self
+    @field_validator("max")
+    @classmethod
+    def _above_min(cls, value: float, info: ValidationInfo) -> float:
+        if (least := info.data.get("min", -1)) >= value:
+            raise ValueError(f"min ({least:g}) must be below max ({value:g})")
+        return value
 
     def duty(self, level: float) -> float:
         """Return the duty cycle (0..1) of a level (percent): `min + (max - min) * (level / 100) ** gamma`; 0 at 0."""

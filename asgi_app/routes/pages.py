@@ -25,13 +25,14 @@ PAGES = {
     "/ws": "chat",  # the address of the old chat page
     "/plan": "plan",
     "/watch": "watch",
+    "/settings": "settings",
     "/access": "access",
     "/docs": "docs",
 }
 
 
 def pages() -> Blueprint:
-    """Return the routes of the pages: lights, schedules, chat, runs, transports, lab, access, API viewer."""
+    """Return the routes of the pages: lights, schedules, chat, runs, transports, lab, settings, access, API viewer."""
     routes = Blueprint("pages", __name__)
     for path, name in PAGES.items():
         policy = VIEWER_POLICY if name == "docs" else POLICY

@@ -52,6 +52,7 @@ class LightSetups(Component):
         self._prefix = f"{settings.node_name}." if settings.node_name else ""
         self.by_name = {id.removeprefix(self._prefix): spec for id, spec in specs.items()}  # without the node
         self._fixed = {self._prefix + id for id in settings.fixed_lights}
+        self._leaving: set[str] = set()  # which an import removes, though it is the only light
         self._one_by_one = asyncio.Lock()
         self.handlers = {AddLight: self._add, ChangeLight: self._change, RemoveLight: self._remove}
         panel.add(self)
@@ -73,29 +74,63 @@ class LightSetups(Component):
     async def replace(self, actor: Actor, lights: Sequence[NewLight]) -> list[str]:
         """Have these lights instead of those that are there. Return those that the settings have, and that are others.
 
-        Raises `PinTaken`, `BadCommand`, `NotStored`. What was done before stays done.
+        Raises `PinTaken`, `BadCommand`, `BadName`, `NotStored`. What was done before stays done.
         """
+        self._check_all(lights)
         wanted = {self._prefix + light.id: LightSpec(**_spec_of(light)) for light in lights}
         left = [id for id in self._fixed if wanted.get(id) != self._specs[id]]
-        for id in [id for id in self._specs if id not in wanted and id not in self._fixed]:
-            if len(self._specs) > 1:
+        gone = [id for id in self._specs if id not in wanted and id not in self._fixed]
+        try:
+            for id in gone if len(gone) < len(self._specs) else gone[1:]:  # one stays until others have come
                 await self._panel.perform(actor, RemoveLight(light=id))
-        for light in lights:
-            id = self._prefix + light.id
-            if id not in self._specs:
-                await self._panel.perform(actor, AddLight(light=light.id, **_spec_of(light)))
-            elif id not in self._fixed and wanted[id] != self._specs[id]:
-                await self._panel.perform(actor, ChangeLight(light=id, **_spec_of(light)))
-        for id in [id for id in self._specs if id not in wanted and id not in self._fixed]:  # it was the only one
-            await self._panel.perform(actor, RemoveLight(light=id))
+            waiting = [light for light in lights if self._prefix + light.id not in self._fixed]
+            while waiting:
+                light = self._next_of(waiting)
+                if light is None:  # each waits for the pin of another: one lets its pin go, and comes again
+                    candidates = (*gone, *(self._prefix + light.id for light in waiting))
+                    id = next(id for id in candidates if id in self._specs)
+                    self._leaving = {id}
+                    await self._panel.perform(actor, RemoveLight(light=id))
+                    continue
+                waiting.remove(light)
+                id = self._prefix + light.id
+                if id not in self._specs:
+                    await self._panel.perform(actor, AddLight(light=light.id, **_spec_of(light)))
+                elif wanted[id] != self._specs[id]:
+                    await self._panel.perform(actor, ChangeLight(light=id, **_spec_of(light)))
+            for id in gone:
+                if id in self._specs:
+                    await self._panel.perform(actor, RemoveLight(light=id))
+        finally:
+            self._leaving = set()
         return [id.removeprefix(self._prefix) for id in left]
+
+    def _next_of(self, lights: Sequence[NewLight]) -> NewLight | None:
+        """Return the first whose pin no other light has now."""
+        pins = {spec.pin: id for id, spec in self._specs.items()}
+        return next((light for light in lights if pins.get(light.pin, id := self._prefix + light.id) == id), None)
+
+    def _check_all(self, lights: Sequence[NewLight]) -> None:
+        """Raise what keeps one of them from being here, before anything is changed."""
+        self._require_pins()
+        of_settings = {self._specs[id].pin: id for id in self._fixed}
+        for n, light in enumerate(lights):
+            if self._prefix + light.id in self._fixed:
+                continue
+            if light.pin not in PINS:
+                raise PinTaken(f"Pin {light.pin} is for the EEPROM of a board.", field=f"lights.{n}.pin")
+            if (id := of_settings.get(light.pin)) is not None:
+                raise PinTaken(f"Pin {light.pin} has the light {id} of the settings.", field=f"lights.{n}.pin")
+            if light.name is not None:
+                name_of(light.name, 64, field=f"lights.{n}.name")
+
+    def _require_pins(self) -> None:
+        if not self._settings.lights:
+            raise BadCommand("This panel has no lights of its own (setting lights). Add it at the panel with the pin.")
 
     async def _add(self, actor: Actor, command: AddLight, session: Session | None) -> LightResult:
         async with self._one_by_one:
-            if not self._settings.lights:
-                raise BadCommand(
-                    "This panel has no lights of its own (setting lights). Add it at the panel with the pin."
-                )
+            self._require_pins()
             id = self._prefix + command.light
             if id in self._specs:
                 raise BadCommand(f"There is a light with the id {command.light!r} already.", field="light")
@@ -103,6 +138,8 @@ class LightSetups(Component):
             await self._keep({**self._specs, id: spec})
             light = rules.first_light(id, spec, None, self._clock()).model_copy(update={"by": actor})
             self._note(id, spec)
+            if self._panel.old_light not in self._specs:  # for a moment there was no light
+                self._panel.old_light = id
             self._lights.add(id, light)
             await self._driver.add(id, spec, rules.drive_of(light))
             return LightResult(light=self._lights.own[id])
@@ -131,7 +168,7 @@ class LightSetups(Component):
     async def _remove(self, actor: Actor, command: RemoveLight, session: Session | None) -> Result:
         async with self._one_by_one:
             id = self._changeable(command.light)
-            if len(self._specs) == 1:
+            if len(self._specs) == 1 and id not in self._leaving:
                 raise BadCommand(
                     "This is the only light of the panel. Change it, or add another one first.", field="light"
                 )
@@ -139,7 +176,7 @@ class LightSetups(Component):
             await self._lights.remove(actor, id, partial(self._driver.remove, id))
             self._note(id, None)
             if id == self._panel.old_light:
-                self._panel.old_light = next(iter(self._specs))
+                self._panel.old_light = next(iter(self._specs), id)
             return DONE
 
     def _note(self, id: str, spec: LightSpec | None) -> None:

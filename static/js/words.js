@@ -10,7 +10,7 @@ const en = {
   lights_on: ({ on, all }) => (on === 0 ? 'All off' : on === all ? 'All on' : `${on} of ${all} on`),
   lights_offline: ({ offline, all }) => (offline === all ? 'All offline' : `${offline} offline`),
   no_lights: 'No lights yet',
-  no_lights_how: 'Add a [lights.<id>] table with a pin to the settings file and restart the panel.',
+  no_lights_how: 'An admin adds one on the page “Settings” of the panel that has the pin.',
 
   live: 'Live',
   connecting: 'Connecting',
@@ -122,7 +122,7 @@ const zh = {
   lights_offline: ({ offline, all }) => (offline === all ? '全部离线' : `${offline} 盏离线`),
   lights_on: ({ on, all }) => (on === 0 ? '全部关闭' : on === all ? '全部打开' : `${all} 盏中 ${on} 盏亮着`),
   no_lights: '还没有灯',
-  no_lights_how: '在设置文件中加入带引脚的 [lights.<id>] 表，然后重新启动面板。',
+  no_lights_how: '管理员可以在拥有引脚的面板的“设置”页添加。',
 
   live: '实时',
   connecting: '正在连接',

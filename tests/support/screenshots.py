@@ -46,6 +46,12 @@ pin = 19
 name = "Hallway"
 """
 
+# Those that are added while it runs.
+ADDED: dict[str, dict[str, Any]] = {
+    "kitchen": {"pin": 21, "name": "Kitchen", "gamma": 2.8},
+    "stairs": {"pin": 26, "name": "Stairs", "max": 60, "auto_off": 300, "restore": "off"},
+}
+
 # Who did what, the first of them longest ago; the second change of a light is what undo takes back.
 EVENING: list[tuple[str, str, dict[str, Any]]] = [
     ("hall", "Hall switch", {"level": 45}),
@@ -202,6 +208,11 @@ async def shown_run(page: Page) -> None:
     await asyncio.sleep(2)
 
 
+async def shown_settings(page: Page) -> None:
+    await expect(page.locator("#rows [data-light]")).to_have_count(6)
+    await asyncio.sleep(3)  # a second ping, without the drawing of the page in it
+
+
 async def shown_access(page: Page) -> None:
     await expect(page.locator("#tokens li")).to_have_count(2)
     await expect(page.locator("#trail li").first).to_be_visible()
@@ -258,6 +269,12 @@ async def main(wanted: list[str]) -> None:
                             await take(page, f"watch-{kind}{suffix}")
                         panel.post(f"/runs/{run}/signal", json={"signal": "stop"})
                         panel.post("/runs/backup/end", json={})
+                if is_wanted("settings"):
+                    for id, more in ADDED.items():
+                        panel.post("/lights", json={"id": id, **more})
+                    await take_all(browser, panel, "settings", "/settings", shown_settings)
+                    for id in ADDED:
+                        panel.delete(f"/lights/{id}")
                 if is_wanted("access"):
                     for label, role in (("Hall switch", "operator"), ("Wall display", "viewer")):
                         panel.post("/access/tokens", json={"label": label, "role": role})

@@ -63,6 +63,10 @@ def actual(rev: int, level: float, id: str = "desk") -> Event:
     return {"event": "light_actual", "rev": rev, "light": id, "actual": level}
 
 
+def removed(rev: int, id: str = "desk") -> Event:
+    return {"event": "light_removed", "rev": rev, "light": id}
+
+
 def own(rev: int, light: dict[str, Any]) -> Event:
     return {"event": "own", "rev": rev, "light": light}
 
@@ -127,6 +131,34 @@ def test_what_was_missed_arrives_in_order():
     replay = [changed(7, light(62)), changed(8, light(63)), actual(9, 62.5), changed(10, light(64))]
     known = after(*seen, *replay)
     assert (known.level(), known.state["rev"]) == (64, 10)
+
+
+@pytest.mark.parametrize(
+    ("events", "there", "rev"),
+    [
+        pytest.param([removed(6)], ["hall"], 6, id="removed"),
+        pytest.param([removed(6, "attic")], ["desk", "hall"], 6, id="one that is not there"),
+        pytest.param([removed(6), actual(7, 10), changed(7, light(9, "hall"))], ["hall"], 7, id="what comes after"),
+        pytest.param([removed(7), changed(6, light(70)), own(6, light(70))], ["hall"], 7, id="an older change later"),
+        pytest.param([changed(7, light(70)), removed(6)], ["desk", "hall"], 7, id="added again before"),
+        pytest.param([removed(6), changed(7, light(5))], ["desk", "hall"], 7, id="added again after"),
+        pytest.param([removed(6), snapshot(9, DESK)], ["desk"], 9, id="a snapshot"),
+    ],
+)
+def test_a_removed_light_is_gone_until_it_is_added_again(events: list[Event], there: list[str], rev: int):
+    known = after(OPENING, *events)
+    assert (sorted(known.state["lights"]), known.state["rev"]) == (there, rev)
+
+
+def test_with_a_light_goes_what_was_held_and_noted_of_it():
+    noted = [own(5, DESK), {"event": "held", "light": "desk", "look": {"level": 80}}]
+    known = after(OPENING, *noted, removed(6), changed(7, light(5)))
+    assert (known.state["held"], known.state["own"]) == ({}, {})
+    assert known.shown["desk"]["level"] == 5
+
+
+def test_a_light_that_is_removed_before_the_first_snapshot_makes_none():
+    assert after(removed(6)).state["lights"] is None
 
 
 def test_actual_moves_alone():

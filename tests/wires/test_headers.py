@@ -15,7 +15,7 @@ from tests.support.failing_pins import SECRET
 from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.python_client import PythonClient
 
-PAGES = ("/", "/chat", "/ws", "/watch", "/compare", "/lab", "/docs")
+PAGES = ("/", "/chat", "/ws", "/watch", "/compare", "/lab", "/settings", "/docs")
 ANSWERS = (
     ("GET", "/led", 200),
     ("POST", "/led", 400),

@@ -1,7 +1,7 @@
 // What the lights page knows, and how each event changes it.
 //
-// Events of the server: `snapshot`, `light_changed`, `light_actual`, `light_flashed`, `group_changed`, `groups_ordered`,
-// `scene_changed`, `clock_changed`.
+// Events of the server: `snapshot`, `light_changed`, `light_actual`, `light_removed`, `light_flashed`, `group_changed`,
+// `groups_ordered`, `scene_changed`, `clock_changed`.
 // Events of the page: `me`, `held`, `released`, `own`, `own_many`, `done`, and those of page-state.js.
 
 import { COMMON, reducer, withNotices, withRev, without } from '../page-state.js';
@@ -40,6 +40,14 @@ export const apply = reducer({
 
   light_actual: (state, event) =>
     withLight(withRev(state, event), event.light, event.rev, { ...state.lights?.[event.light], actual: event.actual }),
+
+  /** Its revision stays known: what is older and comes later must not bring the light back. */
+  light_removed(state, event) {
+    const { light: id, rev } = event;
+    if (!state.lights || (state.revs[id] ?? -1) > rev) return withRev(state, event);
+    const gone = Object.fromEntries(['lights', 'held', 'own', 'flashed'].map((part) => [part, without(state[part], id)]));
+    return { ...withRev(state, event), ...gone, revs: { ...state.revs, [id]: rev } };
+  },
 
   light_flashed: (state, event) => ({
     ...withRev(state, event),

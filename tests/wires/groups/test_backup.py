@@ -64,6 +64,37 @@ async def test_lights_of_the_settings_are_left(start_panel: Callable[..., Runnin
     answer = panel.post("/import", json=said).json()
     assert (answer["lights"], answer["left"]) == (2, ["led"])
     assert [light["pin"] for light in panel.get("/setup").json()["lights"]] == [21, 17]
+    refused = panel.post(
+        "/import", json={"pilotlight": 1, "lights": [{"id": "desk", "pin": 4}, {"id": "a", "pin": 21}]}
+    )
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (409, "lights.1.pin")
+    assert [light["pin"] for light in panel.get("/setup").json()["lights"]] == [21, 17]
+
+
+PLACES: list[tuple[dict[str, int], dict[str, int]]] = [
+    ({"a": 4, "b": 5}, {"a": 5, "b": 4}),  # they change places
+    ({"a": 4, "b": 5, "c": 6}, {"a": 5, "b": 6, "c": 4}),
+    ({"a": 4, "b": 5}, {"a": 5, "b": 6}),
+    ({"a": 4, "b": 5}, {"b": 4, "c": 5}),
+    ({"a": 4, "b": 5}, {"c": 5, "d": 4}),
+    ({"a": 4}, {"b": 4}),  # the only one goes, and its pin is another's
+    ({"a": 4}, {"b": 4, "a": 5}),
+    ({"a": 4}, {"a": 4}),
+]
+
+
+@pytest.mark.parametrize(("before", "then"), PLACES)
+async def test_lights_may_take_the_pins_of_others(
+    house: RunningPanel, before: dict[str, int], then: dict[str, int]
+) -> None:
+    for pins in (before, then):
+        file = {"pilotlight": 1, "lights": [{"id": id, "pin": pin} for id, pin in pins.items()]}
+        assert house.post("/import", json=file).json()["lights"] == len(pins)
+        lights = house.get("/lights").json()["lights"].values()
+        assert {light["id"]: light["pin"] for light in lights} == pins
+        assert all(light["online"] for light in lights)
+        assert house.get("/led").status_code == 200
+    assert house.complaints() == []
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +111,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"lights": [{"id": "a", "pin": 4}, {"id": "a", "pin": 5}]}, "lights.id"),
     ({"lights": [{"id": "a", "pin": 4}, {"id": "b", "pin": 4}]}, "lights.pin"),
     ({"lights": [{"id": "a", "pin": 99}]}, "lights.0.pin"),
+    ({"lights": [{"id": "desk", "pin": 8}, {"id": "a", "pin": 0}]}, "lights.1.pin"),
+    ({"lights": [{"id": "a", "pin": 8}, {"id": "desk", "pin": 9, "name": " "}]}, "lights.1.name"),
     ({"groups": [{"id": "all", "name": "x", "lights": ["desk"]}]}, "groups"),
     ({"groups": [{"id": "a", "name": "x", "lights": []}, {"id": "b", "name": "X", "lights": []}]}, "groups.name"),
     ({"groups": [{"id": "a", "name": "x", "lights": []}] * 2}, "groups.id"),
@@ -98,7 +131,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 async def test_a_wrong_file_changes_nothing(house: RunningPanel, said: dict[str, Any], field: str) -> None:
     before = house.get("/export").text
     answer = house.post("/import", json={"pilotlight": 1, "scenes": [], **said})
-    assert answer.status_code == 400, answer.text
+    assert answer.status_code == (409 if answer.json()["type"].endswith("pin-taken") else 400), answer.text
     if field:
         assert field in [error["field"] for error in answer.json()["errors"]]
     assert house.get("/export").text == before
