@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from asgi_app.core import groups, schedules
 from asgi_app.errors import BadCommand
 from asgi_app.models.backup import Backup, KeptGroup, KeptScene, KeptSchedule
-from asgi_app.models.groups import ALL
+from asgi_app.models.groups import ALL, MOST_LIGHTS
 
 
 def check(backup: Backup) -> None:
@@ -23,8 +23,8 @@ def check(backup: Backup) -> None:
     kinds: dict[str, Sequence[KeptGroup | KeptScene]] = {"groups": backup.groups or [], "scenes": backup.scenes or []}
     for kind, all in kinds.items():
         _check_kind(kind, all, groups.MOST)
-        if sum(len(one.lights) for one in all) > groups.MOST_LIGHTS:
-            raise BadCommand(f"All {kind} together may have {groups.MOST_LIGHTS} lights.", field=kind)
+        if sum(len(one.lights) for one in all) > MOST_LIGHTS:
+            raise BadCommand(f"All {kind} together may have {MOST_LIGHTS} lights.", field=kind)
     _check_kind("schedules", backup.schedules or [], schedules.MOST)
     for schedule in backup.schedules or []:
         schedules.command_of(schedule.do)

@@ -8,14 +8,13 @@ from typing import TypeVar
 
 from asgi_app.core.chat import name_of
 from asgi_app.errors import BadCommand, NameInUse, TooMany, UnknownGroup, UnknownScene
-from asgi_app.models.groups import ALL, Group, Scene, SceneLight
+from asgi_app.models.groups import ALL, MOST_LIGHTS, Group, Scene, SceneLight
 from asgi_app.models.lights import Light, LightSettings
 from asgi_app.models.schedules import Schedule
 from asgi_app.models.wire import State
 
 LONGEST = 64  # characters of a name
 MOST = 100  # groups, and scenes
-MOST_LIGHTS = 4000  # in all groups, and in all scenes: every client has all of them
 
 One = TypeVar("One", Group, Scene)
 T = TypeVar("T")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asgi_app.errors import BadCommand, LightOffline, NothingToUndo, UnknownLight
-from asgi_app.models.base import Actor
+from asgi_app.models.base import Actor, shown
 from asgi_app.models.light_setup import LightRemoved
 from asgi_app.models.lights import (
     Effect,
@@ -27,6 +28,7 @@ FIRST_LEVEL = 50  # percent, at the very first start
 START = Actor(name="Pilot Light", via="start")
 HARDWARE = Actor(name="hardware", via="pin")
 OUTSIDE = Actor(name="outside", via="pin")
+NAMED = 30  # lights that the refusal of an unknown one names
 SAME_GESTURE = 2.0  # seconds; closer changes by one hand, such as a drag, are one step of undo
 
 
@@ -97,8 +99,11 @@ def node_of(id: str) -> str:
 
 def unknown_light(id: str, lights: Mapping[str, object]) -> UnknownLight:
     """Return the error for an id that none of these lights has."""
-    known = f"Use one of {', '.join(lights)}." if lights else "There are no lights."
-    return UnknownLight(f"No light has the id {id!r}. {known}", field="light")
+    names = [*itertools.islice(lights, NAMED)]
+    if len(lights) > NAMED:
+        names.append(f"or one of {len(lights) - NAMED} more")
+    known = f"Use one of {', '.join(names)}." if lights else "There are no lights."
+    return UnknownLight(f"No light has the id {shown(id)!r}. {known}", field="light")
 
 
 def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: float) -> Light:

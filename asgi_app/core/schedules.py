@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter, ValidationError
 
 from asgi_app.errors import BadCommand, TooMany, UnknownSchedule
-from asgi_app.models.groups import RecallScene, SetLights
+from asgi_app.models.groups import MOST_LIGHTS, RecallScene, SetLights
 from asgi_app.models.lights import SetLight
 from asgi_app.models.runs import SignalRun
 from asgi_app.models.schedules import DAYS, At, By, Every, In, Once, Schedule, Sun, When
@@ -21,6 +21,7 @@ from asgi_app.models.shows import StartShow
 from asgi_app.models.wire import AnyCommand, parse_command, refusal
 
 MOST = 100  # schedules
+DAY = 86_400.0  # seconds
 LATE = 60.0  # seconds after which one that was due counts as missed
 DARK_DAYS = 366  # days in which a sunrise is looked for; near a pole there may be none for months
 MAY_DO = (SetLight, SetLights, RecallScene, StartShow, SignalRun)
@@ -49,10 +50,13 @@ def schedule_of(schedules: Mapping[str, Schedule], id: str) -> Schedule:
         raise UnknownSchedule(f"No schedule has the id {id!r}. {known}", field="schedule") from None
 
 
-def check_room(schedules: Mapping[str, Schedule]) -> None:
-    """Raise `TooMany` if there is no room for another one."""
-    if len(schedules) >= MOST:
+def check_room(schedules: Mapping[str, Schedule], one: Schedule) -> None:
+    """Raise `TooMany` if there is no room for this schedule."""
+    others = [other for other in schedules.values() if other.id != one.id]
+    if len(others) >= MOST:
         raise TooMany(f"There are {MOST} schedules, which is the limit. Delete one first.")
+    if sum(len(other.do.get("lights", ())) for other in (*others, one)) > MOST_LIGHTS:
+        raise TooMany(f"All schedules together may name {MOST_LIGHTS} lights. Use groups.", field="lights")
 
 
 def command_of(said: dict[str, Any]) -> AnyCommand:
@@ -88,6 +92,16 @@ def when_of(said: dict[str, Any], now: float, place: Place) -> dict[str, Any]:
 def local(at: float, place: Place) -> dt.datetime:
     """Return the local date and time of an instant (seconds since the Unix epoch)."""
     return dt.datetime.fromtimestamp(at, place.zone)
+
+
+def not_before(schedule: Schedule, now: float) -> float:
+    """Return the instant after which a schedule may be due, which is later than now if it was done later than now.
+
+    So nothing is done twice when the clock was a little behind. Done more than a day later: that clock was wrong.
+    """
+    if schedule.last is not None and now < schedule.last.at <= now + DAY:
+        return schedule.last.at
+    return now
 
 
 def next_time(schedule: Schedule, after: float, place: Place) -> float:

@@ -11,7 +11,8 @@ from asgi_app.models.lights import Effect, Level, Light, LightChange, LightSetti
 
 ALL = "all"  # the group that is always there, of all lights
 
-Lights = Annotated[list[str], Field(min_length=1)]  # ids
+MOST_LIGHTS = 4000  # of a command, and in all groups, scenes or schedules: every client has all of them
+Lights = Annotated[list[str], Field(min_length=1, max_length=MOST_LIGHTS)]  # ids
 
 
 class Group(Frozen):
@@ -130,7 +131,8 @@ class OrderGroups(GroupOrder, Asks[Result]):
 
 IDS, WRITTEN = SCENE_LIGHTS = ("ids", "written")  # of a scene: as they are now, or as they are to be
 SceneLights = Annotated[
-    Annotated[Lights, Tag(IDS)] | Annotated[dict[str, SceneLight], Field(min_length=1), Tag(WRITTEN)],
+    Annotated[Lights, Tag(IDS)]
+    | Annotated[dict[str, SceneLight], Field(min_length=1, max_length=MOST_LIGHTS), Tag(WRITTEN)],
     Discriminator(lambda value: WRITTEN if isinstance(value, dict) else IDS),
 ]
 

@@ -117,7 +117,7 @@ class Arrangement(Component):
     async def _order_groups(self, actor: Actor, command: OrderGroups, session: Session | None) -> Result:
         async with self._one_by_one:
             now = self._panel.state.groups
-            order = tuple(id for id in command.order if id != ALL)
+            order = tuple(command.order)
             if sorted(order) != sorted(now):
                 known = ", ".join(now) or "none"
                 raise BadCommand(f"Give each group once. There are {known}.", field="order")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,11 +25,26 @@ NOT_FOR_ONE = {"do", "group", "lights", "level", "step"}  # of `SetLights`
 
 @dataclass(slots=True)
 class _Proportions:
-    """The levels of the lights of a group (percent) that its slider keeps, and what it has asked for last."""
+    """The levels of the lights of a group (percent) that its slider keeps, and what it has asked for."""
 
     levels: Mapping[str, int]
-    asked: Mapping[str, int]
-    at: float  # by the loop's clock
+    asked: Mapping[str, int] = field(default_factory=dict)  # last
+    passed: dict[str, set[int]] = field(default_factory=dict)  # on the way there, in this drag
+    at: float = -math.inf  # by the loop's clock
+
+    def asks(self, levels: Mapping[str, int], at: float) -> None:
+        """Note what is asked for."""
+        if at > self.at + SAME_GESTURE:
+            self.passed = {}
+        for id, level in levels.items():
+            self.passed.setdefault(id, {self.asked.get(id, self.levels[id])}).add(level)
+        self.asked, self.at = levels, at
+
+    def moved(self, now: Mapping[str, int], at: float) -> set[str]:
+        """Return the lights that somebody else has moved. Within a drag one may be where it passes."""
+        is_drag = at <= self.at + SAME_GESTURE
+        expected = {id: self.passed.get(id, {0}) if is_drag else {self.asked.get(id, 0)} for id in now}
+        return {id for id, level in now.items() if level not in expected[id]}
 
 
 @dataclass(slots=True)
@@ -84,22 +100,23 @@ class ManyLights(Component):
         """Return the level of each light that a level or a step of the group is for."""
         every = {id: self._panel.state.lights[id] for id in ids}
         lights = {id: light for id, light in every.items() if light.online} or every
-        now = {id: light.level if light.on else 0 for id, light in lights.items()}
+        now = {id: light.target for id, light in lights.items()}
+        at = self._clock()
         kept = self._proportions.get(group)
-        shining = {id: light.level for id, light in lights.items() if light.on}
-        if kept is not None and not shining.keys() <= kept.levels.keys() <= lights.keys():
+        if kept is not None and ((moved := kept.moved(now, at)) or not kept.levels.keys() <= lights.keys()):
+            # Those that nobody else has moved go where they were asked to.
+            now = {id: level if id in moved else kept.asked.get(id, level) for id, level in now.items()}
             kept = None
-        elif kept is not None and self._clock() > kept.at + SAME_GESTURE:  # what it asked for has happened since
-            kept = kept if all(now.get(id) == level for id, level in kept.asked.items()) else None
         if kept is None:
-            levels = shining or {id: light.level for id, light in lights.items()}
-            kept = _Proportions(levels, {}, 0.0)
+            shining = {id: level for id, level in now.items() if level}
+            kept = _Proportions(shining or {id: light.level for id, light in lights.items()})
         level = command.level
         if level is None:
             before = max(kept.asked.values()) if kept.asked else max(now.values(), default=0)
             level = min(max(before + (command.step or 0), 0), 100)
         asked = scaled(kept.levels, level)
-        self._proportions[group] = _Proportions(kept.levels, asked, self._clock())
+        kept.asks(asked, at)
+        self._proportions[group] = kept
         offline = {id: level for id, light in every.items() if light.on and id not in lights}  # they refuse, by name
         return {**asked, **offline}
 

@@ -67,6 +67,7 @@ class Schedules(Component):
         self._one_by_one = asyncio.Lock()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._is_new = True  # whether the times of the calendar are to be found again, once the clock is set
         self._doing: set[asyncio.Task[None]] = set()
         self.handlers = {
             SaveSchedule: self._save,
@@ -77,8 +78,7 @@ class Schedules(Component):
         panel.add(self, schedules=store.read(partial(stored.everything, kind=Schedule)))
 
     def start(self) -> None:
-        """Carry out what is due from now on. The settings may be others than before, so what is to come is new."""
-        self._time_again()
+        """Carry out what is due from now on."""
         self._task = asyncio.create_task(self._run(), name="schedules")
 
     def stop(self) -> None:
@@ -94,15 +94,17 @@ class Schedules(Component):
     def clock_stepped(self, seconds: float) -> None:
         """Look again at what is due; after a step back, also at what comes next."""
         if seconds < 0:
-            self._time_again()
+            # The beat goes on. A time of the calendar stays, unless the clock was altogether wrong before.
+            self._time_again(lambda schedule: "every" in schedule.when)
+            self._is_new = self._is_new or seconds < -rules.DAY
         self._wake.set()
 
-    def _time_again(self) -> None:
+    def _time_again(self, which: Callable[[Schedule], bool] = lambda schedule: True) -> None:
         """Find the next time again of what is not due yet."""
         now = self._clock()
         for schedule in list(self._panel.state.schedules.values()):
-            if schedule.enabled and (schedule.next is None or schedule.next > now):
-                timed = self._timed(schedule, now)
+            if which(schedule) and schedule.enabled and (schedule.next is None or schedule.next > now):
+                timed = self._timed(schedule, rules.not_before(schedule, now))
                 if timed != schedule:
                     self._publish(START, timed)
 
@@ -148,7 +150,6 @@ class Schedules(Component):
     async def _save(self, actor: Actor, command: SaveSchedule, session: Session | None) -> ScheduleResult:
         async with self._one_by_one:
             schedules = self._panel.state.schedules
-            rules.check_room(schedules)
             name = named(command.name, schedules)
             schedule = Schedule(
                 id=new_id(name, schedules, "schedule"),
@@ -161,6 +162,7 @@ class Schedules(Component):
                 is_timer=isinstance(command.when, In),
                 by=actor,
             )
+            rules.check_room(schedules, schedule)
             return await self._keep(actor, self._timed(schedule, self._clock()))
 
     async def _change(self, actor: Actor, command: ChangeSchedule, session: Session | None) -> ScheduleResult:
@@ -180,6 +182,7 @@ class Schedules(Component):
                 raise BadCommand(f"{schedule.name!r} is over. Give it a time to come.", field="when")
             if changed.next != schedule.next:
                 changed = changed.model_copy(update={"skips": False})
+            rules.check_room(self._panel.state.schedules, changed)
             return await self._keep(actor, changed)
 
     async def _skip(self, actor: Actor, command: SkipSchedule, session: Session | None) -> ScheduleResult:
@@ -218,7 +221,8 @@ class Schedules(Component):
             case SetLight():
                 command = command.model_copy(update={"light": self._panel.light_id(command.light)})
             case SetLights(group=None):
-                command = command.model_copy(update={"lights": [*map(self._panel.light_id, command.lights or [])]})
+                lights = dict.fromkeys(map(self._panel.light_id, command.lights or []))
+                command = command.model_copy(update={"lights": [*lights]})
             case SetLights():
                 group_of(state, command.group or "")
             case RecallScene():
@@ -247,6 +251,9 @@ class Schedules(Component):
                 pause = UNSET_LOOK
             else:
                 self._say_why(None)
+                if self._is_new:  # the settings may be others, or the clock
+                    self._is_new = False
+                    self._time_again()
                 for schedule in list(self._panel.state.schedules.values()):
                     if schedule.next is not None and schedule.next <= self._clock():
                         try:

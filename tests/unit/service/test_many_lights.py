@@ -79,6 +79,21 @@ async def test_proportions_are_taken_anew_after_a_light_was_moved(many: Many) ->
     assert many.levels == (80, 80)
 
 
+async def test_a_light_that_somebody_moves_during_the_drag_goes_on_from_there(many: Many) -> None:
+    await many.start(80, 40)
+    await many.set(group="both", level=40)
+    await many.set(BOB, light="desk", level=10)
+    many.now += 0.5
+    await many.set(group="both", level=20)
+    assert many.levels == (20, 5)
+    await many.set(BOB, light="desk", on=False)
+    await many.set(group="both", level=60)
+    assert many.levels == (60, 0)
+    await many.set(BOB, light="desk", level=30)
+    await many.set(group="both", level=0)
+    assert many.levels == (0, 0)
+
+
 async def test_lights_that_are_off_stay_off_unless_all_are(many: Many) -> None:
     await many.start(80, 40)
     await many.set(light="desk", on=False)

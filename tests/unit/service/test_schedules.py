@@ -136,6 +136,37 @@ async def test_a_clock_that_is_not_set_waits(tmp_path: Path) -> None:
     later.end()
 
 
+@pytest.mark.parametrize("if_missed", ["skip", "run"])
+@pytest.mark.parametrize("behind", [600, 80_000])
+async def test_a_start_with_a_clock_that_is_behind_does_nothing_twice(
+    tmp_path: Path, if_missed: str, behind: float
+) -> None:
+    house = House(tmp_path)
+    await house.save(when={"at": "12:00"}, if_missed=if_missed)
+    await house.pass_time(3605)
+    assert house.bench.level == 60
+    house.end()
+    later = House(tmp_path, house.now - behind)
+    await later.pass_time(1)
+    await later.pass_time(behind)
+    assert (later.bench.level, later.all["x"].next) == (50, NOON + 3600 + 86_400)
+    later.end()
+
+
+@pytest.mark.parametrize("back", [3600, 86_400 * 3650])
+async def test_a_clock_that_was_wrong_for_a_while_runs_nothing_at_once(tmp_path: Path, back: float) -> None:
+    house = House(tmp_path)
+    await house.save(when={"at": "12:00"}, if_missed="run")
+    for change in (-back, back):
+        house.is_set = house.now + change > NOON - 86_400
+        house.now += change
+        house.schedules.clock_stepped(change)
+        for _ in range(50):
+            await asyncio.sleep(0)
+    assert (house.bench.level, house.all["x"].next) == (50, NOON + 3600)
+    house.end()
+
+
 async def test_the_next_one_can_be_skipped(house: House) -> None:
     await house.save(when={"every": 600})
     assert (await house.do("skip_schedule", schedule="x")).result.schedule.skips
@@ -235,12 +266,18 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"command": {"do": "set_light", "light": "led"}}, "bad-command", ""),
     ({"command": {"do": "set_light", "light": "nope", "on": True}}, "unknown-light", "light"),
     ({"command": {"do": "set_light", "group": "nope", "on": True}}, "unknown-group", "group"),
+    ({"command": {"do": "set_light", "lights": ["led"] * 4001, "on": True}}, "bad-command", "lights"),
     ({"command": {"do": "recall_scene", "scene": "nope"}}, "unknown-scene", "scene"),
     ({"command": {"do": "start_show", "show": "nope"}}, "unknown-show", "show"),
     ({"command": {"do": "set_light", "light": "led", "level": 101}}, "level-out-of-range", "level"),
     ({"name": ""}, "bad-name", "name"),
     ({"if_missed": "maybe"}, "bad-command", "if_missed"),
 ]
+
+
+async def test_lights_of_a_schedule_are_kept_once(house: House) -> None:
+    schedule = await house.save(when={"every": 600}, command={"do": "set_light", "lights": ["led"] * 4000, "on": True})
+    assert schedule.do["lights"] == ["led"]
 
 
 @pytest.mark.parametrize(("fields", "slug", "field"), REFUSED)
