@@ -97,6 +97,7 @@ COMMANDS: Mapping[type[Any], Rule] = {
 # Pages have no data in them: that comes over the wires. A stranger needs the pages to sign in.
 ROUTES: Mapping[str, Role] = {
     "GET /": NOBODY,
+    "GET /plan": NOBODY,
     "GET /chat": NOBODY,
     "GET /ws": NOBODY,
     "GET /watch": NOBODY,

@@ -23,6 +23,7 @@ PAGES = {
     "/lab": "lab",
     "/chat": "chat",
     "/ws": "chat",  # the address of the old chat page
+    "/plan": "plan",
     "/watch": "watch",
     "/settings": "settings",
     "/access": "access",
@@ -31,7 +32,7 @@ PAGES = {
 
 
 def pages() -> Blueprint:
-    """Return the routes of the pages: lights, transports, lab, chat, runs, settings, access, API viewer."""
+    """Return the routes of the pages: lights, schedules, chat, runs, transports, lab, settings, access, API viewer."""
     routes = Blueprint("pages", __name__)
     for path, name in PAGES.items():
         policy = VIEWER_POLICY if name == "docs" else POLICY

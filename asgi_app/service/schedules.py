@@ -13,7 +13,7 @@ from asgi_app.core import schedules as rules
 from asgi_app.core.groups import group_of, named, new_id, scene_of
 from asgi_app.core.lights import START
 from asgi_app.core.schedules import NeverAgain, Place
-from asgi_app.errors import InternalError, NotStored, PanelError, UnknownShow
+from asgi_app.errors import BadCommand, InternalError, NotStored, PanelError, UnknownShow
 from asgi_app.models.access import PANEL
 from asgi_app.models.backup import KeptSchedule
 from asgi_app.models.base import DONE, Actor, Result
@@ -44,7 +44,7 @@ from asgi_app.telemetry.tasks import ended, start_task
 log = logging.getLogger("pilotlight.schedules")
 
 LOOK = 30.0  # seconds between two looks at the clock, at most
-UNSET_LOOK = 1.0  # the same, while the clock is not set yet
+UNSET_LOOK = 1.0  # the same, while the clock is not set yet, or one that is due has failed
 UNSET = "The clock of the panel is not set yet."
 
 
@@ -177,13 +177,19 @@ class Schedules(Component):
                 given.setdefault("enabled", True)
             if command.command is not None:
                 given["do"] = self._checked(actor, command.command)
-            changed = schedule.model_copy(update={**given, "by": actor, "skips": False})
+            changed = self._timed(schedule.model_copy(update={**given, "by": actor}), self._clock())
+            if command.enabled and not changed.enabled:
+                raise BadCommand(f"{schedule.name!r} is over. Give it a time to come.", field="when")
+            if changed.next != schedule.next:
+                changed = changed.model_copy(update={"skips": False})
             rules.check_room(self._panel.state.schedules, changed)
-            return await self._keep(actor, self._timed(changed, self._clock()))
+            return await self._keep(actor, changed)
 
     async def _skip(self, actor: Actor, command: SkipSchedule, session: Session | None) -> ScheduleResult:
         async with self._one_by_one:
             schedule = rules.schedule_of(self._panel.state.schedules, command.schedule)
+            if command.skip and schedule.next is None:
+                raise BadCommand(f"{schedule.name!r} has no next time to leave out.", field="schedule")
             return await self._keep(actor, schedule.model_copy(update={"skips": command.skip}))
 
     async def _delete(self, actor: Actor, command: DeleteSchedule, session: Session | None) -> Result:
@@ -254,6 +260,7 @@ class Schedules(Component):
                             await self._due(schedule, schedule.next)
                         except Exception:
                             log.exception("The schedule %s failed.", schedule.id)
+                            await asyncio.sleep(UNSET_LOOK)  # it is still due
                 times = [one.next for one in self._panel.state.schedules.values() if one.next is not None]
                 pause = min(LOOK, max(min(times, default=LOOK) - self._clock(), 0.0)) if times else LOOK
             with contextlib.suppress(TimeoutError):

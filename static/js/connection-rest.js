@@ -1,17 +1,18 @@
-// The transport over plain HTTP: commands are PATCH and POST; polling shows what others do.
+// The transport over plain HTTP: each command is a request; polling shows what others do.
 
 import { learnFrom } from './clock.js';
 import { LOST } from './connection.js';
 import { nodeOf } from './page-state.js';
-import { requestOf } from './rest-requests.js';
+import { LISTS, requestOf, wholeReply } from './rest-requests.js';
 
 const CALM = 1000; // ms between two polls
 const MOVING = 200; // ms, while a fade or an effect runs
 
-export function openREST({ name, follow, received, closed }) {
+export function openREST({ name, follow, wants, received, closed }) {
   const gone = new AbortController();
   let seen = null; // epoch and rev of the last answer
   let answered = 0; // commands answered so far
+  let kept = { mark: null, state: {}, at: -CALM, of: 0 }; // the lists of the last answers, and since which command
 
   async function call(method, path, body) {
     const url = new URL(path, location.href);
@@ -33,14 +34,14 @@ export function openREST({ name, follow, received, closed }) {
       closed({ refused: data });
       return LOST;
     }
+    const mark = `${data.epoch} ${data.rev}`;
+    const lists = mark === seen ? kept : await listed(mark);
     // A poll that began before the answer to a command may have the old state: wait for the next one.
-    if (before === answered && seen !== `${data.epoch} ${data.rev}`) {
-      const arrangement = await arranged();
-      if (before !== answered) return { ok: true, rev: data.rev };
-      seen = `${data.epoch} ${data.rev}`;
+    if (before === answered && mark !== seen) {
+      if (lists.mark === mark) seen = mark;
       const lights = Object.entries(data.lights).filter(([id]) => !follow.length || follow.includes(nodeOf(id)));
       const nodes = [...new Set(Object.keys(data.lights).map(nodeOf))].filter(Boolean).sort();
-      const state = { lights: Object.fromEntries(lights), hardware: data.hardware, nodes, ...arrangement };
+      const state = { lights: Object.fromEntries(lights), hardware: data.hardware, nodes, ...lists.state };
       received({ epoch: data.epoch, rev: data.rev, state });
       const moving = Object.values(data.lights).some((light) => light.transition || light.effect);
       wire.pace = moving ? MOVING : CALM;
@@ -48,20 +49,24 @@ export function openREST({ name, follow, received, closed }) {
     return { ok: true, rev: data.rev };
   }
 
-  /** The groups and scenes, by id. A front of a home whose keeper is away has none. */
-  async function arranged() {
-    const [groups, scenes] = await Promise.all([call('GET', '/groups'), call('GET', '/scenes')]);
-    const own = groups.ok ? groups.data.groups.filter(({ id }) => id !== 'all') : [];
-    return { groups: byId(own), scenes: byId(scenes.ok ? scenes.data.scenes : []) };
+  /** The other lists of the state, at most once in CALM: while lights move, each poll has another revision. */
+  async function listed(mark) {
+    if (!wants.length) return { ...kept, mark };
+    if (kept.of === answered && performance.now() - kept.at < CALM) return kept;
+    const of = answered;
+    const answers = await Promise.all(wants.map((word) => call('GET', `/${word}`)));
+    // A front of a home whose keeper is away has none.
+    const state = wants.map((word, n) => [word, answers[n].ok ? LISTS[word](answers[n].data) : {}]);
+    return (kept = { mark, state: Object.fromEntries(state), at: performance.now(), of });
   }
 
   async function change(command) {
     const { ok, data } = await call(...requestOf(command));
     answered += 1;
-    const { light, transition, effect, flash } = command;
-    if (transition || effect || flash) wire.pace = MOVING;
+    if (command.transition || command.effect || command.flash) wire.pace = MOVING;
     if (!ok) return { ok, problem: data };
-    if (light !== undefined) return { ok, light: data };
+    const whole = wholeReply(command, data);
+    if (whole) return { ok, ...whole };
     await look(); // the answer does not have all that has changed
     return { ok, refused: data.refused };
   }
@@ -79,8 +84,4 @@ export function openREST({ name, follow, received, closed }) {
   };
   wire.exchange({ do: 'ping' });
   return wire;
-}
-
-function byId(all) {
-  return Object.fromEntries(all.map((one) => [one.id, one]));
 }

@@ -1,6 +1,6 @@
 // A connection to the panel over any transport: it connects, pings, notices a break, and connects again.
 //
-// A transport is one function, `open({ resume, name, follow, received, closed })`, that returns a wire:
+// A transport is one function, `open({ resume, name, follow, wants, received, closed })`, that returns a wire:
 //   exchange(command)  a promise of the reply, which never rejects: after a fault it is LOST
 //   close()            close it; no callback comes after this
 //   pace               optional: milliseconds between two pings (REST polls with its pings)
@@ -21,10 +21,19 @@ export const LOST = { ok: false, problem: null };
 export class Connection {
   /**
    * `listen(event)` gets the events for the reducer. `resume()` returns `{epoch, rev}` of the page's state, or null.
-   * `follow()` returns the names of the nodes whose lights the page gets; none: all.
+   * `follow()` returns the names of the nodes whose lights the page gets; none: all. `wants` names more lists of the state.
    * `pace` is the pause between two pings in milliseconds; without it, that of the wire, or PACE.
    */
-  constructor({ transport, open, listen, resume = () => null, name = () => '', follow = () => [], pace = null }) {
+  constructor({
+    transport,
+    open,
+    listen,
+    resume = () => null,
+    name = () => '',
+    follow = () => [],
+    wants = [],
+    pace = null,
+  }) {
     this.transport = transport;
     this.pace = pace;
     this.live = false;
@@ -33,6 +42,7 @@ export class Connection {
     this._resume = resume;
     this._name = name;
     this._follow = follow;
+    this._wants = wants;
     this._seen = null; // epoch and the highest revision of the frames so far
     this._wire = null;
     this._turn = 0;
@@ -86,6 +96,7 @@ export class Connection {
       resume: this._resumeFrom(this._resume()),
       name: this._name(),
       follow: this._follow(),
+      wants: this._wants,
       received: mine((frame) => this._received(frame)),
       closed: mine((why) => this._broke(why)),
     });

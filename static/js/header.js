@@ -9,6 +9,7 @@ import { addWords, language, translate } from './words.js';
 addWords({
   en: {
     pages: 'Pages',
+    plan: 'Schedules',
     chat: 'Chat',
     runs: 'Runs',
     more: 'More',
@@ -17,6 +18,7 @@ addWords({
   },
   zh: {
     pages: '页面',
+    plan: '定时',
     chat: '聊天',
     runs: '任务',
     more: '更多',

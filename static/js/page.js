@@ -17,7 +17,8 @@ export class Page {
    * Optional: `changed(before)` runs after each change of the state. `heard(event)` gets each event of the connection
    * before the state does, and returns the event for the state, or null for none. `connecting()` runs before each new
    * connection. `canResume(state)` says whether the events since this state are enough after a reconnect.
-   * `follow()` returns the names of the nodes whose lights are wanted; none: all.
+   * `follow()` returns the names of the nodes whose lights are wanted; none: all. `wants` names the lists of the state
+   * that the page needs beside the lights; REST asks for each of them.
    */
   constructor({
     state,
@@ -29,6 +30,7 @@ export class Page {
     connecting = () => {},
     canResume = () => true,
     follow = () => [],
+    wants = [],
   }) {
     this.state = state;
     this.connection = null;
@@ -40,6 +42,7 @@ export class Page {
     this._connecting = connecting;
     this._canResume = canResume;
     this._follow = follow;
+    this._wants = wants;
     this._refusals = 0;
     translate(document);
   }
@@ -67,6 +70,7 @@ export class Page {
       open: TRANSPORTS[transport].open,
       name: deviceName,
       follow: this._follow,
+      wants: this._wants,
       resume: () => this._resumeFrom(this.state),
       listen: (event) => this._listen(event),
     });

@@ -1,4 +1,4 @@
-// The commands of the lights page as requests of REST: each is a method, a path and a body.
+// The commands of the pages as requests of REST: each is a method, a path and a body. And the lists of the state.
 
 const at = (...parts) => `/${parts.map(encodeURIComponent).join('/')}`;
 
@@ -18,8 +18,36 @@ const REQUESTS = {
   rename_scene: ({ scene, name }) => ['PATCH', at('scenes', scene), { name }],
   delete_scene: ({ scene }) => ['DELETE', at('scenes', scene)],
   recall_scene: ({ scene, ...how }) => ['POST', at('scenes', scene, 'recall'), how],
+  save_schedule: ({ command, ...content }) => ['POST', at('schedules'), { ...content, do: command }],
+  change_schedule: ({ schedule, command, ...change }) => [
+    'PATCH',
+    at('schedules', schedule),
+    { ...change, ...(command && { do: command }) },
+  ],
+  skip_schedule: ({ schedule, skip }) => ['POST', at('schedules', schedule, 'skip'), { skip }],
+  delete_schedule: ({ schedule }) => ['DELETE', at('schedules', schedule)],
+  start_show: ({ show, ...how }) => ['POST', at('shows', show, 'start'), how],
+  signal_run: ({ run, signal }) => ['POST', at('runs', run, 'signal'), { signal }],
 };
+const WITH_SCHEDULE = ['save_schedule', 'change_schedule', 'skip_schedule'];
 
 export function requestOf({ do: verb, ...command }) {
   return REQUESTS[verb](command);
 }
+
+/** What the reply to a command has, if its answer has all that has changed; else null. */
+export function wholeReply({ do: verb, light }, answer) {
+  if (WITH_SCHEDULE.includes(verb)) return { schedule: answer };
+  return light === undefined ? null : { light: answer };
+}
+
+const byId = (all, id = 'id') => Object.fromEntries(all.map((one) => [one[id], one]));
+
+/** The lists of the state by their names, which their routes have too: each from the answer of its route. */
+export const LISTS = {
+  groups: ({ groups }) => byId(groups.filter(({ id }) => id !== 'all')),
+  scenes: ({ scenes }) => byId(scenes),
+  schedules: ({ schedules }) => byId(schedules),
+  shows: ({ shows }) => byId(shows, 'name'),
+  runs: ({ runs }) => byId(runs),
+};

@@ -30,6 +30,7 @@ DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 DEVICES = {"phone": PHONE, "desktop": DESKTOP}
 LOCALES = {"": "en-GB", "-zh": "zh-CN"}
 
+PLACE = {"latitude": "52.5", "longitude": "13.4"}
 LIGHTS = """
 [lights.desk]
 pin = 12
@@ -91,6 +92,31 @@ BUILD = [
     ("warning", "src/light.c:118: warning: unused variable 'duty'"),
     ("info", "cc -O2 -c src/pins.c"),
     ("error", "src/pins.c:42: error: expected ';' before '}' token"),
+]
+
+
+DAY: list[dict[str, Any]] = [
+    {
+        "name": "Wake up",
+        "when": {"by": "06:45", "days": ["mon", "tue", "wed", "thu", "fri"]},
+        "do": {"do": "set_light", "light": "desk", "level": 100, "transition": 1200},
+    },
+    {
+        "name": "On at sunset",
+        "when": {"sun": "sunset", "offset": -20},
+        "do": {"do": "set_light", "light": "window", "on": True, "transition": 60},
+    },
+    {
+        "name": "Dinner",
+        "when": {"at": "18:30", "days": ["sat", "sun"]},
+        "do": {"do": "recall_scene", "scene": "dinner"},
+    },
+    {
+        "name": "Off at night",
+        "when": {"at": "23:30"},
+        "do": {"do": "set_light", "group": "all", "on": False, "transition": 300},
+    },
+    {"name": "Stretch", "when": {"every": 5400}, "do": {"do": "start_show", "show": "attention"}, "enabled": False},
 ]
 
 
@@ -165,6 +191,11 @@ async def shown_panel(page: Page) -> None:
     await asyncio.sleep(3)  # a second ping, without the drawing of the page in it
 
 
+async def shown_plan(page: Page) -> None:
+    await expect(page.locator("[data-schedule]")).to_have_count(len(DAY))
+    await asyncio.sleep(3)
+
+
 async def shown_chat(page: Page) -> None:
     await expect(page.get_by_text("Thank you").last).to_be_visible()
     await asyncio.sleep(1.5)
@@ -211,7 +242,7 @@ async def main(wanted: list[str]) -> None:
         shows = Path(directory) / "shows"
         shows.mkdir()
         (shows / "good_night.toml").write_text(SHOW)
-        with RunningPanel(Path(directory) / "data", lights=LIGHTS, shows=str(shows)) as panel:
+        with RunningPanel(Path(directory) / "data", lights=LIGHTS, shows=str(shows), **PLACE) as panel:
             async with async_playwright() as playwright, company(panel):
                 browser = await launch(playwright)
                 if is_wanted("panel"):
@@ -222,6 +253,11 @@ async def main(wanted: list[str]) -> None:
                         await take(page, f"panel-{kind}-light")
                     await set_the_evening(panel)
                     await take_all(browser, panel, "panel", "/", shown_panel)
+                if is_wanted("plan"):
+                    panel.post("/scenes", json={"name": "Dinner"})
+                    for content in DAY:
+                        panel.post("/schedules", json=content)
+                    await take_all(browser, panel, "plan", "/plan", shown_plan)
                 if is_wanted("chat"):
                     await take_all(browser, panel, "chat", "/chat#room=lobby", shown_chat)
                 if is_wanted("watch"):

@@ -28,6 +28,7 @@ const page = new Page({
   transports: Object.keys(TRANSPORTS),
   canResume: (state) => state.hardware !== null, // REST does not send it: ask for a snapshot
   follow: () => followed(),
+  wants: ['groups', 'scenes'],
   heard,
   changed: (before) => {
     const { own, rev } = page.state;

@@ -178,6 +178,30 @@ async def test_the_next_one_can_be_skipped(house: House) -> None:
     assert house.bench.level == 60
 
 
+async def test_what_is_skipped_stays_so_while_its_next_time_is_the_same(house: House) -> None:
+    await house.save(when={"at": "12:00"})
+    await house.do("skip_schedule", schedule="x")
+    for change, skips in [({"name": "y"}, True), ({"if_missed": "run"}, True), ({"when": {"at": "13:00"}}, False)]:
+        changed = (await house.do("change_schedule", schedule="x", **change)).result.schedule
+        assert changed.skips is skips, change
+
+
+async def test_what_is_over_is_not_switched_on_and_what_is_off_has_nothing_to_skip(house: House) -> None:
+    await house.save("over", when={"once": "2026-11-29T11:10"})
+    await house.save("off", when={"every": 600}, enabled=False)
+    await house.pass_time(660)
+    for said, field in [
+        ({"do": "change_schedule", "schedule": "over", "enabled": True}, "when"),
+        ({"do": "skip_schedule", "schedule": "over"}, "schedule"),
+        ({"do": "skip_schedule", "schedule": "off"}, "schedule"),
+    ]:
+        problem = (await house.do(**said)).problem
+        assert problem is not None
+        assert [error["field"] for error in problem["errors"]] == [field], said
+    again = await house.do("change_schedule", schedule="over", when={"once": "2026-11-29T12:00"}, enabled=True)
+    assert again.result.schedule.enabled
+
+
 async def test_a_timer_is_gone_afterwards_and_a_date_is_off(house: House) -> None:
     await house.save("timer", when={"in": 60})
     await house.save("date", when={"once": "2026-11-29T11:02"})

@@ -1,0 +1,36 @@
+// A sheet: a dialog over the page, from below on a phone.
+
+/** A dialog that closes by its cross and by a click outside, shows the notices while it is open, and returns the focus. */
+export class Sheet {
+  constructor(dialog) {
+    this.dialog = dialog;
+    this._opener = null;
+    this._notices = document.getElementById('notices');
+    dialog.querySelector('[data-close]').addEventListener('click', () => dialog.close());
+    // A press that began elsewhere, as the one that has opened this sheet, is no click outside.
+    let outside = false;
+    dialog.addEventListener('pointerdown', (event) => (outside = event.target === dialog));
+    dialog.addEventListener('click', (event) => event.target === dialog && outside && dialog.close());
+    dialog.addEventListener('close', () => this._closed());
+  }
+
+  get isOpen() {
+    return this.dialog.open;
+  }
+
+  close() {
+    if (this.isOpen) this.dialog.close();
+  }
+
+  _show(opener) {
+    this._opener = opener ?? document.activeElement;
+    this.dialog.append(this._notices); // the page behind a dialog cannot be used, so its notices neither
+    this.dialog.showModal();
+  }
+
+  _closed() {
+    document.body.append(this._notices);
+    if (this._opener?.isConnected) this._opener.focus({ preventScroll: true });
+    this._opener = null;
+  }
+}
