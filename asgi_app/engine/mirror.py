@@ -250,7 +250,7 @@ class Mirror:
                         continue
                     self._take(rev, *parse_event(text))
             except (Hole, KeyError, Resync, ValueError) as error:
-                log.info("reading the whole state of the engine again: %s", error or "a process has other things")
+                log.info("reading the whole state of the engine again: %s", str(error) or "a process has other things")
                 self.adopt(await link.join())
             self._call_ready()
             if not self._ready and loop.time() - read_at < 2 * BUSY:

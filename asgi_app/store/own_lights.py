@@ -24,7 +24,7 @@ def read(data: Path) -> dict[str, LightSpec]:
     file = data / NAME
     try:
         return LIGHTS.validate_json(file.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # nothing of the directory can be used then
         return {}
     except OSError as error:
         raise SetupError(f"{file} cannot be read: {error.strerror}") from None

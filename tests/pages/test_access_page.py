@@ -179,6 +179,7 @@ async def test_a_trail_with_nothing_in_it_says_so(browser: Browser, tmp_path: Pa
             await expect(page.locator("#no-trail")).to_be_hidden()
 
 
+@pytest.mark.slow
 async def test_a_token_that_is_made_on_the_page_may_have_a_name(browser: Browser, panel: RunningPanel) -> None:
     async with opened(browser, f"{panel.url}/access") as page:
         await page.get_by_label("Purpose").fill("kettle")
@@ -218,6 +219,7 @@ async def test_somebody_claims_a_name_and_another_browser_is_told(browser: Brows
         await expect(page.locator("#names li")).to_have_count(0)
 
 
+@pytest.mark.slow
 async def test_the_page_speaks_chinese(browser: Browser, panel: RunningPanel) -> None:
     async with opened(browser, f"{panel.url}/access", locale="zh-CN") as page:
         await expect(page.get_by_role("heading", level=1)).to_have_text("权限")

@@ -54,6 +54,7 @@ async def test_an_admin_ends_one_and_the_others_stay(browser: Browser, home: Run
     await context.close()
 
 
+@pytest.mark.slow
 async def test_somebody_sees_their_own_on_a_phone(browser: Browser, home: RunningPanel) -> None:
     sign_in(home, pin=pin_of(home))
     other = {"Cookie": cookie_of(sign_in(home, pin=pin_of(home), name="Ada", password=PASSWORD))}

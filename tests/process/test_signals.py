@@ -123,6 +123,7 @@ def test_with_tls_a_hangup_from_somebody_reads_the_certificate_again(
     assert pigpiod.duty(21) == 0.7
 
 
+@pytest.mark.slow
 def test_nohup_outlives_its_terminal(on_terminal: Callable[..., OnTerminal], pigpiod: StandIn) -> None:
     panel = on_terminal(within=["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"])
     os.close(panel.terminal)
@@ -133,6 +134,7 @@ def test_nohup_outlives_its_terminal(on_terminal: Callable[..., OnTerminal], pig
     assert pigpiod.duty(21) == EXIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["a pipe that nobody reads", "a full disk", "nowhere"])
 def test_output_that_goes_nowhere_is_no_error(tmp_path: Path, pigpiod: StandIn, where: str) -> None:
     panel = RunningPanel(tmp_path / "data", pins="pigpio", pigpio_port=pigpiod.port, lights=LIGHTS, port=free_port())

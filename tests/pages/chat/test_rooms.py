@@ -155,6 +155,7 @@ async def test_a_private_talk_and_how_far_each_message_came(open_chat: OpenChat)
     await expect(bob.tab_badge).to_be_hidden()
 
 
+@pytest.mark.slow
 async def test_typing_is_seen_and_ends(open_chat: OpenChat) -> None:
     ada, bob = await open_chat("Ada"), await open_chat("Bob", "#to=Ada")
     await bob.say_box.press_sequentially("I wa")
@@ -191,6 +192,7 @@ async def test_an_unread_message_shows_on_the_page_of_the_lights(panel: RunningP
     await ChatTab(tab).heard("Dinner!")
 
 
+@pytest.mark.slow
 async def test_a_draft_is_kept_for_each_thread(open_chat: OpenChat, room: str) -> None:
     ada = await open_chat("Ada", f"#room={room}")
     await ada.say_box.fill("half a thought")

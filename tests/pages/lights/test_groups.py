@@ -88,6 +88,7 @@ async def test_a_group_in_hand_does_not_bounce_while_others_move_it(panel: Runni
     assert [panel.light(light)["level"] for light in ("desk", "shelf")] == [28, 14]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", first_of(*TRANSPORTS))
 async def test_groups_are_made_changed_and_deleted_on_the_page(
     panel: RunningPanel, open_tab: OpenTab, transport: str
@@ -179,6 +180,7 @@ async def test_all_off_is_one_tap_and_can_be_undone(
     await expect(tab.page.locator("#summary")).to_have_text("3 of 4 on")  # the one that was off stays so
 
 
+@pytest.mark.slow
 async def test_what_every_light_refuses_is_one_notice_that_names_them(
     start_panel: Callable[..., RunningPanel], open_tab: OpenTab
 ) -> None:
@@ -194,6 +196,7 @@ async def test_what_every_light_refuses_is_one_notice_that_names_them(
     await expect(tab.notices).to_have_count(1)
 
 
+@pytest.mark.slow
 async def test_a_viewer_sees_levels_and_can_change_nothing(
     start_panel: Callable[..., RunningPanel], open_tab: OpenTab
 ) -> None:

@@ -126,6 +126,7 @@ async def test_a_wish_may_follow_another_before_the_page_is_drawn_again(panel: R
     assert (panel.light("desk")["level"], panel.light("desk")["effect"]) == (80, None)
 
 
+@pytest.mark.slow
 async def test_a_flash_is_seen_on_every_screen_and_changes_nothing(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=40)
     mine, theirs = await (await open_tab()).card(), await (await open_tab()).card()

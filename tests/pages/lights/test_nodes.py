@@ -88,7 +88,6 @@ async def test_a_panel_that_is_away_is_said_once_with_since_when_and_why(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 async def test_a_group_has_lights_of_several_panels_which_say_whose_they_are(home: Home, open_tab: OpenTab) -> None:
     home.node("hall", "led")
     home.keeper()
@@ -112,6 +111,7 @@ async def test_a_group_has_lights_of_several_panels_which_say_whose_they_are(hom
     home.agree("kitchen.led", {"level": 100, "on": True})
 
 
+@pytest.mark.slow
 async def test_a_panel_without_its_engine_says_once_why_all_others_are_away(home: Home, open_tab: OpenTab) -> None:
     home.node("hall", "led")
     tab = await open_tab("/", at=home.panels["front"], device=PHONE)

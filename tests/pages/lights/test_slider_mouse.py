@@ -116,6 +116,7 @@ async def test_over_a_slow_network_a_drag_has_one_command_on_its_way(panel: Runn
     assert max(under_way) == 1
 
 
+@pytest.mark.slow
 async def test_a_held_button_goes_in_single_steps(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=10)  # far from 100, which is reached where this test is held up while it holds the button
     card = await (await open_tab()).card()

@@ -62,6 +62,7 @@ async def test_scrolling_over_a_tile_changes_no_light(panel: RunningPanel, open_
     await expect(tab.page.locator("#light-sheet")).to_be_hidden()
 
 
+@pytest.mark.slow
 async def test_a_press_the_corner_and_enter_open_the_card(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=40)
     tab = await open_tab()
@@ -88,6 +89,7 @@ async def test_a_press_the_corner_and_enter_open_the_card(panel: RunningPanel, o
         await tile.shows(40)
 
 
+@pytest.mark.slow
 async def test_a_finger_that_is_held_opens_the_card_and_switches_nothing(
     panel: RunningPanel, open_tab: OpenTab
 ) -> None:
@@ -104,6 +106,7 @@ async def test_a_finger_that_is_held_opens_the_card_and_switches_nothing(
     await expect(sheet).to_be_hidden()
 
 
+@pytest.mark.slow
 async def test_keys_dim_and_switch_a_tile(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=40)
     tile = (await open_tab()).tile()
@@ -116,6 +119,7 @@ async def test_keys_dim_and_switch_a_tile(panel: RunningPanel, open_tab: OpenTab
     await expect(tile.bar).to_have_attribute("aria-valuetext", "100 percent")
 
 
+@pytest.mark.slow
 async def test_24_lights_fit_two_screens_of_a_phone(
     start_panel: Callable[..., RunningPanel], open_tab: OpenTab
 ) -> None:

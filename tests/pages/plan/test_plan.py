@@ -112,6 +112,7 @@ WAYS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.slow
 async def test_it_is_changed_by_hand_to_every_kind_of_time(panel: RunningPanel, open_tab: OpenTab) -> None:
     panel.post("/scenes", json={"name": "Dinner"})
     id = made(panel)
@@ -163,6 +164,7 @@ async def test_switch_skip_and_delete_are_the_same_on_two_screens(
     assert schedules(panel) == []
 
 
+@pytest.mark.slow
 async def test_timers_are_counted_down_and_gone_from_every_screen(panel: RunningPanel, open_tab: OpenTab) -> None:
     panel.patch("/groups/all", {"level": 40})
     pages = [(await opened(open_tab)).page for _ in range(2)]
@@ -190,6 +192,7 @@ async def test_timers_are_counted_down_and_gone_from_every_screen(panel: Running
     assert panel.light("desk")["level"] == 77
 
 
+@pytest.mark.slow
 async def test_a_show_is_started_paused_and_stopped(panel: RunningPanel, open_tab: OpenTab) -> None:
     page = (await opened(open_tab)).page
     show = page.locator("[data-show=sunrise]")
@@ -202,6 +205,7 @@ async def test_a_show_is_started_paused_and_stopped(panel: RunningPanel, open_ta
     assert [run["outcome"] for run in panel.get("/runs").json()["runs"]] == ["stopped"]
 
 
+@pytest.mark.slow
 async def test_who_may_only_look_sees_all_of_it(start_panel: Callable[..., RunningPanel], open_tab: OpenTab) -> None:
     panel = start_panel(role_loopback="viewer", lights=LIGHTS)
     page = (await opened(open_tab, at=panel)).page
@@ -211,6 +215,7 @@ async def test_who_may_only_look_sees_all_of_it(start_panel: Callable[..., Runni
         await expect(page.get_by_role("button", name=button)).to_have_attribute("title", "Sign in to change this")
 
 
+@pytest.mark.slow
 async def test_the_page_says_it_if_the_clock_of_the_panel_is_another_one(
     panel: RunningPanel, open_tab: OpenTab
 ) -> None:

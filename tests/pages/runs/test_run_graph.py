@@ -87,6 +87,7 @@ async def test_the_graph_is_drawn_where_it_says(watch: Watch):
     )
 
 
+@pytest.mark.slow
 async def test_the_graph_can_be_moved(watch: Watch):
     watch.begin(graph=GRAPH)
     await watch.open()
@@ -122,6 +123,7 @@ async def test_the_graph_can_be_moved(watch: Watch):
     assert await place() == pytest.approx(fitting, abs=0.5)
 
 
+@pytest.mark.slow
 async def test_a_graph_of_three_hundred_nodes(watch: Watch):
     nodes = [{"id": f"n{n}", "type": "rect", "x": n % 20 * 150, "y": n // 20 * -120} for n in range(300)]
     edges = [{"id": f"e{n}", "sourceNodeId": f"n{n}", "targetNodeId": f"n{n + 1}"} for n in range(299)]

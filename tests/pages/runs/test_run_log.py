@@ -33,6 +33,7 @@ expect.set_options(timeout=30_000)  # ms; on an idle machine nothing takes a ten
 # --- the list -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_panel_without_runs_says_how_to_get_one(
     context: BrowserContext, start_panel: Callable[..., RunningPanel]
 ):
@@ -83,6 +84,7 @@ async def test_running_ones_come_first(watch: Watch):
     assert order.index(old) < order.index(new)
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_not_there(watch: Watch):
     await watch.open("/watch#run=nobody%20has%20this")
     await expect(watch.page.locator(".run-missing")).to_contain_text("There is no such run")
@@ -192,6 +194,7 @@ async def test_levels_are_filtered(watch: Watch):
     await expect(watch.lines.last).to_have_text(re.compile("new$"))
 
 
+@pytest.mark.slow
 async def test_a_sign_is_a_notice(watch: Watch):
     watch.begin()
     watch.say({"msg": "an old one", "sign": "success"})
@@ -205,6 +208,7 @@ async def test_a_sign_is_a_notice(watch: Watch):
     await expect(watch.notices).to_have_count(0)
 
 
+@pytest.mark.slow
 async def test_lines_that_were_skipped_can_be_loaded(context: BrowserContext, panel: RunningPanel):
     """A panel whose viewer is too slow leaves lines out; the proxy here is that slow viewer's connection."""
     watch = Watch(await context.new_page(), panel)
@@ -263,6 +267,7 @@ async def test_the_log_goes_on_after_a_restart(context: BrowserContext, start_pa
     assert await watch.offsets() == list(range(41))
 
 
+@pytest.mark.slow
 async def test_the_log_can_be_downloaded(watch: Watch):
     watch.begin()
     watch.say("one", "two", "三")

@@ -99,6 +99,7 @@ async def test_a_lamp_is_added_tuned_and_removed_and_another_tab_follows(
     eventually(lambda: not board.duty(17) and board.mode(17) == INPUT)
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_is_said_at_its_field(panel: RunningPanel, open_tab: OpenTab) -> None:
     tab = await open_tab("/settings", PHONE)
     page = tab.page
@@ -138,6 +139,7 @@ async def test_what_cannot_be_is_said_at_its_field(panel: RunningPanel, open_tab
         assert panel.delete(f"/lights/{light}").status_code == 200
 
 
+@pytest.mark.slow
 async def test_export_wipe_and_import(
     start_panel: Callable[..., RunningPanel], open_tab: OpenTab, tmp_path: Path
 ) -> None:
@@ -184,6 +186,7 @@ async def test_export_wipe_and_import(
     forgive_refusals(tab)
 
 
+@pytest.mark.slow
 async def test_who_is_no_admin_may_look_and_is_told_what_to_sign_in_with(
     start_panel: Callable[..., RunningPanel], open_tab: OpenTab
 ) -> None:

@@ -196,6 +196,7 @@ async def test_a_drag_through_another_process_ends_where_the_hand_let_go(home: H
         assert panel.complaints() == []
 
 
+@pytest.mark.slow
 async def test_many_ask_at_once(home: Home) -> None:
     async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=300)) as client:
         url = f"{home.panels['front'].url}/lights/hall.led"

@@ -283,6 +283,7 @@ async def test_who_was_there_before_the_engine_is_not_recovered(home: Home, line
     assert not await page.back("front")
 
 
+@pytest.mark.slow
 async def test_another_name_gets_nothing(home: Home, line: Line, node: NodeClients) -> None:
     page = await Page.open(home, line, node, auth={"name": "Ada"})
     await page.client.ask("join", {"room": "ours"})
@@ -292,6 +293,7 @@ async def test_another_name_gets_nothing(home: Home, line: Line, node: NodeClien
     assert await page.back("hall")
 
 
+@pytest.mark.slow
 async def test_a_client_that_left_is_not_recovered(home: Home, line: Line, node: NodeClients) -> None:
     page = await Page.open(home, line, node)
     await page.client.reconnect()

@@ -43,6 +43,7 @@ async def test_the_exit_code_is_the_commands(fake: FakePanel, command: tuple[str
         assert (fake.run["state"], fake.run["exit_code"]) == ("ended", code if code >= 0 else 128 - code)
 
 
+@pytest.mark.slow
 async def test_output_passes_byte_for_byte(fake: FakePanel) -> None:
     script = "import sys; sys.stdout.buffer.write(bytes(range(256)) * 3000); sys.stderr.buffer.write(b'\\xff\\r\\0x')"
     code, out, err = await ran(fake.url, *py(script))

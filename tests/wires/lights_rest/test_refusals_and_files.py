@@ -104,8 +104,9 @@ def test_every_field_that_is_wrong_is_named(lights: Lights) -> None:
         ("GET", "/lights/", {}, 404, "not-found"),
         ("GET", "/lights/led/undo", {}, 405, "method-not-allowed"),
         ("PUT", "/lights/led", {"json": {"level": 5}}, 405, "method-not-allowed"),
-        ("DELETE", "/lights/led", {}, 405, "method-not-allowed"),
-        ("POST", "/lights", {"json": {"level": 5}}, 405, "method-not-allowed"),
+        ("PUT", "/lights/led", {}, 405, "method-not-allowed"),
+        ("PATCH", "/lights", {"json": {"level": 5}}, 405, "method-not-allowed"),
+        ("POST", "/lights", {"json": {"level": 5}}, 400, "bad-command"),
         ("GET", "/nothing-here", {}, 404, "not-found"),
         ("GET", "/static/../pyproject.toml", {}, 404, "not-found"),
         ("GET", "/static/%2e%2e/pyproject.toml", {}, 404, "not-found"),
@@ -127,7 +128,7 @@ def test_a_bad_request_is_refused(
 def test_head_and_options_are_answered(lights: Lights) -> None:
     assert lights.http.head("/lights").status_code == lights.http.head("/lights/led").status_code == 200
     allowed = lights.http.options("/lights/led").headers["Allow"]
-    assert {method.strip() for method in allowed.split(",")} == {"GET", "HEAD", "PATCH", "OPTIONS"}
+    assert {method.strip() for method in allowed.split(",")} == {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}
 
 
 # --- the API's document, pages and files --------------------------------------------------------------------
@@ -147,8 +148,8 @@ def test_the_document_lists_the_routes_and_no_page(document: dict[str, Any]) -> 
     listed = {path: set(operations) for path, operations in document["paths"].items()}
     assert {
         "/led": {"get", "post"},
-        "/lights": {"get"},
-        "/lights/{light}": {"get", "patch"},
+        "/lights": {"get", "post"},
+        "/lights/{light}": {"get", "patch", "delete"},
         "/lights/{light}/undo": {"post"},
     }.items() <= listed.items()
     assert not {path for path in listed if path.startswith(("/static", "/docs", "/openapi"))}
