@@ -44,9 +44,9 @@ def anybody() -> ssl.SSLContext:
 
 def test_every_wire(panel: RunningPanel) -> None:
     assert panel.post("/led", json={"level": 21}).json() == {"level": 21}
-    with connect(panel.socket_url("/live"), ssl=anybody()) as live:
+    with connect(panel.socket_url("/live"), ssl=anybody(), open_timeout=30) as live:
         assert '"level":21' in str(live.recv(timeout=30)).replace(" ", "")
-    with connect(panel.socket_url("/socket.io/?EIO=4&transport=websocket"), ssl=anybody()) as page:
+    with connect(panel.socket_url("/socket.io/?EIO=4&transport=websocket"), ssl=anybody(), open_timeout=30) as page:
         assert str(page.recv(timeout=30)).startswith("0{")
         page.send("40")
         assert str(page.recv(timeout=30)).startswith("40{")
