@@ -36,7 +36,7 @@ SETTINGS: dict[str, Any] = {
 }
 CHECKED = ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
 CHECKED += ("response_headers_conformance",)
-PLACES = {"id": "none", "name": "Nobody", **THERE}
+PLACES = {"id": "none", "name": "Nobody", "group": "all", "scene": "none", "schedule": "none", **THERE}
 HOME = {"X-Forwarded-For": "192.168.0.9"}
 JSON = {"Content-Type": "application/json"}
 

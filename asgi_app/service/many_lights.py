@@ -122,6 +122,8 @@ class ManyLights(Component):
 
     async def _recall(self, actor: Actor, command: RecallScene, session: Session | None) -> LightsResult:
         scene = scene_of(self._panel.state, command.scene)
+        if not scene.lights:
+            raise UnknownLight(f"The scene {scene.name!r} has no lights.", field="scene")
         commands = {
             id: SetLight(
                 light=id,

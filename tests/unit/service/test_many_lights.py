@@ -28,6 +28,9 @@ class Many(Bench):
         scene = Scene(id="dinner", name="Dinner", lights=lights)
         self.panel.commit(SceneChanged(scene="dinner", by=ANN, at=0, state=scene))
 
+        empty = Scene(id="empty", name="Empty", lights={})  # as an import may have it
+        self.panel.commit(SceneChanged(scene="empty", by=ANN, at=0, state=empty))
+
     async def do(self, do: str, actor: Any = ANN, **fields: Any) -> Reply:
         return await asyncio.wait_for(self.panel.ask(actor, parse_command({"do": do, **fields})), SOON)
 
@@ -157,6 +160,7 @@ async def test_if_all_refuse_the_command_is_refused(many: Many) -> None:
         ({"do": "undo_light", "scene": "nope"}, "unknown-scene"),
         ({"do": "recall_scene", "scene": "nope"}, "unknown-scene"),
         ({"do": "set_light", "lights": ["nope"], "on": True}, "unknown-light"),
+        ({"do": "recall_scene", "scene": "empty"}, "unknown-light"),
         ({"do": "undo_light", "group": "both"}, "nothing-to-undo"),
         ({"do": "undo_light", "scene": "dinner"}, "nothing-to-undo"),
         ({"do": "undo_light", "lights": ["led"]}, "nothing-to-undo"),
