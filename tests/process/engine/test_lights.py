@@ -242,7 +242,9 @@ async def test_a_client_that_follows_one_node_gets_its_lights_only(home: Home, a
         assert client.opening["state"]["nodes"] == ["hall", "kitchen"]
         await client.ask("set_light", light="hall.led", level=14)  # it may still move the others
         reply = await client.ask("set_light", light="kitchen.led", level=15)
-        assert [event["light"] for event in await client.caught_up()] == ["kitchen.led"]
+        moved = [event["light"] for event in await client.caught_up()]
+        assert moved[-1:] == ["kitchen.led"]
+        assert set(moved) <= {"kitchen.led", "kitchen.desk"}  # the end of what another test did may come late
         assert lights_in((await client.ask("get_state"))["snapshot"]) == ["kitchen.desk", "kitchen.led"]
     panel.patch("/lights/hall.led", {"level": 16})
     panel.patch("/lights/kitchen.desk", {"level": 17})
