@@ -19,10 +19,10 @@ from zoneinfo import ZoneInfo, available_timezones
 import tzlocal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from asgi_app.core.schedules import Place
 from asgi_app.errors import SetupError
 from asgi_app.models.access import RoleName
 from asgi_app.models.lights import ID, LightId, LightSpec
+from asgi_app.models.machine import Place
 from asgi_app.net.origins import canonical
 from asgi_app.net.proxies import networks
 from asgi_app.settings_file import PREFIX, config_in_use, default_data, read_file
@@ -206,13 +206,10 @@ class Settings(BaseModel):
         stored = own_lights.read(self.data)
         if not stored or not self.lights:
             return self
-        if "lights" not in self.model_fields_set:
-            whole = self.model_copy(update={"lights": stored})
-            whole._added = frozenset(stored)
-            return whole
-        pins = {spec.pin for spec in self.lights.values()}
-        added = {id: spec for id, spec in stored.items() if id not in self.lights and spec.pin not in pins}
-        whole = self.model_copy(update={"lights": self.lights | added})
+        given = self.lights if "lights" in self.model_fields_set else {}
+        pins = {spec.pin for spec in given.values()}
+        added = {id: spec for id, spec in stored.items() if id not in given and spec.pin not in pins}
+        whole = self.model_copy(update={"lights": given | added})
         whole._added = frozenset(added)
         return whole
 

@@ -12,7 +12,7 @@ from asgi_app.models.groups import ALL, MOST_LIGHTS
 
 
 def check(backup: Backup) -> None:
-    """Raise `BadCommand`, `TooMany` or `BadName` if the file cannot be as it says."""
+    """Raise `BadCommand` if the file cannot be as it says."""
     if backup.lights is not None:
         if not backup.lights:
             raise BadCommand("A panel needs a light. Leave out lights, or give one.", field="lights")
@@ -28,6 +28,8 @@ def check(backup: Backup) -> None:
     _check_kind("schedules", backup.schedules or [], schedules.MOST)
     for schedule in backup.schedules or []:
         schedules.command_of(schedule.do)
+    if schedules.lights_named(schedule.do for schedule in backup.schedules or []) > MOST_LIGHTS:
+        raise BadCommand(f"All schedules together may name {MOST_LIGHTS} lights.", field="schedules")
 
 
 def _check_kind(kind: str, all: Sequence[KeptGroup | KeptScene | KeptSchedule], most: int) -> None:

@@ -6,19 +6,19 @@ The calendar is APScheduler's, the sun is astral's. Both are imported when the f
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from asgi_app.errors import BadCommand, TooMany, UnknownSchedule
 from asgi_app.models.groups import MOST_LIGHTS, RecallScene, SetLights
 from asgi_app.models.lights import SetLight
+from asgi_app.models.machine import Place
 from asgi_app.models.runs import SignalRun
 from asgi_app.models.schedules import DAYS, At, By, Every, In, Once, Schedule, Sun, When
 from asgi_app.models.shows import StartShow
-from asgi_app.models.wire import AnyCommand, parse_command, refusal
+from asgi_app.models.wire import AnyCommand, parse_command
 
 MOST = 100  # schedules
 DAY = 86_400.0  # seconds
@@ -27,14 +27,6 @@ DARK_DAYS = 366  # days in which a sunrise is looked for; near a pole there may 
 MAY_DO = (SetLight, SetLights, RecallScene, StartShow, SignalRun)
 WHEN: TypeAdapter[At | By | Sun | Every | Once | In] = TypeAdapter(When)
 UTC = dt.UTC
-
-
-class Place(NamedTuple):
-    """Where the panel is: its time zone, and where on Earth, if that is known."""
-
-    zone: ZoneInfo
-    latitude: float | None = None
-    longitude: float | None = None
 
 
 class NeverAgain(Exception):
@@ -55,8 +47,13 @@ def check_room(schedules: Mapping[str, Schedule], one: Schedule) -> None:
     others = [other for other in schedules.values() if other.id != one.id]
     if len(others) >= MOST:
         raise TooMany(f"There are {MOST} schedules, which is the limit. Delete one first.")
-    if sum(len(other.do.get("lights", ())) for other in (*others, one)) > MOST_LIGHTS:
+    if lights_named(other.do for other in (*others, one)) > MOST_LIGHTS:
         raise TooMany(f"All schedules together may name {MOST_LIGHTS} lights. Use groups.", field="lights")
+
+
+def lights_named(commands: Iterable[dict[str, Any]]) -> int:
+    """Return how many lights these commands of schedules name one by one."""
+    return sum(len(command.get("lights", ())) for command in commands)
 
 
 def command_of(said: dict[str, Any]) -> AnyCommand:
@@ -74,12 +71,8 @@ def as_said(model: At | By | Sun | Every | Once | In | AnyCommand) -> dict[str, 
     return {"do": model.do, **said} if hasattr(model, "do") else said
 
 
-def when_of(said: dict[str, Any], now: float, place: Place) -> dict[str, Any]:
+def when_of(when: At | By | Sun | Every | Once | In, now: float, place: Place) -> dict[str, Any]:
     """Return the time of a new schedule as it is kept. Raises `BadCommand`."""
-    try:
-        when = WHEN.validate_python(said)
-    except ValidationError as error:
-        raise refusal(error) from None
     if isinstance(when, In):
         return {"once": local(now + when.in_, place).isoformat(timespec="seconds")}
     if isinstance(when, Once):

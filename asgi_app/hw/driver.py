@@ -81,8 +81,12 @@ class LightDriver:
         pin, driven.pin = driven.pin, None
         driven.refuse("it was removed")
         if pin is not None:
-            with contextlib.suppress(PinsError):  # they are lost, so this one is too
-                await self._connection.call(partial(self._pins.release, pin))
+            await self._release(pin)
+
+    async def _release(self, pin: Pin) -> None:
+        """Let a pin go."""
+        with contextlib.suppress(PinsError):  # they are lost, so this one is too
+            await self._connection.call(partial(self._pins.release, pin))
 
     def ended(self) -> str | None:
         """Return which task or thread has ended by a fault and why, or None; after a fault no light moves."""
@@ -242,8 +246,7 @@ class LightDriver:
         for light, pin in zip(missing, taken, strict=True):
             if self._lights.get(light.id) is not light:  # it was removed meanwhile
                 if not isinstance(pin, PinsError):
-                    with contextlib.suppress(PinsError):
-                        await self._connection.call(partial(self._pins.release, pin))
+                    await self._release(pin)
                 continue
             if isinstance(pin, PinsError):
                 self._lost_one(light, str(pin))

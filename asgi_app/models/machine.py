@@ -1,12 +1,21 @@
-"""The machine that the panel runs on: whether the store can be written, and what time it is."""
+"""The machine that the panel runs on: whether the store can be written, and what time it is, and where."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from asgi_app.models.base import Frozen
+
+
+class Place(NamedTuple):
+    """Where the panel is: its time zone, and where on Earth, if that is known."""
+
+    zone: ZoneInfo
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 class Storage(Frozen):

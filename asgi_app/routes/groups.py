@@ -9,7 +9,7 @@ from quart import Blueprint, Response, request
 
 from asgi_app.core.groups import group_of, level_of
 from asgi_app.errors import BadCommand
-from asgi_app.models.base import Frozen, Strict
+from asgi_app.models.base import Frozen, Result
 from asgi_app.models.groups import (
     ALL,
     DeleteGroup,
@@ -58,10 +58,6 @@ class GroupChange(LightChange):
 
     name: str | None = None
     lights: LightIds | None = None
-
-
-class Nothing(Strict):
-    """An empty object."""
 
 
 def group_routes(panel: Panel) -> Blueprint:
@@ -121,11 +117,10 @@ def group_routes(panel: Panel) -> Blueprint:
         return moved(group, LightsResult(lights={}, refused={}))
 
     @routes.delete("/groups/<group>")
-    @documented(GROUPS, Nothing, refusals=(404,))
+    @documented(GROUPS, Result, refusals=(404,))
     async def delete_group(group: str) -> Response:
         """Delete a group. Its lights stay."""
-        await panel.perform(current_actor(), DeleteGroup(group=group))
-        return json_answer(Nothing())
+        return json_answer(await panel.perform(current_actor(), DeleteGroup(group=group)))
 
     @routes.post("/groups/<group>/undo")
     @documented(GROUPS, GroupMoved, refusals=(404, 409, 503))

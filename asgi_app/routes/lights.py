@@ -6,13 +6,12 @@ from pydantic import Field
 from quart import Blueprint, Response, request
 
 from asgi_app.errors import UnsupportedMediaType
-from asgi_app.models.base import Frozen
+from asgi_app.models.base import Frozen, Result
 from asgi_app.models.json_text import parse_json
 from asgi_app.models.light_setup import AddLight, ChangeLight, LightSetup, LightSetupChange, NewLight, RemoveLight
 from asgi_app.models.lights import Hardware, Light, LightChange, SetLight, UndoLight
 from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
-from asgi_app.routes.groups import Nothing
 from asgi_app.routes.json_io import json_answer, json_body
 from asgi_app.routes.openapi import documented
 from asgi_app.service import Panel
@@ -68,11 +67,10 @@ def lights(panel: Panel, setups: LightSetups) -> Blueprint:
         return json_answer(setups.setup(light))
 
     @routes.delete("/lights/<light>")
-    @documented("Lights", Nothing, refusals=(404, 409, 507))
+    @documented("Lights", Result, refusals=(404, 409, 507))
     async def delete_light(light: str) -> Response:
         """Remove a light from this panel."""
-        await panel.perform(current_actor(), RemoveLight(light=light))
-        return json_answer(Nothing())
+        return json_answer(await panel.perform(current_actor(), RemoveLight(light=light)))
 
     @routes.get("/lights/<light>")
     @documented("Lights", Light, refusals=(404,))

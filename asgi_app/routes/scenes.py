@@ -8,7 +8,7 @@ from pydantic import Field
 from quart import Blueprint, Response, request
 
 from asgi_app.core.groups import scene_of
-from asgi_app.models.base import Frozen, Strict
+from asgi_app.models.base import Frozen, Result, Strict
 from asgi_app.models.groups import (
     DeleteScene,
     HowToRecall,
@@ -23,7 +23,7 @@ from asgi_app.models.groups import (
 )
 from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
-from asgi_app.routes.groups import GROUPS, Nothing
+from asgi_app.routes.groups import GROUPS
 from asgi_app.routes.json_io import json_answer, json_body
 from asgi_app.routes.openapi import documented
 from asgi_app.service import Panel
@@ -87,11 +87,10 @@ def scene_routes(panel: Panel) -> Blueprint:
         return json_answer((await panel.perform(current_actor(), change)).scene)
 
     @routes.delete("/scenes/<scene>")
-    @documented(GROUPS, Nothing, refusals=(404,))
+    @documented(GROUPS, Result, refusals=(404,))
     async def delete_scene(scene: str) -> Response:
         """Delete a scene. Its lights stay as they are."""
-        await panel.perform(current_actor(), DeleteScene(scene=scene))
-        return json_answer(Nothing())
+        return json_answer(await panel.perform(current_actor(), DeleteScene(scene=scene)))
 
     @routes.post("/scenes/<scene>/recall")
     @documented(GROUPS, Recalled, body=HowToRecall, refusals=(404, 503))

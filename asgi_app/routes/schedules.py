@@ -7,7 +7,7 @@ from typing import Any
 from quart import Blueprint, Response, request
 
 from asgi_app.core.schedules import schedule_of
-from asgi_app.models.base import Frozen, Strict
+from asgi_app.models.base import Frozen, Result, Strict
 from asgi_app.models.schedules import (
     ChangeSchedule,
     DeleteSchedule,
@@ -19,7 +19,6 @@ from asgi_app.models.schedules import (
 )
 from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
-from asgi_app.routes.groups import Nothing
 from asgi_app.routes.json_io import json_answer, json_body
 from asgi_app.routes.openapi import documented
 from asgi_app.service import Panel
@@ -74,11 +73,10 @@ def schedule_routes(panel: Panel) -> Blueprint:
         return json_answer((await panel.perform(current_actor(), ChangeSchedule(schedule=schedule, **change))).schedule)
 
     @routes.delete("/schedules/<schedule>")
-    @documented(SCHEDULES, Nothing, refusals=(404,))
+    @documented(SCHEDULES, Result, refusals=(404,))
     async def delete_schedule(schedule: str) -> Response:
         """Delete a schedule."""
-        await panel.perform(current_actor(), DeleteSchedule(schedule=schedule))
-        return json_answer(Nothing())
+        return json_answer(await panel.perform(current_actor(), DeleteSchedule(schedule=schedule)))
 
     @routes.post("/schedules/<schedule>/skip")
     @documented(SCHEDULES, Schedule, body=HowToSkip, refusals=(404,))

@@ -1,6 +1,4 @@
-"""`Kept`: what one process has for all that share an engine, and each panel alone for itself: chat, runs, shows,
-groups and scenes.
-"""
+"""`Kept`: what one process has for all that share an engine, and each panel alone for itself."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from asgi_app.store import Store
 
 
 class Kept:
-    """Chat, runs, shows, groups and scenes on one store.
+    """Chat, runs, shows, groups, scenes and schedules on one store.
 
     Start it after the lights; stop the shows before them, and the runs after.
     """

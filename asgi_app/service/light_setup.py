@@ -1,9 +1,8 @@
-"""`LightSetup`: adding, changing and removing the lights of this panel while it runs."""
+"""`LightSetups`: adding, changing and removing the lights of this panel while it runs."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -24,8 +23,6 @@ from asgi_app.service.panel import Panel
 from asgi_app.service.session import Session
 from asgi_app.settings import Settings
 from asgi_app.store import own_lights
-
-log = logging.getLogger("pilotlight.service")
 
 PINS = range(2, 28)  # 0 and 1 are for the EEPROM of a board on top
 REBUILT = {"pin", "frequency", "active_high"}  # for which the pin is taken anew

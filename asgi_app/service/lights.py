@@ -206,7 +206,6 @@ class Lights(Component):
     def set_up(self, actor: Actor, id: str, name: str, pin: int) -> Light:
         """Publish that a light has another name or pin, and return it."""
         light = self.own[id].model_copy(update={"name": name, "pin": pin})
-        self._auto_off.see(light)
         self._commit(LightChanged(light=id, by=actor, at=self._clock(), state=light))
         return light
 

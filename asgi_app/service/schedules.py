@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,13 +13,14 @@ from typing import Any
 from asgi_app.core import schedules as rules
 from asgi_app.core.groups import group_of, named, new_id, scene_of
 from asgi_app.core.lights import START
-from asgi_app.core.schedules import NeverAgain, Place
+from asgi_app.core.schedules import NeverAgain
 from asgi_app.errors import BadCommand, InternalError, NotStored, PanelError, UnknownShow
 from asgi_app.models.access import PANEL
 from asgi_app.models.backup import KeptSchedule
 from asgi_app.models.base import DONE, Actor, Result
 from asgi_app.models.groups import RecallScene, SetLights
 from asgi_app.models.lights import SetLight
+from asgi_app.models.machine import Place
 from asgi_app.models.schedules import (
     ChangeSchedule,
     DeleteSchedule,
@@ -106,7 +108,7 @@ class Schedules(Component):
             if which(schedule) and schedule.enabled and (schedule.next is None or schedule.next > now):
                 timed = self._timed(schedule, rules.not_before(schedule, now))
                 if timed != schedule:
-                    self._publish(START, timed)
+                    self._publish(START, timed.id, timed)
 
     async def read_again(self) -> None:
         """Publish what another file has. Raises `NotStored`."""
@@ -141,8 +143,7 @@ class Schedules(Component):
         now = self._panel.state.schedules
         for id in dict.fromkeys((*now, *schedules)):
             if now.get(id) != schedules.get(id):
-                at = self._clock()
-                self._panel.commit(ScheduleChanged(schedule=id, by=actor, at=at, state=schedules.get(id)))
+                self._publish(actor, id, schedules.get(id))
         self._wake.set()
 
     # --- commands --------------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ class Schedules(Component):
             schedule = Schedule(
                 id=new_id(name, schedules, "schedule"),
                 name=name,
-                when=rules.when_of(rules.as_said(command.when), self._clock(), self._place),
+                when=rules.when_of(command.when, self._clock(), self._place),
                 do=self._checked(actor, command.command),
                 if_missed=command.if_missed,
                 enabled=command.enabled,
@@ -172,7 +173,7 @@ class Schedules(Component):
             if command.name is not None:
                 given["name"] = named(command.name, self._panel.state.schedules, schedule.id)
             if command.when is not None:
-                given["when"] = rules.when_of(rules.as_said(command.when), self._clock(), self._place)
+                given["when"] = rules.when_of(command.when, self._clock(), self._place)
                 given |= {"is_timer": isinstance(command.when, In), "last": None}
                 given.setdefault("enabled", True)
             if command.command is not None:
@@ -196,21 +197,18 @@ class Schedules(Component):
         async with self._one_by_one:
             schedule = rules.schedule_of(self._panel.state.schedules, command.schedule)
             await self._store.do(partial(stored.delete, one=schedule))
-            self._forget(actor, schedule)
+            self._publish(actor, schedule.id, None)
             return DONE
 
     async def _keep(self, actor: Actor, schedule: Schedule) -> ScheduleResult:
         await self._store.do(partial(stored.keep, one=schedule))
-        self._publish(actor, schedule)
+        self._publish(actor, schedule.id, schedule)
         self._wake.set()
         return ScheduleResult(schedule=schedule)
 
-    def _publish(self, actor: Actor, schedule: Schedule) -> None:
-        at = self._clock()
-        self._panel.commit(ScheduleChanged(schedule=schedule.id, by=actor, at=at, state=schedule))
-
-    def _forget(self, actor: Actor, schedule: Schedule) -> None:
-        self._panel.commit(ScheduleChanged(schedule=schedule.id, by=actor, at=self._clock(), state=None))
+    def _publish(self, actor: Actor, id: str, schedule: Schedule | None) -> None:
+        """Publish how the schedule with this id is now; None: it is gone."""
+        self._panel.commit(ScheduleChanged(schedule=id, by=actor, at=self._clock(), state=schedule))
 
     def _checked(self, actor: Actor, said: dict[str, Any]) -> dict[str, Any]:
         """Return the command as it is kept, if this actor may give it and what it names is there."""
@@ -245,7 +243,6 @@ class Schedules(Component):
 
     async def _run(self) -> None:
         while True:
-            pause = LOOK
             if not self._clock_is_set():
                 self._say_why(UNSET)
                 pause = UNSET_LOOK
@@ -261,8 +258,8 @@ class Schedules(Component):
                         except Exception:
                             log.exception("The schedule %s failed.", schedule.id)
                             await asyncio.sleep(UNSET_LOOK)  # it is still due
-                times = [one.next for one in self._panel.state.schedules.values() if one.next is not None]
-                pause = min(LOOK, max(min(times, default=LOOK) - self._clock(), 0.0)) if times else LOOK
+                times = (one.next for one in self._panel.state.schedules.values() if one.next is not None)
+                pause = min(max(min(times, default=math.inf) - self._clock(), 0.0), LOOK)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -272,7 +269,7 @@ class Schedules(Component):
         """Show why what has a next time is not carried out now, or that it is."""
         for schedule in list(self._panel.state.schedules.values()):
             if schedule.next is not None and schedule.why != why:
-                self._publish(START, schedule.model_copy(update={"why": why}))
+                self._publish(START, schedule.id, schedule.model_copy(update={"why": why}))
 
     async def _due(self, schedule: Schedule, due: float) -> None:
         """Carry out a schedule that is due, or not if that is too late, and note its next time."""
@@ -296,10 +293,7 @@ class Schedules(Component):
         is_over = schedule.is_timer and schedule.next is None
         with contextlib.suppress(NotStored):  # the page says so already
             await self._store.do(partial(stored.delete if is_over else stored.keep, one=schedule))
-        if is_over:
-            self._forget(START, schedule)
-        else:
-            self._publish(schedule.by, schedule)
+        self._publish(START if is_over else schedule.by, schedule.id, None if is_over else schedule)
 
     async def _do(self, schedule: Schedule) -> None:
         actor = Actor(name=schedule.name, via="schedule", identity=PANEL)

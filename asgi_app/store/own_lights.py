@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from asgi_app.errors import SetupError
 from asgi_app.models.lights import LightId, LightSpec
+from asgi_app.store.file import sync_directory
 
 NAME = "lights.json"
 LIGHTS: TypeAdapter[dict[str, LightSpec]] = TypeAdapter(dict[LightId, LightSpec])
@@ -47,8 +48,4 @@ def write(data: Path, lights: Mapping[str, LightSpec]) -> None:
         file.flush()
         os.fsync(descriptor)
     new.replace(data / NAME)
-    folder = os.open(data, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_directory(data)  # stores the new name too

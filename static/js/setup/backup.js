@@ -3,7 +3,7 @@
 import { make, write } from '../view/dom.js';
 import { t } from '../words.js';
 import { call, problemOf } from './api.js';
-import { Sheet, sentence } from './sheet.js';
+import { FormSheet, sentence } from './sheet.js';
 
 const KINDS = ['lights', 'groups', 'scenes', 'schedules'];
 const FAULTS = 8; // of a file that are shown
@@ -13,7 +13,7 @@ export class ImportSheet {
   constructor({ fixed, refresh }) {
     this._fixed = fixed;
     this._refresh = refresh;
-    this._sheet = new Sheet('importing', () => this._send());
+    this._sheet = new FormSheet('importing', () => this._send());
     const { form } = this._sheet;
     const find = (selector) => form.querySelector(selector);
     this._parts = {

@@ -7,7 +7,7 @@ import { t } from '../words.js';
 import { call, problemOf } from './api.js';
 import { nameOf, ownId } from './list-view.js';
 import { aboutPin, drawHeader, offerPins } from './pins.js';
-import { Sheet } from './sheet.js';
+import { FormSheet } from './sheet.js';
 
 const ID = /^[a-z][a-z0-9_-]{0,31}$/;
 const LONGEST = 32; // characters of an id
@@ -30,8 +30,8 @@ export class LightSheet {
   constructor({ refresh, added }) {
     this._refresh = refresh;
     this._added = added;
-    this._sheet = new Sheet('light', () => this._send());
-    this._sure = new Sheet('sure', () => this._removeNow());
+    this._sheet = new FormSheet('light', () => this._send());
+    this._sure = new FormSheet('sure', () => this._removeNow());
     const { form } = this._sheet;
     this._fields = form.elements;
     this._picture = form.querySelector('.header-picture');

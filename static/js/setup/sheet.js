@@ -1,23 +1,17 @@
-// A sheet of the settings page: a dialog with a form, and what the panel said about its fields.
+// A sheet of the settings page: one with a form, and what the panel said about its fields.
 
 import { onSubmit, write } from '../view/dom.js';
 import { renderProblem } from '../view/problem.js';
+import { Sheet } from '../view/sheet.js';
 import { t } from '../words.js';
 
-export class Sheet {
+export class FormSheet extends Sheet {
   /** `send()` is called when the form is sent; the sheet takes no other sending meanwhile. */
   constructor(id, send) {
-    this.dialog = document.getElementById(id);
+    super(document.getElementById(id));
     this.form = this.dialog.querySelector('form');
     this._title = this.dialog.querySelector('h2');
     this._problem = this.form.querySelector('.form-problem');
-    for (const button of this.dialog.querySelectorAll('[data-close]')) {
-      button.addEventListener('click', () => this.close());
-    }
-    // A click outside. One that began inside selects a text.
-    let isOutside = false;
-    this.dialog.addEventListener('pointerdown', ({ target }) => (isOutside = target === this.dialog));
-    this.dialog.addEventListener('click', ({ target }) => isOutside && target === this.dialog && this.close());
     const sending = this.form.querySelector('button:not([type])');
     onSubmit(this.form, async () => {
       if (sending.disabled) return;
@@ -30,12 +24,8 @@ export class Sheet {
   open(title) {
     this.clear();
     write(this._title, title);
-    if (!this.dialog.open) this.dialog.showModal();
+    if (!this.isOpen) this._show();
     this.dialog.scrollTop = 0;
-  }
-
-  close() {
-    this.dialog.close();
   }
 
   /** Show why the panel refused: at the fields that it names, else above the buttons. `names` are other names of fields. */

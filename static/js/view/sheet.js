@@ -6,7 +6,8 @@ export class Sheet {
     this.dialog = dialog;
     this._opener = null;
     this._notices = document.getElementById('notices');
-    dialog.querySelector('[data-close]').addEventListener('click', () => dialog.close());
+    this._noticesBehind = null;
+    for (const button of dialog.querySelectorAll('[data-close]')) button.addEventListener('click', () => dialog.close());
     // A press that began elsewhere, as the one that has opened this sheet, is no click outside.
     let outside = false;
     dialog.addEventListener('pointerdown', (event) => (outside = event.target === dialog));
@@ -24,12 +25,13 @@ export class Sheet {
 
   _show(opener) {
     this._opener = opener ?? document.activeElement;
-    this.dialog.append(this._notices); // the page behind a dialog cannot be used, so its notices neither
+    this._noticesBehind = this._notices.parentElement; // the page, or the sheet that this one lies on
+    this.dialog.append(this._notices); // what is behind a dialog cannot be used, so its notices neither
     this.dialog.showModal();
   }
 
   _closed() {
-    document.body.append(this._notices);
+    this._noticesBehind.append(this._notices);
     if (this._opener?.isConnected) this._opener.focus({ preventScroll: true });
     this._opener = null;
   }

@@ -12,9 +12,10 @@ from astral.sun import sunset
 
 from asgi_app.core import schedules as rules
 from asgi_app.core.lights import START
-from asgi_app.core.schedules import NeverAgain, Place
+from asgi_app.core.schedules import NeverAgain
 from asgi_app.errors import BadCommand
-from asgi_app.models.schedules import Schedule
+from asgi_app.models.machine import Place
+from asgi_app.models.schedules import In, Once, Schedule
 
 BERLIN = Place(ZoneInfo("Europe/Berlin"), 52.5, 13.4)
 SYDNEY = Place(ZoneInfo("Australia/Sydney"))
@@ -118,12 +119,12 @@ def test_once_is_over() -> None:
 @pytest.mark.parametrize("text", ["", "soon", "07:00", "2027-13-01T07:00", "2026-01-01T07:00"])
 def test_a_date_that_is_none_or_over_is_refused(text: str) -> None:
     with pytest.raises(BadCommand) as refused:
-        rules.when_of({"once": text}, instant("2026-11-30T12:00"), BERLIN)
+        rules.when_of(Once(once=text), instant("2026-11-30T12:00"), BERLIN)
     assert refused.value.errors[0]["field"] == "when.once"
 
 
 def test_a_timer_becomes_a_date() -> None:
     now = instant("2026-10-25T02:50+02:00")
-    kept = rules.when_of({"in": 1800}, now, BERLIN)
+    kept = rules.when_of(In(in_=1800), now, BERLIN)
     assert kept == {"once": "2026-10-25T02:20:00+01:00"}
     assert rules.next_time(schedule(kept), now, BERLIN) == now + 1800

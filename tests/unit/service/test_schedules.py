@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from asgi_app.core.schedules import Place
+from asgi_app.models.machine import Place
 from asgi_app.models.schedules import Schedule
 from asgi_app.models.wire import Reply, parse_command
 from asgi_app.service.many_lights import ManyLights
