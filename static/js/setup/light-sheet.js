@@ -5,7 +5,7 @@ import { write } from '../view/dom.js';
 import { inOrder } from '../view/settings.js';
 import { t } from '../words.js';
 import { call, problemOf } from './api.js';
-import { nameOf, ownId } from './list-view.js';
+import { ownId } from './list-view.js';
 import { aboutPin, drawHeader, offerPins } from './pins.js';
 import { FormSheet } from './sheet.js';
 
@@ -38,6 +38,7 @@ export class LightSheet {
     this._about = document.getElementById('light-pin-how');
     this._remove = document.getElementById('remove');
     this._light = null; // how the light is set up that is changed, or null
+    this._name = ''; // of that one, as it is shown
     this._setup = null;
     this._chosen = {}; // what a light does at each moment: its word, "off" or "level"
     this._moments = Object.fromEntries(Object.keys(MOMENTS).map((name) => [name, this._choiceOf(name)]));
@@ -53,10 +54,11 @@ export class LightSheet {
   }
 
   /** Open it for a light that is there. */
-  change(setup, light) {
+  change(setup, light, name) {
     const pins = [...setup.free_pins, light.pin].sort((one, other) => one - other);
     this._open(setup, light, { ...light, id: ownId(light.id) }, pins);
-    this._sheet.open(t('setup_change_of', { name: nameOf(light) }));
+    this._name = name;
+    this._sheet.open(t('setup_change_of', { name }));
   }
 
   _open(setup, light, values, pins) {
@@ -192,7 +194,7 @@ export class LightSheet {
 
   _ask() {
     const { id, pin } = this._light;
-    this._sure.open(t('setup_remove_title', { name: nameOf(this._light) }));
+    this._sure.open(t('setup_remove_title', { name: this._name }));
     write(
       this._sure.form.querySelector('.sure-what'),
       t('setup_remove_what', { pin, id: ownId(id) }),

@@ -8,18 +8,13 @@ import { t, translate } from '../words.js';
 import { placeOf } from './pins.js';
 import { mayChange } from './state.js';
 
-/** The name of a light in its list, and its id in commands to this panel. */
-export function nameOf({ id, name }) {
-  return name ?? ownId(id);
-}
-
 /** The id without the name of the panel, which stands before it where several share an engine. */
 export function ownId(id) {
   return id.split('.').at(-1);
 }
 
 export class ListView {
-  /** `flash(id)` has a light flash, `change(setup)` opens the sheet of a light. */
+  /** `flash(id)` has a light flash, `change(setup, name)` opens the sheet of a light. */
   constructor({ flash, change }) {
     this._flash = flash;
     this._change = change;
@@ -74,7 +69,7 @@ export class ListView {
     row.setup = light;
     const { element, parts } = row;
     const now = state.lights[id];
-    const name = nameOf(light);
+    const name = (row.name = now?.name ?? ownId(id)); // as on all other pages
     setAttributes(element, { 'data-light': id, 'data-on': Boolean(now?.on), 'data-online': now?.online ?? true });
     write(parts.name, name);
     write(parts.where, t('setup_where', { pin, place: placeOf(pin), id: ownId(id) }));
@@ -108,7 +103,7 @@ export class ListView {
     };
     const row = { element, parts, setup: null };
     parts.flash.addEventListener('click', () => this._flash(id));
-    parts.change.addEventListener('click', () => this._change(row.setup));
+    parts.change.addEventListener('click', () => this._change(row.setup, row.name));
     return row;
   }
 }

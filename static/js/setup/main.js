@@ -88,7 +88,7 @@ function flashNew({ id, online }) {
 const link = new LinkView(page.retry);
 const notices = new Notices(page.dismiss);
 const sheet = new LightSheet({ refresh, added: flashNew });
-const list = new ListView({ flash, change: (light) => sheet.change(page.state.setup, light) });
+const list = new ListView({ flash, change: (light, name) => sheet.change(page.state.setup, light, name) });
 new ImportSheet({ fixed: () => fixedIds(page.state.setup), refresh });
 
 function fixedIds({ lights }) {
