@@ -9,7 +9,7 @@ const KINDS = ['lights', 'groups', 'scenes', 'schedules'];
 const FAULTS = 8; // of a file that are shown
 
 export class ImportSheet {
-  /** `fixed()` returns the ids of the lights that the settings file has, `refresh()` asks again how all are set up. */
+  /** `fixed()` resolves to the ids of the lights that the settings file has, `refresh()` asks again how all are set up. */
   constructor({ fixed, refresh }) {
     this._fixed = fixed;
     this._refresh = refresh;
@@ -56,8 +56,8 @@ export class ImportSheet {
   }
 
   /** How many of each there are now and then, and which ones go. */
-  _compare(now, then) {
-    const fixed = new Set(this._fixed()); // these stay
+  async _compare(now, then) {
+    const fixed = new Set(await this._fixed()); // these stay
     const numberOf = (kind) => new Set([...then[kind].map(({ id }) => id), ...(kind === 'lights' ? fixed : [])]).size;
     this._fill(KINDS.map((kind) => [kind, now[kind].length, then[kind] ? numberOf(kind) : t('setup_stays')]));
     for (const kind of KINDS) {

@@ -89,10 +89,11 @@ const link = new LinkView(page.retry);
 const notices = new Notices(page.dismiss);
 const sheet = new LightSheet({ refresh, added: flashNew });
 const list = new ListView({ flash, change: (light, name) => sheet.change(page.state.setup, light, name) });
-new ImportSheet({ fixed: () => fixedIds(page.state.setup), refresh });
+new ImportSheet({ fixed: fixedIds, refresh });
 
-function fixedIds({ lights }) {
-  return lights.filter(({ fixed }) => fixed).map(({ id }) => ownId(id));
+async function fixedIds() {
+  const setup = page.state.setup ?? (await refresh());
+  return (setup?.lights ?? []).filter(({ fixed }) => fixed).map(({ id }) => ownId(id));
 }
 
 document.title = `${t('settings')} · Pilot Light`;
