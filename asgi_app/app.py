@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import socketio
 from quart import Blueprint, Quart
@@ -17,11 +17,13 @@ from asgi_app.access import Access, Accounts, Audit, Claims, open_secrets
 from asgi_app.core import chat as chat_rules
 from asgi_app.core import lights as light_rules
 from asgi_app.errors import SetupError
+from asgi_app.extras import engine_of, mqtt_of
 from asgi_app.gateway import Gateway
 from asgi_app.hw.driver import LightDriver
 from asgi_app.hw.lock import PinLock
 from asgi_app.hw.pins import Address, Pins, choose
-from asgi_app.models.lights import Hardware, LightSettings
+from asgi_app.models.history import RememberedLight
+from asgi_app.models.lights import Hardware
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.net.hosts import Hosts
 from asgi_app.net.limits import AddressRateLimit, ConnectionQuota, RefusalLog
@@ -29,6 +31,8 @@ from asgi_app.net.origins import Origins
 from asgi_app.net.proxies import Proxies
 from asgi_app.net.send_budget import SendBudget
 from asgi_app.routes.access import access_routes
+from asgi_app.routes.assets import Assets, asset_routes
+from asgi_app.routes.asyncapi import document_sockets
 from asgi_app.routes.auth import admit
 from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
@@ -40,15 +44,17 @@ from asgi_app.routes.legacy_led import led
 from asgi_app.routes.lights import lights
 from asgi_app.routes.metrics import Meters, metric_routes
 from asgi_app.routes.openapi import document_api
-from asgi_app.routes.pages import pages
+from asgi_app.routes.pages import make_bundles, pages, problem_page
 from asgi_app.routes.problems import handle_problems
 from asgi_app.routes.rate_limit import RestRateLimit, limit_commands
 from asgi_app.routes.rule import RouteRule
 from asgi_app.routes.runs import run_routes
 from asgi_app.routes.shows import show_routes
-from asgi_app.seams import Seam, check
+from asgi_app.seams import Seam
 from asgi_app.service import Panel
+from asgi_app.service.deeds import DeedWriter
 from asgi_app.service.health import Health
+from asgi_app.service.history import History
 from asgi_app.service.kept import Kept
 from asgi_app.service.light_setup import LightSetups
 from asgi_app.service.lights import Lights
@@ -75,9 +81,6 @@ from asgi_app.ws.socketio.server import PanelServer
 from asgi_app.ws.socketio.shared_recovery import recovery_of
 from asgi_app.ws.socketio.uia import UiaEvents
 from asgi_app.ws.transport.quart_websocket import QuartConnection, SocketRules
-
-if TYPE_CHECKING:
-    from asgi_app.engine import Engine
 
 log = logging.getLogger("pilotlight")
 
@@ -142,14 +145,18 @@ class PanelApp:
         )
         prefix = f"{settings.node_name}." if settings.node_name else ""  # of the ids of lights
         self.driver, self.lights, self.light_setups = _lights_of(self, prefix, pins, stored)
-        ManyLights(self.panel, self.lights)
-        self.engine = None if settings.engine is None else _engine_of(self, settings.engine)
+        self.deeds = DeedWriter(self.store)
+        ManyLights(self.panel, self.lights, self.deeds.known, self.deeds.save)
+        self.engine = engine_of(settings, self.panel, self.lights, self.access, hardware)
+        self.mqtt = mqtt_of(settings, self.panel, self.lights, prefix)
         self.wires = {} if self.engine is None else self.engine.rooms(settings.recovery + UNNOTICED_SECONDS)
         self.kept = (
             None
             if settings.is_guest
             else Kept(self.panel, self.store, settings, self.clock.now, self.light_setups.by_name)
         )
+        if self.kept is not None:
+            self.kept.chat.release = self.accounts.release_owned
         self.storage_watch = StorageWatch(self.panel, self.store, claims, self.lights, self.kept)
         self.sockets = PanelServer(
             settings,
@@ -164,8 +171,8 @@ class PanelApp:
         self.lab_events = LabEvents(self.default_namespace, settings.socket_rooms)
         self._pin_lock = PinLock()
         self._ready = ready
-        parts = [self.store, self.driver, self.access.live, self.lab_events, self.sockets.eio, self.kept, self.engine]
-        parts += self.wires.values()
+        parts = [self.store, self.driver, self.access.live, self.lab_events, self.sockets.eio, self.kept]
+        parts += [self.engine, self.mqtt, *self.wires.values()]
         self.health = Health(
             self.panel,
             self.lights,
@@ -202,6 +209,9 @@ class PanelApp:
             raise
         pins, why = self.hardware.pins, self.hardware.why
         log.info("pins: %s (%s)", pins, why, extra=event("pins", pins=pins, why=why))
+        for id, spec in self.settings.left_out_lights.items():
+            if id not in self.settings.lights:
+                log.warning("light %s is left out: the settings have given its pin %d to another light", id, spec.pin)
         if self.hardware.fix:
             log.info("to fix this: %s", self.hardware.fix)
         await self.driver.start(self.lights)
@@ -211,6 +221,8 @@ class PanelApp:
             self.storage_watch.start()
         if self.kept is not None:
             self.kept.start()
+        if self.mqtt is not None:
+            self.mqtt.start()
         self.loop_lag.start()
         self.access.live.start()
         if not self.health.stopping:
@@ -227,7 +239,7 @@ class PanelApp:
         if self.engine is not None:
             await self.engine.close()
         try:
-            await self.driver.close()
+            await asyncio.gather(self.driver.close(), *([] if self.mqtt is None else [self.mqtt.close()]))
             if self.kept is not None:
                 await self.kept.shows.close()
             self.loop_lag.stop()
@@ -238,6 +250,8 @@ class PanelApp:
             await self.sockets.eio.leave()
             await asyncio.gather(*(wire.close() for wire in self.wires.values()))
             self.access.close()
+            self.lights.memory.flush()
+            self.deeds.flush()
         finally:  # whatever failed: the messages and levels are written
             await asyncio.to_thread(self.store.close)
             self._pin_lock.release()
@@ -254,6 +268,7 @@ class PanelApp:
             socketio_clients=self.sockets.eio.by_transport,
             hardware_faults=lambda: self.driver.faults,
             engine=self.engine,
+            mqtt=self.mqtt,
         )
 
     def _rest_limit(self) -> RestRateLimit:
@@ -263,17 +278,19 @@ class PanelApp:
 
     def _build_quart(self, rest_limit: RestRateLimit) -> Quart:
         web = web_files()
-        quart = Quart("asgi_app", static_folder=str(web / "static"), template_folder=str(web / "templates"))
+        assets = Assets(web / "static", self.settings.root_path)
+        quart = Quart("asgi_app", static_folder=None, template_folder=str(web / "templates"))
         quart.config["MAX_CONTENT_LENGTH"] = self.settings.max_body
-        quart.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0  # browsers ask each time (304): no page mixes two versions
         quart.asgi_websocket_class = QuartConnection
         quart.url_rule_class = RouteRule
         rules = SocketRules(self.settings, self.origins, self.counter_registry, self.refusal_log, self.panel.unread)
-        document_api(quart)
-        handle_problems(quart)
+        document_api(quart, self.settings.root_path)
+        document_sockets(quart, partial(describe_sockets, self.settings.root_path))
+        handle_problems(quart, partial(problem_page, assets))
         for blueprint in (
-            pages(),
-            access_routes(self.access, self.accounts),
+            pages(assets, self.settings.chat_message),
+            asset_routes(assets, partial(make_bundles, assets)),
+            access_routes(self.access, self.accounts, self.settings),
             api(),
             led(self.panel),
             lights(self.panel, self.light_setups),
@@ -316,8 +333,11 @@ class PanelApp:
             partial(gateway.limit_forwarded, quota, rest, self.refusal_log),
             partial(gateway.give_access, self.access),
         ]
+        root = self.settings.root_path
+        first: list[gateway.Middleware] = [partial(gateway.take_off_root, root)] if root else []
         http: list[gateway.Middleware] = [
-            gateway.add_security_headers,
+            partial(gateway.add_security_headers, self.settings.frame_ancestors),
+            *first,
             gateway.set_length_for_http10,
             partial(gateway.count_rest, rest),
             *both,
@@ -325,7 +345,7 @@ class PanelApp:
             partial(gateway.limit_time, self.settings.request_timeout),
             partial(gateway.limit_unread, self.panel.unread),
         ]
-        return Gateway(inner, http, both)
+        return Gateway(inner, http, [*first, *both])
 
     def _recovery(self, namespace: str) -> Recovery:
         return recovery_of(namespace, self.settings.recovery, self.panel.coalescer, self.wires.get(namespace))
@@ -350,13 +370,20 @@ class PanelApp:
             self.sockets.register_namespace(namespace)
 
 
+def describe_sockets(root_path: str, host: str, secure: bool) -> dict[str, Any]:
+    """Return the AsyncAPI document of a panel at this path of a host and port."""
+    from asgi_app.ws.asyncapi import document  # few panels need it
+
+    return document(host, root_path, secure=secure)
+
+
 def create_app(settings: Settings | None = None) -> Gateway:
     """Build the panel for any ASGI server: `uvicorn --factory asgi_app.app:create_app`. Raises `SetupError`."""
     return PanelApp(settings or read_settings()).app
 
 
 def _lights_of(
-    panel_app: PanelApp, prefix: str, pins: Pins, stored: Mapping[str, LightSettings]
+    panel_app: PanelApp, prefix: str, pins: Pins, stored: Mapping[str, RememberedLight]
 ) -> tuple[LightDriver, Lights, LightSetups]:
     """Build the lights and what drives them. The store knows them without the prefix of their ids."""
     clock, store = panel_app.clock, panel_app.store
@@ -366,31 +393,6 @@ def _lights_of(
         for id, spec in specs.items()
     }
     driver = LightDriver(pins, specs, {id: light_rules.drive_of(light) for id, light in first.items()})
-
-    def save(id: str, settings: LightSettings) -> None:
-        store.save(id.removeprefix(prefix), settings)
-
-    lights = Lights(panel_app.panel, driver, specs, first, save=save, clock=clock.now)
+    lights = Lights(panel_app.panel, driver, specs, first, save=store.save, clock=clock.now)
+    History(panel_app.panel, lights, store, clock.now)
     return driver, lights, LightSetups(panel_app.panel, lights, driver, specs, panel_app.settings, clock.now)
-
-
-def _engine_of(panel_app: PanelApp, url: str) -> Engine:
-    """Build the link to the panels that share this engine. Raises `SetupError`."""
-    try:
-        from asgi_app.engine import SEAMS, Engine, Owner, address_here, file_of, read_password
-    except ImportError as error:
-        if error.name not in ("redis", "redis.asyncio", "hiredis"):
-            raise
-        package = error.name.partition(".")[0]
-        raise SetupError(
-            f"The engine needs the package {package}. Install it: pip install 'pilotlight[redis]'"
-        ) from None
-    check(SEAMS)
-    settings, lights, pins = panel_app.settings, panel_app.lights, []
-    if panel_app.hardware.pins == "pigpio" and settings.pigpio_host not in ("localhost", "127.0.0.1", "::1"):
-        pins = [f"{settings.pigpio_host}/{spec.pin}" for spec in settings.lights.values()]
-    address, light = address_here(settings.port), next(iter(lights.own), "")
-    file = file_of(settings.data) if settings.keeper else ""
-    owner = Owner(settings.node_name, address, pins, light, keeper=settings.keeper, file=file)
-    password = read_password(settings.engine_password_file)
-    return Engine(url, password, panel_app.panel, lights, panel_app.access, owner)

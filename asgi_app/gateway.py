@@ -13,15 +13,14 @@ from typing import Any
 
 from asgi_app.access import SCOPE, Access
 from asgi_app.errors import BadRequest, PanelError, RequestTimeout, Restarting, TooLarge, TooMuchUnread
-from asgi_app.hub import SERVICE_RESTART
 from asgi_app.net.admission import HEALTH
 from asgi_app.net.hosts import Hosts
 from asgi_app.net.limits import ConnectionQuota, RefusalLog
-from asgi_app.net.problem_response import as_response, send_response
+from asgi_app.net.problem_response import Written, send_response
 from asgi_app.net.proxies import FORWARDED, PROXIED, Proxies, address_of
+from asgi_app.net.refusal_page import refusal_of
 from asgi_app.net.request_head import check_host
 from asgi_app.net.send_budget import SMALL, SendAccount, SendBudget
-from asgi_app.routes.unknown_host import send_page, wants_page
 from asgi_app.service.health import Health
 from asgi_app.telemetry.counters import Counters
 from asgi_app.ws.transport.direct import direct_transport
@@ -32,11 +31,13 @@ App = Callable[[Any, Receive, Send], Awaitable[None]]
 Middleware = Callable[[App, Any, Receive, Send], Awaitable[None]]
 
 ENGINE = "/socket.io"
-LARGE_ANSWERS = ("/chat/rooms", "/runs", "/audit", "/openapi.json")  # these wait until there is room for them
+# These wait until there is room for them.
+LARGE_ANSWERS = ("/chat/rooms", "/runs", "/audit", "/openapi.json", "/asyncapi.json")
 MAX_HTTP10_ANSWER = 4 * 1024 * 1024  # bytes; the whole answer is kept in memory until its length is known
-# A page has its own policy (routes/pages.py). Every other answer may load nothing.
+# A page has its own policy (routes/pages.py); `add_security_headers` completes it. Every other answer may load nothing.
+POLICY = b"content-security-policy"
 SECURITY_HEADERS = (
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (POLICY, b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),  # for browsers older than frame-ancestors
     (b"referrer-policy", b"no-referrer"),
@@ -58,17 +59,43 @@ class Gateway:
         await self._apps[scope["type"]](scope, receive, send)
 
 
-def add_security_headers(app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
-    """Add the headers that keep other people's code out, unless the answer has its own."""
+def add_security_headers(
+    ancestors: Sequence[str], app: App, scope: Any, receive: Receive, send: Send
+) -> Awaitable[None]:
+    """Add the headers that keep other people's code out, unless the answer has its own.
+
+    Only pages of these `ancestors` may embed those of the panel.
+    """
+    embedded_in = b"; frame-ancestors " + (" ".join(ancestors) or "'none'").encode()
 
     def send_secure(message: Any) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
             own = {name.lower() for name, _ in headers}
+            if POLICY in own:
+                headers = [(name, value + embedded_in if name.lower() == POLICY else value) for name, value in headers]
+                if ancestors:  # it cannot name them
+                    own.add(b"x-frame-options")
             message = {**message, "headers": headers + [header for header in SECURITY_HEADERS if header[0] not in own]}
         return send(message)
 
     return app(scope, receive, send_secure)
+
+
+def take_off_root(root: str, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    """Take the root path off the path of a request. A proxy may have done so already.
+
+    This changes the scope itself, because the servers look at its path again later.
+    """
+    path, raw = scope["path"], scope.get("raw_path") or b""
+    if path.startswith(f"{root}/"):
+        scope["path"] = path[len(root) :]
+        if raw.startswith(f"{root}/".encode()):
+            scope["raw_path"] = raw[len(root) :]
+    elif path == root and scope["type"] == "http":
+        query = scope["query_string"].decode("latin-1")
+        return send_response(scope, send, Written(307, [("Location", f"{root}/{query and f'?{query}'}")], b""))
+    return app(scope, receive, send)
 
 
 def set_length_for_http10(app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
@@ -174,19 +201,17 @@ def refuse_while_stopping(health: Health, app: App, scope: Any, receive: Receive
     """
     if not health.stopping or scope["path"].startswith(HEALTH):
         return app(scope, receive, send)
-    if scope["type"] == "websocket":
-        return send({"type": "websocket.close", "code": SERVICE_RESTART})
     # Engine.IO gets no body: if the end of the process cuts it off, python-socketio never reconnects.
     restarting = Restarting("The panel is restarting. Try again in a moment.")
     return refuse(scope, send, restarting, silent=scope["path"].startswith(ENGINE))
 
 
 def check_host_name(hosts: Hosts, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
-    """Refuse a request for a host name that is not the panel's (DNS rebinding); a browser gets a page."""
+    """Refuse a request for a host name that is not the panel's (DNS rebinding)."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
     if hosts.allows(host):
         return app(scope, receive, send)
-    return (send_page if wants_page(scope) else refuse)(scope, send, hosts.refusal(host))
+    return refuse(scope, send, hosts.refusal(host))
 
 
 async def _hold_place(
@@ -226,8 +251,8 @@ def give_access(access: Access, app: App, scope: Any, receive: Receive, send: Se
 
 
 async def refuse(scope: Any, send: Send, error: PanelError, *, silent: bool = False) -> None:
-    """Answer a request or a WebSocket handshake with the problem object, or with no body if `silent`; close it."""
-    written = as_response(error.problem())
+    """Answer a request or a WebSocket handshake with the refusal, or with no body if `silent`; close it."""
+    written = refusal_of(scope, error)
     if silent:
         written = written._replace(body=b"")
     await send_response(scope, send, written, [(b"connection", b"close")], code=1013, reason=error.title)

@@ -21,6 +21,8 @@ PACKAGES = {
     "engineio": "python-engineio",
     "socketio": "python-socketio",
     "redis": "redis",
+    "aiomqtt": "aiomqtt",
+    "paho": "paho-mqtt",
 }
 
 

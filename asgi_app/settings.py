@@ -11,22 +11,23 @@ import os
 import re
 import socket
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, get_origin
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import tzlocal
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
+from asgi_app.broker_settings import BrokerSettings
 from asgi_app.errors import SetupError
 from asgi_app.models.access import RoleName
 from asgi_app.models.lights import ID, LightId, LightSpec
 from asgi_app.models.machine import Place
-from asgi_app.net.origins import canonical
-from asgi_app.net.proxies import networks
 from asgi_app.settings_file import PREFIX, config_in_use, default_data, read_file
 from asgi_app.store import own_lights
+from asgi_app.web_settings import WebSettings
 
 MAX_SIGN_IN_DAYS = 365
 MIB = 1024 * 1024
@@ -34,11 +35,11 @@ NO_LIGHTS = "none"
 ENGINE_OPTIONS = {"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}  # in its URL
 
 
-class Settings(BaseModel):
+class Settings(BrokerSettings, WebSettings):
     """The checked settings. `read_settings` builds them and turns errors into sentences."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     _added: frozenset[str] = frozenset()
+    _left_out: dict[str, LightSpec] = PrivateAttr(default_factory=dict)
 
     host: str = Field(
         "127.0.0.1",
@@ -90,21 +91,6 @@ class Settings(BaseModel):
     data: Path = Field(default_factory=default_data, description="Directory for the database and the secrets.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines: text, or JSON objects.")
-    cors_origins: list[str] = Field(
-        default_factory=list,
-        description="Other origins whose pages may use the panel, such as https://my.page. null: pages opened from a "
-        "file; *: every origin. Empty: only the pages of the panel. Applies to REST, WebSocket and Socket.IO.",
-    )
-    trusted_proxies: list[str] = Field(
-        default_factory=list,
-        description="Addresses or networks of your reverse proxies, such as 127.0.0.1. The panel believes their "
-        "X-Forwarded-For, -Proto and -Host. Empty: it believes nobody.",
-    )
-    hosts: list[str] = Field(
-        default_factory=list,
-        description="More accepted values of the Host header. Addresses, the name of this machine and names of the "
-        "local network are always accepted. *: any name.",
-    )
     role_loopback: RoleName = Field("admin", description="Role of programs and browsers on this machine.")
     role_network: RoleName = Field("viewer", description="Role of the local network, without signing in.")
     role_pin: RoleName = Field("operator", description="Role of clients that signed in with the PIN.")
@@ -159,6 +145,9 @@ class Settings(BaseModel):
     outbox: int = Field(
         256, ge=8, le=65536, description="Unsent events of one connection; past that it gets one snapshot instead."
     )
+    old_clients: bool = Field(
+        True, description="Whether clients of Socket.IO 1 and 2 (Engine.IO 3) may connect, such as those of an ESP32."
+    )
     fast_path: bool = Field(
         True,
         description="Write frames directly to the transport of uvicorn. Off: send them through ASGI, which is slower.",
@@ -171,10 +160,16 @@ class Settings(BaseModel):
     chat_rooms: int = Field(100, ge=1, le=10_000, description="Maximum number of chat rooms.")
     chat_people: int = Field(10_000, ge=1, description="Maximum number of names of people that the panel remembers.")
     max_runs: int = Field(100, ge=1, le=10_000, description="Maximum number of runs at the same time.")
+    run_contact: float = Field(
+        60, ge=0, description="Seconds until a silent run without a producer counts as out of contact. 0: never."
+    )
     run_silence: float = Field(3600, ge=0, description="Seconds until a run without a producer is lost. 0: never.")
     run_rate: float = Field(20_000, ge=1, description="Log lines per second of one run; then its producer must wait.")
     shows: Path | None = Field(None, description="Directory of your own shows. Default: shows in the data directory.")
     keep_messages: int = Field(10_000, ge=100, description="Messages kept in each room and each private thread.")
+    keep_message_bytes: int = Field(
+        256 * 1024 * 1024, ge=64 * 1024, description="Bytes of all messages that are kept. The oldest of all rooms go."
+    )
     keep_runs: int = Field(100, ge=1, description="Ended runs that are kept.")
     keep_lines: int = Field(1_000_000, ge=1000, description="Log lines kept of each run: the newest.")
     lights: dict[LightId, LightSpec] = Field(
@@ -182,20 +177,15 @@ class Settings(BaseModel):
         description="The lights: one table [lights.<id>] for each. none: this panel shows those of other panels only.",
     )
 
-    @field_validator("cors_origins")
-    @classmethod
-    def _origins(cls, origins: list[str]) -> list[str]:
-        for origin in origins:
-            if origin != "*" and (canonical(origin) is None or origin.count("/") > 2):
-                raise ValueError(
-                    f"{origin!r} is not an origin. Write https://my.page, http://192.168.0.9:8080, file:// or null"
-                )
-        return origins
-
     @property
     def fixed_lights(self) -> frozenset[str]:
         """Ids of the lights that only the settings can change: all, if they name any."""
         return frozenset() if "lights" not in self.model_fields_set else frozenset(self.lights) - self._added
+
+    @property
+    def left_out_lights(self) -> Mapping[str, LightSpec]:
+        """Lights that were added on the page, whose id or pin another light of the settings has now."""
+        return self._left_out
 
     def with_added_lights(self) -> Settings:
         """Return the settings with the lights that were added on the page. Raises `SetupError`.
@@ -211,6 +201,7 @@ class Settings(BaseModel):
         added = {id: spec for id, spec in stored.items() if id not in given and spec.pin not in pins}
         whole = self.model_copy(update={"lights": given | added})
         whole._added = frozenset(added)
+        whole._left_out = {id: spec for id, spec in stored.items() if id not in added}
         return whole
 
     @property
@@ -263,12 +254,6 @@ class Settings(BaseModel):
         if self.key is not None and self.cert is None:
             raise ValueError("there is a key but no certificate. Name the certificate with --cert")
         return self
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, names: list[str]) -> list[str]:
-        networks(names)
-        return names
 
     @field_validator("engine")
     @classmethod

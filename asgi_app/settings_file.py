@@ -61,3 +61,13 @@ def read_file(file: Path) -> dict[str, Any]:
         raise SetupError(f"Cannot read the settings file {file}: {error.strerror}") from error
     except ValueError as error:
         raise SetupError(f"The settings file {file} is not TOML: {error}") from error
+
+
+def read_secret(file: Path | None, setting: str) -> str | None:
+    """Return the first line of the file that a setting names; None if it names none. Raises `SetupError`."""
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, ValueError) as error:
+        raise SetupError(f"Setting {setting}: the file {file} cannot be read: {error}") from None

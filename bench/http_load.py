@@ -49,9 +49,12 @@ class Asker(asyncio.Protocol):
 
 
 async def ask_many(
-    port: int, request: bytes, count: int, connections: int, timeout: float
+    port: int, request: Callable[[int], bytes], count: int, connections: int, timeout: float
 ) -> tuple[float, list[float]]:
-    """Ask so often over so many connections; how many seconds it took, and each answer. Raises `Trouble`."""
+    """Ask so often over so many connections; how many seconds it took, and each answer. Raises `Trouble`.
+
+    `request(i)` is the i-th request from the end.
+    """
     left, answered = count, 0
     latencies: list[float] = []
     done = asyncio.get_running_loop().create_future()
@@ -64,7 +67,7 @@ async def ask_many(
         if left:
             left -= 1
             sent[asker] = time.perf_counter()
-            asker.ask(request)
+            asker.ask(request(left))
         elif answered == count and not done.done():
             done.set_result(None)
 
@@ -75,7 +78,7 @@ async def ask_many(
     for asker in askers:
         left -= 1
         sent[asker] = time.perf_counter()
-        asker.ask(request)
+        asker.ask(request(left))
     try:
         async with asyncio.timeout(timeout):
             await done

@@ -324,3 +324,8 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The value that this share of them does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, math.ceil(share * len(ordered)) - 1))]
+
+
+def latency(seconds: Sequence[float]) -> dict[str, float]:
+    """Median and 99th percentile, in milliseconds."""
+    return {"p50_ms": percentile(seconds, 0.5) * 1000, "p99_ms": percentile(seconds, 0.99) * 1000}

@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.servers import OURS, Server, running
 
+ROUND_SECONDS = 120  # a round that takes longer has lost something
 Figures = dict[str, float]  # of one round: "cpu_us", "p99_ms", …
 Measure = Callable[[int], Awaitable[Figures]]  # of a round; number 0 is the warm-up
 

@@ -9,16 +9,16 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from bench.crowd import crowd
 from bench.home import home
-from bench.http_load import Asker, ask_many
-from bench.load import Client, Crowd, Trouble, percentile
-from bench.run import Figures, Measure, Run
+from bench.load import Client, Crowd, Trouble, latency
+from bench.rest import get_led, get_lights, patch_light, post_100
+from bench.run import ROUND_SECONDS, Figures, Measure, Run
 from bench.servers import Server
 from bench.slider import drag
 from bench.start import start
-from bench.wires import BROADCAST, ECHO, LED, LIVE, Wire, request
+from bench.wires import BROADCAST, ECHO, LED, LIVE, Wire
 
-ROUND_SECONDS = 120  # a round that takes longer has lost something
 SOCKETIO = ("ours", "node", "writer", "stock", "flask")
 LED_TOO = ("ours", "node", "writer")  # the others differ by nothing in `led`, and are slow
 NATIVE = ("ours", "ws", "websockets")
@@ -26,7 +26,7 @@ EVERY_KIND = ("ours", "node", "stock", "flask", "ws", "websockets")
 
 # Updates a round. Few clients need many updates for a round to be long enough to be measured; Node needs its JIT warm,
 # so never fewer than 150. `--quick` has an eighth.
-UPDATES = {1: 3000, 100: 300, 1000: 150, 5000: 150}
+UPDATES = {1: 3000, 10: 1500, 100: 300, 1000: 150, 5000: 150}
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Scenario:
     kinds: tuple[str, ...]
     connections: int
     quick: bool = True  # part of `--quick`
+    together: bool = True  # its servers have their connections at the same time
 
 
 # --- fan-out -----------------------------------------------------------------------------------------------
@@ -79,71 +80,6 @@ async def fan_out_round(crowd: Crowd, wire: Wire, updates: int, window: int, num
     used = crowd.server.cpu() - before
     deliveries = updates * len(crowd)
     return {"cpu_us": used / 1000 / deliveries, "wall_us": took * 1e6 / deliveries, **latency(crowd.latencies)}
-
-
-def latency(seconds: list[float]) -> Figures:
-    """Median and 99th percentile, in milliseconds."""
-    return {"p50_ms": percentile(seconds, 0.5) * 1000, "p99_ms": percentile(seconds, 0.99) * 1000}
-
-
-# --- REST --------------------------------------------------------------------------------------------------
-
-
-async def post_100(run: Run) -> None:
-    """`POST /led`, and 100 Socket.IO clients that hear of it: CPU per request."""
-    updates = 60 if run.quick else 300
-
-    async def measure(crowd: Crowd, number: int) -> Figures:
-        posted = 0
-
-        def answered() -> None:
-            nonlocal posted
-            posted += 1
-            crowd.arrived(posted - 1)
-
-        asker = await Asker.connect(crowd.server.port, answered)
-
-        def post(i: int) -> None:
-            asker.ask(request("POST", "/led", b'{"level":%d}' % LED.mark(i)))
-
-        before = crowd.server.cpu()
-        await crowd.round(
-            LED,
-            updates,
-            1,
-            first=number * updates,
-            check=number == 0,
-            timeout=ROUND_SECONDS,
-            say=post,
-            extra=1,
-        )
-        used = crowd.server.cpu() - before
-        asker.transport.abort()
-        if asker.failure:
-            raise Trouble(asker.failure)
-        return {"cpu_us": used / 1000 / updates, **latency(crowd.latencies)}
-
-    async with run.servers(("ours", "express")) as servers:
-        crowds = {kind: Crowd(server, LED) for kind, server in servers.items()}
-        for crowd in crowds.values():
-            await crowd.connect(100)
-        await run.alternate("post-100", {kind: functools.partial(measure, crowd) for kind, crowd in crowds.items()})
-        for crowd in crowds.values():
-            await crowd.close()
-
-
-async def get_led(run: Run) -> None:
-    """`GET /led` over eight connections that are kept: CPU per request."""
-    requests = 800 if run.quick else 4000
-
-    async def measure(server: Server, number: int) -> Figures:
-        before = server.cpu()
-        took, latencies = await ask_many(server.port, request("GET", "/led"), requests, 8, ROUND_SECONDS)
-        used = server.cpu() - before
-        return {"cpu_us": used / 1000 / requests, "wall_us": took * 1e6 / requests, **latency(latencies)}
-
-    async with run.servers(("ours", "express", "restful")) as servers:
-        await run.alternate("get", {kind: functools.partial(measure, server) for kind, server in servers.items()})
 
 
 # --- one client --------------------------------------------------------------------------------------------
@@ -327,8 +263,8 @@ async def slow_reader(run: Run) -> None:
 async def slider(run: Run) -> None:
     """Fifty drag the slider as our page does, a thousand watch: time to the last of the screens."""
     watching, seconds = (200, 2) if run.quick else (1000, 5)
-    async with run.servers(["ours"]) as servers:
-        await drag(run, servers["ours"], watching=watching, dragging=50, seconds=seconds)
+    async with run.servers(("ours", "node")) as servers:
+        await drag(run, servers, watching=watching, dragging=50, seconds=seconds)
 
 
 # --- all of them -------------------------------------------------------------------------------------------
@@ -346,16 +282,20 @@ def _fan_out(
 BOTH = (LED, BROADCAST)
 SCENARIOS = (
     _fan_out("fanout-1", "one client, one at a time", 1, SOCKETIO, BOTH),
+    _fan_out("fanout-10", "10 clients, one at a time", 10, LED_TOO, BOTH),
     _fan_out("fanout-100", "100 clients, one at a time", 100, SOCKETIO, BOTH),
     _fan_out("fanout-1000", "1,000 clients, one at a time", 1000, SOCKETIO, BOTH),
     _fan_out("burst-1000", "1,000 clients, 16 in flight", 1000, SOCKETIO, (BROADCAST,), window=16),
     _fan_out("live-1000", "native WebSocket, 1,000 clients, one at a time", 1000, NATIVE, (LIVE,)),
     Scenario("post-100", "POST /led that reaches 100 clients", post_100, ("ours", "express"), 100),
     Scenario("get", "GET /led", get_led, ("ours", "express", "restful"), 8),
+    Scenario("get-lights", "GET /lights", get_lights, ("ours", "express"), 8),
+    Scenario("patch-light", "PATCH /lights/led", patch_light, ("ours", "express"), 8),
     Scenario("echo", "echo round trip with ack", echo, ("ours", "node", "stock"), 1),
-    Scenario("slider", "50 drag, 1,000 watch", slider, ("ours",), 1050),
-    Scenario("connections", "memory and set-up of connections", connections, EVERY_KIND, 5100),
+    Scenario("slider", "50 drag, 1,000 watch", slider, ("ours", "node"), 1050),
+    Scenario("connections", "memory and set-up of connections", connections, EVERY_KIND, 5100, together=False),
     Scenario("idle", "1,000 idle connections", idle, ("ours", "node", "stock"), 1000),
+    Scenario("crowd", "10,000 connections in a second", crowd, ("ours", "ws"), 10_000, quick=False, together=False),
     Scenario("slow-reader", "a reader that never reads", slow_reader, ("ours", "node"), 2),
     Scenario("home", "several panels on one Redis", home, ("ours", "front"), 2000),
     Scenario("start", "start-up, and the imports alone", start, ("installed",), 1),

@@ -52,6 +52,7 @@ class Kind:
 def _panel(port: int, data: Path, python: str = sys.executable, more: Sequence[str] = ()) -> list[str]:
     flags = ["--pins", "mock", "--port", str(port), "--data", str(data), "--log-level", "warning"]
     flags += ["--command-rate", "1000000"]  # how fast it is, not how fast it lets one client be
+    flags += ["--max-connections", "12000"]  # room for a crowd of 10,000
     return [python, "-m", "asgi_app", "serve", *flags, *more]
 
 
@@ -175,7 +176,7 @@ class Server:
 
     def _before(self) -> None:
         """In the new process, before it is the server."""
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        end_with_the_bench()
         if self._core is not None:
             os.sched_setaffinity(0, {self._core})
 
@@ -227,6 +228,11 @@ async def running(names: Iterable[str], core: int | None) -> AsyncIterator[dict[
         yield servers
     finally:
         await asyncio.gather(*(server.stop() for server in servers.values()))
+
+
+def end_with_the_bench() -> None:
+    """In a new process: have the kernel end it when the bench ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def process_clock(pid: int) -> int:

@@ -1,6 +1,7 @@
 """A slider that fifty drag while a thousand watch: how long until the last screen shows it.
 
-On the namespace `/panel`, as the lights page does it (static/js/lights/wishes.js): a drag has one command in flight,
+On the namespace `/panel`, as the lights page does it (static/js/lights/wishes.js); node/socketio.mjs has that
+namespace too. A drag has one command in flight,
 and two are at least 50 ms apart. A change has reached a screen when the screen has its revision or a newer one: a level
 that was overtaken by the next one before a screen had it is shown by that.
 """
@@ -8,10 +9,11 @@ that was overtaken by the next one before a screen had it is shown by that.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import time
 
-from bench.load import INBOX, Client, Crowd, Trouble, percentile
+from bench.load import INBOX, Client, Crowd, Trouble, latency, percentile
 from bench.run import Figures, Run
 from bench.servers import Server
 from bench.wires import PANEL
@@ -134,38 +136,40 @@ class Drags(Crowd):
         asyncio.get_running_loop().call_later(max(0, client.asked_at + APART - now), self.ask, client)
 
 
-async def drag(run: Run, server: Server, *, watching: int, dragging: int, seconds: float) -> None:
+async def drag(run: Run, servers: dict[str, Server], *, watching: int, dragging: int, seconds: float) -> None:
     """Alternate rounds of it."""
-    screens, drags = Screens(server), Drags(server)
-    await drags.connect(dragging)
-    await screens.connect(watching)
+    crowds = {kind: (Screens(server), Drags(server)) for kind, server in servers.items()}
+    for screens, drags in crowds.values():
+        await drags.connect(dragging)
+        await screens.connect(watching)
     await asyncio.sleep(1)
+    await run.alternate("slider", {kind: functools.partial(_dragged, *both, seconds) for kind, both in crowds.items()})
+    for screens, drags in crowds.values():
+        await screens.close()
+        await drags.close()
 
-    async def measure(number: int) -> Figures:
-        screens.begin()
-        drags.answers.clear()
-        drags.under_way = len(drags)
-        before, began = server.cpu(), time.perf_counter()
-        for place, client in enumerate(drags.clients):
-            assert isinstance(client, Drag)
-            client.until = began + seconds
-            asyncio.get_running_loop().call_later(APART * place / dragging, drags.ask, client)
-        async with asyncio.timeout(seconds + 30):
-            while drags.under_way:
-                await asyncio.sleep(0.05)
-            last = max(rev for _, _, rev in drags.answers)
-            while last > screens.base and last not in screens.last_had:
-                await asyncio.sleep(0.01)
-        took = time.perf_counter() - began
-        shown = [screens.last_had[rev] - asked for asked, _, rev in drags.answers if rev in screens.last_had]
-        return {
-            "p50_ms": percentile(shown, 0.5) * 1000,
-            "p99_ms": percentile(shown, 0.99) * 1000,
-            "answer_p99_ms": percentile([answered - asked for asked, answered, _ in drags.answers], 0.99) * 1000,
-            "moves_per_s": len(drags.answers) / took,
-            "cpu_percent": (server.cpu() - before) / 1e7 / took,
-        }
 
-    await run.alternate("slider", {"ours": measure})
-    await screens.close()
-    await drags.close()
+async def _dragged(screens: Screens, drags: Drags, seconds: float, number: int) -> Figures:
+    """One round on one server: everybody drags for so long, then the last change is awaited."""
+    screens.begin()
+    drags.answers.clear()
+    drags.under_way = len(drags)
+    before, began = drags.server.cpu(), time.perf_counter()
+    for place, client in enumerate(drags.clients):
+        assert isinstance(client, Drag)
+        client.until = began + seconds
+        asyncio.get_running_loop().call_later(APART * place / len(drags), drags.ask, client)
+    async with asyncio.timeout(seconds + 30):
+        while drags.under_way:
+            await asyncio.sleep(0.05)
+        last = max(rev for _, _, rev in drags.answers)
+        while last > screens.base and last not in screens.last_had:
+            await asyncio.sleep(0.01)
+    took = time.perf_counter() - began
+    shown = [screens.last_had[rev] - asked for asked, _, rev in drags.answers if rev in screens.last_had]
+    return {
+        **latency(shown),
+        "answer_p99_ms": percentile([answered - asked for asked, answered, _ in drags.answers], 0.99) * 1000,
+        "moves_per_s": len(drags.answers) / took,
+        "cpu_percent": (drags.server.cpu() - before) / 1e7 / took,
+    }

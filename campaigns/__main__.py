@@ -43,6 +43,8 @@ def parse() -> argparse.Namespace:
     home.add_argument("--rounds", type=int, default=None, help="of each fault (10)")
     home.add_argument("--seed", type=int, default=1)
     home.add_argument("--only", metavar="NAME,NAME", help="these faults")
+    commands.add_parser("ha", help="a real Home Assistant, with all that people do and all that fails")
+    commands.add_parser("pythons", help="the client and the panel on each Python that is here")
     soak = commands.add_parser("soak", help="clients that come and go, for SOAK_MINUTES (30)")
     soak.add_argument("--seed", type=int, default=1)
     schema = commands.add_parser("schema", help="the REST face, held against its OpenAPI document")
@@ -109,6 +111,25 @@ def _home(options: argparse.Namespace) -> tuple[bool, bool]:
     return whole, not wrong
 
 
+def _ha(options: argparse.Namespace) -> tuple[bool, bool]:
+    import asyncio
+
+    from campaigns.home_assistant import instance, run
+
+    python = instance.interpreter()
+    if python is None:
+        print(
+            f"There is no Home Assistant here, and none can be installed: it needs Python {instance.PYTHON} and PyPI. "
+            "Name a Python that has it with HA_PYTHON. Nothing was tried.",
+            file=sys.stderr,
+        )
+        sys.exit(0)
+    found = asyncio.run(run.run(python))
+    report.keep("ha" if found["version"].startswith(instance.VERSION) else "ha_newest", found)
+    print(*found["wrong"], sep="\n", file=sys.stderr)
+    return True, not found["wrong"]
+
+
 def _soak(options: argparse.Namespace) -> tuple[bool, bool]:
     import uvloop
 
@@ -123,7 +144,23 @@ def _soak(options: argparse.Namespace) -> tuple[bool, bool]:
     return whole, soak.is_good(found)
 
 
-CAMPAIGNS = {"chaos": _chaos, "fuzz": _fuzz, "home": _home, "schema": _schema, "soak": _soak}
+def _pythons(options: argparse.Namespace) -> tuple[bool, bool]:
+    from campaigns import pythons
+
+    found = pythons.run()
+    report.keep("pythons", found)
+    return True, pythons.is_good(found)
+
+
+CAMPAIGNS = {
+    "chaos": _chaos,
+    "fuzz": _fuzz,
+    "ha": _ha,
+    "home": _home,
+    "pythons": _pythons,
+    "schema": _schema,
+    "soak": _soak,
+}
 
 if __name__ == "__main__":
     os.chdir(report.ROOT)

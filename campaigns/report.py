@@ -19,9 +19,9 @@ Found = dict[str, Any]
 
 HEAD = """# Reliability
 
-Which faults the panel was tested with, and the results. `make chaos`, `make home`, `make fuzz`, `make schema` and
-`make soak` write this page, each its own section; do not edit it. [campaigns/README.md](../campaigns/README.md) says
-how they work, and how to run a part of one."""
+Which faults the panel was tested with, and the results. `make chaos`, `make home`, `make ha`, `make fuzz`,
+`make schema`, `make soak` and `make pythons` write this page, each its own section; do not edit it.
+[campaigns/README.md](../campaigns/README.md) says how they work, and how to run a part of one."""
 
 
 def keep(campaign: str, found: Found) -> None:
@@ -281,10 +281,54 @@ def _home(found: Found) -> list[str]:
     return parts
 
 
+def _ha(found: Found) -> list[str]:
+    return [
+        "## Home Assistant",
+        f"A real Home Assistant {found['version']}, Debian's mosquitto and a panel. Each line is what somebody did or "
+        "what failed, and how long it took until the other side had it: at most a second, or three after a start of "
+        "Home Assistant, which connects meanwhile. After a broker was away, this counts from the moment at which Home "
+        "Assistant, which tries each 10 s, has the light again. The log of its MQTT must have no warning and no error, "
+        "except that the broker is gone.",
+        *_ha_steps(found),
+    ]
+
+
+def _ha_newest(found: Found) -> list[str]:
+    return [f"### Home Assistant {found['version']}", "The same, with the newest at that time.", *_ha_steps(found)]
+
+
+def _ha_steps(found: Found) -> list[str]:
+    rows = [[what, seconds(took)] for what, took in found["took"].items()]
+    wrong = found["wrong"]
+    return [
+        table(["what", "right after"], rows),
+        f"Wrong: {len(wrong)}." + "".join(f"\n\n```\n{line}\n```" for line in wrong),
+    ]
+
+
+def _pythons(found: Found) -> list[str]:
+    rows = [
+        [version, "not here"] if python is None else [python["version"], python["tests"] - python["skipped"]]
+        for version, python in found["pythons"].items()
+    ]
+    wrong = [f"{version}: {one}" for version, python in found["pythons"].items() if python for one in python["wrong"]]
+    return [
+        "## Pythons",
+        "Each Python that the package says it runs on: the package is installed with it from its sources, with the "
+        "newest versions of its dependencies. Then the tests of the rules, of the Python client, of its users with "
+        "`mypy --strict`, of `/live`, of rooms and runs, and of the commands run on it, panel and client alike.",
+        table(["Python", "tests"], rows),
+        f"Wrong: {len(wrong)}." + "".join(f"\n\n```\n{line}\n```" for line in wrong),
+    ]
+
+
 SECTIONS: dict[str, Callable[[Found], list[str]]] = {
     "chaos": _chaos,
     "home": _home,
+    "ha": _ha,
+    "ha_newest": _ha_newest,
     "fuzz": _fuzz,
     "schema": _schema,
     "soak": _soak,
+    "pythons": _pythons,
 }

@@ -26,7 +26,7 @@ from tests.support.panel_process import RunningPanel
 SETTINGS: dict[str, Any] = {
     "trusted_proxies": "127.0.0.1",
     "role_network": "admin",
-    "max_connections": 40,
+    "max_connections": 80,  # more than there are routes that change something: each waits for its body
     "connections_per_address": 4,
     "rest_rate": 1,
     "max_body": 2048,
@@ -36,7 +36,16 @@ SETTINGS: dict[str, Any] = {
 }
 CHECKED = ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
 CHECKED += ("response_headers_conformance",)
-PLACES = {"id": "none", "name": "Nobody", "group": "all", "scene": "none", "schedule": "none", **THERE}
+PLACES = {
+    "id": "none",
+    "name": "Nobody",
+    "n": "1",
+    "person": "Nobody",
+    "group": "all",
+    "scene": "none",
+    "schedule": "none",
+    **THERE,
+}
 HOME = {"X-Forwarded-For": "192.168.0.9"}
 JSON = {"Content-Type": "application/json"}
 

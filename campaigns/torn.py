@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from asgi_app.models.chat import Thread
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 
@@ -67,7 +67,7 @@ async def _write(data: Path) -> None:
     for number in range(MESSAGES):
         draft = stored.Draft(thread, "Ada", None, number, float(number), f"a{number}")
         await store.do(partial(stored.say, draft=draft), durable=True)
-        store.save("led", LightSettings(level=number % 101, on=True))
+        store.save("led", RememberedLight(level=number % 101, on=True))
         await store.try_to(lambda database: None)
     for name in (NAME, f"{NAME}-wal"):
         shutil.copy(data / name, data / f"{name}.copy")

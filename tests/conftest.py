@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.support import frames
 from tests.support.fork_server import ForkServer, ForkServerProcess, Starts
 from tests.support.network_namespace import Network, NoRight
 from tests.support.node_clients import NodeClients
@@ -77,10 +78,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A worker takes a file at a time. Whole browsers for every page would take two workers too long."""
+    """A worker takes a file at a time."""
     from tests.support.scheduling import ByFile
 
-    return ByFile(config, log, few_browsers=not config.getoption("--as-users-do"))
+    return ByFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -131,6 +132,19 @@ def _machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _tapped() -> None:
+    frames.watch()
+
+
+@pytest.fixture(autouse=True)
+def _described(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hold every frame of a socket against the document of the sockets, but for those of an `undescribed` test."""
+    yield
+    found, frames.faults[:] = list(frames.faults), []
+    assert not found or request.node.get_closest_marker("undescribed"), "\n".join(found[:5])
+
+
 @pytest.fixture(scope="session")
 def network() -> Network:
     """Another host, the same for all tests of a run."""
@@ -149,6 +163,16 @@ def _starts(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     Starts.server.close()
     Starts.server = None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _for_real(request: pytest.FixtureRequest, _starts: None) -> Iterator[None]:
+    """The panels of a file that is marked `for_real` are started from scratch in every run."""
+    usual = Starts.server
+    if request.node.get_closest_marker("for_real") is not None:
+        Starts.server = None
+    yield
+    Starts.server = usual
 
 
 def each_of(*names: str, matters: bool) -> Any:

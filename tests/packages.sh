@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, nginx, HAProxy,
-# `ip`, `strace`;
-# with the word `campaigns` libfaketime too, with `screenshots` a Chinese font.
+# Installs the Debian packages that the tests need and this machine lacks: a browser, Node, `pigs`, Redis, mosquitto, nginx,
+# HAProxy, `ip`, `strace`;
+# with the word `campaigns` libfaketime too, with `screenshots` a Chinese font, with `browsers` Firefox, WebKit and a screen.
 set -euo pipefail
 
 missing=()
@@ -11,6 +11,7 @@ command -v npm >/dev/null || missing+=(npm)
 command -v pigs >/dev/null || missing+=(pigpio-tools)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
 command -v redis-server >/dev/null || missing+=(redis-server)
+[ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || missing+=(mosquitto)
 command -v curl >/dev/null || missing+=(curl)
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
 [ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null || missing+=(haproxy)
@@ -21,6 +22,11 @@ if [ "${1:-}" = campaigns ]; then
 fi
 if [ "${1:-}" = screenshots ]; then
     fc-list :lang=zh 2>/dev/null | grep -q . || missing+=(fontconfig fonts-noto-cjk)
+fi
+if [ "${1:-}" = browsers ]; then
+    command -v firefox-esr >/dev/null || command -v firefox >/dev/null || missing+=(firefox-esr)
+    command -v WebKitWebDriver >/dev/null || missing+=(webkit2gtk-driver)
+    command -v Xvfb >/dev/null || missing+=(xvfb)
 fi
 command -v chromium-headless-shell >/dev/null || ! command -v apt-get >/dev/null || missing+=(chromium-headless-shell)
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 from asgi_app.access import permissions
 from asgi_app.access.audit import Audit
 from asgi_app.access.claims import Claims
+from asgi_app.access.codes import Codes
 from asgi_app.access.devices import Devices
 from asgi_app.access.identity import Identities
 from asgi_app.access.live_sessions import End, LiveSessions
@@ -62,6 +63,8 @@ class Access:
         self.live = LiveSessions(self.identities, secret_store, self.sessions)
         self.throttle = LoginThrottle(counters=counters, refusal_log=refusal_log)
         self.machine_key = MachineKey()
+        self.codes = Codes(secret_store)
+        self.addresses: Callable[[], list[str]] = list  # at which other devices open the panel, as the server knows
         place = settings.port if settings.engine is None else "home"
         self.cookie = f"pilotlight-{place}"  # browsers keep cookies by host, whatever the port
         self.devices = Devices(secret_store, f"{self.cookie}-device")
@@ -174,8 +177,10 @@ class Access:
 
     def event_done(self, actor: Actor, namespace: str, event: str, arguments: tuple[Any, ...]) -> None:
         """Record an event of a page, like `record_command`. What a producer publishes (`message`) has its own log."""
+        if not permissions.of_event(namespace, event).kept:
+            return
         sent = arguments[0] if arguments and isinstance(arguments[0], dict) else {"message": None}
-        if permissions.of_event(namespace, event).kept and "message" not in sent:
+        if "message" not in sent:
             subject, detail = str(sent.get("process_instance_id")), {"msg": shown(str(sent.get("msg")))}
             self.audit.note(actor.identity, event, actor=actor, subject=subject, detail=detail)
 

@@ -8,11 +8,14 @@ from collections.abc import Callable
 
 from asgi_app.access import permissions
 from asgi_app.access.access import Access
+from asgi_app.access.codes import CODE_SECONDS
+from asgi_app.access.login_throttle import SignInSource
 from asgi_app.access.passwords import hash_password, verify_password
 from asgi_app.access.secret_store import Secrets, Session, name_key
 from asgi_app.errors import (
     BadCommand,
     NameTaken,
+    NotAllowed,
     SignInFailed,
     SignInNeeded,
     UnclaimedName,
@@ -44,6 +47,7 @@ class Accounts:
         *,
         pin: str | None = None,
         token: str | None = None,
+        code: str | None = None,
         name: str | None = None,
         password: str | None = None,
         device: str = "",
@@ -53,8 +57,8 @@ class Accounts:
         `device` is what the browser calls itself. Raises `BadCommand`, `SignInFailed`, `TooManyTries`,
         `SecretsUnreadable`, and the errors of `check_name`.
         """
-        if (name is None) is not (password is None) or (pin or token or name) is None:
-            raise BadCommand("Credentials are missing. Send pin, or token, or name and password.")
+        if (name is None) is not (password is None) or (pin or token or code or name) is None:
+            raise BadCommand("Credentials are missing. Send pin, or token, or code, or name and password.")
         address, credentials = identity.address, identity.credentials
         source = self._access.devices.source_of(identity)
         if pin is not None or name is not None:
@@ -64,12 +68,16 @@ class Accounts:
             if not self._secret_store.is_pin(pin):
                 self._throttle.wrong(source, "pin")
                 self._audit.note(identity, "sign_in", outcome="refused", detail={"wrong": "pin"})
-                raise SignInFailed("That is not the PIN. On the panel's machine, pilotlight pin shows it.", field="pin")
+                raise SignInFailed(
+                    "Wrong PIN. On the panel's machine, `pilotlight pin` shows the right one.", field="pin"
+                )
             self._throttle.right(source, "pin")
             credentials = credentials._replace(pin=self._secret_store.secrets.pin_generation, token=None)
         if token is not None:
             verified = self._access.verify(source, token=token)
             credentials = verified._replace(name=credentials.name, session=credentials.session)
+        if code is not None:
+            credentials = self._use_code(identity, credentials, source, code)
         if name is not None and password is not None:
             now = self._identities.resolve(address, identity.place, credentials)
             credentials = credentials._replace(name=await self._sign_in_as(now, name, password))
@@ -78,6 +86,57 @@ class Accounts:
         signed_in.device = identity.device
         self._audit.note(signed_in, "sign_in", subject=signed_in.name, detail={"role": signed_in.role.word})
         return signed_in, cookie
+
+    def make_code(self, identity: Identity, role: Role | None = None) -> tuple[str, Role]:
+        """Return a one-time code that signs another browser in, and its role: at most that of its maker.
+
+        Without a `role` it is the smallest that its maker can give. Raises `SignInNeeded`, `NotAllowed`, `TooMany`.
+        """
+        self._access.check_secrets()
+        gifts = self._gifts(identity)
+        if not gifts:
+            raise SignInNeeded("Only signed-in people can let another device in. Sign in with the PIN or a token.")
+        role = min(gifts) if role is None else role
+        if role not in gifts:
+            can = " or ".join(one.word for one in sorted(gifts))
+            raise NotAllowed(f"You cannot give the role {role.word}. You can give: {can}.", field="role")
+        code = self._access.codes.make(gifts[role], identity.credentials)
+        self._audit.note(identity, "make_code", subject=identity.name, detail={"role": role.word})
+        return code, role
+
+    def code_of_terminal(self) -> str | None:
+        """Return a code that gives what the PIN gives, for whoever reads the terminal; None if it would not count."""
+        if self._secret_store.trouble is not None:
+            return None
+        return self._access.codes.make(Credentials(pin=self._secret_store.secrets.pin_generation))
+
+    def _gifts(self, identity: Identity) -> dict[Role, Credentials]:
+        """What somebody can let another device in with, by the role that it gives: their own token, or the PIN."""
+        own, secrets = identity.credentials, self._secret_store.secrets
+        gifts = {}
+        if identity.role is Role.ADMIN or own.pin is not None:
+            gifts[self._identities.role_of_pin] = Credentials(pin=secrets.pin_generation)
+        if own.token is not None:
+            gifts[Role.of(secrets.tokens[own.token].role)] = Credentials(token=own.token)
+        return {role: gift for role, gift in gifts.items() if role <= identity.role}
+
+    def _use_code(self, identity: Identity, now: Credentials, source: SignInSource, code: str) -> Credentials:
+        """Return the credentials with those of a one-time code; they stay as they are if they give as much.
+
+        A right code counts even while its source must wait, like a token. Raises `SignInFailed`, `TooManyTries`.
+        """
+        given = self._access.codes.use(code)
+        new = self._identities.resolve(identity.address, identity.place, given or Credentials())
+        if not new.signed_in:
+            self._throttle.check(source, "code")
+            self._throttle.wrong(source, "code")
+            self._audit.note(identity, "sign_in", outcome="refused", detail={"wrong": "code"})
+            why = f"was used, was replaced by a newer one, or is older than {CODE_SECONDS // 60} minutes"
+            raise SignInFailed(f"This code {why}. Get another one, or type the PIN.", field="code")
+        self._throttle.right(source, "code")
+        if identity.signed_in and new.role <= identity.role:
+            return now
+        return new.credentials._replace(name=now.name, session=now.session)
 
     async def sign_out(self, identity: Identity) -> Identity:
         """End the session of this identity, and return the identity without it. Raises `NotStored`."""
@@ -137,6 +196,12 @@ class Accounts:
         if not released:
             raise UnclaimedName(f"The name {as_json(name)} is not claimed, so it cannot be released.", field="name")
         self._record(identity, "release_name", subject=owner)
+
+    async def release_owned(self, identity: Identity, name: str) -> None:
+        """Make the name free again if somebody owns exactly this one. Raises as `release`."""
+        self._access.live.refresh()
+        if self._identities.owner(name) == name:
+            await self.release(identity, name)
 
     async def add_token(self, identity: Identity, label: str, role: Role, name: str | None) -> tuple[str, str]:
         """Make a token. Return its id and the token. Its name may be a free one, or one of your own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
@@ -18,7 +18,16 @@ from asgi_app.store import audit as stored
 from asgi_app.store.audit import Deed
 
 PERIOD = 1.0  # seconds in which equal actions are one row
-SUBJECTS = ("light", "group", "scene", "schedule", "run", "show")  # a command has at most one of these fields
+SUBJECTS = (
+    "light",
+    "group",
+    "scene",
+    "schedule",
+    "run",
+    "show",
+    "room",
+    "person",
+)  # of a command, the first of these fields that is given
 PENDING = 1000  # rows that may wait; at this number they are stored at once
 
 Outcome = Literal["done", "refused"]
@@ -72,7 +81,8 @@ class Audit:
 
     def note_command(self, actor: Actor, command: AnyCommand) -> None:
         """Record a command. Its content is read only when the row is stored, so a drag costs next to nothing."""
-        subject = next((found for name in SUBJECTS if (found := getattr(command, name, None)) is not None), None)
+        fields = _subject_fields(type(command))
+        subject = next((found for name in fields if (found := getattr(command, name)) is not None), None)
         who = actor.identity
         key = _Key(actor.name, actor.via, who.how, who.address, str(command.do), subject, "done")
         self._note(key, who.role, command)
@@ -103,14 +113,24 @@ class Audit:
         """Store these."""
         self._store.try_to(partial(stored.add, deeds=deeds))
 
-    async def page(self, *, before: int | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
-        """Return rows before an id, or the newest, newest first, and whether there are more."""
+    async def page(
+        self, *, before: int | None, limit: int, who: str | None = None, subject: str | None = None
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Return rows before an id, or the newest, newest first, and whether there are more.
+
+        `who` and `subject` choose rows of one person, and about one light, group, scene, schedule, run or show.
+        """
         self.flush()
-        return await self._store.do(partial(stored.page, before=before, limit=limit))
+        return await self._store.do(partial(stored.page, before=before, limit=limit, who=who, subject=subject))
+
+
+@cache
+def _subject_fields(kind: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(name for name in SUBJECTS if name in kind.model_fields)
 
 
 def _deed(key: _Key, row: _Row) -> Deed:
     detail = row.detail
     if isinstance(detail, BaseModel):
-        detail = detail.model_dump(mode="json", exclude_none=True, exclude={"do", "graph", *SUBJECTS})
+        detail = detail.model_dump(mode="json", exclude_none=True, exclude={"do", "graph", "steps", *SUBJECTS})
     return Deed(**key._asdict(), at=row.at, role=row.role.word, times=row.times, detail=dict(detail))

@@ -29,6 +29,11 @@ class Identities:
             "pin": Role.of(settings.role_pin),
         }
 
+    @property
+    def role_of_pin(self) -> Role:
+        """The role that the PIN gives, whatever the address."""
+        return self._roles["pin"]
+
     def resolve(self, address: str, place: str, credentials: Credentials, most: Role = Role.ADMIN) -> Identity:
         """Re-validate the credentials and drop what was revoked."""
         known = self._secret_store.secrets

@@ -22,7 +22,11 @@ FREE = 5  # wrong attempts without a wait: people mistype
 LONGEST = 900.0  # seconds
 FORGOTTEN = 3600.0  # seconds without a wrong attempt, after which a host starts again
 HOSTS = 10_000  # remembered at once
-UNGUESSABLE = ("token", "ticket")  # 192 random bits and more: attempts at them do not count as attempts at the PIN
+UNGUESSABLE = (
+    "token",
+    "ticket",
+    "code",
+)  # 96 random bits and more: attempts at them do not count as attempts at the PIN
 
 
 class SignInSource(NamedTuple):

@@ -10,11 +10,25 @@ from typing import Any, NamedTuple
 
 from asgi_app.errors import NotAllowed, PanelError, SignInNeeded
 from asgi_app.models.access import Identity, Role
-from asgi_app.models.chat import GetMessages, GetThreads, JoinRoom, LeaveRoom, Mark, Say, Typing
+from asgi_app.models.chat import (
+    DeleteMessage,
+    DeletePerson,
+    DeleteRoom,
+    EditMessage,
+    GetMessages,
+    GetThreads,
+    JoinRoom,
+    LeaveRoom,
+    Mark,
+    Say,
+    Typing,
+)
+from asgi_app.models.chat_search import SearchMessages
 from asgi_app.models.groups import (
     DeleteGroup,
     DeleteScene,
     OrderGroups,
+    OrderLights,
     RecallScene,
     RenameGroup,
     RenameScene,
@@ -23,14 +37,18 @@ from asgi_app.models.groups import (
     SetLights,
     UndoLights,
 )
+from asgi_app.models.history import GetHistory
 from asgi_app.models.light_setup import AddLight, ChangeLight, RemoveLight
 from asgi_app.models.lights import SetLight, UndoLight
-from asgi_app.models.runs import (
+from asgi_app.models.run_commands import (
     AnswerRun,
+    DeleteRun,
     EndRun,
     GetLog,
     GetRuns,
     LogRun,
+    PinRun,
+    SearchLog,
     SignalRun,
     StartRun,
     UnwatchRun,
@@ -38,7 +56,7 @@ from asgi_app.models.runs import (
     WatchRun,
 )
 from asgi_app.models.schedules import ChangeSchedule, DeleteSchedule, SaveSchedule, SkipSchedule
-from asgi_app.models.shows import StartShow
+from asgi_app.models.shows import DeleteShow, SaveShow, StartShow, TryShow
 from asgi_app.models.wire import GetState, Ping
 from asgi_app.net import address as addresses
 
@@ -65,6 +83,7 @@ COMMANDS: Mapping[type[Any], Rule] = {
     RenameGroup: Rule(OPERATOR, kept=True),
     DeleteGroup: Rule(OPERATOR, kept=True),
     OrderGroups: Rule(OPERATOR, kept=True),
+    OrderLights: Rule(OPERATOR, kept=True),
     SaveScene: Rule(OPERATOR, kept=True),
     RenameScene: Rule(OPERATOR, kept=True),
     DeleteScene: Rule(OPERATOR, kept=True),
@@ -72,9 +91,15 @@ COMMANDS: Mapping[type[Any], Rule] = {
     ChangeSchedule: Rule(OPERATOR, kept=True),
     SkipSchedule: Rule(OPERATOR, kept=True),
     DeleteSchedule: Rule(OPERATOR, kept=True),
+    GetHistory: Rule(VIEWER),
     GetState: Rule(VIEWER),
     Ping: Rule(VIEWER),
     Say: Rule(OPERATOR),
+    EditMessage: Rule(OPERATOR),
+    DeleteMessage: Rule(OPERATOR),
+    SearchMessages: Rule(VIEWER),
+    DeleteRoom: Rule(ADMIN, kept=True),
+    DeletePerson: Rule(ADMIN, kept=True),
     Typing: Rule(OPERATOR),
     Mark: Rule(OPERATOR),
     JoinRoom: Rule(OPERATOR),
@@ -85,13 +110,19 @@ COMMANDS: Mapping[type[Any], Rule] = {
     UpdateRun: Rule(OPERATOR),
     LogRun: Rule(OPERATOR),
     EndRun: Rule(OPERATOR, kept=True),
+    PinRun: Rule(OPERATOR, kept=True),
+    DeleteRun: Rule(OPERATOR, kept=True),
     AnswerRun: Rule(OPERATOR),
     WatchRun: Rule(VIEWER),
     UnwatchRun: Rule(VIEWER),
     GetLog: Rule(VIEWER),
+    SearchLog: Rule(VIEWER),
     GetRuns: Rule(VIEWER),
     SignalRun: Rule(OPERATOR, kept=True),
     StartShow: Rule(OPERATOR, kept=True),
+    SaveShow: Rule(OPERATOR, kept=True),
+    DeleteShow: Rule(OPERATOR, kept=True),
+    TryShow: Rule(OPERATOR, kept=True),
 }
 
 # Pages have no data in them: that comes over the wires. A stranger needs the pages to sign in.
@@ -104,13 +135,18 @@ ROUTES: Mapping[str, Role] = {
     "GET /compare": NOBODY,
     "GET /lab": NOBODY,
     "GET /settings": NOBODY,
+    "GET /settings/device": NOBODY,
+    "GET /settings/lights": NOBODY,
+    "GET /settings/system": NOBODY,
     "GET /docs": NOBODY,
+    "GET /docs/sockets": NOBODY,
     "GET /static/<path:filename>": NOBODY,
     "GET /access": NOBODY,
     "GET /access/me": NOBODY,
     "POST /access/sign-in": NOBODY,
     "POST /access/sign-out": NOBODY,
     "POST /access/ticket": NOBODY,  # needs a cookie or a token, of any role
+    "POST /access/codes": NOBODY,  # the same, or an admin
     "POST /access/names/<name>/release": NOBODY,  # for its owner and admins
     "GET /access/sessions": NOBODY,  # one's own; needs a cookie or a token, or an admin
     "DELETE /access/sessions/<id>": NOBODY,
@@ -120,16 +156,19 @@ ROUTES: Mapping[str, Role] = {
     "DELETE /access/tokens/<id>": ADMIN,
     "GET /audit": ADMIN,
     "GET /openapi.json": VIEWER,
+    "GET /asyncapi.json": VIEWER,
     "GET /metrics": VIEWER,
     "POST /api": VIEWER,  # changes nothing
     "GET /led": VIEWER,
     "POST /led": OPERATOR,
     "GET /lights": VIEWER,
     "POST /lights": ADMIN,
+    "POST /lights/order": OPERATOR,
     "GET /setup": VIEWER,
     "PATCH /lights/<light>/setup": ADMIN,
     "DELETE /lights/<light>": ADMIN,
     "GET /lights/<light>": VIEWER,
+    "GET /lights/<light>/history": VIEWER,
     "PATCH /lights/<light>": OPERATOR,
     "POST /lights/<light>/undo": OPERATOR,
     "GET /export": VIEWER,
@@ -155,18 +194,30 @@ ROUTES: Mapping[str, Role] = {
     "DELETE /schedules/<schedule>": OPERATOR,
     "POST /schedules/<schedule>/skip": OPERATOR,
     "GET /chat/rooms": VIEWER,
+    "DELETE /chat/rooms/<room>": ADMIN,
+    "DELETE /chat/people/<person>": ADMIN,
+    "GET /chat/search": VIEWER,
     "GET /chat/rooms/<room>/messages": VIEWER,
     "POST /chat/rooms/<room>/messages": OPERATOR,
+    "PATCH /chat/rooms/<room>/messages/<n>": OPERATOR,
+    "DELETE /chat/rooms/<room>/messages/<n>": OPERATOR,
     "GET /runs": VIEWER,
     "POST /runs": OPERATOR,
     "GET /runs/<run>": VIEWER,
     "PATCH /runs/<run>": OPERATOR,
+    "DELETE /runs/<run>": OPERATOR,
+    "POST /runs/<run>/pin": OPERATOR,
     "GET /runs/<run>/log": VIEWER,
     "POST /runs/<run>/log": OPERATOR,
+    "GET /runs/<run>/log/search": VIEWER,
     "POST /runs/<run>/end": OPERATOR,
     "POST /runs/<run>/signal": OPERATOR,
     "GET /shows": VIEWER,
+    "POST /shows": OPERATOR,
+    "POST /shows/try": OPERATOR,
     "GET /shows/<show>": VIEWER,
+    "PATCH /shows/<show>": OPERATOR,
+    "DELETE /shows/<show>": OPERATOR,
     "POST /shows/<show>/start": OPERATOR,
 }
 OPEN_FOLDERS = ("/health/",)  # for service managers and load balancers

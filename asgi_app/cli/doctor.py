@@ -21,7 +21,7 @@ from asgi_app.server.fallbacks import IS_32_BIT, missing
 from asgi_app.server.listen import ListenError, listen
 from asgi_app.server.tls import days_left, server_context
 from asgi_app.settings import MIB, Settings
-from asgi_app.settings_file import config_in_use, default_config
+from asgi_app.settings_file import config_in_use, default_config, read_secret
 
 LEAST_DISK = 50  # MiB
 RENEW_DAYS = 14
@@ -53,6 +53,7 @@ def report(settings: Settings, config: Path | None = None) -> Iterator[Finding]:
         "certificate": _certificate(settings.cert, settings.key),
         "proxies": _proxies(settings),
         "engine": _engine(settings),
+        "mqtt": _mqtt(settings),
         "clock": _clock(),
     }
     for what, findings in checks.items():
@@ -120,7 +121,7 @@ def _data(data: Path) -> Iterator[Finding]:
     elif not os.access(folder, os.W_OK):
         yield Finding(False, "data", f"{folder} is not writable", f"{yours}, or chown {folder}")
     elif (free := shutil.disk_usage(folder).free // MIB) < LEAST_DISK:
-        fix = "free some space; keep_lines and keep_messages limit what is kept"
+        fix = "free some space; keep_lines, keep_messages and keep_message_bytes limit what is kept"
         yield Finding(False, "data", f"{data}: only {free} MiB free", fix)
     else:
         yield Finding(True, "data", f"{data} ({free} MiB free)")
@@ -188,16 +189,32 @@ def _engine(settings: Settings) -> Iterator[Finding]:
     if settings.engine is None:
         return
     try:
-        from asgi_app.engine import look, read_password
+        from asgi_app.engine import look
     except ImportError:
         yield Finding(False, "engine", "the package redis is not installed", "pip install 'pilotlight[redis]'")
         return
     try:
-        yield Finding(True, "engine", look(settings.engine, read_password(settings.engine_password_file)))
+        password = read_secret(settings.engine_password_file, "engine_password_file")
+        yield Finding(True, "engine", look(settings.engine, password))
     except SetupError as error:
         yield Finding(
             False, "engine", error.detail, "start Redis, or correct the settings engine and engine_password_file"
         )
+
+
+def _mqtt(settings: Settings) -> Iterator[Finding]:
+    if not settings.mqtt_host:
+        return
+    try:
+        from asgi_app.mqtt.look import look
+    except ImportError as error:
+        yield Finding(False, "mqtt", f"the package {error.name} is not installed", "pip install 'pilotlight[mqtt]'")
+        return
+    try:
+        yield Finding(True, "mqtt", look(settings))
+    except SetupError as error:
+        fix = "start the broker, or correct the settings that begin with mqtt_"
+        yield Finding(False, "mqtt", error.detail, fix)
 
 
 def _power() -> Iterator[Finding]:

@@ -13,12 +13,15 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import click
 
 from asgi_app import __version__
+from asgi_app.cli.flags import SettingsCommand
+from asgi_app.cli.lazy import LazyGroup
+from asgi_app.cli.mqtt import mqtt
 from asgi_app.errors import PanelError, SetupError
 
 if TYPE_CHECKING:
@@ -30,59 +33,13 @@ if TYPE_CHECKING:
     from asgi_app.systemd.unit import Unit
 
 
-def _flag(prefix: str, name: str, field: Any) -> click.Option:
-    """Return the command line option of a setting."""
-    kind: Any = str
-    if get_origin(field.annotation) is Literal:
-        kind = click.Choice(get_args(field.annotation))
-    elif field.annotation in (int, float):
-        kind = field.annotation
-    alone: Any = {"flag_value": "true", "is_flag": False} if field.annotation is bool else {}  # --keeper is enough
-    many = get_origin(field.annotation) is list
-    default = field.get_default(call_default_factory=True)
-    return click.Option(
-        [f"--{name.replace('_', '-')}", name],
-        type=kind,
-        multiple=many,
-        callback=_list_or_none if many else None,
-        **alone,
-        help=f"{field.description} [{prefix}{name.upper()}; default: {'none' if default in ([], None) else default}]",
-    )
-
-
-def _list_or_none(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
-    return list(values) or None
-
-
-def settings_flags() -> list[click.Parameter]:
-    """Return an option for each setting, and `--config` for the file."""
-    from asgi_app.settings import Settings
-    from asgi_app.settings_file import PREFIX
-
-    config = click.Option(["--config"], type=click.Path(path_type=Path), help=f"Settings file, TOML. [{PREFIX}CONFIG]")
-    # Lights are a table, which only the settings file and the environment can hold.
-    lights = click.Option(["--lights"], type=click.Choice(["none"]), help="Show only the lights of other panels.")
-    return [config, lights, *(_flag(PREFIX, *item) for item in Settings.model_fields.items() if item[0] != "lights")]
-
-
-class SettingsCommand(click.Command):
-    """A command with an option for each setting. Loads the settings when the options are first used."""
-
-    _has_flags = False
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        if not self._has_flags:
-            self._has_flags, self.params = True, [*settings_flags(), *self.params]
-        return super().get_params(ctx)
-
-
 def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
     from asgi_app.settings import read_settings
 
     return read_settings(config, **flags)
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 @click.version_option(__version__, prog_name="pilotlight")
 def cli() -> None:
     """A live control panel for the lights on a Raspberry Pi."""
@@ -104,9 +61,9 @@ def serve(config: Path | None, workers: int, **flags: Any) -> None:
     from asgi_app.cli.banner import banner
     from asgi_app.server.run import serve as run
 
-    def print_banner(listener: socket.socket, pin: str) -> None:
+    def print_banner(listener: socket.socket, pin: str, code: Callable[[], str | None]) -> None:
         with contextlib.suppress(OSError, ValueError):  # nobody needs to read it
-            click.echo(banner(listener, pin, settings), nl=False)
+            click.echo(banner(listener, pin, code, settings), nl=False)
 
     run(settings, workers, print_banner)
 
@@ -202,6 +159,9 @@ def exit_levels(config: Path | None, **flags: Any) -> None:
         click.echo(line)
 
 
+cli.add_command(mqtt)
+
+
 @cli.group()
 def service() -> None:
     """Install the panel as a systemd service."""
@@ -232,6 +192,8 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any], instance: st
         "cert": settings.cert,
         "key": settings.key,
         "engine_password_file": settings.engine_password_file,
+        "mqtt_password_file": settings.mqtt_password_file,
+        "mqtt_ca": settings.mqtt_ca,
     }
     paths = {"shows": shows}
     if not system:
@@ -266,7 +228,8 @@ def _unit(system: bool, config: Path | None, given: dict[str, Any], instance: st
 
 def _for_comparison(settings: Settings) -> str:
     """Return the settings as JSON, without the paths: a service has others."""
-    return settings.model_dump_json(exclude={"data", "cert", "key", "shows", "engine_password_file"})
+    paths = {"data", "cert", "key", "shows", "engine_password_file", "mqtt_password_file", "mqtt_ca"}
+    return settings.model_dump_json(exclude=paths)
 
 
 def _instance(context: click.Context, option: click.Parameter, name: str) -> str:
@@ -350,10 +313,13 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
     import asyncio
 
     from asgi_app.runner import die, run
-    from asgi_app.runner.reporter import DEFAULT_PANEL
+    from pilotlight.address import url_of
 
     gc.enable()
-    url = panel or os.environ.get("PILOTLIGHT_PANEL") or DEFAULT_PANEL
+    try:
+        url = url_of(panel)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     code = asyncio.new_event_loop().run_until_complete(run(command, url=url, **options))
     if code < 0:
         die(-code)

@@ -19,7 +19,7 @@ JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
 
 # First path segments of the panel, which `ws /<username>` would hide, and "server", which speaks for it on that socket.
 RESERVED = frozenset(
-    {"access", "api", "audit", "chat", "compare", "docs", "echo", "export", "groups", "health"}
+    {"access", "api", "asyncapi.json", "audit", "chat", "compare", "docs", "echo", "export", "groups", "health"}
     | {"import", "lab", "led", "lights", "live", "metrics", "openapi.json", "plan", "runs"}
     | {"scenes", "schedules", "server", "settings", "setup", "shows", "socket.io", "static"}
     | {"watch", "ws"}

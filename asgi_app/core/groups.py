@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
@@ -21,10 +22,15 @@ T = TypeVar("T")
 
 
 def changed(all: Mapping[str, T], id: str, now: T | None) -> dict[str, T]:
-    """Return the groups, scenes or schedules after one has changed: a new one is the last, None deletes it."""
+    """Return the groups, scenes, schedules or shows after one has changed: a new one is the last, None deletes it."""
     if now is not None:
         return {**all, id: now}
     return {other: one for other, one in all.items() if other != id}
+
+
+def in_order(all: Mapping[str, T], order: Iterable[str]) -> dict[str, T]:
+    """Return all lights in this order. Those that it does not name come after the others, as they were."""
+    return {id: all[id] for id in order if id in all} | dict(all)
 
 
 def group_of(state: State, id: str) -> Group:
@@ -65,7 +71,8 @@ def named(text: str, all: Mapping[str, Group | Scene | Schedule], id: str | None
 
 def new_id(name: str, taken: Collection[str], kind: str) -> str:
     """Return an id for a new group or scene: after its name, or after its kind if that has no Latin letters."""
-    first = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24].strip("-")
+    plain = "".join(one for one in unicodedata.normalize("NFD", name.lower()) if not unicodedata.combining(one))
+    first = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:24].strip("-")
     if not re.match(r"[a-z]", first):
         first = f"{kind}-{first}".strip("-")
     id, number = first, 1
@@ -87,11 +94,11 @@ def check_room(all: Mapping[str, One], one: One) -> None:
 
 def settings_in_scene(light: Light, wanted: SceneLight) -> LightSettings:
     """Return how the light is in a scene that says this of it. Raises `BadCommand`."""
-    on = wanted.on is not False
-    if not on and wanted.effect is not None:
+    on, effect = wanted.on is not False, None if wanted.effect == "none" else wanted.effect
+    if not on and effect is not None:
         raise BadCommand(f"{light.name}: an effect turns it on, but on is false. Leave out one.", field="lights")
     level = light.level if wanted.level is None else wanted.level
-    return LightSettings(level=level, on=on, effect=wanted.effect)
+    return LightSettings(level=level, on=on, effect=effect)
 
 
 def level_of(lights: Iterable[Light]) -> int:

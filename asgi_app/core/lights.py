@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asgi_app.errors import BadCommand, LightOffline, NothingToUndo, UnknownLight
 from asgi_app.models.base import Actor, shown
+from asgi_app.models.history import RememberedLight
 from asgi_app.models.light_setup import LightRemoved
 from asgi_app.models.lights import (
     Effect,
@@ -32,8 +33,7 @@ NAMED = 30  # lights that the refusal of an unknown one names
 SAME_GESTURE = 2.0  # seconds; closer changes by one hand, such as a drag, are one step of undo
 
 
-@dataclass(frozen=True, slots=True)
-class Drive:
+class Drive(NamedTuple):
     """The task of a pin: `flash`, go to `level` (percent) in `seconds`, and show `effect` there."""
 
     level: int
@@ -42,8 +42,7 @@ class Drive:
     flash: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The result of a command: what to drive, and the events to publish once the hardware has done it."""
 
     light: Light  # after the events
@@ -97,6 +96,11 @@ def node_of(id: str) -> str:
     return id.partition(".")[0] if "." in id else ""
 
 
+def without_node(id: str) -> str:
+    """Return the id of a light as its own panel has it in its file."""
+    return id.rpartition(".")[2]
+
+
 def unknown_light(id: str, lights: Mapping[str, object]) -> UnknownLight:
     """Return the error for an id that none of these lights has."""
     names = [*itertools.islice(lights, NAMED)]
@@ -106,14 +110,23 @@ def unknown_light(id: str, lights: Mapping[str, object]) -> UnknownLight:
     return UnknownLight(f"No light has the id {shown(id)!r}. {known}", field="light")
 
 
-def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: float) -> Light:
-    """Return the light at the start: by its `restore` setting, else as it was stored, else at 50 percent."""
-    settings = stored or LightSettings(level=FIRST_LEVEL, on=True)
+def first_light(id: str, spec: LightSpec, stored: RememberedLight | None, at: float) -> Light:
+    """Return the light at the start: by its `restore` setting, else as it was stored, else at 50 percent.
+
+    Who set it last, and undo, are as they were too. If the start sets it otherwise, that is its last change.
+    """
+    was = stored or RememberedLight(level=FIRST_LEVEL, on=True)
+    before = settings = LightSettings(level=was.level or FIRST_LEVEL, on=was.on, effect=was.effect)
     match spec.restore:
-        case "off":
-            settings = LightSettings(level=settings.level, on=False)
+        case "off" | 0:
+            settings = LightSettings(level=before.level, on=False)
         case int(level):
             settings = LightSettings(level=level, on=True)
+    by, undo = was.by or START, was.undo
+    if by != START and settings == before:
+        at = was.at
+    elif settings != before:
+        by, undo = START, before if stored is not None else None
     return Light(
         id=id,
         name=name_of_light(id, spec),
@@ -124,19 +137,27 @@ def first_light(id: str, spec: LightSpec, stored: LightSettings | None, at: floa
         actual=0,
         online=False,
         reason="the panel is starting",
-        by=START,
+        by=by,
         at=at,
+        undo=undo,
     )
 
 
 def name_of_light(id: str, spec: LightSpec) -> str:
     """Return the name to show: the given one, else one after its id."""
-    return spec.name or id.rpartition(".")[2].replace("_", " ").replace("-", " ").capitalize()
+    return spec.name or without_node(id).replace("_", " ").replace("-", " ").capitalize()
 
 
 def settings_of(light: Light) -> LightSettings:
     """Return the settings of the light."""
     return LightSettings(level=light.level, on=light.on, effect=light.effect)
+
+
+def remembered(light: Light, memory: RememberedLight) -> LightEvent:
+    """Return the event of a light that is as it was kept, and was set by whoever set it then."""
+    by = memory.by or START
+    after = _with(light, by=by, at=memory.at if memory.by is not None else light.at, undo=memory.undo, gesture=None)
+    return _changed(after, by, after.at)
 
 
 def drive_of(light: Light) -> Drive:
@@ -157,7 +178,7 @@ def settled(light: Light, at: float) -> LightEvent:
 
 def set_outside(light: Light, level: float, at: float) -> LightEvent:
     """Return the event of a pin that another program set to this level (percent). Undo reverts it."""
-    settings = LightSettings(level=round(level), on=True) if level > 0 else LightSettings(level=light.level, on=False)
+    settings = LightSettings(level=max(round(level), 1) if level > 0 else light.level, on=level > 0)
     undo = settings_of(light)
     after = _with(
         light, **vars(settings), transition=None, actual=round(level, 1), undo=undo, gesture=None, by=OUTSIDE, at=at
@@ -181,13 +202,16 @@ def came_online(light: Light, at: float) -> LightEvent:
     return _changed(_with(light, online=True, reason=None, actual=float(light.target)), HARDWARE, at)
 
 
-def clock_stepped(light: Light, seconds: float) -> LightEvent:
-    """Return the event that moves the times of a light with the wall clock, which stepped by `seconds`."""
+def clock_stepped(light: Light, seconds: float, *, since_before: bool = False) -> LightEvent:
+    """Return the event that moves the times of a light with the wall clock, which stepped by `seconds`.
+
+    Of a light that is as it was before the start (`since_before`), the time was not from this clock, and stays.
+    """
     transition = light.transition
     if transition is not None:
         transition = transition.model_copy(update={"since": transition.since + seconds})
     gesture = None if light.gesture is None else light.gesture + seconds
-    at = light.at + seconds
+    at = light.at if since_before else light.at + seconds
     return _changed(_with(light, at=at, gesture=gesture, transition=transition), light.by, at)
 
 
@@ -206,12 +230,11 @@ def rebased(event: LightEvent, light: Light) -> LightEvent:
 
 def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Decision:
     level, on, effect = light.level, light.on, light.effect
-    if command.level is not None:
-        level, on, effect = command.level, True, None
-    elif command.step is not None:
-        stepped = min(max(light.target + command.step, 0), 100)
-        if light.on or stepped > 0:
-            level, on, effect = stepped, True, None
+    wanted = command.level
+    if command.step is not None:
+        wanted = min(max(light.target + command.step, 0), 100)
+    if wanted:
+        level, on, effect = wanted, True, None
     if command.effect is not None:
         effect = None if command.effect == "none" else command.effect
         on = on or effect is not None
@@ -220,8 +243,9 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
             raise BadCommand("An effect turns the light on, but on is false. Leave out on, or effect.", field="effect")
         on = command.on
         effect = effect if on else None
-    settings = LightSettings(level=level, on=on, effect=effect)
-    only_flash = command.flash is not None and settings == settings_of(light)
+    if wanted == 0:  # that is off; on brings back the level before
+        on, effect = False, None
+    only_flash = command.flash is not None and (level, on, effect) == (light.level, light.on, light.effect)
     seconds = command.transition or 0.0
     if only_flash and light.transition is not None:  # after the flashes the fade continues
         seconds = max(light.transition.since + light.transition.seconds - at, 0.0)
@@ -229,34 +253,35 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
     flashed = [LightFlashed(light=light.id, by=actor, at=at, times=command.flash)] if command.flash else []
     if only_flash:
         return Decision(light, drive, (*flashed,))
-    changed = _settings_changed(light, settings, seconds, actor, at)
+    changed = _settings_changed(light, level, on, effect, seconds, actor, at)
     return Decision(changed.state, drive, (changed, *flashed))
 
 
 def _undo_light(light: Light, actor: Actor, at: float) -> Decision:
     if light.undo is None:
-        raise NothingToUndo(
-            f"{light.name} has not changed since the panel started, so there is nothing to undo.", field="light"
-        )
-    changed = _settings_changed(light, light.undo, 0.0, actor, at)
+        raise NothingToUndo(f"{light.name} has not changed yet, so there is nothing to undo.", field="light")
+    changed = _settings_changed(light, light.undo.level, light.undo.on, light.undo.effect, 0.0, actor, at)
     after = _with(changed.state, undo=settings_of(light), gesture=None)
     return Decision(after, drive_of(after), (_changed(after, actor, at),))
 
 
-def _settings_changed(light: Light, settings: LightSettings, seconds: float, actor: Actor, at: float) -> LightChanged:
+def _settings_changed(
+    light: Light, level: int, on: bool, effect: Effect | None, seconds: float, actor: Actor, at: float
+) -> LightChanged:
     """Return the event of a light that is set, and keep the settings before for undo."""
-    before = settings_of(light)
-    same_hand = (actor.name, actor.via, actor.hand) == (light.by.name, light.by.via, light.by.hand)
-    same_gesture = same_hand and light.gesture is not None and at - light.gesture < SAME_GESTURE
-    if settings == before:  # no change: nothing to undo
+    same_gesture = actor.is_same_hand(light.by) and light.gesture is not None and at - light.gesture < SAME_GESTURE
+    if (level, on, effect) == (light.level, light.on, light.effect):  # no change: nothing to undo
         undo, gesture = light.undo, at if same_gesture else None
     else:
-        undo, gesture = light.undo if same_gesture else before, at
+        undo, gesture = light.undo if same_gesture else settings_of(light), at
     transition, actual = Transition(seconds=seconds, since=at) if seconds else None, light.actual
-    if not seconds and settings.effect is None:
-        actual = float(settings.level if settings.on else 0)
-    changes = {"transition": transition, "actual": actual, "undo": undo, "gesture": gesture, "by": actor, "at": at}
-    return _changed(light.model_copy(update=vars(settings) | changes), actor, at)
+    if not seconds and effect is None:
+        actual = float(level if on else 0)
+    after = _with(
+        light, level=level, on=on, effect=effect, transition=transition, actual=actual, undo=undo, gesture=gesture,
+        by=actor, at=at,
+    )  # fmt: skip
+    return _changed(after, actor, at)
 
 
 def _with(light: Light, **changes: object) -> Light:

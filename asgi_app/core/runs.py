@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from asgi_app.errors import BadCommand, RunEnded, TooLarge
+from asgi_app.errors import BadCommand, RunEnded, RunGoesOn, TooLarge, TooMany
 from asgi_app.models.json_text import sent_size
-from asgi_app.models.runs import Outcome, Run, RunChange
+from asgi_app.models.run_commands import RunChange
+from asgi_app.models.runs import Outcome, Run
 
-RECENT = 10  # ended runs in the state; the store has more
+RECENT = 10  # ended runs in the state, beside those that are pinned; the store has more
+PINNED = 50  # runs
 GRAPH_BYTES = 256 * 1024
 
 
 def recent(runs: Mapping[str, Run]) -> dict[str, Run]:
-    """Return the runs that go on and the last ones that ended, by their order here: the clock may step."""
-    over = [id for id, run in runs.items() if run.ended_at is not None]
+    """Return the runs that go on, those that are pinned, and the last that ended, by their order here.
+
+    The clock may step, so it does not count.
+    """
+    over = [id for id, run in runs.items() if run.ended_at is not None and not run.pinned]
     old = set(over[:-RECENT])
     return {id: run for id, run in runs.items() if id not in old}
 
@@ -35,6 +40,18 @@ def changed(run: Run, change: RunChange) -> Run:
     if "running_edge" in fields:
         fields["running_edge"] = tuple(fields["running_edge"])
     return run.model_copy(update=fields)
+
+
+def require_ended(run: Run) -> None:
+    """Raise `RunGoesOn` if the run has not ended."""
+    if run.state != "ended":
+        raise RunGoesOn(f"{run.name} has not ended. Stop it first, then delete it.", field="run")
+
+
+def require_a_place(runs: Mapping[str, Run]) -> None:
+    """Raise `TooMany` if no more of these runs may be pinned."""
+    if sum(run.pinned for run in runs.values()) >= PINNED:
+        raise TooMany(f"{PINNED} runs are pinned, which is the limit. Unpin one first.", field="pinned")
 
 
 def going(run: Run) -> Run:
@@ -63,6 +80,7 @@ def ended(run: Run, exit_code: int | None, outcome: Outcome, at: float, signal: 
             "step": None,
             "progress": progress,
             "producer": False,
+            "silent_since": None,
         }
     )
 

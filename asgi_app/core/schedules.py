@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from asgi_app.errors import BadCommand, TooMany, UnknownSchedule
+from asgi_app.models.base import as_json
 from asgi_app.models.groups import MOST_LIGHTS, RecallScene, SetLights
 from asgi_app.models.lights import SetLight
 from asgi_app.models.machine import Place
-from asgi_app.models.runs import SignalRun
+from asgi_app.models.run_commands import SignalRun
 from asgi_app.models.schedules import DAYS, At, By, Every, In, Once, Schedule, Sun, When
 from asgi_app.models.shows import StartShow
 from asgi_app.models.wire import AnyCommand, parse_command
@@ -25,6 +26,7 @@ DAY = 86_400.0  # seconds
 LATE = 60.0  # seconds after which one that was due counts as missed
 DARK_DAYS = 366  # days in which a sunrise is looked for; near a pole there may be none for months
 MAY_DO = (SetLight, SetLights, RecallScene, StartShow, SignalRun)
+NAMES = sorted({kind.model_fields["do"].default for kind in MAY_DO})  # of these commands
 WHEN: TypeAdapter[At | By | Sun | Every | Once | In] = TypeAdapter(When)
 UTC = dt.UTC
 
@@ -58,11 +60,17 @@ def lights_named(commands: Iterable[dict[str, Any]]) -> int:
 
 def command_of(said: dict[str, Any]) -> AnyCommand:
     """Return the command of a schedule. Raises `BadCommand`, `BadLevel`."""
-    command = parse_command(said)
-    if not isinstance(command, MAY_DO):
-        names = sorted({kind.model_fields["do"].default for kind in MAY_DO})
-        raise BadCommand(f"A schedule cannot {command.do}. Use one of {', '.join(names)}.", field="do")
-    return command
+    if said.get("do") not in NAMES:
+        raise BadCommand(f"A schedule cannot do {as_json(said.get('do'))}. Use one of {', '.join(NAMES)}.", field="do")
+    return parse_command(said)
+
+
+def check_kept(when: At | By | Sun | Every | Once | In, field: str) -> None:
+    """Raise `BadCommand` if a file cannot have a schedule with this time."""
+    if isinstance(when, In):
+        raise BadCommand("A timer counts from now, so a file cannot have one. Leave it out.", field=field)
+    if isinstance(when, Once):
+        _date(when.once, f"{field}.once")
 
 
 def as_said(model: At | By | Sun | Every | Once | In | AnyCommand) -> dict[str, Any]:
@@ -74,12 +82,17 @@ def as_said(model: At | By | Sun | Every | Once | In | AnyCommand) -> dict[str, 
 def when_of(when: At | By | Sun | Every | Once | In, now: float, place: Place) -> dict[str, Any]:
     """Return the time of a new schedule as it is kept. Raises `BadCommand`."""
     if isinstance(when, In):
-        return {"once": local(now + when.in_, place).isoformat(timespec="seconds")}
+        return once_at(now + when.in_, place)
     if isinstance(when, Once):
         at = _instant(_date(when.once), place)
         if at <= now:
             raise BadCommand(f"{when.once} is over. Give a time to come.", field="when.once")
     return as_said(when)
+
+
+def once_at(at: float, place: Place) -> dict[str, Any]:
+    """Return the time of a timer that ends at an instant, as it is kept."""
+    return {"once": local(at, place).isoformat(timespec="seconds")}
 
 
 def local(at: float, place: Place) -> dt.datetime:
@@ -158,11 +171,11 @@ def _next_sun(when: Sun, after: float, place: Place) -> float:
     raise NeverAgain(f"There is no {when.sun} at this place for a year.")
 
 
-def _date(text: str) -> dt.datetime:
+def _date(text: str, field: str = "when.once") -> dt.datetime:
     try:
         return dt.datetime.fromisoformat(text)
     except ValueError:
-        raise BadCommand(f"{text!r} is no date and time. Write it like 2027-01-01T07:00.", field="when.once") from None
+        raise BadCommand(f"{text!r} is no date and time. Write it like 2027-01-01T07:00.", field=field) from None
 
 
 def _instant(date: dt.datetime, place: Place) -> float:

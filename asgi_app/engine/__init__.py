@@ -8,6 +8,6 @@ from __future__ import annotations
 from asgi_app.engine.connection import SEAMS
 from asgi_app.engine.engine import Engine
 from asgi_app.engine.look import look
-from asgi_app.engine.owner import Owner, address_here, file_of, read_password
+from asgi_app.engine.owner import Owner, address_here, file_of
 
-__all__ = ["SEAMS", "Engine", "Owner", "address_here", "file_of", "look", "read_password"]
+__all__ = ["SEAMS", "Engine", "Owner", "address_here", "file_of", "look"]

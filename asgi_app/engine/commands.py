@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 from asgi_app.access import Access
 from asgi_app.core.lights import node_of
@@ -17,6 +18,7 @@ from asgi_app.engine.messages import Answer, Ask
 from asgi_app.engine.mirror import Mirror
 from asgi_app.errors import InternalError, LightOffline, NoAnswer, PanelError
 from asgi_app.models.base import Actor
+from asgi_app.models.history import GetHistory, HistoryResult
 from asgi_app.models.lights import LightResult, SetLight, UndoLight
 from asgi_app.service import Panel
 from asgi_app.service.lights import Lights
@@ -28,6 +30,7 @@ log = logging.getLogger("pilotlight.engine")
 EXPIRY = 2.3  # seconds after which a node no longer carries out a command
 PATIENCE = 2.6  # seconds until an unanswered command is refused
 SILENCE = 1.0  # seconds for which a node that has not answered is not asked again: what waits would come late
+T = TypeVar("T")
 Hear = Callable[[bytes], None]
 MARK = b"mark"  # what a process says to itself, to know that it hears
 
@@ -59,10 +62,23 @@ class Commands:
 
         Raises `LightOffline`, `NoAnswer`, or what the node refuses with.
         """
+        return await self._ask(actor, command, self._result)
+
+    async def ask_history(self, actor: Actor, command: GetHistory) -> HistoryResult:
+        """Return what the node has kept of the last day of its light. Raises as `ask`."""
+        return await self._ask(actor, command, self._history)
+
+    async def _ask(
+        self,
+        actor: Actor,
+        command: SetLight | UndoLight | GetHistory,
+        result: Callable[[Link, str, Ask], Awaitable[T]],
+    ) -> T:
         light = self._panel.light(command.light)
         node = node_of(light.id)
         loop = asyncio.get_running_loop()
-        if not light.online or self._link is None:
+        is_history = isinstance(command, GetHistory)  # which needs the node, and not the pin
+        if self._link is None or light.away_since is not None or not (light.online or is_history):
             raise LightOffline(f"{light.name} is offline: {light.reason}", field="light")
         since = self._silent.get(node, -SILENCE)
         if loop.time() < since + SILENCE and self._mirror.heard.get(node, 0.0) < since:
@@ -73,7 +89,7 @@ class Commands:
         self._asked[ask.id] = loop.create_future()
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._result(self._link, node, ask)
+                return await result(self._link, node, ask)
         except TimeoutError:
             self._silent[node] = loop.time()
         except Lost:  # it may still be carried out until it expires
@@ -81,13 +97,13 @@ class Commands:
                 await asyncio.sleep(began + PATIENCE - loop.time())
         finally:
             del self._asked[ask.id]
+        if is_history:
+            raise NoAnswer(f"{node} has not answered. Try again.")
         raise NoAnswer(f"{node} has not answered. Look at the light before you try again: this may have been done.")
 
     async def _result(self, link: Link, node: str, ask: Ask) -> LightResult:
         """Send the command, and return its result once this panel shows it."""
-        if not await link.send(scripts.ASK + node, ask.text()):
-            raise NoAnswer(f"{node} does not listen now. Nothing was changed. Try again.")
-        answer = await self._asked[ask.id]
+        answer = await self._answer(link, node, ask)
         result = answer.result()
         if answer.epoch == self._mirror.epoch:
             shown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -96,6 +112,14 @@ class Commands:
         if answer.epoch != self._mirror.epoch or not self._mirror.linked:  # the engine was emptied or lost meanwhile
             result = result.model_copy(update={"rev": self._panel.rev})
         return result
+
+    async def _history(self, link: Link, node: str, ask: Ask) -> HistoryResult:
+        return (await self._answer(link, node, ask)).history_result()
+
+    async def _answer(self, link: Link, node: str, ask: Ask) -> Answer:
+        if not await link.send(scripts.ASK + node, ask.text()):
+            raise NoAnswer(f"{node} does not listen now. Nothing was changed. Try again.")
+        return await self._asked[ask.id]
 
     # --- for ours --------------------------------------------------------------------------------------------
 
@@ -170,6 +194,9 @@ class Commands:
     async def _do(self, ask: Ask, is_late: Callable[[], bool], asker: Asker) -> Answer:
         self._panel.require_open()
         self._access.authorize_command(ask.actor, ask.command)
+        if isinstance(ask.command, GetHistory):
+            history = await self._panel.handler_of(GetHistory)(ask.actor, ask.command, None)
+            return Answer(ask.id, history=history)
         result = await self._lights.carry_out(ask.actor, ask.command, is_late, asker)
         if not self._mirror.knows_keeper:  # else the process that was asked tells it
             self._access.record_command(ask.actor, ask.command)

@@ -9,19 +9,13 @@ from typing import Annotated, Any, NamedTuple
 import pydantic_core
 from pydantic import Field, TypeAdapter
 
-from asgi_app.core.lights import LightEvent
 from asgi_app.errors import PROBLEM_TYPE, PanelError
 from asgi_app.models.access import Identity, Role
 from asgi_app.models.base import Actor
-from asgi_app.models.chat import PersonChanged, RoomChanged
-from asgi_app.models.groups import ARRANGED
+from asgi_app.models.history import GetHistory, HistoryResult
 from asgi_app.models.lights import Light, LightResult, SetLight, UndoLight
-from asgi_app.models.machine import StorageChanged
-from asgi_app.models.runs import RunChanged
-from asgi_app.models.schedules import ScheduleChanged
-from asgi_app.models.wire import parse_command
+from asgi_app.models.wire import SharedEvent, parse_command
 
-SharedEvent = LightEvent | ARRANGED | ScheduleChanged | PersonChanged | RoomChanged | RunChanged | StorageChanged
 EVENT: TypeAdapter[SharedEvent] = TypeAdapter(Annotated[SharedEvent, Field(discriminator="event")])
 
 
@@ -45,7 +39,7 @@ class Ask(NamedTuple):
     epoch: str  # of the engine
     expires: float  # seconds since the Unix epoch, by the engine's clock
     actor: Actor
-    command: SetLight | UndoLight
+    command: SetLight | UndoLight | GetHistory
 
     def text(self) -> str:
         """Return it as JSON."""
@@ -69,23 +63,26 @@ class Ask(NamedTuple):
             command = parse_command(asked["do"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"this is no command of a process: {error}") from None
-        if not isinstance(command, SetLight | UndoLight) or not math.isfinite(expires):
+        if not isinstance(command, SetLight | UndoLight | GetHistory) or not math.isfinite(expires):
             raise ValueError(f"a process cannot ask another one for {command.do} until {expires}")
         return cls(id, process, epoch, expires, actor, command)
 
 
 class Answer(NamedTuple):
-    """The reply to an `Ask`: the light at a revision, or the problem of a refusal."""
+    """The reply to an `Ask`: the light at a revision, its history, or the problem of a refusal."""
 
     id: str
     rev: int = 0
     epoch: str = ""
     light: Light | None = None
     problem: dict[str, Any] | None = None
+    history: HistoryResult | None = None
     event: dict[str, Any] | None = None  # of that revision, as JSON has it, if the engine has told it with the answer
 
     def text(self) -> str:
         """Return it as JSON."""
+        if self.history is not None:
+            return json.dumps({"id": self.id, "history": self.history.model_dump(mode="json")})
         if self.light is None:
             return json.dumps({"id": self.id, "problem": self.problem})
         light = self.light.model_dump(mode="json")
@@ -98,6 +95,8 @@ class Answer(NamedTuple):
             said = pydantic_core.from_json(text)
             if (problem := said.get("problem")) is not None:
                 return cls(said["id"], problem=dict(problem))
+            if (history := said.get("history")) is not None:
+                return cls(said["id"], history=HistoryResult.model_validate(history))
             light = Light.model_validate(said["light"])
             return cls(said["id"], int(said["rev"]), said["epoch"], light, event=said.get("event"))
         except (KeyError, TypeError, AttributeError) as error:
@@ -108,6 +107,12 @@ class Answer(NamedTuple):
         if self.light is None:
             raise error_of(self.problem or {})
         return LightResult(rev=self.rev, light=self.light)
+
+    def history_result(self) -> HistoryResult:
+        """Return the history that was asked for. Raises the `PanelError` of a refusal."""
+        if self.history is None:
+            raise error_of(self.problem or {})
+        return self.history
 
 
 def error_of(problem: dict[str, Any]) -> PanelError:

@@ -10,14 +10,15 @@ from bisect import insort
 from collections.abc import Callable
 from typing import Any
 
+from asgi_app.core.groups import in_order
 from asgi_app.core.lights import node_of
 from asgi_app.engine.link import Link
-from asgi_app.engine.messages import EVENT, Resync, SharedEvent, parse_event
+from asgi_app.engine.messages import EVENT, Resync, parse_event
 from asgi_app.engine.outgoing import Done, Outgoing
 from asgi_app.engine.picture import KEPT_EVENTS, LIGHT_EVENTS, Change, Picture, change_of, fields_of
 from asgi_app.models.lights import Light, LightChanged
 from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
-from asgi_app.models.wire import StateEvent
+from asgi_app.models.wire import SharedEvent, StateEvent
 from asgi_app.service import Panel
 from asgi_app.service.lights import Lights
 from asgi_app.service.panel import Asker, Hole
@@ -155,6 +156,7 @@ class Mirror:
         if not self._is_keeper:
             self.knows_keeper = self.knows_keeper or bool(picture.kept)
             state = state.model_copy(update=picture.kept or {"storage": self._no_keeper()})
+        state = state.model_copy(update={"lights": in_order(state.lights, state.light_order)})
         self._panel.adopt(picture.epoch, picture.rev, state, self._history(picture))
         for light in newer:
             self._outgoing.add(_now(light), None)

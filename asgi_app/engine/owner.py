@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asgi_app.engine.scripts import KEEPER_ALONE
-from asgi_app.errors import SetupError
 
 
 def _this_system() -> str:
@@ -79,13 +78,3 @@ def file_of(data: Path) -> str:
 def address_here(port: int) -> str:
     """Return an address at which people find this process."""
     return f"{socket.gethostname()}:{port}"
-
-
-def read_password(file: Path | None) -> str | None:
-    """Return the first line of the file. Raises `SetupError` if it cannot be read."""
-    if file is None:
-        return None
-    try:
-        return file.read_text(encoding="utf-8").partition("\n")[0].strip()
-    except (OSError, ValueError) as error:
-        raise SetupError(f"Setting engine_password_file: the file {file} cannot be read: {error}") from None

@@ -1,6 +1,7 @@
 """The state in the engine: a hash with a field for each light, and for what the keeper has.
 
-That is a field for each room, person and run, and one for all groups, scenes, schedules, and shows.
+That is a field for each room, person and run, and one for all groups, scenes, schedules, shows, and the order of the
+lights.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from asgi_app.models.chat import Person, PersonChanged, Room, RoomChanged
-from asgi_app.models.groups import Group, GroupChanged, GroupsOrdered, Scene, SceneChanged
+from asgi_app.models.groups import Group, GroupChanged, GroupsOrdered, LightsOrdered, Scene, SceneChanged
 from asgi_app.models.light_setup import LightRemoved
 from asgi_app.models.lights import Light, LightActual, LightChanged, LightFlashed
 from asgi_app.models.machine import Storage, StorageChanged
-from asgi_app.models.runs import Run, RunChanged
+from asgi_app.models.runs import Run, RunChanged, RunRemoved
 from asgi_app.models.schedules import Schedule, ScheduleChanged
-from asgi_app.models.shows import ShowName
+from asgi_app.models.shows import ShowChanged, ShowName
 from asgi_app.models.wire import State, StateEvent
 from asgi_app.service.panel import Asker
 
@@ -30,11 +31,15 @@ LIGHT_EVENTS = (LightChanged, LightActual, LightFlashed, LightRemoved)
 ARRANGED = {
     GroupChanged: "groups",
     GroupsOrdered: "groups",
+    LightsOrdered: "light_order",
     SceneChanged: "scenes",
     ScheduleChanged: "schedules",
+    ShowChanged: "shows",
 }
-KEPT_EVENTS = (PersonChanged, RoomChanged, RunChanged, StorageChanged, *ARRANGED)  # of the keeper
+KEPT_EVENTS = (PersonChanged, RoomChanged, RunChanged, RunRemoved, StorageChanged, *ARRANGED)  # of the keeper
 STORAGE = "storage"
+ORDER = "light_order"
+IDS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 # What the keeper has in one field, by the name in `State`: it has an order, or never changes.
 WHOLE: Mapping[str, type[BaseModel]] = {"shows": ShowName, "groups": Group, "scenes": Scene, "schedules": Schedule}
 # The state of the keeper: the fields `rooms:lobby`, …, by the name that the kind has in `State`.
@@ -68,7 +73,7 @@ def read_picture(
 ) -> Picture:
     """Return the picture in the fields of the hash. What cannot be read is left out."""
     lights: list[Light] = []
-    kept: dict[str, dict[str, Any]] = {kind: {} for kind in (*KINDS, *WHOLE)}
+    kept: dict[str, Any] = {kind: {} for kind in (*KINDS, *WHOLE)} | {ORDER: ()}
     storage: Storage | None = None
     for raw, text in fields:
         field = raw.decode(errors="replace")
@@ -78,6 +83,8 @@ def read_picture(
                 kept[kind][id] = KINDS[kind].model_validate_json(text)
             elif field == STORAGE:
                 storage = Storage.model_validate_json(text)
+            elif field == ORDER:
+                kept[ORDER] = IDS.validate_json(text)
             elif field in WHOLE:
                 kept[field] = {id: WHOLE[field].model_validate(one) for id, one in json.loads(text).items()}
             else:
@@ -100,10 +107,12 @@ def _age(run: Run) -> tuple[float, float]:
 def fields_of(state: State) -> dict[str, str]:
     """Return the fields of what the keeper has."""
     fields = {f"{kind}:{id}": one.model_dump_json() for kind in KINDS for id, one in getattr(state, kind).items()}
-    return fields | {STORAGE: state.storage.model_dump_json()} | {kind: _whole(state, kind) for kind in WHOLE}
+    return fields | {STORAGE: state.storage.model_dump_json()} | {kind: _whole(state, kind) for kind in (*WHOLE, ORDER)}
 
 
 def _whole(state: State, kind: str) -> str:
+    if kind == ORDER:
+        return json.dumps(state.light_order)
     return json.dumps({id: one.model_dump(mode="json") for id, one in getattr(state, kind).items()})
 
 
@@ -129,6 +138,6 @@ def place_of(event: StateEvent) -> tuple[str, str]:
             return "people", event.person
         case RoomChanged():
             return "rooms", event.room
-        case RunChanged():
+        case RunChanged() | RunRemoved():
             return "runs", event.run
     raise TypeError(f"{event.event} is no event of the keeper")

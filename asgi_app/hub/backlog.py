@@ -86,6 +86,13 @@ class Backlog(Writer):
             self._taken.ring()
             self._wake()
 
+    def discard(self) -> None:
+        """Drop what waits, because the connection has ended: it may hold this queue in a circle."""
+        self._waiting.clear()
+        self._events = self._answers = 0
+        self.account.close()
+        self._taken.ring()
+
     def handed_over(self) -> None:
         """Note that the network has everything that was taken."""
         self.account.remove(self._in_hand)

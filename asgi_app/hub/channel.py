@@ -43,12 +43,11 @@ class Channel:
 
     def deliver(self, messages: list[Message]) -> None:
         """Hand the messages to every subscriber now. Log a subscriber that fails, and go on with the others."""
-        burst = Burst(messages)
-        lone = messages[0] if len(messages) == 1 else None
+        burst = Burst(messages) if len(messages) > 1 else None
         for subscriber in self._subscribers:
             try:
-                if lone is not None:
-                    subscriber.offer(lone)
+                if burst is None:
+                    subscriber.offer(messages[0])
                 else:
                     subscriber.offer_all(burst)
             except Exception:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import pydantic_core
+from pydantic import BaseModel
 
 T = TypeVar("T")
 
@@ -13,16 +14,28 @@ T = TypeVar("T")
 class Message:
     """An event with its `rev` and conflation `key`, or an answer with neither.
 
-    `encoded` caches the result of each codec, so an event is serialised once, whatever the number of connections.
+    `encoded` caches the result of each codec, so an event is serialised once, whatever the number of connections. An
+    event of the state is there as `event` too, and becomes `data` only if somebody asks for that.
     """
 
-    __slots__ = ("_encodings", "data", "key", "rev")
+    __slots__ = ("_data", "_encodings", "event", "key", "rev")
 
-    def __init__(self, data: dict[str, Any], *, rev: int = 0, key: str | None = None) -> None:
-        self.data = data
+    def __init__(
+        self, data: dict[str, Any] | None, *, rev: int = 0, key: str | None = None, event: BaseModel | None = None
+    ) -> None:
         self.rev = rev
         self.key = key
+        self.event = event
+        self._data = data
         self._encodings: dict[Any, Any] = {}
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What is sent, as JSON values."""
+        if self._data is None:
+            assert self.event is not None
+            self._data = {"rev": self.rev, **self.event.model_dump(mode="json")}
+        return self._data
 
     @classmethod
     def of_answer(cls, data: dict[str, Any]) -> Message:

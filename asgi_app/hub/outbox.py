@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from asgi_app.hub.backlog import SERVICE_RESTART, Backlog
+from asgi_app.hub.backlog import SERVICE_RESTART, Backlog, Closed
 from asgi_app.hub.coalescer import Coalescer
 from asgi_app.hub.feed import Cursor
 from asgi_app.hub.message import Burst, Message, text_of
@@ -79,6 +79,11 @@ class Outbox(Backlog):
         elif self.closed is None:
             self._add_feed(cursor, cursor.messages)
 
+    def discard(self) -> None:
+        """Drop what waits, and take nothing more, because the connection has ended."""
+        self.closed = self.closed or Closed(SERVICE_RESTART, "")
+        super().discard()
+
     def restart(self) -> None:
         """Have the client connect again."""
         self.close(SERVICE_RESTART, "restarting")
@@ -116,7 +121,7 @@ class Outbox(Backlog):
         self.handed_over()
         if not self._waiting and not self._overflowed:
             if self.closed is not None:
-                raise self.closed
+                raise Closed(self.closed.code, self.closed.reason)  # that one would keep what it went through
             return []
         messages: list[Message] = []
         size = 0

@@ -68,16 +68,26 @@ class Writer:
         """Return whether nothing has to be sent before the next message."""
         raise NotImplementedError
 
-    def attach(self, drain: Callable[[], Coroutine[Any, Any, None]], transport: Transport | None = None) -> None:
+    def attach(
+        self,
+        drain: Callable[[], Coroutine[Any, Any, None]],
+        transport: Transport | None = None,
+        *,
+        has_opening: bool = False,
+    ) -> None:
         """Begin to write. Whenever something waits, `drain` runs as a task; it returns when nothing waits any more.
 
-        `direct` writes to the transport, if the server offers one.
+        It runs at once if it has an opening of its own to send. `direct` writes to the transport, if the server offers
+        one.
         """
         self._drain = drain
         self._transport = transport
         if transport is not None:
             transport.watch(self._update_direct)
-        self._wake()
+        if has_opening or not self.is_clear():
+            self._wake()
+        else:
+            self._update_direct()
 
     async def detach(self) -> None:
         """Stop writing, because the connection has ended."""

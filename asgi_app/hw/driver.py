@@ -1,7 +1,8 @@
 """The light driver: writes each light's target to its pin, and puts the lights back when lost pins return.
 
 One asyncio task decides what each pin must show now, and has the worker thread write all that differ at once. So a
-command that arrives during a write shares the next one. While the pins are lost, the driver refuses commands at once,
+command that arrives during a write shares the next one. Pins that take a write in microseconds need neither: a command
+writes them itself, and the task goes on with the fade. While the pins are lost, the driver refuses commands at once,
 and retries after growing pauses. When the pins return, it shows the last accepted target of every light again.
 """
 
@@ -10,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from asgi_app.core.lights import Drive
-from asgi_app.hw.light import DrivenLight, Observer
+from asgi_app.hw.light import DrivenLight, Observer, Write
 from asgi_app.hw.motion import Motion
-from asgi_app.hw.pin_connection import PinConnection, write_all
+from asgi_app.hw.pin_connection import PinConnection
 from asgi_app.hw.pins import Pin, Pins, PinsError
 from asgi_app.hw.push import push
 from asgi_app.models.lights import LightSpec
@@ -55,11 +56,33 @@ class LightDriver:
         driven = self._lights[light]
         if driven.pin is None:
             raise driven.offline
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         driven.asked = drive
+        if self._pins.quick:
+            self._drive_now(driven, driven.pin)
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         driven.waiting.append(waiter)
         self._wake.set()
         await waiter
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether `drive` returns or raises without waiting."""
+        return self._pins.quick
+
+    def _drive_now(self, light: DrivenLight, pin: Pin) -> None:
+        now = self._now()
+        write = light.next_write(pin, now)
+        assert write is not None  # it was asked for
+        try:
+            self._connection.write_now(pin, write.duty)
+        except PinsError as error:
+            self._lost(str(error))
+            self._wake.set()  # the task takes the pins again
+            raise light.offline from None
+        self._note([write], now)
+        if light.motion.moves(now):
+            self._wake.set()
 
     async def add(self, light: str, spec: LightSpec, first: Drive) -> None:
         """Take the pin of another light, and show this. Returns once it has the pin, or cannot have it now."""
@@ -97,6 +120,7 @@ class LightDriver:
     async def start(self, observer: Observer) -> None:
         """Take the pins and show the first level of each light; a light whose pin fails is offline for now."""
         self._observer: Observer = observer
+        self._now: Callable[[], float] = asyncio.get_running_loop().time
         await self._connect()
         if self._closed:  # while it connected
             await self._let_go()
@@ -173,40 +197,41 @@ class LightDriver:
         Raises: `PinsError`, after it has refused the commands that waited for the write.
         """
         now = self._now()
-        writes: list[tuple[DrivenLight, Pin, Motion, float, list[asyncio.Future[None]]]] = []
-        for light in self._lights.values():
-            if light.pin is None:
-                continue
-            motion = light.motion if light.asked is None else Motion(light.asked, light.actual, now)
-            level = motion.level(now)
-            if light.asked is not None or light.spec.duty(level) != light.written:
-                writes.append((light, light.pin, motion, level, light.waiting))
-                light.asked, light.waiting = None, []
+        lights = [(light, light.pin) for light in self._lights.values()]
+        writes = [
+            write for light, pin in lights if pin is not None and (write := light.next_write(pin, now)) is not None
+        ]
         if not writes:
             if self._pins.shared:
                 await self._look()
             return
-        duties = [(pin, light.spec.duty(level)) for light, pin, _, level, _ in writes]
         try:
-            await self._connection.call(partial(write_all, duties))
+            await self._connection.write([(write.pin, write.duty) for write in writes])
         except BaseException as error:  # whatever it is, no command waits for ever
-            for light, _, _, _, waiting in writes:
-                light.reason = str(error) or STOPPING
-                light.reject(waiting)
+            for write in writes:
+                write.light.reason = str(error) or STOPPING
+                write.light.reject(write.waiting)
             raise
-        for (light, _, motion, level, waiting), (_, duty) in zip(writes, duties, strict=True):
+        self._note(writes, now)
+
+    def _note(self, writes: Sequence[Write], now: float) -> None:
+        """Note that the pins have this since now, and answer who waited for it."""
+        for light, _, motion, level, duty, waiting in writes:
             light.written = light.seen = duty
             light.actual = level
             if motion is light.motion:
                 light.unreported = level
             else:
                 light.motion = motion
-                light.unreported = level if motion.moves(now) and level != motion.start else None
-                light.arrives = motion.arrives() if motion.arrives() > now else None
+                light.unreported = light.arrives = None
+                if motion.moves(now):
+                    light.unreported = level if level != motion.start else None
+                    light.arrives = arrives if (arrives := motion.arrives()) > now else None
             for waiter in waiting:
                 if not waiter.done():
                     waiter.set_result(None)
-        self._pushable.set()
+            if light.unreported is not None or light.arrives is not None:
+                self._pushable.set()
 
     async def _look(self) -> None:
         """Read the pins, and follow those that somebody else has moved. Raises: `PinsError`."""
@@ -269,11 +294,8 @@ class LightDriver:
         if light.pin is not None or light.reason != reason:
             fields = event("light_offline", light=light.id, reason=reason)
             log.warning("light %s is offline: %s", light.id, reason, extra=fields)
-            self.faults += 1
+        self.faults += light.pin is not None  # not if only the reason is another one
         light.pin = None
         light.unreported = light.arrives = None
         light.refuse(reason)
         self._observer.light_offline(light.id, reason)
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()

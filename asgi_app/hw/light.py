@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from asgi_app.core.lights import Drive
 from asgi_app.errors import LightOffline
@@ -21,6 +21,17 @@ class Observer(Protocol):
     def light_set_outside(self, id: str, level: float) -> None: ...
     def light_offline(self, id: str, reason: str) -> None: ...
     def light_online(self, id: str) -> None: ...
+
+
+class Write(NamedTuple):
+    """A write of one pin, and who waits for it. `level` in percent, `duty` 0..1."""
+
+    light: DrivenLight
+    pin: Pin
+    motion: Motion
+    level: float
+    duty: float
+    waiting: list[asyncio.Future[None]]
 
 
 @dataclass(slots=True)
@@ -40,6 +51,16 @@ class DrivenLight:
     unreported: float | None = None  # percent, an actual level that the push task has not reported
     arrives: float | None = None  # when its fade or flashing ends, until that is reported
     pushed: float = 0.0  # when the push task reported it last
+
+    def next_write(self, pin: Pin, now: float) -> Write | None:
+        """Return what to write to its pin now, for the commands that wait until then; None if the pin has that."""
+        motion = self.motion if self.asked is None else Motion(self.asked, self.actual, now)
+        level = motion.level(now)
+        duty = self.spec.duty(level)
+        if self.asked is None and duty == self.written:
+            return None
+        waiting, self.asked, self.waiting = self.waiting, None, []
+        return Write(self, pin, motion, level, duty, waiting)
 
     def is_late(self, now: float) -> bool:
         """Whether the pin does not have the level of this moment yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asgi_app.core.lights import Drive
 from asgi_app.models.lights import Effect
@@ -18,8 +18,7 @@ FLASH_SECONDS = 0.3  # one flash: bright, then dark
 PULSE_FLOOR = 0.08  # of the level: a pulse is never quite dark
 
 
-@dataclass(frozen=True, slots=True)
-class Motion:
+class Motion(NamedTuple):
     """The level of a light from the moment it `began` (on the loop's clock), starting at the level `start`."""
 
     drive: Drive

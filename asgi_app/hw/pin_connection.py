@@ -41,8 +41,28 @@ class PinConnection:
             self.worker = Worker()
             raise PinsError(f"{self.pins.name} hangs: no answer for {seconds:g} s") from None
         except Exception as error:
-            log.exception("the pins failed with an unexpected error")
-            raise PinsError(f"{self.pins.name}: {type(error).__name__}: {error}") from error
+            raise self._unexpected(error) from error
+
+    async def write(self, duties: Sequence[tuple[Pin, float]]) -> None:
+        """Write these duty cycles (0..1); quick pins at once."""
+        if self.pins.quick:
+            for pin, duty in duties:
+                self.write_now(pin, duty)
+        else:
+            await self.call(partial(write_all, duties))
+
+    def write_now(self, pin: Pin, duty: float) -> None:
+        """Write the duty cycle (0..1) of a quick pin in this thread."""
+        try:
+            pin.write(duty)
+        except PinsError:
+            raise
+        except Exception as error:
+            raise self._unexpected(error) from error
+
+    def _unexpected(self, error: Exception) -> PinsError:
+        log.exception("the pins failed with an unexpected error")
+        return PinsError(f"{self.pins.name}: {type(error).__name__}: {error}")
 
     async def take(self, wanted: Sequence[tuple[LightSpec, int]]) -> list[Pin | PinsError]:
         """Claim the pins of these lights, and write these levels (percent).
@@ -86,6 +106,6 @@ class PinConnection:
 
 
 def write_all(duties: Sequence[tuple[Pin, float]]) -> None:
-    """Write these duty cycles (0..1), in the worker thread. Raises: `PinsError`."""
+    """Write these duty cycles (0..1). Raises: `PinsError`."""
     for pin, duty in duties:
         pin.write(duty)

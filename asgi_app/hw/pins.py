@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import traceback
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -51,11 +52,15 @@ class Pin:
     def __init__(self, pins: Pins, device: Any) -> None:
         self._pins = pins
         self._device = device
+        self._pin = device.pin
+        self._active_high: bool = device.active_high
 
     def write(self, duty: float) -> None:
         """Set the duty cycle (0..1)."""
-        with self._pins.as_pins_error():
+        try:
             self._write(self._on_a_step(duty))
+        except self._pins.errors() as error:
+            raise self._pins.failure(error) from None
 
     def read(self) -> float:
         """Return the present duty cycle (0..1) of the pin, even if another program set it."""
@@ -65,13 +70,14 @@ class Pin:
     def close(self) -> None:
         """Let the pin go."""
         self._device.close()
+        self._pin = None
 
     def has(self, device: Any) -> bool:
         """Whether this is the device of gpiozero."""
         return self._device is device
 
     def _write(self, duty: float) -> None:
-        self._device.value = duty
+        self._pin.state = duty if self._active_high else 1 - duty
 
     def _read(self) -> float:
         return float(self._device.value)
@@ -79,8 +85,16 @@ class Pin:
     def _on_a_step(self, duty: float) -> float:
         """Return the middle of the duty step, since gpiozero truncates: 0.57 * 100 is 56.99, and would be step 56."""
         step = round(duty * self._pins.steps)
-        into_the_step = 0.5 if self._device.active_high else -0.5  # an active-low device inverts first, then truncates
+        into_the_step = 0.5 if self._active_high else -0.5  # an active-low device inverts first, then truncates
         return min((step + into_the_step) / self._pins.steps, 1.0) if step else 0.0
+
+
+class SimulatedPin(Pin):
+    """A simulated pin with its last state. gpiozero would keep all of them for ever, for tests to compare."""
+
+    def __init__(self, pins: Pins, device: Any) -> None:
+        super().__init__(pins, device)
+        device.pin.states = deque(device.pin.states, maxlen=1)
 
 
 class PigpioPin(Pin):
@@ -92,9 +106,8 @@ class PigpioPin(Pin):
         try:
             super()._write(duty)
         except PinInvalidState:  # the PWM has ended: gpiozero refuses, but the daemon accepts
-            pin, connection = self._device.pin, self._device.pin_factory.connection
-            state = duty if self._device.active_high else 1 - duty
-            connection.set_PWM_dutycycle(pin._number, int(state * self._pins.steps))
+            state = duty if self._active_high else 1 - duty
+            self._device.pin_factory.connection.set_PWM_dutycycle(self._pin._number, int(state * self._pins.steps))
 
     def _read(self) -> float:
         import pigpio
@@ -102,14 +115,18 @@ class PigpioPin(Pin):
         try:
             return super()._read()
         except pigpio.error:
-            high = float(self._device.pin_factory.connection.read(self._device.pin._number))
-            return high if self._device.active_high else 1 - high
+            high = float(self._device.pin_factory.connection.read(self._pin._number))
+            return high if self._active_high else 1 - high
 
 
 class Pins:
-    """A library for the pins: `connect`, `claim` each, `drop` them all, and again. All calls block."""
+    """A library for the pins: `connect`, `claim` each, `drop` them all, and again. All calls block.
+
+    Where they are `quick`, a write or a read takes microseconds and cannot hang, so that it needs no thread.
+    """
 
     name: PinsName
+    quick: bool = False
     shared: bool = False  # whether other programs can move the pins too, so that reading them makes sense
     steps: int  # of duty cycle, that gpiozero has with this factory
     pin_class: type[Pin] = Pin
@@ -151,14 +168,22 @@ class Pins:
     @contextlib.contextmanager
     def as_pins_error(self) -> Iterator[None]:
         """Turn the errors of the libraries into a `PinsError` that describes them."""
-        from gpiozero.exc import GPIOZeroError
-
         try:
             yield
-        except (GPIOZeroError, OSError, ValueError, AttributeError, struct.error, *self._own_errors()) as error:
-            # Without this, a half-made device in a frame of the traceback keeps its pin reserved.
-            traceback.clear_frames(error.__traceback__)
-            raise PinsError(self._describe(error)) from None
+        except self.errors() as error:
+            raise self.failure(error) from None
+
+    def errors(self) -> tuple[type[Exception], ...]:
+        """The errors that say that the pins cannot be driven."""
+        from gpiozero.exc import GPIOZeroError
+
+        return (GPIOZeroError, OSError, ValueError, AttributeError, struct.error, *self._own_errors())
+
+    def failure(self, error: Exception) -> PinsError:
+        """Return what describes one of the `errors`."""
+        # Without this, a half-made device in a frame of the traceback keeps its pin reserved.
+        traceback.clear_frames(error.__traceback__)
+        return PinsError(self._describe(error))
 
     def _own_errors(self) -> tuple[type[Exception], ...]:
         return ()
@@ -177,7 +202,9 @@ class MockPins(Pins):
     """The simulated pins of gpiozero, for a machine without GPIO and for tests."""
 
     name: PinsName = "mock"
+    quick = True
     steps = 10_000
+    pin_class = SimulatedPin
 
     def _make_factory(self) -> Any:
         from gpiozero.pins.mock import MockFactory, MockPWMPin
@@ -189,6 +216,7 @@ class LgpioPins(Pins):
     """The GPIO character device of the kernel, for a Pi 5. This process makes the PWM, which ends with it."""
 
     name: PinsName = "lgpio"
+    quick = True
     steps = 100
 
     def _make_factory(self) -> Any:

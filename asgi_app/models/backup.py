@@ -1,17 +1,19 @@
-"""All that a household has set up, as one file: lights, groups, scenes, schedules. No secrets in it."""
+"""What a household has set up, as one file without secrets: lights, their order, groups, scenes, schedules, shows."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from asgi_app.models.base import Frozen, Strict
+from asgi_app.models.groups import KEPT_ID
 from asgi_app.models.light_setup import NewLight
-from asgi_app.models.lights import Effect, Level
+from asgi_app.models.lights import ID, Effect, Level
 from asgi_app.models.schedules import ScheduleContent
+from asgi_app.models.shows import ShowContent
 
-Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+Id = Annotated[str, Field(pattern=KEPT_ID)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -20,7 +22,7 @@ class KeptGroup(Strict):
 
     id: Id
     name: Name
-    lights: list[str]
+    lights: Annotated[list[str], AfterValidator(lambda ids: [*dict.fromkeys(ids)])]
 
 
 class KeptLight(Strict):
@@ -46,6 +48,12 @@ class KeptSchedule(ScheduleContent):
     name: Name
 
 
+class KeptShow(ShowContent):
+    """A show with its id, which is its name."""
+
+    id: Annotated[str, Field(pattern=ID)]
+
+
 class Backup(Strict):
     """Everything. What is left out of an import stays as it is; a list that is there replaces all."""
 
@@ -53,7 +61,9 @@ class Backup(Strict):
     lights: list[NewLight] | None = None
     groups: list[KeptGroup] | None = None
     scenes: list[KeptScene] | None = None
+    order: list[str] | None = Field(None, description="Ids of the lights in their order. One may be gone.")
     schedules: list[KeptSchedule] | None = None
+    shows: list[KeptShow] | None = Field(None, description="Those that people have saved.")
 
 
 class Imported(Frozen):
@@ -63,4 +73,5 @@ class Imported(Frozen):
     groups: int
     scenes: int
     schedules: int
+    shows: int
     left: list[str] = Field(description="Lights of the settings, which the file cannot change.")

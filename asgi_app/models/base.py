@@ -73,7 +73,7 @@ class Actor(Frozen):
 
     name: str = Field(max_length=64, description="Name of a person or a device, as given.")
     via: str = Field(
-        description="rest, live, panel, socketio, chat (ws /<username>), show, schedule, start; pin if changed outside."
+        description="rest, live, panel, socketio, chat (ws /<username>), mqtt, show, schedule, start; pin: outside."
     )
     # Never sent: the name as it was given, if one was, and what the User-Agent says.
     given: SkipJsonSchema[str | None] = Field(None, exclude=True)
@@ -81,6 +81,10 @@ class Actor(Frozen):
     # Never sent: what moves the lights. Another one, such as the slider of a group, is another step of undo.
     hand: SkipJsonSchema[str] = Field("", exclude=True)
     identity: SkipJsonSchema[SkipValidation[Identity]] = Field(STRANGER, exclude=True)
+
+    def is_same_hand(self, other: Actor) -> bool:
+        """Whether changes by both may be one, such as those of a drag. Each request of REST has an actor of its own."""
+        return self is other or (self.name, self.via, self.hand) == (other.name, other.via, other.hand)
 
 
 BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}

@@ -6,9 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from asgi_app.models.base import INTEGRAL, Actor, Asks, Count, Frozen, Result, Strict
+from asgi_app.models.base import INTEGRAL, MOST, Actor, Asks, Count, Frozen, Result, Strict
 
 LOBBY = "lobby"  # a room that always exists
+
+
+def _unset(value: object) -> bool:
+    """Return whether a field is left out: a message that nobody has changed looks as it always did."""
+    return not value
 
 
 class Device(Frozen):
@@ -32,6 +37,7 @@ class Room(Frozen):
     name: str
     n: int = Field(0, description="Number of its last message. Messages count 1, 2, 3 without a gap.")
     at: float | None = Field(None, description="When the last message was sent.")
+    changes: int = Field(0, exclude_if=_unset, description="Changes of its messages so far: edited and deleted ones.")
 
 
 class Thread(Frozen):
@@ -80,6 +86,11 @@ class ChatMessage(Frozen):
     msg: Any
     at: float
     client_id: str | None = Field(None, description="Id by the sender: a retry with the same one adds nothing.")
+    edited_at: float | None = Field(None, exclude_if=_unset, description="When the sender changed its text last.")
+    deleted_at: float | None = Field(None, exclude_if=_unset, description="When it was deleted. Then `msg` is null.")
+    change: int | None = Field(
+        None, exclude_if=_unset, description="Number of its last change among all changes in the thread."
+    )
 
 
 class Marks(Frozen):
@@ -99,6 +110,7 @@ class ThreadState(Frozen):
     unread: int
     last: ChatMessage | None
     marks: dict[str, Marks] = Field(description="How far the others are.")
+    changes: int = Field(0, exclude_if=_unset, description="Changes of its messages so far.")
 
 
 class MessageResult(Result):
@@ -148,6 +160,30 @@ class Saying(Strict):
     )
 
 
+class Number(Strict):
+    """A message of a thread."""
+
+    n: Annotated[int, Field(ge=1, le=MOST), INTEGRAL] = Field(description="Number of the message in its thread.")
+
+
+class NewText(Strict):
+    """What a message says from now on."""
+
+    msg: Any = Field(description="Text, or any JSON.")
+
+
+class EditMessage(NewText, Number, Where, Asks[MessageResult]):
+    """Change what one of your messages says. It keeps its number."""
+
+    do: Literal["edit_message"] = "edit_message"
+
+
+class DeleteMessage(Number, Where, Asks[MessageResult]):
+    """Delete one of your messages; admins may delete any. Its number stays, without the text."""
+
+    do: Literal["delete_message"] = "delete_message"
+
+
 class Say(Saying, Where, Asks[MessageResult]):
     """Send a message. The reply comes once it is stored."""
 
@@ -188,7 +224,16 @@ class PageQuery(Strict):
 
     before: Annotated[int, Field(ge=1), INTEGRAL] | None = Field(None, description="Only messages below this number.")
     after: Count | None = Field(None, description="Only messages above this number, the next ones first.")
+    changed_after: Count | None = Field(
+        None, description="Only messages whose last change has a higher number, in the order of their changes."
+    )
     limit: Annotated[int, Field(ge=1, le=200), INTEGRAL] = 50
+
+    @model_validator(mode="after")
+    def _one_order(self) -> PageQuery:
+        if self.changed_after is not None and (self.before is not None or self.after is not None):
+            raise ValueError("Give changed_after without before and after.")
+        return self
 
 
 class GetMessages(PageQuery, Where, Asks[MessagesResult]):
@@ -203,7 +248,33 @@ class GetThreads(Strict, Asks[ThreadsResult]):
     do: Literal["get_threads"] = "get_threads"
 
 
-CHAT_COMMANDS = Say | Typing | Mark | JoinRoom | LeaveRoom | GetMessages | GetThreads
+class DeleteRoom(Strict, Asks[Result]):
+    """Delete a room with all its messages."""
+
+    do: Literal["delete_room"] = "delete_room"
+    room: str
+
+
+class DeletePerson(Strict, Asks[Result]):
+    """Delete what the panel knows of a person: presence, marks, private talks. A name that they own becomes free."""
+
+    do: Literal["delete_person"] = "delete_person"
+    person: str
+
+
+CHAT_COMMANDS = (
+    DeleteRoom
+    | DeletePerson
+    | Say
+    | EditMessage
+    | DeleteMessage
+    | Typing
+    | Mark
+    | JoinRoom
+    | LeaveRoom
+    | GetMessages
+    | GetThreads
+)
 
 
 class PersonChanged(Frozen):
@@ -219,11 +290,11 @@ class PersonChanged(Frozen):
 
 
 class RoomChanged(Frozen):
-    """A room was created, or got a message."""
+    """A room was created, or got a message. Without a state it was deleted."""
 
     event: Literal["room_changed"] = "room_changed"
     room: str
-    state: Room
+    state: Room | None
 
     @property
     def key(self) -> str:
@@ -235,6 +306,20 @@ class MessageSaid(Frozen):
 
     event: Literal["message"] = "message"
     message: ChatMessage
+
+
+class MessageChanged(Frozen):
+    """A message was edited or deleted, in a room that this connection has joined, or in private."""
+
+    event: Literal["message_changed"] = "message_changed"
+    message: ChatMessage
+
+
+class TalkDeleted(Frozen):
+    """The private talk with this person was deleted."""
+
+    event: Literal["talk_deleted"] = "talk_deleted"
+    person: str
 
 
 class TypingChanged(Frozen):
@@ -278,7 +363,7 @@ class Gap(Frozen):
     href: str | None = Field(None, description="Where to read it.")
 
 
-CHAT_EVENTS = MessageSaid | TypingChanged | MarksChanged | Gap
+CHAT_EVENTS = TalkDeleted | MessageSaid | MessageChanged | TypingChanged | MarksChanged | Gap
 
 
 def device_of(actor: Actor, at: float) -> Device:

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from asgi_app.models.base import Actor, Asks, Frozen, Result, Strict
-from asgi_app.models.lights import Effect, Level, Light, LightChange, LightSettings, Seconds
+from asgi_app.models.lights import Level, Light, LightChange, LightSettings, Seconds, WantedEffect
 
 ALL = "all"  # the group that is always there, of all lights
 
 MOST_LIGHTS = 4000  # of a command, and in all groups, scenes or schedules: every client has all of them
+KEPT_ID = r"^[a-z][a-z0-9-]{0,63}$"  # of a group, a scene or a schedule
 Lights = Annotated[list[str], Field(min_length=1, max_length=MOST_LIGHTS)]  # ids
 
 
@@ -36,7 +37,7 @@ class SceneLight(Strict):
 
     level: Level | None = None
     on: bool | None = None
-    effect: Effect | None = None
+    effect: WantedEffect | None = None
 
 
 class LightsResult(Result):
@@ -129,6 +130,18 @@ class OrderGroups(GroupOrder, Asks[Result]):
     do: Literal["order_groups"] = "order_groups"
 
 
+class LightOrder(Strict):
+    """All lights, in their new order."""
+
+    order: Lights
+
+
+class OrderLights(LightOrder, Asks[Result]):
+    """Change the order of the lights. A new light is the last."""
+
+    do: Literal["order_lights"] = "order_lights"
+
+
 IDS, WRITTEN = SCENE_LIGHTS = ("ids", "written")  # of a scene: as they are now, or as they are to be
 SceneLights = Annotated[
     Annotated[Lights, Tag(IDS)]
@@ -212,6 +225,13 @@ class GroupsOrdered(_Arranged):
     order: tuple[str, ...]
 
 
+class LightsOrdered(_Arranged):
+    """The lights have another order. One that it does not name comes after the others."""
+
+    event: Literal["lights_ordered"] = "lights_ordered"
+    order: tuple[str, ...]
+
+
 class SceneChanged(_Arranged):
     """A scene was made (it is the last one), changed, or deleted. `state` is the scene now, or null."""
 
@@ -220,8 +240,8 @@ class SceneChanged(_Arranged):
     state: Scene | None
 
 
-ARRANGING = SaveGroup | RenameGroup | DeleteGroup | OrderGroups | SaveScene | RenameScene | DeleteScene
-ARRANGED = GroupChanged | GroupsOrdered | SceneChanged
+ARRANGING = SaveGroup | RenameGroup | DeleteGroup | OrderGroups | OrderLights | SaveScene | RenameScene | DeleteScene
+ARRANGED = GroupChanged | GroupsOrdered | LightsOrdered | SceneChanged
 
 
 def _check_one_of(command: Strict, *fields: str) -> None:

@@ -6,6 +6,7 @@ seconds since the Unix epoch, frequency in Hz.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Annotated, Any, Literal
 
@@ -70,8 +71,10 @@ Step = Annotated[
 ]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Effect = Literal["pulse", "blink", "candle"]
+WantedEffect = Literal[Effect, "none"]  # one error for a wrong one, where a union would give two
 ID = r"^[a-z][a-z0-9_-]{0,31}$"  # of a light and of a node; no dot, because a shared light is `node.light`
 LightId = Annotated[str, Field(pattern=ID)]
+SharedLightId = Annotated[str, Field(pattern=rf"^(?:[a-z0-9_-]{{1,32}}\.)?{ID[1:]}")]  # of any node
 
 
 class LightSpec(BaseModel):
@@ -131,11 +134,18 @@ class Transition(Frozen):
 
 
 class LightSettings(Frozen):
-    """The settings of a light, which undo restores."""
+    """The settings of a light, which undo restores. Level 0 is off."""
 
     level: int = Field(ge=0, le=100)
     on: bool
     effect: Effect | None = None
+
+    @field_validator("on", "effect")
+    @classmethod
+    def _off_at_0(cls, value: bool | Effect | None, info: ValidationInfo) -> bool | Effect | None:
+        if info.data.get("level") == 0:
+            return False if info.field_name == "on" else None
+        return value
 
 
 class Light(Frozen):
@@ -144,7 +154,7 @@ class Light(Frozen):
     id: str
     name: str
     pin: int = Field(description="GPIO number (BCM).")
-    level: int = Field(description="Percent; kept while the light is off.")
+    level: int = Field(description="Percent; kept while the light is off, so never 0.")
     on: bool
     effect: Effect | None = None
     transition: Transition | None = None
@@ -201,7 +211,7 @@ class LightChange(Strict):
     step: Step | None = None
     on: bool | None = None
     transition: Seconds | None = Field(None, description="Length of the fade, seconds.")
-    effect: Effect | Literal["none"] | None = Field(None, description="none ends the effect.")
+    effect: WantedEffect | None = Field(None, description="none ends the effect.")
     flash: Annotated[int, Field(ge=1, le=20), INTEGRAL] | None = Field(
         None, description="Number of flashes; then the light continues as before."
     )
@@ -220,6 +230,12 @@ class SetLight(LightChange, Asks[LightResult]):
 
     do: Literal["set_light"] = "set_light"
     light: str
+
+
+@functools.lru_cache(1024)
+def set_level(light: str, level: int) -> SetLight:
+    """Return the command that sets this level (percent), made once. Raises `LevelOutOfRange`."""
+    return SetLight(light=light, level=level)
 
 
 class UndoLight(Strict, Asks[LightResult]):

@@ -6,27 +6,48 @@ from collections.abc import Collection
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.models.base import DONE, Asks, Frozen, Result, Strict, as_json
 from asgi_app.models.chat import CHAT_COMMANDS, CHAT_EVENTS, Person, PersonChanged, Room, RoomChanged
-from asgi_app.models.groups import ARRANGED, ARRANGING, SCENE_LIGHTS, Group, RecallScene, Scene, SetLights, UndoLights
+from asgi_app.models.chat_search import SearchMessages
+from asgi_app.models.groups import (
+    ARRANGED,
+    ARRANGING,
+    KEPT_ID,
+    SCENE_LIGHTS,
+    Group,
+    RecallScene,
+    Scene,
+    SetLights,
+    UndoLights,
+)
+from asgi_app.models.history import GetHistory
 from asgi_app.models.light_setup import LIGHT_SETUP, LightRemoved
+from asgi_app.models.lights import ID as LIGHT_ID
 from asgi_app.models.lights import Hardware, Light, LightActual, LightChanged, LightFlashed, SetLight, UndoLight
 from asgi_app.models.machine import ClockChanged, Storage, StorageChanged
-from asgi_app.models.runs import RUN_COMMANDS, RUN_EVENTS, Run, RunChanged
+from asgi_app.models.run_commands import RUN_COMMANDS
+from asgi_app.models.runs import RUN_EVENTS, Run, RunChanged, RunRemoved
 from asgi_app.models.schedules import KINDS, SCHEDULE_COMMANDS, Schedule, ScheduleChanged
-from asgi_app.models.shows import ShowName, StartShow
+from asgi_app.models.shows import SHOW_COMMANDS, ShowChanged, ShowName
 
 M = TypeVar("M", bound=BaseModel)
+IN_WORDS = {  # patterns that people meet
+    LIGHT_ID: "Use small letters, digits, - and _, a letter first, and at most 32 characters.",
+    KEPT_ID: "Use small letters, digits and -, a letter first, and at most 64 characters.",
+}
 VARIANTS: dict[object, Collection[object]] = {"lights": SCENE_LIGHTS, "when": KINDS}  # of a field
 
 
 class State(Frozen):
     """The state that every client may see."""
 
-    lights: dict[str, Light]
+    lights: dict[str, Light] = Field(description="Lights in their order.")
     hardware: Hardware
+    # Never sent, because `lights` has it: which lights have been put in an order. One may be gone.
+    light_order: SkipJsonSchema[tuple[str, ...]] = Field((), exclude=True)
     groups: dict[str, Group] = Field(
         default_factory=dict, description="Groups of lights in their order, without `all`."
     )
@@ -69,11 +90,13 @@ class Ping(Strict, Asks[Result]):
 Named = (
     SetLight
     | UndoLight
+    | GetHistory
     | GetState
     | Ping
     | CHAT_COMMANDS
+    | SearchMessages
     | RUN_COMMANDS
-    | StartShow
+    | SHOW_COMMANDS
     | RecallScene
     | ARRANGING
     | SCHEDULE_COMMANDS
@@ -87,20 +110,23 @@ NAMES = tuple(kind.model_fields["do"].default for kind in get_args(Named))
 SEVERAL = frozenset({"group", "lights", "scene"})
 OF_SEVERAL: dict[str, type[SetLights | UndoLights]] = {"set_light": SetLights, "undo_light": UndoLights}
 
-# Events that change the state. They have a revision, and are kept for clients that come back.
-StateEvent = (
+# Events that change what all panels of a home share.
+SharedEvent = (
     LightChanged
     | LightActual
     | LightFlashed
     | LightRemoved
     | ARRANGED
     | ScheduleChanged
+    | ShowChanged
     | PersonChanged
     | RoomChanged
     | RunChanged
+    | RunRemoved
     | StorageChanged
-    | ClockChanged
 )
+# Events that change the state. They have a revision, and are kept for clients that come back.
+StateEvent = SharedEvent | ClockChanged
 # Events for some connections only, or with numbers of their own.
 OtherEvent = CHAT_EVENTS | RUN_EVENTS
 Event = Annotated[StateEvent | OtherEvent, Field(discriminator="event")]
@@ -146,6 +172,8 @@ def refusal(error: ValidationError) -> PanelError:
             message = "unknown field"
         elif fault["type"].startswith("union_tag"):
             field, message = "do", f"Use one of {', '.join(NAMES)}."
+        elif fault["type"] == "string_pattern_mismatch":
+            message = IN_WORDS.get(fault["ctx"]["pattern"], fault["msg"])
         else:
             message = fault["msg"].removeprefix("Value error, ")
         errors.append({"field": field, "detail": message})

@@ -176,6 +176,11 @@ def answer(error: PanelError) -> tuple[Headers, bytes]:
 def response(error: PanelError, method: bytes = b"") -> bytes:
     """Return the refusal as a whole HTTP/1.1 response that closes the connection; without its body for `HEAD`."""
     headers, body = answer(error)
-    start = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode()
-    lines = [start, *(name + b": " + value for name, value in headers)]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if method == b"HEAD" else body)
+    return response_head(error.status, headers) + (b"" if method == b"HEAD" else body)
+
+
+def response_head(status: int, headers: Headers) -> bytes:
+    """Return the head of an HTTP/1.1 response."""
+    lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 from quart import Blueprint, Response, request
 
-from asgi_app.access import DEVICE_DAYS, TICKET_SECONDS, Access, Accounts
+from asgi_app.access import CODE_SECONDS, DEVICE_DAYS, TICKET_SECONDS, Access, Accounts
+from asgi_app.access.qr_code import qr_rows, sign_in_link
 from asgi_app.errors import NotStored
 from asgi_app.models.access import Identity, Role, RoleName
 from asgi_app.models.base import Frozen, Strict, actor_name
 from asgi_app.models.wire import parse_body
+from asgi_app.net.address import place_of
 from asgi_app.routes.auth import current_visitor
 from asgi_app.routes.json_io import json_answer, json_body, query
 from asgi_app.routes.openapi import documented
+from asgi_app.routes.pages import panel_url
 from asgi_app.routes.problems import refusal_response
+from asgi_app.web_settings import WebSettings
 
 ACCESS = "Access"
 
 
 class SignIn(Strict):
-    """Credentials: the PIN or a token, and a name with its password."""
+    """Credentials: the PIN, a token or a one-time code, and a name with its password."""
 
     pin: str | None = Field(None, max_length=64)
     token: str | None = Field(None, max_length=256)
+    code: str | None = Field(None, max_length=64, description="A one-time code, from the QR code of the panel.")
     name: str | None = Field(None, max_length=256)
     password: str | None = Field(None, max_length=128, description="The first sign-in with a free name claims it.")
+    embedded: bool = Field(False, description="Whether this is for a page of the panel in the frame of another page.")
 
 
 class Me(Frozen):
@@ -44,6 +52,23 @@ class Ticket(Frozen):
 
     ticket: str
     expires_in: int = Field(description="Seconds.")
+
+
+class NewCode(Strict):
+    """A one-time code to make."""
+
+    role: Literal["viewer", "operator", "admin"] | None = Field(
+        None, description="What it gives: the role of the PIN, or that of your token. By default the smaller one."
+    )
+
+
+class CodeMade(Frozen):
+    """A one-time code, in the address that another device opens. Only this response has it."""
+
+    url: str = Field(description="The panel's address, with the code after #.")
+    role: RoleName
+    expires_in: int = Field(description="Seconds.")
+    qr: list[str] = Field(description="The address as a QR code: a text for each row, 1 for a dark module.")
 
 
 class NewToken(Strict):
@@ -115,6 +140,12 @@ class TrailQuery(Strict):
 
     before: int | None = Field(None, ge=1)
     limit: int = Field(100, ge=1, le=1000)
+    who: str | None = Field(None, max_length=256, description="Only what this person did. The case does not matter.")
+    subject: str | None = Field(
+        None,
+        max_length=256,
+        description="Only what was done to the light, group, scene, schedule, run or show with this id.",
+    )
 
 
 class Deed(Frozen):
@@ -141,9 +172,13 @@ class Trail(Frozen):
     more: bool = Field(description="Whether there are more, before the last of these.")
 
 
-def access_routes(access: Access, accounts: Accounts) -> Blueprint:
+def access_routes(access: Access, accounts: Accounts, settings: WebSettings) -> Blueprint:
     """Return the routes of `/access` and `/audit`."""
     routes = Blueprint("access", __name__)
+    attributes: Any = {"path": settings.root_path or "/", "httponly": True, "samesite": "Strict"}
+    # A frame in a page of another site keeps only this one, and for that page alone (draft-cutler-httpbis-partitioned).
+    in_a_frame: Any = {**attributes, "samesite": "None", "partitioned": True}
+    has_frames = bool(set(settings.frame_ancestors) - {"'self'"})
 
     @routes.get("/access/me")
     @documented(ACCESS, Me)
@@ -155,16 +190,17 @@ def access_routes(access: Access, accounts: Accounts) -> Blueprint:
     @documented(ACCESS, Me, body=SignIn, refusals=(409,))
     async def post_sign_in() -> Response:
         """Sign in. The response sets a cookie for it."""
-        shown = parse_body(SignIn, await json_body(request))
+        shown = parse_body(SignIn, await json_body(request)).model_dump()
+        embedded = shown.pop("embedded") and has_frames and request.scheme == "https"
         device = actor_name(None, request.headers.get("User-Agent"))
-        identity, cookie = await accounts.sign_in(_identity(), **shown.model_dump(), device=device)
+        identity, cookie = await accounts.sign_in(_identity(), **shown, device=device)
         response = _me(identity)
-        secure = request.scheme == "https"
+        kept = {**(in_a_frame if embedded else attributes), "secure": request.scheme == "https"}
         for name, value, seconds in (
             (access.cookie, cookie, access.sessions.seconds),
             (access.devices.name, access.devices.cookie(identity), DEVICE_DAYS * 24 * 3600),
         ):
-            response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="Strict", secure=secure)
+            response.set_cookie(name, value, max_age=seconds, **kept)
         return response
 
     @routes.post("/access/sign-out")
@@ -178,7 +214,9 @@ def access_routes(access: Access, accounts: Accounts) -> Blueprint:
             response = _me(await accounts.sign_out(current_visitor().identity))
         except NotStored as error:
             response = refusal_response(error)
-        response.delete_cookie(access.cookie, httponly=True, samesite="Strict", secure=request.scheme == "https")
+        secure = request.scheme == "https"
+        for kept in [attributes, in_a_frame] if secure and has_frames else [attributes]:
+            response.delete_cookie(access.cookie, secure=secure, **kept)
         return response
 
     @routes.post("/access/ticket")
@@ -186,6 +224,19 @@ def access_routes(access: Access, accounts: Accounts) -> Blueprint:
     async def post_ticket() -> Response:
         """Get a ticket for one socket connection with your identity."""
         return json_answer(Ticket(ticket=access.ticket(_identity()), expires_in=TICKET_SECONDS))
+
+    @routes.post("/access/codes")
+    @documented(ACCESS, CodeMade, 201, body=NewCode, refusals=(409,))
+    async def post_code() -> Response:
+        """Make a one-time code with which another device signs in. It ends your last one."""
+        new = parse_body(NewCode, await json_body(request))
+        code, role = accounts.make_code(_identity(), None if new.role is None else Role.of(new.role))
+        here = panel_url(settings.root_path)
+        if _is_loopback(here):  # no other device can open that
+            here = next(iter(await asyncio.to_thread(access.addresses)), here)
+        url = sign_in_link(here, code)
+        rows = await asyncio.to_thread(qr_rows, url)
+        return json_answer(CodeMade(url=url, role=role.word, expires_in=CODE_SECONDS, qr=rows), 201, fresh=True)
 
     @routes.get("/access/tokens")
     @documented(ACCESS, Tokens)
@@ -261,10 +312,15 @@ def access_routes(access: Access, accounts: Accounts) -> Blueprint:
     async def get_audit() -> Response:
         """List actions and refusals, newest first."""
         wanted = query(TrailQuery)
-        rows, more = await access.audit.page(before=wanted.before, limit=wanted.limit)
+        rows, more = await access.audit.page(**wanted.model_dump())
         return json_answer(Trail(audit=[Deed(**row) for row in rows], more=more))
 
     return routes
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or place_of(host) == "loopback"
 
 
 def _identity() -> Identity:

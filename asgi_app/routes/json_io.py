@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel
 from quart import Request, Response, request
@@ -36,9 +36,15 @@ async def json_body(request: Request, *, empty: Any = None) -> Any:
 
 def query(kind: type[M], **said: object) -> M:
     """Return the command in the query string, with the values of the path. Raises `BadCommand`."""
-    numbers = {
-        name: int(value.lstrip("0")[:DIGITS] or 0) if value.isascii() and value.isdecimal() else value
-        for name, value in request.args.items()
-        if any(name in (field, info.alias) for field, info in kind.model_fields.items())
-    }
-    return parse_body(kind, numbers, **said)
+    types = {name: info.annotation for field, info in kind.model_fields.items() for name in (field, info.alias)}
+    values = {name: _read(value, types[name]) for name, value in request.args.items() if name in types}
+    return parse_body(kind, values, **said)
+
+
+def _read(value: str, kind: object) -> str | int | bool:
+    """Return a value of a query string as JSON would have it, for a field of this type."""
+    if kind is bool and value in ("true", "false"):
+        return value == "true"
+    if str not in (kind, *get_args(kind)) and value.isascii() and value.isdecimal():
+        return int(value.lstrip("0")[:DIGITS] or 0)
+    return value

@@ -13,7 +13,7 @@ from asgi_app.access import permissions, visitor_of
 from asgi_app.errors import BadLevel, MalformedJSON, PanelError, TooFast
 from asgi_app.models.base import Actor
 from asgi_app.models.json_text import parse_json
-from asgi_app.models.lights import SetLight, level_in_range, text_or_integer
+from asgi_app.models.lights import level_in_range, set_level, text_or_integer
 from asgi_app.net.problem_response import as_response, send_response
 from asgi_app.routes.auth import actor_of
 from asgi_app.routes.problems import fault
@@ -77,7 +77,7 @@ class QuickLed:
             await self._app(scope, again, send)
             return
         try:
-            problem = (await self._panel.ask(asker, SetLight(light=self._panel.old_light, level=level))).problem
+            problem = (await self._panel.ask(asker, set_level(self._panel.old_light, level))).problem
         except Exception as error:
             problem = fault("/led", error)
         if problem is None:

@@ -9,7 +9,7 @@ from quart import Blueprint, Response, jsonify, request
 from asgi_app.errors import BadLevel, LevelMissing
 from asgi_app.models.base import Frozen
 from asgi_app.models.json_text import parse_json
-from asgi_app.models.lights import Level, SetLight, level_in_range, text_or_integer
+from asgi_app.models.lights import Level, level_in_range, set_level, text_or_integer
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.openapi import documented
 from asgi_app.routes.problems import problem_response
@@ -50,7 +50,7 @@ def led(panel: Panel) -> Blueprint:
             level = level_in_range(text_or_integer(await _level_sent()))
         except BadLevel as error:
             return problem_response(error.problem(), {"level": f"{HELP} {error.detail}"})
-        await panel.perform(current_actor(), SetLight(light=panel.old_light, level=level))
+        await panel.perform(current_actor(), set_level(panel.old_light, level))
         return jsonify(level=level)
 
     return routes

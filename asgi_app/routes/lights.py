@@ -7,6 +7,8 @@ from quart import Blueprint, Response, request
 
 from asgi_app.errors import UnsupportedMediaType
 from asgi_app.models.base import Frozen, Result
+from asgi_app.models.groups import LightOrder, OrderLights
+from asgi_app.models.history import GetHistory, HistoryResult
 from asgi_app.models.json_text import parse_json
 from asgi_app.models.light_setup import AddLight, ChangeLight, LightSetup, LightSetupChange, NewLight, RemoveLight
 from asgi_app.models.lights import Hardware, Light, LightChange, SetLight, UndoLight
@@ -52,6 +54,14 @@ def lights(panel: Panel, setups: LightSetups) -> Blueprint:
         command = AddLight(light=said.pop("id"), **said)
         return json_answer((await panel.perform(current_actor(), command)).light, 201)
 
+    @routes.post("/lights/order")
+    @documented("Lights", Lights, body=LightOrder, refusals=(404, 507))
+    async def post_order() -> Response:
+        """Change the order of the lights."""
+        order = parse_body(LightOrder, await json_body(request))
+        await panel.perform(current_actor(), OrderLights(order=order.order))
+        return await get_lights()
+
     @routes.get("/setup")
     @documented("Lights", Setup)
     async def get_setup() -> Response:
@@ -77,6 +87,12 @@ def lights(panel: Panel, setups: LightSetups) -> Blueprint:
     async def get_light(light: str) -> Response:
         """Get one light."""
         return json_answer(panel.light(light))
+
+    @routes.get("/lights/<light>/history")
+    @documented("Lights", HistoryResult, refusals=(404, 503, 507))
+    async def get_history(light: str) -> Response:
+        """Get the changes of a light in the last 24 hours."""
+        return json_answer(await panel.perform(current_actor(), GetHistory(light=light)), fresh=True)
 
     @routes.patch("/lights/<light>")
     @documented("Lights", Light, body=LightChange, refusals=(404, 503))

@@ -46,6 +46,13 @@ class EngineState(Protocol):
     def expired(self) -> int: ...
 
 
+class BrokerState(Protocol):
+    """The link to the MQTT broker, as it is measured."""
+
+    @property
+    def connected(self) -> bool: ...
+
+
 @dataclass(eq=False)
 class Meters:
     """Converter of the panel's counters to Prometheus metrics, at each scrape."""
@@ -57,6 +64,7 @@ class Meters:
     socketio_clients: Callable[[], Mapping[str, int]]
     hardware_faults: Callable[[], int]
     engine: EngineState | None
+    mqtt: BrokerState | None
 
     @cached_property
     def registry(self) -> CollectorRegistry:
@@ -91,6 +99,8 @@ class Meters:
             yield _counter("engine_joins", "How often this panel has joined the others.", [], engine.joins)
             yield _gauge("engine_trip_seconds", "Last round trip to the engine.", [], engine.trip)
             yield _counter("engine_expired", "Commands of other panels that came too late.", [], engine.expired)
+        if self.mqtt is not None:
+            yield _gauge("mqtt_connected", "Whether the MQTT broker is reached.", [], self.mqtt.connected)
         yield _counter("store_commits", "Transactions that changed the database.", [], self.store.commits)
         yield _counter("store_failures", "Writes that failed.", [], self.store.failures)
 

@@ -1,7 +1,8 @@
-"""The OpenAPI document: the decorator that describes views, the problem object, and the route `/openapi.json`."""
+"""The OpenAPI document: the decorator that describes views, and the route `/openapi.json`."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -9,10 +10,11 @@ from pydantic import BaseModel, Field
 from quart import Quart, Response
 
 from asgi_app import __version__
-from asgi_app.models.base import Frozen
+from asgi_app.models.problem import Refusal
+from asgi_app.routes.assets import EACH_TIME, as_file, respond
 from asgi_app.routes.cors import SAFE
 
-BODY_IS_OPTIONAL = ("/led", "/end", "/start")  # these also take a query, or nothing
+BODY_IS_OPTIONAL = ("/led", "/end", "/start", "/pin")  # these also take a query, or nothing
 
 # Refusals before an operation gets the request.
 ANYWHERE = {
@@ -41,25 +43,10 @@ TOKEN = {
 }
 
 
-class FieldFault(Frozen):
-    """One invalid field."""
-
-    field: str | None
-    detail: str
-
-
-class Problem(Frozen):
+class Problem(Refusal):
     """A refusal (RFC 9457). Nothing has changed."""
 
-    type: str = Field(description="urn:pilotlight:problem:<slug>. docs/reference/problems.md lists the slugs.")
-    title: str
-    status: int
-    detail: str
-    errors: list[FieldFault]
     message: Any = Field(description="For clients of the old API. In newer routes, the detail.")
-    retry_after: float | None = Field(
-        None, description="Seconds until the same request is accepted, with 429 and 503. Retry-After rounds them up."
-    )
 
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -123,7 +110,7 @@ def document_of(app: Quart) -> dict[str, Any]:
         title="Pilot Light",
         version=__version__,
         description="The REST API of the panel. The sockets (ws /live, Socket.IO) have the same commands: "
-        "see docs/reference/live.md.",
+        "see /docs/sockets and /asyncapi.json.",
     )
     document: dict[str, Any] = quart_schema.OpenAPIProvider(app, quart_schema.QuartSchema(info=info)).schema()
     problem = {"$ref": "#/components/schemas/Problem"}
@@ -153,9 +140,13 @@ def document_of(app: Quart) -> dict[str, Any]:
     return document
 
 
-def document_api(app: Quart) -> None:
-    """Serve OpenAPI 3.1 at `/openapi.json`. The viewer at `/docs` is one of our pages and needs no network."""
+def document_api(app: Quart, root: str) -> None:
+    """Serve OpenAPI 3.1 at `/openapi.json`. The viewer at `/docs` is one of our pages and needs no network.
+
+    `root` is the path of the panel at its proxy, or empty.
+    """
 
     @app.get("/openapi.json", endpoint="openapi")
     async def openapi() -> Response:
-        return app.json.response(document_of(app))  # type: ignore[return-value]  # it is of the app's class
+        document = app.json.dumps(document_of(app) | ({"servers": [{"url": root}]} if root else {})).encode()
+        return await respond(await asyncio.to_thread(as_file, "openapi.json", document), EACH_TIME)

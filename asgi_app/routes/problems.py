@@ -1,9 +1,10 @@
-"""Refusals over HTTP: `application/problem+json` (RFC 9457), with the `message` of the old API."""
+"""Refusals over HTTP: `application/problem+json` (RFC 9457), with the `message` of the old API; for browsers a page."""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from quart import Quart, Request, Response, Websocket, current_app, has_request_context, request, websocket
@@ -13,11 +14,13 @@ from werkzeug.exceptions import NotFound as WerkzeugNotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from asgi_app.errors import PROBLEM_TYPE, InternalError, MethodNotAllowed, NotFound, PanelError, TooLarge
-from asgi_app.net.problem_response import as_response
+from asgi_app.net.problem_response import CONTENT_TYPE, as_response
+from asgi_app.net.refusal_page import wants_page
 from asgi_app.telemetry.logs import event
 
 log = logging.getLogger("pilotlight.routes")
 
+RESPONSE_HEADERS = ("Allow", "Connection", "Retry-After", "WWW-Authenticate")  # what says more than the text
 METHOD_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -32,8 +35,8 @@ def refusal_response(error: PanelError) -> Response:
     return problem_response(error.problem())
 
 
-def handle_problems(app: Quart) -> None:
-    """Answer every error of the app as a problem: refusals, routing errors and bugs."""
+def handle_problems(app: Quart, page: Callable[[dict[str, Any]], Awaitable[Response]]) -> None:
+    """Answer every error of the app as a problem: refusals, routing errors and bugs. `page` makes that of a browser."""
 
     @app.after_request
     async def read_what_was_sent(response: Response) -> Response:
@@ -44,6 +47,17 @@ def handle_problems(app: Quart) -> None:
             except RequestEntityTooLarge:
                 response.headers["Connection"] = "close"
         return response
+
+    @app.after_request
+    async def show_a_page(response: Response) -> Response:
+        """Send somebody who opened this address in a browser a page with the problem."""
+        if response.mimetype != CONTENT_TYPE or not wants_page(request.scope):
+            return response
+        shown = await page(json.loads(await response.get_data()))
+        for name in RESPONSE_HEADERS:
+            if name in response.headers:
+                shown.headers[name] = response.headers[name]
+        return shown
 
     @app.after_request
     async def name_the_methods(response: Response) -> Response:

@@ -9,28 +9,30 @@ from typing import Any
 from pydantic import Field
 from quart import Blueprint, Response, request
 
-from asgi_app.models.base import Frozen
-from asgi_app.models.runs import (
+from asgi_app.models.base import Frozen, Result
+from asgi_app.models.run_commands import (
+    DeleteRun,
     Ending,
     EndRun,
     GetLog,
     Lines,
     LineSent,
-    LinesResult,
-    LogLine,
     LogQuery,
     LogRun,
+    LogSearch,
     NewRun,
-    Run,
+    PinRun,
+    PinSent,
     RunChange,
     RunId,
     RunsQuery,
-    RunsResult,
+    SearchLog,
     SignalRun,
     SignalSent,
     StartRun,
     UpdateRun,
 )
+from asgi_app.models.runs import Found, LinesResult, LogLine, Run, RunsResult
 from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body, query
@@ -107,6 +109,19 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
         change = parse_body(UpdateRun, await json_body(request), run=run)
         return json_answer((await panel.perform(current_actor(), change)).run)
 
+    @routes.delete("/runs/<run>")
+    @documented(RUNS, Result, refusals=(404, 409))
+    async def delete_run(run: str) -> Response:
+        """Delete a run that has ended, with its log."""
+        return json_answer(await panel.perform(current_actor(), DeleteRun(run=run)))
+
+    @routes.post("/runs/<run>/pin")
+    @documented(RUNS, Run, body=PinSent, refusals=(404, 409))
+    async def pin_run(run: str) -> Response:
+        """Keep a run above all others, and from being deleted by age; or, with `pinned` false, no longer."""
+        command = parse_body(PinRun, await json_body(request, empty={}), run=run)
+        return json_answer((await panel.perform(current_actor(), command)).run)
+
     @routes.post("/runs/<run>/log")
     @documented(RUNS, LinesResult, body=Lines, refusals=(404, 409))
     async def post_log(run: str) -> Response:
@@ -132,6 +147,12 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
         return json_answer(
             Log(run=run, since=page.since, next=page.next, lines=[LogLine(**line) for line in page.lines])
         )
+
+    @routes.get("/runs/<run>/log/search")
+    @documented(RUNS, Found, query=LogSearch, refusals=(404, 409))
+    async def search_log(run: str) -> Response:
+        """Search the whole log of a run. Returns the number of matches, and where those around `at` are."""
+        return json_answer(await runs.search.search(query(SearchLog, run=run)))
 
     @routes.post("/runs/<run>/end")
     @documented(RUNS, Run, body=Ending, refusals=(404, 409))

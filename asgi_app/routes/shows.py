@@ -7,9 +7,18 @@ from typing import Any
 from pydantic import Field
 from quart import Blueprint, Response, request
 
-from asgi_app.models.base import Frozen
+from asgi_app.models.base import Frozen, Result
 from asgi_app.models.runs import Run
-from asgi_app.models.shows import HowToStart, ShowName, StartShow
+from asgi_app.models.shows import (
+    DeleteShow,
+    HowToStart,
+    SaveShow,
+    ShowChange,
+    ShowContent,
+    ShowName,
+    StartShow,
+    TryShow,
+)
 from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body
@@ -38,20 +47,50 @@ def show_routes(panel: Panel, shows: Shows) -> Blueprint:
     """Return the routes of `/shows`."""
     routes = Blueprint("shows", __name__)
 
+    def answer(name: ShowName, status: int = 200) -> Response:
+        show = shows.repertoire.show(name.name)
+        steps = [step.model_dump(mode="json", exclude_none=True) for step in show.steps]
+        return json_answer(ShowWithGraph(**dict(name), steps=steps, graph=graph_of(show)), status)
+
     @routes.get("/shows")
     @documented(SHOWS, ShowList)
     async def get_shows() -> Response:
         """List all shows."""
         return json_answer(ShowList(shows=list(panel.state.shows.values())))
 
+    @routes.post("/shows")
+    @documented(SHOWS, ShowWithGraph, 201, body=ShowContent, refusals=(409, 507))
+    async def post_show() -> Response:
+        """Save a new show."""
+        content = parse_body(ShowContent, await json_body(request))
+        command = SaveShow(title=content.title, description=content.description, steps=content.steps)
+        return answer((await panel.perform(current_actor(), command)).show, 201)
+
+    @routes.post("/shows/try")
+    @documented(SHOWS, Run, 201, body=ShowContent, refusals=(409,))
+    async def post_try() -> Response:
+        """Play steps that are not saved, as a run."""
+        command = parse_body(TryShow, await json_body(request))
+        return json_answer((await panel.perform(current_actor(), command)).run, 201)
+
     @routes.get("/shows/<show>")
     @documented(SHOWS, ShowWithGraph, refusals=(404,))
     async def get_show(show: str) -> Response:
         """Get one show with its steps and its graph."""
-        found = shows.show(show)
-        steps = [step.model_dump(mode="json", exclude_none=True) for step in found.steps]
-        name = panel.state.shows[show]
-        return json_answer(ShowWithGraph(**dict(name), steps=steps, graph=graph_of(found)))
+        return answer(shows.repertoire.name_of(show))
+
+    @routes.patch("/shows/<show>")
+    @documented(SHOWS, ShowWithGraph, body=ShowChange, refusals=(404, 409, 507))
+    async def patch_show(show: str) -> Response:
+        """Change a show that was saved here. If it plays, it plays on as it was."""
+        command = parse_body(SaveShow, await json_body(request), show=show)
+        return answer((await panel.perform(current_actor(), command)).show)
+
+    @routes.delete("/shows/<show>")
+    @documented(SHOWS, Result, refusals=(404, 409, 507))
+    async def delete_show(show: str) -> Response:
+        """Delete a show that was saved here. If it plays, it plays on."""
+        return json_answer(await panel.perform(current_actor(), DeleteShow(show=show)))
 
     @routes.post("/shows/<show>/start")
     @documented(SHOWS, Run, 201, body=HowToStart, refusals=(404, 409))

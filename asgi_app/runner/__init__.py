@@ -1,7 +1,8 @@
 """`pilotlight run`: runs a command and reports it to the panel as a run. The command's output passes through unchanged.
 
 Three parts. `child` is the command: threads copy its output at once, so neither the panel nor our event loop can delay
-it. `backlog` holds what the panel does not have yet, without I/O. `reporter` sends that over `ws /live` and reconnects.
+it. `backlog` holds what the panel does not have yet, without I/O. `reporter` sends that over the connection of the
+Python client.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from collections.abc import Sequence
 from asgi_app.runner.backlog import Backlog
 from asgi_app.runner.child import ENDING, Child, clean
 from asgi_app.runner.environment import hide, secrets_of, token_of
-from asgi_app.runner.reporter import DEFAULT_PANEL, Reporter, print_note, socket_url, token
+from asgi_app.runner.reporter import Reporter, print_note, token
+from pilotlight.address import url_of
 
 FIRST_SECONDS = 2  # for the first connection, once the command has ended
 STALLED_SECONDS = 5  # without progress, after which we stop waiting for a connected panel
 NOTED_SECONDS = 3  # of waiting, after which we say on a terminal why
 LEAVING_SECONDS = 2  # for the last lines and the end, once the user wants to leave
+LONGEST_LINE = 2000  # characters of a command line
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # POSIX, XCU 2.8.2
 
 
@@ -32,6 +35,12 @@ def title_of(command: Sequence[str]) -> str:
     """Return the command as typed in a shell, on one line of at most 200 characters: the panel's limit."""
     text = " ".join(clean(shlex.join(command)).split())
     return text if len(text) <= 200 else text[:199] + "…"
+
+
+def line_of(command: Sequence[str]) -> str | None:
+    """Return the command as typed in a shell, to start it again; None if the panel takes no line of that length."""
+    text = clean(shlex.join(command))
+    return text if len(text) <= LONGEST_LINE else None
 
 
 def _new_id(command: Sequence[str]) -> str:
@@ -60,7 +69,7 @@ NOT_PASSED_ON = {
 async def run(
     command: Sequence[str],
     *,
-    url: str = DEFAULT_PANEL,
+    url: str | None = None,
     name: str | None = None,
     id: str | None = None,
     quiet: bool = False,
@@ -68,9 +77,9 @@ async def run(
     """Run the command, report it to the panel at `url`, and return its exit code: -N if signal N ended it.
 
     `name` is the title of the run (default: the command line), `id` its id for programs. With `quiet`, the output is
-    not printed. Raises `SetupError` if `url` is not a panel's address.
+    not printed. Without `url` it is that of `PILOTLIGHT_PANEL`, or this machine's. Raises `ValueError` for a wrong URL.
     """
-    socket_url(url)
+    url = url_of(url)
     hide(secrets_of(os.environ, token_of(url)))
     loop = asyncio.get_running_loop()
     wake = asyncio.Event()
@@ -105,7 +114,8 @@ async def run(
     for number in early:
         child.pass_on(number)
     title = clean(name)[:200] if name else title_of(command)
-    reporter = Reporter(url, clean(id) if id else _new_id(command), title, backlog=backlog, child=child, wake=wake)
+    of_run = clean(id) if id else _new_id(command)
+    reporter = Reporter(url, of_run, title, line_of(command), backlog=backlog, child=child, wake=wake)
     reporting = asyncio.create_task(reporter.serve())
     code = await child.ended()
     reporter.end(code)

@@ -1,53 +1,29 @@
-"""Reports a run to the panel over `ws /live`: starts it, sends lines and progress, takes signals, reconnects."""
+"""Reports a run to the panel over the connection of the Python client: starts it, sends its output, takes signals."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import importlib
-import itertools
-import json
-import logging
 import os
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from asgi_app import __version__
-from asgi_app.errors import SetupError
-from asgi_app.net.machine_key import headers_for
 from asgi_app.runner.backlog import BATCH_LINES, STDERR, Backlog, Line
 from asgi_app.runner.child import Child
+from pilotlight.address import shown
+from pilotlight.errors import BadCommand, PanelError, RunEnded, TooLarge, Unanswered, Unreachable, may_pass
 
 if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
+    from pilotlight.connection import Connection, Frame
 
-DEFAULT_PANEL = "http://127.0.0.1:5000"
-
-CONNECT_SECONDS = 5
 REPLY_SECONDS = 10
-BACKOFF = (0.2, 5.0)  # seconds; the first and the longest pause between two attempts to connect
+BACKOFF = (0.2, 5.0)  # seconds; the first and the longest pause after a refusal
 BATCH_SECONDS = 0.05
 PROGRESS_SECONDS = 0.1
-TOO_BIG = 1009  # the close code for a frame over the panel's limit (RFC 6455, 7.4.1)
-
-SILENT = logging.Logger("pilotlight.run.library", logging.CRITICAL + 1)  # stderr belongs to the command
-
-
-def socket_url(url: str) -> str:
-    """Return the address of `/live` on the panel at `url`. Raises `SetupError`."""
-    schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in schemes and parts.hostname and (parts.port or True)
-    except ValueError:
-        usable = None
-    if not usable:
-        raise SetupError(f"--panel {url!r} is not the address of a panel; write it like {DEFAULT_PANEL}")
-    return f"{schemes[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}/live"
 
 
 def token() -> str:
@@ -59,76 +35,6 @@ def print_note(text: str) -> None:
     """Print a line of ours among those of the command, if stderr is open."""
     with contextlib.suppress(OSError):
         os.write(STDERR, f"pilotlight: {text}\n".encode(errors="replace"))
-
-
-class _Refused(Exception):
-    """The panel refused the command `do`; `slug` is the reason. `passes`: it may accept it later."""
-
-    def __init__(self, do: str, problem: dict[str, Any]) -> None:
-        super().__init__(problem.get("detail") or problem.get("title") or "no reason given")
-        self.do = do
-        self.slug = str(problem.get("type", "")).rpartition(":")[2]
-        status = problem.get("status")
-        self.passes = self.slug == "too-many" or (isinstance(status, int) and (status == 429 or status >= 500))
-
-
-class _Lost(Exception):
-    """The connection is gone."""
-
-
-class _Connection:
-    """One connection to the panel: commands and their replies, and the signals for the run."""
-
-    def __init__(self, socket: ClientConnection, on_signal: Callable[[str], Any], on_lost: Callable[[], None]) -> None:
-        self._socket = socket
-        self._on_signal = on_signal
-        self._on_lost = on_lost
-        self._ids = itertools.count(1)
-        self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self.lost = False
-
-    async def ask(self, do: str, **fields: Any) -> dict[str, Any]:
-        """Send a command and return its reply. Raises `_Refused`, `_Lost`, `TimeoutError`."""
-        id = next(self._ids)
-        self._replies[id] = asyncio.get_running_loop().create_future()
-        try:
-            await self._send({"do": do, "id": id, **fields})
-            reply = await asyncio.wait_for(self._replies[id], REPLY_SECONDS)
-        finally:
-            del self._replies[id]
-        if not reply:
-            raise _Lost
-        if not reply.get("ok"):
-            raise _Refused(do, reply.get("problem") or {})
-        return reply
-
-    async def _send(self, command: dict[str, Any]) -> None:
-        if self.lost:
-            raise _Lost
-        await self._socket.send(json.dumps(command, ensure_ascii=False, separators=(",", ":")))
-
-    async def read(self) -> None:
-        """Read until the connection ends."""
-        try:
-            async for text in self._socket:
-                # Most frames are about lights: do not parse them.
-                if isinstance(text, str) and ('"reply"' in text or '"run_signal"' in text):
-                    await self._on_frame(json.loads(text))
-        finally:
-            self.lost = True
-            for reply in self._replies.values():
-                if not reply.done():
-                    reply.set_result({})  # not an exception: nobody may wait for it
-            self._on_lost()
-
-    async def _on_frame(self, frame: dict[str, Any]) -> None:
-        reply = self._replies.get(frame.get("reply", 0))
-        if reply is not None and not reply.done():
-            reply.set_result(frame)
-        for event in frame.get("events", ()):
-            if event.get("event") == "run_signal":
-                answer = self._on_signal(event["signal"])
-                await self._send({"do": "answer_run", "id": 0, "signal_id": event["signal_id"], "answer": answer})
 
 
 @dataclass(slots=True)
@@ -144,12 +50,22 @@ class _Known:
 class Reporter:
     """Reporter of the run to the panel, while the panel can be reached. The command never waits for it."""
 
-    def __init__(self, url: str, run: str, name: str, *, backlog: Backlog, child: Child, wake: asyncio.Event) -> None:
+    def __init__(
+        self,
+        url: str,
+        run: str,
+        name: str,
+        command: str | None,
+        *,
+        backlog: Backlog,
+        child: Child,
+        wake: asyncio.Event,
+    ) -> None:
         self._url = url
-        parts = urlsplit(url)
-        self._shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without the token
+        self._shown = shown(url)
         self._run = run
         self._name = name
+        self._command = command  # the command line, for the panel to show; None: it is too long
         self._backlog = backlog
         self._child = child
         self._wake = wake
@@ -162,36 +78,64 @@ class Reporter:
         self._end_sent = False
         self._finished = False
         self._warned = self._noted = False
+        self._panel: Connection | None = None
+        self._is_producer = False  # on this connection
         self.taken_at = 0.0  # when the panel last took lines, in monotonic time
         self.reached = False  # whether a panel was ever connected
 
     async def serve(self) -> None:
-        """Report until the panel has everything or refuses the run."""
+        """Report until the panel has everything or refuses the run, or the command has ended and there is no panel."""
         # This import takes 50 ms and must not delay the command.
-        library = await asyncio.to_thread(importlib.import_module, "websockets.asyncio.client")
+        client = await asyncio.to_thread(importlib.import_module, "pilotlight.connection")
+        panel: Connection = client.Connection(
+            self._url,
+            timeout=REPLY_SECONDS,
+            open=self._opened,
+            take=self._took,
+            lost=self._wake.set,
+            failed=self._failed,
+            only=('"reply"', '"run_signal"'),  # most frames are about lights
+            patient=True,
+            agent=f"pilotlight-run/{__version__}",
+        )
+        self._panel = panel
+        if self._ending.is_set():
+            panel.hurry()
+        try:
+            await panel.start(None)
+            await self._report(panel)
+        except Unreachable:
+            pass  # it has been said
+        finally:
+            await panel.close()
+
+    async def _report(self, panel: Connection) -> None:
         pause, longest_pause = BACKOFF
         while not self._finished:
-            last = self._ending.is_set()
             began = time.monotonic()
+            self._wake.clear()
             try:
-                await self._session(library.connect)
-            except _Refused as error:
-                if error.slug == "run-ended" and error.do != "end_run":  # ended by others, or we were away too long
-                    self._run = f"{self._run}-{token()}"
-                elif error.slug == "too-large":
-                    self._backlog.narrow()
-                elif error.slug == "bad-command" and error.do in ("log_run", "end_run") and not self._old:
+                await panel.until_connected()
+                if not self._is_producer:
+                    await self._begin(panel)
+                due = await self._send_news(panel)
+                pause = BACKOFF[0]
+                if not self._finished:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake.wait(), due)
+                continue
+            except (Unanswered, Unreachable):
+                self._is_producer = False
+                continue
+            except RunEnded:  # ended by others, or we were away too long
+                self._run = f"{self._run}-{token()}"
+            except TooLarge:
+                self._backlog.narrow()
+            except Exception as error:  # no error of the panel may stop the command
+                if isinstance(error, BadCommand) and not self._old:
                     self._old, self._end_sent = True, False
-                elif error.do == "start_run":
-                    self._warn(f"the panel at {self._shown} refuses this run: {error}")
-                    if not error.passes:
-                        return
-            except Exception:  # no error of the panel may stop the command
-                if not self.reached:
-                    self._warn(f"no panel at {self._shown}; the command runs without one")
-            if last and not self.reached:
-                return
-            if self.taken_at > began or time.monotonic() - began > longest_pause:
+            self._is_producer = False
+            if self.taken_at > began:
                 pause = BACKOFF[0]
             if not self._finished:
                 await self._pause(pause)
@@ -210,6 +154,8 @@ class Reporter:
         self._code = code
         self._backlog.end()
         self._ending.set()
+        if self._panel is not None:
+            self._panel.hurry()
         self._wake.set()
 
     def keep_tail(self) -> None:
@@ -235,68 +181,77 @@ class Reporter:
 
     # --- one connection
 
-    async def _session(self, connect: Any) -> None:
-        async with connect(
-            socket_url(self._url),
-            open_timeout=CONNECT_SECONDS,
-            close_timeout=0.5,
-            max_size=16 * 1024 * 1024,  # the first frame has the whole state of the panel
-            compression=None,
-            proxy=None,
-            user_agent_header=f"pilotlight-run/{__version__}",
-            logger=SILENT,
-            additional_headers=await asyncio.to_thread(headers_for, self._url),
-        ) as socket:
-            self.reached = True
-            connection = _Connection(socket, self._child.answer, self._wake.set)
-            reading = asyncio.create_task(connection.read())
-            try:
-                await self._begin(connection)
-                while not self._finished:
-                    self._wake.clear()
-                    due = await self._send_news(connection)
-                    if not self._finished:
-                        with contextlib.suppress(TimeoutError):
-                            await asyncio.wait_for(self._wake.wait(), due)
-            finally:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
-                if socket.close_code == TOO_BIG:
-                    self._backlog.narrow()
-
-    async def _begin(self, connection: _Connection) -> None:
-        """Become the run's producer, and continue with the first line that the panel does not have."""
-        if self._end_sent:  # only its reply is missing; `start_run` would start another run
-            await self._end(connection)
+    def _failed(self, error: PanelError) -> None:
+        """Say once why there is no connection."""
+        if self.reached:
             return
-        reply = await connection.ask("start_run", run=self._run, name=self._name, kind="command")
+        if isinstance(error, Unreachable):
+            self._warn(f"no panel at {self._shown}; the command runs without one")
+        else:
+            self._warn(f"the panel at {self._shown} refuses this run: {error}")
+
+    def _opened(self, frame: Frame) -> None:
+        self.reached = True
+        self._is_producer = False
+        self._wake.set()
+
+    def _took(self, frame: Frame) -> None:
+        for event in frame.get("events", ()):
+            if event.get("event") == "run_signal" and self._panel is not None:
+                answer = self._child.answer(event["signal"])
+                self._panel.aside(self._answer(self._panel, event["signal_id"], answer))
+
+    @staticmethod
+    async def _answer(panel: Connection, signal_id: int, answer: Any) -> None:
+        with contextlib.suppress(PanelError):  # nobody waits for it any more
+            await panel.ask("answer_run", signal_id=signal_id, answer=answer)
+
+    async def _begin(self, panel: Connection) -> None:
+        """Become the run's producer, and continue with the first line that the panel does not have."""
+        self._is_producer = True
+        if self._end_sent:  # only its reply is missing; `start_run` would start another run
+            await self._end(panel)
+            return
+        command = {} if self._command is None else {"command": self._command}
+        try:
+            reply = await panel.ask("start_run", run=self._run, name=self._name, kind="command", **command)
+        except (Unanswered, Unreachable, RunEnded):
+            raise
+        except PanelError as error:
+            if self._command is not None and error.detail.startswith("command:"):
+                self._command = None  # a panel that does not know it
+                await self._begin(panel)
+                return
+            self._warn(f"the panel at {self._shown} refuses this run: {error}")
+            self._finished = not may_pass(error)
+            raise
         run = reply["run"]
         self._backlog.resume(int(run["lines"]))
         self._known = _Known(progress=run.get("progress"), state=run.get("state", "running"))
 
-    async def _send_news(self, connection: _Connection) -> float | None:
+    async def _send_news(self, panel: Connection) -> float | None:
         """Send all there is. Return for how many seconds to wait for more output; None: as long as it takes."""
         loop = asyncio.get_running_loop()
         while True:
-            if connection.lost:
-                raise _Lost
+            if not self._is_producer:  # this is another connection
+                return 0
             ending = self._ending.is_set()  # read first: once it is set, the backlog is complete
             if not ending and not self._was_full and (early := self._sent_at + BATCH_SECONDS - loop.time()) > 0:
                 await asyncio.sleep(early)
             lines = self._backlog.batch()
-            await self._send_change(connection, ending and not lines)
+            await self._send_change(panel, ending and not lines)
             due = not self._backlog.waiting and (lines or loop.time() >= self._begun_due)
             begun = self._begun() if due else None
             if not lines and begun is None:
                 break
             self._sent_at = loop.time()
             self._was_full = len(lines) == BATCH_LINES
-            await self._log(connection, lines, begun)
+            await self._log(panel, lines, begun)
         if ending:
-            await self._end(connection)
+            await self._end(panel)
         return self._due()
 
-    async def _log(self, connection: _Connection, lines: list[Line], begun: list[Line] | None) -> None:
+    async def _log(self, panel: Connection, lines: list[Line], begun: list[Line] | None) -> None:
         """Send the batch, and the unfinished lines after it if they changed."""
         more: dict[str, Any] = {} if begun is None else {"begun": begun}
         if self._old:
@@ -304,7 +259,7 @@ class Reporter:
             more = {}
         if lines or more:
             more |= {"from": self._backlog.offset, "lines": lines}
-            reply = await connection.ask("log_run", run=self._run, **more)
+            reply = await panel.ask("log_run", run=self._run, **more)
             self._backlog.acknowledge(int(reply["next"]))
             self.taken_at = time.monotonic()
         if begun is not None:
@@ -328,7 +283,7 @@ class Reporter:
             waits.append(settles)
         return max(0.0, min(waits)) if waits else None
 
-    async def _send_change(self, connection: _Connection, last: bool) -> None:
+    async def _send_change(self, panel: Connection, last: bool) -> None:
         """Send a pause at once, progress at most every `PROGRESS_SECONDS`, and the last progress always."""
         now = asyncio.get_running_loop().time()
         change: dict[str, Any] = {}
@@ -340,10 +295,10 @@ class Reporter:
         if progress is not None and progress != self._known.progress and due:
             change["progress"] = progress
         if change:
-            await connection.ask("update_run", run=self._run, **change)
+            await panel.ask("update_run", run=self._run, **change)
             self._known = replace(self._known, **change, at=now)
 
-    async def _end(self, connection: _Connection) -> None:
+    async def _end(self, panel: Connection) -> None:
         code = self._code or 0
         ended: dict[str, Any] = {"exit_code": code if code >= 0 else 128 - code}  # like a shell
         if code < 0 and not self._old:
@@ -351,8 +306,8 @@ class Reporter:
                 ended["signal"] = signal.Signals(-code).name
         self._end_sent = True
         try:
-            await connection.ask("end_run", run=self._run, **ended)
-        except _Refused as error:
-            if error.passes:
+            await panel.ask("end_run", run=self._run, **ended)
+        except PanelError as error:
+            if may_pass(error):
                 raise
         self._finished = True

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from asgi_app.net.address import Address
+from asgi_app.net.address import Address, place_of
+from asgi_app.server.listen import EVERY, bound_to, url_of
 
 SIOCGIFFLAGS, SIOCGIFADDR, SIOCETHTOOL = 0x8913, 0x8915, 0x8946  # linux/sockios.h
 ETHTOOL_GDRVINFO = 3  # linux/ethtool.h: the driver's name follows four bytes
@@ -46,6 +47,15 @@ class _Interface(NamedTuple):
         if self.name in ways_out:
             return WAY_OUT
         return BRIDGE if self.driver == "bridge" else PORT
+
+
+def addresses_for_others(listener: socket.socket, *, tls: bool, root: str = "") -> list[str]:
+    """Return the URLs at which other devices can open the panel, the likeliest first."""
+    host, port = bound_to(listener), listener.getsockname()[1]
+    if host not in EVERY:
+        return [url_of(listener.getsockname()[0], port, tls=tls, root=root)] if place_of(host) != "loopback" else []
+    ipv6 = listener.family == socket.AF_INET6
+    return [url_of(address, port, tls=tls, root=root) for address in own_addresses(ipv6=ipv6)]
 
 
 def own_addresses(*, ipv6: bool = False) -> list[str]:

@@ -39,12 +39,17 @@ def listen(host: str, port: int) -> socket.socket:
         raise ListenError(error) from None
 
 
+def bound_to(listener: socket.socket) -> str:
+    """Return the listener's own address, without the scope of a link-local one."""
+    return str(listener.getsockname()[0]).partition("%")[0]
+
+
 def local_address(listener: socket.socket) -> str:
     """Return the address at which this machine reaches the listener."""
     host = str(listener.getsockname()[0])
     return "127.0.0.1" if host in EVERY else host
 
 
-def url_of(host: str, port: int, *, tls: bool) -> str:
-    """Return the panel's URL at this address."""
-    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
+def url_of(host: str, port: int, *, tls: bool, root: str = "") -> str:
+    """Return the panel's URL at this address, with its root path."""
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}{root}/"

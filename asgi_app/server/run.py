@@ -27,9 +27,10 @@ from asgi_app.errors import PanelError, SetupError
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.routes import rule
 from asgi_app.seams import Seam, check
-from asgi_app.server import uvicorn_http, uvicorn_websocket
+from asgi_app.server import uvicorn_http
 from asgi_app.server.accept import Acceptor, TLSListener
 from asgi_app.server.fallbacks import event_loop_class, missing, server_here
+from asgi_app.server.interfaces import addresses_for_others
 from asgi_app.server.listen import BACKLOG, GRACE, ListenError, listen, local_address, url_of
 from asgi_app.server.signals import let_go_of_closed_output, on_signals
 from asgi_app.server.tls import read_certificate, server_context
@@ -53,22 +54,25 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # <malloc.h>
 LARGE = 256 * 1024  # bytes of a block of memory
 SEND_BUFFER = 64 * 1024  # bytes for each connection; Linux doubles it
 
-Announce = Callable[[socket.socket, str], None]
+Announce = Callable[[socket.socket, str, Callable[[], str | None]], None]
 
 # All but those of hypercorn, which are in `server/hypercorn.py`.
 SEAMS = (
     Seam(uvicorn.Server, "capture_signals"),
     *(
         seam
-        for module in (app, rule, uvicorn_http, uvicorn_websocket, engine, engine_connection, quart_websocket)
+        for module in (app, rule, uvicorn_http, engine, engine_connection, quart_websocket)
         for seam in module.SEAMS
     ),
     *(seam for module in (socketio_manager, namespace, packets, socketio_server) for seam in module.SEAMS),
 )
 
 
-def serve(settings: Settings, workers: int = 1, announce: Announce = lambda listener, pin: None) -> None:
-    """Run the panel until a signal ends it. `announce` gets its listener and PIN once ready. Raises `SetupError`."""
+def serve(settings: Settings, workers: int = 1, announce: Announce = lambda listener, pin, code: None) -> None:
+    """Run the panel until a signal ends it. Raises `SetupError`.
+
+    `announce` gets its listener, its PIN, and what makes a one-time code, once it is ready.
+    """
     refuse_more_workers(workers)
     check(SEAMS)
     kind = server_here(settings.server)
@@ -83,13 +87,13 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
         def ready() -> None:
             settle()
             port = listener.getsockname()[1]
-            address = url_of(local_address(listener), port, tls=tls is not None)
+            address = url_of(local_address(listener), port, tls=tls is not None, root=settings.root_path)
             if panel_app.proxies.on_loopback:
                 panel_app.access.machine_key.hand_out(port)
             keys = panel_app.access.secret_store
             pin = keys.secrets.pin if keys.trouble is None else "none, since the secrets cannot be read"
             try:
-                announce(listener, pin)
+                announce(listener, pin, (lambda: None) if settings.is_guest else panel_app.accounts.code_of_terminal)
             except Exception as error:  # the panel works without
                 log.warning("cannot show the address: %r", error)
             manager.notify("READY=1", f"STATUS=serves {address}")
@@ -97,6 +101,9 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
             log.info("Pilot Light %s serves %s", __version__, address, extra=started)
 
         panel_app = PanelApp(settings, ready=ready, alive=manager.alive)
+        panel_app.access.addresses = partial(
+            addresses_for_others, listener, tls=tls is not None, root=settings.root_path
+        )
         panel_app.claim()
         more_files(settings.max_connections)
         if absent := missing():

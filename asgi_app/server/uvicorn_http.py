@@ -13,6 +13,7 @@ from typing import Any
 
 from asgi_app.errors import BadRequest, HeadTooLarge, PanelError
 from asgi_app.gateway import ENGINE
+from asgi_app.net.admission import NO_CONTEXT
 from asgi_app.net.request_head import (
     HEAD_BYTES,
     HEAD_FIELDS,
@@ -31,22 +32,70 @@ from asgi_app.seams import Seam
 
 try:
     import httptools
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 except ImportError:  # a machine without httptools, where hypercorn serves (`fallbacks.server_here`)
-    HttpToolsProtocol = object  # type: ignore[assignment,misc]
+    HttpToolsProtocol = RequestResponseCycle = object  # type: ignore[assignment,misc]
 
 PIECE = 4096  # bytes that are parsed at once; httptools finds a request in as few as 27
 SEAMS = (
     Seam(
         HttpToolsProtocol,
-        "_should_upgrade _unset_keepalive_if_required app_state client config connection_lost connection_made "
-        "connections cycle data_received eof_received expect_100_continue flow handle_websocket_upgrade headers loop "
-        "on_headers_complete on_message_begin on_message_complete on_response_complete parser pipeline scheme scope "
-        "server_state timeout_keep_alive_task transport ws_protocol_class",
+        "_should_upgrade _unset_keepalive_if_required app app_state asgi_version client config connection_lost "
+        "connection_made connections cycle data_received eof_received expect_100_continue flow "
+        "handle_websocket_upgrade headers loop on_headers_complete on_message_begin on_message_complete "
+        "on_response_complete parser pipeline root_path scheme scope server server_state tasks "
+        "timeout_keep_alive_task transport ws_protocol_class",
     ),
+    Seam(RequestResponseCycle, "on_response transport"),
 )
 PIPELINED = 8  # requests that wait for earlier responses, at most
 HELD_BYTES = 1024 * 1024  # bytes that wait to be parsed, at most; a transport gives 256 KiB at once
+
+
+class OneWrite:
+    """The transport of one response, whose head goes out with the beginning of its body: one packet, not two."""
+
+    __slots__ = ("_flushing", "_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head: bytes | None = None
+        self._flushing: asyncio.Handle | None = None
+
+    def write(self, data: bytes) -> None:
+        """Write the data; keep the first until the next, or the next turn of the loop."""
+        if self._flushing is None:
+            self._head = data
+            self._flushing = self._loop.call_soon(self.flush, context=NO_CONTEXT)
+            return
+        if self._head is not None:
+            self._flushing.cancel()
+            if len(data) <= PIECE:
+                data, self._head = self._head + data, None
+            self.flush()
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write what is kept."""
+        head, self._head = self._head, None
+        if head is not None and not self._transport.is_closing():
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Write what is kept, and close."""
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Return whether it is closed, or will be."""
+        return self._transport.is_closing()
+
+
+def _ended(transport: OneWrite, on_response: Callable[[], None]) -> None:
+    """Go on after a response is complete."""
+    transport.flush()
+    on_response()
 
 
 class UvicornHTTP(HttpToolsProtocol):
@@ -149,6 +198,10 @@ class UvicornHTTP(HttpToolsProtocol):
             self._read_again = not self._websocket
             return
         super().on_headers_complete()
+        transport = OneWrite(self.transport, self.loop)
+        self.cycle.transport = transport  # type: ignore[assignment]
+        # uvicorn lets go of this at the end of the call: anything else would be a reference cycle.
+        self.cycle.on_response = partial(_ended, transport, self.cycle.on_response)
 
     def on_message_complete(self) -> None:
         self._line_read, self._method = False, b""
@@ -246,10 +299,7 @@ class UvicornHTTP(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         self.connections.discard(self)
-        protocol: Any = self.ws_protocol_class(  # type: ignore[call-arg, misc]
-            config=self.config, server_state=self.server_state, app_state=self.app_state
-        )
-        protocol.connection_made(self.transport)
+        protocol: Any = self.ws_protocol_class(self)  # type: ignore[call-arg, misc]
         self.transport.set_protocol(protocol)
         self.handed_over(protocol)
         protocol.begin(self.url, headers)

@@ -1,4 +1,4 @@
-"""`Arrangement`: groups of lights and scenes, which are made, changed and deleted here, and kept in the store."""
+"""`Arrangement`: groups of lights, scenes, and the order of the lights: changed here, and kept in the store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from asgi_app.core import groups as rules
-from asgi_app.core.lights import START, settings_of
+from asgi_app.core.lights import NAMED, START, settings_of
 from asgi_app.errors import BadCommand
 from asgi_app.models.base import DONE, Actor, Result
 from asgi_app.models.groups import (
@@ -18,7 +18,9 @@ from asgi_app.models.groups import (
     GroupChanged,
     GroupResult,
     GroupsOrdered,
+    LightsOrdered,
     OrderGroups,
+    OrderLights,
     RenameGroup,
     RenameScene,
     SaveGroup,
@@ -36,7 +38,7 @@ from asgi_app.store import arrangement as stored
 
 
 class Arrangement(Component):
-    """The component for what groups and scenes are. A change is done when it is stored."""
+    """The component for groups, scenes, and the order of the lights. A change is done when it is stored."""
 
     def __init__(self, panel: Panel, store: Store, clock: Callable[[], float]) -> None:
         self._panel = panel
@@ -48,21 +50,32 @@ class Arrangement(Component):
             RenameGroup: self._rename_group,
             DeleteGroup: self._delete_group,
             OrderGroups: self._order_groups,
+            OrderLights: self._order_lights,
             SaveScene: self._save_scene,
             RenameScene: self._rename_scene,
             DeleteScene: self._delete_scene,
         }
         groups = store.read(partial(stored.everything, kind=Group))
         panel.add(self, groups=groups, scenes=store.read(partial(stored.everything, kind=Scene)))
+        order = store.read(stored.light_order)
+        panel.state = panel.state.model_copy(
+            update={"lights": rules.in_order(panel.state.lights, order), "light_order": order}
+        )
 
     async def read_again(self) -> None:
         """Publish what another file has. Raises `NotStored`."""
         async with self._one_by_one:
             groups = await self._store.do(partial(stored.everything, kind=Group))
             scenes = await self._store.do(partial(stored.everything, kind=Scene))
-            self._publish(START, groups, scenes)
+            self._publish(START, groups, scenes, await self._store.do(stored.light_order))
 
-    async def replace(self, actor: Actor, groups: Sequence[Group] | None, scenes: Sequence[Scene] | None) -> None:
+    async def replace(
+        self,
+        actor: Actor,
+        groups: Sequence[Group] | None,
+        scenes: Sequence[Scene] | None,
+        order: Sequence[str] | None = None,
+    ) -> None:
         """Store and publish these instead of those that are there; None leaves them. Raises `NotStored`."""
         async with self._one_by_one:
             state = self._panel.state
@@ -70,9 +83,13 @@ class Arrangement(Component):
             new_scenes = state.scenes if scenes is None else {scene.id: scene for scene in scenes}
             await self._store.do(partial(stored.replace, kind=Group, by=new_groups))
             await self._store.do(partial(stored.replace, kind=Scene, by=new_scenes))
-            self._publish(actor, new_groups, new_scenes)
+            new_order = state.light_order if order is None else tuple(order)
+            await self._store.do(partial(stored.order_lights, order=new_order))
+            self._publish(actor, new_groups, new_scenes, new_order)
 
-    def _publish(self, actor: Actor, groups: Mapping[str, Group], scenes: Mapping[str, Scene]) -> None:
+    def _publish(
+        self, actor: Actor, groups: Mapping[str, Group], scenes: Mapping[str, Scene], order: tuple[str, ...]
+    ) -> None:
         """Publish each difference between what is there and these."""
         state, at = self._panel.state, self._clock()
         for id in dict.fromkeys((*state.groups, *groups)):
@@ -83,6 +100,8 @@ class Arrangement(Component):
         for id in dict.fromkeys((*state.scenes, *scenes)):
             if state.scenes.get(id) != scenes.get(id):
                 self._panel.commit(SceneChanged(scene=id, by=actor, at=at, state=scenes.get(id)))
+        if self._panel.state.light_order != order:
+            self._panel.commit(LightsOrdered(order=order, by=actor, at=at))
 
     async def _save_group(self, actor: Actor, command: SaveGroup, session: Session | None) -> GroupResult:
         async with self._one_by_one:
@@ -123,6 +142,18 @@ class Arrangement(Component):
                 raise BadCommand(f"Give each group once. There are {known}.", field="order")
             await self._store.do(partial(stored.order, groups=order))
             self._panel.commit(GroupsOrdered(order=order, by=actor, at=self._clock()))
+            return DONE
+
+    async def _order_lights(self, actor: Actor, command: OrderLights, session: Session | None) -> Result:
+        async with self._one_by_one:
+            now = self._panel.state.lights
+            order = tuple(map(self._panel.light_id, command.order))
+            if len(order) != len(now) or len(order) != len(set(order)):
+                missing = [id for id in now if id not in set(order)][:NAMED]
+                why = f"Missing: {', '.join(missing)}." if missing else "One is there twice."
+                raise BadCommand(f"Give each of the {len(now)} lights once. {why}", field="order")
+            await self._store.do(partial(stored.order_lights, order=order))
+            self._panel.commit(LightsOrdered(order=order, by=actor, at=self._clock()))
             return DONE
 
     async def _save_scene(self, actor: Actor, command: SaveScene, session: Session | None) -> SceneResult:

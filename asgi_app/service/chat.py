@@ -12,11 +12,26 @@ from collections.abc import Callable
 from functools import partial
 
 from asgi_app.core import chat as rules
-from asgi_app.errors import BadCommand, BadName, PanelError, TooFast, TooMany, UnknownPerson, UnknownRoom
+from asgi_app.errors import (
+    BadCommand,
+    BadName,
+    NotYours,
+    PanelError,
+    TooFast,
+    TooMany,
+    UnknownMessage,
+    UnknownPerson,
+    UnknownRoom,
+)
+from asgi_app.models.access import Identity, Role
 from asgi_app.models.base import DONE, Actor, Result, as_json
 from asgi_app.models.chat import (
     LOBBY,
     ChatMessage,
+    DeleteMessage,
+    DeletePerson,
+    DeleteRoom,
+    EditMessage,
     Gap,
     GetMessages,
     GetThreads,
@@ -25,13 +40,16 @@ from asgi_app.models.chat import (
     Mark,
     Marks,
     MarksChanged,
+    MessageChanged,
     MessageResult,
     MessageSaid,
     MessagesResult,
+    PageQuery,
     Room,
     RoomChanged,
     RoomResult,
     Say,
+    TalkDeleted,
     Thread,
     ThreadsResult,
     ThreadState,
@@ -40,6 +58,7 @@ from asgi_app.models.chat import (
     Where,
 )
 from asgi_app.net.limits import TokenBucket
+from asgi_app.service.chat_search import ChatSearch
 from asgi_app.service.component import Component, unversioned
 from asgi_app.service.panel import Panel
 from asgi_app.service.people import People, Topic
@@ -53,6 +72,10 @@ JOINED = 50  # rooms that one connection may join
 BURST = 10.0  # seconds' worth of messages that may come at once
 
 
+async def _nothing_to_release(identity: Identity, name: str) -> None:
+    """Do nothing: this panel has no names that belong to somebody."""
+
+
 class Chat(Component):
     """The component for rooms and messages."""
 
@@ -64,10 +87,15 @@ class Chat(Component):
         self._settings = settings
         self._clock = clock
         self._people = People(panel, store, settings, clock)
+        self.release = _nothing_to_release  # of a deleted person: the name that they own
         self._rooms: dict[str, Topic] = {}
         self._allowance: dict[str, TokenBucket] = {}
         self.handlers = {
             Say: self.say,
+            DeleteRoom: self._delete_room,
+            DeletePerson: self._delete_person,
+            EditMessage: self._edit,
+            DeleteMessage: self._edit,
             Typing: self._typing,
             Mark: self._mark,
             JoinRoom: self._join_room,
@@ -75,6 +103,7 @@ class Chat(Component):
             GetMessages: self._get_messages,
             GetThreads: self._get_threads,
         }
+        self.search = ChatSearch(panel, store, self._people.person, self._thread)
         panel.add(self, rooms={LOBBY: Room(name=LOBBY)} | store.read(stored.rooms))
 
     async def read_again(self) -> None:
@@ -123,22 +152,60 @@ class Chat(Component):
         for topic in self._topics(thread):
             topic.feed.append(event, size=size)
         if thread.room is not None:
-            room = Room(name=thread.room, n=message.n, at=message.at)
-            self._panel.commit(RoomChanged(room=room.name, state=room))
+            self._change_room(thread.room, n=message.n, at=message.at)
+
+    def _change_room(self, name: str, **what: float) -> None:
+        before = self._panel.state.rooms.get(name, Room(name=name))
+        self._panel.commit(RoomChanged(room=name, state=before.model_copy(update=what)))
+
+    async def _edit(self, actor: Actor, command: EditMessage | DeleteMessage, session: Session | None) -> MessageResult:
+        """Change or delete a message, then publish it. Raises as `say`, and `UnknownMessage`, `NotYours`."""
+        person = self._people.person(actor)
+        deleted = isinstance(command, DeleteMessage)
+        msg = None if isinstance(command, DeleteMessage) else command.msg
+        size = rules.size_of(msg, self._settings.chat_message)
+        thread, _ = self._thread(person, command)
+        self._spend(person)
+        by = None if deleted and actor.identity.role >= Role.ADMIN else person
+        edit = stored.Edit(thread, command.n, by, msg, deleted, self._clock())
+        done = self._store.do(partial(stored.edit, wanted=edit), durable=True)
+        done.add_done_callback(partial(self._edited, thread, size))
+        message = (await asyncio.shield(done)).message
+        if message is None or (message.deleted_at is not None and not deleted):
+            raise UnknownMessage(f"There is no message {command.n} here, or it was deleted.", field="n")
+        if by not in (None, message.sender):
+            raise NotYours(f"{message.sender} wrote message {command.n}. You can change your own messages.", field="n")
+        return MessageResult(message=message)
+
+    def _edited(self, thread: Thread, size: int, done: asyncio.Future[stored.Edited]) -> None:
+        if done.cancelled() or done.exception() is not None or not done.result().new:
+            return
+        message = done.result().message
+        assert message is not None
+        event = unversioned(MessageChanged(message=message))
+        for topic in self._topics(thread):
+            topic.feed.append(event, count=0, size=size)
+        if thread.room is not None:
+            self._change_room(thread.room, changes=message.change or 0)
 
     def _thread(self, person: str, where: Where) -> tuple[Thread, str | None]:
         """Return the thread, and the recipient if it is private. Raises `UnknownRoom`, `UnknownPerson`."""
         if where.to is None:
             return Thread(room=self.room(where.room or "").name), None
-        try:
-            to = rules.name_of(where.to, self._settings.chat_name, field="to")
-        except PanelError:
-            to = ""
-        if to not in self._people.known:
-            raise UnknownPerson(
-                f"The panel knows nobody with the name {as_json(where.to)}. Check the spelling.", field="to"
-            )
+        to = self._known(where.to, field="to")
         return Thread.between(person, to), to
+
+    def _known(self, text: str, *, field: str) -> str:
+        """Return the name of a person whom the panel knows. Raises `UnknownPerson`."""
+        try:
+            name = rules.name_of(text, self._settings.chat_name, field=field)
+        except PanelError:
+            name = ""
+        if name not in self._people.known:
+            raise UnknownPerson(
+                f"The panel knows nobody with the name {as_json(text)}. Check the spelling.", field=field
+            )
+        return name
 
     def _spend(self, person: str) -> None:
         """Take one token of the person's rate limit. Raises `TooFast`."""
@@ -221,6 +288,39 @@ class Chat(Component):
         topic.sessions.add(session)
         session.follow(f"room:{room}", topic.feed)
 
+    async def _delete_room(self, actor: Actor, command: DeleteRoom, session: Session | None) -> Result:
+        name = self.room(command.room).name
+        if name == LOBBY:
+            raise BadCommand("The lobby cannot be deleted. Delete its messages one by one.", field="room")
+        done = self._store.do(partial(stored.delete_room, thread=Thread(room=name)), durable=True)
+        done.add_done_callback(partial(self._room_deleted, name))
+        await asyncio.shield(done)
+        return DONE
+
+    def _room_deleted(self, name: str, done: asyncio.Future[None]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        topic = self._rooms.get(name)
+        for session in list(topic.sessions) if topic is not None else []:
+            self._leave(session, name)
+        self._panel.commit(RoomChanged(room=name, state=None))
+
+    async def _delete_person(self, actor: Actor, command: DeletePerson, session: Session | None) -> Result:
+        person = self._known(command.person, field="person")
+        await self.release(actor.identity, person)
+        done = self._store.do(partial(stored.delete_person, person=person), durable=True)
+        done.add_done_callback(partial(self._person_deleted, person))
+        await asyncio.shield(done)
+        return DONE
+
+    def _person_deleted(self, person: str, done: asyncio.Future[list[str]]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        for other in done.result():
+            if (topic := self._people.present.get(other)) is not None and other != person:
+                topic.publish(unversioned(TalkDeleted(person=person)))
+        self._people.forget(person)
+
     async def _leave_room(self, actor: Actor, command: LeaveRoom, session: Session | None) -> Result:
         self._people.person(actor)
         room = self.room(command.room)
@@ -237,7 +337,15 @@ class Chat(Component):
 
     async def _get_messages(self, actor: Actor, command: GetMessages, session: Session | None) -> MessagesResult:
         thread, _ = self._thread(self._people.person(actor), command)
-        return await self.messages(thread, before=command.before, after=command.after, limit=command.limit)
+        return await self.page(thread, command)
+
+    async def page(self, thread: Thread, asked: PageQuery) -> MessagesResult:
+        """Return a page of a thread, in its order, or in that of the changes."""
+        if asked.changed_after is None:
+            return await self.messages(thread, before=asked.before, after=asked.after, limit=asked.limit)
+        read = partial(stored.changes, thread=thread, after=asked.changed_after, limit=asked.limit)
+        messages, more = await self._store.do(read)
+        return MessagesResult(messages=messages, more=more)
 
     async def messages(self, thread: Thread, *, before: int | None, after: int | None, limit: int) -> MessagesResult:
         """Return a page of a thread, in its order."""

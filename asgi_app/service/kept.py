@@ -8,11 +8,12 @@ from asgi_app.models.lights import LightSpec
 from asgi_app.service.arrangement import Arrangement
 from asgi_app.service.chat import Chat
 from asgi_app.service.panel import Panel
+from asgi_app.service.repertoire import Repertoire
 from asgi_app.service.runs import Runs
 from asgi_app.service.schedules import Schedules
 from asgi_app.service.shows import Shows
 from asgi_app.settings import Settings
-from asgi_app.shows.reader import find_shows
+from asgi_app.shows.reader import BUILTIN, shows_in
 from asgi_app.store import Store
 
 
@@ -34,8 +35,9 @@ class Kept:
         self.chat = Chat(panel, store, settings, clock=clock)
         self.runs = Runs(panel, store, settings, clock=clock)
         self.schedules = Schedules(panel, store, settings.place, clock)
-        own_shows = settings.shows or settings.data / "shows"
-        self.shows = Shows(panel, self.runs, find_shows(own_shows), lights)
+        files = shows_in(settings.shows or settings.data / "shows")
+        self.repertoire = Repertoire(panel, store, clock, shows_in(BUILTIN), files, lights)
+        self.shows = Shows(panel, self.runs, self.repertoire, lights)
 
     def start(self) -> None:
         """Begin with what is done by itself: schedules, and ending runs that nobody goes on with."""

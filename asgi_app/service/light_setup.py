@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from asgi_app.core import lights as rules
 from asgi_app.core.chat import name_of
+from asgi_app.core.groups import in_order
 from asgi_app.errors import BadCommand, LightFixed, NotStored, PinTaken
 from asgi_app.hw.driver import LightDriver
 from asgi_app.models.base import DONE, Actor, Result
@@ -55,8 +56,8 @@ class LightSetups(Component):
         panel.add(self)
 
     def all(self) -> list[LightSetup]:
-        """Return how each light of this panel is set up."""
-        return [self.setup(id) for id in self._specs]
+        """Return how each light of this panel is set up, in the order of the lights."""
+        return [self.setup(id) for id in in_order(self._specs, self._panel.state.light_order)]
 
     def setup(self, light: str) -> LightSetup:
         """Return how a light of this panel is set up. Raises `UnknownLight`."""
@@ -208,8 +209,11 @@ class LightSetups(Component):
     async def _keep(self, specs: dict[str, LightSpec]) -> None:
         """Write those that are not in the settings. Raises `NotStored`."""
         own = {id.removeprefix(self._prefix): spec for id, spec in specs.items() if id not in self._fixed}
+        pins = {spec.pin for spec in own.values()}
+        # The others come back when the settings let go of their ids and pins.
+        others = {id: spec for id, spec in self._settings.left_out_lights.items() if spec.pin not in pins}
         try:
-            await asyncio.to_thread(own_lights.write, self._settings.data, own)
+            await asyncio.to_thread(own_lights.write, self._settings.data, others | own)
         except OSError as error:
             raise NotStored(f"The lights cannot be written: {error.strerror}.") from None
 

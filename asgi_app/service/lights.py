@@ -11,18 +11,20 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from asgi_app.core import lights as rules
 from asgi_app.core.lights import Drive, LightEvent
 from asgi_app.errors import InternalError, NoAnswer, PanelError
 from asgi_app.models.base import Actor
+from asgi_app.models.history import GetHistory, HistoryResult, RememberedLight
 from asgi_app.models.light_setup import LightRemoved
-from asgi_app.models.lights import Light, LightChanged, LightResult, LightSettings, LightSpec, SetLight, UndoLight
+from asgi_app.models.lights import Light, LightChanged, LightResult, LightSpec, SetLight, UndoLight
 from asgi_app.service.auto_off import AutoOff
 from asgi_app.service.component import Component
+from asgi_app.service.light_memory import LightMemory, Save
 from asgi_app.service.panel import Asker, Panel
 from asgi_app.service.session import Session
 
@@ -30,7 +32,10 @@ log = logging.getLogger("pilotlight.service")
 
 
 class Driver(Protocol):
-    """The hardware, as the lights need it."""
+    """The hardware, as the lights need it. Where it is quick, `drive` returns or raises without waiting."""
+
+    @property
+    def is_quick(self) -> bool: ...
 
     async def drive(self, light: str, drive: Drive) -> None:
         """Do this with the pin. Returns once the hardware took it. Raises `LightOffline` if nothing changed."""
@@ -42,27 +47,41 @@ class Elsewhere(Protocol):
     async def ask(self, actor: Actor, command: SetLight | UndoLight) -> LightResult:
         """Do this with a light that another process has. Raises a `PanelError`, such as `UnknownLight`."""
 
+    async def ask_history(self, actor: Actor, command: GetHistory) -> HistoryResult:
+        """Return the last day of a light that another process has. Raises a `PanelError`."""
+
 
 def _never() -> bool:
     return False
 
 
-class _Pending(NamedTuple):
+@dataclass(slots=True, eq=False)
+class _Pending:
     """A command that waits for the pin of its light, until it is too late for it."""
 
     actor: Actor
     command: SetLight | UndoLight
     is_late: Callable[[], bool]
     asker: Asker | None
-    result: asyncio.Future[LightResult]
+    _outcome: LightResult | PanelError | None = None
+    _waiter: asyncio.Future[None] | None = None  # only if it is not done at once
 
-    def resolve(self, result: LightResult) -> None:
-        if not self.result.done():  # done: the asker has gone
-            self.result.set_result(result)
+    def end(self, outcome: LightResult | PanelError) -> None:
+        """Note the outcome. The first one counts."""
+        if self._outcome is None:
+            self._outcome = outcome
+            if self._waiter is not None and not self._waiter.done():  # done: the asker has gone
+                self._waiter.set_result(None)
 
-    def refuse(self, error: PanelError) -> None:
-        if not self.result.done():
-            self.result.set_exception(error)
+    async def result(self) -> LightResult:
+        """Wait for the result. Raises the `PanelError` of a refusal."""
+        if self._outcome is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        assert self._outcome is not None
+        if isinstance(self._outcome, PanelError):
+            raise self._outcome
+        return self._outcome
 
 
 @dataclass(slots=True)
@@ -77,8 +96,9 @@ class _Lane:
 class Lights(Component):
     """The component that has the lights. It starts with `lights`, which are offline until `light_online`.
 
-    `save(light, settings)` keeps a change for the next start. It must not block, and no reply waits for it. Where
-    several processes share an engine, `elsewhere` has the lights of the others, and `own` may be newer than the state.
+    `save(light, memory)` keeps a change for the next start; None forgets the light. It must not block, and no reply
+    waits for it. Where several processes share an engine, `elsewhere` has the lights of the others, and `own` may be
+    newer than the state.
     """
 
     def __init__(
@@ -88,16 +108,17 @@ class Lights(Component):
         specs: Mapping[str, LightSpec],
         lights: Mapping[str, Light],
         *,
-        save: Callable[[str, LightSettings], None] = lambda light, settings: None,
+        save: Save = lambda light, memory: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._panel = panel
         self._driver = driver
         self._specs = specs
-        self._save = save
         self._clock = clock
         self._lanes = {id: _Lane(id) for id in lights}
         self.own = dict(lights)
+        self._before = {id: light.at for id, light in lights.items() if light.by != rules.START}  # set before the start
+        self.memory = LightMemory(save)
         self._auto_off = AutoOff(specs, self.carry_out)
         self.elsewhere: Elsewhere | None = None
         self.handlers = {SetLight: self.ask, UndoLight: self.ask}
@@ -130,25 +151,32 @@ class Lights(Component):
         lane = self._lanes.get(command.light)
         if lane is None:
             raise rules.unknown_light(command.light, self._lanes)
-        pending = _Pending(actor, command, is_late, asker, asyncio.get_running_loop().create_future())
-        lane.waiting.append(pending)
-        if lane.task is None:
-            lane.task = asyncio.create_task(self._run_lane(lane), name=f"lane {lane.light}")
-        return await pending.result
+        pending = _Pending(actor, command, is_late, asker)
+        if lane.task is None and self._driver.is_quick:
+            await self._answer(command.light, [pending])
+        else:
+            lane.waiting.append(pending)
+            if lane.task is None:
+                lane.task = asyncio.create_task(self._run_lane(lane), name=f"lane {lane.light}")
+        return await pending.result()
 
     async def _run_lane(self, lane: _Lane) -> None:
         while batch := lane.waiting:
             lane.waiting = []
-            try:
-                await self._do(lane.light, batch)
-            except PanelError as error:
-                for pending in batch:
-                    pending.refuse(error)
-            except Exception:
-                log.exception("Commands on the light %s failed and were refused.", lane.light)
-                for pending in batch:
-                    pending.refuse(InternalError())
+            await self._answer(lane.light, batch)
         lane.task = None
+
+    async def _answer(self, id: str, batch: Sequence[_Pending]) -> None:
+        """Do these commands, or refuse them."""
+        try:
+            await self._do(id, batch)
+        except PanelError as error:
+            for pending in batch:
+                pending.end(error)
+        except Exception:
+            log.exception("Commands on the light %s failed and were refused.", id)
+            for pending in batch:
+                pending.end(InternalError())
 
     async def _do(self, id: str, batch: Sequence[_Pending]) -> None:
         """Decide the batch in order, write the pin once, then commit."""
@@ -161,12 +189,12 @@ class Lights(Component):
                     raise NoAnswer("The command came too late. Nothing was changed. Try again.")
                 decision = rules.decide(light, pending.command, pending.actor, at)
             except PanelError as error:
-                pending.refuse(error)
+                pending.end(error)
                 continue
             accepted.append((pending, decision.events))
             light = decision.light
-            if drive is not None and drive.flash and not decision.drive.flash:
-                drive = replace(decision.drive, flash=drive.flash)
+            if drive is not None and drive.flash and decision.drive.level and not decision.drive.flash:
+                drive = decision.drive._replace(flash=drive.flash)
             else:
                 drive = decision.drive
         if drive is None:
@@ -178,10 +206,13 @@ class Lights(Component):
             # The pin has it, which is what a reply says. No reply waits for the store.
             last = rules.rebased(events[-1], self.own[id])
             self._commit(last, partial(self._resolve, pending, id), pending.asker)
-        self._save(id, rules.settings_of(self.own[id]))
+        self._remember(id)
 
     def _resolve(self, pending: _Pending, id: str) -> None:
-        pending.resolve(LightResult(rev=self._panel.rev, light=self.own[id]))
+        pending.end(LightResult(rev=self._panel.rev, light=self.own[id]))
+
+    def _remember(self, id: str) -> None:
+        self.memory.note(id, self.own[id])
 
     def _commit(self, event: LightEvent, done: Callable[[], None] | None = None, asker: Asker | None = None) -> None:
         self.own[event.light] = rules.after(self.own[event.light], event)
@@ -192,6 +223,7 @@ class Lights(Component):
         """Add a light, which is offline until the driver has its pin."""
         self.own[id], self._lanes[id] = light, _Lane(id)
         self._commit(LightChanged(light=id, by=light.by, at=light.at, state=light))
+        self._remember(id)  # in the place of another light that had this id
 
     async def remove(self, actor: Actor, id: str, release: Callable[[], Awaitable[None]]) -> None:
         """Remove a light once what was asked of it before is done, and the driver has let its pin go."""
@@ -200,6 +232,7 @@ class Lights(Component):
             await asyncio.wait([lane.task])
         await release()
         del self.own[id]
+        self.memory.forget(id)
         self._auto_off.forget(id)
         self._panel.commit(LightRemoved(light=id, by=actor, at=self._clock()))
 
@@ -209,9 +242,9 @@ class Lights(Component):
         self._commit(LightChanged(light=id, by=actor, at=self._clock(), state=light))
         return light
 
-    async def restore(self, settings: Mapping[str, LightSettings]) -> None:
+    async def restore(self, memories: Mapping[str, RememberedLight]) -> None:
         """Set the lights as they were, if the start could not know it and nobody has set them since."""
-        for name, stored in settings.items():
+        for name, stored in memories.items():
             id = rules.find_light(name, self.own, self._panel.node) or name
             light = self.own.get(id)
             if light is None or light.by != rules.START or self._specs[id].restore != "last":
@@ -219,6 +252,10 @@ class Lights(Component):
             effect = stored.effect if stored.on else None
             with contextlib.suppress(PanelError):  # it is offline, or the panel is stopping
                 await self.carry_out(rules.START, SetLight(light=id, level=stored.level, on=stored.on, effect=effect))
+                if self.own[id].by == rules.START:
+                    self._before[id] = stored.at
+                    self._commit(rules.remembered(self.own[id], stored))
+                    self._remember(id)
 
     def light_moved(self, id: str, actual: float) -> None:
         """Publish that the pin is at another level (percent) during a fade or an effect."""
@@ -235,7 +272,7 @@ class Lights(Component):
     def light_set_outside(self, id: str, level: float) -> None:
         """Follow a level (percent) that another program wrote to the pin."""
         self._commit(rules.set_outside(self.own[id], level, self._clock()))
-        self._save(id, rules.settings_of(self.own[id]))
+        self._remember(id)
 
     def light_offline(self, id: str, reason: str) -> None:
         """Publish that the pin cannot be driven, once a reason."""
@@ -246,8 +283,15 @@ class Lights(Component):
     def light_online(self, id: str) -> None:
         """Publish that the pin is driven again, at its target."""
         self._commit(rules.came_online(self.own[id], self._clock()))
+        light = self.own[id]
+        if light.by == rules.START and light.undo is not None and id not in self.memory:
+            self._remember(id)  # the start has set it another way than it was
 
     def clock_stepped(self, seconds: float) -> None:
         """Move the times of every light: undo, fades and screens depend on them."""
-        for light in list(self.own.values()):
-            self._commit(rules.clock_stepped(light, seconds))
+        self.memory.flush()
+        for id, light in list(self.own.items()):
+            since_before = self._before.get(id) == light.at
+            self._commit(rules.clock_stepped(light, seconds, since_before=since_before))
+            if not since_before and light.by != rules.START:
+                self.memory.move(id, self.own[id], seconds)

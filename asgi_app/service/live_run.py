@@ -15,7 +15,8 @@ from asgi_app.hub import Feed, Message
 from asgi_app.models.base import Actor
 from asgi_app.models.chat import Gap
 from asgi_app.models.json_text import json_size
-from asgi_app.models.runs import LineSent, Outcome, Run, RunBegun, RunChange, RunChanged, RunEnd, RunGraph, Signal
+from asgi_app.models.run_commands import LineSent, RunChange
+from asgi_app.models.runs import Outcome, Run, RunBegun, RunChanged, RunEnd, RunGraph, Signal
 from asgi_app.service.component import unversioned
 from asgi_app.service.panel import Panel
 from asgi_app.service.run_log import AT_ONCE, BURST, LogBuffer
@@ -59,7 +60,7 @@ class LiveRun:
         self.instance = instance or run.id
         self.producer: Producer | None = None
         self.feed = Feed(partial(_gap, run.id), next=run.lines, again=self._again)
-        self.log = LogBuffer(context.store, run.id, run.lines, self.feed, context.rate, context.clock)
+        self.log = LogBuffer(context.store, run, self.feed, context.rate, context.clock)
         self.heard = time.monotonic()  # the producer, the last time
         self._panel, self._store, self._clock, _ = context
         self._began = began  # on the monotonic clock, if this process has started it
@@ -76,7 +77,7 @@ class LiveRun:
     def change(self, change: RunChange) -> None:
         """Change the run as its producer says. Raises `RunEnded`, `TooLarge`, `BadCommand`."""
         graph = None if change.graph is None else rules.graph_of(change.graph)
-        self._set(rules.changed(self.run, change))
+        self._hear(rules.changed(self.run, change))
         self.set_graph(graph)
 
     def set_graph(self, graph: dict[str, Any] | None) -> None:
@@ -100,7 +101,7 @@ class LiveRun:
         """Append lines, and return the offset of the next one. Raises `RunEnded`, and as `LogBuffer.take`."""
         rules.going(self.run)
         self.log.take(lines, since)
-        self.update(lines=self.log.lines)
+        self.update(lines=self.log.lines, errors=self.log.errors)
         return self.log.lines
 
     def ended(self, exit_code: int | None, outcome: Outcome, signal: str | None) -> Run:
@@ -121,14 +122,27 @@ class LiveRun:
         self.feed.append(unversioned(end), count=0)
 
     def update(self, **changes: Any) -> None:
-        """Change these fields of the run, and publish that soon."""
+        """Change these fields of the run as its producer says, and publish that soon."""
+        self._hear(self.run.model_copy(update=changes))
+
+    def amend(self, **changes: Any) -> None:
+        """Change these fields of the run, which its producer has not said, and publish that soon."""
         self._set(self.run.model_copy(update=changes))
+
+    def note_silence(self, most: float) -> None:
+        """Note since when nothing came from its producer, if that is away for longer than `most` seconds."""
+        silent = time.monotonic() - self.heard
+        if self.producer is None and silent > most and self.run.silent_since is None:
+            self.amend(silent_since=self._clock() - silent)
+
+    def _hear(self, run: Run) -> None:
+        self.heard = time.monotonic()
+        self._set(run if run.silent_since is None else run.model_copy(update={"silent_since": None}))
 
     def _set(self, run: Run) -> None:
         if run != self.run:
             self.run = run
             self._changed = True
-        self.heard = time.monotonic()
         if len(self.log.pending) >= BURST:
             self.log.flush(AT_ONCE)
         if self._timer is None:

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from asgi_app.core.groups import group_of, scaled, scene_of
@@ -19,6 +20,7 @@ from asgi_app.service.component import Component
 from asgi_app.service.lights import Lights
 from asgi_app.service.panel import Panel
 from asgi_app.service.session import Session
+from asgi_app.store.deeds import Deeds
 
 NOT_FOR_ONE = {"do", "group", "lights", "level", "step"}  # of `SetLights`
 
@@ -51,21 +53,32 @@ class _Proportions:
 class _Deed:
     """What a group or a scene has changed last: how it left the lights."""
 
-    actor: Actor
+    actor: Actor | None  # None: it was before the start
     at: float  # by the loop's clock
     left: dict[str, LightSettings] = field(default_factory=dict)
 
 
 class ManyLights(Component):
-    """The component for commands on several lights."""
+    """The component for commands on several lights.
 
-    def __init__(self, panel: Panel, lights: Lights, clock: Callable[[], float] = time.monotonic) -> None:
+    `deeds` is how groups and scenes left their lights before the start. `save` keeps that, and does not block.
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        lights: Lights,
+        deeds: Deeds = MappingProxyType({}),
+        save: Callable[[tuple[str, str], Mapping[str, LightSettings]], None] = lambda key, left: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._panel = panel
         self._lights = lights
         self._clock = clock
         self._proportions: dict[str, _Proportions] = {}  # by group
         self._recalled = 0
-        self._deeds: dict[tuple[str, str], _Deed] = {}  # by kind and id
+        self._save = save
+        self._deeds = {key: _Deed(None, -math.inf, dict(left)) for key, left in deeds.items()}  # by kind and id
         self.handlers = {SetLights: self._set, UndoLights: self._undo, RecallScene: self._recall}
         panel.add(self)
 
@@ -82,7 +95,7 @@ class ManyLights(Component):
         commands: dict[str, SetLight | UndoLight] = {}
         does_more = bool(each.keys() - {"transition"})
         for id in lights:
-            if (level := levels.get(id)) == 0:  # it keeps its level, and its proportion
+            if (level := levels.get(id)) == 0:  # on brings back its level, and its proportion
                 commands[id] = SetLight(light=id, **{**each, "on": False})
             elif level is not None or does_more:
                 commands[id] = SetLight(light=id, level=level, **each)
@@ -115,7 +128,7 @@ class ManyLights(Component):
             before = max(kept.asked.values()) if kept.asked else max(now.values(), default=0)
             level = min(max(before + (command.step or 0), 0), 100)
         asked = scaled(kept.levels, level)
-        kept.asks(asked, at)
+        kept.asks(dict.fromkeys(asked, 0) if command.on is False else asked, at)
         self._proportions[group] = kept
         offline = {id: level for id, light in every.items() if light.on and id not in lights}  # they refuse, by name
         return {**asked, **offline}
@@ -152,7 +165,7 @@ class ManyLights(Component):
         still = [id for id, then in left.items() if id in lights and settings_of(lights[id]) == then]
         if not still:
             raise NothingToUndo(
-                "No light is as this has left it, or nothing was done with it since this panel started.",
+                "No light is as this has left it, or nothing was done with it on this panel.",
                 field=key[0],
             )
         self._deeds.pop(key)
@@ -189,13 +202,15 @@ class ManyLights(Component):
         """Note what this has changed. Commands of one drag are one deed."""
         now = self._clock()
         deed = self._deeds.get(key)
-        same_hand = deed is not None and (deed.actor.name, deed.actor.via) == (actor.name, actor.via)
+        by = deed.actor if deed is not None else None
+        same_hand = by is not None and (by.name, by.via) == (actor.name, actor.via)
         if deed is None or not same_hand or now > deed.at + SAME_GESTURE:
             deed = self._deeds[key] = _Deed(actor, now)
         deed.at = now
         for id, light in done.items():
             if id in deed.left or id not in before or settings_of(light) != settings_of(before[id]):
                 deed.left[id] = settings_of(light)
+        self._save(key, deed.left)
 
 
 def _all_refused(refused: Mapping[str, PanelError]) -> PanelError:

@@ -193,8 +193,7 @@ class Panel:
 
     def _message(self, event: StateEvent, data: dict[str, Any] | None = None, rev: int | None = None) -> Message:
         rev = self.rev if rev is None else rev
-        data = event.model_dump(mode="json") if data is None else data
-        return Message({"rev": rev, **data}, rev=rev, key=event.key)
+        return Message(None if data is None else {"rev": rev, **data}, rev=rev, key=event.key, event=event)
 
     def _deliver(self, messages: list[Message]) -> None:
         self.channel.deliver(messages)

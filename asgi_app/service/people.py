@@ -104,6 +104,13 @@ class People(Component):
         self.known.add(person)
         self._store.try_to(lambda database: stored.meet(database, person))
 
+    def forget(self, person: str) -> None:
+        """Do not know this person any more. Whoever is here under the name connects again, as somebody new."""
+        self.known.discard(person)
+        if (topic := self.present.get(person)) is not None:
+            for session in list(topic.sessions):
+                session.outbox.restart()
+
     def _forget_strangers(self) -> None:
         """Forget people who are not present and have no private messages, to make room for others."""
         if not self._forgetting:

@@ -15,7 +15,9 @@ from typing import Any
 from asgi_app.errors import BadCommand, LinesMissing, NotStored, TooFast
 from asgi_app.hub import Feed
 from asgi_app.models.json_text import json_size, sent_size
-from asgi_app.models.runs import LineSent, RunBegun, RunLog
+from asgi_app.models.log_lines import RANKS, rank
+from asgi_app.models.run_commands import LineSent
+from asgi_app.models.runs import Run, RunBegun, RunLog
 from asgi_app.net.limits import TokenBucket
 from asgi_app.service.component import unversioned
 from asgi_app.store import Store
@@ -36,13 +38,14 @@ SizedLine = tuple[dict[str, Any], int]  # a line as it is stored, and its size i
 class LogBuffer:
     """The log of an unfinished run: publishes lines by `feed`, and stores them. `lines` is the next offset."""
 
-    def __init__(self, store: Store, run: str, lines: int, feed: Feed, rate: float, clock: Callable[[], float]) -> None:
-        self.lines = lines
+    def __init__(self, store: Store, run: Run, feed: Feed, rate: float, clock: Callable[[], float]) -> None:
+        self.lines = run.lines
+        self.errors = run.errors  # of these lines
         self.begun: list[dict[str, Any]] = []  # lines after the end, which may still change
         self._begun_published = True
         self.pending: list[SizedLine] = []  # neither published nor handed to the store
         self._store = store
-        self._run = run
+        self._run = run.id
         self._feed = feed
         self._clock = clock
         self._rate = rate
@@ -78,6 +81,7 @@ class LogBuffer:
         self.pending.extend(added)
         self._unstored += len(added)
         self.lines += len(added)
+        self.errors += sum(rank(line["level"]) == RANKS["error"] for line, _ in added)
 
     async def pause(self) -> None:
         """Wait while the producer is too fast or too far ahead of the store. Raises `NotStored`."""

@@ -9,7 +9,8 @@ from typing import Any
 from asgi_app.core.runs import ended_error
 from asgi_app.errors import BadCommand, PanelError, TooMany, UnknownRun
 from asgi_app.models.base import DONE, Actor, Result
-from asgi_app.models.runs import GetLog, GetRuns, LogPage, LogResult, Run, RunsResult, UnwatchRun, WatchResult, WatchRun
+from asgi_app.models.run_commands import GetLog, GetRuns, UnwatchRun, WatchRun
+from asgi_app.models.runs import LogPage, LogResult, Run, RunsResult, WatchResult
 from asgi_app.net.send_budget import PAGE
 from asgi_app.service.component import Component
 from asgi_app.service.live_run import LiveRun
@@ -62,10 +63,15 @@ class RunReader(Component):
 
     async def lines(self, run: str, since: int, limit: int) -> LogPage:
         """Return a page of the log of a run. Raises `UnknownRun`, `NotStored`."""
-        known, _ = await self.find(run)
+        known = await self.written(run)
+        return await self._page(run, since, limit, min(since, known.lines))
+
+    async def written(self, run: str) -> Run:
+        """Hand every line of the run to the store, so that a read sees it. Return the run. Raises as `find`."""
         if run in self._live:
             self._live[run].log.flush()
-        return await self._page(run, since, limit, min(since, known.lines))
+        known, _ = await self.find(run)
+        return known
 
     async def tail_from(self, run: str, since: int, most: int = PAGE - CHUNK_BYTES) -> int:
         """Return the offset from which the end of a log has about `most` bytes, but at least `since`."""

@@ -10,7 +10,8 @@ from typing import Any
 from asgi_app.errors import BadCommand, NoAnswer, NoProducer
 from asgi_app.models.base import DONE, Actor, Result
 from asgi_app.models.json_text import json_size
-from asgi_app.models.runs import AnswerRun, RunSignal, Signal, SignalResult, SignalRun
+from asgi_app.models.run_commands import AnswerRun, SignalRun
+from asgi_app.models.runs import RunSignal, Signal, SignalResult
 from asgi_app.service.component import Component, unversioned
 from asgi_app.service.panel import Panel
 from asgi_app.service.run_reader import RunReader

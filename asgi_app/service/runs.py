@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import time
 import uuid
@@ -13,24 +14,14 @@ from typing import Any
 
 from asgi_app.core import runs as rules
 from asgi_app.errors import RunOfShow, TooMany
-from asgi_app.models.base import Actor
-from asgi_app.models.runs import (
-    EndRun,
-    Kind,
-    LinesResult,
-    LogRun,
-    NewRun,
-    Outcome,
-    Run,
-    RunChanged,
-    RunResult,
-    StartRun,
-    UpdateRun,
-)
+from asgi_app.models.base import DONE, Actor, Result
+from asgi_app.models.run_commands import DeleteRun, EndRun, LogRun, NewRun, PinRun, StartRun, UpdateRun
+from asgi_app.models.runs import Kind, LinesResult, Outcome, Run, RunChanged, RunRemoved, RunResult
 from asgi_app.service.component import Component
 from asgi_app.service.live_run import LiveRun, Producer, RunContext
 from asgi_app.service.panel import Panel
 from asgi_app.service.run_reader import RunReader
+from asgi_app.service.run_search import RunSearch
 from asgi_app.service.run_signals import RunSignals, SessionProducer
 from asgi_app.service.session import Session
 from asgi_app.settings import Settings
@@ -41,6 +32,8 @@ from asgi_app.telemetry.tasks import ended
 log = logging.getLogger("pilotlight.runs")
 
 SWEEP_SECONDS = 60.0
+CHECKS = 12  # of a silent run, until it counts as out of contact
+DELETED_AT_ONCE = 2000  # rows, so that nobody waits for it
 
 
 class Runs(Component):
@@ -58,15 +51,20 @@ class Runs(Component):
         self._beginning = 0
         self._sweeper: asyncio.Task[None] | None = None
         self._lost: list[Run] = []
+        self._deleting: set[str] = set()
         self.reader = RunReader(store, self._live)
+        self.search = RunSearch(store, self.reader)
         self.signals = RunSignals(panel, self.reader)
         self.handlers = {
             StartRun: self._start_run,
             UpdateRun: self._update_run,
             LogRun: self._log_run,
             EndRun: self._end_run,
+            PinRun: self._pin_run,
+            DeleteRun: self._delete_run,
         }
         panel.add(self.reader)
+        panel.add(self.search)
         panel.add(self.signals)
         panel.add(self, runs=rules.recent(self._adopt(store.read(partial(stored.kept, limit=rules.RECENT)))))
 
@@ -109,7 +107,7 @@ class Runs(Component):
             self._store.try_to(partial(stored.keep, run=self._lost.pop(0)))
 
     def start(self) -> None:
-        """Start the sweeper: it ends runs without a producer, and prunes the store."""
+        """Start the sweeper: it notes and ends runs without a producer, and prunes the store."""
         self._store_lost()
         self._sweeper = asyncio.create_task(self._sweep(), name="sweep")
 
@@ -125,14 +123,18 @@ class Runs(Component):
             live.flush()
 
     async def _sweep(self) -> None:
-        apart = min(SWEEP_SECONDS, self._settings.run_silence / 2 or SWEEP_SECONDS)
+        silence, contact = self._settings.run_silence or math.inf, self._settings.run_contact or math.inf
+        apart = min(SWEEP_SECONDS, silence / 2, contact / CHECKS)
+        prune_at = -math.inf
         while True:
             try:
-                while await self._store.prune():
-                    await asyncio.sleep(0.05)
+                if time.monotonic() >= prune_at:
+                    while await self._store.prune():
+                        await asyncio.sleep(0.05)
+                    prune_at = time.monotonic() + min(SWEEP_SECONDS, silence / 2)
                 for live in self.all_live():
-                    silent = time.monotonic() - live.heard > self._settings.run_silence
-                    if self._settings.run_silence and live.producer is None and silent:
+                    live.note_silence(contact)
+                    if live.producer is None and time.monotonic() - live.heard > silence:
                         await self.end(live, None, "lost")
             except Exception as error:
                 log.warning("Cannot sweep old runs: %s", error)
@@ -171,6 +173,7 @@ class Runs(Component):
         kind: Kind | None = None,
         producer: Producer | None = None,
         instance: str | None = None,
+        show: str | None = None,
         reopen: bool = False,
     ) -> LiveRun:
         """Begin a run, or continue the one with this id. Returns once it is stored.
@@ -182,9 +185,9 @@ class Runs(Component):
         graph = new.graph if new.graph is None or kind == "show" else rules.graph_of(new.graph)
         live = self._live.get(run) if run is not None else None
         if live is None:
-            live = await self._begin(actor, new, run, kind or new.kind, graph, instance, reopen)
+            live = await self._begin(actor, new, run, kind or new.kind, graph, instance, show, reopen)
         _refuse_show(live, kind)
-        live.update(name=new.name)
+        live.update(name=new.name, command=new.command or live.run.command)
         live.set_graph(graph)
         if producer is not None:
             live.produced_by(producer)
@@ -198,18 +201,19 @@ class Runs(Component):
         kind: Kind,
         graph: dict[str, Any] | None,
         instance: str | None,
+        show: str | None,
         reopen: bool,
     ) -> LiveRun:
         before, graph_before = (None, None) if run is None else await self.reader.stored(run)
         if run is not None and run in self._live:  # somebody else has begun it meanwhile
             return self._live[run]
-        if before is not None and not reopen:
+        if before is not None and (not reopen or run in self._deleting):
             raise rules.ended_error(before.id)
         most = self._settings.max_runs
         if len(self._live) + self._beginning >= most:
             raise TooMany(f"{most} runs are in progress, which is the limit (setting max_runs). End one first.")
-        id, lines = run or _new_id(new.name), before.lines if before else 0
-        begun = _begun(id, new.name, kind, lines, self._clock(), actor)
+        id = run or _new_id(new.name)
+        begun = _begun(id, new.name, kind, before, self._clock(), actor, show)
         keep = partial(stored.begin, run=begun, graph=graph)
         if kind == "show":  # it moves lights, which need no file
             self._store.try_to(keep)
@@ -268,6 +272,34 @@ class Runs(Component):
         await live.log.until_stored()
         return LinesResult(next=next)
 
+    async def _pin_run(self, actor: Actor, command: PinRun, session: Session | None) -> RunResult:
+        run, _ = await self.reader.find(command.run)
+        if run.pinned == command.pinned:
+            return RunResult(run=run)
+        if command.pinned:
+            rules.require_a_place(self._panel.state.runs)
+        if (live := self._live.get(run.id)) is not None:
+            live.amend(pinned=command.pinned)
+            live.flush()
+            return RunResult(run=live.run)
+        pinned = run.model_copy(update={"pinned": command.pinned})
+        await self._store.do(partial(stored.keep, run=pinned))
+        self._panel.commit(RunChanged(run=run.id, state=pinned))
+        return RunResult(run=pinned)
+
+    async def _delete_run(self, actor: Actor, command: DeleteRun, session: Session | None) -> Result:
+        run, _ = await self.reader.find(command.run)
+        rules.require_ended(run)
+        self._deleting.add(run.id)
+        try:
+            forget = partial(stored.delete, run=run.id, most=DELETED_AT_ONCE)
+            while await self._store.do(forget) >= DELETED_AT_ONCE:
+                pass
+        finally:
+            self._deleting.discard(run.id)
+        self._panel.commit(RunRemoved(run=run.id, by=actor, at=self._clock()))
+        return DONE
+
     async def _end_run(self, actor: Actor, command: EndRun, session: Session | None) -> RunResult:
         live = await self._produced(command.run)
         return RunResult(run=await self.end(live, command.exit_code, signal=command.signal))
@@ -279,8 +311,12 @@ def _refuse_show(live: LiveRun, kind: Kind | None = None) -> None:
         raise RunOfShow(f"{live.run.id} is a show of the panel. It only takes signals.", field="run")
 
 
-def _begun(id: str, name: str, kind: Kind, lines: int, at: float, by: Actor) -> Run:
-    return Run(id=id, name=name, kind=kind, state="running", lines=lines, started_at=at, by=by, producer=False)
+def _begun(id: str, name: str, kind: Kind, before: Run | None, at: float, by: Actor, show: str | None) -> Run:
+    """Return a new run, or one that goes on with the log of the run before it."""
+    begun = Run(id=id, name=name, kind=kind, state="running", started_at=at, by=by, producer=False, show=show)
+    if before is None:
+        return begun
+    return begun.model_copy(update={"lines": before.lines, "errors": before.errors, "pinned": before.pinned})
 
 
 def _new_id(name: str) -> str:

@@ -14,7 +14,8 @@ from asgi_app.core import schedules as rules
 from asgi_app.core.groups import group_of, named, new_id, scene_of
 from asgi_app.core.lights import START
 from asgi_app.core.schedules import NeverAgain
-from asgi_app.errors import BadCommand, InternalError, NotStored, PanelError, UnknownShow
+from asgi_app.core.shows import show_of
+from asgi_app.errors import BadCommand, InternalError, NotStored, PanelError
 from asgi_app.models.access import PANEL
 from asgi_app.models.backup import KeptSchedule
 from asgi_app.models.base import DONE, Actor, Result
@@ -94,12 +95,29 @@ class Schedules(Component):
         return None if self._task is None else ended([self._task])
 
     def clock_stepped(self, seconds: float) -> None:
-        """Look again at what is due; after a step back, also at what comes next."""
+        """Move the timers with the clock, and look again at what is due; after a step back, also at what comes next."""
+        self._move_timers(seconds)
         if seconds < 0:
             # The beat goes on. A time of the calendar stays, unless the clock was altogether wrong before.
             self._time_again(lambda schedule: "every" in schedule.when)
             self._is_new = self._is_new or seconds < -rules.DAY
         self._wake.set()
+
+    def _move_timers(self, seconds: float) -> None:
+        """Let each timer end after as much time as before: no duration uses the wall clock."""
+        for schedule in list(self._panel.state.schedules.values()):
+            if schedule.is_timer and schedule.next is not None and seconds:
+                at = schedule.next + seconds
+                moved = schedule.model_copy(update={"when": rules.once_at(at, self._place), "next": at})
+                self._publish(START, moved.id, moved)
+                start_task(self._doing, self._keep_moved(moved), name=f"timer {moved.id}")
+
+    async def _keep_moved(self, timer: Schedule) -> None:
+        """Store a timer that has moved with the clock, if it is still so."""
+        async with self._one_by_one:
+            if self._panel.state.schedules.get(timer.id) == timer:
+                with contextlib.suppress(NotStored):  # the page says so already
+                    await self._store.do(partial(stored.keep, one=timer))
 
     def _time_again(self, which: Callable[[Schedule], bool] = lambda schedule: True) -> None:
         """Find the next time again of what is not due yet."""
@@ -225,9 +243,8 @@ class Schedules(Component):
                 group_of(state, command.group or "")
             case RecallScene():
                 scene_of(state, command.scene)
-            case StartShow() if command.show not in state.shows:
-                known = ", ".join(state.shows) or "none"
-                raise UnknownShow(f"No show has the name {command.show!r}. There is {known}.", field="show")
+            case StartShow():
+                show_of(state.shows, command.show)
         return rules.as_said(command)
 
     def _timed(self, schedule: Schedule, after: float) -> Schedule:

@@ -8,47 +8,43 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asgi_app.core.lights import find_light
-from asgi_app.errors import BadCommand, InternalError, PanelError, Restarting, ShowRunning, UnknownShow
+from asgi_app.errors import BadCommand, InternalError, PanelError, Restarting, ShowRunning
 from asgi_app.models.access import PANEL
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import LightSpec, SetLight
-from asgi_app.models.runs import LineSent, NewRun, Outcome, RunChange, RunResult, Signal
-from asgi_app.models.shows import ShowName, StartShow
+from asgi_app.models.run_commands import LineSent, NewRun, RunChange
+from asgi_app.models.runs import Outcome, RunResult, Signal
+from asgi_app.models.shows import StartShow, TryShow
 from asgi_app.service.component import Component
 from asgi_app.service.live_run import LiveRun
 from asgi_app.service.panel import Panel
+from asgi_app.service.repertoire import Repertoire
 from asgi_app.service.runs import Runs
 from asgi_app.service.session import Session
 from asgi_app.shows.graph import graph_of
 from asgi_app.shows.player import Player
+from asgi_app.shows.reader import show_of
 from asgi_app.shows.show import Show
 from asgi_app.telemetry.tasks import start_task
 
 log = logging.getLogger("pilotlight.shows")
 
+TRIAL = ""  # in the place of the name, for steps that are not saved; so one at a time is tried
+
 
 class Shows(Component):
     """The component that plays shows. They use the lights in `specs`; with an engine, those of other panels too."""
 
-    def __init__(self, panel: Panel, runs: Runs, shows: Mapping[str, Show], specs: Mapping[str, LightSpec]) -> None:
-        self.shows = shows
+    def __init__(self, panel: Panel, runs: Runs, repertoire: Repertoire, specs: Mapping[str, LightSpec]) -> None:
+        self.repertoire = repertoire
         self._panel = panel
         self._runs = runs
         self._specs = specs
         self._playing: set[str] = set()
         self._stopped = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self.handlers = {StartShow: self._start_show}
-        names = {id: ShowName(**show.model_dump(include=set(ShowName.model_fields))) for id, show in shows.items()}
-        panel.add(self, shows=names)
-
-    def show(self, name: str) -> Show:
-        """Return the show of this name. Raises `UnknownShow`."""
-        try:
-            return self.shows[name]
-        except KeyError:
-            known = ", ".join(self.shows) or "none"
-            raise UnknownShow(f"No show has the name {name!r}. There is {known}.", field="show") from None
+        self.handlers = {StartShow: self._start_show, TryShow: self._try_show}
+        panel.add(self)
 
     async def start(self, actor: Actor, name: str, *, step: bool = False, instance: str | None = None) -> LiveRun:
         """Start the show. With `step` it pauses before its first step.
@@ -56,14 +52,16 @@ class Shows(Component):
         `instance` is the id of its run on the old protocol. Raises `UnknownShow`, `ShowRunning`, and `BadShow` if it
         names an unknown light.
         """
+        return await self._start(actor, self.repertoire.show(name), name, step, instance or name)
+
+    async def _start(self, actor: Actor, show: Show, name: str, step: bool, instance: str | None) -> LiveRun:
         self._panel.require_open()
-        show = self.show(name)
         playing = _Playing(self._panel, show, self._specs, step)
         if name in self._playing:
             raise ShowRunning(f"{show.title} is running already. Stop it first, or send it a signal.", field="show")
         begun: asyncio.Future[LiveRun] = asyncio.get_running_loop().create_future()
         self._playing.add(name)
-        start_task(self._tasks, self._play(actor, name, playing, step, instance or name, begun), name=f"show {name}")
+        start_task(self._tasks, self._play(actor, name, playing, step, instance, begun), name=f"show {name}")
         return await asyncio.shield(begun)  # the show continues even if its client disconnects
 
     def stop(self) -> None:
@@ -81,13 +79,25 @@ class Shows(Component):
     async def _start_show(self, actor: Actor, command: StartShow, session: Session | None) -> RunResult:
         return RunResult(run=(await self.start(actor, command.show, step=command.step)).run)
 
+    async def _try_show(self, actor: Actor, command: TryShow, session: Session | None) -> RunResult:
+        content = command.model_dump(include={"title", "description", "steps"})
+        return RunResult(run=(await self._start(actor, show_of(content, "try"), TRIAL, False, None)).run)
+
     async def _play(
-        self, actor: Actor, name: str, playing: _Playing, step: bool, instance: str, begun: asyncio.Future[LiveRun]
+        self,
+        actor: Actor,
+        name: str,
+        playing: _Playing,
+        step: bool,
+        instance: str | None,
+        begun: asyncio.Future[LiveRun],
     ) -> None:
         title = playing.show.title
         try:
             new = NewRun(name=title, graph=graph_of(playing.show))
-            playing.live = await self._runs.begin(actor, new, kind="show", producer=playing, instance=instance)
+            playing.live = await self._runs.begin(
+                actor, new, kind="show", producer=playing, instance=instance, show=name or None
+            )
         except Exception as error:
             self._playing.discard(name)
             begun.set_exception(error)

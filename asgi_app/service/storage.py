@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from asgi_app.access import Claims
 from asgi_app.errors import NotStored, SetupError
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 from asgi_app.models.machine import Storage, StorageChanged
 from asgi_app.service.kept import Kept
 from asgi_app.service.lights import Lights
@@ -21,9 +21,15 @@ from asgi_app.telemetry.tasks import start_task
 log = logging.getLogger("pilotlight.service")
 
 
-def open_store(settings: Settings) -> tuple[Store, dict[str, LightSettings], Storage]:
+def open_store(settings: Settings) -> tuple[Store, dict[str, RememberedLight], Storage]:
     """Open the store, or one without a file if that fails; return it with the stored levels and its condition."""
-    retention = Retention(settings.keep_messages, settings.keep_runs, settings.keep_lines, settings.keep_audit)
+    retention = Retention(
+        settings.keep_messages,
+        settings.keep_runs,
+        settings.keep_lines,
+        settings.keep_audit,
+        settings.keep_message_bytes,
+    )
     store = Store(settings.data, retention)
     try:
         return store, store.open(), store.storage
@@ -56,14 +62,15 @@ class StorageWatch:
         if storage.kept and self._kept is not None:
             self._kept.runs.store_again()
 
-    def _reopened(self, settings: Mapping[str, LightSettings]) -> None:
+    def _reopened(self, settings: Mapping[str, RememberedLight]) -> None:
         start_task(self._tasks, self._read_again(settings), name="read the file again")
 
-    async def _read_again(self, settings: Mapping[str, LightSettings]) -> None:
+    async def _read_again(self, settings: Mapping[str, RememberedLight]) -> None:
         try:
             await self._claims.read_again()  # first, because it decides whose names are whose
             if self._kept is not None:
                 await self._kept.arrangement.read_again()
+                await self._kept.repertoire.read_again()
                 await self._kept.schedules.read_again()
                 await self._kept.chat.read_again()
                 await self._kept.runs.read_again()

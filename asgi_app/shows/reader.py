@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import logging
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -27,10 +27,11 @@ MAX_BYTES = 256 * 1024  # of a file: 500 steps take a tenth of it
 
 def find_shows(directory: Path | None) -> dict[str, Show]:
     """Return the shows by name: the built-in ones, and those in the directory, which replace built-in ones."""
-    return _shows_in(BUILTIN) | (_shows_in(directory) if directory is not None else {})
+    return shows_in(BUILTIN) | (shows_in(directory) if directory is not None else {})
 
 
-def _shows_in(directory: Path) -> dict[str, Show]:
+def shows_in(directory: Path) -> dict[str, Show]:
+    """Return the shows in the files of the directory by name. What is wrong is logged and left out."""
     try:
         files = sorted(file for file in directory.iterdir() if file.suffix in KINDS and file.name[0] != ".")
     except FileNotFoundError:
@@ -80,8 +81,13 @@ def parse_show(text: str, kind: Literal["toml", "json"], name: str) -> Show:
         raise BadShow(f"a show is an object with title and steps, not {as_json(value)}")
     if "name" in value:
         wrong("name", "a show has the name of its file; leave it out, or call it title")
+    return show_of(value, name)
+
+
+def show_of(value: Mapping[str, Any], name: str) -> Show:
+    """Return the show of this name with these fields. Raises `BadShow`; its `errors` lists every fault."""
     try:
-        return Show.model_validate({"name": name, **value})
+        return Show.model_validate({**value, "name": name})
     except ValidationError as error:
         raise _refusal(error) from None
 

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from asgi_app.errors import BadShow
 from asgi_app.models.base import Strict
-from asgi_app.models.lights import Effect, Level, LightId
+from asgi_app.models.lights import Effect, Level, SharedLightId
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 MAX_DEPTH = 8
@@ -33,7 +33,7 @@ Steps = Annotated[tuple["Step", ...], Field(min_length=1, strict=False)]  # a li
 class LightVerb(Strict):
     """A verb for one light, or for every light if it names none."""
 
-    light: LightId | None = None
+    light: SharedLightId | None = None
 
 
 class Set(LightVerb):

@@ -1,4 +1,4 @@
-"""Groups, scenes and schedules: SQL on the store's thread."""
+"""Groups, scenes, schedules, people's own shows and the order of the lights: SQL on the store's thread."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from asgi_app.models.groups import Group, Scene
 from asgi_app.models.schedules import Schedule
+from asgi_app.models.shows import OwnShow
 
 log = logging.getLogger("pilotlight.store")
 
-One = TypeVar("One", Group, Scene, Schedule)
-TABLES: dict[type, str] = {Group: "groups", Scene: "scenes", Schedule: "schedules"}
+One = TypeVar("One", Group, Scene, Schedule, OwnShow)
+TABLES: dict[type, str] = {Group: "groups", Scene: "scenes", Schedule: "schedules", OwnShow: "shows"}
 
 
 def everything(database: sqlite3.Connection, kind: type[One]) -> dict[str, One]:
@@ -29,7 +30,7 @@ def everything(database: sqlite3.Connection, kind: type[One]) -> dict[str, One]:
     return found
 
 
-def keep(database: sqlite3.Connection, one: Group | Scene | Schedule) -> None:
+def keep(database: sqlite3.Connection, one: Group | Scene | Schedule | OwnShow) -> None:
     """Store one of them: a new one as the last."""
     table = TABLES[type(one)]
     database.execute(
@@ -40,7 +41,7 @@ def keep(database: sqlite3.Connection, one: Group | Scene | Schedule) -> None:
     )
 
 
-def delete(database: sqlite3.Connection, one: Group | Scene | Schedule) -> None:
+def delete(database: sqlite3.Connection, one: Group | Scene | Schedule | OwnShow) -> None:
     """Delete one of them."""
     database.execute(f"DELETE FROM {TABLES[type(one)]} WHERE id = ?", (one.id,))
 
@@ -55,3 +56,14 @@ def replace(database: sqlite3.Connection, kind: type[One], by: Mapping[str, One]
 def order(database: sqlite3.Connection, groups: Sequence[str]) -> None:
     """Give the groups this order."""
     database.executemany("UPDATE groups SET position = ? WHERE id = ?", [(n, id) for n, id in enumerate(groups)])
+
+
+def light_order(database: sqlite3.Connection) -> tuple[str, ...]:
+    """Return the lights that were put in an order."""
+    return tuple(light for (light,) in database.execute("SELECT light FROM light_order ORDER BY position"))
+
+
+def order_lights(database: sqlite3.Connection, order: Sequence[str]) -> None:
+    """Store this order of the lights instead of the one before."""
+    database.execute("DELETE FROM light_order")
+    database.executemany("INSERT INTO light_order VALUES (?, ?)", [(id, n) for n, id in enumerate(order)])

@@ -48,10 +48,19 @@ def _as_utf8(value: Any) -> Any:
     return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
-def page(database: sqlite3.Connection, before: int | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
-    """Return up to `limit` rows before an id, about `PAGE` bytes, the newest first, and whether there are more."""
+def page(
+    database: sqlite3.Connection, before: int | None, limit: int, who: str | None, subject: str | None
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return up to `limit` rows before an id, about `PAGE` bytes, the newest first, and whether there are more.
+
+    With `who` only what this person did, in upper or lower case; with `subject` only what was done to it.
+    """
+    wanted = {"who = ? COLLATE NOCASE": who, "subject = ?": subject}
+    conditions = {condition: value for condition, value in wanted.items() if value is not None}
+    where = " AND ".join(["id < ?", *conditions])
     found = database.execute(
-        f"SELECT id, {COLUMNS} FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?", (min(before or FAR, FAR), limit + 1)
+        f"SELECT id, {COLUMNS} FROM audit WHERE {where} ORDER BY id DESC LIMIT ?",
+        (min(before or FAR, FAR), *conditions.values(), limit + 1),
     )
     names = ["id", *COLUMNS.split(", ")]
     rows: list[dict[str, Any]] = []

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 from asgi_app.models.machine import Storage
 from asgi_app.telemetry.logs import event
 
 log = logging.getLogger("pilotlight.store")
 
 Changed = Callable[[Storage], None]
-Reopened = Callable[[Mapping[str, LightSettings]], None]
+Reopened = Callable[[Mapping[str, RememberedLight]], None]
 
 
 class Condition:
@@ -55,7 +55,7 @@ class Condition:
             log.warning("%s can be written again.", self._path, extra=event("store_again", file=self._path))
             self._set(Storage(kept=True))
 
-    def reopened(self, settings: Mapping[str, LightSettings]) -> None:
+    def reopened(self, settings: Mapping[str, RememberedLight]) -> None:
         """Report another file, or one opened late. `settings` are those of lights that were not set since the start."""
         self._notify(self._reopened, settings)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from asgi_app.errors import NotStored, PanelError, SetupError
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 from asgi_app.models.machine import Storage
 from asgi_app.store import audit, chat, runs
 from asgi_app.store.condition import Changed, Condition, Reopened
@@ -36,12 +36,13 @@ PRUNE_ROWS = 2000  # at once, so that nobody waits for it
 
 
 class Retention(NamedTuple):
-    """Limits of what is kept: messages of a thread, ended runs, lines of a run, rows of the audit trail."""
+    """Limits of what is kept: messages of a thread, ended runs, lines of a run, rows of the trail, bytes of chat."""
 
     messages: int = 10_000
     runs: int = 100
     lines: int = 1_000_000
     audit: int = 10_000
+    message_bytes: int = 256 * 1024 * 1024
 
 
 class Store:
@@ -75,12 +76,12 @@ class Store:
         """Jobs that could not be written."""
         return self._recovery.failures
 
-    def open(self) -> dict[str, LightSettings]:
+    def open(self) -> dict[str, RememberedLight]:
         """Open the file, or create it. Return how each light was set last.
 
         Raises `SetupError` if the file cannot be used, unless the reason may pass: then the store tries again.
         """
-        settings: dict[str, LightSettings] = {}
+        settings: dict[str, RememberedLight] = {}
         until = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -138,13 +139,13 @@ class Store:
                 done.set_exception(NotStored("The panel has closed its file."))
         return done
 
-    def save(self, light: str, settings: LightSettings) -> None:
-        """Write the settings of the light in the background, and return at once.
+    def save(self, light: str, settings: RememberedLight | None) -> None:
+        """Write the settings of the light in the background, and return at once. None deletes all of it.
 
         Only the newest settings of each light are written, as soon as the file can be written. Then they survive the
         end of the process. At most two seconds later they survive a power cut, too.
         """
-        if self._lights.save(light, settings):
+        if self._lights.save(light.rpartition(".")[2], settings):  # the file has it without its node
             self._jobs.wake()
 
     async def trouble(self) -> str | None:
@@ -178,7 +179,7 @@ class Store:
     def _prune(self, database: sqlite3.Connection) -> int:
         kept = self._retention
         return (
-            chat.prune(database, kept.messages, PRUNE_ROWS)
+            chat.prune(database, kept.messages, kept.message_bytes, PRUNE_ROWS)
             + runs.prune(database, kept.runs, kept.lines, PRUNE_ROWS)
             + audit.prune(database, kept.audit, PRUNE_ROWS)
         )

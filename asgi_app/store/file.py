@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from asgi_app.errors import PanelError, SetupError
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 from asgi_app.store import chat, lights, runs
 from asgi_app.store.schema import SCHEMA_VERSION, migrate
 
@@ -99,7 +99,7 @@ class DatabaseFile:
         self._synced: bool | None = None  # whether the connection syncs each transaction
         self._inodes = _Inodes(None, 0, ())
 
-    def open(self, *, create: bool = True) -> dict[str, LightSettings]:
+    def open(self, *, create: bool = True) -> dict[str, RememberedLight]:
         """Open the file, or create it, and migrate it. Return how each light was set last.
 
         Without `create` it must exist, because it may have been taken away again. Raises `NotNow` for a temporary
@@ -175,7 +175,7 @@ class DatabaseFile:
         sync_directory(self.path.parent)
         self.open(create=False)  # SQLite notices that the old one was moved, and does not touch the new log
 
-    def take_over(self) -> dict[str, LightSettings]:
+    def take_over(self) -> dict[str, RememberedLight]:
         """Open the file that replaced the old one. Return how the lights are set in it.
 
         The numbers of messages go on from the old file, so that none is used twice. Raises as `open`.
@@ -214,7 +214,7 @@ class DatabaseFile:
             address, uri=True, check_same_thread=False, isolation_level=None, cached_statements=256, timeout=0
         )
 
-    def _prepare(self, database: sqlite3.Connection) -> dict[str, LightSettings]:
+    def _prepare(self, database: sqlite3.Connection) -> dict[str, RememberedLight]:
         """Migrate the schema, and return how each light is set. Raises `SetupError`, `sqlite3.Error`."""
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")

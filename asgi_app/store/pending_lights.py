@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 
 SYNC_SECONDS = 1.0  # from the write of a setting until it must survive a power cut
 
@@ -16,16 +16,20 @@ class PendingLights:
     """Settings that the file lacks, or that a power cut could undo. Any thread may save, one writes."""
 
     def __init__(self) -> None:
-        self._settings: dict[str, LightSettings] = {}  # as set since the start
+        self._settings: dict[str, RememberedLight | None] = {}  # as set since the start
         self._unwritten: set[str] = set()
         self._unsynced: set[str] = set()
         self._sync_at = math.inf
         self._lock = threading.Lock()  # never held during a write
 
-    def save(self, light: str, setting: LightSettings) -> bool:
+    def save(self, light: str, setting: RememberedLight | None) -> bool:
         """Note the setting, in place of an older one. Return whether none was waiting."""
         with self._lock:
             first = not self._unwritten
+            if setting is not None and light in self._unwritten:
+                before = self._settings[light]
+                new = setting.model_copy(update={"is_new": True})  # its id was that of a light that is to be deleted
+                setting = new if before is None else setting.following(before)
             self._settings[light] = setting
             self._unwritten.add(light)
             return first
@@ -39,7 +43,7 @@ class PendingLights:
         with self._lock:
             return sorted(self._unwritten)
 
-    def due(self) -> dict[str, LightSettings]:
+    def due(self) -> dict[str, RememberedLight | None]:
         """Return what to write now: what the file lacks, and what must now survive a power cut."""
         with self._lock:
             lights = self._unwritten | (self._unsynced if self.sync_is_due() else set())
@@ -53,10 +57,14 @@ class PendingLights:
         """Make the next write survive a power cut."""
         self._sync_at = 0.0 if self._unwritten or self._unsynced else math.inf
 
-    def written(self, settings: Mapping[str, LightSettings], *, synced: bool) -> None:
+    def written(self, settings: Mapping[str, RememberedLight | None], *, synced: bool) -> None:
         """Note that the file has these settings; if `synced`, everything in it survives a power cut."""
         with self._lock:
-            self._unwritten -= {light for light, setting in settings.items() if self._settings[light] is setting}
+            for light, setting in settings.items():
+                if self._settings[light] is setting:
+                    self._unwritten.discard(light)
+                    if setting is not None and setting.is_new:
+                        self._settings[light] = setting.model_copy(update={"is_new": False})
             if synced:
                 self._unsynced.clear()
                 self._sync_at = math.inf
@@ -64,7 +72,7 @@ class PendingLights:
                 self._unsynced |= settings.keys()
                 self._sync_at = min(self._sync_at, time.monotonic() + SYNC_SECONDS)
 
-    def give_up(self, settings: Mapping[str, LightSettings]) -> None:
+    def give_up(self, settings: Mapping[str, RememberedLight | None]) -> None:
         """Forget settings that no file would take."""
         with self._lock:
             self._unwritten -= {light for light, setting in settings.items() if self._settings[light] is setting}
@@ -74,7 +82,7 @@ class PendingLights:
         with self._lock:
             self._unwritten |= self._settings.keys()
 
-    def untouched(self, settings: Mapping[str, LightSettings]) -> dict[str, LightSettings]:
+    def untouched(self, settings: Mapping[str, RememberedLight]) -> dict[str, RememberedLight]:
         """Return the settings of the lights that were not set since the start."""
         with self._lock:
             return {light: setting for light, setting in settings.items() if light not in self._settings}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from asgi_app.models.log_lines import searched
 from asgi_app.models.runs import LogPage, Run
 from asgi_app.net.send_budget import PAGE
 from asgi_app.store.schema import FAR
@@ -26,9 +27,9 @@ ENDS_OF_LOGS = """
 def keep(database: sqlite3.Connection, run: Run) -> None:
     """Store the run as it is."""
     database.execute(
-        "INSERT INTO runs (id, started, ended, run) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (id) DO UPDATE SET started = excluded.started, ended = excluded.ended, run = excluded.run",
-        (run.id, run.started_at, run.ended_at, run.model_dump_json()),
+        "INSERT INTO runs (id, started, ended, run, pinned) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+        "SET started = excluded.started, ended = excluded.ended, run = excluded.run, pinned = excluded.pinned",
+        (run.id, run.started_at, run.ended_at, run.model_dump_json(), run.pinned),
     )
 
 
@@ -47,7 +48,11 @@ def keep_graph(database: sqlite3.Connection, run: str, graph: dict[str, Any]) ->
 
 def add_lines(database: sqlite3.Connection, run: str, first: int, lines: list[dict[str, Any]]) -> None:
     """Append lines to the log of the run; `first` is the offset of the first one."""
-    database.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (run, first, len(lines), json.dumps(lines)))
+    words, marks = searched(lines)
+    database.execute(
+        "INSERT INTO log (run, first, count, lines, words, marks) VALUES (?, ?, ?, ?, ?, ?)",
+        (run, first, len(lines), json.dumps(lines), words, marks),
+    )
 
 
 def one(database: sqlite3.Connection, run: str) -> tuple[Run | None, dict[str, Any] | None]:
@@ -59,6 +64,13 @@ def one(database: sqlite3.Connection, run: str) -> tuple[Run | None, dict[str, A
 def newest(database: sqlite3.Connection, limit: int) -> list[Run]:
     """Return the runs that began last, the newest first, by rowid: the clock may step."""
     found = database.execute("SELECT run FROM runs ORDER BY rowid DESC LIMIT ?", (limit,))
+    return [run for (text,) in found if (run := _run(text)) is not None]
+
+
+def shown(database: sqlite3.Connection, limit: int) -> list[Run]:
+    """Return the runs that began last, and those that are pinned, the newest first."""
+    last = "SELECT rowid FROM runs ORDER BY rowid DESC LIMIT ?"
+    found = database.execute(f"SELECT run FROM runs WHERE pinned OR rowid IN ({last}) ORDER BY rowid DESC", (limit,))
     return [run for (text,) in found if (run := _run(text)) is not None]
 
 
@@ -76,7 +88,7 @@ def unended(database: sqlite3.Connection) -> list[tuple[Run, dict[str, Any] | No
 
 
 class Kept(NamedTuple):
-    """The runs of the file: the newest, and those that were not ended, with their graphs."""
+    """The runs of the file: the newest and pinned ones, and those that were not ended, with their graphs."""
 
     newest: list[Run]
     unended: list[tuple[Run, dict[str, Any] | None]]
@@ -84,7 +96,7 @@ class Kept(NamedTuple):
 
 def kept(database: sqlite3.Connection, limit: int) -> Kept:
     """Return what the start needs, with `limit` of the newest runs."""
-    return Kept(newest(database, limit), unended(database))
+    return Kept(shown(database, limit), unended(database))
 
 
 def lines(database: sqlite3.Connection, run: str, since: int, limit: int) -> LogPage:
@@ -127,21 +139,26 @@ def tail_from(database: sqlite3.Connection, run: str, since: int, most: int) -> 
 
 
 def prune(database: sqlite3.Connection, runs: int, lines: int, most: int) -> int:
-    """Delete ended runs beyond the newest `runs`, and lines beyond the newest `lines` of a log.
+    """Delete ended runs beyond the newest `runs` that are not pinned, and lines beyond the newest `lines` of a log.
 
     Deletes about `most` rows at once. Return how many.
     """
-    old = "SELECT id FROM runs WHERE ended IS NOT NULL ORDER BY rowid DESC LIMIT -1 OFFSET ?"
+    old = "SELECT id FROM runs WHERE ended IS NOT NULL AND NOT pinned ORDER BY rowid DESC LIMIT -1 OFFSET ?"
     gone = 0
     for (id,) in database.execute(old, (runs,)).fetchall():
-        gone += _forget_lines(database, id, FAR, most - gone)
+        gone += delete(database, id, most - gone)
         if gone >= most:
             return gone
-        gone += database.execute("DELETE FROM runs WHERE id = ?", (id,)).rowcount
     for id, oldest, end in database.execute(ENDS_OF_LOGS).fetchall():
         if oldest is not None and end - oldest > lines and gone < most:
             gone += _forget_lines(database, id, end - lines, most - gone)
     return gone
+
+
+def delete(database: sqlite3.Connection, run: str, most: int) -> int:
+    """Delete up to `most` rows of the run's log, then the run. Return how many; less than `most`: it is gone."""
+    gone = _forget_lines(database, run, FAR, most)
+    return gone if gone >= most else gone + database.execute("DELETE FROM runs WHERE id = ?", (run,)).rowcount
 
 
 def _forget_lines(database: sqlite3.Connection, run: str, before: int, most: int) -> int:

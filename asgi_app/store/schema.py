@@ -111,6 +111,67 @@ MIGRATIONS = (
         content TEXT NOT NULL  -- JSON of models.Schedule
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE deeds (  -- what a group or a scene has changed last
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,   -- group, scene
+        id TEXT NOT NULL,
+        lights TEXT NOT NULL, -- JSON: how it left each light, models.LightSettings
+        UNIQUE (kind, id)
+    );
+
+    CREATE TABLE light_history (  -- the last day of each light
+        light TEXT NOT NULL,
+        began REAL NOT NULL,
+        at REAL NOT NULL,       -- the last change of a drag
+        level INTEGER NOT NULL, -- percent, 0: off
+        effect TEXT,
+        seconds REAL NOT NULL,  -- of the fade
+        name TEXT NOT NULL,
+        via TEXT NOT NULL,
+        PRIMARY KEY (light, began)
+    ) WITHOUT ROWID;
+    """,
+    """
+    ALTER TABLE log ADD COLUMN words TEXT;  -- models.log_lines.searched; NULL: stored by an older version
+    ALTER TABLE log ADD COLUMN marks TEXT;
+    ALTER TABLE runs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;  -- as in the JSON
+    """,
+    """
+    CREATE TABLE shows (
+        id TEXT PRIMARY KEY,
+        position INTEGER NOT NULL,
+        content TEXT NOT NULL  -- JSON of models.OwnShow
+    ) WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE light_order (
+        light TEXT PRIMARY KEY,
+        position INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
+    """
+    ALTER TABLE messages ADD COLUMN edited_at REAL;
+    ALTER TABLE messages ADD COLUMN deleted_at REAL;  -- then msg is null
+    ALTER TABLE messages ADD COLUMN change INTEGER;   -- number of its last change in the thread
+    CREATE INDEX messages_by_change ON messages (thread, change) WHERE change IS NOT NULL;
+    ALTER TABLE threads ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;  -- number of the last change of a message
+    """,
+    """
+    ALTER TABLE people ADD COLUMN since INTEGER NOT NULL DEFAULT 0;  -- id of the newest message when they came first
+
+    CREATE TABLE chat_bytes (bytes INTEGER NOT NULL);  -- of all messages: the triggers keep it
+    INSERT INTO chat_bytes SELECT coalesce(sum(length(CAST(msg AS BLOB)) + 200), 0) FROM messages;
+    CREATE TRIGGER message_added AFTER INSERT ON messages BEGIN
+        UPDATE chat_bytes SET bytes = bytes + length(CAST(new.msg AS BLOB)) + 200;
+    END;
+    CREATE TRIGGER message_changed AFTER UPDATE OF msg ON messages BEGIN
+        UPDATE chat_bytes SET bytes = bytes + length(CAST(new.msg AS BLOB)) - length(CAST(old.msg AS BLOB));
+    END;
+    CREATE TRIGGER message_gone AFTER DELETE ON messages BEGIN
+        UPDATE chat_bytes SET bytes = bytes - length(CAST(old.msg AS BLOB)) - 200;
+    END;
+    """,
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

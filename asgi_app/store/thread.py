@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asgi_app.errors import NotStored
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 from asgi_app.store import lights as stored_lights
 from asgi_app.store.condition import Condition
 from asgi_app.store.file import DatabaseFile, is_busy, is_damaged
@@ -122,7 +122,7 @@ class StoreThread:
         if settings:
             self._do_one([], settings)
 
-    def _do_one(self, jobs: list[Job], settings: Mapping[str, LightSettings]) -> None:
+    def _do_one(self, jobs: list[Job], settings: Mapping[str, RememberedLight | None]) -> None:
         try:
             results = self._transaction(jobs, settings)
         except Exception as error:
@@ -130,13 +130,13 @@ class StoreThread:
         else:
             self._resolve(jobs, results)
 
-    def _refuse(self, jobs: list[Job], settings: Mapping[str, LightSettings], error: Exception) -> None:
+    def _refuse(self, jobs: list[Job], settings: Mapping[str, RememberedLight | None], error: Exception) -> None:
         reported = self._recovery.error_for(error)
         if not isinstance(reported, NotStored):  # not the fault of the file: it would fail again and again
             self._lights.give_up(settings)
         self._resolve(jobs, [reported] * len(jobs))
 
-    def _transaction(self, jobs: list[Job], settings: Mapping[str, LightSettings]) -> list[Any]:
+    def _transaction(self, jobs: list[Job], settings: Mapping[str, RememberedLight | None]) -> list[Any]:
         try:
             return self._commit(jobs, settings)
         except (_FileLost, sqlite3.DatabaseError) as error:
@@ -145,7 +145,7 @@ class StoreThread:
         self._recovery.check_file()
         return self._commit(jobs, settings)  # in the file that is there now
 
-    def _commit(self, jobs: list[Job], settings: Mapping[str, LightSettings]) -> list[Any]:
+    def _commit(self, jobs: list[Job], settings: Mapping[str, RememberedLight | None]) -> list[Any]:
         if (database := self._file.connection) is None:
             raise NotStored(f"{self._condition.storage.reason} Nothing was stored.")
         sync_lights = self._lights.sync_is_due()
@@ -154,9 +154,9 @@ class StoreThread:
         before = database.total_changes
         database.execute("BEGIN")
         try:
-            results = [job.work(database) for job in jobs]
-            if settings:
+            if settings:  # first: who asks for the history of a light has changed it before
                 stored_lights.keep(database, settings)
+            results = [job.work(database) for job in jobs]
             if sync_lights:
                 self._file.write_a_page()
             changed = database.total_changes != before

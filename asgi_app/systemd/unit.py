@@ -75,6 +75,8 @@ class Unit(NamedTuple):
     config: Path | None = None
     shows: Path | None = None
     engine_password_file: Path | None = None
+    mqtt_password_file: Path | None = None
+    mqtt_ca: Path | None = None
     environment: dict[str, str] = {}  # noqa: RUF012  # never changed
     instance: str = ""  # of several panels on one machine
 
@@ -101,6 +103,7 @@ class Unit(NamedTuple):
         """The files that systemd passes to the system's service, by the names of their settings."""
         files = {"cert": self.cert, "key": self.key, "config": self.config}
         files["engine-password-file"] = self.engine_password_file
+        files |= {"mqtt-password-file": self.mqtt_password_file, "mqtt-ca": self.mqtt_ca}
         return {name: Path(os.path.abspath(file)) for name, file in files.items() if file is not None and self.system}
 
     @property

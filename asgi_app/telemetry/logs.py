@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Hashable
@@ -20,6 +21,8 @@ CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0)) 
     0x2028: "\\u2028",
     0x2029: "\\u2029",
 }
+# A token, or a ticket in the address of a request, which a library may log.
+SECRET = re.compile(r"\bplt_[\w-]+|(?<=\bticket=)[\w-]+")
 LIBRARIES = ("uvicorn", "pilotlight.socketio.library", "pilotlight.engineio.library", "pilotlight.hypercorn")
 
 
@@ -38,6 +41,9 @@ class TextLines(logging.Formatter):
             line = f"{line} [{name}{fields}]"
         return line.translate(CONTROLS)
 
+    def format(self, record: logging.LogRecord) -> str:
+        return _without_secrets(super().format(record))
+
 
 class JSONLines(logging.Formatter):
     """Format of a line as JSON: `at`, `level`, `logger`, `event`, the event's fields, `message`, and `traceback`."""
@@ -50,7 +56,7 @@ class JSONLines(logging.Formatter):
         said["message"] = record.getMessage()
         if record.exc_info:
             said["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(said, default=str)
+        return _without_secrets(json.dumps(said, default=str))
 
 
 class LogLimit:
@@ -84,16 +90,12 @@ def start_logging(level: str, format: Literal["text", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONLines() if format == "json" else TextLines(TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    logging.getLogger("uvicorn.error").addFilter(_without_traceback)
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(level.upper() if level == "debug" else "WARNING")
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """Log a client's mistake without a traceback."""
-    if record.msg == "Invalid UTF-8 sequence received from client.":
-        record.exc_info = None
-    return True
+def _without_secrets(text: str) -> str:
+    return SECRET.sub("***", text)
 
 
 def _plain(value: object) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any
+from collections.abc import Coroutine, Generator, Iterable, Sequence
+from functools import partial
+from types import coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def start_task(kept: set[asyncio.Task[None]], work: Coroutine[Any, Any, None], name: str | None = None) -> None:
@@ -12,6 +16,22 @@ def start_task(kept: set[asyncio.Task[None]], work: Coroutine[Any, Any, None], n
     task = asyncio.create_task(work, name=name)
     kept.add(task)
     task.add_done_callback(kept.discard)
+
+
+@coroutine
+def rest_of(work: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """Await the rest of this work. Its first step was made in this task by `send`, which returned what it waits for."""
+    while True:
+        go_on = partial(work.send, None)
+        try:
+            yield waits_for
+        except BaseException as error:  # such as a cancellation, which the work has to see
+            go_on = partial(work.throw, error)
+        try:
+            waits_for = go_on()
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 def ended(tasks: Iterable[asyncio.Task[Any] | None]) -> str | None:

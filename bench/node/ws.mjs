@@ -25,6 +25,7 @@ server.on('connection', (socket) => {
   socket.send(JSON.stringify({ epoch: EPOCH, rev, state: { lights: { led: state } } }));
   socket.on('message', (text) => {
     const asked = JSON.parse(text);
+    if (asked.do === 'ping') return socket.send(JSON.stringify({ reply: asked.id, ok: true }));
     const event = setLight(asked.level);
     for (const client of server.clients) client.send(event);
     socket.send(JSON.stringify({ reply: asked.id, ok: true, rev, light: state }));

@@ -48,6 +48,12 @@ def _socketio() -> Target:
     return SocketIO()
 
 
+def _old_socketio() -> Target:
+    from campaigns.fuzz.socketio import OLD, SocketIO
+
+    return SocketIO(OLD)
+
+
 def _connection() -> Target:
     from campaigns.fuzz.connection import EchoConnection
 
@@ -101,6 +107,13 @@ KINDS = {
             "socketio",
             "Engine.IO and Socket.IO packets into the server, over a connection that must live",
             _socketio,
+            60_000,
+            ("asgi_app.ws",),
+        ),
+        Kind(
+            "old socketio",
+            "the same over Engine.IO 3, into `ws/engineio/old_connection.py` and `old_codec.py` too",
+            _old_socketio,
             60_000,
             ("asgi_app.ws",),
         ),

@@ -151,7 +151,7 @@ class EchoConnection:
 
     async def _asked(self) -> None:
         """The panel has the request, and has maybe not answered it yet."""
-        while not any(getattr(connection, "handshake_initiated", False) for connection in self._state.connections):
+        while all(isinstance(connection, UvicornHTTP) for connection in self._state.connections):
             await asyncio.sleep(0)
 
     async def _gone(self) -> None:

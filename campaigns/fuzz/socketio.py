@@ -11,7 +11,7 @@ from campaigns.fuzz.house import Connection, Inside
 from campaigns.fuzz.packets import ours, packet
 from campaigns.fuzz.words import command
 
-QUERY = b"EIO=4&transport=websocket"
+NOW, OLD = b"EIO=4&transport=websocket", b"EIO=3&transport=websocket"
 RENEW = 200  # inputs a connection is used for: what an input leaves behind is found by the next ones, not for ever
 LEVEL = 42
 SET = SetLight(light="led", level=LEVEL)
@@ -21,7 +21,7 @@ def message(choices: Choices) -> str | bytes:
     """What comes as one WebSocket message."""
     kind = choices.below(12)
     if kind == 0:
-        return choices.chunk(40)
+        return b"\x04" * choices.below(2) + choices.chunk(40)  # Engine.IO 3 has the type in front
     if kind == 1:
         return choices.chunk(20).decode("utf-8", "replace")
     if kind == 2:
@@ -49,7 +49,8 @@ def may_move_the_light(said: str | bytes) -> bool:
 class SocketIO:
     """The target: one client that sends the inputs, and one that looks whether it is disturbed."""
 
-    def __init__(self) -> None:
+    def __init__(self, query: bytes = NOW) -> None:
+        self._query = query
         self._inside = Inside()
         self._count = 0
         self._client: Connection | None = None
@@ -57,7 +58,7 @@ class SocketIO:
         self._asked = 0
 
     async def _connect(self) -> Connection:
-        connection = Connection(self._inside.house.app, "/socket.io/", QUERY)
+        connection = Connection(self._inside.house.app, "/socket.io/", self._query)
         await connection.open()
         assert str(await connection.hear())[:1] == "0"
         connection.say("40")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import tempfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.frames import stream
 from campaigns.fuzz.packets import packet
 from campaigns.fuzz.words import command
+from tests.support.old_polling import body as old_body
 from tests.support.panel_process import RunningPanel
 from tests.support.raw_sockets import upgrade
 
@@ -23,7 +23,10 @@ PATHS = (
     "/static/../pyproject.toml", "/%2e%2e/%2e%2e/etc/passwd", "/\x00", "//", "/nope", "*", "http://x/led",
     "/led?level=",
 )  # fmt: skip
-SOCKETS = ("/live", "/live?name=fuzz", "/echo", "/fuzz", "/%C3%A9", "/socket.io/?EIO=4&transport=websocket", "/nope/x")
+SOCKETS = (
+    "/live", "/live?name=fuzz", "/echo", "/fuzz", "/%C3%A9", "/nope/x",
+    "/socket.io/?EIO=4&transport=websocket", "/socket.io/?EIO=3&transport=websocket&b64=1",
+)  # fmt: skip
 HEADERS = (
     "Content-Length: 5", "Content-Length: -1", "Content-Length: x", "Transfer-Encoding: chunked",
     "Expect: 100-continue",
@@ -92,13 +95,16 @@ class Wires:
 
     def _polling(self, choices: Choices) -> str:
         """A POST of Engine.IO packets, several at once."""
-        path = "/socket.io/?EIO=4&transport=polling"
-        opened = self._panel.get(path).text
-        sid = json.loads(opened[1:])["sid"]
+        version = 3 + choices.below(2)
+        path = f"/socket.io/?EIO={version}&transport=polling"
+        sid = self._panel.get(path).text.partition('"sid":"')[2].partition('"')[0]
         packets = ["40"]
         while choices.more and len(packets) < 6:
             packets.append(choices.text() if choices.one_in(5) else "4" + packet(choices))
-        body = "\x1e".join(packets).encode("utf-8", "replace")
+        if version == 3:
+            body = old_body(*(text.encode("utf-16-le", "replace").decode("utf-16-le") for text in packets))
+        else:
+            body = "\x1e".join(packets).encode("utf-8", "replace")
         if choices.one_in(8):
             body += b"\xff"
         answered = self._panel.post(f"{path}&sid={sid}", content=body).status_code

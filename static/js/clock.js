@@ -2,15 +2,6 @@
 
 let ahead = 0; // seconds by which the panel's clock is ahead of this one
 
-/** Read the panel's time from the Date header of a small answer. */
-export async function learnClock() {
-  try {
-    learnFrom(await fetch('/static/manifest.webmanifest', { cache: 'no-store' }));
-  } catch {
-    // no answer: keep what is known
-  }
-}
-
 /** Read the panel's time from the Date header of this answer. */
 export function learnFrom(response) {
   const theirs = Date.parse(response.headers.get('Date')) / 1000;

@@ -3,7 +3,8 @@
 import { learnFrom } from './clock.js';
 import { LOST } from './connection.js';
 import { nodeOf } from './page-state.js';
-import { LISTS, requestOf, wholeReply } from './rest-requests.js';
+import { LISTS, PATHS, requestOf, wholeReply } from './rest-requests.js';
+import { ROOT } from './root.js';
 
 const CALM = 1000; // ms between two polls
 const MOVING = 200; // ms, while a fade or an effect runs
@@ -15,7 +16,7 @@ export function openREST({ name, follow, wants, received, closed }) {
   let kept = { mark: null, state: {}, at: -CALM, of: 0 }; // the lists of the last answers, and since which command
 
   async function call(method, path, body) {
-    const url = new URL(path, location.href);
+    const url = new URL(ROOT + path, location.href);
     if (name) url.searchParams.set('name', name); // a header cannot carry 名字
     const response = await fetch(url, {
       method,
@@ -54,7 +55,7 @@ export function openREST({ name, follow, wants, received, closed }) {
     if (!wants.length) return { ...kept, mark };
     if (kept.of === answered && performance.now() - kept.at < CALM) return kept;
     const of = answered;
-    const answers = await Promise.all(wants.map((word) => call('GET', `/${word}`)));
+    const answers = await Promise.all(wants.map((word) => call('GET', PATHS[word] ?? `/${word}`)));
     // A front of a home whose keeper is away has none.
     const state = wants.map((word, n) => [word, answers[n].ok ? LISTS[word](answers[n].data) : {}]);
     return (kept = { mark, state: Object.fromEntries(state), at: performance.now(), of });

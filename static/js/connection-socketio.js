@@ -1,5 +1,7 @@
 // The transport over Socket.IO, namespace `/panel`: `ask` with an ack for commands, `events` for frames.
 
+import { ROOT } from './root.js';
+
 let library = null;
 
 /** Load the client of Socket.IO when it is needed: it is a classic script of 150 kB. */
@@ -26,6 +28,7 @@ export function openSocketIO({ resume, name, follow, received, closed }) {
     if (abandoned) return;
     socket = io('/panel', {
       auth: { ...(name && { name }), ...(follow.length && { follow }), ...resume },
+      path: `${ROOT}/socket.io`,
       forceNew: true,
       reconnection: false, // Connection does this for every transport
       transports: ['websocket', 'polling'],

@@ -1,7 +1,9 @@
 // The transport over a native WebSocket, `/live`, with JSON in both directions.
 
+import { ROOT } from './root.js';
+
 export function openWebSocket({ resume, name, follow, received, closed }) {
-  const url = new URL('/live', location.href);
+  const url = new URL(`${ROOT}/live`, location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   if (name) url.searchParams.set('name', name);
   if (follow.length) url.searchParams.set('follow', follow.join(','));

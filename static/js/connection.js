@@ -11,6 +11,7 @@ const PACE = 2000; // ms between two pings
 const FIRST_PAUSE = 300; // ms
 const LAST_PAUSE = 5000;
 const ANSWER_WITHIN = 5000; // ms; without an answer for so long the connection counts as lost, whatever TCP says
+const CONNECT_WITHIN = 20_000; // ms; the most that an attempt gets. The first one gets ANSWER_WITHIN, each further one twice as much
 const WAKE_WITHIN = 2000; // ms; the same for a page that just became visible: somebody waits
 const SETTLED = 250; // ms from the connection to the first ping
 const OFFLINE_AFTER = 4; // attempts that failed in a row before "reconnecting" is called "offline"
@@ -47,6 +48,7 @@ export class Connection {
     this._wire = null;
     this._turn = 0;
     this._attempts = 0;
+    this._began = 0; // when the last attempt to connect did
     this._restarting = false;
     this._asking = new Set();
     this._timers = {};
@@ -58,6 +60,9 @@ export class Connection {
     addEventListener('online', () => this._hurry(), { signal });
     addEventListener('offline', () => this._broke({}), { signal });
     document.addEventListener('visibilitychange', () => document.hidden || this._hurry(), { signal });
+    // A browser that keeps the page for its button Back keeps none with an open connection, or ends that without a word.
+    addEventListener('pagehide', () => this._hangUp(), { signal });
+    addEventListener('pageshow', ({ persisted }) => persisted && this._comeBack(), { signal });
     this._say('connecting');
     this._connect();
   }
@@ -76,15 +81,18 @@ export class Connection {
       const wire = this._wire;
       wire.exchange(command).then((reply) => {
         this._asking.delete(resolve);
+        if (wire === this._wire) this._isAlive();
         resolve(reply);
         if (wire === this._wire && wire.pace && command.do !== 'ping') this._beatIn(this._pause());
       });
     });
   }
 
-  /** Connect now, not at the end of the pause. */
+  /** Connect now, not at the end of the pause; and anew if the attempt that is under way had its first patience. */
   retry() {
-    if (!this._wire) this._connect();
+    if (this.live || (this._wire && performance.now() - this._began < ANSWER_WITHIN)) return;
+    this._hangUp();
+    this._connect();
   }
 
   _connect() {
@@ -100,7 +108,9 @@ export class Connection {
       received: mine((frame) => this._received(frame)),
       closed: mine((why) => this._broke(why)),
     });
-    this._expect(ANSWER_WITHIN);
+    this._began = performance.now();
+    // A network that is slow to connect would never connect if each attempt ended after the same time.
+    this._expect(Math.min(ANSWER_WITHIN * 2 ** this._attempts, CONNECT_WITHIN));
   }
 
   /** The revision of the page or of the last frame, whichever is newer. */
@@ -119,7 +129,7 @@ export class Connection {
     this._noteRevision(frame);
     if (frame.state) this._listen({ event: 'snapshot', ...frame });
     else for (const event of frame.events) this._listen(event);
-    if (this.live) return;
+    if (this.live) return this._isAlive();
     this.live = true;
     this._attempts = 0;
     this._restarting = false;
@@ -158,6 +168,12 @@ export class Connection {
 
   _unexpect() {
     clearTimeout(this._timers.deadline);
+    this._timers.deadline = null;
+  }
+
+  /** Something arrived: an answer that is still missing is late, behind much else, and not lost. */
+  _isAlive() {
+    if (this.live && this._timers.deadline) this._expect(ANSWER_WITHIN);
   }
 
   _broke({ restarting = false, refused = null }) {
@@ -189,6 +205,12 @@ export class Connection {
     const asking = [...this._asking];
     this._asking.clear();
     for (const resolve of asking) resolve(LOST);
+  }
+
+  /** The page was left, and somebody came back to it. */
+  _comeBack() {
+    this._say('connecting');
+    this._connect();
   }
 
   /** The network is back, or the page is visible again: check the connection now. */

@@ -32,6 +32,27 @@ export function storage_changed(state, event) {
   return { ...withRev(state, event), storage: event.state };
 }
 
+/** For a page that shows what plays. */
+export function run_changed(state, event) {
+  return { ...withRev(state, event), runs: { ...state.runs, [event.run]: { ...event.state, id: event.run } } };
+}
+
+export function run_removed(state, event) {
+  return { ...withRev(state, event), runs: without(state.runs, event.run) };
+}
+
+export function show_changed(state, event) {
+  const shows = event.state ? { ...state.shows, [event.show]: event.state } : without(state.shows, event.show);
+  return { ...withRev(state, event), shows };
+}
+
+/** For a page that shows who is present. */
+export function person_changed(state, event) {
+  const { person: name, devices } = event;
+  const people = devices.length ? { ...state.people, [name]: { name, devices } } : without(state.people, name);
+  return { ...withRev(state, event), people };
+}
+
 export function isLive(state) {
   return state.link.status === 'live';
 }
@@ -47,6 +68,11 @@ export function withNotices(state, more) {
 export function without(record, key) {
   const { [key]: _, ...rest } = record;
   return rest;
+}
+
+/** All of these in this order of ids; those that it does not name come after the others. */
+export function ordered(all, order) {
+  return { ...Object.fromEntries(order.filter((id) => id in all).map((id) => [id, all[id]])), ...all };
 }
 
 /** The node of a light, a panel of several that share an engine: the id of such a light is `node.light`. */

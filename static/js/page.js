@@ -1,11 +1,13 @@
 // The shell of every page: its state, its connection to the panel, and the refusals that it shows.
 
-import { learnClock, setClock } from './clock.js';
+import { setClock } from './clock.js';
 import { Connection } from './connection.js';
+import { learnMe } from './me.js';
 import { onceAFrame } from './once-a-frame.js';
 import { TRANSPORTS, chosenTransport, rememberTransport } from './transports.js';
 import { Choice } from './view/choice.js';
-import { deviceName, settingsSheet } from './view/settings.js';
+import { LinkSheet } from './view/link-sheet.js';
+import { deviceName } from './view/settings.js';
 import { translate } from './words.js';
 
 const TICK = 1000; // ms between two drawings of "5 s ago"
@@ -34,7 +36,11 @@ export class Page {
   }) {
     this.state = state;
     this.connection = null;
-    this.draw = onceAFrame(() => render(this.state));
+    this.draw = onceAFrame(() => {
+      if (this.state.link.status !== 'connecting') delete document.body.dataset.waits; // base.css
+      render(this.state);
+      this._linkSheet?.render(this.state.link);
+    });
     this._apply = apply;
     this._transports = transports;
     this._changed = changed;
@@ -51,12 +57,17 @@ export class Page {
     return Boolean(this.connection?.live);
   }
 
-  /** Connect for the first time, and again when somebody changes the name of the device or the transport. */
+  /** Connect for the first time, and again when somebody changes the transport. */
   start() {
-    settingsSheet(document.getElementById('mark'), () => this.connect());
+    this._linkSheet = new LinkSheet(document.getElementById('mark'));
     const row = document.getElementById('transports');
     if (row) this._offerTransports(row);
     setInterval(this.draw, TICK);
+    addEventListener('pilotlight:me', this.draw);
+    addEventListener('pilotlight:signed-in', (event) => {
+      event.preventDefault(); // no reload: a new connection has the new role
+      this.connect();
+    });
     this.connect();
   }
 
@@ -109,11 +120,13 @@ export class Page {
     if (kept) this.dispatch(kept);
   }
 
-  /** Note since when there is no connection, in ms since the Unix epoch, or 0. */
+  /** Note since when it is live, or is not: in ms since the Unix epoch, 0 before the first connection. */
   _noteLink(link) {
-    const { since } = this.state.link;
-    if (link.status === 'live') learnClock().then(this.draw);
-    link.since = link.status === 'live' ? 0 : since || (link.status === 'connecting' ? 0 : Date.now());
+    const { status, since } = this.state.link;
+    const isLive = link.status === 'live';
+    if (isLive || link.refused) learnMe().then(this.draw); // a session may have ended meanwhile, or the clock was set
+    if (isLive !== (status === 'live')) link.since = Date.now();
+    else link.since = since || (link.status === 'connecting' ? 0 : Date.now());
   }
 
   _offerTransports(row) {

@@ -10,10 +10,12 @@ const REQUESTS = {
     if (light !== undefined) return ['POST', at('lights', light, 'undo')];
     return ['POST', group === undefined ? at('scenes', scene, 'undo') : at('groups', group, 'undo')];
   },
+  get_history: ({ light }) => ['GET', at('lights', light, 'history')],
   save_group: ({ group, ...content }) => (group ? ['PATCH', at('groups', group), content] : ['POST', at('groups'), content]),
   rename_group: ({ group, name }) => ['PATCH', at('groups', group), { name }],
   delete_group: ({ group }) => ['DELETE', at('groups', group)],
   order_groups: ({ order }) => ['POST', at('groups', 'order'), { order }],
+  order_lights: ({ order }) => ['POST', at('lights', 'order'), { order }],
   save_scene: ({ scene, ...content }) => (scene ? ['PATCH', at('scenes', scene), content] : ['POST', at('scenes'), content]),
   rename_scene: ({ scene, name }) => ['PATCH', at('scenes', scene), { name }],
   delete_scene: ({ scene }) => ['DELETE', at('scenes', scene)],
@@ -26,6 +28,9 @@ const REQUESTS = {
   ],
   skip_schedule: ({ schedule, skip }) => ['POST', at('schedules', schedule, 'skip'), { skip }],
   delete_schedule: ({ schedule }) => ['DELETE', at('schedules', schedule)],
+  save_show: ({ show, ...content }) => (show ? ['PATCH', at('shows', show), content] : ['POST', at('shows'), content]),
+  delete_show: ({ show }) => ['DELETE', at('shows', show)],
+  try_show: (content) => ['POST', at('shows', 'try'), content],
   start_show: ({ show, ...how }) => ['POST', at('shows', show, 'start'), how],
   signal_run: ({ run, signal }) => ['POST', at('runs', run, 'signal'), { signal }],
 };
@@ -37,17 +42,20 @@ export function requestOf({ do: verb, ...command }) {
 
 /** What the reply to a command has, if its answer has all that has changed; else null. */
 export function wholeReply({ do: verb, light }, answer) {
+  if (verb === 'get_history') return answer;
   if (WITH_SCHEDULE.includes(verb)) return { schedule: answer };
   return light === undefined ? null : { light: answer };
 }
 
 const byId = (all, id = 'id') => Object.fromEntries(all.map((one) => [one[id], one]));
 
-/** The lists of the state by their names, which their routes have too: each from the answer of its route. */
+/** The lists of the state: each from the answer of its route, which is `PATHS` or has its name. */
+export const PATHS = { people: '/chat/rooms' };
 export const LISTS = {
   groups: ({ groups }) => byId(groups.filter(({ id }) => id !== 'all')),
   scenes: ({ scenes }) => byId(scenes),
   schedules: ({ schedules }) => byId(schedules),
   shows: ({ shows }) => byId(shows, 'name'),
   runs: ({ runs }) => byId(runs),
+  people: ({ people }) => byId(people, 'name'),
 };

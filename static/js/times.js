@@ -7,6 +7,7 @@ export const locale =
   navigator.languages.find((tag) => tag.startsWith(language)) ?? (language === 'zh' ? 'zh-CN' : 'en-GB');
 
 const TIME = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' });
+const HOUR = new Intl.DateTimeFormat(locale, { hour: 'numeric' });
 const DAY_AND_TIME = new Intl.DateTimeFormat(locale, {
   day: 'numeric',
   month: 'short',
@@ -17,6 +18,11 @@ const DAY_AND_TIME = new Intl.DateTimeFormat(locale, {
 /** `at` is in seconds since the Unix epoch, as everywhere here. */
 export function timeOf(at) {
   return TIME.format(at * 1000);
+}
+
+/** A full hour: "18:00", or "6 PM" where people count to 12. */
+export function hourOf(at) {
+  return (HOUR.resolvedOptions().hour12 ? HOUR : TIME).format(at * 1000);
 }
 
 /** A key of the day in the time zone of the reader. */

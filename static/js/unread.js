@@ -17,6 +17,11 @@ export function followedRooms() {
   return remembered('chat.rooms', ['lobby']);
 }
 
+/** The keys of the rooms and talks that are muted on this device. */
+export function mutedThreads() {
+  return remembered('chat.muted', []);
+}
+
 /** Returns a function for each event of the page's connection. */
 export function chatBadge(page) {
   let timer = null;
@@ -42,7 +47,9 @@ export function chatBadge(page) {
 
 /** The number of unread messages in private talks and in the rooms that this person follows. */
 function unreadIn(threads, rooms) {
-  const mine = threads.filter(({ room }) => room === null || rooms.includes(room));
+  const muted = mutedThreads();
+  const isMuted = ({ room, with: person }) => muted.includes(room === null ? `to:${person}` : `room:${room}`);
+  const mine = threads.filter((thread) => (thread.room === null || rooms.includes(thread.room)) && !isMuted(thread));
   return mine.reduce((sum, { unread }) => sum + unread, 0);
 }
 

@@ -16,9 +16,16 @@ const en = {
   connecting: 'Connecting',
   reconnecting: 'Reconnecting',
   offline: 'Offline',
+  not_signed_in: 'Not signed in',
   round_trip: ({ ms }) => `${ms} ms`,
-  link_label: ({ status, transport, ms }) =>
-    `Connection: ${status}, ${transport}${ms === null ? '' : `, round trip ${ms} milliseconds`}. Open settings`,
+  link_label: ({ status }) => `Connection: ${status}. More about it`,
+  connection: 'Connection',
+  link_status: 'Status',
+  link_since: 'Connected since',
+  link_lost_since: 'Not connected since',
+  link_moment: ({ time, age }) => `${time} (${age})`,
+  link_round_trip: 'Round trip',
+  link_change: 'Settings of this device',
   link_live: 'Connected to the panel',
   link_lost: 'Connection lost. Reconnecting.',
   link_offline: 'No connection to the panel.',
@@ -32,6 +39,7 @@ const en = {
 
   level: 'Level',
   level_of: ({ name }) => `Level of ${name}`,
+  percent_of: ({ name }) => `${name}: level in percent`,
   level_text: ({ level }) => `${level} percent`,
   level_text_off: ({ level }) => `off, ${level} percent when on`,
   brighter: ({ name }) => `${name}: 10 % brighter. Hold for steps of 1 %`,
@@ -77,9 +85,6 @@ const en = {
   pins_pigpio: 'Pins by pigpio',
   pins_lgpio: 'Pins by lgpio',
   pins_none: 'No pins here',
-  node_away: ({ time }) => `Away since ${time}`,
-  node_away_ago: ({ age }) => `(${age}).`,
-  nodes_away: ({ n }) => `${n} other panels are away`,
   nodes_all: ({ all }) => `All ${all} panels`,
   nodes_some: ({ n, all }) => `${n} of ${all} panels`,
   nodes_show_all: 'Show all',
@@ -92,35 +97,20 @@ const en = {
 
   settings: 'Settings',
   close: 'Close',
-  device_name: 'Name of this device',
-  device_name_example: 'Kitchen tablet',
   transport: 'Transport',
-  language: 'Language',
   save: 'Save',
   compare: 'Transports',
   lab: 'Lab',
   api: 'API',
 
-  compare_title: 'Transports',
-  compare_lead: 'One panel over three transports at the same time.',
-  compare_what:
-    'Each transport sends a request four times a second and waits for the answer. The plot shows the time from request to answer in milliseconds, measured in this page. WebSocket and Socket.IO send a ping over an open connection, and the panel answers with its revision. REST sends GET /lights and gets every light. All three run in this page at once, so they share one processor and one network.',
   pause: 'Pause',
   resume: 'Resume',
-  last: 'Last',
-  median: 'Median',
-  p95: '95th percentile',
-  worst: 'Worst',
-  samples: 'Samples',
-  round_trip_ago: ({ n }) => `${n} s`,
-  last_minute: 'Round trip over the last 60 s, milliseconds',
-  clipped: 'Rare peaks are cut off in the plot. The table has their values.',
 };
 
 const zh = {
   lights: '灯光',
   lights_offline: ({ offline, all }) => (offline === all ? '全部离线' : `${offline} 盏离线`),
-  lights_on: ({ on, all }) => (on === 0 ? '全部关闭' : on === all ? '全部打开' : `${all} 盏中 ${on} 盏亮着`),
+  lights_on: ({ on, all }) => (on === 0 ? '全部关闭' : on === all ? '全部打开' : `${on}/${all} 盏亮着`),
   no_lights: '还没有灯',
   no_lights_how: '管理员可以在拥有引脚的面板的“设置”页添加。',
 
@@ -128,9 +118,16 @@ const zh = {
   connecting: '正在连接',
   reconnecting: '正在重连',
   offline: '离线',
+  not_signed_in: '未登录',
   round_trip: ({ ms }) => `${ms} ms`,
-  link_label: ({ status, transport, ms }) =>
-    `连接：${status}，${transport}${ms === null ? '' : `，往返 ${ms} 毫秒`}。打开设置`,
+  link_label: ({ status }) => `连接：${status}。了解更多`,
+  connection: '连接',
+  link_status: '状态',
+  link_since: '连接时间',
+  link_lost_since: '断开时间',
+  link_moment: ({ time, age }) => `${time}（${age}）`,
+  link_round_trip: '往返时间',
+  link_change: '此设备的设置',
   link_live: '已连接到面板',
   link_lost: '连接中断，正在重连。',
   link_offline: '无法连接到面板。',
@@ -144,6 +141,7 @@ const zh = {
 
   level: '亮度',
   level_of: ({ name }) => `${name}的亮度`,
+  percent_of: ({ name }) => `${name}：亮度（百分比）`,
   level_text: ({ level }) => `百分之 ${level}`,
   level_text_off: ({ level }) => `已关闭，打开时为百分之 ${level}`,
   brighter: ({ name }) => `${name}：调亮 10 %；长按每次调 1 %`,
@@ -189,9 +187,6 @@ const zh = {
   pins_pigpio: '引脚由 pigpio 驱动',
   pins_lgpio: '引脚由 lgpio 驱动',
   pins_none: '此处没有引脚',
-  node_away: ({ time }) => `自 ${time} 起无法连接`,
-  node_away_ago: ({ age }) => `（${age}）。`,
-  nodes_away: ({ n }) => `无法连接其他 ${n} 个面板`,
   nodes_all: ({ all }) => `全部 ${all} 个面板`,
   nodes_some: ({ n, all }) => `${all} 个面板中的 ${n} 个`,
   nodes_show_all: '全部显示',
@@ -205,29 +200,14 @@ const zh = {
 
   settings: '设置',
   close: '关闭',
-  device_name: '此设备的名称',
-  device_name_example: '厨房平板',
   transport: '传输方式',
-  language: '语言',
   save: '保存',
   compare: '传输对比',
   lab: '实验室',
   api: 'API',
 
-  compare_title: '传输对比',
-  compare_lead: '同一个面板，同时使用三种传输方式。',
-  compare_what:
-    '每种传输方式每秒向面板发送四次请求并等待回应。曲线显示从本页发出请求到收到回应的时间，以毫秒计。WebSocket 和 Socket.IO 在保持打开的连接上发送 ping，面板回应修订号。REST 发送 GET /lights，得到所有灯的状态。三者同时在本页运行，共用处理器和网络。',
   pause: '暂停',
   resume: '继续',
-  last: '最近',
-  median: '中位数',
-  p95: '95 百分位',
-  worst: '最慢',
-  samples: '样本数',
-  round_trip_ago: ({ n }) => `${n} 秒`,
-  last_minute: '最近 60 秒的往返时间，毫秒',
-  clipped: '个别峰值超出图框，表中有它们的数值。',
 };
 
 const TABLES = { en, zh };
@@ -257,11 +237,6 @@ export function translate(root) {
   for (const element of root.querySelectorAll('[data-word-placeholder]')) {
     element.placeholder = t(element.dataset.wordPlaceholder);
   }
-}
-
-/** A value of JSON as one line of text. */
-export function textOf(value) {
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
 /** 0.4, 3.2, 48: milliseconds with a useful number of digits. */

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,10 @@ import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from asgi_app.access import SecretStore
+from tests.support.page_lights import set_light
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import first_of
+from tests.support.signing_in import pin_of, sign_in
+from tests.support.tabs import DEFAULTS, first_of, page_of_its_own
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
@@ -45,61 +46,17 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
         yield running
 
 
-def pin_of(panel: RunningPanel) -> str:
-    pin: str = json.loads((panel.data / "access.json").read_text())["pin"]
-    return pin
-
-
-@asynccontextmanager
-async def opened(browser: Browser, url: str, device: dict[str, Any] = DESKTOP, **more: Any) -> AsyncIterator[Page]:
-    """A page in a profile of its own; it fails at its end if something went wrong in the page."""
-    options = {"locale": "en-GB", "reduced_motion": "reduce", **device, **more}
-    context = await browser.new_context(**options)
-    page = await context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    await page.goto(url)
-    yield page
-    await context.close()
-    assert errors == []
-
-
-@pytest.mark.parametrize("transport", first_of("websocket", "socketio", "rest"))
-async def test_a_viewer_sees_the_light_signs_in_and_moves_it(
-    browser: Browser, home: RunningPanel, transport: str
-) -> None:
-    async with opened(browser, f"{home.url}/?transport={transport}", PHONE) as page:
-        slider = page.get_by_role("slider")
-        await expect(slider).to_have_attribute("aria-disabled", "true")
-        await expect(page.locator("#access-strip")).to_contain_text("sign in with the PIN")
-        overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert overflow <= 0
-
-        await page.locator("#access-strip").get_by_role("link", name="Sign in").click()
-        await page.get_by_label("PIN, or a token").fill("00000000")
-        await page.get_by_role("button", name="Sign in", exact=True).click()
-        await expect(page.locator("#pin-form").get_by_role("alert")).to_contain_text("not the PIN")
-        await page.get_by_label("PIN, or a token").fill(pin_of(home))
-        await page.get_by_role("button", name="Sign in", exact=True).click()
-        await expect(page.locator(".me")).to_contain_text("control the lights")
-
-        await page.goto(f"{home.url}/?transport={transport}")
-        await expect(slider).to_have_attribute("aria-disabled", "false")
-        await expect(page.locator("#access-strip")).to_be_hidden()
-        before = int(await slider.get_attribute("aria-valuenow") or 0)
-        await slider.press("ArrowUp")
-        await expect(page.locator(".who-did")).to_contain_text("You set")
-        assert home.level() == before + 1
-
-        await page.goto(f"{home.url}/access")
-        await page.get_by_role("button", name="Sign out").click()
-        await expect(page.locator(".me")).to_contain_text("You can view the panel.")
+def opened(
+    browser: Browser, url: str, device: dict[str, Any] = DESKTOP, **more: Any
+) -> AbstractAsyncContextManager[Page]:
+    return page_of_its_own(browser, url, **{**device, **more})
 
 
 @pytest.mark.parametrize("transport", first_of("websocket", "socketio", "rest"))
 async def test_who_may_see_nothing_is_told_to_sign_in(browser: Browser, shut: RunningPanel, transport: str) -> None:
     async with opened(browser, f"{shut.url}/?transport={transport}", PHONE) as page:
-        await expect(page.locator("#access-strip")).to_contain_text("cannot use this panel yet")
+        await expect(page.get_by_role("heading", name="Sign in to use this panel")).to_be_visible()
+        await expect(page.locator("#mark .mark-status")).to_have_text("Not signed in")
         await expect(page.locator("#lost")).to_be_hidden()
         await expect(page.locator("#lights [data-light]")).to_have_count(0)
 
@@ -107,7 +64,7 @@ async def test_who_may_see_nothing_is_told_to_sign_in(browser: Browser, shut: Ru
 @pytest.mark.slow
 async def test_another_pin_sends_the_page_back_to_looking(browser: Browser, home: RunningPanel) -> None:
     async with opened(browser, f"{home.url}/access") as page:
-        await page.get_by_label("PIN, or a token").fill(pin_of(home))
+        await page.get_by_label("PIN", exact=True).fill(pin_of(home))
         await page.get_by_role("button", name="Sign in", exact=True).click()
         await expect(page.locator(".me")).to_contain_text("control the lights")
         await page.goto(home.url)
@@ -135,7 +92,7 @@ async def test_an_admin_makes_and_revokes_tokens_and_reads_the_trail(
         token = await page.locator("#made code").text_content()
         assert panel.get("/access/me", headers={"Authorization": f"Bearer {token}"}).json()["role"] == "viewer"
         await expect(page.locator("#tokens li")).to_contain_text("<img src=x>")
-        await expect(page.locator("#trail li").first).to_contain_text("add_token")
+        await expect(page.locator("#trail li").first).to_contain_text("created the token <img src=x>")
         overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert overflow <= 0
 
@@ -154,9 +111,9 @@ async def test_a_form_is_sent_by_the_script_or_not_at_all(
         await held.wait()
         await route.continue_()
 
-    context = await browser.new_context()
+    context = await browser.new_context(**DEFAULTS)
     page = await context.new_page()
-    await page.route(f"**/static/js/{path}/main.js", hold)
+    await page.route("**/static/bundle/*.js", hold)
     await page.goto(f"{panel.url}/{path}", wait_until="commit")
     await page.locator("main").wait_for()
     await page.wait_for_function("document.readyState !== 'loading'")
@@ -168,6 +125,39 @@ async def test_a_form_is_sent_by_the_script_or_not_at_all(
     await context.close()
 
 
+LAMP = '[lights.desk]\npin = 12\nname = "Desk lamp"\n[lights.shelf]\npin = 13\nname = "Bookshelf"\n'
+
+
+@pytest.mark.parametrize(
+    "words",
+    first_of(
+        ("en-GB", "Ada set Desk lamp to 99 %", "Bob switched Bookshelf off", "Somebody failed to sign in"),
+        ("zh-CN", "Ada将Desk lamp设为99 %", "Bob关闭了Bookshelf", "有人登录失败"),
+    ),
+)
+async def test_the_trail_is_in_sentences_of_one_person_or_one_light(
+    browser: Browser, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    locale, set_to, off, refused = words
+    with RunningPanel(tmp_path / "data", lights=LAMP) as panel:
+        set_light(panel, "desk", by="Ada", level=99)
+        set_light(panel, "shelf", by="Bob", on=False)
+        sign_in(panel, pin="0000")
+        async with opened(browser, f"{panel.url}/access", locale=locale) as page:
+            rows = page.locator("#trail .entry-what")
+            await expect(rows).to_have_text([refused, off, set_to])
+            person, light = (page.locator(f"#trail-of [name={name}]") for name in ("who", "light"))
+            await person.fill("ada")
+            await person.press("Tab")
+            await expect(rows).to_have_text([set_to])
+            await light.select_option(label="Bookshelf")
+            await expect(rows).to_have_count(0)
+            await expect(page.locator("#no-trail")).to_be_visible()
+            await person.fill("")
+            await person.press("Tab")
+            await expect(rows).to_have_text([off])
+
+
 @pytest.mark.slow
 async def test_a_trail_with_nothing_in_it_says_so(browser: Browser, tmp_path: Path) -> None:
     with RunningPanel(tmp_path / "data") as panel:
@@ -175,7 +165,7 @@ async def test_a_trail_with_nothing_in_it_says_so(browser: Browser, tmp_path: Pa
             await expect(page.get_by_text("No entries yet.")).to_be_visible()
             panel.post("/led", json={"level": 3})
             await page.reload()
-            await expect(page.locator("#trail li")).to_contain_text("set_light")
+            await expect(page.locator("#trail li")).to_contain_text("set Light to 3 %")
             await expect(page.locator("#no-trail")).to_be_hidden()
 
 
@@ -183,7 +173,7 @@ async def test_a_trail_with_nothing_in_it_says_so(browser: Browser, tmp_path: Pa
 async def test_a_token_that_is_made_on_the_page_may_have_a_name(browser: Browser, panel: RunningPanel) -> None:
     async with opened(browser, f"{panel.url}/access") as page:
         await page.get_by_label("Purpose").fill("kettle")
-        await page.get_by_label("Name it uses").fill("Kettle")
+        await page.get_by_label("Acts as").fill("Kettle")
         await page.get_by_role("button", name="Create a token").click()
         await expect(page.locator("#made code")).to_contain_text("plt_")
         token = await page.locator("#made code").text_content()
@@ -193,7 +183,7 @@ async def test_a_token_that_is_made_on_the_page_may_have_a_name(browser: Browser
 
         page.on("dialog", lambda dialog: dialog.accept())
         await page.get_by_role("button", name="Revoke").click()
-        await page.get_by_role("button", name="Release: Kettle").click()
+        await page.get_by_role("button", name="Give up name: Kettle").click()
         await expect(page.locator("#names li")).to_have_count(0)
 
 
@@ -215,14 +205,14 @@ async def test_somebody_claims_a_name_and_another_browser_is_told(browser: Brows
         await page.goto(panel.url)
         await expect(page.locator("body[data-link=live]")).to_be_visible()
         await page.goto(f"{panel.url}/access")
-        await page.locator("#names").get_by_role("button", name="Release: Ada").click()
+        await page.locator("#names").get_by_role("button", name="Give up name: Ada").click()
         await expect(page.locator("#names li")).to_have_count(0)
 
 
 @pytest.mark.slow
 async def test_the_page_speaks_chinese(browser: Browser, panel: RunningPanel) -> None:
     async with opened(browser, f"{panel.url}/access", locale="zh-CN") as page:
-        await expect(page.get_by_role("heading", level=1)).to_have_text("权限")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("成员与权限")
         await expect(page.locator(".me")).to_contain_text("你拥有全部权限。")
         words = await page.locator("[data-word]").all_text_contents()
         assert not [word for word in words if word.startswith(("access_", "strip_"))]

@@ -28,7 +28,7 @@ async def signed_in(browser: Browser, home: RunningPanel, secret: str, device: d
     page = await context.new_page()
     page.on("dialog", lambda dialog: dialog.accept())
     await page.goto(f"{home.url}/access")
-    await page.get_by_label("PIN, or a token").fill(secret)
+    await page.get_by_label("PIN", exact=True).fill(secret)
     await page.get_by_role("button", name="Sign in", exact=True).click()
     await expect(page.locator("#sessions li")).not_to_have_count(0)
     return context, page
@@ -51,6 +51,24 @@ async def test_an_admin_ends_one_and_the_others_stay(browser: Browser, home: Run
     await lines.first.get_by_role("button").click()
     await expect(page.locator("#sessions-tile")).to_be_hidden()
     await expect(page.locator(".me")).to_contain_text("You can view the panel.")
+    await context.close()
+
+
+async def test_what_did_not_work_is_said(browser: Browser, home: RunningPanel) -> None:
+    sign_in(home, pin=pin_of(home))
+    context, page = await signed_in(browser, home, token_of(home, "admin"), DESKTOP)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    lines = page.locator("#sessions li")
+    before = await lines.count()
+    await context.set_offline(True)
+    await lines.nth(1).get_by_role("button").click()
+    await expect(page.get_by_role("alert").first).to_have_text("The panel does not answer.")
+    await context.set_offline(False)
+    await lines.nth(1).get_by_role("button").click()
+    await expect(lines).to_have_count(before - 1)
+    await expect(page.locator("#failed")).to_be_empty()
+    assert errors == []
     await context.close()
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from asgi_app import __version__
-from asgi_app.cli.banner import addresses_for_others
+from asgi_app.server.interfaces import addresses_for_others
 from asgi_app.server.listen import listen, url_of
 from tests.support.lan import Lan, inside
 from tests.support.network_namespace import NoRight

@@ -1,15 +1,17 @@
-"""The end of a panel: a handshake that is under way is answered once."""
+"""The end of a panel: a handshake that is under way is answered once, and later ones are told to come back."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import uvicorn
 
+from asgi_app.gateway import refuse_while_stopping
 from asgi_app.server.run import _Uvicorn
 from asgi_app.server.uvicorn_http import UvicornHTTP
 from asgi_app.server.uvicorn_websocket import UvicornWebSocket
@@ -45,5 +47,29 @@ async def test_a_handshake_that_is_under_way_at_the_end_is_answered_once(
             await serving
         writer.close()
     assert answer.count(b"HTTP/1.1") == 1
-    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert answer.startswith(b"HTTP/1.1 503 ")
     assert (caplog.text, failures) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ({"type": "http", "method": "GET", "path": "/led"}, ("http.response.start", 503)),
+        # With 403, which a closed handshake gets, clients such as websockets never come back.
+        ({"type": "websocket", "path": "/live"}, ("websocket.http.response.start", 503)),
+        ({"type": "websocket", "path": "/socket.io/"}, ("websocket.http.response.start", 503)),
+        ({"type": "websocket", "path": "/live", "extensions": {}}, ("websocket.close", None)),
+    ],
+)
+async def test_who_comes_while_it_stops_is_told_to_come_back(scope: dict[str, Any], expected: tuple[str, Any]) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("a panel that stops takes nobody in")
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append((message["type"], message.get("status")))
+
+    sent: list[tuple[str, Any]] = []
+    health: Any = SimpleNamespace(stopping=True)
+    scope = {"headers": [], "query_string": b"", "extensions": {"websocket.http.response": {}}, **scope}
+    await refuse_while_stopping(health, app, scope, None, send)
+    assert sent[0] == expected

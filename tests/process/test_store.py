@@ -6,23 +6,25 @@ import os
 import signal
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
 from asgi_app.errors import SetupError
-from asgi_app.models.lights import LightSettings
-from asgi_app.store import SCHEMA_VERSION, Store
+from asgi_app.models.base import Actor
+from asgi_app.models.history import Moment, RememberedLight
+from asgi_app.store import SCHEMA_VERSION, Store, history
 from asgi_app.store.schema import MIGRATIONS
-from tests.support.database_file import NAME, stored_level, stored_look
+from tests.support.database_file import NAME, query, stored_level, stored_look
 from tests.support.panel_process import END_SECONDS, NO_TLS, RunningPanel, eventually
 
-LED = LightSettings(level=30, on=True, effect="candle")
-DESK = LightSettings(level=70, on=False)
+LED = RememberedLight(level=30, on=True, effect="candle")
+DESK = RememberedLight(level=70, on=False)
 
 
-def reopened(directory: Path) -> dict[str, LightSettings]:
+def reopened(directory: Path) -> dict[str, RememberedLight]:
     """What a store that is opened there now knows."""
     store = Store(directory)
     try:
@@ -31,7 +33,7 @@ def reopened(directory: Path) -> dict[str, LightSettings]:
         store.close()
 
 
-async def saved(store: Store, light: str, settings: LightSettings) -> None:
+async def saved(store: Store, light: str, settings: RememberedLight) -> None:
     """Save it, and wait until the store has tried."""
     store.save(light, settings)
     await store.try_to(lambda database: None)
@@ -57,10 +59,26 @@ async def test_the_newest_look_wins(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.open()
     for level in range(1000):
-        store.save("led", LightSettings(level=level % 101, on=True))
+        store.save("led", RememberedLight(level=level % 101, on=True))
     store.save("led", DESK)
     store.close()
     assert reopened(tmp_path) == {"led": DESK}
+
+
+async def test_a_busy_file_gets_every_change_later(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.open()
+    with sqlite3.connect(tmp_path / NAME) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for level in range(1000):
+            moment = Moment(at=level, began=level, level=level % 101, by=Actor(name="Ann", via="live"))
+            store.save("led", RememberedLight(level=level % 101, on=True, moments=(moment,)))
+        other.execute("ROLLBACK")
+    other.close()
+    await store.try_to(lambda database: None)
+    found = await store.do(partial(history.since, light="led", begin=0, end=1000))
+    assert [moment.at for moment in found][-history.RECENT :] == list(range(1000 - history.RECENT, 1000))
+    store.close()
 
 
 async def test_a_save_is_done_once_it_is_in_the_file(tmp_path: Path) -> None:
@@ -214,3 +232,31 @@ def test_a_change_survives_kill_9_once_it_is_in_the_file(start_panel: Callable[.
     panel.start()
     assert panel.level() == 0
     assert panel.patch("/lights/led", {"on": True}).json()["level"] == 93
+
+
+def test_who_and_undo_survive_kill_9(start_panel: Callable[..., RunningPanel]) -> None:
+    three = ("led", "desk", "hall")
+    lights = [f"[lights.{id}]\npin = {pin}\n" for id, pin in zip(three, (21, 12, 13), strict=True)]
+    panel = start_panel(lights="".join(lights) + 'restore = "off"\n')
+    panel.patch("/lights/led", {"level": 20})
+    panel.patch("/lights/hall", {"level": 40})
+    named = {"X-Client-Name": "Ada"}
+    httpx.patch(panel.url + "/groups/all", json={"on": False}, headers=named, timeout=30, verify=NO_TLS)
+    was = {id: panel.get(f"/lights/{id}").json() for id in three}
+    eventually(lambda: all((stored_look(panel.data / NAME, id) or {}).get("on") is False for id in three))
+    eventually(lambda: query(panel.data / NAME, "SELECT count(*) FROM deeds") == [(1,)])
+    panel.kill()
+    panel.start()
+    for id in three:
+        light = panel.get(f"/lights/{id}").json()
+        assert light["by"] == {"name": "Ada", "via": "rest"}
+        assert {key: light[key] for key in ("at", "undo")} == {key: was[id][key] for key in ("at", "undo")}
+    assert panel.post("/groups/all/undo").json()["on"] is True
+    assert {id: panel.get(f"/lights/{id}").json()["target"] for id in three} == {"led": 20, "desk": 50, "hall": 40}
+    eventually(lambda: (stored_look(panel.data / NAME, "hall") or {}).get("on") is True)
+    panel.kill()
+    panel.start()
+    hall = panel.get("/lights/hall").json()
+    assert (hall["on"], hall["by"]["via"]) == (False, "start")  # by its restore setting
+    assert panel.post("/lights/hall/undo").json()["target"] == 40
+    assert panel.post("/lights/led/undo").json()["target"] == 0

@@ -13,7 +13,7 @@ import pytest
 
 from asgi_app.errors import NotStored
 from asgi_app.models.chat import Thread
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from tests.support.chat_people import old, person
@@ -43,7 +43,7 @@ def fill(data: Path) -> None:
             await store.do(lambda db, draft=draft: stored.say(db, draft))
         draft = stored.Draft(Thread.between("Ada", "Bob"), "Ada", "Bob", "psst", 1000.0, None)
         await store.do(lambda db: stored.say(db, draft))
-        store.save("led", LightSettings(level=37, on=True))
+        store.save("led", RememberedLight(level=37, on=True))
         await store.try_to(lambda database: None)
 
     asyncio.run(say())
@@ -160,8 +160,8 @@ async def test_a_save_returns_while_the_thread_is_stuck_and_the_newest_is_writte
     stall = store.do(lambda db: (stuck.set(), go_on.wait()))  # as a write to an SD card that does not answer
     await asyncio.to_thread(stuck.wait)
     for level in range(101):
-        store.save("led", LightSettings(level=level, on=True))
-        store.save("desk", LightSettings(level=100 - level, on=True))
+        store.save("led", RememberedLight(level=level, on=True))
+        store.save("desk", RememberedLight(level=100 - level, on=True))
     assert not stall.done()  # here already: none of them waited
     go_on.set()
     await stall

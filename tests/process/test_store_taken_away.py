@@ -16,7 +16,7 @@ import pytest
 
 from asgi_app.errors import NotStored
 from asgi_app.models.chat import Thread
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from tests.support.chat_people import person, said
@@ -165,7 +165,7 @@ async def test_a_file_in_its_place_is_taken_over_and_numbers_go_on(panel: Runnin
     for room, msg in (("lobby", "old"), ("attic", "dust")):
         draft = stored.Draft(Thread(room=room), "Zoe", None, msg, 1.0, None)
         await other.do(lambda db, draft=draft: stored.say(db, draft))
-    other.save("led", LightSettings(level=3, on=True))
+    other.save("led", RememberedLight(level=3, on=True))
     await asyncio.to_thread(other.close)
     run = panel.post("/runs", json={"name": "build"}).json()["id"]
     async with person(panel, "live", "Ada") as ada:

@@ -15,7 +15,7 @@ import pytest
 from asgi_app.app import PanelApp
 from asgi_app.errors import NotStored
 from asgi_app.hw.worker import Worker
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 from asgi_app.settings import Settings
 from asgi_app.store import Store
 from asgi_app.telemetry.tasks import ended
@@ -93,7 +93,7 @@ async def test_everybody_who_waits_for_the_store_is_told(tmp_path: Path, best_ef
     await asyncio.to_thread(stuck.wait)
     last = store.try_to(panic) if best_effort else store.do(panic)
     behind = [store.do(lambda db: 1) for _ in range(300)]
-    store.save("led", LightSettings(level=3, on=True))
+    store.save("led", RememberedLight(level=3, on=True))
     go_on.set()
     await first
     done = await asyncio.gather(last, *behind, return_exceptions=True)

@@ -11,8 +11,11 @@ import socketio
 import websockets
 from websockets.sync.client import connect
 
+from asgi_app.service.panel import HISTORY
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.raw_sockets import never_reading
+
+pytestmark = pytest.mark.for_real
 
 DRAGGERS = 20
 DRAG_SECONDS = 10
@@ -37,6 +40,18 @@ async def drag(panel: RunningPanel, number: int, until: float) -> list[str | byt
     return refusals
 
 
+async def fill_history(panel: RunningPanel) -> None:
+    """Change a light until the panel keeps as many events as it ever will: they are some MiB."""
+    async with websockets.connect(panel.socket_url("/live"), max_size=None) as hand:
+        rev = 0
+        while rev <= HISTORY:
+            await hand.send(json.dumps({"do": "set_light", "id": rev, "light": "led", "level": rev % 101}))
+            while "reply" not in (frame := json.loads(await hand.recv())):
+                pass
+            assert frame["ok"]
+            rev = frame["rev"]
+
+
 async def test_dragging_with_readers_that_never_read(start_panel, server):
     # given screens on every wire, three clients that never read, and 20 hands on the slider
     panel: RunningPanel = start_panel(server=server, slow_reader=5)  # a reader that reads, on a busy machine
@@ -59,6 +74,7 @@ async def test_dragging_with_readers_that_never_read(start_panel, server):
                     seen["light_changed"] = event["state"]["target"]
 
     watching = asyncio.create_task(watch())
+    await fill_history(panel)
     until = asyncio.get_running_loop().time() + DRAG_SECONDS
     hands = [asyncio.create_task(drag(panel, number, until)) for number in range(DRAGGERS)]
     await asyncio.sleep(DRAG_SECONDS / 4)

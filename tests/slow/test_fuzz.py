@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from campaigns.fuzz import KINDS, Target
 
-EXAMPLES = {"frames": 1000, "packets": 600, "words": 250, "socketio": 120, "led": 120, "chat": 80, "connection": 150}
+EXAMPLES = {
+    "frames": 1000,
+    "packets": 600,
+    "words": 250,
+    "socketio": 120,
+    "old socketio": 120,
+    "led": 120,
+    "chat": 80,
+    "connection": 150,
+}
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -20,6 +29,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[tuple[str, Target]]:
     made.close()
 
 
+@pytest.mark.timeout(300)  # thousands of inputs each, most of their time in the panel
 def test_whatever_is_sent_is_taken_or_refused_as_it_should(target: tuple[str, Target]) -> None:
     name, made = target
 

@@ -8,8 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.support.live_client import LiveClient, live
 from tests.support.panel_process import RunningPanel
+
+pytestmark = pytest.mark.for_real
 
 LINES = 200_000
 BATCH = 500
@@ -46,7 +50,7 @@ class Viewer:
         """Watch until the end, coming back after each time one left."""
         while self.ended is None:
             self.visits += 1
-            async with live(self._panel, agent=self.name) as client:
+            async with live(self._panel, agent=self.name, unread=16 if self._pause else None) as client:
                 await self._visit(client)
                 if self.ended is not None:
                     await self._fill(client)

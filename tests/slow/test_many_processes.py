@@ -26,6 +26,8 @@ from asgi_app.ws.socketio.manager import QueueingManager
 from tests.support.panel_process import eventually
 from tests.support.python_client import PythonClient
 
+pytestmark = pytest.mark.undescribed  # its servers are not panels, and have events of their own
+
 
 class Shared(socketio.AsyncRedisManager, QueueingManager):
     """Two processes' events, fanned out our way."""

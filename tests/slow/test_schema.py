@@ -12,6 +12,7 @@ from tests.support.panel_process import RunningPanel
 EXAMPLES = 5
 
 
+@pytest.mark.timeout(300)  # it takes 37 s of CPU, and four workers share two cores
 @pytest.mark.parametrize("server", ["uvicorn"], indirect=True)
 def test_every_answer_is_one_that_the_document_names(panel: RunningPanel) -> None:
     found = schema.check(panel, EXAMPLES)

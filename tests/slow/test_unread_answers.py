@@ -13,6 +13,8 @@ from tests.support.live_client import live
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.silent_readers import SILENT, SilentReader
 
+pytestmark = pytest.mark.for_real
+
 MOST = 32_000_000  # bytes; docs/reference/limits.md
 OF_EACH = 6  # clients on each wire
 ASKING = 5.0  # seconds, in which the panel is asked for some 4 GB

@@ -12,6 +12,8 @@ from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel
 from tests.support.raw_http import head, masked, opening
 
+pytestmark = pytest.mark.for_real
+
 MB = 1_000_000
 SENT = 30 * MB
 GROWS = 10 * MB  # at most; what was owed made it 44 MB

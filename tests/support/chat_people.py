@@ -141,14 +141,21 @@ async def person(panel: RunningPanel, wire: str, name: str | None, **came_back: 
     named = {"name": name} if name is not None else {}
     if wire == "live":
         async with live(panel, **named, **came_back) as client:
-            yield LivePerson(client)
+            yield await _known(panel, LivePerson(client))
         return
     connected = await PythonClient.connect(panel.url, namespace="/panel", auth={**named, **came_back})
     try:
         [opening] = await connected.next("events")
-        yield PanelPerson(connected, opening)
+        yield await _known(panel, PanelPerson(connected, opening))
     finally:
         await connected.disconnect()
+
+
+async def _known(panel: RunningPanel, one: Person) -> Person:
+    """The same, once the keeper of a home knows of them: a front connects them before that."""
+    if panel.__dict__.get("home") is not None:
+        await one.ask("get_threads")
+    return one
 
 
 def said(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -54,6 +54,13 @@ class ChatTab:
         """Wait until the open thread is these messages, in this order."""
         await expect(self.texts).to_have_text(list(texts))
 
+    async def menu_of(self, text: str, choice: str) -> None:
+        """Choose from the menu of a message."""
+        message = self.messages.filter(has_text=text)
+        await message.hover()
+        await message.locator(".message-more").click()
+        await self.page.get_by_role("menuitem", name=choice).click()
+
     async def delivered(self, text: str, how: str) -> None:
         """Wait until the sign of an own message says this."""
         message = self.page.locator("#log .message.own").filter(has_text=text)

@@ -100,8 +100,9 @@ class Bench:
 
     name: PinsName = "mock"
 
-    def __init__(self, *, shared: bool = False, seconds: float = 0.0) -> None:
+    def __init__(self, *, shared: bool = False, quick: bool = False, seconds: float = 0.0) -> None:
         self.shared = shared
+        self.quick = quick
         self.seconds = seconds  # that each call takes
         self.fault: Exception | None = None
         self.writes: list[float] = []

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from asgi_app.models.chat import Thread
-from asgi_app.models.lights import LightSettings
+from asgi_app.models.history import RememberedLight
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 
@@ -27,7 +27,7 @@ async def write(data: Path, notes: int) -> None:
         draft = stored.Draft(Thread(room="lobby"), "Ada", None, number, 1.0, None)
         await store.do(partial(stored.say, draft=draft), durable=True)
         os.write(notes, f"said {number + 1}\n".encode())
-    store.save("led", LightSettings(level=77, on=True))
+    store.save("led", RememberedLight(level=77, on=True))
     await asyncio.sleep(2.5)  # wires.md: two seconds
     os.write(notes, b"set 77\n")
     os._exit(0)  # a close would write everything

@@ -20,8 +20,8 @@ async def swipe(devtools: CDPSession, start: tuple[float, float], across: float,
     await devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
-async def scrolled(page: Page) -> None:
-    """Wait until the page has scrolled, by more than a nudge, and has come to rest."""
+async def scrolled(page: Page, how_far: str = "scrollY") -> None:
+    """Wait until the page, or what this expression is of, has scrolled, by more than a nudge, and has come to rest."""
     async with asyncio.timeout(30):
-        while await at_rest(page, "scrollY") <= 80:
+        while await at_rest(page, how_far) <= 80:
             pass

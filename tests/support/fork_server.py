@@ -1,7 +1,7 @@
 """A process that has imported the panel, and forks one `python -m MODULE` for each request, `pilotlight` above all.
 
 A start costs what the command itself does, not the second that its imports take. What a fork cannot show is in
-CONTRIBUTING.md; `make test-slow` starts every panel for real. A run of the tests has one such process for its workers.
+CONTRIBUTING.md; `make test-real` starts every panel for real. A run of the tests has one such process for its workers.
 """
 
 from __future__ import annotations

@@ -62,20 +62,26 @@ class LiveClient:
         while True:
             while self._unread:
                 event = self._unread.popleft()
-                if event["event"] == name and fields.items() <= (event | event.get("state", {})).items():
+                if event["event"] == name and fields.items() <= (event | (event.get("state") or {})).items():
                     return event
             self._unread.extend((await self.next()).get("events", []))
 
 
 @asynccontextmanager
-async def live(panel: RunningPanel, agent: str | None = None, **query: Any) -> AsyncIterator[LiveClient]:
+async def live(
+    panel: RunningPanel, agent: str | None = None, unread: int | None = None, **query: Any
+) -> AsyncIterator[LiveClient]:
     """A connected client that has got its opening; `query` is `name`, `epoch`, `rev`.
 
-    `agent` is its User-Agent: a name to be shown, of nobody who is present in the chat.
+    `agent` is its User-Agent: a name to be shown, of nobody who is present in the chat. With `unread` frames that its
+    test has not taken, it reads no more.
     """
     path = "/live" + ("?" + urllib.parse.urlencode(query) if query else "")
     agents = {"user_agent_header": agent} if agent else {}
-    async with connect(panel.socket_url(path), max_size=None, compression=None, **agents) as socket:
+    url = panel.socket_url(path)
+    # A test may take nothing for long. So without the pings of the library, and without a limit to what waits, unless
+    # the test is about that: a client that stops reading does not see the pings of the panel either, and is cut.
+    async with connect(url, max_size=None, compression=None, ping_interval=None, max_queue=unread, **agents) as socket:
         yield LiveClient(socket, strict_json(await asyncio.wait_for(socket.recv(), TIMEOUT)))
 
 

@@ -10,10 +10,10 @@ BEFORE = 42  # percent, where the light is before each command
 COMMANDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"do": "set_light", "light": "led", "level": 70}, {"level": 70, "target": 70, "actual": 70}),
     ({"do": "set_light", "light": "led", "level": 70.0}, {"level": 70}),
-    ({"do": "set_light", "light": "led", "level": 0}, {"level": 0, "on": True}),
+    ({"do": "set_light", "light": "led", "level": 0}, {"level": BEFORE, "on": False, "target": 0, "actual": 0}),
     ({"do": "set_light", "light": "led", "level": BEFORE}, {"level": BEFORE}),
     ({"do": "set_light", "light": "led", "step": 10}, {"level": BEFORE + 10}),
-    ({"do": "set_light", "light": "led", "step": -100}, {"level": 0}),
+    ({"do": "set_light", "light": "led", "step": -100}, {"level": BEFORE, "on": False, "target": 0}),
     ({"do": "set_light", "light": "led", "step": 100}, {"level": 100}),
     ({"do": "set_light", "light": "led", "on": False}, {"on": False, "level": BEFORE, "target": 0}),
     ({"do": "set_light", "light": "led", "effect": "blink"}, {"effect": "blink", "level": BEFORE}),

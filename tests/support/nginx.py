@@ -31,8 +31,16 @@ http {{
 """
 
 
+def blocks() -> tuple[str, str]:
+    """The server of the page, and its `location` for a path."""
+    server, location = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/how-to/put-behind-a-proxy.md").read_text(), re.S)
+    return server, location
+
+
 class Nginx:
     """nginx on a free port of 127.0.0.1; a context manager."""
+
+    path = ""  # below which it has the panel
 
     def __init__(self, panel: RunningPanel, directory: Path) -> None:
         self._panel = panel
@@ -42,14 +50,15 @@ class Nginx:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.path}"
+
+    def _documented(self) -> str:
+        """What the docs show."""
+        return blocks()[0]
 
     def _configuration(self) -> str:
-        """The one that the docs show, without its TLS, on our ports."""
-        (documented,) = re.findall(
-            r"```nginx\n(.*?)```", (ROOT / "docs/how-to/put-behind-a-proxy.md").read_text(), re.S
-        )
-        documented = documented.replace("listen 443 ssl;", f"listen 127.0.0.1:{self.port};")
+        """The same without its TLS, on our ports."""
+        documented = self._documented().replace("listen 443 ssl;", f"listen 127.0.0.1:{self.port};")
         documented = re.sub(r"^ +ssl_certificate.*\n", "", documented, flags=re.M)
         documented = documented.replace("http://127.0.0.1:5000", self._panel.url)
         return CONFIGURATION.format(directory=self._directory, documented=documented)
@@ -76,3 +85,25 @@ class Nginx:
         assert self._process is not None
         self._process.kill()
         self._process.wait(10)
+
+
+class BelowPath(Nginx):
+    """nginx that has the panel below `/light/`, and takes that off."""
+
+    path = "/light"
+
+    def _documented(self) -> str:
+        server, location = blocks()
+        below = re.sub(r"    location / \{.*?\n    \}\n", lambda _: location, server, flags=re.S)
+        assert below != server
+        return below
+
+
+class BelowKeptPath(BelowPath):
+    """The same, but it leaves the path on."""
+
+    def _documented(self) -> str:
+        below = super()._documented()
+        kept = below.replace("proxy_pass http://127.0.0.1:5000/;", "proxy_pass http://127.0.0.1:5000;")
+        assert kept != below
+        return kept

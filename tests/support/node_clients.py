@@ -1,4 +1,4 @@
-"""Stock JavaScript Socket.IO clients (socket.io-client 3.0.4 and 4.8 from npm) in one Node process."""
+"""Stock Socket.IO clients in a process of another program: all JavaScript ones in Node, and an old Python one."""
 
 from __future__ import annotations
 
@@ -7,31 +7,36 @@ import itertools
 import json
 import os
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.frames import SocketIOWitness
 from tests.support.inbox import TIMEOUT, SocketIOClient
 
-DIRECTORY = Path(__file__).parent / "node"
+SUPPORT = Path(__file__).parent
 LONGEST_LINE = 16 * 1024 * 1024
 
 
 class NodeClient(SocketIOClient):
     """One socket of the process."""
 
-    def __init__(self, clients: NodeClients, number: int, owner: str) -> None:
+    def __init__(self, clients: NodeClients, number: int, owner: str, namespace: str) -> None:
         super().__init__(owner)
+        self._witness = SocketIOWitness()
         self._clients = clients
         self._number = number
         self._acks = itertools.count(1)
+        self._namespace = namespace.partition("?")[0]
 
     async def emit(self, event: str, *args: Any) -> None:
         self._clients.send(do="emit", socket=self._number, event=event, args=args, ack=None)
 
     async def ask(self, event: str, *args: Any) -> list[Any]:
         ack = next(self._acks)
+        self._witness.emitted(self._namespace, event, list(args), ack)
         self._clients.send(do="emit", socket=self._number, event=event, args=args, ack=ack)
         answer: list[Any] = await self.inbox.next(f"ack {ack}")
         return answer
@@ -49,21 +54,28 @@ class NodeClient(SocketIOClient):
         """What the process says of this socket."""
         match report["is"]:
             case "event":
+                self._witness.heard(self._namespace, report["event"], report["args"])
                 self.inbox.put(report["event"], report["args"])
             case "ack":
+                self._witness.acked(self._namespace, report["ack"], report["args"])
                 self.inbox.put(f"ack {report['ack']}", report["args"])
             case life:
                 self.inbox.put(life, report.get("args", []))
 
 
 @cache
-def _process() -> subprocess.Popen[bytes]:
+def _process(program: tuple[str, ...], directory: Path) -> subprocess.Popen[bytes]:
     """The process of this worker, begun at its first use: a start takes a fifth of a second. They end together."""
-    return subprocess.Popen(["node", "client.mjs"], cwd=DIRECTORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    packages = {**os.environ, "PYTHONPATH": str(directory / "packages")}
+    return subprocess.Popen(program, cwd=directory, env=packages, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 class NodeClients:
     """The clients of a file, or of a test; of one at a time. An async context manager; its sockets end with it."""
+
+    library = "socket.io-client"
+    _program: tuple[str, ...] = ("node", "client.mjs")
+    _directory = SUPPORT / "node"
 
     def __init__(self) -> None:
         self._clients: dict[int, NodeClient] = {}
@@ -84,7 +96,7 @@ class NodeClients:
         Raises `ConnectionError` with the library's message when the panel refuses it.
         """
         number = len(self._clients) + 1
-        client = NodeClient(self, number, f"socket.io-client {version}, {transport}, {namespace}")
+        client = NodeClient(self, number, f"{self.library} {version}, {transport}, {namespace}", namespace)
         self._clients[number] = client
         self.send(
             do="connect",
@@ -111,7 +123,7 @@ class NodeClients:
         self._commands.write(json.dumps(command).encode() + b"\n")
 
     async def __aenter__(self) -> Self:
-        loop, process = asyncio.get_running_loop(), _process()
+        loop, process = asyncio.get_running_loop(), _process(self._program, self._directory)
         assert process.stdin is not None
         assert process.stdout is not None
         reader = asyncio.StreamReader(LONGEST_LINE)
@@ -132,7 +144,7 @@ class NodeClients:
         try:
             await asyncio.wait_for(self._reader, TIMEOUT)
         except TimeoutError:
-            _process().kill()
+            _process(self._program, self._directory).kill()
             _process.cache_clear()
         self._commands.close()
 
@@ -141,9 +153,18 @@ class NodeClients:
             report = json.loads(line)
             if report["is"] == "forgotten":
                 break
-            self._clients[report["socket"]].report(report)
+            if (client := self._clients.get(report["socket"])) is not None:  # None: it was forgotten meanwhile
+                client.report(report)
         else:
             _process.cache_clear()
         reports.close()
         for client in self._clients.values():
             client.inbox.fail("the Node process has ended; what it said is above")
+
+
+class OldPythonClients(NodeClients):
+    """The same with python-socketio 4.6, which has a folder of its own: the panel uses another version."""
+
+    library = "python-socketio"
+    _program = (sys.executable, "client.py")
+    _directory = SUPPORT / "old_socketio"

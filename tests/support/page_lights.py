@@ -14,6 +14,12 @@ CLIENT = httpx.Client(timeout=30, verify=NO_TLS)
 TRANSPORTS = ("websocket", "socketio", "rest")
 
 
+# Each state of the link from now on is in `window.links`.
+NOTE_LINKS = """
+  window.links = [];
+  const note = () => window.links.push(document.body.dataset.link);
+  new MutationObserver(note).observe(document.body, { attributeFilter: ['data-link'] });
+"""
 LIGHTS = """
 [lights.desk]
 pin = 12

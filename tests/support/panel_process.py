@@ -36,7 +36,7 @@ START_SECONDS = 60  # a loaded CI machine; the panel itself needs about one
 END_SECONDS = 5.0  # for its end on a busy machine; on an idle one it takes half a second
 STARTS = 10  # where the port that it had before is taken
 SOON = 30.0  # seconds for what takes milliseconds on an idle machine, and may wait for a busy one
-ADDRESS = re.compile(r"Pilot Light \S+ is at (https?://\S+)/")
+ADDRESS = re.compile(r"Pilot Light \S+ is at (https?://[^/\s]+)/")
 # For each client of httpx that needs no certificates: it would load those of all authorities, which takes 20 ms of CPU.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 NO_TLS.check_hostname = False

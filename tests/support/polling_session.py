@@ -11,6 +11,7 @@ from typing import Self
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
+from tests.support.frames import RawWitness, watched
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.raw_sockets import end_with_a_reset
 
@@ -46,6 +47,7 @@ class PollingSession:
 
     def __init__(self, panel: RunningPanel, *namespaces: str) -> None:
         self.panel = panel
+        self._witness = RawWitness()
         self.sid: str = json.loads(panel.get(POLLING).text[1:])["sid"]
         self.path = f"{POLLING}&sid={self.sid}"
         for namespace in namespaces:
@@ -56,6 +58,8 @@ class PollingSession:
 
     def post(self, *packets: str) -> httpx.Response:
         """The packets in one body."""
+        for packet in packets:
+            self._witness.sent(packet)
         return self.panel.post(self.path, content=SEPARATOR.join(packets).encode())
 
     def say(self, *packets: str) -> None:
@@ -72,6 +76,8 @@ class PollingSession:
         answer = self.get()
         assert answer.status_code == 200, answer.text
         packets = answer.text.split(SEPARATOR)
+        for packet in packets:
+            self._witness.received(packet)
         if "2" in packets:
             self.say("3")
         return packets
@@ -105,7 +111,8 @@ class PollingSession:
 
     def socket(self) -> ClientConnection:
         """A WebSocket for this session."""
-        return connect(self.panel.socket_url(f"{ENGINE}&transport=websocket&sid={self.sid}"), close_timeout=1)
+        connection = connect(self.panel.socket_url(f"{ENGINE}&transport=websocket&sid={self.sid}"), close_timeout=1)
+        return watched(connection, self._witness)
 
     def is_over(self) -> bool:
         """Whether the panel knows it no more."""

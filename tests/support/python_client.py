@@ -30,6 +30,7 @@ class PythonClient(SocketIOClient):
         transports: list[str] | None = None,
         auth: Any = None,
         headers: dict[str, str] | None = None,
+        path: str = "socket.io",
     ) -> Self:
         """A connected client; by default it polls first and then changes to a WebSocket.
 
@@ -37,7 +38,13 @@ class PythonClient(SocketIOClient):
         """
         client = cls(namespace)
         await client._library.connect(
-            url, namespaces=[namespace], transports=transports, auth=auth, headers=headers or {}, wait_timeout=TIMEOUT
+            url,
+            namespaces=[namespace],
+            transports=transports,
+            auth=auth,
+            headers=headers or {},
+            socketio_path=path,
+            wait_timeout=TIMEOUT,
         )
         await client.next("connect")
         return client

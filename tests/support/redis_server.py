@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 import tempfile
 from types import TracebackType
@@ -11,13 +10,14 @@ from typing import Any
 
 import redis
 
+from tests.support.freezable import Freezable
 from tests.support.panel_process import eventually, free_port
 
 NO_FILES = ("--save", "", "--appendonly", "no")
 PASSWORD = "pass:of/Redis @home"
 
 
-class RedisServer:
+class RedisServer(Freezable):
     """A context manager. It keeps its port over restarts, and nothing else: it writes no file."""
 
     def __init__(self, *, password: str | None = None, settings: str = "") -> None:
@@ -25,7 +25,6 @@ class RedisServer:
         self.port = free_port()
         self.password = password
         self.settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -64,16 +63,6 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-    def freeze(self) -> None:
-        """Let it answer nothing any more, with all its connections open."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
 
     def __enter__(self) -> RedisServer:
         self.start()

@@ -88,6 +88,8 @@ class FakePanel:
         self.starts += 1
         if self.problem:
             return {"problem": self.problem}
+        if self.old and "command" in command:
+            return {"problem": {**self._refused("bad-command", 400)["problem"], "detail": "command: unknown field"}}
         id = command["run"]
         run = self.runs.setdefault(
             id, {"id": id, "name": command["name"], "kind": command["kind"], "state": "running", "progress": None}

@@ -26,7 +26,7 @@ class Watch:
         self.lines = page.locator(".log-lines .row:not(.gap) .said")
         self.gap = page.locator(".log-lines .row.gap")
         self.scroller = page.locator(".log-lines")
-        self.search = page.get_by_role("searchbox")
+        self.search = page.get_by_role("searchbox", name="Search the log")
         self.notices = page.locator("#notices .notice")
         self.scene = page.locator("svg.graph .scene")
         self.latest = page.locator(".to-latest")

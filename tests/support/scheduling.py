@@ -10,19 +10,18 @@ from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
-BROWSERS = 2  # in `make test`
+BROWSERS = 2
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
-    """The scheduler. With `few_browsers`, the pages go to two workers: each that has pages starts a browser."""
+    """The scheduler. The pages go to two workers: each that has pages starts a browser."""
 
-    def __init__(self, config: Any, log: Any, *, few_browsers: bool) -> None:
+    def __init__(self, config: Any, log: Any) -> None:
         super().__init__(config, log)
-        self._few_browsers = few_browsers
         self._pages: dict[str, int] = {}
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if self._few_browsers and file.startswith("tests/pages/"):
+        if file.startswith("tests/pages/"):
             return f"pages {self._pages.setdefault(file, len(self._pages)) % BROWSERS}"
         return file

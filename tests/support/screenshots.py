@@ -129,6 +129,12 @@ async def set_the_evening(panel: RunningPanel) -> None:
             await asyncio.sleep(2.5)
 
 
+async def listen(client: LiveClient) -> None:
+    """Read what comes: the panel parts with who does not."""
+    while True:
+        await client.socket.recv()
+
+
 @asynccontextmanager
 async def company(panel: RunningPanel) -> AsyncIterator[dict[str, LiveClient]]:
     """The people who are there while the pictures are taken, having talked."""
@@ -147,7 +153,10 @@ async def company(panel: RunningPanel) -> AsyncIterator[dict[str, LiveClient]]:
         await people["Bob"].ask("say", to="Ada", msg="Shall we start the sunrise at half past six?")
         await people["Ada"].ask("say", to="Bob", msg="Six. It takes half an hour.")
         await people["Bob"].ask("say", to="Ada", msg="Deal")
+        listening = [asyncio.create_task(listen(person)) for person in set(people.values())]
         yield people
+        for task in listening:
+            task.cancel()
 
 
 async def start_runs(panel: RunningPanel) -> str:
@@ -170,7 +179,7 @@ async def start_runs(panel: RunningPanel) -> str:
 
 
 async def open_page(browser: Browser, url: str, device: dict[str, Any], locale: str, scheme: str = "dark") -> Page:
-    context = await browser.new_context(**device, color_scheme=scheme, locale=locale)
+    context = await browser.new_context(**device, color_scheme=scheme, locale=locale, service_workers="block")
     await context.add_init_script(f"localStorage.setItem('pilotlight.name', {json.dumps(json.dumps('Ada'))})")
     page = await context.new_page()
     await page.goto(url)
@@ -213,6 +222,15 @@ async def shown_settings(page: Page) -> None:
     await asyncio.sleep(3)  # a second ping, without the drawing of the page in it
 
 
+async def shown_sections(page: Page) -> None:
+    await expect(page.locator(".settings-list a")).to_have_count(8)
+
+
+async def shown_live(page: Page) -> None:
+    await expect(page.locator("body[data-link=live]")).to_be_visible()
+    await asyncio.sleep(1)
+
+
 async def shown_access(page: Page) -> None:
     await expect(page.locator("#tokens li")).to_have_count(2)
     await expect(page.locator("#trail li").first).to_be_visible()
@@ -225,10 +243,12 @@ async def shown_lab(page: Page) -> None:
 Shown = Callable[[Page], Awaitable[None]]
 
 
-async def take_all(browser: Browser, panel: RunningPanel, name: str, path: str, shown: Shown) -> None:
-    """A page on both devices in both languages."""
+async def take_all(browser: Browser, panel: RunningPanel, name: str, path: str, shown: Shown, *kinds: str) -> None:
+    """A page on both devices, or on these, in both languages."""
     for suffix, locale in LOCALES.items():
         for kind, device in DEVICES.items():
+            if kinds and kind not in kinds:
+                continue
             page = await open_page(browser, panel.url + path, device, locale)
             await shown(page)
             await take(page, f"{name}-{kind}{suffix}")
@@ -272,7 +292,10 @@ async def main(wanted: list[str]) -> None:
                 if is_wanted("settings"):
                     for id, more in ADDED.items():
                         panel.post("/lights", json={"id": id, **more})
-                    await take_all(browser, panel, "settings", "/settings", shown_settings)
+                    await take_all(browser, panel, "settings", "/settings/lights", shown_settings)
+                    await take_all(browser, panel, "sections", "/settings", shown_sections, "phone")
+                    await take_all(browser, panel, "device", "/settings/device", shown_live)
+                    await take_all(browser, panel, "system", "/settings/system", shown_live)
                     for id in ADDED:
                         panel.delete(f"/lights/{id}")
                 if is_wanted("access"):

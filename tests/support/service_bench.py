@@ -26,6 +26,8 @@ SOON = 30.0  # seconds, for what needs none
 class Pins:
     """A driver whose writes take until they are let through, and fail while `reason` says why."""
 
+    is_quick = False
+
     def __init__(self) -> None:
         self.drives: list[tuple[str, Drive]] = []
         self.reason: str | None = None

@@ -13,6 +13,8 @@ from tests.support.panel_process import RunningPanel, eventually
 class SteppingPanel(RunningPanel):
     """A panel whose wall clock can be set."""
 
+    for_real = True  # what was imported before has taken the clock of the machine
+
     @property
     def offset(self) -> Path:
         return self.data.parent / "offset"

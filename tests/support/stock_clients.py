@@ -10,10 +10,11 @@ from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
 from tests.support.slow_cases import slow
 
-# socket.io-client 3.0.4 and 4.8, each over one transport alone; Python's polls first and then changes over.
-CLIENTS = ("3 polling", "3 websocket", "4 polling", "4 websocket", "python")
-# As parameters: `make test` has each version, each transport and each library once, and `make test-slow` every pair.
-EACH_CLIENT = ["3 polling", "4 websocket", "python", *slow("3 websocket", "4 polling")]
+# socket.io-client 1.7.4, 2.2.0, 3.0.4 and 4.8, each over one transport; Python's polls first and then changes over.
+OLD = ("1 polling", "2.2 websocket")
+CLIENTS = ("3 polling", "3 websocket", "4 polling", "4 websocket", "python", *OLD)
+# As parameters: `make test` has each present version, each transport and each library once, and `make test-slow` all.
+EACH_CLIENT = ["3 polling", "4 websocket", "python", *slow("3 websocket", "4 polling", *OLD)]
 
 Clients = dict[str, SocketIOClient]
 
@@ -25,5 +26,5 @@ async def join(
     if name == "python":
         return await PythonClient.connect(panel.url, namespace=namespace, auth=auth)
     version, transport = name.split()
-    options = {} if auth is None else {"auth": auth}
+    options = {} if auth is None else {"auth" if version in ("3", "4") else "query": auth}
     return await node.connect(panel.url, version=version, transport=transport, namespace=namespace, **options)

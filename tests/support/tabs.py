@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import BrowserContext, CDPSession, ConsoleMessage, Locator, Page, Request, expect
+from playwright.async_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Locator, Page, Request, expect
 
+from tests.support.frames import watch_page
 from tests.support.panel_process import RunningPanel
 
 expect.set_options(timeout=30_000)  # ms; on an idle machine nothing takes a tenth of it
@@ -18,9 +20,23 @@ expect.set_options(timeout=30_000)  # ms; on an idle machine nothing takes a ten
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 SHORT_PHONE = PHONE | {"viewport": {"width": 390, "height": 560}}  # the page of one light scrolls there
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-DEFAULTS = {"locale": "en-GB", "reduced_motion": "reduce"}  # without a graphics card, motion takes half the time
+# Without a graphics card, motion takes half the time. The service worker has its own test: requests pass by others.
+DEFAULTS: dict[str, Any] = {"locale": "en-GB", "reduced_motion": "reduce", "service_workers": "block"}
 SOON = 30  # seconds
 INSET = 36  # px of the bar that the handle never reaches, half of it at each end
+
+
+@asynccontextmanager
+async def page_of_its_own(browser: Browser, url: str, **options: Any) -> AsyncIterator[Page]:
+    """A page in a profile of its own; it fails at its end if something went wrong in the page."""
+    context = await browser.new_context(**{**DEFAULTS, **options})
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    await page.goto(url)
+    yield page
+    await context.close()
+    assert errors == []
 
 
 class Tab:
@@ -31,11 +47,13 @@ class Tab:
         self.troubles: list[str] = []
         self._panel = ""
         self._devtools: list[CDPSession] = []
+        self._size = page.viewport_size
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
         page.on("dialog", lambda dialog: self.troubles.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: self._asked(request.url))
         page.on("websocket", lambda socket: self._asked(socket.url))
+        watch_page(page)
         page.on("requestfailed", self._failed)
 
     @property
@@ -47,8 +65,10 @@ class Tab:
         await expect(self.mark.locator(".mark-status")).to_have_text(status)
 
     async def has_a_round_trip(self) -> None:
-        """Wait until the mark says how long an answer takes."""
-        await expect(self.mark.locator(".mark-ms")).to_have_text(re.compile(r"^\d+(\.\d)? ms$"))
+        """Open the sheet of the connection, and wait until it says how long an answer takes."""
+        await self.mark.click()
+        await expect(self.page.locator("#link-sheet .link-ms")).to_have_text(re.compile(r"^\d+(\.\d)? ms$"))
+        await self.page.locator("#link-sheet [data-close]").click()
 
     @property
     def notices(self) -> Any:
@@ -110,11 +130,13 @@ class Tab:
     async def clear(self) -> None:
         """Leave the page, and forget what it kept."""
         await self.page.mouse.up()
-        await self.page.unroute_all()
+        await self.page.unroute_all(behavior="ignoreErrors")  # a page that polls is in one of them
         while self._devtools:
             await self._devtools.pop().detach()
         await self.page.evaluate("localStorage.clear(), sessionStorage.clear()")
         await self.page.goto(self._panel + "/static/icons/icon.svg")
+        if self._size is not None and self.page.viewport_size != self._size:
+            await self.page.set_viewport_size(self._size)
 
     def _said(self, message: ConsoleMessage) -> None:
         if is_complaint(message):
@@ -268,8 +290,8 @@ ABOUT_SPEED = {
 
 
 def is_complaint(said: ConsoleMessage) -> bool:
-    """Whether the console says that a page is wrong: an error, or a warning that is not about speed or networks."""
-    is_harmless = any(words in said.text for words in (*ABOUT_SPEED, "ERR_NETWORK_CHANGED"))
+    """Whether the console says that a page is wrong: an error or a warning, but not about speed or the tests."""
+    is_harmless = any(words in said.text for words in (*ABOUT_SPEED, "ERR_NETWORK_CHANGED", "blocked by Playwright"))
     return said.type in ("error", "warning") and not is_harmless
 
 
@@ -303,10 +325,15 @@ async def scroll(element: Locator, top: int) -> None:
 
 
 TOO_SMALL = """[...document.querySelectorAll('a, button, input, summary, [role=slider]')]
-  .filter((element) => element.checkVisibility())
+  .filter((element) => element.checkVisibility() && !element.closest('.log-lines')) // "Jump to line" does the same
+  .filter((element) => !(element.matches('a') && getComputedStyle(element).display === 'inline')) // in a text
   .map((element) => {
+    const around = getComputedStyle(element, '::before'); // a link of 20 px may have one of 44 px around it to press
+    const { width: w, height: h } = around.position === 'absolute' ? around : {};
+    const pressed = { width: parseFloat(w), height: parseFloat(h) };
     const targets = [element, element.closest('label') ?? element].map((part) => part.getBoundingClientRect());
-    const [width, height] = ['width', 'height'].map((side) => Math.max(...targets.map((target) => target[side])));
+    const [width, height] = ['width', 'height'].map((side) =>
+      Math.max(pressed[side] || 0, ...targets.map((target) => target[side])));
     return { width, height, element: element.outerHTML.slice(0, 80) };
   })
   .filter(({ width, height }) => width < 43.5 || height < 43.5)"""

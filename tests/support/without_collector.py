@@ -22,23 +22,22 @@ WATCHED = (
 )  # fmt: skip
 
 
-def alive() -> Counter[str]:
-    """Objects by class."""
-    return Counter(
-        f"{type(found).__module__}.{type(found).__qualname__}"
-        for found in gc.get_objects()
-        if type(found).__module__.partition(".")[0] in WATCHED
-    )
-
-
 def tell(file: Path) -> None:
     """Write down what there is."""
-    before = alive()
+    gc.set_debug(gc.DEBUG_SAVEALL)
     gc.collect()
-    freed = before - alive()
+    gc.set_debug(0)
+    kinds = (type(found) for found in gc.garbage)
+    freed = Counter(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds if _is_watched(kind))
+    gc.garbage.clear()
+    gc.collect()
     new = file.with_suffix(".new")
     new.write_text(json.dumps(freed))
     new.replace(file)
+
+
+def _is_watched(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] in WATCHED
 
 
 if __name__ == "__main__":

@@ -252,3 +252,66 @@ def test_another_name_is_another_person() -> None:
 @pytest.mark.parametrize("event", ["light_changed", "run_changed", "run_log", "tea_ready"])
 def test_what_is_for_other_pages_leaves_the_very_same_state(event: str) -> None:
     assert after(snapshot(), {"event": event, "rev": 9, "light": "led", "state": {}})["same"]
+
+
+# --- changed messages --------------------------------------------------------------------------------------
+
+
+def changed(n: int, change: int, **more: Any) -> Event:
+    edited = {"edited_at": 200.0, "change": change, "msg": f"changed {change}"}
+    return {"event": "message_changed", "message": said(n) | edited | more}
+
+
+def changes(*all: Event, upto: int, more: bool = False) -> Event:
+    return {
+        "event": "changes",
+        "key": LOBBY,
+        "messages": [one["message"] for one in all],
+        "more": more,
+        "upto": upto,
+    }
+
+
+ASKED = {"event": "loading", "key": LOBBY, "loading": True}
+
+
+@pytest.mark.parametrize(
+    ("events", "texts", "missing"),
+    [
+        pytest.param([page(1, 2), changed(1, 1)], ["changed 1", "Bob 2"], None, id="an edit"),
+        pytest.param([page(1, 2), changed(1, 2)], ["changed 2", "Bob 2"], 0, id="an edit after one that is missing"),
+        pytest.param([page(1, 2), changed(1, 2), changed(1, 1)], ["changed 2", "Bob 2"], 1, id="an older edit"),
+        pytest.param(
+            [page(1, 2), changed(1, 2), changes(changed(2, 1), changed(1, 2), upto=2)],
+            ["changed 2", "changed 1"],
+            None,
+            id="the missing one is asked for",
+        ),
+        pytest.param(
+            [page(1, 2), changed(1, 3), changes(changed(2, 1), upto=3, more=True)],
+            ["changed 3", "changed 1"],
+            1,
+            id="the first part of those that are missing",
+        ),
+        pytest.param(
+            [page(1, 2), changed(1, 3), changes(changed(1, 3), upto=3)],
+            ["changed 3", "Bob 2"],
+            None,
+            id="one that was changed more than once",
+        ),
+        pytest.param([page(2), changed(1, 1)], ["Bob 2"], None, id="one that this page has not"),
+        pytest.param([ASKED, changed(1, 1), page(1)], ["Bob 1"], 0, id="an edit that overtakes the first page"),
+        pytest.param([changed(1, 4), ASKED, page(1)], ["Bob 1"], None, id="an edit before the first page"),
+        pytest.param([page(1), changed(1, 1), page(1)], ["changed 1"], None, id="an old page after the edit"),
+    ],
+)
+def test_changes_of_messages(events: list[Event], texts: list[str], missing: int | None) -> None:
+    view = "(page, state) => { const one = page.threadOf(state, 'room:lobby'); "
+    view += "return { texts: one.messages.map(({ msg }) => msg), missing: page.changesMissingAfter(one) }; }"
+    found = reduced("chat/state.js", view, [{"event": "me", "name": "Ada"}, *events])
+    assert found == {"texts": texts, "missing": missing}
+
+
+def test_a_deleted_message_is_no_preview_any_more() -> None:
+    gone = changed(2, 1, msg=None, deleted_at=300.0)
+    assert lobby(page(1, 2), message(2), gone)["last"]["deleted_at"] == 300.0

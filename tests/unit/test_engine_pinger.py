@@ -18,6 +18,7 @@ class Connection:
         self.pinged: float | None = None
         self.closing = self.is_silent = False
         self.outside: object | None = None
+        self.heard = 1000.0
         self.queue = self
 
     def put_nowait(self, packet: Any) -> None:
@@ -132,3 +133,34 @@ def test_who_is_overdue_is_known_between_two_beats(clock: Clock) -> None:
     assert clock.pinger.is_overdue(connection)
     connection.pinged = None
     assert not clock.pinger.is_overdue(connection)
+
+
+def test_a_client_that_sends_the_pings_has_the_interval_and_the_timeout_from_its_last_packet(clock: Clock) -> None:
+    silent, alive, leaving = Connection(), Connection(), Connection()
+    for connection in (silent, alive, leaving):
+        clock.pinger.expect_packets(connection)
+    leaving.closing = True
+    clock.until(44.9)
+    assert clock.ended == []
+    alive.heard = 1000.0 + 30
+    clock.until(45)
+    assert clock.ended == [silent]
+    assert silent.is_silent
+    assert silent.pings == alive.pings == 0
+    clock.until(74.9)
+    assert clock.ended == [silent]
+    clock.until(75)
+    assert clock.ended == [silent, alive]
+    clock.until(200)
+    assert clock.ended == [silent, alive]
+
+
+def test_packets_that_may_wait_unread_after_a_stall_count(clock: Clock) -> None:
+    connection = Connection()
+    clock.pinger.expect_packets(connection)
+    clock.until(44)
+    clock.stall(10)
+    assert clock.ended == []
+    connection.heard = clock.now
+    clock.until(90)
+    assert clock.ended == []

@@ -49,6 +49,17 @@ def test_what_a_client_sent_stays_in_its_line(sent: str) -> None:
     assert "\x1b" not in said
 
 
+@pytest.mark.parametrize("formatter", [TextLines(TEXT), JSONLines()], ids=["text", "json"])
+def test_a_secret_is_not_in_the_log(formatter: logging.Formatter) -> None:
+    """Clients of Socket.IO 1 and 2 have their token in the address, which uvicorn logs at the level debug."""
+    sent = "GET /live?ticket=se-cr_et&token=plt_se-cr_et&name=Ann"
+    said = line(
+        formatter, "%s", sent, extra=event("fault", path="?token=plt_se-cr_et", why='{"token": "plt_se-cr_et"}')
+    )
+    assert "cr_et" not in said
+    assert "?ticket=***&token=***&name=Ann" in said
+
+
 def test_the_life_of_a_panel_as_json(start_panel: Callable[..., RunningPanel], pigpiod: StandIn, server: str) -> None:
     panel = start_panel(log_format="json", pins="pigpio", pigpio_port=pigpiod.port, server=server)
     panel.get("/lights", headers={"Origin": "https://elsewhere.example"})

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from asgi_app.shows.reader import show_of
+from asgi_app.shows.show import endless, every_step, seconds_of
 from tests.support.page_reducer import reduced
 
 LIGHT = {"do": "set_light", "light": "desk", "level": 40, "transition": 1200}
@@ -83,3 +85,48 @@ def test_a_late_reply_does_not_bring_back_what_was_before() -> None:
     assert reduced("plan/state.js", names, [snapshot, changed, late]) == ["3"]
     deleted = {"event": "schedule_changed", "schedule": "a", "rev": 4, "state": None}
     assert reduced("plan/state.js", names, [snapshot, changed, deleted, changed]) == []
+
+
+WAIT = {"wait": {"seconds": 3}}
+ENDLESS = {"repeat": {"times": 0, "steps": [WAIT, WAIT]}}
+SHOWS: list[list[dict[str, Any]]] = [
+    [{"set": {"level": 5}}],
+    [{"set": {"light": "desk", "on": True}}, {"fade": {"level": 5, "seconds": 7.5}}, {"effect": {"effect": "none"}}],
+    [{"repeat": {"times": 4, "steps": [WAIT, {"fade": {"level": 5, "seconds": 2}}]}}],
+    [WAIT, ENDLESS],
+    [{"parallel": {"branches": [[WAIT], [WAIT, WAIT], [{"set": {"level": 1}}]]}}, WAIT],
+    [{"parallel": {"branches": [[WAIT], [{"repeat": {"times": 2, "steps": [ENDLESS]}}]]}}],
+]
+
+
+@pytest.mark.parametrize("steps", SHOWS)
+def test_the_page_and_the_panel_agree_on_what_a_show_takes_and_on_its_places(steps: list[dict[str, Any]]) -> None:
+    show = show_of({"title": "x", "steps": steps}, "x")
+    view = "(page, state) => [page.secondsOf(state.steps), page.isEndless(state.steps)]"
+    taken = [seconds_of(show.steps), endless(show.steps[-1])]
+    assert reduced("plan/show-form.js", view, [], {"steps": steps}) == taken
+    for path, _, step in every_step(show.steps):
+        assert reduced("plan/show-form.js", "(page, state) => page.pathIn(state)", [], f"{path}.{step.kind}.x") == path
+        assert reduced("plan/show-form.js", "(page, state) => page.pathIn(state)", [], path) == path
+
+
+def test_a_show_that_plays_is_found_whatever_its_title_is_now() -> None:
+    def run(id: str, **more: Any) -> dict[str, Any]:
+        return {"event": "run_changed", "run": id, "rev": 2, "state": {"kind": "show", "state": "running"} | more}
+
+    shows = {"a": {"name": "a", "title": "A", "source": "own"}, "b": {"name": "b", "title": "B", "source": "file"}}
+    snapshot = {"event": "snapshot", "epoch": "e", "rev": 1, "state": {"lights": {}, "shows": shows}}
+    events = [
+        snapshot,
+        run("old", show="a", state="ended"),
+        run("now", show="a", name="A"),
+        run("trial", name="A"),
+        {"event": "show_changed", "show": "a", "rev": 3, "state": shows["a"] | {"title": "Z"}},
+        {"event": "show_changed", "show": "c", "rev": 4, "state": {"name": "c", "title": "C", "source": "own"}},
+        {"event": "show_changed", "show": "b", "rev": 5, "state": None},
+    ]
+    view = """(page, state) => [
+      page.showsInOrder(state).map((show) => [show.title, page.runOf(state, show)?.id ?? null]),
+      page.trialOf(state)?.id ?? null,
+    ]"""
+    assert reduced("plan/state.js", view, events) == [[["C", None], ["Z", "now"]], "trial"]

@@ -116,6 +116,17 @@ def test_an_unknown_event_leaves_the_very_same_state(event: str):
     assert after(OPENING, {"event": event}).same
 
 
+def test_who_is_here_comes_and_goes():
+    bob = {"name": "Bob", "devices": [{"via": "live"}]}
+    opening = OPENING | {"state": OPENING["state"] | {"people": {"Bob": bob}}}
+    came = {"event": "person_changed", "rev": 6, "person": "Ada", "devices": [{"via": "panel"}]}
+    left = {"event": "person_changed", "rev": 7, "person": "Bob", "devices": []}
+    known = after(opening, came)
+    assert known.state["people"] == {"Bob": bob, "Ada": {"name": "Ada", "devices": [{"via": "panel"}]}}
+    known = after(opening, came, left)
+    assert (list(known.state["people"]), known.state["rev"]) == (["Ada"], 7)
+
+
 def test_a_panel_that_started_again_counts_from_the_beginning():
     """A snapshot of another epoch replaces the state, and its lower revisions are valid from then on."""
     again = [OPENING, changed(80, light(90)), snapshot(0, light(50), epoch="second")]
@@ -191,6 +202,14 @@ ROOMS = [OPENING, arranged(6, "group", "attic", "desk"), arranged(7, "group", "c
 )
 def test_the_groups_and_their_order_after(events: list[Event], groups: list[str]):
     assert list(after(*ROOMS, *events).state["groups"]) == groups
+
+
+def test_the_order_of_the_lights_a_new_one_is_the_last():
+    ordered = {"event": "lights_ordered", "rev": 6, "order": ["hall", "gone", "desk"]}
+    known = after(OPENING, ordered, changed(7, light(5)), changed(8, DESK | {"id": "attic"}))
+    assert (list(known.state["lights"]), known.state["rev"]) == (["hall", "desk", "attic"], 8)
+    assert list(after(OPENING, ordered | {"order": ["hall"]}).state["lights"]) == ["hall", "desk"]
+    assert after(ordered).state["lights"] is None
 
 
 def test_a_reply_about_many_lights_marks_them_as_own_and_leaves_their_state_to_the_events():

@@ -34,6 +34,7 @@ REMOVED: Event = {"event": "light_removed", "rev": 7, "light": "desk", "at": 120
         pytest.param(changed(120.0, light(at=100.0)), True, id="it was set up, or went offline"),
         pytest.param(changed(120.0, light("shelf", at=120.0)), True, id="a new one"),
         pytest.param(REMOVED, True, id="one is gone"),
+        pytest.param({"event": "lights_ordered", "rev": 6, "order": ["desk"]}, True, id="another order"),
         pytest.param({"event": "light_actual", "rev": 6, "light": "desk", "actual": 3}, False, id="it moves"),
     ],
 )

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from asgi_app.errors import NotStored, Restarting
+from asgi_app.errors import NotStored, Restarting, TooMany
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import Hardware
-from asgi_app.models.runs import LogRun, NewRun, RunChange, WatchRun
-from asgi_app.service import Panel
+from asgi_app.models.run_commands import LogRun, NewRun, RunChange, SearchLog, WatchRun
+from asgi_app.models.runs import Found
+from asgi_app.service import Panel, run_search
 from asgi_app.service.live_run import LiveRun
 from asgi_app.service.run_reader import WATCHED
+from asgi_app.service.run_search import AT_ONCE, WAITING
 from asgi_app.service.runs import Runs
 from asgi_app.settings import Settings
-from asgi_app.store import Store
+from asgi_app.store import Store, log_search
 from asgi_app.store import runs as stored
 
 ADA = Actor(name="Ada", via="live")
@@ -114,3 +116,29 @@ async def test_a_panel_that_stops_begins_nothing(bench: Bench) -> None:
         await live.add_lines(["late"])
     with pytest.raises(Restarting):
         await bench.runs.signals.signal(ADA, "build", "stop")
+
+
+async def test_searches_beyond_the_limit_are_refused(bench: Bench) -> None:
+    await bench.begin("build")
+    await bench.log(lines=["a word"])
+    search = bench.runs.search.search
+    asked = [search(SearchLog(run="build", q="word")) for _ in range(AT_ONCE + WAITING + 3)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Found] * (AT_ONCE + WAITING) + [TooMany] * 3
+    assert (await search(SearchLog(run="build", q="word"))).total == 1
+
+
+async def test_a_search_of_too_much_says_that_it_was_cut(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_search, "MOST", 1000)
+    monkeypatch.setattr(log_search, "CHARACTERS", 100)
+    await bench.begin("build")
+    for begin in range(0, 500, 10):
+        await bench.log(lines=[f"a word {number}" for number in range(begin, begin + 10)])
+    found = await bench.runs.search.search(SearchLog(run="build", q="word"))
+    assert found.cut
+    assert found.next == 500
+    assert found.since > 0
+    assert found.total == 500 - found.since
+    monkeypatch.undo()
+    whole = await bench.runs.search.search(SearchLog(run="build", q="word"))
+    assert (whole.cut, whole.since, whole.total) == (False, 0, 500)

@@ -17,12 +17,13 @@ import pytest
 from asgi_app import seams
 from asgi_app.engine import connection
 from asgi_app.errors import SetupError
+from asgi_app.mqtt import connection as mqtt
 from asgi_app.seams import PACKAGES, Seam, check
 from asgi_app.server import hypercorn
 from asgi_app.server import run as serve
 from tests.support.panel_process import ROOT, panel_environment
 
-ALL_SEAMS = (*serve.SEAMS, *hypercorn.SEAMS, *connection.SEAMS)
+ALL_SEAMS = (*serve.SEAMS, *hypercorn.SEAMS, *connection.SEAMS, *mqtt.SEAMS)
 EACH = [(seam.owner, name) for seam in ALL_SEAMS for name in seam.names.split()]
 
 

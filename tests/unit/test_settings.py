@@ -103,6 +103,49 @@ def test_good_origins(origins: list[str]) -> None:
     assert read_settings(cors_origins=origins).cors_origins == origins
 
 
+@pytest.mark.parametrize(
+    ("given", "in_the_policy"),
+    [
+        ("https://ha.local:8123", "https://ha.local:8123"),
+        ("https://HA.local:443/", "https://ha.local"),
+        ("http://192.168.0.9:8123", "http://192.168.0.9:8123"),
+        ("self", "'self'"),
+        ("'self'", "'self'"),
+    ],
+)
+def test_good_frame_ancestors(given: str, in_the_policy: str) -> None:
+    assert read_settings(frame_ancestors=[given]).frame_ancestors == [in_the_policy]
+
+
+@pytest.mark.parametrize(
+    "origin", ["ha.local", "*", "https://*", "null", "file://", "https://ha.local/lovelace", "http://[fd00::9]:8123"]
+)
+def test_what_no_browser_takes_as_a_frame_ancestor(origin: str) -> None:
+    with pytest.raises(SetupError, match=r"frame_ancestors.*Write https://ha\.local:8123, or self"):
+        read_settings(frame_ancestors=[origin])
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [("/light", "/light"), ("/light/", "/light"), ("/home/lights", "/home/lights"), ("/", ""), ("", "")],
+)
+def test_good_root_paths(given: str, path: str) -> None:
+    assert read_settings(root_path=given).root_path == path
+
+
+@pytest.mark.parametrize("path", ["light", "//light", "/li ght", "/../light", "/%6c", "/l?x", "https://home.example/"])
+def test_what_is_no_root_path(path: str) -> None:
+    with pytest.raises(SetupError, match=r"root_path.*Write it as /light"):
+        read_settings(root_path=path)
+
+
+@pytest.mark.parametrize("path", ["/lights", "/static/x", "/socket.io"])
+def test_a_root_path_of_the_panels_own(path: str) -> None:
+    """A request of a proxy that takes the path off could not be told from one of a proxy that leaves it."""
+    with pytest.raises(SetupError, match=r"root_path.*own\. Use another path"):
+        read_settings(root_path=path)
+
+
 A_LIGHT = "[lights.desk]\npin = 12\n"
 
 
@@ -120,6 +163,7 @@ A_LIGHT = "[lights.desk]\npin = 12\n"
         ("max_frame = 10", "max_frame", "1024"),
         ("cors_origins = ['my.page']", "cors_origins", "https://my.page"),
         ("cors_origins = ['https://my.page/']", "cors_origins", "https://my.page"),
+        ("frame_ancestors = ['my.page']", "frame_ancestors", "https://ha.local:8123"),
         ("colour = 'red'", "colour", ""),
         (A_LIGHT + "colour = 'red'", "lights.desk.colour", ""),
         (A_LIGHT + "gamma = 0", "lights.desk.gamma", "0.1"),

@@ -15,7 +15,7 @@ from tests.support.failing_pins import SECRET
 from tests.support.panel_process import NO_TLS, RunningPanel
 from tests.support.python_client import PythonClient
 
-PAGES = ("/", "/chat", "/ws", "/watch", "/compare", "/lab", "/settings", "/docs")
+PAGES = ("/", "/chat", "/ws", "/watch", "/compare", "/lab", "/settings", "/settings/system", "/docs", "/docs/sockets")
 ANSWERS = (
     ("GET", "/led", 200),
     ("POST", "/led", 400),
@@ -27,6 +27,7 @@ ANSWERS = (
     ("GET", "/health/ready", 200),
     ("GET", "/metrics", 200),
     ("GET", "/openapi.json", 200),
+    ("GET", "/asyncapi.json", 200),
     ("GET", "/live", 400),
     ("GET", "/socket.io/?EIO=4&transport=polling", 200),
     ("GET", "/socket.io/?EIO=4&transport=nothing", 400),
@@ -67,6 +68,46 @@ def test_an_answer_that_is_no_page_loads_nothing(panel: RunningPanel, method: st
     assert response.status_code == status
     check(response)
     assert set(policy(response)) == {"default-src", "frame-ancestors"}
+
+
+# --- the setting frame_ancestors -----------------------------------------------------------------------------------
+
+HOME_ASSISTANT = "https://ha.local:8123"
+BROWSER = {"Accept": "text/html"}
+
+
+@pytest.fixture(scope="module")
+def embedded(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
+    data = tmp_path_factory.mktemp("embedded") / "data"
+    with RunningPanel(data, server=server, frame_ancestors=HOME_ASSISTANT) as panel:
+        yield panel
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/", {}, 200),
+        ("/docs", {}, 200),
+        ("/nothing/here", BROWSER, 404),
+        ("/", BROWSER | {"Host": "evil.example"}, 421),  # by the gateway
+    ],
+)
+def test_whose_pages_may_embed_a_page(embedded: RunningPanel, path: str, headers: dict[str, str], status: int) -> None:
+    response = embedded.get(path, headers=headers)
+    assert response.status_code == status
+    assert policy(response)["frame-ancestors"] == [HOME_ASSISTANT]
+    assert policy(response)["default-src"] == ["'none'"]
+    assert "X-Frame-Options" not in response.headers
+
+
+@pytest.mark.parametrize(("method", "path", "status"), ANSWERS)
+def test_nothing_but_pages_is_embedded(embedded: RunningPanel, method: str, path: str, status: int) -> None:
+    response = httpx.request(method, embedded.url + path, timeout=30, verify=NO_TLS)
+    assert response.status_code == status
+    check(response)
+
+
+# --- faults --------------------------------------------------------------------------------------------------------
 
 
 class FailingPanel(RunningPanel):

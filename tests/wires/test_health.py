@@ -35,6 +35,7 @@ def test_a_light_that_is_offline_is_not_ready_and_counted(
     refused = eventually(lambda: panel.get("/health/ready").status_code == 503 and panel.get("/health/ready"))
     assert "led is offline" in refused.json()["not_ready"]["lights"]
     assert panel.get("/health/live").status_code == 200
+    eventually(lambda: "does not answer" in panel.get("/health/ready").text)  # it has tried again meanwhile
     assert panel.metrics()["pilotlight_hardware_faults_total", ""] == 1
     assert panel.metrics()["pilotlight_light_online", "led"] == 0
 

@@ -103,7 +103,7 @@ def test_what_is_no_host_name_is_only_text(host: str) -> None:
 def test_a_page_for_a_strange_name_runs_nothing_of_it(plain: RunningPanel) -> None:
     page = asked(plain, "a&b.example.com", "/", **BROWSER)
     assert page.status_code == 400  # no host at all
-    assert page.headers["Content-Type"].endswith("+json")
+    assert "a&amp;b.example.com" in page.text
     assert asked(plain, "evil.example.com", "/", Accept="application/json").headers["Content-Type"].endswith("+json")
     assert plain.post("/led", headers={"Host": "evil.example.com", **BROWSER}).json()["status"] == 421
 

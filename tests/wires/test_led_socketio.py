@@ -32,7 +32,7 @@ BEFORE = 42  # percent, where the light is before each test
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def clients(panel: RunningPanel, node: NodeClients) -> AsyncIterator[Clients]:
-    """The five, connected."""
+    """One of each kind, connected."""
     connected = {name: await join(name, panel, node) for name in CLIENTS}
     yield connected
     for client in connected.values():
@@ -64,7 +64,7 @@ async def join(name: str, panel: RunningPanel, node: NodeClients) -> SocketIOCli
         return await PythonClient.connect(panel.url)
     version, transport = name.split()
     return await node.connect(
-        panel.url, version=int(version), transport=transport, reconnectionDelay=100, reconnectionDelayMax=200
+        panel.url, version=version, transport=transport, reconnectionDelay=100, reconnectionDelayMax=200
     )
 
 

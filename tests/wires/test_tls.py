@@ -78,7 +78,7 @@ async def test_fan_out_over_wss_is_every_step_once_and_in_order(secure: RunningP
         seen: list[tuple[int, int]] = []
         while not seen or seen[-1][1] != levels[-1] or len(seen) < len(levels):
             frame = json.loads(await asyncio.wait_for(screen.recv(), 30))
-            seen += [(event["rev"], event["state"]["level"]) for event in frame["events"] if "state" in event]
+            seen += [(event["rev"], event["state"]["target"]) for event in frame["events"] if "state" in event]
         assert [rev for rev, _ in seen] == sorted({rev for rev, _ in seen})
         return [level for _, level in seen]
 

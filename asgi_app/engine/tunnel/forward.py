@@ -20,7 +20,19 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Receive, Send], Awaitable[None]]
 
-KEPT = ("/chat/rooms", "/runs", "/shows", "/audit", "/groups", "/scenes", "/schedules")  # these, and what is below them
+# These, and what is below them.
+KEPT = (
+    "/chat/rooms",
+    "/chat/people",
+    "/chat/search",
+    "/runs",
+    "/shows",
+    "/audit",
+    "/groups",
+    "/scenes",
+    "/schedules",
+    "/lights/order",
+)
 HERE = ("/groups/all", "/groups/all/undo")  # but these not while it is away: lights go off without a keeper too
 OURS = ("/live", "/echo", "/socket.io")  # WebSockets that stay here
 CLOSED = 4000 + NotStored.status

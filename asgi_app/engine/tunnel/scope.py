@@ -70,10 +70,15 @@ def packed_session(actor: Actor) -> dict[str, Any]:
 
 
 def socketio_scope(environ: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the scope of a WebSocket to Engine.IO for the client of this handshake."""
+    """Return the scope of a WebSocket to Engine.IO 4 for the client of this handshake.
+
+    A client of Engine.IO 3 does not resume sessions. So its version comes last, as no JavaScript client sends it.
+    """
     scope = environ["asgi.scope"]
     query = parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
     kept = [(name, "websocket" if name == "transport" else value) for name, value in query if name not in ("sid", "t")]
+    if ("EIO", "4") not in kept:
+        kept = [*((name, value) for name, value in kept if name != "EIO"), ("EIO", "4")]
     tls = scope.get("scheme") in ("https", "wss")
     websocket: dict[str, Any] = {"type": "websocket", "scheme": "wss" if tls else "ws", "subprotocols": []}
     return {**scope, **websocket, "query_string": urlencode(kept).encode()}

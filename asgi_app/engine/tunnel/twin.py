@@ -19,10 +19,11 @@ from asgi_app.errors import BadCommand, NoAnswer, NotStored
 from asgi_app.hub import Feed, Message
 from asgi_app.models.base import Actor, Result
 from asgi_app.models.chat import CHAT_COMMANDS
+from asgi_app.models.chat_search import SearchMessages
 from asgi_app.models.groups import ARRANGING, RecallScene, SetLights, UndoLights
-from asgi_app.models.runs import RUN_COMMANDS
+from asgi_app.models.run_commands import RUN_COMMANDS
 from asgi_app.models.schedules import SCHEDULE_COMMANDS
-from asgi_app.models.shows import StartShow
+from asgi_app.models.shows import SHOW_COMMANDS
 from asgi_app.service.component import Component
 from asgi_app.service.panel import Panel
 from asgi_app.service.session import Session
@@ -170,10 +171,8 @@ class Twins(Component):
         self._sessions: set[Session] = set()
         self._refused: set[Session] = set()  # because there was no keeper
         self._twins: dict[Session, Twin] = {}
-        commands = (
-            get_args(CHAT_COMMANDS) + get_args(RUN_COMMANDS) + get_args(ARRANGING | SCHEDULE_COMMANDS) + (StartShow,)
-        )
-        self.handlers = dict.fromkeys(commands, self._ask) | dict.fromkeys(self._here, self._ask_if_there)
+        kept = CHAT_COMMANDS | SearchMessages | RUN_COMMANDS | ARRANGING | SCHEDULE_COMMANDS | SHOW_COMMANDS
+        self.handlers = dict.fromkeys(get_args(kept), self._ask) | dict.fromkeys(self._here, self._ask_if_there)
 
     def session_opened(self, session: Session) -> None:
         """Have the keeper show the person of a connection as present, if it has a name."""

@@ -8,6 +8,7 @@ ever: an upgrade has `UPGRADE_SECONDS`, everything else a limit of `Pinger`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from functools import partial
@@ -15,16 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 from engineio import async_socket
 from engineio.exceptions import SocketIsClosedError, UnknownPacketError
-from engineio.packet import CLOSE, MESSAGE, NOOP, PONG, Packet
+from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PONG, Packet
 
 from asgi_app.errors import BadEngineRequest, TooLarge, UnknownEngineSession
 from asgi_app.hub import TOO_FAST
 from asgi_app.net.admission import NO_CONTEXT
 from asgi_app.net.limits import RateLimit
+from asgi_app.net.problem_response import Written
 from asgi_app.seams import Seam
+from asgi_app.telemetry.tasks import rest_of
 from asgi_app.ws.engineio.outbox import EngineOutbox
-from asgi_app.ws.engineio.packets import MESSAGE_TYPE, PACKET_TYPES, SEPARATOR, message_of
+from asgi_app.ws.engineio.packets import MESSAGE_TYPE, PACKET_TYPES, POST_PACKETS, SEPARATOR, message_of
 from asgi_app.ws.engineio.poll import Poll, settled, taken
+from asgi_app.ws.engineio.requests import VERSION, packets_answer
 from asgi_app.ws.engineio.websocket import EngineWebSocket
 from asgi_app.ws.transport.background import BackgroundAnswers
 from asgi_app.ws.transport.direct import live_on
@@ -45,11 +49,13 @@ SEAMS = (
 UPGRADE_SECONDS = 10.0  # for a WebSocket to take over from polling
 NOOP_SECONDS = 0.05  # from the probe to the end of the open poll, after which the client continues
 PROBE, PROBED, UPGRADED = "2probe", "3probe", "5"
-POST_PACKETS = 10_000  # in one body; the smallest has two bytes with its separator
 
 
 class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # python-engineio has no type hints
     """python-engineio's session, with transports of ours."""
+
+    version = VERSION
+    socket_class = EngineWebSocket
 
     queue: EngineOutbox
     server: EngineServer
@@ -108,12 +114,39 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
             self.server.coalescer.flush()  # what waits with a burst, too
             goodbye = [*taken(self.queue), Packet(CLOSE)]
             self._poll.end(UnknownEngineSession("Invalid session: it has just ended.") if abort else goodbye)
+        if self._socket is None:
+            self.queue.discard()
 
     async def send(self, pkt: Packet) -> None:
         """Enqueue a packet of python-socketio's. Raises `SocketIsClosedError`."""
         if self.closed:
             raise SocketIsClosedError
         await self.queue.put(pkt)
+
+    def welcome(self, transport: str) -> Packet:
+        """Return the first packet of the session; its times are in milliseconds."""
+        server = self.server
+        return Packet(
+            OPEN,
+            {
+                "sid": self.sid,
+                "upgrades": ["websocket"] if transport == "polling" and server.allow_upgrades else [],
+                "pingTimeout": round(server.ping_timeout * 1000),
+                "pingInterval": round(server.ping_interval * 1000),
+                "maxPayload": server.max_http_buffer_size,
+            },
+        )
+
+    async def opened(self) -> None:
+        """Handle the start of the session, whose first packet is on its way."""
+
+    def opening(self, welcome: Packet, environ: dict[str, Any]) -> Written:
+        """Return the answer to the first poll."""
+        return self.answer([welcome, *taken(self.queue)], environ)
+
+    def answer(self, packets: list[Packet], environ: dict[str, Any]) -> Written:
+        """Return the answer to a poll."""
+        return packets_answer(packets, environ)
 
     def schedule_ping(self) -> None:
         """Note that the client is there, and ping it again after the interval."""
@@ -155,12 +188,13 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
     async def _corked(self, handling: Coroutine[Any, Any, None]) -> None:
         """Await the handler. Send in one write what it sends before it waits, such as an event and its ack."""
         self.queue.cork()
-        uncorking = asyncio.get_running_loop().call_soon(self.queue.uncork, context=NO_CONTEXT)
         try:
-            await handling
+            waits_for = handling.send(None)
+        except StopIteration:
+            return
         finally:
-            uncorking.cancel()
             self.queue.uncork()
+        await rest_of(handling, waits_for)
 
     async def poll(self, receive: Any) -> list[Packet]:
         """Wait for the packets that answer a GET. Raises `BadEngineRequest`, `UnknownEngineSession`."""
@@ -207,7 +241,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         """Take a WebSocket for a new session, or to upgrade a polling one."""
         try:
             await environ["asgi.send"]({"type": "websocket.accept"})
-            await live_on(environ["asgi.scope"], partial(self._live, EngineWebSocket(self, environ)))
+            await live_on(environ["asgi.scope"], partial(self._live, self.socket_class(self, environ)))
         except BaseException:
             if not self.connected:  # there is no other transport
                 await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
@@ -215,37 +249,45 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
 
     async def _live(self, ws: EngineWebSocket) -> None:
         """Run the session on a WebSocket until it ends."""
-        if self.closing or (self.connected and not await self._upgrade(ws)):
+        is_new = not self.connected
+        if self.closing or not (is_new or await self._upgrade(ws)):
             await ws.close()
             return
         self.connected = self.upgraded = True
         self._socket = ws
-        self.queue.attach(partial(self._drain, ws), ws.transport)
         try:
+            with contextlib.suppress(OSError):  # the client has gone, which ends the reading
+                if is_new:  # the first packet needs no task
+                    await ws.send_all(list(map(message_of, taken(self.queue))))
+                    self.queue.handed_over()
+            self.queue.attach(partial(self._drain, ws), ws.transport)
             await self._read(ws)
         finally:
             await self.queue.detach()
             await ws.close()
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            self.queue.discard()
             self._socket = None  # breaks a reference cycle, so that memory is freed at once
 
     async def _upgrade(self, ws: EngineWebSocket) -> bool:
         """Upgrade from polling, which continues meanwhile. Return whether this WebSocket carries the session now.
 
         The client sends a probe, the server ends its open poll, and the client says when it has changed over. Only one
-        WebSocket at a time can do this, from its probe on.
+        WebSocket at a time can do this, from its probe on. A client that has no open poll, such as an ESP32, may leave
+        out the probe.
         """
         self._candidates = (*self._candidates, ws)
         try:
             async with asyncio.timeout(UPGRADE_SECONDS):
                 while not (self.closing or self.upgraded or self._prober not in (None, ws)):
                     message = await ws.wait()
-                    if message == UPGRADED and self._prober is ws:
-                        self.upgraded = not self.closing
-                        break
-                    if message != PROBE or self._prober not in (None, ws):
+                    is_upgraded = message[:1] == UPGRADED  # an old library for Arduino writes 52
+                    if not (is_upgraded or message == PROBE) or self._prober not in (None, ws):
                         break
                     self._prober = ws
+                    if is_upgraded:
+                        self.upgraded = not self.closing
+                        break
                     await ws.send(PROBED)
                     self._end_poll_soon()
         except (OSError, asyncio.CancelledError):
@@ -264,14 +306,18 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
 
     async def _read(self, ws: EngineWebSocket) -> None:
         """Handle incoming messages in order until the connection ends."""
-        while not self.closed:  # a client that closed its session gets no pings, and could stay for ever
-            try:
-                message = await ws.wait()
-            except (OSError, asyncio.CancelledError):
-                return
-            if len(message) > self.server.max_http_buffer_size:
-                return
-            await self._take(message)
+        too_long = False
+
+        async def hear(received: str | bytes) -> None:
+            nonlocal too_long
+            if (message := ws.packet_in(received)) is not None:
+                too_long = len(message) > self.server.max_http_buffer_size
+                if not too_long:
+                    await self._take(message)
+
+        # A client that closed its session gets no pings, and could stay for ever.
+        with contextlib.suppress(asyncio.CancelledError):
+            await ws.each(hear, lambda: self.closed or too_long)
 
     async def _drain(self, ws: EngineWebSocket) -> None:
         """Send what waits. Close the WebSocket after the last packet of a closed session."""

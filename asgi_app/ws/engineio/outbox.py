@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 
 from engineio.packet import CLOSE, MESSAGE, Packet
@@ -41,10 +42,11 @@ class EngineOutbox(Backlog):
       more is read from this client.
     """
 
-    __slots__ = ("_kept", "_kept_bytes", "_refills", "_released", "_rest", "client")
+    __slots__ = ("_kept", "_kept_bytes", "_refills", "_released", "_rest", "at_once", "client")
 
     def __init__(self, limit: int, coalescer: Coalescer | None = None, counters: Counters | None = None) -> None:
         super().__init__(limit, coalescer, counters)
+        self.at_once = math.inf  # packets in the answer to a poll, at most
         self.client = ""  # its address
         self._kept = self._kept_bytes = 0  # of what `enqueue` took
         self._refills: dict[str, Packets] = {}
@@ -77,7 +79,7 @@ class EngineOutbox(Backlog):
             for packet in packets():
                 self.counters.sent += 1
                 direct(framed(packet))
-        elif self.closed is None:
+        elif self.closed is None and not self._released:
             self._add_feed(source, packets)
 
     def enqueue(self, packets: list[Packet], marker: Packet | None = None) -> None:

@@ -9,6 +9,7 @@ from asgi_app.ws.transport.frames import frame
 MESSAGE_TYPE = str(MESSAGE)
 PACKET_TYPES = tuple("0123456b")
 SEPARATOR = "\x1e"  # between the packets of a body
+POST_PACKETS = 10_000  # in one body; the smallest has two bytes with its separator
 PING_PACKET = Packet(PING)
 
 

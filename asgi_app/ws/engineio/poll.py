@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from typing import Any
 
 from engineio.packet import Packet
@@ -51,7 +52,7 @@ class Poll:
                 await self._queue.ready.wait()
                 continue
             await settled()
-            if self._answer is None and not self.is_gone and (packets := taken(self._queue)):
+            if self._answer is None and not self.is_gone and (packets := taken(self._queue, self._queue.at_once)):
                 return packets
         if isinstance(self._answer, PanelError):
             raise self._answer
@@ -73,11 +74,11 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def taken(queue: EngineOutbox) -> list[Packet]:
-    """Take what waits, up to the size of one answer. The next poll gets the rest."""
+def taken(queue: EngineOutbox, most: float = math.inf) -> list[Packet]:
+    """Take what waits, up to the size of one answer, and `most` packets. The next poll gets the rest."""
     packets: list[Packet] = []
     size = 0
-    while size < ANSWER_BYTES and (packet := queue.next_packet()) is not None:
+    while size < ANSWER_BYTES and len(packets) < most and (packet := queue.next_packet()) is not None:
         packets.append(packet)
         size += len(packet.data) if isinstance(packet.data, str | bytes) else 0
     return packets

@@ -18,10 +18,11 @@ from asgi_app.ws.engineio.packets import SEPARATOR
 BODY = "pilotlight.body"  # of the request, in its environ
 CONTENT = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}  # in CGI, they have no HTTP_ prefix
 TRANSPORTS = ("polling", "websocket")
-VERSION = "4"  # of the protocol: https://github.com/socketio/engine.io-protocol
+VERSION, OLD_VERSION = "4", "3"  # of the protocol: https://github.com/socketio/engine.io-protocol
+UNKNOWN_VERSION = 5  # the protocol's code for another one
+TEXT = "text/plain; charset=UTF-8"
 COMPRESS_FROM = 1024  # bytes
 CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
-HEADERS = (("Content-Type", "text/plain; charset=UTF-8"), ("Cache-Control", "no-store"))
 
 
 async def translate_request(scope: Any, receive: Any, send: Any, most: int) -> dict[str, Any]:
@@ -65,17 +66,21 @@ def is_socket(environ: Mapping[str, Any]) -> bool:
 
 
 class Query(NamedTuple):
-    """The method, the transport, and the session of a request (None: a new session)."""
+    """The method, the transport, the session of a request (None: a new one), and its version (None: not said)."""
 
     method: str
     transport: str
     sid: str | None
+    version: str | None
 
 
-def read_query(environ: Mapping[str, Any]) -> Query:
-    """Read the request line. Raises `BadEngineRequest`, with the code of the protocol."""
+def read_query(environ: Mapping[str, Any], *, old_clients: bool) -> Query:
+    """Read the request line. Raises `BadEngineRequest`, with the code of the protocol.
+
+    A new session without a version has the old one: the first clients did not send any.
+    """
     said = urllib.parse.parse_qs(environ["QUERY_STRING"])
-    method, sid = environ["REQUEST_METHOD"], said.get("sid", [None])[0]
+    method, sid, version = environ["REQUEST_METHOD"], said.get("sid", [None])[0], said.get("EIO", [None])[0]
     if "j" in said:
         raise BadEngineRequest("JSONP is not supported. Leave out j, and poll with an ordinary request.")
     transport = said.get("transport", [""])[0]
@@ -88,19 +93,45 @@ def read_query(environ: Mapping[str, Any]) -> Query:
     if sid is None:
         if method != "GET":
             raise BadEngineRequest(f"A session cannot begin with {method}. Begin it with GET.", code=2)
-        if (version := said.get("EIO", [""])[0]) != VERSION:
-            raise BadEngineRequest(f"Unsupported Engine.IO version {version!r}. Ask with EIO={VERSION}.", code=5)
-    return Query(method, transport, sid)
+        version = version or OLD_VERSION
+        if version not in (VERSION, OLD_VERSION):
+            raise BadEngineRequest(
+                f"Unsupported protocol version {version!r}. Ask with EIO={VERSION}, or EIO={OLD_VERSION}.",
+                code=UNKNOWN_VERSION,
+            )
+        if version == OLD_VERSION and not old_clients:
+            raise BadEngineRequest(
+                "Unsupported protocol version 3, of Socket.IO 1 and 2. Use a client of version 3 or 4, "
+                "or set old_clients to true on the panel.",
+                code=UNKNOWN_VERSION,
+            )
+    return Query(method, transport, sid, version)
+
+
+def is_old(environ: Mapping[str, Any]) -> bool:
+    """Return whether the request is of Engine.IO 3."""
+    version: str = urllib.parse.parse_qs(environ["QUERY_STRING"]).get("EIO", [OLD_VERSION])[0]
+    return version == OLD_VERSION
+
+
+def asks_for_base64(environ: Mapping[str, Any]) -> bool:
+    """Return whether a client of Engine.IO 3 says that this transport of it takes no bytes."""
+    return "b64" in urllib.parse.parse_qs(environ["QUERY_STRING"])
 
 
 def packets_answer(packets: list[Packet], environ: Mapping[str, Any]) -> Written:
-    """Return the answer to a poll: its packets, compressed if the client accepts that."""
-    body = SEPARATOR.join(packet.encode(b64=True) for packet in packets).encode()
+    """Return the answer to a poll."""
+    return body_answer(SEPARATOR.join(packet.encode(b64=True) for packet in packets).encode(), environ)
+
+
+def body_answer(body: bytes, environ: Mapping[str, Any], kind: str = TEXT) -> Written:
+    """Return the answer with this body and content type, compressed if the client accepts that."""
+    headers = [("Content-Type", kind), ("Cache-Control", "no-store")]
     if len(body) >= COMPRESS_FROM:
         for coding in accepted_codings(environ.get("HTTP_ACCEPT_ENCODING", "")):
             if coding in CODINGS:
-                return Written(200, [*HEADERS, ("Content-Encoding", coding)], CODINGS[coding](body))
-    return Written(200, [*HEADERS], body)
+                return Written(200, [*headers, ("Content-Encoding", coding)], CODINGS[coding](body))
+    return Written(200, headers, body)
 
 
 def accepted_codings(header: str) -> list[str]:

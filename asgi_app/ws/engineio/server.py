@@ -13,7 +13,6 @@ import logging
 from typing import Any
 
 import engineio
-from engineio.packet import OPEN, Packet
 
 from asgi_app.errors import BadEngineRequest, ForeignOrigin, PanelError, UnknownEngineSession
 from asgi_app.hub import SERVICE_RESTART, Coalescer
@@ -26,10 +25,21 @@ from asgi_app.settings import Settings
 from asgi_app.telemetry.counters import Counters
 from asgi_app.telemetry.tasks import ended
 from asgi_app.ws.engineio.connection import EngineConnection
+from asgi_app.ws.engineio.old_connection import OldEngineConnection
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.pinger import Pinger
-from asgi_app.ws.engineio.poll import settled, taken
-from asgi_app.ws.engineio.requests import BODY, Query, is_socket, packets_answer, read_query, translate_request
+from asgi_app.ws.engineio.poll import settled
+from asgi_app.ws.engineio.requests import (
+    BODY,
+    OLD_VERSION,
+    UNKNOWN_VERSION,
+    Query,
+    asks_for_base64,
+    is_old,
+    is_socket,
+    read_query,
+    translate_request,
+)
 from asgi_app.ws.transport.frames import POLICY_VIOLATION
 
 log = logging.getLogger("pilotlight.engineio")
@@ -81,6 +91,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             answer = await self._answer(environ)
         except PanelError as error:
             log.debug("refused a request: %s", error.detail)
+            if isinstance(error, BadEngineRequest) and error.code == UNKNOWN_VERSION:  # clients show only the 400
+                self.refusal_log.log("socketio", address_of(scope), error)
             answer = as_response(error.problem())
         if answer is not None:
             answer.headers.extend(self._cors_headers(environ))
@@ -91,7 +103,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         self._check_origin(environ)
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return Written(200, [("Content-Type", "text/plain")], b"OK")
-        query = read_query(environ)
+        query = read_query(environ, old_clients=self.settings.old_clients)
         if query.sid is None:
             return await self._open(query, environ)
         connection: EngineConnection | None = self.sockets.get(query.sid)
@@ -101,6 +113,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             raise UnknownEngineSession(
                 f"Invalid session {query.sid!r}: it has ended, or never was. Connect again without sid."
             )
+        if query.version not in (None, connection.version):
+            raise BadEngineRequest(
+                f"Session {query.sid!r} has version {connection.version} of the protocol, "
+                f"and EIO={query.version} is another. Connect again without sid."
+            )
         if is_socket(environ):
             await self._take_over(connection, environ)
             return None
@@ -109,7 +126,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         if query.method == "POST":
             await connection.post(environ[BODY])
             return Written(200, [("Content-Type", "text/plain")], b"ok")
-        return packets_answer(await connection.poll(environ["asgi.receive"]), environ)
+        return connection.answer(await connection.poll(environ["asgi.receive"]), environ)
 
     def _check_origin(self, environ: dict[str, Any]) -> None:
         """Raise `ForeignOrigin` for a WebSocket, and `BadEngineRequest` for a request."""
@@ -117,7 +134,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         if origin and self.cors_allowed_origins != []:
             allowed = self._cors_allowed_origins(environ)
             if allowed is not None and origin not in allowed:
-                why = f"{origin} is not an accepted origin. The setting cors_origins can name it."
+                why = f"{origin} is not an accepted origin. The setting cors_origins can allow it."
                 raise ForeignOrigin(why) if is_socket(environ) else BadEngineRequest(why)
 
     async def _open(self, query: Query, environ: dict[str, Any]) -> Written | None:
@@ -131,7 +148,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             raise
         self._start_service()
         sid = self.generate_id()
-        connection = self.sockets[sid] = EngineConnection(self, sid, address)
+        connection = self.sockets[sid] = self._connection(query, sid, address, environ)
         self.sessions.enter(address)
         taken_in = await self._trigger_event("connect", sid, environ, run_async=False)
         if taken_in is not None and taken_in is not True:
@@ -139,27 +156,21 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             self.sessions.leave(address)
             raise BadEngineRequest("The server refused this connection.")
         connection.schedule_ping()
-        welcome = self._welcome(query.transport, sid)
+        welcome = connection.welcome(query.transport)
         if query.transport == "websocket":
             connection.queue.put_nowait(welcome)
+            await connection.opened()
             await connection.open_socket(environ)
             return None
         connection.connected = True
         self.counters.sent += 1
-        return packets_answer([welcome, *taken(connection.queue)], environ)  # in the queue, it could wait for a burst
+        await connection.opened()
+        return connection.opening(welcome, environ)  # in the queue, it could wait for a burst
 
-    def _welcome(self, transport: str, sid: str) -> Packet:
-        """Return the first packet of a session; its times are in milliseconds."""
-        return Packet(
-            OPEN,
-            {
-                "sid": sid,
-                "upgrades": ["websocket"] if transport == "polling" and self.allow_upgrades else [],
-                "pingTimeout": round(self.ping_timeout * 1000),
-                "pingInterval": round(self.ping_interval * 1000),
-                "maxPayload": self.max_http_buffer_size,
-            },
-        )
+    def _connection(self, query: Query, sid: str, address: str, environ: dict[str, Any]) -> EngineConnection:
+        if query.version == OLD_VERSION:
+            return OldEngineConnection(self, sid, address, as_text=asks_for_base64(environ))
+        return EngineConnection(self, sid, address)
 
     async def _take_over(self, connection: EngineConnection, environ: dict[str, Any]) -> None:
         """Take a WebSocket for a session that polls. Close it at once if another one upgrades the session."""
@@ -171,7 +182,10 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         await connection.open_socket(environ)
 
     def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
-        return [*super()._cors_headers(environ), ("Vary", "Origin")]
+        headers: list[tuple[str, str]] = super()._cors_headers(environ)
+        if headers and is_old(environ):  # in browsers, these clients demand it; cookies of other origins do not count
+            headers.append(("Access-Control-Allow-Credentials", "true"))
+        return [*headers, ("Vary", "Origin")]
 
     def _start_service(self) -> None:
         """Start the pings with the first connection."""

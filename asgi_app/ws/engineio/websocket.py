@@ -31,10 +31,16 @@ class EngineWebSocket(AcceptedWebSocket):
     async def wait(self) -> str | bytes:
         """Wait for the next Engine.IO packet. Raises `Gone` when the client has gone, or after `end`."""
         while True:
-            message = await (self._next() if self.transport is None else self.transport.receive())
-            if isinstance(message, bytes) or message[:1] in PACKET_TYPES:
+            received = await (self._next() if self.transport is None else self.transport.receive())
+            if (message := self.packet_in(received)) is not None:
                 return message
-            log.debug("dropped a message that is no Engine.IO packet")
+
+    def packet_in(self, received: str | bytes) -> str | bytes | None:
+        """Return what was received if it is an Engine.IO packet."""
+        if isinstance(received, bytes) or received[:1] in PACKET_TYPES:
+            return received
+        log.debug("dropped a message that is no Engine.IO packet")
+        return None
 
     async def send(self, message: str | bytes) -> None:
         """Send a message. Raises `OSError` if the client does not take it."""

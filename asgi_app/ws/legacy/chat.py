@@ -26,7 +26,7 @@ from asgi_app.models.json_text import parse_json
 from asgi_app.net.send_budget import SMALL
 from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
-from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
+from asgi_app.ws.transport.quart_websocket import Socket, SocketRules, connection_of_route
 
 log = logging.getLogger("pilotlight.websocket")
 
@@ -45,16 +45,17 @@ def chat_wire(panel: Panel, chat: Chat, rules: SocketRules) -> Blueprint:
     @routes.websocket("/<username>")
     @cors_exempt  # quart-cors refuses a WebSocket without an Origin, as programs send it
     async def chat_socket(username: str) -> None:
-        socket = await Socket.accept(rules, "chat")
+        connection = connection_of_route()
+        socket = await Socket.accept(connection, rules, "chat")
         try:
             name = chat.check_name(username)
         except PanelError as error:
             await socket.refuse(error, refusal)
             return
-        who = await socket.enter(name, refusal)
+        who = await socket.enter(connection, "/<username>", name, refusal)
         if who is None:
             return
-        socket.live(LegacyChatConnection(panel, chat, who, panel.outbox(who), socket).live)
+        socket.live(connection, LegacyChatConnection(panel, chat, who, panel.outbox(who), socket).live)
 
     return routes
 
@@ -97,7 +98,7 @@ class LegacyChatConnection:
                 await self.find_waiting()
                 await _until_first_ends(self.read(), self.write())
         finally:
-            self._outbox.account.close()
+            self._outbox.discard()
             await self.say_remaining()
 
     async def find_waiting(self) -> None:
@@ -199,7 +200,8 @@ class LegacyChatConnection:
                     if not page.messages or page.messages[0].n > since:
                         break
                     for said in page.messages:
-                        if not (said.client_id or "").startswith(self._own_prefix):
+                        own = (said.client_id or "").startswith(self._own_prefix)
+                        if not own and said.deleted_at is None:
                             await self._send(_text({"username": said.sender, "msg": said.msg}))
                     since = page.messages[-1].n + 1
         if since < upto:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from quart import Blueprint
-from quart_cors import cors_exempt
 
 from asgi_app.errors import TooMuchUnread
 from asgi_app.hub import TOO_SLOW
 from asgi_app.net.send_budget import SMALL
-from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
+from asgi_app.ws.transport.quart_websocket import QuartConnection, Socket, SocketRules, add_socket
 
 
 def echo(rules: SocketRules) -> Blueprint:
     """Return the route of `/echo`. A client that does not read is not read from, and cut off in the end."""
     routes = Blueprint("echo", __name__)
 
-    @routes.websocket("/echo")
-    @cors_exempt  # quart-cors refuses a WebSocket without an Origin, as programs send it
-    async def echo_socket() -> None:
-        socket = await Socket.accept(rules, "echo")
-        if await socket.enter(None) is None:
+    async def answer(connection: QuartConnection) -> None:
+        socket = await Socket.accept(connection, rules, "echo")
+        if await socket.enter(connection, "/echo", None) is None:
             return
         sent = rules.counter_registry.of("echo")
         account = rules.unread.account(socket.client)
@@ -39,6 +36,7 @@ def echo(rules: SocketRules) -> Blueprint:
             async with account.reserved(len(data)):
                 return await socket.send(data)
 
-        socket.live(life)
+        socket.live(connection, life)
 
+    add_socket(routes, "/echo", answer)
     return routes

@@ -6,8 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from quart import Blueprint, websocket
-from quart_cors import cors_exempt
+from quart import Blueprint
 
 from asgi_app.access import GUEST
 from asgi_app.errors import MalformedJSON, PanelError, TooFast, TooMuchUnread
@@ -27,7 +26,7 @@ from asgi_app.ws.native.protocol import (
 )
 from asgi_app.ws.transport.background import BackgroundAnswers
 from asgi_app.ws.transport.frames import frame
-from asgi_app.ws.transport.quart_websocket import Socket, SocketRules
+from asgi_app.ws.transport.quart_websocket import QuartConnection, Socket, SocketRules, add_socket
 
 FEW = 32  # events, of some 300 bytes
 FRAME = 256 * 1024  # characters of events in one frame; many clients accept at most 1 MiB
@@ -41,15 +40,13 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
     def refusal(error: PanelError) -> str:
         return text_of(Message(panel.refused(error).on_wire(None)))
 
-    @routes.websocket("/live")
-    @cors_exempt  # quart-cors refuses a WebSocket without an Origin, as programs send it
-    async def live_socket() -> None:
-        socket = await Socket.accept(rules, "live")
-        arguments = websocket.args
-        who = await socket.enter(arguments.get("name"), refusal)
+    async def answer(connection: QuartConnection) -> None:
+        socket = await Socket.accept(connection, rules, "live")
+        arguments = connection.arguments
+        who = await socket.enter(connection, "/live", arguments.get("name"), refusal)
         if who is None:
             return
-        guest: Any = websocket.scope.get(GUEST)
+        guest: Any = connection.scope.get(GUEST)
         if guest is not None:  # another process shows it the lights
             named = {} if who.given is not None else {"name": guest["name"]}
             who = who.model_copy(update={"via": guest["via"], "device": guest["device"], **named})
@@ -57,8 +54,10 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
         nodes = nodes_from(arguments.get("follow"))
         outbox = panel.outbox(who, nodes)
         outbox.encode_with(framing.event_bytes, framing.burst_bytes, framing.answer_bytes)
-        socket.live(NativeConnection(panel, who, resume, nodes, outbox, socket, framing, guest is None).live)
+        life = NativeConnection(panel, who, resume, nodes, outbox, socket, framing, guest is None).live
+        socket.live(connection, life)
 
+    add_socket(routes, "/live", answer)
     return routes
 
 
@@ -84,7 +83,7 @@ class NativeConnection:
         )
         with begun as session, self._socket.staying(self._who, self._outbox.close):
             self._opening = session.opening if self._everything else None
-            self._outbox.attach(self._drain, self._socket.transport)
+            self._outbox.attach(self._drain, self._socket.transport, has_opening=self._everything)
             try:
                 await self._read(session)
                 self._socket.note_cut("too_fast", "it went on sending far more commands than are taken")
@@ -94,7 +93,7 @@ class NativeConnection:
             finally:
                 self._background.cancel()
                 await self._outbox.detach()
-                self._outbox.account.close()
+                self._outbox.discard()
 
     async def _read(self, session: Session) -> None:
         """Answer each command. Return if the client sends far too many."""

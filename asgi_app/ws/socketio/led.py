@@ -14,7 +14,7 @@ from engineio.packet import Packet
 from asgi_app.core.lights import find_light
 from asgi_app.errors import BadLevel, LevelMissing, PanelError, UnknownLight
 from asgi_app.hub import Burst, Message
-from asgi_app.models.lights import SetLight, level_in_range, text_or_integer
+from asgi_app.models.lights import LightChanged, level_in_range, set_level, text_or_integer
 from asgi_app.service import Panel
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import framed
@@ -29,7 +29,8 @@ class LedEvents(RecoverableHandlers):
     def __init__(self, namespace: Namespace, panel: Panel) -> None:
         self._namespace = namespace
         self._panel = panel
-        self._shown = next((now.data["state"]["target"] for now in self._now()), None)
+        self._shown = next(iter(self._levels()), None)
+        self._packets: dict[int, Packet] = {}  # by level
         self._pages: dict[str, EngineOutbox] = {}
         self._recoverable: dict[str, EngineOutbox] = {}  # pages that can come back: an offset follows each level
         self.handlers = {"led": self.led}
@@ -51,7 +52,7 @@ class LedEvents(RecoverableHandlers):
     def _join(self, sid: str) -> None:
         recoverable = sid in self._namespace.recovery.sessions
         (self._recoverable if recoverable else self._pages)[sid] = self._namespace.outbox(sid)
-        self._namespace.refill_with(sid, lambda: [self._packet(now) for now in self._now()])
+        self._namespace.refill_with(sid, lambda: [self._packet(level) for level in self._levels()])
 
     def disconnected(self, sid: str) -> None:
         if (self._pages.pop(sid, None) or self._recoverable.pop(sid, None)) is not None:
@@ -68,39 +69,41 @@ class LedEvents(RecoverableHandlers):
         except BadLevel as error:
             self._publish_now()
             return error.problem()
-        reply = await self._panel.ask(self._namespace.actors[sid], SetLight(light=self._panel.old_light, level=level))
+        reply = await self._panel.ask(self._namespace.actors[sid], set_level(self._panel.old_light, level))
         if reply.problem is not None:
             self._publish_now()
         return reply.problem
 
     def offer(self, message: Message) -> None:
         """Forward an event of the panel."""
-        if self._is_shown(message):
-            self._deliver([message])
+        if (level := self._shown_by(message)) is not None:
+            self._deliver([level])
 
     def offer_all(self, burst: Burst) -> None:
         """Offer several events, like `offer`."""
-        if shown := [message for message in burst.messages if self._is_shown(message)]:
-            self._deliver(shown)
+        levels = [level for message in burst.messages if (level := self._shown_by(message)) is not None]
+        if levels:
+            self._deliver(levels)
 
     def resync(self) -> None:
         """Send the present level to every page, because the state is another one now."""
-        for now in self._now():
-            self._shown = now.data["state"]["target"]
-            self._deliver([now])
+        for level in self._levels():
+            self._shown = level
+            self._deliver([level])
 
-    def _is_shown(self, message: Message) -> bool:
-        event = message.data
-        if event.get("event") != "light_changed" or not self._is_ours(event["light"]):
-            return False
-        level, before = event["state"]["target"], self._shown
+    def _shown_by(self, message: Message) -> int | None:
+        """Return the level that pages show after this event; None if they show that already, or if it is no change."""
+        event = message.event
+        if not isinstance(event, LightChanged) or not self._is_ours(event.light):
+            return None
+        level, before = event.state.target, self._shown
         self._shown = level
-        return bool(level != before or event["by"]["via"] == self._namespace.via)
+        return level if level != before or event.by.via == self._namespace.via else None
 
-    def _deliver(self, messages: list[Message]) -> None:
+    def _deliver(self, levels: list[int]) -> None:
         """Enqueue each level for every page: an old page shows every step if it keeps up."""
-        packets = [self._packet(message) for message in messages]
-        joined = b"".join(map(framed, packets))
+        packets = [self._packet(level) for level in levels]
+        joined = b"".join(map(framed, packets)) if len(packets) > 1 else framed(packets[0])
         straight = 0
         for page in self._pages.values():
             if (direct := page.direct) is not None:
@@ -124,17 +127,19 @@ class LedEvents(RecoverableHandlers):
                 for packet, marker in zip(packets, markers, strict=True):
                     page.offer(PAGE, packet, marker)
 
-    def _packet(self, message: Message) -> Packet:
-        """Encode `led {"level": N}` for the light in the message."""
-        return self._namespace.packet("led", {"level": message.data["state"]["target"]})
+    def _packet(self, level: int) -> Packet:
+        """Return `led {"level": N}`, encoded once for all times."""
+        if (packet := self._packets.get(level)) is None:
+            packet = self._packets[level] = self._namespace.packet("led", {"level": level})
+        return packet
 
     def _show(self, sid: str) -> None:
-        for now in self._now():
-            self._namespace.outbox(sid).offer(PAGE, self._packet(now))
+        for level in self._levels():
+            self._namespace.outbox(sid).offer(PAGE, self._packet(level))
 
     def _publish_now(self) -> None:
-        for now in self._now():
-            self._panel.coalescer.publish(self._deliver, now)
+        for level in self._levels():
+            self._panel.coalescer.publish(self._deliver, level)
 
     def _is_ours(self, id: str) -> bool:
         """Return whether this is the light of the old pages: a process without lights knows it from others."""
@@ -143,10 +148,10 @@ class LedEvents(RecoverableHandlers):
             return id == light
         return id == find_light(light, self._panel.state.lights, self._panel.node)
 
-    def _now(self) -> list[Message]:
-        """Return the present level, as an event has it; nothing if there is no such light."""
+    def _levels(self) -> list[int]:
+        """Return the present level; nothing if there is no such light."""
         with contextlib.suppress(UnknownLight):
-            return [Message({"state": {"target": self._panel.light(self._panel.old_light).target}})]
+            return [self._panel.light(self._panel.old_light).target]
         return []
 
 

@@ -28,6 +28,7 @@ from engineio.packet import Packet as EnginePacket
 from asgi_app.hub import Coalescer
 from asgi_app.models.base import Actor
 from asgi_app.ws.engineio.outbox import EngineOutbox
+from asgi_app.ws.engineio.requests import VERSION
 from asgi_app.ws.socketio.packets import event_packets
 
 OFFSET = "_offset"  # the event; no client listens to it
@@ -50,7 +51,7 @@ def asks_like_javascript(environ: dict[str, Any]) -> bool:
     """
     query = urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""))
     names = [name for name, _ in query]
-    if not {"EIO", "transport"} <= set(names) or names.index("EIO") > names.index("transport"):
+    if ("EIO", VERSION) not in query or "transport" not in names or names.index("EIO") > names.index("transport"):
         return False
     if ("transport", "polling") in query:
         return "t" in names

@@ -20,6 +20,8 @@ from socketio.packet import CONNECT
 from asgi_app.hub import SERVICE_RESTART
 from asgi_app.telemetry.tasks import start_task
 from asgi_app.ws.engineio.connection import EngineConnection
+from asgi_app.ws.engineio.old_connection import OldEngineConnection
+from asgi_app.ws.socketio.old_clients import text_for_old
 
 log = logging.getLogger("pilotlight.socketio")
 
@@ -190,7 +192,8 @@ class _Client:
             elif data and data[0] == str(MESSAGE):
                 if data[1:2] == str(CONNECT):
                     self.connection.elsewhere, self.connection.outside = True, None
-                await self.connection.queue.answer([EnginePacket(MESSAGE, data[1:])])
+                text = text_for_old(data[1:]) if isinstance(self.connection, OldEngineConnection) else data[1:]
+                await self.connection.queue.answer([EnginePacket(MESSAGE, text)])
             elif data and data[0] == str(PING):
                 self.put_now(str(PONG))
             line.took(event)

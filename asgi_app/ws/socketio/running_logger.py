@@ -18,7 +18,8 @@ from asgi_app.core.runs import graph_of
 from asgi_app.errors import BadCommand, PanelError, RunOfShow
 from asgi_app.hub import Burst, Cursor, Message
 from asgi_app.models.base import as_json
-from asgi_app.models.runs import LineSent, RunChange, Signal, StartRun
+from asgi_app.models.run_commands import LineSent, RunChange, StartRun
+from asgi_app.models.runs import RunChanged, Signal
 from asgi_app.models.wire import parse_body
 from asgi_app.service.live_run import LiveRun
 from asgi_app.service.panel import Panel
@@ -71,9 +72,9 @@ class LoggerEvents(ProcessEvents):
 
     def offer(self, message: Message) -> None:
         """Forward an event of the panel."""
-        if message.data.get("event") != "run_changed":
+        if not isinstance(message.event, RunChanged):
             return
-        id = message.data["run"]
+        id = message.event.run
         live = self._live.get(id) or self._runs.instance(id)
         if live is None:
             return
@@ -171,8 +172,8 @@ class LoggerEvents(ProcessEvents):
     async def _signal(self, sid: str, id: str, signal: Signal, payload: dict[str, Any]) -> None:
         """Send the signal to the producer, or start the show of this name. Raises a `PanelError`."""
         if self._runs.instance(id) is None and signal in ("start", "step"):
-            show = id if id in self._shows.shows else id.removesuffix(DEBUG)
-            if show in self._shows.shows:
+            show = id if id in self._shows.repertoire.shows else id.removesuffix(DEBUG)
+            if show in self._shows.repertoire.shows:
                 await self._shows.start(self._namespace.actors[sid], show, step=signal == "step", instance=id)
                 return
         self._forward(sid, id, signal, payload)

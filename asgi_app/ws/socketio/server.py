@@ -9,7 +9,7 @@ problem in the ack. `connected` is called once the client knows that it is conne
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -24,9 +24,11 @@ from asgi_app.net.send_budget import SMALL
 from asgi_app.seams import Seam
 from asgi_app.settings import Settings
 from asgi_app.ws.engineio.connection import EngineConnection
+from asgi_app.ws.engineio.old_connection import OldEngineConnection
 from asgi_app.ws.engineio.server import EngineServer
 from asgi_app.ws.socketio.manager import QueueingManager
 from asgi_app.ws.socketio.namespace import Namespace
+from asgi_app.ws.socketio.old_clients import CONNECT_TYPE, connect_text, for_old
 from asgi_app.ws.socketio.packets import StrictPacket, ack_packets, plain_event, unread_event
 from asgi_app.ws.socketio.relay import Relay
 from asgi_app.ws.socketio.shared_manager import SharedManager
@@ -108,7 +110,10 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         name = namespace or "/"
         joined: Namespace | None = self.namespace_handlers.get(name)
-        if joined is None or self.manager.sid_from_eio_sid(eio_sid, name) is not None:
+        is_old, is_in = self._is_old(eio_sid), self.manager.sid_from_eio_sid(eio_sid, name) is not None
+        if is_old and is_in:  # an Arduino connects to "/", although the handshake does that already
+            return
+        if joined is None or is_in:
             why = "Invalid namespace" if joined is None else "Already connected to this namespace"
             await self._send_packet(eio_sid, StrictPacket(CONNECT_ERROR, data={"message": why}, namespace=name))
             return
@@ -120,6 +125,8 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             return
         if old_sid is not None:
             self.manager.reuse_sid(eio_sid, name, old_sid)
+        elif is_old and name == "/":  # where its `socket.id` is that of the handshake
+            self.manager.reuse_sid(eio_sid, name, eio_sid)
         try:
             await super()._handle_connect(eio_sid, name, data)
             sid = self.manager.sid_from_eio_sid(eio_sid, name)
@@ -128,6 +135,10 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         finally:
             if old_sid is not None:
                 joined.drop_claim(old_sid)
+
+    def _is_old(self, eio_sid: str) -> bool:
+        """Return whether this is a client of Socket.IO 1 or 2."""
+        return isinstance(self.eio.sockets.get(eio_sid), OldEngineConnection)
 
     async def _end_old_connection(self, namespace: Namespace, auth: Any) -> None:
         """End the old connection of a client that comes back: it is lost, even if nobody noticed yet."""
@@ -144,6 +155,8 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         if pkt.packet_type == CONNECT and (namespace := self.namespace_handlers.get(pkt.namespace)) is not None:
             pid = namespace.pid(pkt.data["sid"])
             pkt.data |= {} if pid is None else {"pid": pid}
+        if self._is_old(eio_sid):
+            for_old(pkt)
         await super()._send_packet(eio_sid, pkt)
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
@@ -219,11 +232,11 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         if begun.attachment_count > ATTACHMENTS or size > self.eio.max_http_buffer_size:
             raise ValueError(f"an event with {begun.attachment_count} attachments, {size} bytes of them so far")
 
-    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+    def _handle_eio_message(self, eio_sid: str, data: Any) -> Coroutine[Any, Any, None]:
         """Handle a message; a large one once there is memory for its answer, which may be as large."""
-        if len(data) <= SMALL:
-            await self._read_message(eio_sid, data)
-            return
+        return self._read_message(eio_sid, data) if len(data) <= SMALL else self._read_large(eio_sid, data)
+
+    async def _read_large(self, eio_sid: str, data: Any) -> None:
         if (connection := self.eio.sockets.get(eio_sid)) is None:
             return
         try:
@@ -237,6 +250,8 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _read_message(self, eio_sid: str, data: Any) -> None:
         connection = self.eio.sockets.get(eio_sid)
         relay = self.relay
+        if isinstance(connection, OldEngineConnection) and isinstance(data, str) and data[:1] == CONNECT_TYPE:
+            data = connect_text(data, self.environ[eio_sid].get("QUERY_STRING", ""))
         if relay is not None and connection is not None and await relay.takes(connection, self.environ, data):
             return
         try:

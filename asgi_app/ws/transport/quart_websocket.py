@@ -11,25 +11,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
-from quart import websocket
+from quart import Blueprint, websocket
 from quart.asgi import ASGIWebsocketConnection
+from quart_cors import cors_exempt
 
 from asgi_app.access import Visitor, permissions, visitor_of
-from asgi_app.errors import BadName, ForeignOrigin, NameTaken, PanelError, TooFast
+from asgi_app.errors import BadName, ForeignOrigin, InternalError, NameTaken, PanelError, TooFast
 from asgi_app.hub import TOO_SLOW
 from asgi_app.models.base import Actor
 from asgi_app.net.limits import RateLimit, RefusalLog, note_cut
 from asgi_app.net.origins import Origins
+from asgi_app.net.problem_response import as_response, send_response
 from asgi_app.net.proxies import address_of
 from asgi_app.net.send_budget import SMALL, SendBudget
 from asgi_app.seams import Seam
 from asgi_app.settings import Settings
 from asgi_app.telemetry.counters import CounterRegistry
+from asgi_app.telemetry.logs import event
 from asgi_app.ws.transport.direct import Life, live_on
 from asgi_app.ws.transport.frames import INTERNAL_ERROR, NORMAL_CLOSURE, POLICY_VIOLATION, frame
 from asgi_app.ws.transport.websocket import AcceptedWebSocket
@@ -41,9 +46,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("pilotlight.websocket")
 
 HERE = "pilotlight.connection"  # in the ASGI scope
+SOCKETS = "pilotlight.sockets"  # in Quart's extensions: the routes without a variable in their path, by path
 LINGER_SECONDS = 1.0  # for a client's close frame
 
-SEAMS = (Seam(ASGIWebsocketConnection, "_create_websocket_from_scope handle_websocket scope"),)
+SEAMS = (Seam(ASGIWebsocketConnection, "_create_websocket_from_scope app handle_websocket scope"),)
 
 
 class QuartConnection(ASGIWebsocketConnection):
@@ -52,31 +58,82 @@ class QuartConnection(ASGIWebsocketConnection):
     def __init__(self, app: Quart, scope: WebsocketScope) -> None:
         super().__init__(app, scope)
         self.life: Life | None = None
-        self._over = False
+        self._was_accepted = self._over = False
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self.receive: Any = receive
         self.asgi_send: Any = send
         self.scope[HERE] = self  # type: ignore[literal-required]  # an extension of ours
         try:
-            await self.handle_websocket(self._create_websocket_from_scope(self.send), self._send_after_route)
+            answer: Answer | None = self.app.extensions.get(SOCKETS, {}).get(self.scope["path"])
+            if answer is None:
+                await self.handle_websocket(self._create_websocket_from_scope(self.send), self._send_after_route)
+            else:
+                await self._ask(answer)
         finally:
             del self.scope[HERE]  # type: ignore[misc]  # breaks a reference cycle, so that memory is freed at once
         if self.life is not None:
             await live_on(self.scope, self.life)
 
-    async def send(self, event: Any) -> None:
+    async def _ask(self, answer: Answer) -> None:
+        """Do what Quart does around a route, without its contexts: they take more CPU than the rest of a connection."""
+        try:
+            await answer(self)
+            await self._send_after_route({"type": "websocket.close", "code": NORMAL_CLOSURE})
+        except PanelError as error:
+            await self._refuse(error)
+        except OSError:  # the client has gone
+            pass
+        except Exception:
+            path = self.scope["path"]
+            log.exception("%s failed", path, extra=event("fault", path=path))
+            await self._refuse(InternalError())
+
+    async def _refuse(self, error: PanelError) -> None:
+        if self._was_accepted:
+            await self._send_after_route({"type": "websocket.close", "code": INTERNAL_ERROR})
+        else:
+            with contextlib.suppress(OSError):
+                await send_response(self.scope, self.send, as_response(error.problem()))
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers of the handshake by their names in lower case: of one that is there twice, the first value."""
+        headers = reversed([*self.scope["headers"]])
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+
+    @cached_property
+    def arguments(self) -> dict[str, str]:
+        """The query, in the same way."""
+        query = self.scope["query_string"].decode("latin-1")
+        return dict(reversed(parse_qsl(query, keep_blank_values=True, errors="replace")))
+
+    async def send(self, message: Any) -> None:
         """Send an event to the server. Closing twice is no error."""
         if self._over:
             return
-        self._over = event["type"] == "websocket.close"
-        await self.asgi_send(event)
+        self._over = message["type"] == "websocket.close"
+        self._was_accepted |= message["type"] == "websocket.accept"
+        await self.asgi_send(message)
 
-    async def _send_after_route(self, event: Any) -> None:
+    async def _send_after_route(self, message: Any) -> None:
         """Send what Quart sends after the route: a refusal, or a close."""
         if self.life is None:
             with contextlib.suppress(OSError, RuntimeError):  # the client has gone, or the route has closed
-                await self.send(event)
+                await self.send(message)
+
+
+Answer = Callable[[QuartConnection], Awaitable[None]]  # to a handshake. Raises the `PanelError` of a refusal
+
+
+def add_socket(routes: Blueprint, path: str, answer: Answer) -> None:
+    """Add a WebSocket at this path, which has no variable."""
+
+    async def socket() -> None:
+        await answer(connection_of_route())
+
+    routes.add_websocket(path, endpoint=path.strip("/"), view_func=cors_exempt(socket))
+    routes.record(lambda state: state.app.extensions.setdefault(SOCKETS, {}).update({path: answer}))
 
 
 @dataclass(frozen=True)
@@ -95,9 +152,9 @@ class Socket(AcceptedWebSocket):
 
     __slots__ = ("_counters", "_is_closed", "_path", "_refusal_log", "_via", "_visitor", "client", "rate_limit")
 
-    def __init__(self, connection: QuartConnection, path: str, via: str, rules: SocketRules) -> None:
+    def __init__(self, connection: QuartConnection, via: str, rules: SocketRules) -> None:
         super().__init__(connection.scope, connection.receive, connection.asgi_send, rules.settings.slow_reader)
-        self._path = path
+        self._path = connection.scope["path"]
         self._via = via
         self._counters = rules.counter_registry.of(via)
         self._refusal_log = rules.refusal_log
@@ -107,16 +164,15 @@ class Socket(AcceptedWebSocket):
         self._is_closed = False
 
     @classmethod
-    async def accept(cls, rules: SocketRules, via: str) -> Socket:
-        """Accept the WebSocket of the current request. Raises `ForeignOrigin` (403)."""
-        headers = websocket.headers
-        origin = headers.get("Origin")
-        if not rules.origins.allows(origin, scheme=websocket.scheme, host=headers.get("Host")):
+    async def accept(cls, connection: QuartConnection, rules: SocketRules, via: str) -> Socket:
+        """Accept the WebSocket. Raises `ForeignOrigin` (403)."""
+        origin, host = connection.headers.get("origin"), connection.headers.get("host")
+        if not rules.origins.allows(origin, scheme=connection.scope["scheme"], host=host):
             raise ForeignOrigin(rules.origins.refusal(origin))
-        await websocket.accept()
-        return cls(_connection(), websocket.path, via, rules)
+        await connection.send({"type": "websocket.accept"})
+        return cls(connection, via, rules)
 
-    def live(self, life: Life) -> None:
+    def live(self, connection: QuartConnection, life: Life) -> None:
         """Run `life` on this connection when the route has returned, and its request has ended."""
 
         async def whole() -> None:
@@ -132,7 +188,7 @@ class Socket(AcceptedWebSocket):
                 await self.close(code, "")
                 await self._drop_the_rest()
 
-        _connection().life = whole
+        connection.life = whole
 
     async def receive(self) -> str | bytes:
         """Wait for the next message. Raises `Gone`, also after `close`."""
@@ -154,16 +210,21 @@ class Socket(AcceptedWebSocket):
         whom = f"a client of {self._path}"
         note_cut(log, self._counters, whom, why, wire=self._via, client=self.client, reason=reason)
 
-    async def enter(self, name: str | None, refusal: Callable[[PanelError], str] | None = None) -> Actor | None:
-        """Return who connects, under which name; None if the connection was refused.
+    async def enter(
+        self,
+        connection: QuartConnection,
+        route: str,
+        name: str | None,
+        refusal: Callable[[PanelError], str] | None = None,
+    ) -> Actor | None:
+        """Return who connects by this route, under which name; None if the connection was refused.
 
         It is refused after the handshake, because a browser shows a page nothing of a refused handshake. The client
         gets a close code, and before it the message that `refusal` makes.
         """
-        route = websocket.url_rule.rule if websocket.url_rule is not None else ""
         try:
             self._visitor.require(permissions.SOCKETS.get(route, permissions.CLOSED.role), f"ws {route}")
-            return self._visitor.actor(name, websocket.headers.get("User-Agent"), self._via)
+            return self._visitor.actor(name, connection.headers.get("user-agent"), self._via)
         except PanelError as error:
             await self.refuse(error, refusal)
             return None
@@ -211,8 +272,8 @@ class Socket(AcceptedWebSocket):
             await self._close(code, reason)
 
 
-def _connection() -> QuartConnection:
-    """Return the connection of the current Quart request."""
+def connection_of_route() -> QuartConnection:
+    """Return the connection of the route that Quart runs."""
     scope: Any = websocket.scope
     connection: QuartConnection = scope[HERE]
     return connection

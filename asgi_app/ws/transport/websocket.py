@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from asgi_app.ws.transport.direct import Gone, direct_transport
+from asgi_app.ws.transport.direct import Gone, Handle, direct_transport
 
 CLOSE_SECONDS = 0.2  # for the close frame of a client that takes nothing any more
 
@@ -25,6 +25,15 @@ class AcceptedWebSocket:
         self._slow_reader = slow_reader
         self._reading: asyncio.Task[Any] | None = None  # the task that waits in `_receive`
         self._ended = False
+
+    async def each(self, handle: Handle, is_over: Callable[[], bool]) -> None:
+        """Await `handle` of each message until `is_over`, or until the client has gone."""
+        if self.transport is not None:
+            await self.transport.each(handle, is_over)
+            return
+        with contextlib.suppress(OSError):
+            while not is_over():
+                await handle(await self._next())
 
     async def _next(self) -> str | bytes:
         """Wait for the next message by ASGI. Raises `Gone`, also after `end`."""

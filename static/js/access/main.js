@@ -4,12 +4,17 @@ import './words.js';
 
 import { learnMe } from '../me.js';
 import { remember } from '../remember.js';
+import { ROOT } from '../root.js';
+import { SignInForm, WHERE, signedIn } from '../sign-in.js';
 import { Choice } from '../view/choice.js';
-import { make, onSubmit } from '../view/dom.js';
+import { copyOnClick } from '../view/copy.js';
+import { onSubmit } from '../view/dom.js';
 import { lineOf } from '../view/problem.js';
 import { ago, t, translate } from '../words.js';
+import { entry } from './entry.js';
+import { PhoneTile } from './phone.js';
+import { Trail } from './trail.js';
 
-const PAGE = 30; // rows of the trail
 const ROLES = ['viewer', 'operator', 'admin'];
 
 const part = (id) => document.getElementById(id);
@@ -21,23 +26,40 @@ let me = null;
 async function call(method, path, body) {
   const options = body && { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
   let response;
+  let data;
   try {
-    response = await fetch(path, { method, cache: 'no-store', ...options });
+    response = await fetch(ROOT + path, { method, cache: 'no-store', ...options });
+    data = await response.json();
   } catch {
     throw new Error(t('access_failed'));
   }
-  const data = await response.json();
   if (!response.ok) throw new Error(lineOf(data));
   return data;
 }
 
+/** Run `act()`; why it failed is said below the heading. */
+async function attempt(act) {
+  part('failed').textContent = '';
+  try {
+    await act();
+  } catch (error) {
+    part('failed').textContent = error.message;
+  }
+}
+
 async function refresh() {
+  await attempt(show);
+  delete document.body.dataset.waits; // base.css
+}
+
+async function show() {
   me = await learnMe();
   if (me) renderMe();
+  if (me) phone.render(me);
   part('for-admins').hidden = me?.role !== 'admin';
   part('sessions-tile').hidden = !me?.signed_in && me?.role !== 'admin';
   if (!part('sessions-tile').hidden) await refreshSessions();
-  if (me?.role === 'admin') await Promise.all([refreshTokens(), refreshNames(), refreshTrail()]);
+  if (me?.role === 'admin') await Promise.all([refreshTokens(), refreshNames(), trail.refresh()]);
 }
 
 async function refreshSessions() {
@@ -49,11 +71,7 @@ async function refreshSessions() {
       return entry(what, [name, howInWords(how), address, ago(at, Date.now() / 1000)], {
         word: t('access_session_end'),
         label: `${t('access_session_end')}: ${device}, ${address}`,
-        act: async () => {
-          if (!confirm(t('access_session_end_sure', { device }))) return;
-          await call('DELETE', `/access/sessions/${id}`);
-          await refresh();
-        },
+        act: () => end(t('access_session_end_sure', { device }), 'DELETE', `/access/sessions/${id}`),
       });
     }),
   );
@@ -71,11 +89,7 @@ async function refreshTokens() {
       entry(label, [t(`access_role_${role}`), name, ago(at, Date.now() / 1000)], {
         word: t('access_revoke'),
         label: `${t('access_revoke')}: ${label}`,
-        act: async () => {
-          if (!confirm(t('access_revoke_sure', { label }))) return;
-          await call('DELETE', `/access/tokens/${id}`);
-          await refresh();
-        },
+        act: () => end(t('access_revoke_sure', { label }), 'DELETE', `/access/tokens/${id}`),
       }),
     ),
   );
@@ -95,33 +109,17 @@ async function refreshNames() {
   );
 }
 
-async function release(name) {
-  if (!confirm(t('access_release_sure', { name }))) return;
-  await call('POST', `/access/names/${encodeURIComponent(name)}/release`);
-  await refresh();
+function release(name) {
+  return end(t('access_release_sure', { name }), 'POST', `/access/names/${encodeURIComponent(name)}/release`);
 }
 
-async function refreshTrail(before = null) {
-  const { audit, more } = await call('GET', `/audit?limit=${PAGE}${before ? `&before=${before}` : ''}`);
-  const rows = audit.map((deed) => {
-    const what = [deed.what, deed.subject, inWords(deed.detail)].filter(Boolean).join(' · ');
-    const times = deed.times > 1 ? t('access_times', deed) : '';
-    const refused = deed.outcome === 'refused' ? t('access_refused') : '';
-    const made = entry(what, [refused, deed.who, deed.address, deed.how, times, ago(deed.at, Date.now() / 1000)]);
-    made.dataset.outcome = deed.outcome;
-    return made;
+/** Ask whether this is meant, do it, and show what is left. */
+function end(sure, method, path) {
+  if (!confirm(sure)) return;
+  attempt(async () => {
+    await call(method, path);
+    await show();
   });
-  part('no-trail').hidden = before !== null || rows.length > 0;
-  if (before) part('trail').append(...rows);
-  else part('trail').replaceChildren(...rows);
-  part('more-trail').hidden = !more;
-  part('more-trail').onclick = () => refreshTrail(audit.at(-1).id);
-}
-
-function inWords(detail) {
-  return Object.entries(detail)
-    .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-    .join(', ');
 }
 
 // --- the page ----------------------------------------------------------------------------------------------
@@ -137,19 +135,6 @@ function renderMe() {
   part('release').hidden = !me.name;
 }
 
-/** An item of a list: what it is, more about it in small print, and a button for what one can do with it. */
-function entry(what, more, action = null) {
-  const name = make('span', { className: 'entry-what' }, what);
-  const details = make('span', { className: 'entry-more' }, more.filter(Boolean).join(' · '));
-  const line = make('li', {}, make('div', { className: 'entry' }, name, details));
-  if (action) {
-    const button = make('button', { type: 'button', className: 'button', ariaLabel: action.label }, action.word);
-    button.addEventListener('click', action.act);
-    line.append(button);
-  }
-  return line;
-}
-
 /** Send the form with `send(fields)`; a refusal is shown in the form. */
 function sendForm(form, send) {
   const problem = form.querySelector('.form-problem');
@@ -158,7 +143,7 @@ function sendForm(form, send) {
     try {
       await send(Object.fromEntries(new FormData(form)));
       form.reset();
-      await refresh();
+      await show();
     } catch (error) {
       problem.textContent = error.message;
     }
@@ -167,13 +152,17 @@ function sendForm(form, send) {
 
 translate(part('access'));
 
-sendForm(part('pin-form'), ({ secret }) => {
-  const text = secret.trim();
-  return call('POST', '/access/sign-in', text.startsWith('plt_') ? { token: text } : { pin: text });
+const phone = new PhoneTile(part('phone'), call);
+const trail = new Trail(document.querySelector('.trail'), { call, howInWords, attempt });
+copyOnClick(part('made').querySelector('button'), part('made').querySelector('code'));
+new SignInForm(part('pin-form'), signedIn);
+addEventListener('pilotlight:signed-in', (event) => {
+  event.preventDefault(); // no reload
+  refresh();
 });
 
 sendForm(part('name-form'), async ({ name, password }) => {
-  const signedIn = await call('POST', '/access/sign-in', { name, password });
+  const signedIn = await call('POST', '/access/sign-in', { name, password, ...WHERE });
   remember('name', signedIn.name); // this browser uses the name from now on
 });
 
@@ -192,10 +181,12 @@ sendForm(part('token-form'), async ({ label, name }) => {
   part('made').querySelector('code').textContent = token;
 });
 
-part('sign-out').addEventListener('click', async () => {
-  await call('POST', '/access/sign-out');
-  await refresh();
-});
+part('sign-out').addEventListener('click', () =>
+  attempt(async () => {
+    await call('POST', '/access/sign-out');
+    await show();
+  }),
+);
 part('release').addEventListener('click', () => release(me.name));
 
 refresh();

@@ -1,6 +1,5 @@
 // Elements that only the chat has.
 
-import { make } from '../view/dom.js';
 import { t } from '../words.js';
 import { nameOf } from './state.js';
 
@@ -16,14 +15,4 @@ export function arrange(parent, children) {
   children.forEach((child, at) => {
     if (parent.children[at] !== child) parent.insertBefore(child, parent.children[at] ?? null);
   });
-}
-
-const HUES = 8;
-
-/** The round picture of a person: the first letter of the name, always in the same colour. */
-export function avatar(name) {
-  const element = make('span', { className: 'avatar', textContent: [...name][0]?.toUpperCase() ?? '' });
-  element.dataset.hue = [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7) % HUES;
-  element.setAttribute('aria-hidden', 'true');
-  return element;
 }

@@ -1,10 +1,15 @@
 // The messages of the open thread: days, groups, the delivery of own messages, and where the new ones begin.
 
+import { knownMe, mayControl } from '../me.js';
+import { avatar } from '../view/avatar.js';
 import { icon, make, write } from '../view/dom.js';
+import { openMenu } from '../view/menu.js';
 import { renderProblem } from '../view/problem.js';
-import { t, textOf } from '../words.js';
-import { arrange, avatar, labelOf } from './dom.js';
-import { delivery, isRoom, nameOf } from './state.js';
+import { textOf } from '../text-of.js';
+import { t } from '../words.js';
+import { arrange, labelOf } from './dom.js';
+import { partsOf } from './links.js';
+import { delivery, isRoom, nameOf, unread } from './state.js';
 import { dayInWords, dayOf, exactTimeOf, timeOf } from './times.js';
 
 const TOGETHER = 300; // seconds; messages of one person in a shorter time are one group
@@ -23,19 +28,21 @@ const SIGNS = {
 export class Log {
   /**
    * `earlier()` loads older messages. `read()` is called when other messages may be on the screen.
-   * `retry(client_id)` and `discard(client_id)` are for a message that was refused.
+   * `retry(client_id)` and `discard(client_id)` are for a message that was refused; `edit(message)` and `remove(message)`
+   * for one that is there.
    */
-  constructor({ earlier, read, retry, discard }) {
+  constructor({ earlier, read, retry, discard, edit, remove }) {
     const part = (id) => document.getElementById(id);
     this._scroller = part('scroller');
     this._list = part('log');
     this._empty = part('log-empty');
     this._latest = part('to-latest');
-    this._do = { earlier, read, retry, discard };
+    this._do = { earlier, read, retry, discard, edit, remove };
     this._rows = new Map();
     this._key = null;
     this._drawn = null;
     this._stick = true; // whether the log follows new messages
+    this._top = 0; // where it was scrolled to when that was decided
     this._scroller.addEventListener('scroll', () => this._scrolled(), { passive: true });
     // When a keyboard, a longer draft or a smaller window takes space, keep the last message visible.
     new ResizeObserver(() => this._stick && this._toEnd()).observe(this._scroller);
@@ -53,15 +60,31 @@ export class Log {
     this._stick = true;
   }
 
+  /** Show this message of the open thread, and let it be seen for a moment. Returns whether it is there. */
+  show(n) {
+    const row = this._list.querySelector(`.message[data-n='${n}']`);
+    if (!row) return false;
+    this._fresh = false;
+    this._stick = false;
+    this._scroller.scrollTop = row.offsetTop - (this._scroller.clientHeight - row.offsetHeight) / 2;
+    this._top = this._scroller.scrollTop;
+    this._scrolled();
+    row.classList.add('found-here');
+    row.addEventListener('animationend', () => row.classList.remove('found-here'), { once: true });
+    return true;
+  }
+
   render(state, thread) {
     const today = dayOf(Date.now() / 1000);
-    const drawn = [thread, state.me, today];
+    const drawn = [thread, state.me, today, knownMe()?.role];
     if (this._drawn?.every((part, at) => part === drawn[at])) return;
     this._drawn = drawn;
     const switched = this._key !== thread.key;
     if (switched) this._begin(thread);
     const first = this._list.querySelector('.message');
     const stood = bottomOf(first);
+    // The event of scrolling comes in the next frame: without this, a message in between would take the reader to the end.
+    if (this._scroller.scrollTop < this._top - 1 && !this._isNearEnd()) this._stick = false;
     const items = itemsOf(thread, state.me);
     const rows = items.map((item) => this._row(item));
     arrange(this._list, rows);
@@ -93,16 +116,23 @@ export class Log {
 
   _toEnd() {
     this._scroller.scrollTop = this._scroller.scrollHeight;
+    this._top = this._scroller.scrollTop;
     this._stick = true;
   }
 
-  _scrolled() {
+  _isNearEnd() {
     const { scrollTop, scrollHeight, clientHeight } = this._scroller;
-    this._stick = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    return scrollHeight - scrollTop - clientHeight < NEAR_END;
+  }
+
+  _scrolled() {
+    const { scrollTop } = this._scroller;
+    this._top = scrollTop;
+    this._stick = this._isNearEnd();
     const thread = this._drawn?.[0];
     if (!thread) return;
     if (thread.loaded && thread.more && !thread.loading && scrollTop < NEAR_TOP) this._do.earlier();
-    const below = thread.n - thread.read;
+    const below = unread(thread);
     this._latest.hidden = this._stick;
     write(this._latest.querySelector('span'), below > 0 ? t('chat_to_new', { n: below }) : t('chat_to_latest'));
     this._do.read();
@@ -157,11 +187,15 @@ function itemsOf(thread, me) {
     if (isNew) items.push({ key: 'new', make: () => make('li', { className: 'new-mark' }, make('span', { textContent: t('chat_new') })) });
     const goesOn = before && !newDay && !isNew && before.from === one.from && one.at - before.at < TOGETHER;
     if (goesOn) items.at(-1).last = false;
+    const { role } = knownMe() ?? {};
+    const there = one.message && !one.message.deleted_at && mayControl(knownMe());
     const client = one.pending?.client_id ?? (one.from === me && one.message.client_id);
     items.push({
       ...one,
       key: client ? `own ${client}` : `${one.from === me ? 'own' : 'message'} number ${one.message.n}`,
       own: one.from === me,
+      mayEdit: there && one.from === me && typeof one.msg === 'string',
+      mayDelete: there && (one.from === me || (role === 'admin' && isRoom(thread.key))),
       first: !goesOn,
       last: true,
       showsDelivery: one === lastOwn,
@@ -187,12 +221,47 @@ function updateDay(row, { at }) {
   write(row.firstElementChild, dayInWords(at));
 }
 
-function messageRow({ from, msg, own }) {
+function messageRow({ from, own }) {
   const row = make('li', { className: own ? 'message own' : 'message' });
   const author = make('p', { className: 'author' }, own ? null : avatar(from), make('strong', { textContent: from }));
-  const meta = make('p', { className: 'meta' }, make('time'), make('span', { className: 'delivery' }));
-  row.append(author, make('div', { className: 'bubble' }, ...body(msg), meta), make('div', { className: 'trouble-row' }));
+  const edited = make('span', { className: 'edited', hidden: true, textContent: t('chat_edited') });
+  const meta = make('p', { className: 'meta' }, edited, make('time'), make('span', { className: 'delivery' }));
+  row.append(author, make('div', { className: 'bubble' }, meta), make('div', { className: 'trouble-row' }));
   return row;
+}
+
+/** Write the text of a message, once and after each change of it. */
+function renderBody(row, { msg, message }) {
+  const change = String(message?.change ?? 0);
+  if (row.dataset.change === change) return;
+  row.dataset.change = change;
+  row.classList.toggle('deleted', Boolean(message?.deleted_at));
+  const gone = make('p', { className: 'text', textContent: t('chat_deleted') });
+  const bubble = row.querySelector('.bubble');
+  const meta = bubble.querySelector('.meta');
+  bubble.replaceChildren(...(message?.deleted_at ? [gone] : body(msg)), meta);
+  const edited = meta.querySelector('.edited');
+  edited.hidden = !message?.edited_at || Boolean(message.deleted_at);
+  if (!edited.hidden) edited.title = exactTimeOf(message.edited_at);
+}
+
+/** The button with what may be done with a message. */
+function renderMore(row, { from, message, mayEdit, mayDelete }, { edit, remove }) {
+  const may = `${mayEdit} ${mayDelete}`;
+  if (row.dataset.may === may) return;
+  row.dataset.may = may;
+  row.querySelector('.message-more')?.remove();
+  if (!mayEdit && !mayDelete) return;
+  const button = make('button', { type: 'button', className: 'round quiet message-more' }, icon('sign-more'));
+  button.setAttribute('aria-label', t('chat_message_more', { from }));
+  button.setAttribute('aria-haspopup', 'menu');
+  button.addEventListener('click', () =>
+    openMenu(button, [
+      mayEdit && { label: t('chat_edit'), act: () => edit(message.n) },
+      { label: t('chat_delete'), act: () => remove(message.n), danger: true },
+    ]),
+  );
+  row.querySelector('.bubble').append(button);
 }
 
 /** The text of a message, or its JSON. A click shows the rest of a very long one. */
@@ -201,7 +270,7 @@ function body(msg) {
   const whole = isText ? msg : JSON.stringify(msg, null, 2);
   const long = whole.length > LONG;
   const shown = long ? `${whole.slice(0, LONG)}…` : whole;
-  const text = isText ? make('p', { className: 'text', dir: 'auto' }, shown) : make('pre', { className: 'data' }, shown);
+  const text = isText ? make('p', { className: 'text', dir: 'auto' }, ...linked(shown)) : make('pre', { className: 'data' }, shown);
   if (!isText) {
     text.tabIndex = 0;
     text.setAttribute('role', 'group');
@@ -210,13 +279,23 @@ function body(msg) {
   if (!long) return [text];
   const all = make('button', { type: 'button', className: 'link', textContent: t('chat_show_all', { n: whole.length }) });
   all.addEventListener('click', () => {
-    text.textContent = whole;
+    text.replaceChildren(...(isText ? linked(whole) : [whole]));
     all.remove();
   });
   return [text, all];
 }
 
-function updateMessage(row, item, { retry, discard }) {
+/** The text with its links. Those who are linked to do not learn where from. */
+function linked(text) {
+  return partsOf(text).map(({ text, href }) =>
+    href === null ? text : make('a', { href, textContent: text, target: '_blank', rel: 'noopener noreferrer nofollow' }),
+  );
+}
+
+function updateMessage(row, item, acts) {
+  const { retry, discard } = acts;
+  renderBody(row, item);
+  renderMore(row, item, acts);
   const { own, first, last, at, message, pending, showsDelivery } = item;
   row.classList.toggle('first', first);
   row.classList.toggle('last', last);

@@ -1,9 +1,11 @@
 // The lists beside the messages: rooms, private talks, and the people who are here.
 
-import { inBadge } from '../unread.js';
+import { inBadge, mutedThreads } from '../unread.js';
+import { avatar } from '../view/avatar.js';
 import { icon, make, write } from '../view/dom.js';
-import { t, textOf } from '../words.js';
-import { arrange, avatar, labelOf } from './dom.js';
+import { textOf } from '../text-of.js';
+import { t } from '../words.js';
+import { arrange, labelOf } from './dom.js';
 import { isRoom, nameOf, personKey, typists, unread } from './state.js';
 import { briefly } from './times.js';
 
@@ -43,7 +45,9 @@ export class Side {
     const row = this._row(key, () => threadRow(key));
     const name = nameOf(key);
     const link = row.firstElementChild;
-    const waiting = unread(thread);
+    const muted = mutedThreads().includes(key);
+    const waiting = muted ? 0 : unread(thread);
+    row.querySelector('.muted').toggleAttribute('hidden', !muted);
     const follows = !isRoom(key) || followed.includes(name);
     link.classList.toggle('quiet', !follows);
     link.classList.toggle('has-unread', waiting > 0 && follows);
@@ -93,7 +97,7 @@ function threadRow(key) {
     'a',
     { className: 'thread', href: hashOf(key) },
     face,
-    make('strong', { className: 'thread-name', textContent: labelOf(key), dir: 'auto' }),
+    make('span', { className: 'thread-head' }, make('strong', { className: 'thread-name', textContent: labelOf(key), dir: 'auto' }), mutedSign()),
     make('span', { className: 'thread-when' }),
     make('span', { className: 'thread-last', dir: 'auto' }),
     make('span', { className: 'badge', hidden: true }, make('span'), make('span', { className: 'unseen' })),
@@ -103,10 +107,15 @@ function threadRow(key) {
   return row;
 }
 
+function mutedSign() {
+  const words = make('span', { className: 'unseen', textContent: t('chat_muted') });
+  return make('span', { className: 'muted', hidden: true }, icon('sign-bell-off'), words);
+}
+
 function personRow(name, isMe) {
   const parts = [
     make('span', { className: 'face' }, avatar(name), make('span', { className: 'presence here' })),
-    make('span', { className: 'person-name', dir: 'auto' }, name, isMe ? make('small', { textContent: ` (${t('chat_you')})` }) : null),
+    make('span', { className: 'person-name', dir: 'auto' }, name, isMe ? make('small', { textContent: t('chat_you') }) : null),
     make('span', { className: 'person-devices' }),
   ];
   const inside = isMe ? make('div', { className: 'person' }, ...parts) : make('a', { className: 'person', href: hashOf(personKey(name)) }, ...parts);
@@ -121,7 +130,7 @@ function preview(state, thread) {
   if (typing.length) return t('chat_typing', { names: typing });
   const message = thread.pending.length ? { from: state.me, msg: thread.pending.at(-1).msg } : thread.last;
   if (!message) return isRoom(thread.key) && thread.n ? t('chat_room_what', { n: thread.n }) : '';
-  const text = textOf(message.msg).slice(0, PREVIEW);
+  const text = message.deleted_at ? t('chat_deleted') : textOf(message.msg).slice(0, PREVIEW);
   if (message.from === state.me) return t('chat_preview_own', { text });
   return isRoom(thread.key) ? t('chat_preview_in_room', { from: message.from, text }) : text;
 }

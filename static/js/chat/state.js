@@ -5,7 +5,7 @@
 //
 // A thread is a room or a private talk with one person. Its key is `room:<name>` or `to:<name>`.
 
-import { COMMON, reducer, storage_changed, withRev, without } from '../page-state.js';
+import { COMMON, person_changed, reducer, storage_changed, withRev, without } from '../page-state.js';
 
 const TYPING_LASTS = 6000; // ms after the last notice of typing
 
@@ -25,6 +25,7 @@ export const EMPTY = {
 const THREAD = {
   n: 0, // the number of the last message
   read: 0, // the number of the last message that this person has read
+  counted: 0, // the number up to which nothing counts as unread: said before this person came, or not kept
   last: null,
   at: 0,
   marks: {}, // per person, the last messages that were delivered and read
@@ -33,6 +34,8 @@ const THREAD = {
   loading: false,
   messages: [], // some of the messages, by ascending n
   more: false, // whether there are older ones
+  changed: 0, // the number of the last change of a message on the panel
+  changes: 0, // up to which of them this page has all
   bridges: [], // messages before which numbers are missing on the panel, too
   pending: [], // messages that the panel has not confirmed: {client_id, msg, at, state, problem}
   new_after: null, // the last message that was read when the thread was opened
@@ -61,12 +64,7 @@ export const apply = reducer({
     return { ...state, epoch, rev, people: given.people ?? {}, storage, threads, known: true, doubtful };
   },
 
-  person_changed: (state, event) => ({
-    ...withRev(state, event),
-    people: event.devices.length
-      ? { ...state.people, [event.person]: { name: event.person, devices: event.devices } }
-      : without(state.people, event.person),
-  }),
+  person_changed,
 
   room_changed(state, event) {
     const key = roomKey(event.room);
@@ -76,6 +74,11 @@ export const apply = reducer({
 
   message: (state, { message }) =>
     changed(state, keyOf(message, state.me), (thread) => withMessage(thread, message, state.me)),
+
+  talk_deleted: (state, { person }) => ({ ...state, threads: without(state.threads, personKey(person)) }),
+
+  message_changed: (state, { message }) =>
+    changed(state, keyOf(message, state.me), (thread) => withChange(thread, message)),
 
   typing(state, event) {
     if (event.person === state.me) return state;
@@ -96,27 +99,31 @@ export const apply = reducer({
 
   name_refused: (state, { problem }) => ({ ...state, name_problem: problem }),
 
-  /** The reply to `get_threads`. */
-  threads(state, { threads: given }) {
+  /** The reply to `get_threads`. `before` are the threads when it was asked. */
+  threads(state, { threads: given, before = {} }) {
+    // What has no more messages than it had, and fewer on the panel, was deleted there.
+    const isLess = (key, n) => before[key] && before[key].n === state.threads[key]?.n && n < before[key].n;
+
     const threads = { ...state.threads };
     const listed = new Set();
-    for (const { room, with: person, n, read, last, marks } of given) {
+    for (const { room, with: person, n, read, unread, last, marks, changes = 0 } of given) {
       const key = room === null ? personKey(person) : roomKey(room);
       listed.add(key);
       let thread = threads[key] ?? { ...THREAD, key };
-      if (state.doubtful && n < thread.n) thread = anew(thread);
+      if ((state.doubtful && n < thread.n) || isLess(key, n)) thread = anew(thread);
       const newer = last && last.n >= (thread.last?.n ?? 0);
       threads[key] = {
-        ...thread,
+        ...withChanged(thread, changes),
         n: Math.max(thread.n, n),
         read: Math.max(thread.read, read),
+        counted: n - unread,
         last: newer ? last : thread.last,
         at: newer ? last.at : thread.at,
         marks: joined(thread.marks, marks),
       };
     }
     for (const [key, thread] of Object.entries(threads)) {
-      if (state.doubtful && !listed.has(key)) threads[key] = anew(thread);
+      if (!listed.has(key) && (state.doubtful || isLess(key, 0))) threads[key] = anew(thread);
     }
     // Only now is it known what is new in a thread that was opened by its address.
     const open = !state.listed && threads[state.open];
@@ -129,6 +136,14 @@ export const apply = reducer({
     if (!key || key === state.open) return opened;
     return changed(opened, key, (thread) => ({ new_after: readUpTo(thread) }));
   },
+
+  /** A page of what was changed: all that this thread had up to the change `upto`, unless there is `more`. */
+  changes: (state, { key, messages, more, upto }) =>
+    changed(state, key, (thread) => {
+      const last = messages.at(-1)?.change ?? 0;
+      const next = messages.reduce((all, message) => ({ ...all, ...replaced(all, message) }), thread);
+      return { ...next, loading: false, changes: Math.max(thread.changes, more ? last : Math.max(last, upto)) };
+    }),
 
   loading: (state, { key, loading }) => changed(state, key, () => ({ loading })),
   messages: (state, event) => changed(state, event.key, (thread) => withPage(thread, event)),
@@ -182,7 +197,7 @@ export function threadOf(state, key) {
 }
 
 export function unread(thread) {
-  return Math.max(thread.n - thread.read, 0);
+  return Math.max(thread.n - Math.max(thread.read, thread.counted), 0);
 }
 
 /** The number of the message after which some are missing on this page, or null. */
@@ -194,6 +209,11 @@ export function missingAfter(thread) {
   }
   const last = messages.at(-1)?.n ?? 0;
   return n > last ? last : null;
+}
+
+/** The number of the change after which some are missing on this page, or null. */
+export function changesMissingAfter({ loaded, problem, changed, changes }) {
+  return loaded && !problem && changed > changes ? changes : null;
 }
 
 export function typists(thread) {
@@ -223,6 +243,35 @@ function withMessage(thread, message, me) {
     pending: message.from === me ? notOf(thread.pending, message.client_id) : thread.pending,
     problem: null,
   };
+}
+
+/** A changed message in the place of the one before. While a page is on its way, it may be older than the change. */
+function withChange(thread, message) {
+  const follows = message.change === thread.changes + 1 && !thread.loading;
+  return {
+    ...withChanged(thread, message.change),
+    ...(follows ? { changes: message.change } : {}),
+    ...replaced(thread, message),
+  };
+}
+
+/** The thread that has this many changes on the panel. What is not loaded yet comes with all of them. */
+function withChanged(thread, changes) {
+  const changed = Math.max(thread.changed, changes);
+  return { ...thread, changed, changes: thread.loaded || thread.loading ? thread.changes : changed };
+}
+
+function replaced({ messages, last }, message) {
+  const old = messages.find(({ n }) => n === message.n);
+  const newer = old && isNewer(message, old);
+  return {
+    messages: newer ? messages.map((one) => (one === old ? message : one)) : messages,
+    last: last?.n === message.n && isNewer(message, last) ? message : last,
+  };
+}
+
+function isNewer(message, other) {
+  return (message.change ?? 0) > (other.change ?? 0);
 }
 
 /** The thread with a part of its history: the newest messages, those before a number, or those after one. */
@@ -257,8 +306,8 @@ function joined(marks, given) {
   return all;
 }
 
-function asRoom(thread, { n, at }) {
-  return { ...thread, n: Math.max(thread.n, n), at: Math.max(thread.at, at ?? 0) };
+function asRoom(thread, { n, at, changes = 0 }) {
+  return { ...withChanged(thread, changes), n: Math.max(thread.n, n), at: Math.max(thread.at, at ?? 0) };
 }
 
 /** The last message that was read, if newer ones follow. Where nothing was ever read, nothing counts as new. */
@@ -276,11 +325,14 @@ function merged(messages, more) {
   if (more.length && (messages.at(-1)?.n ?? 0) < more[0].n) return [...messages, ...more];
   if (more.length && messages.length && more.at(-1).n < messages[0].n) return [...more, ...messages];
   const all = new Map(messages.map((message) => [message.n, message]));
-  for (const message of more) if (!all.has(message.n)) all.set(message.n, message);
+  for (const message of more) {
+    if (!all.has(message.n) || isNewer(message, all.get(message.n))) all.set(message.n, message);
+  }
   return [...all.values()].sort((one, other) => one.n - other.n);
 }
 
-function keyOf({ room, to, from }, me) {
+/** The key of the thread of a message. */
+export function keyOf({ room, to, from }, me) {
   if (room !== null && room !== undefined) return roomKey(room);
   return personKey(from === me ? to : from);
 }

@@ -1,13 +1,17 @@
 // The chat page: `render(state)` draws the whole state.
 
+import { lock } from '../lock.js';
+import { knownMe, mayControl } from '../me.js';
+import { avatar } from '../view/avatar.js';
 import { icon, make, write } from '../view/dom.js';
 import { isLost, renderMark } from '../view/link.js';
+import { openMenu } from '../view/menu.js';
 import { Notices } from '../view/notices.js';
 import { renderProblem } from '../view/problem.js';
-import { showUnread } from '../unread.js';
+import { mutedThreads, showUnread } from '../unread.js';
 import { t } from '../words.js';
 import { Composer } from './composer.js';
-import { arrange, avatar, labelOf } from './dom.js';
+import { arrange, labelOf } from './dom.js';
 import { Log, spoken } from './log.js';
 import { Side } from './side.js';
 import { isRoom, nameOf, threadOf, typists, unread } from './state.js';
@@ -28,7 +32,7 @@ export class ChatView {
       face: part('talk-face'),
       name: part('talk-name'),
       what: part('talk-what'),
-      leave: part('leave'),
+      more: part('talk-more'),
       typing: part('typing'),
       askName: part('ask-name'),
       nameForm: part('name-form'),
@@ -46,7 +50,8 @@ export class ChatView {
     this._asking = false; // whether the form for the name is shown
     this._nameMistake = '';
     part('back').addEventListener('click', acts.back);
-    this._parts.leave.addEventListener('click', () => acts.leave());
+    this._parts.more.addEventListener('click', () => openMenu(this._parts.more, acts.menu()));
+    part('open-search').addEventListener('click', () => acts.search());
     this._parts.lost.querySelector('button').addEventListener('click', acts.reconnect);
     this._listenToForms();
   }
@@ -60,7 +65,9 @@ export class ChatView {
     this._renderAskName(state);
     this._side.render(state, this._followed());
     const threads = Object.values(state.threads);
-    const counted = threads.filter(({ key }) => !isRoom(key) || this._followed().includes(nameOf(key)));
+    const muted = mutedThreads();
+    const counts = ({ key }) => (!isRoom(key) || this._followed().includes(nameOf(key))) && !muted.includes(key);
+    const counted = threads.filter(counts);
     showUnread(state.me ? counted.reduce((sum, thread) => sum + unread(thread), 0) : 0);
     if (state.open) this._renderTalk(state, threadOf(state, state.open));
     this._open = state.open;
@@ -76,16 +83,15 @@ export class ChatView {
   // --- the open thread -----------------------------------------------------------------------------------------
 
   _renderTalk(state, thread) {
-    const { face, name, what, leave, typing, lost } = this._parts;
+    const { face, name, what, more, typing, lost } = this._parts;
     const called = nameOf(thread.key);
     const label = labelOf(thread.key);
     if (this._open !== state.open) {
       arrange(face, [isRoom(thread.key) ? make('span', { className: 'avatar room-sign' }, icon('sign-hash')) : avatar(called)]);
       write(name, label);
-      leave.setAttribute('aria-label', t('chat_leave_room', { room: label }));
+      more.setAttribute('aria-label', t('chat_more', { name: label }));
       document.title = `${label} · Pilot Light`;
     }
-    leave.hidden = !isRoom(thread.key) || called === 'lobby';
     write(what, inShort(state, thread));
     what.classList.toggle('here', !isRoom(thread.key) && called in state.people);
 
@@ -94,7 +100,7 @@ export class ChatView {
     write(typing.querySelector('.typing-words'), names.length ? t('chat_typing', { names }) : '');
 
     lost.hidden = !isLost(state.link);
-    this.composer.render(thread.key);
+    this.composer.render(thread.key, mayControl(knownMe()));
     this.log.render(state, thread);
   }
 
@@ -109,7 +115,9 @@ export class ChatView {
 
   _renderAskName(state) {
     const { chat, askName, nameForm, nameProblem } = this._parts;
-    const asking = !state.me || Boolean(state.name_problem);
+    const may = mayControl(knownMe());
+    const asking = may && (!state.me || Boolean(state.name_problem)); // who may only read needs no name
+    lock(this._parts.newRoom, may ? null : 'chat');
     askName.hidden = !asking;
     chat.classList.toggle('nameless', asking);
     for (const part of chat.querySelectorAll('.side, .people, .talk')) part.inert = asking;

@@ -1,5 +1,6 @@
 // The Transports page: one connection over each transport, and their round trips in one plot.
 
+import './words.js';
 import uPlot from '../../vendor/uplot/uPlot.esm.js';
 import { Connection } from '../connection.js';
 import { TRANSPORTS } from '../transports.js';

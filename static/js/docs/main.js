@@ -1,6 +1,7 @@
 // The API page: Swagger UI with the OpenAPI document of this panel, without files of other servers.
 
-import { translate } from '../words.js';
+import { ROOT } from '../root.js';
+import { t, translate } from '../words.js';
 
 translate(document);
 
@@ -10,12 +11,21 @@ const dress = () => document.documentElement.classList.toggle('dark-mode', !ligh
 light.addEventListener('change', dress);
 dress();
 
+/** What it has outside of its main gets a name, and its headings the levels that they leave out. */
+function mend() {
+  const about = document.querySelector('.information-container');
+  about.setAttribute('role', 'region');
+  about.setAttribute('aria-label', t('api'));
+  for (const heading of document.querySelectorAll('.opblock-tag, .models h4')) heading.setAttribute('aria-level', '2');
+}
+
 window.SwaggerUIBundle({
-  url: '/openapi.json',
+  url: `${ROOT}/openapi.json`,
   dom_id: '#viewer',
   deepLinking: true,
   tryItOutEnabled: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
+  onComplete: mend,
   validatorUrl: null, // the default sends the document to a server of swagger.io
 });

@@ -2,6 +2,8 @@
 //
 // `listen(event)` gets `raw` (the status of the socket) and `echoed`; `log(entry)` gets each frame.
 
+import { ROOT } from '../root.js';
+
 export class RawEcho {
   constructor({ listen, log }) {
     this._listen = listen;
@@ -18,7 +20,7 @@ export class RawEcho {
   open() {
     if (this.status === 'open' || this.status === 'opening') return this._opened;
     const began = performance.now();
-    const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/echo`);
+    const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${ROOT}/echo`);
     socket.binaryType = 'arraybuffer';
     this._socket = socket;
     this._sent = [];

@@ -149,7 +149,7 @@ function makeRow(entry, at) {
   if (entry.bytes !== undefined) figures.push(sizeText(entry.bytes));
   if (entry.ms !== undefined) figures.push(t('round_trip', { ms: inMilliseconds(entry.ms) }));
 
-  const element = make('li', { className: 'entry' });
+  const element = make('div', { className: 'entry' });
   element.dataset.direction = entry.direction ?? 'none';
   element.dataset.wire = entry.wire;
   element.dataset.kind = entry.kind;

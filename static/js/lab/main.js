@@ -3,6 +3,7 @@
 import './words.js';
 
 import { Page } from '../page.js';
+import { ROOT } from '../root.js';
 import { Choice } from '../view/choice.js';
 import { onSubmit } from '../view/dom.js';
 import { lineOf } from '../view/problem.js';
@@ -165,7 +166,7 @@ onSubmit(part('api'), async (form) => {
   const via = contentType;
   log.add({ wire: 'http', via, kind: 'request', direction: 'out', name: 'POST /api', payload: [asData(body)] });
   try {
-    const response = await fetch('/api', { method: 'POST', headers: { 'Content-Type': contentType }, body });
+    const response = await fetch(`${ROOT}/api`, { method: 'POST', headers: { 'Content-Type': contentType }, body });
     const answer = asData(await response.text());
     const ms = performance.now() - began;
     log.add({

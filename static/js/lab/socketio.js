@@ -3,6 +3,8 @@
 // `listen(event)` gets the changes of the connection (connecting, opened, upgraded, connected, lost, round_trip, left);
 // `log(entry)` gets each message.
 
+import { ROOT } from '../root.js';
+
 export const CHOICES = { auto: ['polling', 'websocket'], polling: ['polling'], websocket: ['websocket'] };
 
 const PACE = 1000; // ms between two pings
@@ -34,6 +36,7 @@ export class SocketIO {
     this._listen({ event: 'connecting', choice });
     this._began = performance.now();
     const socket = window.io('/', {
+      path: `${ROOT}/socket.io`,
       forceNew: true, // the library would reuse the connection of the last choice
       transports: CHOICES[choice],
       reconnectionDelay: 500,
@@ -122,22 +125,24 @@ export class SocketIO {
     const { engine } = this._socket.io;
     if (!engine || engine === this._engine) return;
     this._engine = engine;
+    // One that was left may still change to a WebSocket, and ends only then.
+    const on = (event, hear) => engine.on(event, (...args) => engine === this._engine && hear(...args));
     const packet = (direction) => (packet) =>
       this._log({ kind: 'packet', direction, via: engine.transport?.name, packet });
-    engine.on('packetCreate', packet('out'));
-    engine.on('packet', packet('in'));
-    engine.on('handshake', () => this._listen({ event: 'opened', transport: engine.transport.name }));
-    engine.on('upgrading', (transport) => {
+    on('packetCreate', packet('out'));
+    on('packet', packet('in'));
+    on('handshake', () => this._listen({ event: 'opened', transport: engine.transport.name }));
+    on('upgrading', (transport) => {
       this._log({ kind: 'life', name: 'upgrading', payload: [`${engine.transport.name} → ${transport.name}`] });
     });
-    engine.on('upgrade', (transport) => {
+    on('upgrade', (transport) => {
       const ms = performance.now() - this._began;
       this._log({ kind: 'life', name: 'upgrade', via: transport.name, payload: [`now ${transport.name}`], ms });
       this._listen({ event: 'upgraded', transport: transport.name, ms });
       if (this._pinged !== null) this._pinged = 0; // half of it went over the other transport
       else this._ping();
     });
-    engine.on('upgradeError', (error) => {
+    on('upgradeError', (error) => {
       this._log({ kind: 'life', name: 'upgradeError', payload: [error.message], bad: true });
     });
   }

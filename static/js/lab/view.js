@@ -56,7 +56,7 @@ export class LabView {
 
     const mark = this._part('mark');
     mark.dataset.status = link.status;
-    write(mark.querySelector('.link-mark-text'), live ? NAMES[link.transport] : status);
+    write(mark.querySelector('.link-mark-text'), live ? t(NAMES[link.transport]) : status);
     write(mark.querySelector('.link-mark-ms'), live && trips.length ? `${inMilliseconds(trips.at(-1))} ms` : '');
   }
 
@@ -98,7 +98,7 @@ export class LabView {
   }
 }
 
-const NAMES = { polling: 'HTTP polling', websocket: 'WebSocket' };
+const NAMES = { polling: 'lab_polling', websocket: 'lab_websocket' };
 const CODES = new Set([1000, 1001, 1005, 1006, 1007, 1009, 1012, 4008]);
 const REASONS = {
   'io client disconnect': 'lab_why_you',

@@ -3,11 +3,6 @@
 import { naturally, nodeOf } from '../page-state.js';
 import { shown } from './state.js';
 
-/** Whether the light shines: at level 0 it is on for the panel, and off for people. */
-export function isLit({ on, level }) {
-  return on && level > 0;
-}
-
 /** The lights of a group that are there, as the page has them. */
 export function lightsOf(state, { lights }) {
   return lights.filter((id) => id in state.lights).map((id) => state.lights[id]);
@@ -21,15 +16,17 @@ export function groupLook(state, group) {
   const lights = lightsOf(state, group);
   const there = lights.filter((light) => light.online);
   const looks = (there.length ? there : lights).map((light) => shown(state, light.id));
-  const shining = looks.filter(isLit);
+  const shining = looks.filter((look) => look.on);
   const level = Math.max(0, ...shining.map((look) => look.level));
   const look = { level, on: shining.length > 0, lit: shining.length, all: looks.length, ...state.heldGroups[group.id] };
   return { ...look, level: look.on ? look.level : 0 };
 }
 
-/** The level to which a group comes back that is off. */
-export function lastLevel(state, group) {
-  return Math.max(1, ...lightsOf(state, group).map((light) => light.level));
+/** The group with the level that it keeps while it is off: on brings it back. */
+export function keptLook(state, id) {
+  const group = state.groups[id];
+  const look = groupLook(state, group);
+  return look.level ? look : { ...look, level: Math.max(1, ...lightsOf(state, group).map((light) => light.level)) };
 }
 
 /** Whether each light of the scene is as the scene has it. Lights that are gone do not count. */
@@ -39,22 +36,22 @@ export function sceneIsOn(state, { lights }) {
 }
 
 /**
- * The sections of the page: `{group, lights}` for each group, then `{node, lights}` for the lights in no group. A node
- * that is away has a section in any case, which says so.
+ * The sections of the page, with their lights in the order of all lights: `{group, lights}` for each group, then
+ * `{node, lights}` for the lights in no group.
  */
 export function sectionsOf(state) {
-  const groups = Object.values(state.groups).map((group) => ({ group, lights: lightsOf(state, group) }));
+  const all = Object.values(state.lights);
+  const groups = Object.values(state.groups).map((group) => {
+    const ids = new Set(group.lights);
+    return { group, lights: all.filter((light) => ids.has(light.id)) };
+  });
   const grouped = new Set(groups.flatMap(({ lights }) => lights.map((light) => light.id)));
-  const nodes = byNode(Object.values(state.lights)).map(([node, all]) => ({
-    node,
-    all,
-    lights: all.filter((light) => !grouped.has(light.id)),
-  }));
-  return [...groups, ...nodes.filter(({ all, lights }) => lights.length || all.some((light) => light.away_since !== null))];
+  const others = all.filter((light) => !grouped.has(light.id));
+  return [...groups, ...byNode(others).map(([node, lights]) => ({ node, lights }))];
 }
 
 /** The lights by node, in the order of the nodes for people. */
-export function byNode(lights) {
+function byNode(lights) {
   const nodes = new Map();
   for (const light of lights) {
     const node = nodeOf(light.id);

@@ -2,15 +2,53 @@
 
 import { nodeOf } from '../page-state.js';
 import { openMenu } from '../view/menu.js';
-import { t } from '../words.js';
+import { addWords, t } from '../words.js';
 import { lightsOf } from './arrangement.js';
+import { FormSheet } from './form-sheet.js';
 
 const ALL = 'all'; // the group that is always there, of all lights
 
+addWords({
+  en: {
+    rename: 'Rename',
+    choose_lights: 'Choose lights',
+    lights_of: ({ name }) => `Lights of ${name}`,
+    move_up: 'Move up',
+    move_down: 'Move down',
+    group_scene: 'Save as scene',
+    rename_group: 'Rename group',
+    delete_group: 'Delete group',
+    delete_group_how: 'Its lights stay as they are.',
+    scene_add_how: 'Saves how the lights are now.',
+    scene_again: 'Save what is now',
+    rename_scene: 'Rename scene',
+    delete_scene: 'Delete scene',
+    delete_scene_how: 'The lights stay as they are.',
+    delete_what: ({ name }) => `Delete “${name}”?`,
+  },
+  zh: {
+    rename: '重命名',
+    choose_lights: '选择灯',
+    lights_of: ({ name }) => `${name}的灯`,
+    move_up: '上移',
+    move_down: '下移',
+    group_scene: '保存为场景',
+    rename_group: '重命名分组',
+    delete_group: '删除分组',
+    delete_group_how: '其中的灯保持不变。',
+    scene_add_how: '保存灯光现在的状态。',
+    scene_again: '用现在的状态覆盖',
+    rename_scene: '重命名场景',
+    delete_scene: '删除场景',
+    delete_scene_how: '灯光保持不变。',
+    delete_what: ({ name }) => `删除“${name}”？`,
+  },
+});
+
 export class Arranging {
-  /** `form` is the sheet that asks, `now()` returns the state, `ask(command)` sends a command, `act(command)` shows a refusal. */
-  constructor({ form, now, ask, act }) {
-    this._form = form;
+  /** `now()` returns the state, `ask(command)` sends a command, `act(command)` shows a refusal. */
+  constructor({ now, ask, act }) {
+    this._form = new FormSheet(document.getElementById('form-sheet'));
     this._now = now;
     this._act = act;
     this._sent = async (command) => {

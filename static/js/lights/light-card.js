@@ -1,15 +1,19 @@
 // The card of one light: made once from its template; `render(state, light)` draws the state.
 
 import { panelNow } from '../clock.js';
+import { lock } from '../lock.js';
 import { mayControl } from '../me.js';
 import { isLive } from '../page-state.js';
 import { remember, remembered } from '../remember.js';
 import { Choice } from '../view/choice.js';
 import { setAttributes, write } from '../view/dom.js';
+import { reasonInWords } from '../view/problem.js';
 import { ago, t, translate } from '../words.js';
 import { renderFix } from './fix.js';
+import { lookInWords } from './looks.js';
 import { Slider } from './slider.js';
 import { isOwn, shown } from './state.js';
+import { faded } from './wishes.js';
 
 const FADES = [0, 0.5, 2, 10, 60]; // seconds
 const EFFECTS = ['none', 'pulse', 'blink', 'candle'];
@@ -22,9 +26,9 @@ const FLASH_SHOWN = 6; // seconds for which the line of the last change shows a 
 export class LightCard {
   /**
    * `look()` returns the light as the page shows it. `wishes` takes changes of the light, `ask(command)` sends another
-   * command, `refuse(problem)` shows a problem.
+   * command, `refuse(problem)` shows a problem. `history()` returns a promise of the reply with its last day.
    */
-  constructor(id, { look, wishes, ask, refuse }) {
+  constructor(id, { look, wishes, ask, refuse, history }) {
     this._id = id;
     this._look = look;
     this._wishes = wishes;
@@ -71,13 +75,36 @@ export class LightCard {
     for (const row of this.element.querySelectorAll('.choice')) {
       row.lastElementChild.setAttribute('aria-label', row.firstElementChild.textContent);
     }
+    this._history = history;
+    this._day = null; // not needed for the first picture of the page
     this._listen();
+    this._loadDay();
+  }
+
+  /** Somebody opens the card: what is not in the state may be old. */
+  open() {
+    if (this._day) this._day.open();
+    else this._loadDay();
+  }
+
+  async _loadDay() {
+    const element = this.element.querySelector('.day');
+    try {
+      const { Day } = await import('./day.js');
+      this._day ??= new Day(element, this._history);
+      if (this._drawn) this._day.render(...this._drawn);
+    } catch {
+      const none = element.querySelector('.day-none');
+      write(none, t('day_lost'));
+      none.hidden = false;
+    }
   }
 
   render(state, light) {
     const { element, _parts: parts } = this;
     const look = shown(state, light.id);
-    const usable = isLive(state) && light.online && mayControl(state.me);
+    const may = mayControl(state.me);
+    const ready = isLive(state) && light.online;
     setAttributes(element, {
       'aria-label': light.name,
       'data-light': light.id,
@@ -89,40 +116,44 @@ export class LightCard {
     element.style.setProperty('--glow', light.online ? (light.actual / 100) ** 0.55 : 0);
 
     write(parts.name, light.name);
-    const away = light.away_since !== null; // the heading of its panel says since when, and why
+    const away = light.away_since !== null; // a banner says since when, and why
     write(parts.pin, away ? t('light_offline') : t('pin', { pin: light.pin }));
     setAttributes(parts.on, { 'aria-label': t('switch_of', { name: light.name }) });
     parts.on.checked = look.on;
-    parts.on.disabled = !usable;
-    parts.controls.disabled = !usable;
+    parts.on.disabled = !ready;
+    parts.controls.disabled = !ready;
     this._renderLabels(light);
 
     parts.trouble.hidden = light.online || away;
-    write(parts.why, light.reason ?? '');
+    write(parts.why, reasonInWords(light.reason));
     renderFix(parts.fix, light.online ? null : state.hardware?.fix);
 
-    if (document.activeElement !== parts.level) parts.level.value = look.level;
+    const level = look.on ? look.level : 0;
+    if (document.activeElement !== parts.level) parts.level.value = level;
+    lock(element, may ? null : 'lights');
     this._slider.render({
-      level: look.level,
+      level,
       actual: light.actual,
       text: t(look.on ? 'level_text' : 'level_text_off', { level: look.level }),
       label: t('level_of', { name: light.name }),
-      disabled: !usable,
+      disabled: !ready || !may,
     });
-    element.classList.toggle('moving', light.online && Math.abs(light.actual - (look.on ? look.level : 0)) >= 0.75);
+    element.classList.toggle('moving', light.online && Math.abs(light.actual - level) >= 0.75);
     this._fades.render(this._fade);
     this._effects.render(look.effect ?? 'none');
 
     this._renderWho(state, light);
-    parts.flash.disabled = !usable;
+    parts.flash.disabled = !ready;
     parts.undo.hidden = !light.undo;
-    parts.undo.disabled = !usable;
+    parts.undo.disabled = !ready;
+    this._drawn = [state, light];
+    this._day?.render(state, light);
   }
 
   _renderLabels(light) {
     const { name } = light;
     const { level, dimmer, brighter, flash, undo } = this._parts;
-    setAttributes(level, { 'aria-label': t('level_of', { name }) });
+    setAttributes(level, { 'aria-label': t('percent_of', { name }) });
     for (const [button, key] of [
       [dimmer, 'dimmer'],
       [brighter, 'brighter'],
@@ -149,57 +180,50 @@ export class LightCard {
 
   _listen() {
     const { on, level, flash, undo, dimmer, brighter } = this._parts;
-    on.addEventListener('change', () => {
-      const look = on.checked ? { on: true } : { on: false, effect: null };
-      this._wish({ on: on.checked }, look);
-    });
+    on.addEventListener('change', () => this._wishes.wantOn(on.checked, this._fade));
 
     level.addEventListener('focus', () => level.select());
     level.addEventListener('keydown', (event) => {
       if (event.key === 'Enter') level.blur(); // fires `change` if the text has changed
       if (event.key === 'Escape') {
         event.preventDefault(); // it does not close the sheet too
-        level.value = this._look().level;
+        level.value = this._level;
         level.blur();
       }
     });
     level.addEventListener('change', () => this._typed(level.value.trim()));
 
-    steps(dimmer, (size) => this._wantLevel(this._look().level - size));
-    steps(brighter, (size) => this._wantLevel(this._look().level + size));
+    steps(dimmer, (size) => this._wantLevel(this._level - size));
+    steps(brighter, (size) => this._wantLevel(this._level + size));
 
     flash.addEventListener('click', () => this._ask({ do: 'set_light', light: this._id, flash: FLASHES }));
     undo.addEventListener('click', () => this._ask({ do: 'undo_light', light: this._id }));
   }
 
   _typed(text) {
-    this._parts.level.value = this._look().level; // until the panel has accepted it
-    if (text === '' || text === String(this._look().level)) return;
+    this._parts.level.value = this._level; // until the panel has accepted it
+    if (text === '' || text === String(this._level)) return;
     if (!/^[+-]?\d+$/.test(text)) {
       this._refuse({ title: t('refused'), detail: t('not_a_level', { text }) });
       return;
     }
     // The panel refuses a level out of range; the rule is only there.
-    this._want({ level: Number(text) });
+    this._wishes.wantLevel(Number(text), this._look().effect, this._fade);
+  }
+
+  /** The level that the card shows: 0 while the light is off. */
+  get _level() {
+    const { level, on } = this._look();
+    return on ? level : 0;
   }
 
   _wantLevel(level) {
-    this._want({ level: Math.min(Math.max(level, 0), 100) });
-  }
-
-  _want({ level }) {
-    const { effect } = this._look();
-    const kept = effect ? { effect } : {}; // a level without the effect would end it
-    this._wish({ level, ...kept }, { level: Math.min(Math.max(level, 0), 100), on: true });
+    this._wishes.wantLevel(Math.min(Math.max(level, 0), 100), this._look().effect, this._fade);
   }
 
   _wantEffect(effect) {
     const look = effect === 'none' ? { effect: null } : { effect, on: true };
-    this._wish({ effect }, look);
-  }
-
-  _wish(verbs, look) {
-    this._wishes.want(this._fade ? { ...verbs, transition: this._fade } : verbs, look);
+    this._wishes.want(faded({ effect }, this._fade), look);
   }
 }
 
@@ -212,7 +236,7 @@ function steps(button, step) {
     if (event.button !== 0) return;
     held = false;
     const again = () => {
-      if (button.matches(':disabled')) return;
+      if (button.matches(':disabled, [aria-disabled=true]')) return;
       held = true;
       step(1);
       timer = setTimeout(again, REPEAT);
@@ -233,9 +257,4 @@ function whoDidWhat(light, own) {
   if (!light.on) return t('did_off', { who });
   if (light.effect) return t('did_effect', { who, effect: t(`effect_${light.effect}`), level: light.level });
   return t('did_set', { who, level: light.level });
-}
-
-function lookInWords({ level, on, effect }) {
-  if (!on) return t('look_off');
-  return effect ? t('look_effect', { effect: t(`effect_${effect}`), level }) : t('look_level', { level });
 }

@@ -7,11 +7,10 @@ import { remember, remembered } from '../remember.js';
 import { TRANSPORTS } from '../transports.js';
 import { chatBadge } from '../unread.js';
 import { t } from '../words.js';
-import { Arranging } from './arranging.js';
+import { keptLook } from './arrangement.js';
 import { LightCard } from './light-card.js';
 import { refusalOf, wholeRefusalOf } from './refusals.js';
 import { GroupSection } from './section.js';
-import { FormSheet } from './sheets.js';
 import { EMPTY, apply, shown } from './state.js';
 import { Tile } from './tile.js';
 import { LightsView } from './view.js';
@@ -28,7 +27,7 @@ const page = new Page({
   transports: Object.keys(TRANSPORTS),
   canResume: (state) => state.hardware !== null, // REST does not send it: ask for a snapshot
   follow: () => followed(),
-  wants: ['groups', 'scenes'],
+  wants: ['groups', 'scenes', 'people', 'runs', 'shows'],
   heard,
   changed: (before) => {
     const { own, rev } = page.state;
@@ -39,6 +38,7 @@ const page = new Page({
 const { ask, refuse } = page;
 const dispatch = (event) => page.dispatch(event);
 const updateBadge = chatBadge(page);
+let arranging = null;
 let done = 0; // notices of what was done
 
 function heard(event) {
@@ -94,12 +94,16 @@ function allOff() {
 /** The wishes for a light or a group: those of its tiles and of its card are the same. */
 function wishesOf(kind, id) {
   const known = wishes[kind];
-  if (!known.has(id)) known.set(id, new Wishes({ [kind]: id }, { ask, dispatch, took, seen: () => page.state.rev }));
+  const look = () => (kind === 'light' ? shown : keptLook)(page.state, id);
+  const shows = () => (({ level, on }) => ({ level, on }))(look());
+  const how = { ask, dispatch, took, seen: () => page.state.rev, look: shows };
+  if (!known.has(id)) known.set(id, new Wishes({ [kind]: id }, how));
   return known.get(id);
 }
 
 function makeCard(id) {
-  return new LightCard(id, { look: () => shown(page.state, id), wishes: wishesOf('light', id), ask: act, refuse });
+  const history = () => ask({ do: 'get_history', light: id });
+  return new LightCard(id, { look: () => shown(page.state, id), wishes: wishesOf('light', id), ask: act, refuse, history });
 }
 
 function makeTile(id, open) {
@@ -109,7 +113,7 @@ function makeTile(id, open) {
 function makeGroup(id) {
   return new GroupSection(id, {
     wishes: wishesOf('group', id),
-    menu: (button) => arranging.groupMenu(id, button),
+    menu: (button) => arrange((arranging) => arranging.groupMenu(id, button)),
   });
 }
 
@@ -124,15 +128,26 @@ function follow(names) {
   page.connect();
 }
 
-const arranging = new Arranging({ form: new FormSheet(document.getElementById('form-sheet')), now: () => page.state, ask, act });
+/** Do something with the menus and forms of groups and scenes, which come when somebody opens the first one. */
+async function arrange(open) {
+  try {
+    const { Arranging } = await import('./arranging.js');
+    arranging ??= new Arranging({ now: () => page.state, ask, act });
+  } catch {
+    return page.live ? location.reload() : refuse(null); // a newer panel has other files
+  }
+  open(arranging);
+}
+
 const view = new LightsView({
   make: { card: makeCard, tile: makeTile, group: makeGroup },
   scenes: {
     recall,
-    menu: (id, button) => arranging.sceneMenu(id, button),
-    add: () => arranging.addScene(),
+    menu: (id, button) => arrange((arranging) => arranging.sceneMenu(id, button)),
+    add: () => arrange((arranging) => arranging.addScene()),
   },
-  addGroup: () => arranging.addGroup(),
+  signal: (run, signal) => act({ do: 'signal_run', run, signal }),
+  addGroup: () => arrange((arranging) => arranging.addGroup()),
   allOff,
   undo(id, command) {
     page.dismiss(id);

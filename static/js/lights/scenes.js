@@ -1,5 +1,6 @@
 // The row of scenes: a chip for each, which recalls it and has a menu, and one that makes a new scene.
 
+import { lock } from '../lock.js';
 import { mayControl } from '../me.js';
 import { isLive } from '../page-state.js';
 import { arrange, icon, make, setAttributes, write } from '../view/dom.js';
@@ -38,7 +39,8 @@ export class SceneRow {
     setAttributes(chip, { 'data-on': on, 'data-scene': scene.id });
     write(recall.querySelector('.scene-name'), scene.name);
     setAttributes(recall, { 'aria-pressed': on, title: scene.name });
-    recall.disabled = !isLive(state) || !may;
+    recall.disabled = !isLive(state);
+    lock(recall, may ? null : 'lights');
     more.hidden = !may;
     more.disabled = !isLive(state);
     setAttributes(more, { 'aria-label': t('scene_menu', { name: scene.name }), 'aria-haspopup': 'menu' });

@@ -2,10 +2,10 @@
 //
 // A finger that scrolls the page must never change a light. So the browser handles vertical movement
 // (`touch-action: pan-y`). A touch counts only after THRESHOLD px sideways, and from there the level moves as far as
-// the finger. A mouse or a pen sets the level where it points. A tap does nothing.
+// the finger. A mouse, a pen, and a finger that taps set the level where they point.
 //
-// A slider with a `tap` is a button too: there a mouse and a pen move the level as a finger does. `press()` is called when
-// it is held for PRESS without moving.
+// A slider with a `tap` is a button too: a tap is for the button, and a mouse and a pen move the level as a finger does.
+// `press()` is called when it is held for PRESS without moving.
 
 import { setAttributes } from '../view/dom.js';
 
@@ -47,8 +47,9 @@ export class Slider {
     surface.addEventListener('pointermove', (event) => this._moved(event));
     surface.addEventListener('pointerup', (event) => this._up(event));
     surface.addEventListener('pointercancel', (event) => this._up(event));
+    surface.addEventListener('touchmove', (event) => this._keep(event), { passive: false });
     bar.addEventListener('keydown', (event) => this._key(event));
-    if (tap) surface.addEventListener('click', (event) => this._clicked(event));
+    surface.addEventListener('click', (event) => this._clicked(event));
     if (press) surface.addEventListener('contextmenu', (event) => event.pointerType === 'touch' && event.preventDefault());
   }
 
@@ -65,11 +66,6 @@ export class Slider {
       'aria-label': label,
       'aria-disabled': disabled,
     });
-  }
-
-  /** The level at which this drag began, or the level now. */
-  get from() {
-    return this._drag?.from ?? this._level;
   }
 
   _down(event) {
@@ -93,40 +89,46 @@ export class Slider {
     if (!drag.moving) {
       const sideways = Math.abs(event.clientX - drag.x);
       if (sideways < THRESHOLD || sideways < Math.abs(event.clientY - drag.y)) return;
-      drag.x = event.clientX; // start here, so that the level does not jump
+      [drag.x, drag.from] = [event.clientX, this._level]; // start here, so that the level does not jump
       this._surface.setPointerCapture(event.pointerId);
       this._begin();
     }
     this._set(drag.from + ((event.clientX - drag.x) / this._travel()) * 100);
   }
 
+  /** Without this, Chromium makes a fling of a quick drag, and a tap within 200 ms only stops the fling: no click comes. */
+  _keep(event) {
+    if (this._drag?.moving && event.cancelable) event.preventDefault();
+  }
+
   _up(event) {
     this._endPress();
     const drag = this._drag;
     if (!drag || event.pointerId !== drag.id) return;
-    if (!drag.moving && !this._tap && event.type === 'pointerup') this._hint();
     this._end();
   }
 
   _begin() {
     this._drag.moving = true;
     this._used = true;
-    this._bar.classList.add('in-hand');
+    for (const part of [this._bar, this._surface]) part.classList.add('in-hand');
     this._grab();
   }
 
   _end() {
     const { moving } = this._drag;
     this._drag = null;
-    this._bar.classList.remove('in-hand');
+    for (const part of [this._bar, this._surface]) part.classList.remove('in-hand');
     if (moving) this._letGo();
   }
 
   // A click, not the end of a touch: a browser sends none for a finger that stops the page as it scrolls.
   _clicked(event) {
     const byKey = event.detail === 0;
-    if (!this._disabled && (byKey || !this._used)) this._tap();
+    const isTap = !this._disabled && !this._used;
     this._used = false;
+    if (this._tap && !this._disabled && (byKey || isTap)) this._tap();
+    else if (isTap && !byKey) this._set(this._pointedAt(event));
   }
 
   _awaitPress({ clientX, clientY }) {
@@ -148,13 +150,6 @@ export class Slider {
   _endPress() {
     clearTimeout(this._pressing?.timer);
     this._pressing = null;
-  }
-
-  /** A tap does nothing: show the handle. */
-  _hint() {
-    this._bar.classList.remove('hint');
-    void this._bar.offsetWidth; // restarts the animation
-    this._bar.classList.add('hint');
   }
 
   _key(event) {

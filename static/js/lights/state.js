@@ -1,10 +1,21 @@
 // What the lights page knows, and how each event changes it.
 //
 // Events of the server: `snapshot`, `light_changed`, `light_actual`, `light_removed`, `light_flashed`, `group_changed`,
-// `groups_ordered`, `scene_changed`, `clock_changed`.
+// `groups_ordered`, `lights_ordered`, `scene_changed`, `person_changed`, `run_changed`, `run_removed`, `show_changed`, `clock_changed`.
 // Events of the page: `me`, `held`, `released`, `own`, `own_many`, `done`, and those of page-state.js.
 
-import { COMMON, reducer, withNotices, withRev, without } from '../page-state.js';
+import {
+  COMMON,
+  ordered,
+  person_changed,
+  reducer,
+  run_changed,
+  run_removed,
+  show_changed,
+  withNotices,
+  withRev,
+  without,
+} from '../page-state.js';
 
 export const EMPTY = {
   ...COMMON,
@@ -13,7 +24,10 @@ export const EMPTY = {
   groups: {}, // in their order
   scenes: {}, // in their order
   arranged: -1, // the revision of groups and scenes
+  runs: {},
+  shows: {},
   hardware: null,
+  people: {}, // who is here, by name
   held: {}, // per light, what this page has asked for and has no answer to; shown instead of the real state
   heldGroups: {}, // the same per group
   own: {}, // per light, the mark of the last change that this page made
@@ -23,18 +37,23 @@ export const EMPTY = {
 };
 
 export const apply = reducer({
-  snapshot: (state, { epoch, rev, state: { lights, groups, scenes, hardware, nodes } }) => ({
+  snapshot: (state, { epoch, rev, state: { lights, groups, scenes, people, runs, shows, hardware, nodes } }) => ({
     ...state,
     epoch,
     rev,
     lights,
     groups: groups ?? {},
     scenes: scenes ?? {},
+    people: people ?? {},
     arranged: rev,
+    runs: runs ?? {},
+    shows: shows ?? {},
     nodes: nodes ?? [],
     revs: Object.fromEntries(Object.keys(lights).map((id) => [id, rev])),
     hardware: hardware ?? state.hardware,
   }),
+
+  person_changed,
 
   light_changed: (state, event) => withLight(withRev(state, event), event.light, event.rev, event.state),
 
@@ -56,10 +75,12 @@ export const apply = reducer({
 
   group_changed: (state, event) => arranged(state, event, { groups: changed(state.groups, event.group, event.state) }),
 
-  groups_ordered(state, event) {
-    const known = event.order.filter((id) => id in state.groups);
-    return arranged(state, event, { groups: Object.fromEntries(known.map((id) => [id, state.groups[id]])) });
-  },
+  groups_ordered: (state, event) => arranged(state, event, { groups: ordered(state.groups, event.order) }),
+
+  lights_ordered: (state, event) => ({
+    ...withRev(state, event),
+    lights: state.lights && ordered(state.lights, event.order),
+  }),
 
   scene_changed: (state, event) => arranged(state, event, { scenes: changed(state.scenes, event.scene, event.state) }),
 
@@ -72,6 +93,10 @@ export const apply = reducer({
     const flashed = mapped(state.flashed, (flash) => ({ ...flash, at: flash.at + event.seconds }));
     return { ...withRev(state, event), own, flashed };
   },
+
+  run_changed,
+  run_removed,
+  show_changed,
 
   me: (state, { me }) => ({ ...state, me }),
 

@@ -1,5 +1,6 @@
 // The lights page: `render(state)` draws the whole state. One light is a card; several are tiles, in sections.
 
+import { lock } from '../lock.js';
 import { mayControl } from '../me.js';
 import { isLive } from '../page-state.js';
 import { arrange, write } from '../view/dom.js';
@@ -7,26 +8,28 @@ import { LinkView } from '../view/link.js';
 import { Notices } from '../view/notices.js';
 import { inWords } from '../view/problem.js';
 import { t } from '../words.js';
-import { byNode, isLit, sectionsOf } from './arrangement.js';
-import { renderFix } from './fix.js';
-import { awayOf } from './node-heading.js';
+import { sectionsOf } from './arrangement.js';
+import { Faults, faultsOf } from './faults.js';
 import { Nodes } from './nodes.js';
+import { PeopleRow } from './people.js';
+import { Playing } from './playing.js';
 import { SceneRow } from './scenes.js';
 import { NodeSection } from './section.js';
-import { LightSheet } from './sheets.js';
+import { LightSheet } from './light-sheet.js';
 import { shown } from './state.js';
 
 const FEW = 6; // lights; so few have larger tiles
+const CROWD = 60; // more are drawn only where they are in sight
 
 export class LightsView {
   /**
    * `make` has functions that make the `card(id)` of a light, its `tile(id, open)` and the section of a `group(id)`.
-   * `scenes` are those of SceneRow. `allOff()` turns all lights off, `addGroup()` makes a new group, `undo(id, command)` is
+   * `scenes` are those of SceneRow, `signal` is that of Playing. `allOff()` turns all lights off, `addGroup()` makes a new group, `undo(id, command)` is
    * called with a notice and its command, `dismiss(id)` removes a notice, `retry()` connects now.
    *
    * `followed()` returns the names of the nodes that the page shows (none: all), `follow(names)` chooses others.
    */
-  constructor({ make, scenes, addGroup, allOff, undo, dismiss, retry, followed, follow }) {
+  constructor({ make, scenes, signal, addGroup, allOff, undo, dismiss, retry, followed, follow }) {
     this._make = make;
     this._undo = undo;
     this._followed = followed;
@@ -39,15 +42,17 @@ export class LightsView {
       summary: part('summary'),
       lights: part('lights'),
       empty: part('empty'),
-      alone: part('alone'),
-      hardware: part('hardware'),
+      pinsNote: part('pins-note'),
       allOff: part('all-off'),
       addGroup: part('add-group'),
     };
     this._link = new LinkView(retry);
     this._nodes = new Nodes(part('nodes'), { followed, follow });
     this._notices = new Notices(dismiss);
+    this._people = new PeopleRow(part('here'));
     this._scenes = new SceneRow(part('scenes'), scenes);
+    this._playing = new Playing(part('playing'), signal);
+    this._faults = new Faults(part('faults'));
     this._sheet = new LightSheet(part('light-sheet'));
     this._parts.allOff.addEventListener('click', allOff);
     this._parts.addGroup.addEventListener('click', addGroup);
@@ -57,8 +62,10 @@ export class LightsView {
     this._state = state;
     this._link.render(state.link, Boolean(state.lights));
     if (state.lights) this._renderLights(state);
-    this._renderHardware(state.hardware);
+    this._people.render(state);
+    this._renderPins(state.hardware);
     this._nodes.render(state.nodes);
+    this._playing.render(state);
     this._notices.render(state.notices, (notice) => this._wordsOf(notice));
   }
 
@@ -66,7 +73,7 @@ export class LightsView {
     const { page, lights, empty, summary, allOff, addGroup } = this._parts;
     const all = Object.values(state.lights);
     const many = all.length > 1;
-    const usable = isLive(state) && mayControl(state.me);
+    const may = mayControl(state.me);
     if (lights.getAttribute('aria-busy') === 'true') {
       lights.replaceChildren();
       lights.setAttribute('aria-busy', 'false');
@@ -75,19 +82,23 @@ export class LightsView {
     lights.hidden = all.length === 0;
     lights.dataset.count = all.length;
     lights.dataset.size = all.length > FEW ? 'small' : 'large';
+    lights.classList.toggle('crowd', all.length > CROWD);
     page.classList.toggle('many', many);
     write(summary, many ? inSummary(state, all) : '');
     allOff.hidden = !many;
-    allOff.disabled = !usable;
-    addGroup.hidden = !many || !mayControl(state.me);
-    addGroup.disabled = !usable;
+    allOff.disabled = !isLive(state);
+    lock(allOff, may ? null : 'lights');
+    addGroup.hidden = !many || !may;
+    addGroup.disabled = !isLive(state);
     this._scenes.render(state, many);
     this._forget(state);
     if (this._sheet.isOpen) this._renderSheet(state, many);
-    const shared = this._renderAlone(byNode(all));
+    const faults = faultsOf(all);
+    this._faults.render(faults, state.hardware?.fix);
+    const said = new Set(faults.flatMap((fault) => fault.lights));
     const chosen = this._followed().length > 0; // only some nodes: groups may have none of their lights
     const sections = sectionsOf(state).filter((section) => section.lights.length || !section.group || !chosen);
-    arrange(lights, sections.map((section) => this._renderSection(state, section, { many, shared })));
+    arrange(lights, sections.map((section) => this._renderSection(state, section, { many, said })));
   }
 
   /** Forget what belongs to lights and groups that are gone. */
@@ -100,27 +111,27 @@ export class LightsView {
     }
   }
 
-  _renderSection(state, section, { many, shared }) {
+  _renderSection(state, section, { many, said }) {
     const { group, node, lights } = section;
     const key = group ? `group ${group.id}` : `node ${node}`;
     if (!this._sections.has(key)) this._sections.set(key, group ? this._make.group(group.id) : new NodeSection(node));
     const known = this._sections.get(key);
     if (group) known.render(state, section);
-    else known.render(section, shared, many && Object.keys(state.groups).length > 0);
+    else known.render(many && Object.keys(state.groups).length > 0);
     const elements = lights.map((light) =>
-      many ? this._renderTile(state, light, key, Boolean(group)) : this._renderCard(state, light),
+      many ? this._renderTile(state, light, key, { named: Boolean(group), said: said.has(light.id) }) : this._renderCard(state, light),
     );
     arrange(known.box, elements);
     return known.element;
   }
 
-  _renderTile(state, light, section, named) {
+  _renderTile(state, light, section, how) {
     const key = `${section} ${light.id}`;
     if (!this._tiles.has(key)) {
       this._tiles.set(key, this._make.tile(light.id, (opener) => this._open(light.id, opener)));
     }
     const tile = this._tiles.get(key);
-    tile.render(state, light, named);
+    tile.render(state, light, how);
     return tile.element;
   }
 
@@ -133,6 +144,7 @@ export class LightsView {
 
   /** Show the card of a light over the page. */
   _open(id, opener) {
+    this._cards.get(id)?.open();
     this._renderCard(this._state, this._state.lights[id]);
     this._sheet.open(id, this._cards.get(id), opener);
   }
@@ -143,29 +155,13 @@ export class LightsView {
     else this._sheet.close();
   }
 
-  /** Say once why several panels are away. Return that reason: it is then this panel that has no connection. */
-  _renderAlone(nodes) {
-    const counts = new Map();
-    for (const [, lights] of nodes) {
-      const reason = awayOf(lights)?.reason;
-      if (reason) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-    }
-    const [shared, n] = [...counts].find(([, count]) => count > 1) ?? [null, 0];
-    const { alone } = this._parts;
-    alone.hidden = !shared;
-    write(alone.querySelector('.banner-title'), t('nodes_away', { n }));
-    write(alone.querySelector('.banner-text'), shared ?? '');
-    return shared;
-  }
-
-  _renderHardware(hardware) {
-    const box = this._parts.hardware;
-    box.hidden = !hardware;
-    if (!hardware) return;
-    write(box.querySelector('.hardware-pins'), t(`pins_${hardware.pins}`));
-    write(box.querySelector('.hardware-why'), hardware.why);
-    renderFix(box.querySelector('.fix'), hardware.fix);
-    box.classList.toggle('needs', Boolean(hardware.fix));
+  /** Say that no lamp will light up, or that there is something to fix. Settings say more. */
+  _renderPins(hardware) {
+    const note = this._parts.pinsNote;
+    note.hidden = hardware?.pins !== 'mock' && !hardware?.fix;
+    if (note.hidden) return;
+    write(note.querySelector('span'), t(`pins_${hardware.pins}`));
+    note.classList.toggle('needs', Boolean(hardware.fix));
   }
 
   _wordsOf({ id, problem, title, undo }) {
@@ -177,7 +173,7 @@ export class LightsView {
 /** "2 of 3 on, 1 offline". */
 function inSummary(state, lights) {
   const online = lights.filter((light) => light.online);
-  const on = online.filter((light) => isLit(shown(state, light.id))).length;
+  const on = online.filter((light) => shown(state, light.id).on).length;
   const offline = lights.length - online.length;
   const parts = [];
   if (online.length) parts.push(t('lights_on', { on, all: online.length }));

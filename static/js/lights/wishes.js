@@ -5,19 +5,24 @@
 // answered, then the real state again. The lights of a group come with their events, so a group waits for those too.
 
 const APART = 50; // ms
+const GESTURE = 2000; // ms; steps down that are closer, as of a held key, are one gesture
 const EVENTS_WITHIN = 1500; // ms; a page that follows some nodes does not get all events of a group
 
 export class Wishes {
   /**
    * `target` is `{light: id}` or `{group: id}`. `took(reply)` is called with each reply, refusals too. `seen()` returns
-   * the revision of the page.
+   * the revision of the page, `look()` what it shows of the light or group: `{level, on}`. The level is kept while it is off.
    */
-  constructor(target, { ask, dispatch, took, seen }) {
+  constructor(target, { ask, dispatch, took, seen, look }) {
     this._target = target;
     this._ask = ask;
     this._dispatch = dispatch;
     this._took = took;
     this._seen = seen;
+    this._look = look;
+    this._from = 100; // the level before this gesture
+    this._moved = -Infinity;
+    this._falling = false;
     this._next = null;
     this._asking = false;
     this._timer = null;
@@ -34,9 +39,34 @@ export class Wishes {
     this._send();
   }
 
+  /** Go to this level (percent) with the effect, as a level alone would end it. 0 is off: on is then as before the gesture. */
+  wantLevel(level, effect = null, fade = 0) {
+    const [now, last] = [performance.now(), this._look().level];
+    const goesOn = this._falling && now < this._moved + GESTURE;
+    if (!this._inHand && !goesOn) this._from = last;
+    this._moved = now;
+    this._falling = level < last;
+    if (level === 0) return this._off({ level: this._from });
+    const look = { level: Math.min(Math.max(level, 0), 100), on: true };
+    this.want(faded(effect ? { level, effect } : { level }, fade), look);
+  }
+
+  wantOn(on, fade = 0) {
+    if (on) this.want(faded({ on }, fade), { on, level: this._look().level });
+    else this._off();
+  }
+
+  /** Off is at once, whatever the fade. */
+  _off(verbs = {}) {
+    this.want({ ...verbs, on: false }, { ...verbs, on: false, effect: null });
+  }
+
   /** Somebody holds the slider: it does not show the changes of others until it is released. */
   grab() {
+    const look = this._look();
     this._inHand = true;
+    this._from = look.level;
+    this._dispatch({ event: 'held', ...this._target, look });
   }
 
   letGo() {
@@ -104,10 +134,17 @@ export class Wishes {
   }
 }
 
+export function faded(verbs, seconds) {
+  return seconds ? { ...verbs, transition: seconds } : verbs;
+}
+
 /** Two wishes as one command: the newer one, and what it does not change of the older one. */
 function joined(older, newer) {
   const verbs = { ...older, ...newer };
   if (!('on' in newer) && ('level' in newer || 'effect' in newer)) delete verbs.on; // they turn the light on
-  if (newer.on === false) delete verbs.effect; // an effect needs the light on
+  if (newer.on === false) {
+    delete verbs.effect; // an effect needs the light on
+    delete verbs.transition;
+  }
   return verbs;
 }

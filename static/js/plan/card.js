@@ -2,6 +2,7 @@
 
 import { panelNow } from '../clock.js';
 import { isLive } from '../page-state.js';
+import { lock } from '../lock.js';
 import { mayControl } from '../me.js';
 import { setAttributes, write } from '../view/dom.js';
 import { t, translate } from '../words.js';
@@ -72,8 +73,6 @@ export class Card {
 
   _renderControls(state, { id, name, enabled, next, skips, when }, counts) {
     const find = this._find;
-    const may = mayControl(state.me);
-    const usable = isLive(state) && may;
     const on = find('.switch input');
     if (!state.asking[id]) on.checked = enabled;
     setAttributes(on, { 'aria-label': t('plan_switch_of', { name }) });
@@ -84,9 +83,7 @@ export class Card {
     for (const [selector, key] of [['.edit', 'plan_edit_of'], ['.delete', 'plan_delete_of'], ['.cancel', 'plan_cancel_of']]) {
       setAttributes(find(selector), { 'aria-label': t(key, { name }) });
     }
-    for (const control of this.element.querySelectorAll('button, input')) {
-      control.disabled = !usable;
-      control.title = may ? '' : t('plan_viewer');
-    }
+    for (const control of this.element.querySelectorAll('button, input')) control.disabled = !isLive(state);
+    lock(this.element, mayControl(state.me) ? null : 'plan');
   }
 }

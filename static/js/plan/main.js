@@ -2,6 +2,7 @@
 
 import '../watch/words.js'; // of the shows
 import './words.js';
+import './show-word-table.js';
 
 import { learnMe } from '../me.js';
 import { Page } from '../page.js';
@@ -11,6 +12,7 @@ import { t } from '../words.js';
 import { commandOf, fresh, nameWordOf, valuesOf, whenOf } from './form.js';
 import { whatInWords } from './phrases.js';
 import { ScheduleSheet } from './sheet.js';
+import { showActs } from './show-acts.js';
 import { ShowsView } from './shows-view.js';
 import { SleepView } from './sleep-view.js';
 import { EMPTY, apply, freeName } from './state.js';
@@ -151,20 +153,11 @@ async function bringBack({ id, level, undo }) {
   if (!reply.ok) refuse(reply.problem);
 }
 
-// --- shows -------------------------------------------------------------------------------------------------
-
-async function tell(command) {
-  const reply = await ask(command);
-  if (!reply.ok) refuse(reply.problem);
-}
-
-const start = (show) => tell({ do: 'start_show', show });
-const signal = (run, name) => tell({ do: 'signal_run', run, signal: name });
-
 // --- view --------------------------------------------------------------------------------------------------
 
 const sheet = new ScheduleSheet({ save, nameOf });
 const sleep = new SleepView({ begin, cancel });
-const shows = new ShowsView({ start, signal });
+const { acts: actsOfShows, sheet: showSheet } = showActs(page);
+const shows = new ShowsView(actsOfShows, showSheet);
 const view = new View({ acts, make, sheet, sleep, shows, dismiss: page.dismiss, retry: page.retry });
 page.start();

@@ -17,7 +17,7 @@ export function dayName(day) {
 }
 
 /** "Every day", "Mon to Fri", "Mon, Wed and Fri". */
-export function daysInWords(days) {
+function daysInWords(days) {
   if (!days || days.length === 7) return t('plan_every_day');
   const first = DAYS.indexOf(days[0]);
   const inRow = days.every((day, n) => day === DAYS[first + n]);
@@ -123,7 +123,8 @@ function targetOf({ light, group, lights }, state) {
   };
 }
 
-function verbInWords({ level, step, on, effect, flash }, name) {
+/** What a command does with the lights of this name: "Desk to 40 %". */
+export function verbInWords({ level, step, on, effect, flash }, name) {
   if (level !== undefined) return t('plan_do_level', { name, level });
   if (step !== undefined) return t(step < 0 ? 'plan_do_dimmer' : 'plan_do_brighter', { name, step: Math.abs(step) });
   if (on === false) return t('plan_do_off', { name });

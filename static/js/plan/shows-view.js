@@ -1,84 +1,109 @@
-// The shows, each with a start, and those that are playing with pause and stop.
+// The shows: each with a start, those that are playing with pause and stop, and a menu to edit, copy and delete.
 
 import { isLive } from '../page-state.js';
+import { lock } from '../lock.js';
 import { mayControl } from '../me.js';
-import { setAttributes, write } from '../view/dom.js';
-import { renderProgress, renderState } from '../watch/list-view.js';
+import { ROOT } from '../root.js';
+import { arrange, setAttributes, write } from '../view/dom.js';
+import { openMenu } from '../view/menu.js';
+import { renderProgress, renderState } from '../watch/run-pill.js';
 import { percentOf, showInWords } from '../watch/run-words.js';
+import { stepName } from '../watch/step-words.js';
 import { t, translate } from '../words.js';
-import { runOf } from './state.js';
+import { kindInWords } from './show-words.js';
+import { runOf, showsInOrder } from './state.js';
 
 const SIGNALS = { go_on: 'start', pause: 'pause', stop: 'stop' }; // by the button: what the panel's shows understand
 
 export class ShowsView {
-  /** `start(show)` starts a show, `signal(run, signal)` sends a signal to one that is playing. */
-  constructor({ start, signal }) {
-    this._root = document.getElementById('shows');
+  /**
+   * `acts` has `start(name)`, `signal(run, signal)`, `add()`, and `edit(show)`, `copy(show)`, `remove(show)`; `sheet` is
+   * that of one show.
+   */
+  constructor(acts, sheet) {
+    this._acts = acts;
+    this._sheet = sheet;
     this._list = document.getElementById('show-list');
-    this._start = start;
-    this._signal = signal;
+    this._new = document.getElementById('new-show');
+    this._new.addEventListener('click', () => acts.add());
     this._cards = new Map();
-    this._shows = null;
   }
 
   render(state) {
-    const shows = Object.values(state.shows);
-    this._root.hidden = shows.length === 0;
-    const names = shows.map(({ name }) => name).join(' ');
-    if (names !== this._shows) {
-      this._shows = names;
-      this._cards.clear();
-      this._list.replaceChildren(...shows.map((show) => this._card(show)));
+    const may = mayControl(state.me);
+    const usable = isLive(state) && may;
+    const shows = showsInOrder(state);
+    const before = this._cards;
+    this._cards = new Map(shows.map(({ name }) => [name, before.get(name) ?? new Card(this._acts)]));
+    for (const show of shows) this._cards.get(show.name).render(state, show);
+    arrange(this._list, [...this._cards.values()].map(({ element }) => element));
+    for (const button of [this._new, ...this._list.querySelectorAll('button')]) button.disabled = !isLive(state);
+    for (const region of [this._new, ...this._list.children]) lock(region, may ? null : 'runs');
+    this._sheet.render(state, usable);
+  }
+}
+
+class Card {
+  constructor(acts) {
+    this.element = document.getElementById('show-card').content.firstElementChild.cloneNode(true);
+    translate(this.element);
+    this._show = null;
+    this._run = null;
+    this._find = (selector) => this.element.querySelector(selector);
+    this._find('.start').addEventListener('click', () => acts.start(this._show.name));
+    this._signals = [...this.element.querySelectorAll('[data-signal]')];
+    for (const button of this._signals) {
+      button.addEventListener('click', () => acts.signal(this._run.id, SIGNALS[button.dataset.signal]));
     }
-    for (const show of shows) this._renderShow(state, show);
+    const menu = this._find('.show-more');
+    menu.addEventListener('click', () => {
+      const show = this._show;
+      const own = show.source === 'own';
+      openMenu(menu, [
+        own ? { label: t('plan_edit'), act: () => acts.edit(show) } : null,
+        { label: t('show_copy_of_it'), act: () => acts.copy(show) },
+        own ? { label: t('plan_delete'), act: () => acts.remove(show), danger: true } : null,
+      ]);
+    });
   }
 
-  _card(show) {
-    const card = document.getElementById('show-card').content.firstElementChild.cloneNode(true);
+  render(state, show) {
     const { title, description } = showInWords(show);
-    translate(card);
-    card.dataset.show = show.name;
-    write(card.querySelector('h3'), title);
-    write(card.querySelector('p'), description);
-    card.querySelector('.start').addEventListener('click', () => this._start(show.name));
-    card.querySelector('.start').setAttribute('aria-label', t('watch_start_of', { name: title }));
-    for (const button of card.querySelectorAll('[data-signal]')) {
+    const find = this._find;
+    this._show = show;
+    this.element.dataset.show = show.name;
+    write(find('h3'), title);
+    write(find('.show-kind'), kindInWords(show));
+    write(find('.show-what'), description);
+    setAttributes(find('.start'), { 'aria-label': t('watch_start_of', { name: title }) });
+    setAttributes(find('.show-more'), { 'aria-label': t('show_more_of', { name: title }) });
+    for (const button of this._signals) {
       const label = t('plan_show_signal_of', { signal: t(`watch_${button.dataset.signal}`), name: title });
-      button.setAttribute('aria-label', label);
-      button.addEventListener('click', () => this._signal(this._cards.get(show.name).run, SIGNALS[button.dataset.signal]));
+      setAttributes(button, { 'aria-label': label });
     }
-    this._cards.set(show.name, { card, run: null });
-    return card;
+    this._renderRun(runOf(state, show), title);
   }
 
-  _renderShow(state, show) {
-    const kept = this._cards.get(show.name);
-    const find = (selector) => kept.card.querySelector(selector);
-    const run = runOf(state, show);
-    const { title } = showInWords(show);
-    kept.run = run?.id ?? null;
-    kept.card.dataset.plays = Boolean(run);
+  _renderRun(run, title) {
+    const find = this._find;
+    const focused = this.element.contains(document.activeElement) && document.activeElement;
+    this._run = run ?? null;
+    this.element.dataset.plays = Boolean(run);
     find('.playing').hidden = !run;
     find('.start').hidden = Boolean(run);
-    const signals = kept.card.querySelectorAll('[data-signal]');
-    const focused = [...signals].includes(document.activeElement);
-    for (const button of signals) {
-      button.hidden = !run || (button.dataset.signal === 'pause' && run.state === 'paused') || (button.dataset.signal === 'go_on' && run.state !== 'paused');
+    for (const button of this._signals) {
+      const other = { pause: 'paused', go_on: 'running' }[button.dataset.signal];
+      button.hidden = !run || run.state === other;
     }
-    if (focused && document.activeElement.hidden) kept.card.querySelector('button:not([hidden])')?.focus();
+    if (focused?.hidden) find('.show-acts button:not([hidden])')?.focus();
     find('.log').hidden = !run;
-    const may = mayControl(state.me);
-    for (const button of kept.card.querySelectorAll('button')) {
-      button.disabled = !isLive(state) || !may;
-      button.title = may ? '' : t('plan_viewer');
-    }
     if (!run) return;
     renderState(find('.pill'), run);
     renderProgress(find('.progress'), run, title);
-    write(find('.run-step'), run.step ?? '');
+    write(find('.run-step'), stepName(run.step));
     write(find('.run-percent'), percentOf(run));
     setAttributes(find('.log'), {
-      href: `/watch${location.search}#run=${encodeURIComponent(run.id)}`,
+      href: `${ROOT}/watch${location.search}#run=${encodeURIComponent(run.id)}`,
       'aria-label': t('plan_show_log_of', { name: title }),
     });
   }

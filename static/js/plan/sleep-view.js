@@ -2,6 +2,7 @@
 
 import { panelNow } from '../clock.js';
 import { isLive } from '../page-state.js';
+import { lock } from '../lock.js';
 import { mayControl } from '../me.js';
 import { remember, remembered } from '../remember.js';
 import { timeOf } from '../times.js';
@@ -39,16 +40,15 @@ export class SleepView {
 
   render(state, shift) {
     this._sleep = sleepOf(state);
-    const may = mayControl(state.me);
     const lit = Object.values(state.lights).some(({ on, online }) => on && online);
     this._root.dataset.counts = Boolean(this._sleep);
     this._find('.sleep-start').hidden = Boolean(this._sleep);
     this._find('.sleep-left').hidden = !this._sleep;
     this._ways.render(this._way);
     for (const control of this._root.querySelectorAll('button, input')) {
-      control.disabled = !isLive(state) || !may || (!lit && control.closest('.minutes') !== null);
-      control.title = may ? '' : t('plan_viewer');
+      control.disabled = !isLive(state) || (!lit && control.closest('.minutes') !== null);
     }
+    lock(this._root, mayControl(state.me) ? null : 'lights');
     if (this._sleep) this._renderLeft(state, shift);
     else write(this._find('.sleep-how'), t(lit ? 'plan_sleep_how' : 'plan_sleep_none_on'));
   }

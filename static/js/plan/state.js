@@ -1,9 +1,20 @@
 // What the Schedules page knows, and how each event changes it.
 //
-// Events of the server: `snapshot`, `schedule_changed`, `light_changed`, `light_removed`, `group_changed`, `groups_ordered`,
-// `scene_changed`, `run_changed`, `run_ended`. Events of the page: `me`, `asking`, `answered`, and those of page-state.js.
+// Events of the server: `snapshot`, `schedule_changed`, `light_changed`, `light_removed`, `lights_ordered`, `group_changed`,
+// `groups_ordered`, `scene_changed`, `run_changed`, `run_removed`, `show_changed`. Events of the page: `me`, `asking`,
+// `answered`, and those of page-state.js.
 
-import { COMMON, reducer, withRev, without } from '../page-state.js';
+import {
+  COMMON,
+  naturally,
+  ordered,
+  reducer,
+  run_changed,
+  run_removed,
+  show_changed,
+  withRev,
+  without,
+} from '../page-state.js';
 
 const LONG = 60; // seconds; a fade to off that takes longer is a sleep timer
 
@@ -41,18 +52,13 @@ export const apply = reducer({
   light_removed: (state, event) => ({ ...withRev(state, event), lights: without(state.lights, event.light) }),
 
   group_changed: (state, event) => ({ ...withRev(state, event), groups: changed(state.groups, event.group, event.state) }),
-  groups_ordered: (state, event) => ({
-    ...withRev(state, event),
-    groups: Object.fromEntries(event.order.map((id) => [id, state.groups[id]])),
-  }),
+  groups_ordered: (state, event) => ({ ...withRev(state, event), groups: ordered(state.groups, event.order) }),
+  lights_ordered: (state, event) => ({ ...withRev(state, event), lights: ordered(state.lights, event.order) }),
   scene_changed: (state, event) => ({ ...withRev(state, event), scenes: changed(state.scenes, event.scene, event.state) }),
 
-  run_changed: (state, event) => ({
-    ...withRev(state, event),
-    runs: { ...state.runs, [event.run]: { ...event.state, id: event.run } },
-  }),
-  run_ended: (state, { run }) =>
-    state.runs[run] ? { ...state, runs: { ...state.runs, [run]: { ...state.runs[run], state: 'ended' } } } : state,
+  run_changed,
+  run_removed,
+  show_changed,
 
   me: (state, { me }) => ({ ...state, me }),
 
@@ -87,7 +93,7 @@ export function inOrder(state) {
 }
 
 /** Whether the schedule is a timer that switches all lights off. */
-export function isSleepTimer({ is_timer, next, do: command }) {
+function isSleepTimer({ is_timer, next, do: command }) {
   return is_timer && next !== null && command.do === 'set_light' && command.group === 'all' && command.on === false;
 }
 
@@ -105,9 +111,21 @@ export function sleepOf(state) {
   return { at: Math.max(...fading.map(({ transition }) => transition.since + transition.seconds)), fading };
 }
 
-/** The run of a show that has not ended, or undefined. A run has the title of its show as its name. */
+/** The run of a show that has not ended, or undefined. */
 export function runOf(state, show) {
-  return Object.values(state.runs).find(({ kind, name, state: is }) => kind === 'show' && name === show.title && is !== 'ended');
+  return Object.values(state.runs).find((run) => run.show === show.name && run.state !== 'ended');
+}
+
+/** The run of steps that are not saved, which somebody tries, or undefined: there is at most one. */
+export function trialOf(state) {
+  return Object.values(state.runs).find((run) => run.kind === 'show' && !run.show && run.state !== 'ended');
+}
+
+/** Every show: those that people made first. */
+export function showsInOrder({ shows }) {
+  const own = Object.values(shows).filter(({ source }) => source === 'own');
+  const others = Object.values(shows).filter(({ source }) => source !== 'own');
+  return [...own.sort((a, b) => naturally(a.title, b.title)), ...others];
 }
 
 /** The name, or with a number one that no schedule has. */

@@ -2,9 +2,11 @@
 
 import { panelNow } from '../clock.js';
 import { isLive } from '../page-state.js';
+import { lock } from '../lock.js';
 import { mayControl } from '../me.js';
 import { timeOf } from '../times.js';
 import { LinkView } from '../view/link.js';
+import { askFirst } from '../view/ask-first.js';
 import { arrange, write } from '../view/dom.js';
 import { Notices } from '../view/notices.js';
 import { t } from '../words.js';
@@ -30,12 +32,12 @@ export class View {
     this._link.render(state.link, Boolean(state.schedules));
     this._notices.render(state.notices);
     const may = mayControl(state.me);
-    const usable = isLive(state) && may && state.schedules !== null;
+    const ready = isLive(state) && state.schedules !== null;
     for (const button of this._makers) {
-      button.disabled = !usable;
-      button.title = may ? '' : t('plan_viewer');
+      button.disabled = !ready;
+      lock(button, may ? null : 'plan');
     }
-    this._others.sheet.render(usable);
+    this._others.sheet.render(ready && may);
     if (!state.schedules) return;
     const shift = clockShift(state.schedules);
     this._renderList(state, shift);
@@ -69,13 +71,7 @@ export class View {
   }
 }
 
-/** Ask before a schedule is deleted; returns a promise of whether it may be. */
-export function askToDelete(name) {
-  const sheet = document.getElementById('sure');
-  write(sheet.querySelector('h2'), t('plan_delete_sure', { name }));
-  sheet.returnValue = '';
-  sheet.showModal();
-  return new Promise((resolve) => {
-    sheet.addEventListener('close', () => resolve(sheet.returnValue === 'delete'), { once: true });
-  });
+/** Ask before something is deleted, and say what that means; returns a promise of whether it may be. */
+export function askToDelete(name, what = t('plan_delete_what')) {
+  return askFirst({ title: t('plan_delete_sure', { name }), what, keep: t('plan_keep'), lose: t('plan_delete') });
 }

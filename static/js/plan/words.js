@@ -9,7 +9,6 @@ const en = {
   plan_list: 'All schedules',
   plan_none: 'The panel can do things by itself',
   plan_none_how: 'Wake up with light, switch on at dusk, switch off at night. Start with one of these:',
-  plan_viewer: 'Sign in to change this',
   plan_zone: ({ there, here }) =>
     `Times are those of the panel, where it is ${there}. On this device it is ${here}.`,
 
@@ -94,7 +93,7 @@ const en = {
   plan_sleep_end: 'At the end',
   plan_sleep_ways: 'How the lights go off',
   plan_sleep_in: ({ n }) => `${n}\u00a0min`,
-  plan_sleep_in_of: ({ n }) => `All lights off in ${n} minutes`,
+  plan_sleep_in_of: ({ n }) => `${n}\u00a0min until all lights go off`,
   plan_sleep_at: ({ time }) => `All lights go off at ${time}.`,
   plan_sleep_fading: ({ name, time }) => `${name}: dimming, off at ${time}.`,
 
@@ -168,7 +167,6 @@ const zh = {
   plan_list: '所有定时',
   plan_none: '面板可以自动控制灯光',
   plan_none_how: '用灯光唤醒、日落时开灯、夜里关灯。从这些开始：',
-  plan_viewer: '登录后才能更改',
   plan_zone: ({ there, here }) => `时间以面板为准，面板处现在是 ${there}，此设备上是 ${here}。`,
 
   plan_wake: '唤醒',
@@ -252,7 +250,7 @@ const zh = {
   plan_sleep_end: '到时关闭',
   plan_sleep_ways: '如何关灯',
   plan_sleep_in: ({ n }) => `${n}\u00a0分钟`,
-  plan_sleep_in_of: ({ n }) => `${n} 分钟后关闭所有灯`,
+  plan_sleep_in_of: ({ n }) => `${n}\u00a0分钟后关闭所有灯`,
   plan_sleep_at: ({ time }) => `所有灯将在 ${time} 关闭。`,
   plan_sleep_fading: ({ name, time }) => `${name}正在渐暗，${time} 关闭。`,
 

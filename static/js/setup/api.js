@@ -1,5 +1,6 @@
 // Requests of the settings page, over REST.
 
+import { ROOT } from '../root.js';
 import { deviceName } from '../view/settings.js';
 
 /** The panel refused: `problem` says why; null where it did not answer. */
@@ -12,7 +13,7 @@ export class Refused extends Error {
 
 /** Send a request; returns the answer. Throws `Refused`. `body` is JSON, or its text. */
 export async function call(method, path, body = null) {
-  const url = new URL(path, location.href);
+  const url = new URL(ROOT + path, location.href);
   if (method !== 'GET' && deviceName()) url.searchParams.set('name', deviceName()); // a header cannot carry 名字
   const content = typeof body === 'string' ? body : JSON.stringify(body);
   const options = body === null ? {} : { body: content, headers: { 'Content-Type': 'application/json' } };

@@ -5,7 +5,7 @@ import { t } from '../words.js';
 import { call, problemOf } from './api.js';
 import { FormSheet, sentence } from './sheet.js';
 
-const KINDS = ['lights', 'groups', 'scenes', 'schedules'];
+const KINDS = ['lights', 'groups', 'scenes', 'schedules', 'shows'];
 const FAULTS = 8; // of a file that are shown
 
 export class ImportSheet {
@@ -64,7 +64,7 @@ export class ImportSheet {
       if (!then[kind]) continue;
       const kept = new Set(then[kind].map(({ id }) => id));
       const gone = now[kind].filter(({ id }) => !kept.has(id) && !(kind === 'lights' && fixed.has(id)));
-      const names = gone.map(({ name, id }) => name ?? id).join(t('setup_and'));
+      const names = gone.map(({ name, title, id }) => name ?? title ?? id).join(t('setup_and'));
       if (names) this._add(t('setup_goes', { kind: t(`setup_kind_${kind}`), names }));
     }
   }

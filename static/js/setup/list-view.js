@@ -1,9 +1,11 @@
 // The list of the lights of this panel: how each is set up, and whether its pin works.
 
 import { renderFix } from '../lights/fix.js';
+import { lock } from '../lock.js';
 import { mayControl } from '../me.js';
 import { isLive } from '../page-state.js';
 import { make, setAttributes, write } from '../view/dom.js';
+import { reasonInWords } from '../view/problem.js';
 import { t, translate } from '../words.js';
 import { placeOf } from './pins.js';
 import { mayChange } from './state.js';
@@ -57,7 +59,7 @@ export class ListView {
     const help = reasons.length ? (state.hardware?.fix ?? null) : null;
     trouble.hidden = shared === undefined && !help;
     const n = reasons.filter(({ reason }) => reason === shared).length;
-    write(why, shared === undefined ? '' : t('setup_several_offline', { n, why: shared }));
+    write(why, shared === undefined ? '' : t('setup_several_offline', { n, why: reasonInWords(shared) }));
     renderFix(fix, help);
     return shared;
   }
@@ -79,12 +81,14 @@ export class ListView {
       parts.special.replaceChildren(...specials.map((word) => make('span', { className: 'special' }, word)));
     }
     const isOffline = now !== undefined && !now.online;
-    const why = isOffline && now.reason && now.reason !== shared ? t('setup_offline_why', { why: now.reason }) : '';
+    const why = isOffline && now.reason && now.reason !== shared ? t('setup_offline_why', { why: reasonInWords(now.reason) }) : '';
     write(parts.why, why || (isOffline ? t('setup_offline') : ''));
-    parts.flash.disabled = !isLive(state) || isOffline || !mayControl(state.me);
+    parts.flash.disabled = !isLive(state) || isOffline;
     parts.change.hidden = fixed;
-    parts.change.disabled = !isLive(state) || !mayChange(state);
+    parts.change.disabled = !isLive(state);
+    lock(parts.change, mayChange(state) ? null : 'admin');
     setAttributes(parts.flash, { 'aria-label': t('flash_of', { name }), title: t('flash_of', { name }) });
+    lock(parts.flash, mayControl(state.me) ? null : 'lights');
     setAttributes(parts.change, { 'aria-label': t('setup_change_of', { name }) });
     return element;
   }
@@ -94,7 +98,7 @@ export class ListView {
     translate(element);
     const find = (selector) => element.querySelector(selector);
     const parts = {
-      name: find('h3'),
+      name: find('h2'),
       where: find('.row-where'),
       special: find('.row-special'),
       why: find('.row-why'),

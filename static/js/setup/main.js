@@ -1,19 +1,20 @@
-// The settings page: the lights of this panel, and everything as one file.
+// The lights of this panel, in Settings.
 
 import './words.js';
 
-import { learnMe } from '../me.js';
+import { lock } from '../lock.js';
+import { mayControl } from '../me.js';
 import { Page } from '../page.js';
 import { isLive } from '../page-state.js';
 import { SOCKETS } from '../transports.js';
 import { chatBadge } from '../unread.js';
 import { LinkView } from '../view/link.js';
 import { Notices } from '../view/notices.js';
-import { t } from '../words.js';
 import { call, problemOf } from './api.js';
-import { ImportSheet } from './backup.js';
 import { LightSheet } from './light-sheet.js';
-import { ListView, ownId } from './list-view.js';
+import { ListView } from './list-view.js';
+import { OrderSheet } from './order-sheet.js';
+import { learnRole } from './role.js';
 import { EMPTY, apply, isSetUp, mayChange } from './state.js';
 
 const SETTLED = 250; // ms; one request for a burst of events
@@ -29,12 +30,13 @@ const page = new Page({
   render(state) {
     link.render(state.link, state.setup !== null);
     list.render(state);
+    orderSheet.render(state);
     notices.render(state.notices);
-    const may = isLive(state) && mayChange(state);
-    part('add').disabled = !may || !state.setup;
+    part('order').hidden = Object.keys(state.lights).length < 2 || !mayControl(state.me);
+    part('order').disabled = !isLive(state);
+    part('add').disabled = !isLive(state) || !state.setup;
+    lock(part('add'), mayChange(state) ? null : 'admin');
     part('add').hidden = state.setup?.lights.length === 0;
-    part('import').disabled = !may || !state.setup;
-    part('export').hidden = state.me?.role === 'nobody';
     part('token-how').hidden = !['viewer', 'operator'].includes(state.me?.role);
   },
 });
@@ -44,7 +46,7 @@ let timer = null;
 function heard(event) {
   updateBadge(event);
   if (event.event === 'link' && event.link.status === 'live') {
-    learnRole();
+    learnRole(page);
     soon();
   } else if (isSetUp(page.state, event)) soon();
   return event;
@@ -64,16 +66,6 @@ async function refresh() {
   return setup;
 }
 
-/** Ask who this is. The strip of the header says what to sign in with, where that would allow more here. */
-async function learnRole() {
-  const me = await learnMe();
-  page.dispatch({ event: 'me', me });
-  if (me === null || me.role === 'nobody' || me.role === 'admin') return;
-  const strip = part('access-strip');
-  strip.hidden = false;
-  strip.querySelector('.strip-text').textContent = t('setup_strip');
-}
-
 /** Have a light flash, so that one sees which it is. */
 async function flash(light, times = FLASHES) {
   const reply = await page.ask({ do: 'set_light', light, flash: times });
@@ -88,15 +80,10 @@ function flashNew({ id, online }) {
 const link = new LinkView(page.retry);
 const notices = new Notices(page.dismiss);
 const sheet = new LightSheet({ refresh, added: flashNew });
+const orderSheet = new OrderSheet(part('ordering'), (order) => page.ask({ do: 'order_lights', order }));
 const list = new ListView({ flash, change: (light, name) => sheet.change(page.state.setup, light, name) });
-new ImportSheet({ fixed: fixedIds, refresh });
 
-async function fixedIds() {
-  const setup = page.state.setup ?? (await refresh());
-  return (setup?.lights ?? []).filter(({ fixed }) => fixed).map(({ id }) => ownId(id));
-}
-
-document.title = `${t('settings')} · Pilot Light`;
 part('add').addEventListener('click', () => sheet.add(page.state.setup));
+part('order').addEventListener('click', () => orderSheet.open(page.state));
 page.start();
-learnRole(); // a connection that is refused never gets live
+learnRole(page); // a connection that is refused never gets live

@@ -3,7 +3,7 @@
 // Source: the Raspberry Pi documentation, "GPIO and the 40-pin header", and docs/reference/pins.md.
 
 import { make } from '../view/dom.js';
-import { t } from '../words.js';
+import { language, t } from '../words.js';
 
 const PLACES = {
   0: 27, 1: 28, 2: 3, 3: 5, 4: 7, 5: 29, 6: 31, 7: 26, 8: 24, 9: 21, 10: 19, 11: 23, 12: 32, 13: 33,
@@ -46,7 +46,7 @@ export function aboutPin(gpio) {
   const row = place % 2 === 0;
   const words = [t('setup_pin_place', { place, row, n: column(place), grounds })];
   if (gpio in OTHER_USE) words.push(t(`setup_pin_${OTHER_USE[gpio]}`));
-  return words.join(' ');
+  return words.join(language === 'zh' ? '' : ' ');
 }
 
 function column(place) {

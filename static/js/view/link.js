@@ -1,7 +1,7 @@
 // The state of the connection: the mark in the header, the banner without a connection, words for screen readers.
 
 import { TRANSPORTS } from '../transports.js';
-import { ago, inMilliseconds, t } from '../words.js';
+import { ago, language, t } from '../words.js';
 import { write } from './dom.js';
 
 const BLINK = 1500; // ms without a connection that only the mark shows, before the banner comes
@@ -12,15 +12,13 @@ export function isLost({ status, refused, since }) {
   return status === 'offline' || (status === 'reconnecting' && Date.now() - since >= BLINK);
 }
 
-/** Draw the mark: status, transport and round trip. */
-export function renderMark(mark, { status, transport, roundTrip }) {
-  const ms = status === 'live' && roundTrip !== null ? inMilliseconds(roundTrip) : null;
-  const label = TRANSPORTS[transport]?.label ?? '';
+/** Draw the mark: a dot and a word. */
+export function renderMark(mark, { status, transport, refused }) {
+  const words = t(refused ? 'not_signed_in' : status);
   mark.dataset.status = status;
-  write(mark.querySelector('.mark-status'), t(status));
-  write(mark.querySelector('.mark-ms'), ms === null ? '' : t('round_trip', { ms }));
-  mark.setAttribute('aria-label', t('link_label', { status: t(status), transport: label, ms }));
-  mark.title = label;
+  write(mark.querySelector('.mark-status'), words);
+  mark.setAttribute('aria-label', t('link_label', { status: words }));
+  mark.title = TRANSPORTS[transport]?.label ?? '';
 }
 
 export class LinkView {
@@ -50,7 +48,7 @@ export class LinkView {
     if (!navigator.onLine) said.unshift(t('lost_network'));
     if (known && since) said.unshift(t('lost_since', { age: ago(since / 1000, Date.now() / 1000) }));
     write(lost.querySelector('.banner-title'), t(restarting ? 'lost_restarting' : 'lost_title'));
-    write(lost.querySelector('.banner-text'), said.join(' '));
+    write(lost.querySelector('.banner-text'), said.join(language === 'zh' ? '' : ' '));
   }
 
   /** Have a screen reader say when the connection is lost and back, but not each attempt. */

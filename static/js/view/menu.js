@@ -12,7 +12,10 @@ export function openMenu(button, items) {
   if (last.button === button && performance.now() - last.closed < SAME_PRESS) return;
   const menu = make('div', { className: 'menu', popover: 'auto', role: 'menu' });
   for (const item of items.filter(Boolean)) menu.append(choiceOf(item, menu));
-  document.body.append(menu);
+  // Behind a dialog nothing can be pressed, and who goes from landmark to landmark finds nothing outside of them. What is
+  // in a section is moved with it, and a popover that is moved closes without a word.
+  const home = button.closest('dialog, main, body > header');
+  home.append(menu);
   const away = new AbortController();
   menu.addEventListener('toggle', ({ newState }) => {
     if (newState === 'open') return;
@@ -23,8 +26,11 @@ export function openMenu(button, items) {
   });
   menu.addEventListener('keydown', (event) => step(event, menu));
   const put = () => place(menu, button.getBoundingClientRect());
-  addEventListener('scroll', put, { signal: away.signal, passive: true });
+  addEventListener('scroll', put, { signal: away.signal, passive: true, capture: true }); // of a sheet too
   addEventListener('resize', put, { signal: away.signal });
+  const moves = new MutationObserver(() => (button.isConnected ? put() : menu.hidePopover()));
+  moves.observe(home, { childList: true, subtree: true });
+  away.signal.addEventListener('abort', () => moves.disconnect());
   button.setAttribute('aria-expanded', 'true');
   button.focus({ preventScroll: true }); // where the focus returns to; a press does not give it to a button everywhere
   menu.showPopover();

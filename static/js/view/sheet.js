@@ -25,13 +25,13 @@ export class Sheet {
 
   _show(opener) {
     this._opener = opener ?? document.activeElement;
-    this._noticesBehind = this._notices.parentElement; // the page, or the sheet that this one lies on
-    this.dialog.append(this._notices); // what is behind a dialog cannot be used, so its notices neither
+    this._noticesBehind = this._notices?.parentElement; // the page, or the sheet that this one lies on
+    if (this._notices) this.dialog.append(this._notices); // what is behind a dialog cannot be used, so its notices neither
     this.dialog.showModal();
   }
 
   _closed() {
-    this._noticesBehind.append(this._notices);
+    if (this._notices) this._noticesBehind.append(this._notices);
     if (this._opener?.isConnected) this._opener.focus({ preventScroll: true });
     this._opener = null;
   }

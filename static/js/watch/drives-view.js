@@ -1,27 +1,31 @@
-// What a run drives, the reply to `get_uia`: the pins of a show as a table, anything else as JSON.
+// The details of a run, the reply to `get_uia`: the pins of a show as a table, anything else as facts.
 
+import { textOf } from '../text-of.js';
 import { make } from '../view/dom.js';
+import { Sheet } from '../view/sheet.js';
 import { t } from '../words.js';
 
-export class DrivesView {
+const FACTS = ['pid', 'command', 'cwd', 'seconds', 'cpu_seconds']; // of a command, which have words
+const DEEPEST = 3; // levels of facts; what is deeper is shown as JSON
+const LONGEST = 10_000; // characters of one fact
+
+export class DrivesView extends Sheet {
   /** `close()` is called when the dialog is closed. */
   constructor(close) {
-    this._dialog = document.getElementById('drives');
-    this._box = this._dialog.querySelector('.drives');
+    super(document.getElementById('drives'));
+    this._box = this.dialog.querySelector('.drives');
     this._answer = null;
-    this._dialog.addEventListener('close', close);
-    this._dialog.querySelector('[data-close]').addEventListener('click', () => this._dialog.close());
-    this._dialog.addEventListener('click', ({ target }) => target === this._dialog && this._dialog.close());
+    this.dialog.addEventListener('close', close);
   }
 
   render(answer) {
     if (answer === this._answer) return;
     this._answer = answer;
-    if (!answer) return this._dialog.close();
+    if (!answer) return this.close();
     const { value } = answer;
     const pins = Array.isArray(value?.pins) && value.pins.every((pin) => pin && typeof pin === 'object');
-    this._box.replaceChildren(pins ? this._pins(value.pins) : this._json(value));
-    if (!this._dialog.open) this._dialog.showModal();
+    this._box.replaceChildren(pins ? this._pins(value.pins) : factsOf(value, 1));
+    if (!this.isOpen) this._show();
   }
 
   _pins(pins) {
@@ -43,11 +47,23 @@ export class DrivesView {
     }
     return list;
   }
+}
 
-  _json(value) {
-    const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2) ?? '';
-    const box = make('pre', { className: 'answer' }, text.slice(0, 100_000));
-    box.tabIndex = 0;
-    return box;
+/** An object as a list of names and values; a list of objects as several. */
+function factsOf(value, depth) {
+  const deeper = value !== null && typeof value === 'object';
+  const all = deeper ? Object.entries(value) : [];
+  const plain = !deeper || !all.length || depth > DEEPEST || (Array.isArray(value) && !value.some((one) => one && typeof one === 'object'));
+  if (plain) return make('span', { className: 'fact' }, inText(value));
+  const list = make('dl', { className: 'facts' });
+  for (const [name, one] of all) {
+    if (!Array.isArray(value)) list.append(make('dt', {}, FACTS.includes(name) ? t(`watch_fact_${name}`) : name));
+    list.append(make('dd', {}, factsOf(one, depth + 1)));
   }
+  return list;
+}
+
+function inText(value) {
+  const words = Array.isArray(value) && !value.some((one) => one && typeof one === 'object') ? value.join(' ') : textOf(value);
+  return (words || '–').slice(0, LONGEST);
 }

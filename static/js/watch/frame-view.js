@@ -5,7 +5,8 @@ import { LinkView } from '../view/link.js';
 import { Notices } from '../view/notices.js';
 import { inWords } from '../view/problem.js';
 import { t } from '../words.js';
-import { RANKS, rank, reading, signOf } from './lines.js';
+import { RANKS, rank, reading } from './line-text.js';
+import { signOf } from './lines.js';
 import { endOf, nameOf } from './run-words.js';
 import { everyRun } from './state.js';
 

@@ -2,6 +2,7 @@
 
 import { t } from '../words.js';
 import { readGraph } from './graph.js';
+import { stepName } from './step-words.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const LARGEST = 3; // times
@@ -10,9 +11,8 @@ const STEP = 1.3; // of the + and − buttons
 const PAN = 60; // px, of an arrow key
 const LINE = 16; // px, height of a line of a label
 const LINES = 3;
-const READABLE = 0.62; // times; at a smaller scale labels cannot be read
-const CONTROLS = 58; // px at the bottom, where the buttons are
-const FONT = '500 13px Inter, system-ui, sans-serif';
+const CONTROLS = 64; // px at the bottom, where the buttons are
+const FONT = '500 13px Geist, system-ui, sans-serif';
 
 const pen = document.createElement('canvas').getContext('2d');
 pen.font = FONT;
@@ -27,8 +27,7 @@ export class GraphView {
     this._graph = null;
     this._bounds = null;
     this._at = { x: 0, y: 0, scale: 1 };
-    this._mode = 'home'; // until somebody moves it or asks for the whole graph
-    this._here = ''; // the nodes it is at
+    this._free = false; // whether somebody has moved it
     this._pointers = new Map();
     this._parts = { nodes: [], edges: [] };
     this._listen();
@@ -36,11 +35,11 @@ export class GraphView {
 
   /** Draw this graph; `fresh` is true for another run, which starts with a fitting view. */
   render({ graph, passed, broke }, run, fresh) {
+    if (fresh) this._free = false;
     if (graph !== this._graph) {
       this._graph = graph;
       this._drawAll(readGraph(graph));
-      if (fresh) this._mode = 'home';
-      this._here = null;
+      this._settle();
     }
     this._light(run, passed, broke);
   }
@@ -52,34 +51,25 @@ export class GraphView {
 
   /** Show the whole graph. */
   fit() {
-    this._mode = 'whole';
+    this._free = false;
     this._settle();
   }
 
-  /** Show the whole graph if it can be read, else the part where the run is. */
+  /** Until somebody moves the drawing: show the whole graph, and nothing of it below the buttons. */
   _settle() {
     const { width, height } = this._svg.getBoundingClientRect();
-    if (!width || !height || !this._bounds || this._mode === 'free') return;
-    const room = { width, height: Math.max(height - CONTROLS, height / 2) };
+    if (!width || !height || !this._bounds || this._free) return;
+    const room = Math.max(height - CONTROLS, height / 2);
     const { x, y, ...size } = this._bounds;
-    const fitting = Math.min(room.width / size.width, room.height / size.height, FITTED);
-    const scale = this._mode === 'home' ? Math.max(fitting, READABLE) : fitting;
-    this._smallest = Math.min(fitting / 2, 0.2);
-    const here = this._parts.nodes.find(({ node }) => node.id === this._here)?.node ?? this._parts.nodes[0]?.node;
-    const along = (begin, long, window, at) => {
-      if (long * scale <= window + 1) return window / 2 - (begin + long / 2) * scale;
-      return Math.min(Math.max(window / 2 - at * scale, window - (begin + long) * scale), -begin * scale);
-    };
-    this._look({
-      scale,
-      x: along(x, size.width, room.width, here?.x ?? 0),
-      y: along(y, size.height, room.height, here?.y ?? 0),
-    });
+    const scale = Math.min(width / size.width, room / size.height, FITTED);
+    this._smallest = Math.min(scale / 2, 0.2);
+    this._look({ scale, x: width / 2 - (x + size.width / 2) * scale, y: room / 2 - (y + size.height / 2) * scale });
   }
 
   // --- the drawing -----------------------------------------------------------------------------------------
 
   _drawAll({ nodes, edges, bounds, before }) {
+    for (const { label } of [...nodes, ...edges]) label.text = stepName(label.text);
     this._bounds = bounds;
     this._before = before;
     this._arrivals = new Map(); // by node, how many edges lead to it
@@ -119,11 +109,6 @@ export class GraphView {
     }
     for (const node of at) looks.set(node, now);
     for (const { node, element } of this._parts.nodes) set(element, 'data-state', looks.get(node.id) ?? 'idle');
-    const [here = ''] = at;
-    if (here !== this._here) {
-      this._here = here;
-      this._settle();
-    }
     this._box.dataset.run = run.state;
     this._say(taken);
   }
@@ -159,12 +144,12 @@ export class GraphView {
     const at = { x: x ?? width / 2, y: y ?? height / 2 };
     const scale = Math.min(Math.max(this._at.scale * times, this._smallest ?? 0.05), LARGEST);
     const share = scale / this._at.scale;
-    this._mode = 'free';
+    this._free = true;
     this._look({ scale, x: at.x - (at.x - this._at.x) * share, y: at.y - (at.y - this._at.y) * share });
   }
 
   _pan(dx, dy) {
-    this._mode = 'free';
+    this._free = true;
     this._look({ ...this._at, x: this._at.x + dx, y: this._at.y + dy });
   }
 

@@ -1,18 +1,24 @@
 // The list of the runs, and of the shows that can be started.
 
 import { panelNow } from '../clock.js';
+import { lock } from '../lock.js';
+import { knownMe, mayControl } from '../me.js';
 import { isLive } from '../page-state.js';
+import { Choice } from '../view/choice.js';
 import { write } from '../view/dom.js';
 import { ago, t } from '../words.js';
-import { lookOf, nameOf, percentOf, showInWords } from './run-words.js';
-import { inOrder } from './state.js';
+import { addressOf } from './log-rows.js';
+import { lookOf } from './run-look.js';
+import { renderProgress, renderState } from './run-pill.js';
+import { lastedOf, nameOf, percentOf, showInWords } from './run-words.js';
+import { LOOKS, inOrder, listedRuns } from './state.js';
+import { stepName } from './step-words.js';
 
-const ENDED = 5; // ended runs that are shown at first, so that the shows stay visible
 const ICONS = { process: 'w-nodes', command: 'w-terminal', show: 'w-spark' };
 
 export class ListView {
-  /** `start(show, step)` starts a show, `all()` loads the older runs. */
-  constructor({ start, all }) {
+  /** `start(show, step)` starts a show, `all()` loads the older runs, `seek({text, look})` filters the list. */
+  constructor({ start, all, seek }) {
     const part = (id) => document.getElementById(id);
     this._start = start;
     this._parts = {
@@ -21,28 +27,39 @@ export class ListView {
       none: part('no-runs'),
       all: part('all-runs'),
       summary: part('summary'),
+      tools: part('list-tools'),
+      text: part('seek-run'),
+      nothing: part('no-such-run'),
       shows: part('shows'),
       showList: part('show-list'),
     };
     this._cards = new Map();
     this._shows = null;
     this._parts.all.addEventListener('click', all);
+    this._looks = new Choice(
+      part('run-looks'),
+      Object.keys(LOOKS).map((value) => ({ value, label: t(`watch_look_${value}`) })),
+      (look) => seek({ look }),
+    );
+    this._parts.text.addEventListener('input', ({ target }) => seek({ text: target.value }));
   }
 
   render(state) {
     if (!state.runs) return;
-    const { list, none, all, runs, summary } = this._parts;
+    const { list, none, all, runs, summary, tools, nothing } = this._parts;
     runs.setAttribute('aria-busy', 'false');
     const order = inOrder(state);
     none.hidden = order.length > 0;
     list.hidden = order.length === 0;
     const going = order.filter((run) => run.state !== 'ended').length;
     write(summary, order.length ? t('watch_going', { n: going }) : '');
-    const chosen = state.watch?.run;
-    const shown = order.filter((run, at) => state.everyOne || at < going + ENDED || run.id === chosen);
-    all.hidden = state.everyOne || order.length - going <= ENDED;
+    const { listed, left } = listedRuns(state, (run) => nameOf(run, state.shows));
+    tools.hidden = order.length === 0;
+    this._looks.render(state.sought.look);
+    nothing.hidden = listed.length > 0 || order.length === 0;
+    all.hidden = !left;
     all.disabled = !isLive(state);
-    this._renderRuns(shown, chosen, state.shows);
+    this._renderRuns(listed, state.watch?.run, state.shows);
     this._renderShows(state);
   }
 
@@ -75,6 +92,7 @@ export class ListView {
       showList.replaceChildren(...all.map((show) => this._show(show)));
     }
     for (const button of showList.querySelectorAll('button')) button.disabled = !isLive(state);
+    for (const card of showList.children) lock(card, mayControl(knownMe()) ? null : 'runs');
   }
 
   _show(show) {
@@ -101,7 +119,7 @@ function renderCard(card, run, { name, chosen }) {
   const find = (selector) => card.querySelector(selector);
   const link = find('a');
   card.dataset.run = run.id;
-  link.setAttribute('href', `#run=${encodeURIComponent(run.id)}`);
+  link.setAttribute('href', addressOf(run.id));
   if (chosen) link.setAttribute('aria-current', 'true');
   else link.removeAttribute('aria-current');
   card.dataset.look = lookOf(run);
@@ -111,27 +129,11 @@ function renderCard(card, run, { name, chosen }) {
   renderState(find('.pill'), run);
   renderProgress(find('.progress'), run, name);
   find('.progress').hidden = run.state === 'ended';
-  write(find('.run-step'), run.state === 'ended' ? '' : run.step ?? '');
+  write(find('.run-step'), run.state === 'ended' ? '' : stepName(run.step));
   const ended = run.state === 'ended';
-  const when = ago(ended ? run.ended_at ?? run.started_at : run.started_at, panelNow());
-  write(find('.run-who'), t(ended ? 'watch_by_ended' : 'watch_by', { who: run.by?.name ?? '', when }));
+  const now = panelNow();
+  const when = ended ? t('watch_ended', { when: ago(run.ended_at ?? run.started_at, now) }) : '';
+  write(find('.run-who'), [lastedOf(run, now), when, run.by?.name].filter(Boolean).join(' · '));
+  find('.pinned').toggleAttribute('hidden', !run.pinned); // SVG has no property for it
   write(find('.run-percent'), ended ? '' : percentOf(run));
-}
-
-export function renderState(pill, run) {
-  const look = lookOf(run);
-  pill.dataset.look = look;
-  const code = look === 'failed' && run.exit_code !== null ? ` · ${run.exit_code}` : '';
-  write(pill, t(`watch_is_${look}`) + code);
-}
-
-/** Draw the progress, or a moving bar where it is unknown. */
-export function renderProgress(bar, run, name) {
-  const known = run.progress !== null && run.progress !== undefined;
-  bar.dataset.look = lookOf(run);
-  bar.toggleAttribute('data-unknown', !known && run.state !== 'ended');
-  bar.setAttribute('aria-label', t('watch_progress_of', { name }));
-  if (known) bar.setAttribute('aria-valuenow', Math.floor(run.progress));
-  else bar.removeAttribute('aria-valuenow');
-  bar.style.setProperty('--share', known ? run.progress / 100 : run.state === 'ended' ? 1 : 0);
 }

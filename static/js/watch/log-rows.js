@@ -1,43 +1,53 @@
-// The rows of the log: a line with its colours and hits, and a gap.
+// The rows of the log: a line with its colours and matches, and a gap.
 
 import { make } from '../view/dom.js';
 import { language, t } from '../words.js';
-import { look, lookLike, reading, signOf, timeOf } from './lines.js';
+import { look, reading } from './line-text.js';
+import { lookLike, signOf, timeOf } from './lines.js';
 
 const LONGEST = 4000; // characters of one line that are shown
 
 export const number = new Intl.NumberFormat(language);
+
+/** The address of a run on this page, or of one of its lines. */
+export function addressOf(run, n) {
+  return `#run=${encodeURIComponent(run)}${n === undefined ? '' : `&line=${n}`}`;
+}
 
 /** The key of an item: the same for the same lines. */
 export function keyOf(item) {
   return item.upto ? `${item.n}-${item.upto}` : String(item.n);
 }
 
-/** The row of a gap in the log of `run`; its button calls `fill(gap)`. */
-export function makeGap({ n, upto, href }, run, fill) {
+/** The row of a gap in a log; its button calls `fill(gap)`. */
+export function makeGap({ n, upto }, fill) {
   const text = t('watch_gap', { from: number.format(n), upto: number.format(upto - 1) });
   const load = make('button', { type: 'button', className: 'button' }, t('watch_load'));
   load.addEventListener('click', () => fill({ n, upto }));
-  const where = href ?? `/runs/${encodeURIComponent(run)}/log?from=${n}`;
-  const link = make('a', { href: where, target: '_blank' }, t('watch_raw'));
-  const row = make('div', { className: 'row gap' }, make('span', {}, text), link, load);
+  const row = make('div', { className: 'row gap' }, make('span', {}, text), load);
   row.dataset.n = n;
   return row;
 }
 
-/** The row of a line, with the hits of `query` marked. */
-export function makeRow({ n, line }, query) {
+/** The row of a line, with the matches of `query` marked; its number leads to `run`'s address of this line. */
+export function makeRow({ n, line }, query, run) {
   const row = make('div', { className: 'row' });
   if (n !== undefined) row.dataset.n = n;
   row.dataset.level = look(line);
   if (line.stream === 'stderr') row.dataset.stream = 'stderr';
   const { short, full } = timeOf(line);
-  const offset = make('span', { className: 'offset' }, n === undefined ? '' : number.format(n));
+  const offset = make(n === undefined ? 'span' : 'a', { className: 'offset' }, n === undefined ? '' : number.format(n));
+  if (n !== undefined) {
+    offset.href = addressOf(run, n);
+    offset.tabIndex = -1; // by keys, "Jump to line" does the same
+    offset.title = t('watch_link_to', { n: number.format(n) });
+  }
   const time = make('time', { className: 'at', title: [full, line.stream].filter(Boolean).join(' · ') }, short);
   const said = make('span', { className: 'said' });
   // Not everybody sees the colour of a level, so name it too.
   if (look(line) !== line.level) said.append(make('span', { className: 'level-name' }, String(line.level ?? '')));
   else if (line.level !== 'info') said.append(make('span', { className: 'unseen' }, `${t(`watch_level_${line.level}`)}: `));
+  if (line.stream === 'stderr') said.append(make('span', { className: 'unseen' }, 'stderr: '));
   const { text, parts } = reading(line);
   if (parts && text.length <= LONGEST) {
     let begin = 0;
@@ -63,7 +73,7 @@ export function makeRow({ n, line }, query) {
   return row;
 }
 
-/** Append `piece` with the hits marked. It begins at `begin` of the whole text; a hit may span several pieces. */
+/** Append `piece` with the matches marked. It begins at `begin` of the whole text; a match may span several pieces. */
 function mark(element, piece, query, whole, begin) {
   const lower = query && whole.toLowerCase();
   if (!query || lower.length !== whole.length) {

@@ -4,14 +4,19 @@ import './words.js';
 
 import { LOST } from '../connection.js';
 import { Page } from '../page.js';
+import { ROOT } from '../root.js';
+import { textOf } from '../text-of.js';
 import { SOCKETS } from '../transports.js';
 import { chatBadge } from '../unread.js';
-import { t, textOf } from '../words.js';
+import { t } from '../words.js';
 import { DrivesView } from './drives-view.js';
+import { Finder } from './finder.js';
 import { FrameView } from './frame-view.js';
 import { ListView } from './list-view.js';
+import { addressOf } from './log-rows.js';
 import { RunView } from './run-view.js';
-import { lookOf, nameOf, percentOf } from './run-words.js';
+import { AgainSheet, askToDelete } from './run-sheets.js';
+import { nameOf, percentOf, showOf, stateOf } from './run-words.js';
 import { EMPTY, apply, hole, needed, runOnShow } from './state.js';
 
 const PAGE = 1000; // lines; the panel sends at most so many at once
@@ -38,14 +43,14 @@ const { ask, refuse } = page;
 const dispatch = (event) => page.dispatch(event);
 const updateBadge = chatBadge(page);
 
-document.getElementById('elsewhere').textContent = t('watch_none_panel', { origin: location.origin });
+document.getElementById('elsewhere').textContent = t('watch_none_panel', { panel: location.origin + ROOT });
 document.getElementById('curl').textContent =
-  `curl -H 'Content-Type: application/json' -d '{"name": "make all"}' ${location.origin}/runs`;
+  `curl -H 'Content-Type: application/json' -d '{"name": "make all"}' ${location.origin}${ROOT}/runs`;
 
 function title(state) {
   const shown = runOnShow(state);
   if (!shown) return `${t('runs')} · Pilot Light`;
-  const far = shown.state === 'ended' ? t(`watch_is_${lookOf(shown)}`) : percentOf(shown);
+  const far = shown.state === 'ended' ? stateOf(shown) : percentOf(shown);
   return [far, nameOf(shown, state.shows), 'Pilot Light'].filter(Boolean).join(' · ');
 }
 
@@ -63,23 +68,23 @@ function heard(event) {
 
 // --- the run on show ---------------------------------------------------------------------------------------
 
-/** The run that the address names, or null. */
+/** The run that the address names, and the line of its log; null where it names none. */
 function named() {
-  const found = /^#run=(.+)$/.exec(location.hash);
+  const found = /^#run=([^&]+)(?:&line=(\d{1,15}))?$/.exec(location.hash);
   try {
-    return found && decodeURIComponent(found[1]);
+    return { run: found && decodeURIComponent(found[1]), line: found?.[2] ? Number(found[2]) : null };
   } catch {
-    return null;
+    return { run: null, line: null };
   }
 }
 
 function open() {
-  const wanted = named();
+  const { run: wanted, line } = named();
   const before = page.state.watch?.run ?? null;
-  if (wanted === before) return;
+  if (wanted === before) return wanted !== null && showLine(line);
   if (before !== null) ask({ do: 'unwatch_run', run: before });
   loading = null;
-  dispatch({ event: 'opened', run: wanted });
+  dispatch({ event: 'opened', run: wanted, line });
   if (wanted !== null) {
     scrollTo(0, 0);
     if (page.live) watch();
@@ -106,6 +111,28 @@ async function watch() {
     return watch();
   }
   dispatch({ ...reply, event: 'watched', again });
+  if (again) finder.again();
+  else if (wanted.marked !== null) finder.show(wanted.marked);
+}
+
+/** Mark the line of the address, and show it. */
+async function showLine(line) {
+  dispatch({ event: 'marked', line });
+  if (line === null) return;
+  if (page.state.watch.list) await finder.find({ show: 'all', only: false }, Infinity);
+  finder.show(line);
+}
+
+/** Go to the address of a line. */
+function goToLine(n) {
+  const address = addressOf(page.state.watch.run, n);
+  if (location.hash === address) showLine(n);
+  else location.hash = address;
+}
+
+async function firstError() {
+  const n = await finder.firstError();
+  if (n !== undefined) goToLine(n);
 }
 
 let loading = null; // the page of lines that is on its way; one at a time
@@ -125,8 +152,16 @@ async function load(what, from, { limit = PAGE, fresh = false } = {}) {
   return reply.log.next; // a page has a limit in bytes, so it may have fewer lines than asked for
 }
 
+/** Load the part of the log around this line, or what is nearest to it. */
+function jump(n) {
+  loading = null; // drop the reply that is on its way
+  const { end } = page.state.watch.log;
+  return load('jump', Math.max(Math.min(n - PAGE / 2, end - TAIL), 0), { fresh: true });
+}
+
 function more(direction) {
-  const { log } = page.state.watch;
+  const { log, list: filtered } = page.state.watch;
+  if (filtered) return finder.more(direction);
   if (direction === 'newer') return load('newer', log.next);
   const from = Math.max(log.first - PAGE, log.oldest, 0);
   return load('older', from, { limit: log.first - from });
@@ -148,8 +183,9 @@ function fillHole() {
 }
 
 async function latest() {
-  const { log } = page.state.watch;
-  if (!log.tail) {
+  const { log, list: filtered } = page.state.watch;
+  if (filtered && !filtered.tail) await finder.newest();
+  if (!filtered && !log.tail) {
     loading = null; // drop the reply that is on its way
     await load('end', Math.max(log.end - TAIL, 0), { fresh: true });
   }
@@ -170,7 +206,34 @@ async function signal(name) {
 async function start(show, step) {
   const reply = await ask({ do: 'start_show', show, step });
   if (!reply.ok) return refuse(reply.problem);
-  location.hash = `run=${encodeURIComponent(reply.run.id)}`;
+  location.hash = addressOf(reply.run.id);
+}
+
+/** Start the show again, or say how the command is started again: that is up to its machine. */
+function again(run) {
+  const show = showOf(run, page.state.shows);
+  if (show) start(show.name, false);
+  else againSheet.open(run);
+}
+
+async function act(command) {
+  const reply = await ask(command);
+  if (!reply.ok) refuse(reply.problem);
+  return reply.ok;
+}
+
+const pin = ({ id, pinned }) => act({ do: 'pin_run', run: id, pinned: !pinned });
+
+async function remove(run) {
+  const before = location.hash;
+  if (!(await askToDelete(nameOf(run, page.state.shows))) || !(await act({ do: 'delete_run', run: run.id }))) return;
+  if (location.hash === before) location.hash = '';
+}
+
+/** List only some of the runs; older ones may be among them. */
+function seek(change) {
+  dispatch({ event: 'sought', ...change });
+  if (!page.state.everyOne && page.live) all();
 }
 
 async function all() {
@@ -187,7 +250,7 @@ async function all() {
 /** Download the whole log as text. A plain link would get JSON, which is what the panel sends to browsers. */
 async function save(id) {
   try {
-    const response = await fetch(`/runs/${encodeURIComponent(id)}/log`, { headers: { Accept: 'text/plain' } });
+    const response = await fetch(`${ROOT}/runs/${encodeURIComponent(id)}/log`, { headers: { Accept: 'text/plain' } });
     if (!response.ok) return refuse(await response.json());
     const link = document.createElement('a');
     link.href = URL.createObjectURL(await response.blob());
@@ -201,15 +264,29 @@ async function save(id) {
 
 // --- view --------------------------------------------------------------------------------------------------
 
+const finder = new Finder({ ask, refuse, dispatch, jump, watch: () => page.state.watch });
 const frame = new FrameView({
   dismiss: page.dismiss,
   retry: page.retry,
 });
-const list = new ListView({ start, all });
+const list = new ListView({ start, all, seek });
+const againSheet = new AgainSheet();
 const run = new RunView({
   signal,
   save,
-  log: { more, fill, latest, follow: (follow) => dispatch({ event: 'follow', follow }) },
+  again,
+  pin,
+  remove,
+  log: {
+    more,
+    fill,
+    latest,
+    firstError,
+    follow: (follow) => dispatch({ event: 'follow', follow }),
+    find: (change, place) => finder.find(change, place),
+    hop: (step, place) => finder.hop(step, place),
+    line: goToLine,
+  },
 });
 const drives = new DrivesView(() => dispatch({ event: 'answered', answer: null }));
 

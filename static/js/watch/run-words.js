@@ -1,6 +1,7 @@
 // A run in words: name, state, progress, end and duration; and the words of a show.
 
 import { language, t } from '../words.js';
+import { lookOf } from './run-look.js';
 
 /** `{title, description}` of a show, in the language of the page if the show has it. */
 export function showInWords({ name, title, description, translations }) {
@@ -8,15 +9,15 @@ export function showInWords({ name, title, description, translations }) {
   return { title: own.title || title || name, description: own.description || description || '' };
 }
 
-/** The name of a run; for a show, its title in the language of the page. */
-export function nameOf(run, shows) {
-  const show = run.kind === 'show' && Object.values(shows).find(({ title }) => title === run.name);
-  return show ? showInWords(show).title : run.name;
+/** The show that a run plays; undefined if it plays none, or one that the panel no longer has. */
+export function showOf(run, shows) {
+  return shows[run.show];
 }
 
-/** One of: running, paused, done, failed, stopped, killed, lost. */
-export function lookOf(run) {
-  return run.state === 'ended' ? (run.outcome ?? 'done') : run.state;
+/** The name of a run; for a show, its title in the language of the page. */
+export function nameOf(run, shows) {
+  const show = showOf(run, shows);
+  return show ? showInWords(show).title : run.name;
 }
 
 /** "38 %", or '' if the progress is unknown. */
@@ -30,6 +31,24 @@ export function endOf({ outcome, exit_code, signal }) {
   const said = [signal ? `${how} (${signal})` : how];
   if (exit_code !== null && exit_code !== undefined) said.push(t('watch_exit', { code: exit_code }));
   return said;
+}
+
+/** The state in a word: "Running", "Done"; "exit 2" for a command that failed. */
+export function stateOf(run) {
+  const look = lookOf(run);
+  const code = look === 'failed' && run.exit_code !== null;
+  return code ? t('watch_exit_short', { code: run.exit_code }) : t(`watch_is_${look}`);
+}
+
+/** "3 min 20 s": how long it took, or how long it runs; '' if the clocks disagree. */
+export function lastedOf({ started_at, ended_at }, now) {
+  const seconds = (ended_at ?? now) - started_at;
+  return seconds >= 0 ? duration(seconds) : '';
+}
+
+/** Since when nothing came from a producer that is gone; '' if it is not. */
+export function silenceOf({ silent_since: since }, now) {
+  return since ? t('watch_silent', { time: duration(now - since) }) : '';
 }
 
 /** "took 3 min 20 s" for a run that has ended. */

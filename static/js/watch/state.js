@@ -1,10 +1,13 @@
 // What the Runs page knows, and how each event changes it.
 //
-// Events of the server: `snapshot`, `run_changed`, `run_log`, `run_begun`, `run_graph`, `run_ended`, `gap`,
-// `storage_changed`. Events of the page: those of page-state.js, and `opened`, `watched`, `missing`, `loaded`,
-// `listed`, `follow`, `asking`, `answered`.
+// Events of the server: `snapshot`, `run_changed`, `run_removed`, `run_log`, `run_begun`, `run_graph`, `run_ended`, `gap`,
+// `storage_changed`, `show_changed`. Events of the page: those of page-state.js, and `opened`, `watched`, `missing`, `loaded`,
+// `listed`, `follow`, `asking`, `answered`; those of the search, `find`, `found`, `filtered`, `hit`; `goal`;
+// and `sought`.
 
-import { COMMON, reducer, storage_changed, withNotices, withRev } from '../page-state.js';
+import { COMMON, reducer, show_changed, storage_changed, withNotices, withRev, without } from '../page-state.js';
+import { NO_FIND, found, has, heard, listed, searching } from './find.js';
+import { lookOf } from './run-look.js';
 import { firstWhere } from './search.js';
 
 const KEPT = 5000; // lines in the page while it follows the log
@@ -22,6 +25,7 @@ const NO_LOG = {
   oldest: 0, // offset of the first line that the panel still has
 };
 
+const ENDED = 5; // ended runs that are listed at first, so that the shows stay visible
 const NONE = [];
 
 export const EMPTY = {
@@ -30,6 +34,7 @@ export const EMPTY = {
   revs: {}, // per run, the revision its state is from
   others: {}, // older runs, which the panel sends on request
   everyOne: false, // whether all older runs are here
+  sought: { text: '', look: 'all' }, // which runs are listed: `look` is a key of LOOKS
   shows: {},
   storage: null,
   watch: null, // the run on show
@@ -45,12 +50,17 @@ const UNWATCHED = {
   log: NO_LOG,
   begun: NONE, // lines after the end of the log that may still change
   follow: true,
+  find: NO_FIND,
+  list: null, // the lines that pass the filter, in place of the log; null without a filter
+  goal: null, // the line to show, `{n}`; `{n, gone}` if the log does not have it: the offsets that it has
+  marked: null, // the offset in the address
   passed: [], // edges the run has left behind
   broke: [], // the edges where it was when it failed or was stopped
 };
 
 export const apply = reducer({
   storage_changed,
+  show_changed,
 
   snapshot(state, { epoch, rev, state: given }) {
     const runs = given.runs ?? {};
@@ -68,11 +78,18 @@ export const apply = reducer({
 
   run_changed: (state, event) => withRun(withRev(state, event), { ...event.state, id: event.run }, event.rev),
 
+  run_removed(state, { run, by, rev }) {
+    const { runs, others, revs } = state;
+    const left = { ...withRev(state, { rev }), others: without(others, run), revs: without(revs, run) };
+    const gone = onRun({ ...left, runs: runs && without(runs, run) }, run, () => ({ status: 'deleted', problem: by }));
+    return gone;
+  },
+
   run_log(state, { run, from, lines }) {
     const { watch } = state;
     if (watch?.run !== run) return state;
     const log = added(watch.log, from, lines, watch.follow);
-    return withNotices({ ...state, watch: { ...watch, log } }, signs(run, from, lines, watch.log));
+    return withNotices({ ...state, watch: { ...heard(watch, from, lines), log } }, signs(run, from, lines, watch.log));
   },
 
   run_graph(state, { run, graph }) {
@@ -89,18 +106,18 @@ export const apply = reducer({
     return { ...state, runs: ended ? { ...state.runs, [run]: now } : state.runs };
   },
 
-  gap(state, { of, run, from, upto, href }) {
+  gap(state, { of, run, from, upto }) {
     if (of !== 'run') return state;
-    return onRun(state, run, ({ log }) => ({ log: skipped(log, from, upto, href) }));
+    return onRun(state, run, ({ log }) => ({ log: skipped(log, from, upto) }));
   },
 
   // --- what this page does -----------------------------------------------------------------------------------
 
-  opened: (state, { run }) => ({
+  opened: (state, { run, line = null }) => ({
     ...state,
     answer: null,
     asking: null,
-    watch: run === null ? null : { ...UNWATCHED, run },
+    watch: run === null ? null : { ...UNWATCHED, run, marked: line, follow: line === null },
   }),
 
   /** The reply to `watch_run`. `again` is true after a reconnect, false when the run was just opened. */
@@ -123,6 +140,8 @@ export const apply = reducer({
     return onRun(state, run, ({ log: known }) => ({ log: fresh ? jumped(known, log) : filled(known, asked, log) }));
   },
 
+  sought: (state, { event: _, ...change }) => ({ ...state, sought: { ...state.sought, ...change } }),
+
   /** The reply to `get_runs`. */
   listed: (state, { runs }) => ({
     ...state,
@@ -135,6 +154,26 @@ export const apply = reducer({
       ? { ...state, watch: { ...state.watch, follow, log: follow ? trimmed(state.watch.log) : state.watch.log } }
       : state,
 
+  // --- the search; an answer to an older question is dropped
+
+  find: (state, { change }) => ({ ...state, watch: searching(state.watch, change) }),
+
+  found: (state, { run, key, found: answer }) =>
+    onRun(state, run, (watch) => (watch.find.key === key ? found(watch, answer) : watch)),
+
+  filtered: (state, { run, key, found: answer, fresh }) =>
+    onRun(state, run, (watch) => (watch.find.key === key && watch.list ? listed(watch, answer, fresh) : watch)),
+
+  hit: (state, { n }) => ({ ...state, watch: { ...state.watch, find: { ...state.watch.find, hit: n } } }),
+
+  marked: (state, { line }) => ({ ...state, watch: { ...state.watch, marked: line, goal: null } }),
+
+  goal(state, { n }) {
+    const { log, list } = state.watch;
+    const goal = has(list ?? log, n) ? { n } : { n, gone: { from: log.first, upto: log.end } };
+    return { ...state, watch: { ...state.watch, goal } };
+  },
+
   asking: (state, { signal }) => ({ ...state, asking: signal }),
   answered: (state, { answer }) => ({ ...state, answer }),
 });
@@ -146,10 +185,37 @@ export function everyRun(state) {
   return { ...state.others, ...state.runs };
 }
 
-/** All runs in the order of the list: those that run, then those that ended; each with the newest first. */
+/** The filters of the list, by their names on the page: the looks of run-words.js that they have. */
+export const LOOKS = {
+  all: null,
+  going: ['running', 'paused', 'silent'],
+  failed: ['failed', 'killed', 'lost'],
+  done: ['done', 'stopped'],
+};
+
+/** The runs to list, and how many older ones are left out until somebody asks for all. `name(run)` is its name. */
+export function listedRuns(state, name) {
+  const { text, look } = state.sought;
+  const order = inOrder(state);
+  const words = text.trim().toLowerCase();
+  if (words || look !== 'all') {
+    const fits = (run) => !LOOKS[look] || LOOKS[look].includes(lookOf(run));
+    return { listed: order.filter((run) => fits(run) && `${name(run)} ${run.id}`.toLowerCase().includes(words)), left: 0 };
+  }
+  let ended = 0;
+  const listed = order.filter((run) => {
+    if (run.state !== 'ended' || run.pinned) return true;
+    ended += 1;
+    return state.everyOne || ended <= ENDED || run.id === state.watch?.run;
+  });
+  return { listed, left: order.length - listed.length };
+}
+
+/** All runs in the order of the list: those that are pinned, that run, that ended; each with the newest first. */
 export function inOrder(state) {
   return Object.values(everyRun(state)).sort(
     (a, b) =>
+      Boolean(b.pinned) - Boolean(a.pinned) ||
       (a.state === 'ended') - (b.state === 'ended') ||
       (b.ended_at ?? b.started_at) - (a.ended_at ?? a.started_at) ||
       (a.id < b.id ? -1 : 1),
@@ -229,12 +295,11 @@ function missed(log, lines) {
 }
 
 /** The log with a gap: the panel says that it left lines out. */
-function skipped(log, from, upto, href) {
+function skipped(log, from, upto) {
   const end = Math.max(log.end, upto);
   const begin = Math.max(from, log.next);
   if (!log.tail || begin >= upto) return { ...log, end };
-  const gap = begin === from ? { n: from, upto, href } : { n: begin, upto };
-  return bounded({ ...log, items: [...log.items, gap], end });
+  return bounded({ ...log, items: [...log.items, { n: begin, upto }], end });
 }
 
 /** The log with a page of lines in its place: before the lines that are there, in a gap, or after them. */
@@ -288,7 +353,7 @@ function placed(items, from, lines) {
   const head = items.slice(0, start);
   const tail = items.slice(stop);
   if (start < stop) {
-    // Keep what is left of a gap around the new lines, without the address that was for the whole gap.
+    // Keep what is left of a gap around the new lines.
     const begun = items[start];
     const ending = items[stop - 1];
     if (begun.n < from) head.push({ n: begun.n, upto: from });

@@ -124,6 +124,20 @@ async def test_what_comes_while_one_reads_old_ones_does_not_move_the_page(
     await expect(ada.badge(f"room:{room}")).to_be_hidden()
 
 
+async def test_a_message_in_the_moment_after_somebody_scrolled_up_does_not_move_the_page(
+    panel: RunningPanel, open_chat: OpenChat, room: str
+) -> None:
+    await said_in(panel, room, 40)
+    ada = await open_chat("Ada", f"#room={room}")
+    await expect(ada.texts.last).to_be_in_viewport()
+    # the event of scrolling comes a frame later; here it does not come at all
+    await ada.page.evaluate("addEventListener('scroll', (event) => event.stopImmediatePropagation(), true)")
+    await ada.scroller.evaluate("box => { box.scrollTop = 0; }")
+    await said_in(panel, room, 1, by="Bob")
+    await expect(ada.messages).to_have_count(41)
+    assert await ada.scroller.evaluate("box => box.scrollTop") == 0
+
+
 # --- between two --------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.support.lab_tab import Lab
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import complaints_of, first_of, scroll
+from tests.support.tabs import DEFAULTS, complaints_of, first_of, scroll
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -108,7 +108,7 @@ async def test_it_fits_the_screen_in_every_look(
     browser: Browser, panel: RunningPanel, look: tuple[dict[str, int], str]
 ) -> None:
     viewport, locale = look
-    context = await browser.new_context(viewport=viewport, color_scheme="dark", locale=locale, reduced_motion="reduce")
+    context = await browser.new_context(viewport=viewport, color_scheme="dark", **{**DEFAULTS, "locale": locale})
     complaints = complaints_of(context)
     page = await context.new_page()
     await page.goto(f"{panel.url}/lab")

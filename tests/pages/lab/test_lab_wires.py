@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.support.lab_tab import Lab
 from tests.support.panel_process import RunningPanel
-from tests.support.tabs import first_of
+from tests.support.tabs import DEFAULTS, first_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -89,7 +89,7 @@ async def test_it_comes_back_by_itself_after_the_panel_restarts(
     browser: Browser, start_panel: Callable[..., RunningPanel]
 ) -> None:
     panel = start_panel()
-    context = await browser.new_context(locale="en-US")
+    context = await browser.new_context(**{**DEFAULTS, "locale": "en-US"})
     lab = await Lab.open(context, panel)
     before = await lab.sid.inner_text()
 
@@ -282,7 +282,7 @@ async def test_json_is_posted(context: BrowserContext, panel: RunningPanel) -> N
 @pytest.mark.slow
 async def test_a_refused_post_shows_the_problem(browser: Browser, panel: RunningPanel) -> None:
     """In a profile of its own: the browser puts every 4xx on the console."""
-    context = await browser.new_context(locale="en-US")
+    context = await browser.new_context(**{**DEFAULTS, "locale": "en-US"})
     lab = await Lab.open(context, panel)
     send, outcome = lab.page.locator("#api button"), lab.page.locator("#api-outcome[data-bad]")
 

@@ -40,7 +40,7 @@ async def test_two_tabs_follow_each_other(panel: RunningPanel, open_tab: OpenTab
         await act(hand)
         for card in cards:
             await card.says(text)
-        assert panel.light("desk")["level"] == await cards[0].level(), what
+        assert panel.light("desk")["target"] == await cards[0].level(), what
 
     # and the same for an effect, which a new level does not end
     await cards[0].chip("Effect", "Pulse").check()
@@ -65,20 +65,30 @@ async def test_the_page_works_on_hypercorn(start_panel: Callable[..., RunningPan
         assert panel.level() == level
 
 
-async def test_the_transport_is_chosen_on_the_page_and_kept_in_the_address(
+async def test_the_transport_is_chosen_in_settings_and_kept_from_page_to_page(
     panel: RunningPanel, open_tab: OpenTab
 ) -> None:
     set_light(panel, level=50)
-    tab = await open_tab()
+    tab = await open_tab("/settings/device", watch=False)  # going away in the middle of a request is no fault
     for level, (label, address) in enumerate(
-        [("Socket.IO", "/?transport=socketio"), ("REST", "/?transport=rest"), ("WebSocket", "/")], start=71
+        [("Socket.IO", "?transport=socketio"), ("REST", "?transport=rest"), ("WebSocket", "")], start=71
     ):
         await tab.page.get_by_role("radiogroup", name="Transport").get_by_role("radio", name=label).check()
-        assert tab.page.url == panel.url + address
-        await expect(tab.mark).to_have_attribute("aria-label", re.compile(f"^Connection: Live, {re.escape(label)}, "))
+        assert tab.page.url == f"{panel.url}/settings/device{address}"
+        await tab.marked("Live")
+        await tab.page.get_by_role("link", name="Lights", exact=True).first.click()
+        assert tab.page.url == f"{panel.url}/{address}"
+        await tab.marked("Live")
+        await tab.mark.click()
+        sheet = tab.page.get_by_role("dialog", name="Connection")
+        await expect(sheet.locator(".link-transport")).to_have_text(label)
+        await expect(sheet.locator(".link-since")).to_have_text(re.compile(r"^\d+:\d\d (\(now\)|\(\d+ s ago\))$"))
+        await sheet.get_by_role("button", name="Close").click()
         await tab.has_a_round_trip()
         card = await tab.card()
         await card.type(str(level))
         await expect(card.did).to_have_text(f"You set {level} %")
         await tab.close_card()
         assert panel.light("desk")["level"] == level
+        await tab.mark.click()
+        await sheet.get_by_role("link", name="Settings of this device").click()

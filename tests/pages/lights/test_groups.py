@@ -99,6 +99,9 @@ async def test_groups_are_made_changed_and_deleted_on_the_page(
     page, form = tab.page, tab.page.locator("#form-sheet")
     sections = (await open_tab()).page.locator("#lights [data-group] h2")
     await page.get_by_role("button", name="New group").click()
+    await expect(form.get_by_role("checkbox")).to_have_count(4)
+    sizes = await form.get_by_role("checkbox").evaluate_all("boxes => boxes.map(box => box.offsetWidth)")
+    assert sizes == [20] * 4  # also beside a long name
     await form.get_by_label("Hall", exact=True).check()
     await form.get_by_label("Shelf", exact=True).check()
     await form.get_by_label("Name").fill("first")
@@ -113,6 +116,8 @@ async def test_groups_are_made_changed_and_deleted_on_the_page(
 
     await tab.group("evening").choose("Move up")
     await expect(sections).to_have_text(["Evening", "First"])
+    # The other page may know it first, and no press counts on a button that moves away under it.
+    await expect(page.locator("#lights [data-group] h2")).to_have_text(["Evening", "First"])
     await tab.group("evening").choose("Choose lights")
     await form.get_by_label("Hall", exact=True).uncheck()
     await form.get_by_role("button", name="Save").click()
@@ -126,6 +131,41 @@ async def test_groups_are_made_changed_and_deleted_on_the_page(
     await form.get_by_role("button", name="Delete group").click()
     await expect(sections).to_have_text(["First"])
     await fits(page)
+
+
+@pytest.mark.parametrize("transport", first_of(*TRANSPORTS))
+async def test_a_menu_stays_open_and_at_its_button_while_groups_move(
+    panel: RunningPanel, open_tab: OpenTab, transport: str
+) -> None:
+    for group in ("north", "south"):
+        panel.post("/groups", json={"name": group.title(), "lights": ["desk", "hall", "shelf"]})
+    panel.post("/groups/order", json={"order": ["north", "south"]})
+    tab = await open_tab(f"/?transport={transport}", PHONE)
+    page, south = tab.page, tab.group("south").root
+    more, menu = south.locator(".group-more"), page.get_by_role("menu")
+    await more.click()
+    await expect(menu.get_by_role("menuitem").first).to_be_focused()
+
+    # when somebody else puts the groups in another order
+    panel.post("/groups/order", json={"order": ["south", "north"]})
+    await expect(page.locator("#lights [data-group] h2")).to_have_text(["South", "North"])
+
+    # then it is still open, beside the button, which is elsewhere, and what is chosen is of the same group
+    await expect(menu.get_by_role("menuitem").first).to_be_focused()
+    button, place = await more.bounding_box(), await menu.bounding_box()
+    assert button is not None
+    assert place is not None
+    assert 6 in (place["y"] - button["y"] - button["height"], button["y"] - place["y"] - place["height"])
+    await menu.get_by_role("menuitem", name="Rename").click()
+    await expect(page.locator("#form-sheet").get_by_label("Name")).to_have_value("South")
+    await page.keyboard.press("Escape")
+
+    # and it closes where its group is deleted
+    await more.click()
+    panel.delete("/groups/south")
+    await expect(south).to_have_count(0)
+    await expect(page.locator("[role=menu]")).to_have_count(0)
+    panel.delete("/groups/north")
 
 
 @pytest.mark.parametrize("transport", first_of(*TRANSPORTS))

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Route, WebSocketRoute, expect
 
-from tests.support.page_lights import LIGHTS, TRANSPORTS, set_light
+from tests.support.page_lights import LIGHTS, NOTE_LINKS, TRANSPORTS, set_light
 from tests.support.panel_process import RunningPanel
 from tests.support.pigpio_board import HOST
 from tests.support.pigpiod_standin import StandIn
@@ -105,7 +105,47 @@ async def test_a_device_without_a_network(panel: RunningPanel, open_tab: OpenTab
     await (await tab.card()).shows(60)
 
 
-@pytest.mark.parametrize("file", ["js/lights/main.js", *slow("js/lights/state.js", "css/lights.css")])
+@pytest.mark.slow
+async def test_a_network_that_is_slow_to_connect(panel: RunningPanel, take_tab: TakeTab) -> None:
+    """It takes longer than the page waits at first: each attempt gets more time than the one before."""
+    attempts: list[float] = []
+
+    async def connect_slowly(socket: WebSocketRoute) -> None:
+        attempts.append(steady())
+        await asyncio.sleep(6)
+        socket.connect_to_server()
+
+    tab = await take_tab(**DESKTOP)
+    await tab.page.route_web_socket(re.compile("/live"), connect_slowly)
+    await tab.open(panel, "/")
+    await tab.is_live()
+    assert len(attempts) > 1
+
+
+@pytest.mark.slow
+async def test_an_answer_that_is_late_behind_much_else(panel: RunningPanel, take_tab: TakeTab) -> None:
+    """A page that hears from the panel has its connection, whenever the answer to its ping comes."""
+    late: list[str | bytes] = []
+
+    def hold_replies(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda text: late.append(text) if '"reply"' in str(text) else socket.send(text))
+
+    tab = await take_tab(**DESKTOP)
+    await tab.page.route_web_socket(re.compile("/live"), hold_replies)
+    await tab.open(panel, "/")
+    await tab.is_live()
+    await tab.page.evaluate(f"() => {{{NOTE_LINKS}}}")
+    began = steady()
+    while steady() - began < 8:  # the page waits for 5 s where nothing comes
+        for level in (30, 40):
+            set_light(panel, level=level)
+            await tab.tile("desk").shows(level)
+    assert late
+    assert set(await tab.page.evaluate("links")) <= {"live"}
+
+
+@pytest.mark.parametrize("file", ["bundle/*.js", *slow("bundle/*.css")])
 async def test_a_file_of_the_page_that_did_not_arrive(panel: RunningPanel, take_tab: TakeTab, file: str) -> None:
     tab = await take_tab(**DESKTOP)
     lost: list[str] = []

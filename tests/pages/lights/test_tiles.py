@@ -49,6 +49,19 @@ async def test_a_drag_dims_a_tap_switches_and_off_brings_back_the_level(
     assert (panel.light("desk")["level"], panel.light("desk")["on"]) == (level, True)
 
 
+async def test_a_tap_right_after_a_swipe_counts(panel: RunningPanel, open_tab: OpenTab) -> None:
+    set_light(panel, level=40)
+    tab, other = await open_tab(device=PHONE), (await open_tab()).tile()
+    tile, devtools = tab.tile(), await tab.devtools()
+    x, y = await tile.at(50)
+    for across in (60, -60, 60):
+        await swipe(devtools, (x, y), across, 3)
+        await tab.page.touchscreen.tap(x, y)
+        await other.shows(0)
+        await tab.page.touchscreen.tap(x, y)
+        await expect(other.switch).to_have_attribute("aria-checked", "true")
+
+
 async def test_scrolling_over_a_tile_changes_no_light(panel: RunningPanel, open_tab: OpenTab) -> None:
     set_light(panel, level=40)
     tab = await open_tab(device=SHORT_PHONE)
@@ -60,6 +73,27 @@ async def test_scrolling_over_a_tile_changes_no_light(panel: RunningPanel, open_
     await tab.tile().shows(40)
     assert revision(panel) == before
     await expect(tab.page.locator("#light-sheet")).to_be_hidden()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 390, 1280])
+async def test_the_handle_of_a_large_tile_crosses_neither_the_lamp_nor_the_name(
+    start_panel: Callable[..., RunningPanel], open_tab: OpenTab, width: int
+) -> None:
+    lights = '[lights.a]\npin = 2\nname = "Terrace string lights behind the house"\n[lights.b]\npin = 3\n'
+    panel = start_panel(lights=lights)
+    tab = await open_tab(at=panel, device=PHONE | {"viewport": {"width": width, "height": 800}})
+    for level in (5, 20, 50):
+        set_light(panel, "a", level=level)
+        await tab.tile("a").shows(level)
+        lamp, handle, name = [
+            await tab.tile("a").root.locator(part).bounding_box() for part in (".lamp", ".tile-handle", ".tile-name")
+        ]
+        assert lamp
+        assert handle
+        assert name
+        assert lamp["y"] + lamp["height"] <= handle["y"], level
+        assert handle["y"] + handle["height"] <= name["y"], level
 
 
 @pytest.mark.slow
@@ -128,7 +162,8 @@ async def test_24_lights_fit_two_screens_of_a_phone(
     panel = start_panel(lights=lights)
     for group, of in (("Upstairs", PINS[:12]), ("Downstairs", PINS[12:])):
         panel.post("/groups", json={"name": group, "lights": [f"l{pin}" for pin in of]})
-    panel.post("/scenes", json={"name": "Dinner"})
+    for scene in ("Dinner", "Film", "Reading by the window", "Night"):
+        panel.post("/scenes", json={"name": scene})
     tab = await open_tab(at=panel, device=PHONE)
     await expect(tab.page.locator("#lights .light-tile")).to_have_count(24)
     last = await tab.page.evaluate(

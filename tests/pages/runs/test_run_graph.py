@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -11,6 +10,7 @@ from playwright.async_api import expect
 
 from tests.support.live_client import live
 from tests.support.runs_tab import IMAGE_TAG, Watch
+from tests.support.tabs import first_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
 
@@ -87,6 +87,28 @@ async def test_the_graph_is_drawn_where_it_says(watch: Watch):
     )
 
 
+@pytest.mark.parametrize("size", first_of((390, 844), (1280, 800), (320, 568), (960, 500), (1920, 1080)))
+async def test_the_whole_graph_is_in_view_and_nothing_of_it_below_the_buttons(watch: Watch, size: tuple[int, int]):
+    width, height = size
+    await watch.page.set_viewport_size({"width": width, "height": height})
+    nodes = [{"id": f"n{n}", "type": "rect", "x": 0, "y": 120 * n, "text": f"Step {n}"} for n in range(12)]
+    edges = [
+        {"id": f"e{n}", "type": "polyline", "sourceNodeId": f"n{n}", "targetNodeId": f"n{n + 1}"} for n in range(11)
+    ]
+    watch.begin(graph={"nodes": nodes, "edges": edges})
+    await watch.open()
+    if width < 960:
+        await watch.page.locator(".run-tabs .chip", has_text="Graph").click()
+    await expect(watch.node("n11")).to_be_visible()
+    inside = """() => {
+        const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+        const [scene, graph, zoom] = [box('svg.graph .scene'), box('svg.graph'), box('.zoom')];
+        return scene.top >= graph.top - 1 && scene.left >= graph.left - 1 && scene.right <= graph.right + 1
+            && scene.bottom <= zoom.top + 1;
+    }"""
+    await watch.page.wait_for_function(inside)
+
+
 @pytest.mark.slow
 async def test_the_graph_can_be_moved(watch: Watch):
     watch.begin(graph=GRAPH)
@@ -140,7 +162,7 @@ async def test_a_graph_of_three_hundred_nodes(watch: Watch):
 
 async def test_a_show_takes_signals(watch: Watch):
     await watch.open("/watch")
-    await watch.page.get_by_role("button", name="Run Sunrise step by step").click()
+    await watch.page.get_by_role("button", name="Step through Sunrise").click()
     await expect(watch.page.locator("#run-name")).to_have_text("Sunrise")
     await expect(watch.pill).to_have_text("Paused")
     await expect(watch.button("pause")).to_be_hidden()
@@ -184,11 +206,12 @@ async def test_a_producer_gets_signals_and_its_answer_is_shown(watch: Watch, kin
         await watch.open()
         await answer("get_uia", "get_uia", {"window": f"Main {IMAGE_TAG}"})
         drives = watch.page.locator("#drives")
-        await expect(drives.locator("pre")).to_have_text(json.dumps({"window": f"Main {IMAGE_TAG}"}, indent=2))
+        await expect(drives.locator("dt")).to_have_text("window")
+        await expect(drives.locator("dd")).to_have_text(f"Main {IMAGE_TAG}")
         await watch.page.keyboard.press("Escape")
         await expect(drives).to_be_hidden()
         await answer("pause", "pause", {"ok": False, "detail": "not now"})
-        await expect(watch.notices).to_contain_text("not now")
+        await expect(watch.notices).to_contain_text("Not now")
         await expect(watch.button("step")).to_be_visible(visible=kind == "process")
         await producer.ask("update_run", run=watch.run, state="paused")
         await expect(watch.pill).to_have_text("Paused")
@@ -222,9 +245,9 @@ async def test_the_chosen_transport_is_used_where_it_has_a_log(watch: Watch, cho
 async def test_in_chinese(watch: Watch):
     watch.begin()
     await watch.open()
-    await expect(watch.page.get_by_role("heading", level=1)).to_have_text("任务")
+    await expect(watch.page.locator("h1")).to_have_text("任务")
     await expect(watch.pill).to_have_text("运行中")
-    await expect(watch.page.locator(".levels")).to_have_text("全部信息警告错误")
+    await expect(watch.page.locator(".levels")).to_have_text("全部信息警告错误stderr")
     await expect(watch.page.locator("[data-show=sunrise] .start")).to_have_text("开始")
     await expect(watch.page.locator("[data-show=sunrise] h3")).to_have_text("日出")
     await expect(watch.page.locator("[data-show=sunrise] p")).to_contain_text("30 分钟")
@@ -236,6 +259,8 @@ async def test_in_chinese(watch: Watch):
     await watch.page.locator("[data-show=sunrise] .stepped").click()  # its run is called as the show is
     await expect(watch.page.locator("#run-name")).to_have_text("日出")
     await expect(watch.page.locator("#run-list .run-name").first).to_have_text("日出")
+    await expect(watch.page.locator(".graph .nodes")).to_contain_text("第一缕微光")
+    await expect(watch.page.locator(".graph .nodes")).to_contain_text("开始")
     await watch.button("stop").click()
     await expect(watch.pill).to_have_text("已停止")
 
@@ -253,7 +278,7 @@ async def test_on_a_phone(watch: Watch):
     await watch.page.locator(".run-tabs .chip", has_text="Graph").click()
     await expect(watch.node("b")).to_be_in_viewport()
     sizes = await watch.page.evaluate(
-        "() => [...document.querySelectorAll('main :is(a, button, input[type=radio])')]"
+        "() => [...document.querySelectorAll('main :is(a:not(.offset), button, input[type=radio])')]"
         ".filter((e) => e.checkVisibility()).map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])"
         ".filter(([, { width, height }]) => width < 43.5 || height < 43.5).map(([html]) => html)"
     )

@@ -105,7 +105,36 @@ async def test_old_messages_are_forgotten_and_numbers_go_on(store: Store) -> Non
     assert (await store.do(partial(stored.say, draft=draft(0)))).message.n == 251
     assert (await store.do(stored.rooms))["lobby"].n == 251
     [thread] = [one for one in await store.do(partial(stored.threads, person="Cleo")) if one.room]
-    assert (thread.n, thread.unread) == (251, 251)
+    assert (thread.n, thread.unread) == (251, 101)  # what is not kept cannot be read
+
+
+async def test_beyond_the_bytes_the_oldest_of_all_threads_are_forgotten(tmp_path: Path) -> None:
+    # given as many bytes as fit, in a room and between two, each message with 1,202 of them
+    store = Store(tmp_path, Retention(message_bytes=20 * 1202))
+    store.open()
+    pair = Thread.between("Ada", "Bob")
+    for number in range(20):
+        text = f"{number:04}" + "x" * 996
+        await store.do(partial(stored.say, draft=draft(number, pair if number % 2 else LOBBY)._replace(msg=text)))
+    assert await store.prune() == 0
+    # when one grows and others become small, then so many may be kept
+    await store.do(partial(stored.edit, wanted=stored.Edit(LOBBY, 10, None, "y" * 3000, False, 1.0)))
+    assert await store.prune() == 2
+    assert [message.n for message in await page(store)] == list(range(2, 11))
+    assert [message.n for message in await page(store, pair)] == list(range(2, 11))
+    await store.do(partial(stored.edit, wanted=stored.Edit(LOBBY, 10, None, None, True, 1.0)))
+    await store.do(partial(stored.say, draft=draft(20)._replace(msg="z" * 1000)))
+    assert await store.prune() == 0
+    # then a file that is opened again has counted the same
+    store.close()
+    store = Store(tmp_path, Retention(message_bytes=2000))
+    store.open()
+    assert await store.prune() == 18
+    assert [message.n for message in await page(store)] == [11]
+    assert await page(store, pair) == []
+    [thread] = [one for one in await store.do(partial(stored.threads, person="Bob")) if one.other]
+    assert (thread.n, thread.unread, thread.last) == (10, 0, None)
+    store.close()
 
 
 async def test_a_long_log_is_forgotten_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

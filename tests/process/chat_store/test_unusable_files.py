@@ -158,7 +158,7 @@ async def test_on_a_full_disk_nothing_is_said_and_the_light_works(start_panel: S
                 # what only reads goes on, and so does the light
                 assert await history(ada, room="lobby") == [(1, "before")]
                 assert (await ada.ask("get_threads"))["ok"]
-                assert (await ada.ask("set_light", light="led", level=number))["light"]["level"] == number
+                assert (await ada.ask("set_light", light="led", level=number))["light"]["target"] == number
             answer = await asyncio.to_thread(
                 panel.post, "/chat/rooms/lobby/messages?name=Cleo", json={"msg": "lost too"}
             )

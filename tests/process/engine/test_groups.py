@@ -100,3 +100,22 @@ async def test_without_the_keeper_they_still_work_and_nothing_is_lost(home: Home
         await asyncio.to_thread(eventually, lambda panel=panel: panel.get("/scenes").json() == kept[1])
         groups = panel.get("/groups").json()["groups"]
         assert [group["id"] for group in groups[1:]] == [group["id"] for group in kept[0]["groups"][1:]]
+
+
+async def test_the_keeper_has_the_order_of_all_lights(home: Home) -> None:
+    keeper, hall, loft = list(home.panels.values())[:3]
+    order = list(reversed(keeper.get("/lights").json()["lights"]))  # of all nodes of the tests before, too
+    async with live(loft, name="Bob") as bob:
+        answer = hall.post("/lights/order", json={"order": order})
+        assert answer.status_code == 200, answer.text
+        assert (await bob.event("lights_ordered"))["order"] == order
+        for panel in (keeper, hall, loft):
+            await asyncio.to_thread(
+                eventually, lambda panel=panel: list(panel.get("/lights").json()["lights"]) == order
+            )
+        again = [*order[1:], order[0]]
+        assert (await bob.ask("order_lights", order=again))["ok"]
+    await asyncio.to_thread(loft.restart)
+    await asyncio.to_thread(keeper.restart)
+    for panel in (keeper, hall, loft):
+        await asyncio.to_thread(eventually, lambda panel=panel: list(panel.get("/lights").json()["lights"]) == again)

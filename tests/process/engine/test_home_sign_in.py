@@ -55,6 +55,20 @@ def test_a_sign_in_anywhere_counts_everywhere_and_ends_everywhere(guarded: Home)
     assert slug(sign_in(front, pin="00000000" if pin != "00000000" else "11111111")) == "sign-in-failed"
 
 
+def test_a_code_of_one_panel_signs_in_at_another_once(guarded: Home) -> None:
+    keeper, hall, front = (guarded.panels[name] for name in ALL)
+    eventually(lambda: pin_of(front) == pin_of(keeper))
+    assert slug(front.post("/access/codes", json={})) == "sign-in-needed"
+    cookie = {"Cookie": cookie_of(sign_in(front, pin=pin_of(keeper)))}
+    made = front.post("/access/codes", json={}, headers=cookie).json()
+    address, _, code = made["url"].partition("#code=")
+    assert address == f"{front.url}/"
+    phone = {"Cookie": cookie_of(sign_in(hall, code=code))}
+    for panel in guarded.panels.values():
+        eventually(lambda panel=panel: moves(panel, phone) == 200, timeout=2)
+        assert slug(sign_in(panel, code=code)) == "sign-in-failed"
+
+
 async def test_a_token_counts_everywhere_until_it_is_revoked(guarded: Home) -> None:
     keeper, _, front = (guarded.panels[name] for name in ALL)
     made = run_pilotlight("token", "add", "robot", "--role=operator", f"--data={keeper.data}").stdout.strip()

@@ -80,6 +80,26 @@ async def test_private_messages_and_marks_cross(home: Home) -> None:
         assert (await emil.event("typing"))["person"] == "Dora"
 
 
+async def test_a_message_is_changed_through_another_process(home: Home) -> None:
+    async with live(home.panels["hall"], name="Finn") as finn, live(home.panels["front"], name="Gus") as gus:
+        for one in (finn, gus):
+            await joined(one, "kitchen")
+        await finn.ask("say", room="kitchen", msg="Teh kettle")
+        changed = (await finn.ask("edit_message", room="kitchen", n=1, msg="The kettle"))["message"]
+        assert (await gus.event("message_changed"))["message"] == changed
+        answer = home.panels["front"].delete("/chat/rooms/kitchen/messages/1?name=Finn")
+        assert (await gus.event("message_changed"))["message"] == answer.json()
+        [gone] = (await gus.ask("get_messages", room="kitchen", changed_after=1))["messages"]
+        assert (gone["n"], gone["deleted_at"]) == (1, answer.json()["deleted_at"])
+        await gus.ask("say", room="kitchen", msg="Tea")
+        assert (await finn.ask("search_messages", q="tea", room="kitchen"))["total"] == 1
+        assert home.panels["hall"].get("/chat/search?q=tea&room=kitchen").json()["total"] == 1
+        assert (await gus.ask("delete_room", room="kitchen"))["ok"]
+        for panel in home.panels.values():
+            eventually(lambda panel=panel: "kitchen" not in str(panel.get("/chat/rooms").json()["rooms"]))
+        assert (await finn.ask("delete_person", person="Gus"))["ok"]
+
+
 @pytest.mark.parametrize("path", ["hall", "front"])
 async def test_old_chat_pages(home: Home, path: str) -> None:
     old, new = f"Old-{path}", f"New-{path}"
@@ -120,6 +140,18 @@ async def test_a_run_is_produced_watched_and_signalled_through_different_process
         await maker.ask("end_run", run="job", exit_code=0)
         assert (await viewer.event("run_ended"))["outcome"] == "done"
 
+        # and what is over is searched, pinned and deleted from anywhere, for all
+        assert (await viewer.ask("search_log", run="job", q="T"))["found"]["matches"] == [1, 2]
+        assert front.get("/runs/job/log/search?q=one").json()["total"] == 1
+        assert (await maker.ask("pin_run", run="job"))["run"]["pinned"]
+        while "pinned" not in (await viewer.event("run_changed"))["state"]:
+            pass
+        assert front.delete("/runs/job").status_code == 200
+        assert (await maker.event("run_removed"))["run"] == "job"
+        for panel in home.panels.values():
+            async with live(panel) as later:
+                assert "job" not in later.opening["state"]["runs"]
+
 
 @pytest.mark.parametrize("client", ["3 polling", *slow("4 websocket", "python")])
 @pytest.mark.parametrize("where", ["hall", "front"])
@@ -143,3 +175,24 @@ async def test_a_show_that_a_front_starts_moves_the_lights_of_the_nodes(home: Ho
     home.agree("hall.led", {"by": {"name": "Attention", "via": "show"}})
     home.panels["hall"].post(f"/runs/{run['id']}/signal", json={"signal": "stop"})
     eventually(lambda: home.panels["hall"].get(f"/runs/{run['id']}").json()["state"] == "ended")
+
+
+async def test_a_show_that_is_saved_on_one_process_is_on_all(home: Home) -> None:
+    hall, front = home.panels["hall"], home.panels["front"]
+    async with live(front) as client:
+        steps = [{"set": {"light": "hall.led", "level": 31}}]
+        made = await asyncio.to_thread(hall.post, "/shows", json={"title": "Hall", "steps": steps})
+        assert made.status_code == 201, made.text
+        assert (await client.event("show_changed", show="hall"))["state"]["source"] == "own"
+        changed = await client.ask("save_show", show="hall", title="Corridor")
+        assert changed["show"]["title"] == "Corridor"
+        for panel in home.panels.values():
+            await asyncio.to_thread(
+                eventually, lambda panel=panel: panel.get("/shows/hall").json()["title"] == "Corridor"
+            )
+            async with live(panel) as newcomer:
+                assert newcomer.opening["state"]["shows"]["hall"] == changed["show"]
+        await client.ask("start_show", show="hall")
+        await asyncio.to_thread(home.agree, "hall.led", {"level": 31, "by": {"name": "Corridor", "via": "show"}})
+        await client.ask("delete_show", show="hall")
+        assert (await asyncio.to_thread(hall.get, "/shows/hall")).status_code == 404

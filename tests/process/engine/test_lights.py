@@ -68,6 +68,16 @@ async def test_every_process_moves_every_light(
 
 
 @pytest.mark.parametrize("asked", PANELS)
+async def test_every_process_tells_the_last_day_of_every_light(home: Home, asked: str) -> None:
+    panel = home.panels[asked]
+    for light in ("hall.shelf", "kitchen.desk"):
+        level = 40 + PANELS.index(asked)
+        at = panel.patch(f"/lights/{light}", {"level": level}).json()["at"]
+        last = panel.get(f"/lights/{light}/history").json()["history"][-1]
+        assert (last["level"], last["at"], last["by"]["via"]) == (level, at, "rest")
+
+
+@pytest.mark.parametrize("asked", PANELS)
 @pytest.mark.parametrize("busy", [False, True], ids=["alone", "among others"])
 async def test_the_event_comes_before_the_reply_and_has_its_revision(home: Home, asked: str, busy: bool) -> None:
     async with live(home.panels[asked]) as client, live(home.panels["kitchen"]) as other:

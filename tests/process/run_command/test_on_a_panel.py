@@ -47,6 +47,7 @@ def test_a_run_on_the_panel(start_panel: Start, server: str) -> None:
     }  # fmt: skip
     assert [(line["msg"], line["level"]) for line in logged(panel, "a")] == [("[3/4] one", "info"), ("ä", "info")]
     assert panel.get("/runs").json()["runs"][0]["by"]["name"] == "pilotlight-run"
+    assert run["command"] == "sh -c 'echo '\"'\"'[3/4] one'\"'\"'; echo ä; exit 3'"
 
 
 def test_signals_over_rest_reach_the_command(start_panel: Start) -> None:
@@ -66,6 +67,17 @@ def test_signals_over_rest_reach_the_command(start_panel: Start) -> None:
         assert process.wait(TIMEOUT) == -signal.SIGTERM
     run = panel.get("/runs/a").json()
     assert (run["state"], run["exit_code"], run["outcome"]) == ("ended", 143, "stopped")
+
+
+def test_a_wrong_token_is_said_and_the_command_runs(start_panel: Start) -> None:
+    panel = start_panel()
+    address = panel.url.replace("://", "://me:plt_wrong@")
+    done = subprocess.run(
+        [*RUN, f"--panel={address}", "--", *sh("sleep 1; echo out; exit 3")], cwd=ROOT, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (3, b"out\n")
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith(f"pilotlight: the panel at {panel.url} refuses this run: Unknown or revoked token")
 
 
 @pytest.mark.slow

@@ -11,9 +11,9 @@ import pytest
 from asgi_app.runner import title_of
 from asgi_app.runner.backlog import BATCH_LINES, STDERR, STDOUT, TAIL_LINES, Backlog
 from asgi_app.runner.progress import level_of, progress_of
-from asgi_app.runner.reporter import socket_url
 from asgi_app.runner.rows import LINE_BYTES
 from asgi_app.runner.screen import Screen
+from pilotlight.address import socket_url
 from tests.support.run_command import taken
 
 PROGRESS = {
@@ -203,7 +203,7 @@ def test_what_a_panel_has_already_is_not_sent_twice() -> None:
     ],
 )
 def test_the_address_of_the_wire(url: str, address: str) -> None:
-    assert socket_url(url) == address
+    assert socket_url(url, {}) == address
 
 
 def test_a_long_command_is_a_title_of_two_hundred_characters() -> None:

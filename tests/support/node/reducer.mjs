@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+globalThis.navigator ??= { languages: ['en'] }; // what the words of the pages ask for
 const modules = new Map();
 
 function load(path) {

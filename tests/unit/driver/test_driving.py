@@ -10,7 +10,7 @@ import pytest
 
 from asgi_app.core.lights import Drive
 from asgi_app.hw.driver import LightDriver
-from asgi_app.hw.motion import FLASH_SECONDS
+from asgi_app.hw.motion import EFFECT_FRAME, FLASH_SECONDS
 from asgi_app.hw.pins import MockPins
 from asgi_app.hw.push import PUSH
 from asgi_app.models.base import Actor
@@ -53,6 +53,35 @@ async def test_commands_that_arrive_during_a_write_share_the_next(watcher: Watch
         assert pins.writes[-1] == 0.9
         assert len(pins.writes) <= 4
         assert pins.writes == sorted(pins.writes)
+
+
+async def test_quick_pins_are_written_in_the_turn_of_the_command(watcher: Watcher) -> None:
+    pins = Bench(quick=True)
+    async with driving(pins, watcher) as driver:
+        for drive in (Drive(70), Drive(0, seconds=60), Drive(30), Drive(30, effect="candle"), Drive(10)):
+            with pytest.raises(StopIteration):  # it never waits
+                driver.drive("led", drive).send(None)
+            if not (drive.seconds or drive.effect):
+                assert pins.writes[-1] == drive.level / 100
+        await asyncio.sleep(3 * EFFECT_FRAME)
+        assert pins.writes[-1] == 0.1
+
+
+FADES = [Drive(100, 60), Drive(5, 60), Drive(0, 60)]
+RUNNING = [*FADES, Drive(80, effect="candle"), Drive(60, flash=9), Drive(70, 9, "pulse")]
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("running", RUNNING, ids=str)
+async def test_off_is_one_write_whatever_runs(watcher: Watcher, running: Drive, quick: bool) -> None:
+    pins = Bench(quick=quick)
+    async with driving(pins, watcher) as driver:
+        await driver.drive("led", running)
+        await driver.drive("led", Drive(0))
+        off = len(pins.writes)
+        assert pins.writes[-1] == 0
+        await asyncio.sleep(3 * EFFECT_FRAME)
+        assert pins.writes[off:] == []
 
 
 async def test_two_lights_with_their_own_calibration(pigpiod: StandIn, watcher: Watcher) -> None:
@@ -100,8 +129,9 @@ async def test_a_fade_has_many_steps(pigpiod: StandIn, watcher: Watcher) -> None
     assert len(moved) > 8
 
 
-async def test_a_fade_taken_over_midway_begins_where_the_light_is(watcher: Watcher) -> None:
-    pins = Bench()
+@pytest.mark.parametrize("quick", [False, True])
+async def test_a_fade_taken_over_midway_begins_where_the_light_is(watcher: Watcher, quick: bool) -> None:
+    pins = Bench(quick=quick)
     async with driving(pins, watcher, first=0) as driver:
         await driver.drive("led", Drive(100, seconds=10))
         await watcher.next("moved", count=5)

@@ -182,10 +182,11 @@ async def test_one_bad_pin_does_not_take_the_others_down(pigpiod: StandIn, watch
 
 
 @pytest.mark.parametrize("fault", [PinsError("the pin is on fire"), RuntimeError("a library's own bug")])
+@pytest.mark.parametrize("quick", [False, True])
 async def test_whatever_a_write_raises_the_asker_is_answered_and_the_driver_lives(
-    watcher: Watcher, fault: Exception
+    watcher: Watcher, fault: Exception, quick: bool
 ) -> None:
-    pins = Bench()
+    pins = Bench(quick=quick)
     async with driving(pins, watcher) as driver:
         pins.fault = fault
         with pytest.raises(LightOffline, match=str(fault)):
@@ -245,8 +246,9 @@ async def test_whoever_waits_for_a_write_is_answered_at_the_close(watcher: Watch
         assert all(refusal is None or isinstance(refusal, LightOffline) for refusal in refusals)
 
 
-async def test_a_closed_driver_refuses(watcher: Watcher) -> None:
-    async with driving(Bench(), watcher) as driver:
+@pytest.mark.parametrize("quick", [False, True])
+async def test_a_closed_driver_refuses(watcher: Watcher, quick: bool) -> None:
+    async with driving(Bench(quick=quick), watcher) as driver:
         await driver.close()
         with pytest.raises(LightOffline, match="stopping"):
             await asyncio.wait_for(driver.drive("led", Drive(70)), SOON)

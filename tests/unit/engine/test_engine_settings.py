@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from asgi_app.cli.main import cli
-from asgi_app.engine import read_password
 from asgi_app.engine.clock import EngineClock, boot_time
 from asgi_app.errors import SetupError
 from asgi_app.settings import read_settings
+from asgi_app.settings_file import read_secret
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_no_lights_need_an_engine() -> None:
 def test_a_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     with pytest.raises(SetupError, match="engine_password_file"):
-        read_password(file)
+        read_secret(file, "engine_password_file")
     file.write_text("a b#c \n# a remark\n")
-    assert read_password(file) == "a b#c"
-    assert read_password(None) is None
+    assert read_secret(file, "engine_password_file") == "a b#c"
+    assert read_secret(None, "engine_password_file") is None
 
 
 @pytest.mark.parametrize("environment", [True, False])

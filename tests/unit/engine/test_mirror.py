@@ -17,6 +17,8 @@ LED = first_light("hall.led", LightSpec(pin=5), None, 0.0)
 
 
 class NoPins:
+    is_quick = False
+
     async def drive(self, light: str, drive: Drive) -> None:
         raise AssertionError(light)
 

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_app.core import lights as rules
+from asgi_app.core.history import memory_of
 from asgi_app.core.lights import Drive
 from asgi_app.core.state import apply
 from asgi_app.errors import (
     PanelError,
 )
 from asgi_app.models.base import Actor
+from asgi_app.models.history import RememberedLight
 from asgi_app.models.lights import LightChanged, LightSettings, LightSpec, UndoLight
 from tests.support.light_states import (
     ANN,
@@ -73,27 +75,57 @@ def test_offline_and_back_keeps_how_the_light_is_set() -> None:
     assert (light.online, light.reason, light.level, light.actual) == (True, None, 70, 70.0)
 
 
-STORED = LightSettings(level=30, on=True, effect="candle")
+STORED = RememberedLight(level=30, on=True, effect="candle")
+OFF_AS_STORED = RememberedLight(level=30, on=False)
 
 
 @pytest.mark.parametrize(
     ("restore", "stored", "settings"),
     [
         ("last", None, LightSettings(level=50, on=True)),
-        ("last", STORED, STORED),
-        ("last", LightSettings(level=30, on=False), LightSettings(level=30, on=False)),
+        ("last", STORED, LightSettings(level=30, on=True, effect="candle")),
+        ("last", OFF_AS_STORED, LightSettings(level=30, on=False)),
         ("off", None, LightSettings(level=50, on=False)),
         ("off", STORED, LightSettings(level=30, on=False)),
         (80, None, LightSettings(level=80, on=True)),
         (80, STORED, LightSettings(level=80, on=True)),
-        (0, STORED, LightSettings(level=0, on=True)),
+        (0, STORED, LightSettings(level=30, on=False)),
+        ("last", RememberedLight(level=0, on=True), LightSettings(level=50, on=False)),  # of a version that had it
     ],
 )
-def test_how_a_light_starts(restore: Any, stored: LightSettings | None, settings: LightSettings) -> None:
+def test_how_a_light_starts(restore: Any, stored: RememberedLight | None, settings: LightSettings) -> None:
     light = rules.first_light("led", LightSpec(pin=21, restore=restore), stored, NOON)
     assert rules.settings_of(light) == settings
     assert not light.online
     assert rules.drive_of(light) == Drive(settings.level if settings.on else 0, effect=settings.effect)
+
+
+AS_IT_WAS = LightSettings(level=30, on=True)
+BEFORE = LightSettings(level=10, on=True)
+BY_ANN = {"by": ANN, "at": NOON - 180, "undo": BEFORE}
+
+
+@pytest.mark.parametrize(
+    ("restore", "stored", "by", "at", "undo"),
+    [
+        pytest.param("last", {"level": 30, "on": True, **BY_ANN}, ANN, NOON - 180, BEFORE, id="as it was"),
+        pytest.param(30, {"level": 30, "on": True, **BY_ANN}, ANN, NOON - 180, BEFORE, id="set as it was"),
+        pytest.param("off", {"level": 30, "on": True, **BY_ANN}, rules.START, NOON, AS_IT_WAS, id="switched off"),
+        pytest.param(80, {"level": 30, "on": True, **BY_ANN}, rules.START, NOON, AS_IT_WAS, id="at another level"),
+        pytest.param("last", {"level": 30, "on": True}, rules.START, NOON, None, id="kept by an older version"),
+        pytest.param("off", {"level": 30, "on": True}, rules.START, NOON, AS_IT_WAS, id="the same, switched off"),
+        pytest.param("off", None, rules.START, NOON, None, id="the very first start"),
+    ],
+)
+def test_who_set_it_last_and_undo_outlive_the_panel(
+    restore: Any, stored: dict[str, Any] | None, by: Actor, at: float, undo: LightSettings | None
+) -> None:
+    memory = RememberedLight(**stored) if stored is not None else None
+    light = rules.first_light("led", LightSpec(pin=21, restore=restore), memory, NOON)
+    assert (light.by, light.at, light.undo) == (by, at, undo)
+    again = rules.first_light("led", LightSpec(pin=21), memory_of(light), NOON + 60)
+    assert rules.settings_of(again) == rules.settings_of(light)
+    assert (again.by, again.undo) == (by, undo)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def test_a_group_keeps_its_proportions(levels: dict[str, int], to: int, then: di
     [
         ("Living room", [], "living-room"),
         ("Living room", ["living-room", "living-room-2"], "living-room-3"),
-        ("  ÉTAGE 2 ", [], "tage-2"),
+        ("  ÉTAGE 2 ", [], "etage-2"),
+        ("Küche links", ["kuche"], "kuche-links"),
         ("All", [], "all-2"),
         ("客厅", [], "group"),
         ("客厅", ["group"], "group-2"),

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from asgi_app.core.lights import Drive
-from asgi_app.models.lights import LightSettings
+from asgi_app.core.history import memory_of
+from asgi_app.core.lights import OUTSIDE, START, Drive, first_light
+from asgi_app.models.history import RememberedLight
+from asgi_app.models.lights import Hardware, LightSettings, LightSpec, SetLight
 from asgi_app.models.wire import Reply, parse_command
+from asgi_app.service import Panel
+from asgi_app.service.lights import Lights
 from tests.support.service_bench import ANN, BOB, SOON, Bench, heard, levels, settle
 
 # --- commands -----------------------------------------------------------------------------------------------
@@ -27,7 +31,9 @@ async def test_a_command_is_done_by_the_pins_then_told(bench: Bench) -> None:
     assert message.data["by"] == {"name": "Ann", "via": "live"}
     assert message.data["rev"] == message.rev == reply.rev
     assert message.data["state"] == json.loads(bench.panel.light("led").model_dump_json())
-    assert bench.kept == [("led", LightSettings(level=70, on=True))]
+    assert bench.kept == [("led", memory_of(bench.panel.light("led")))]
+    memory = bench.kept[0][1]
+    assert (memory.level, memory.by, memory.undo) == (70, ANN, LightSettings(level=50, on=True))
 
 
 async def test_nothing_is_said_before_the_pins_took_it(bench: Bench) -> None:
@@ -204,7 +210,9 @@ async def test_the_hardware_speaks_and_everybody_hears(bench: Bench) -> None:
         bench.lights.light_online("led")
         (online,) = await heard(session)
         assert (online.data["state"]["online"], online.data["state"]["actual"]) == (True, 5.0)
-    assert bench.kept[-1] == ("led", LightSettings(level=5, on=True))
+    bench.lights.memory.flush()
+    light, memory = bench.kept[-1]
+    assert (light, memory.level, memory.by) == ("led", 5, OUTSIDE)
 
 
 async def test_what_happens_during_a_write_is_not_forgotten_by_its_commit(bench: Bench) -> None:
@@ -216,3 +224,45 @@ async def test_what_happens_during_a_write_is_not_forgotten_by_its_commit(bench:
     await asking
     light = bench.panel.light("led")
     assert (light.online, light.reason) == (False, "unplugged")
+
+
+async def test_a_step_of_the_clock_moves_only_the_times_of_this_clock(bench: Bench) -> None:
+    """A machine without a battery starts with a wrong clock. What is kept from before has the right time."""
+    memory = RememberedLight(level=20, on=True, by=BOB, at=5000.0, undo=LightSettings(level=50, on=True))
+    first = {id: first_light(id, spec, memory, 10.0) for id, spec in bench.specs.items()}
+    lights = Lights(Panel(Hardware(pins="mock", why="a test")), bench.pins, bench.specs, first, save=bench.kept.save)
+    for id in first:
+        lights.light_online(id)
+    await lights.carry_out(ANN, SetLight(light="led", level=70))
+    before = lights.own["led"].at
+    lights.clock_stepped(4000.0)
+    assert lights.own["desk"].at == 5000.0
+    assert lights.own["led"].at == before + 4000.0
+    assert bench.kept[-1] == ("led", memory_of(lights.own["led"]))  # also its row in the history
+
+
+async def test_a_file_that_opens_late_says_who_set_the_light(bench: Bench) -> None:
+    undo = LightSettings(level=90, on=True)
+    memory = RememberedLight(level=20, on=True, effect="pulse", by=BOB, at=5000.0, undo=undo)
+    await bench.ask(level=70)
+    await bench.lights.restore({"led": memory, "desk": memory})
+    led, desk = bench.panel.light("led"), bench.panel.light("desk")
+    assert (led.level, led.by) == (70, ANN)  # somebody was quicker
+    assert (desk.level, desk.effect, desk.by, desk.at, desk.undo) == (20, "pulse", BOB, 5000.0, undo)
+    bench.lights.memory.flush()
+    assert bench.kept[-1] == ("desk", memory_of(desk, bench.kept[-1][1].moments[-1]))
+
+
+async def test_a_start_keeps_nothing_until_it_has_the_pin(bench: Bench) -> None:
+    """It may fail because another panel has the pin, and has newer levels in the same file."""
+    spec = LightSpec(pin=21, restore="off")
+    first = first_light("led", spec, RememberedLight(level=70, on=True, by=ANN, at=5.0), 10.0)
+    panel = Panel(Hardware(pins="mock", why="a test"))
+    lights = Lights(panel, bench.pins, {"led": spec}, {"led": first}, save=bench.kept.save)
+    bench.kept.clear()
+    lights.light_offline("led", "taken")
+    assert bench.kept == []
+    for _ in range(2):
+        lights.light_online("led")
+    ((light, memory),) = bench.kept
+    assert (light, memory.on, memory.by, memory.undo) == ("led", False, START, LightSettings(level=70, on=True))

@@ -21,7 +21,8 @@ class Many(Bench):
     def __init__(self) -> None:
         super().__init__()
         self.now = 100.0
-        self.many = ManyLights(self.panel, self.lights, clock=lambda: self.now)
+        self.deeds: dict[tuple[str, str], Any] = {}  # as they are kept
+        self.many = ManyLights(self.panel, self.lights, save=self.keep, clock=lambda: self.now)
         group = Group(id="both", name="Both", lights=("led", "desk", "gone"))
         self.panel.commit(GroupChanged(group="both", by=ANN, at=0, state=group))
         lights = {"led": LightSettings(level=10, on=True), "desk": LightSettings(level=70, on=False)}
@@ -30,6 +31,13 @@ class Many(Bench):
 
         empty = Scene(id="empty", name="Empty", lights={})  # as an import may have it
         self.panel.commit(SceneChanged(scene="empty", by=ANN, at=0, state=empty))
+
+    def keep(self, key: tuple[str, str], left: Any) -> None:
+        self.deeds[key] = dict(left)
+
+    def start_again(self) -> None:
+        """Forget everything but what is kept. The lights are remembered with their own undo."""
+        self.many = ManyLights(self.panel, self.lights, self.deeds, clock=lambda: self.now)
 
     async def do(self, do: str, actor: Any = ANN, **fields: Any) -> Reply:
         return await asyncio.wait_for(self.panel.ask(actor, parse_command({"do": do, **fields})), SOON)
@@ -209,3 +217,37 @@ async def test_undo_of_a_group_leaves_what_somebody_moved_since(many: Many) -> N
     reply = await many.do("undo_light", group="both")
     assert many.levels == (80, 99)
     assert list(reply.result.lights) == ["led"]
+
+
+@pytest.mark.parametrize("deed", [{"group": "both"}, {"scene": "dinner"}])
+async def test_undo_of_a_group_or_a_scene_outlives_the_panel(many: Many, deed: dict[str, str]) -> None:
+    await many.start(60, 20)
+    if "group" in deed:
+        await many.set(level=30, **deed)
+    else:
+        await many.do("recall_scene", **deed)
+    many.start_again()
+    assert (await many.do("undo_light", **deed)).ok
+    assert many.levels == (60, 20)
+
+
+async def test_what_another_hand_does_after_a_start_is_a_deed_of_its_own(many: Many) -> None:
+    await many.start(60, 20)
+    await many.set(group="both", level=30)
+    many.start_again()
+    await many.set(BOB, group="both", on=False)
+    await many.do("undo_light", group="both")
+    assert many.levels == (30, 10)
+
+
+async def test_a_group_that_a_drag_turns_off_comes_back_at_the_level_before_the_drag(many: Many) -> None:
+    await many.start(80, 40)
+    for level in (50, 20, 3):
+        await many.set(group="both", level=level)
+    await many.set(group="both", level=80, on=False)
+    assert many.levels == (0, 0)
+    await many.set(group="both", on=True)
+    assert many.levels == (80, 40)
+    await many.set(group="both", level=60, on=False)
+    await many.set(group="both", level=20)  # the hand goes up again
+    assert many.levels == (20, 10)

@@ -107,6 +107,23 @@ async def test_what_was_missed_follows_its_own_rule_once(
     later.end()
 
 
+@pytest.mark.parametrize("step", [40 * 365 * 86_400.0, 90.0, -3600.0])
+async def test_a_timer_counts_the_time_that_passes_whatever_the_clock_does(tmp_path: Path, step: float) -> None:
+    house = House(tmp_path)
+    await house.save(when={"in": 1800})
+    await house.pass_time(600)
+    house.now += step  # as a Pi does that finds a time server
+    house.schedules.clock_stepped(step)
+    await house.pass_time(1190)
+    assert (house.all["x"].next, house.bench.level) == (NOON + 1800 + step, 50)
+    house.end()
+    again = House(tmp_path, house.now)
+    assert again.all == house.all
+    await again.pass_time(10)
+    assert (again.all, again.bench.level) == ({}, 60)
+    again.end()
+
+
 async def test_what_was_done_before_a_crash_is_not_done_again(tmp_path: Path) -> None:
     house = House(tmp_path)
     await house.save(when={"at": "12:00"}, if_missed="run")
@@ -263,6 +280,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"when": {"in": 0}}, "bad-command", "when.in"),
     ({"when": {"once": "2020-01-01T00:00"}}, "bad-command", "when.once"),
     ({"command": {"do": "say", "room": "lobby", "msg": "hi"}}, "bad-command", "do"),
+    ({"command": {"light": "led", "on": True}}, "bad-command", "do"),
     ({"command": {"do": "set_light", "light": "led"}}, "bad-command", ""),
     ({"command": {"do": "set_light", "light": "nope", "on": True}}, "unknown-light", "light"),
     ({"command": {"do": "set_light", "group": "nope", "on": True}}, "unknown-group", "group"),

@@ -133,19 +133,20 @@ async def test_before_the_pins_are_there_the_panel_answers() -> None:
     assert (await panel.ask(ANN, parse_command({"do": "ping"}))).ok
 
 
-async def test_a_flash_and_a_level_in_one_batch_are_both_driven(bench: Bench) -> None:
+@pytest.mark.parametrize(("level", "flashes"), [(9, 3), (0, 0)])  # off is at once
+async def test_a_flash_and_a_level_in_one_batch_are_both_driven(bench: Bench, level: int, flashes: int) -> None:
     # given a pin that is being written
     bench.pins.hold()
     first = bench.asking(level=5)
     await bench.pins.writing.wait()
     # when a flash and a level arrive meanwhile
-    later = [bench.asking(flash=3), bench.asking(BOB, level=9)]
+    later = [bench.asking(flash=3), bench.asking(BOB, level=level)]
     await settle()
     bench.pins.let_go()
     await asyncio.gather(first, *later)
     # then the next write goes to the level, and flashes
     _, drive = bench.pins.drives[-1]
-    assert (drive.level, drive.flash) == (9, 3)
+    assert (drive.level, drive.flash) == (level, flashes)
 
 
 async def test_a_subscriber_that_fails_costs_the_others_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

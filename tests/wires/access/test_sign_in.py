@@ -9,8 +9,10 @@ import select
 import subprocess
 from pathlib import Path
 
+import pytest
 from websockets.asyncio.client import connect
 
+from tests.support.certificates import issue
 from tests.support.chat_people import address, old
 from tests.support.inbox import TIMEOUT
 from tests.support.live_client import live, strict_json
@@ -74,6 +76,28 @@ def test_the_roles_of_places_are_settings(start_panel: Start) -> None:
 
 
 # --- the PIN ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ancestors", "is_secure", "is_for_frames"),
+    [
+        ("", True, False),
+        ("self", True, False),
+        ("http://ha.local:8123", False, False),
+        ("http://ha.local:8123", True, True),
+    ],
+)
+def test_a_cookie_for_a_frame_is_for_https_and_a_setting_only(
+    start_panel: Start, tmp_path: Path, ancestors: str, is_secure: bool, is_for_frames: bool
+) -> None:
+    cert, key = issue(tmp_path)
+    settings = {"frame_ancestors": ancestors} if ancestors else {}
+    panel = start_panel(**settings, **({"cert": cert, "key": key} if is_secure else {}))
+    for embedded in (True, False):
+        answer = panel.post("/access/sign-in", json={"pin": pin_of(panel), "embedded": embedded})
+        for cookie in answer.headers.get_list("Set-Cookie"):
+            assert ("SameSite=None" in cookie and "Partitioned" in cookie) is (embedded and is_for_frames)
+            assert ("SameSite=Strict" in cookie) is not (embedded and is_for_frames)
 
 
 async def test_a_browser_signs_in_once_for_every_wire(home: RunningPanel) -> None:
@@ -198,6 +222,7 @@ def test_the_pin_is_printed_on_a_terminal_that_others_can_come_to(network: Netwo
         assert pin_of(panel).encode() in printed
         assert b"In your network it is at http://%s:" % network.private.encode() in printed
         assert "█".encode() in printed
+        assert b"The QR code signs in the first phone that scans it within 10 minutes." in printed
     finally:
         process.kill()
         process.wait()

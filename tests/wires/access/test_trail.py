@@ -53,6 +53,12 @@ async def test_the_trail_says_who_did_what_and_who_was_refused(home: RunningPane
     assert (refused["role"], refused["how"], refused["detail"]) == ("viewer", "network", {"needed": "operator"})
     assert any(deed["what"] == "sign_in" and deed["how"] == "pin" for deed in trail)
     assert home.get(f"/audit?before={trail[0]['id']}&limit=1", headers=headers).json()["audit"] == [trail[1]]
+    for of in ("who=dragger", "subject=led&who=Dragger"):  # of one person, and of one light
+        assert home.get(f"/audit?{of}", headers=headers).json() == {"audit": drags, "more": False}
+    newest = home.get("/audit?who=Dragger&limit=1", headers=headers).json()
+    assert newest == {"audit": drags[:1], "more": len(drags) > 1}
+    for nothing in ("subject=desk", "who=123", "subject=0007"):  # a name may be digits
+        assert home.get(f"/audit?{nothing}", headers=headers).json() == {"audit": [], "more": False}
     assert home.get("/audit?before=1_000", headers=headers).status_code == 400
     for far in (2**63, 10**21, 10**40):
         assert home.get(f"/audit?before={far}&limit=1", headers=headers).json()["audit"] == trail[:1]

@@ -15,7 +15,7 @@ from asgi_app.service import Panel
 from asgi_app.service.chat import Chat
 from asgi_app.settings import Settings
 from asgi_app.store import Store
-from tests.support.chat_people import new, of_kind, old, person, said
+from tests.support.chat_people import Person, new, of_kind, old, person, said
 from tests.support.chat_rooms import history, on_every_wire, room_of
 from tests.support.native_command_tables import assert_refused
 from tests.support.panel_process import NO_TLS, RunningPanel, eventually
@@ -261,3 +261,22 @@ async def test_names_that_meant_nothing_to_anybody_make_room_for_others() -> Non
     assert (await say("Cyd", to="Bob")).ok
     assert (await say("Cyd", to="stranger 1")).status == 404
     store.close()
+
+
+async def test_who_is_new_has_nothing_unread(panel: RunningPanel) -> None:
+    async with person(panel, "live", new("Ada")) as ada:
+        room = await room_of(ada)
+        for number in range(3):
+            await ada.ask("say", room=room, msg=number)
+        async with person(panel, "live", new("Bob")) as bob:
+            assert await unread_in(bob, room) == 0
+            await ada.ask("say", room=room, msg="since then")
+            assert await unread_in(bob, room) == 1
+            await bob.ask("mark", room=room, read=4)
+            await ada.ask("say", room=room, msg="one more")
+            assert await unread_in(bob, room) == 1
+
+
+async def unread_in(one: Person, room: str) -> int:
+    [thread] = [one for one in (await one.ask("get_threads"))["threads"] if one["room"] == room]
+    return int(thread["unread"])

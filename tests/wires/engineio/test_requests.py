@@ -24,7 +24,7 @@ REFUSED = [
     ("POST", POLLING, 2),
     ("POST", f"{ENGINE}&transport=websocket", 3),
     ("PUT", POLLING + "&sid=SID", 2),
-    ("GET", "/socket.io/?transport=polling", 5),
+    ("GET", "/socket.io/?EIO=2&transport=polling", 5),
     ("GET", "/socket.io/?EIO=abc&transport=polling", 5),
     ("GET", "/socket.io/?EIO=5&transport=polling", 5),
     ("GET", ENGINE, 0),
@@ -63,7 +63,7 @@ def test_what_is_no_request_of_the_protocol_is_refused_with_its_number(
 
 
 @pytest.mark.parametrize(
-    "path", [POLLING, f"{ENGINE}&transport=websocket&sid=nobody", "/socket.io/?transport=websocket"]
+    "path", [POLLING, f"{ENGINE}&transport=websocket&sid=nobody", "/socket.io/?EIO=2&transport=websocket"]
 )
 def test_a_websocket_that_is_none_of_the_protocol_is_refused_with_a_400(panel: RunningPanel, path: str) -> None:
     with pytest.raises(InvalidStatus) as refused, connect(panel.socket_url(path)):

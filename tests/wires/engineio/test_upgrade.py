@@ -93,7 +93,15 @@ def test_one_that_stops_half_way_takes_nothing_from_the_session(
         assert len(noops) <= len(said)
 
 
-WRONG = [["5"], ["2"], ["2prob"], ["3probe"], ["40"], ["6"], ["1"], ["2probe", "40"], ["2probe", "2"]]
+WRONG = [["2"], ["2prob"], ["3probe"], ["40"], ["6"], ["1"], ["2probe", "40"], ["2probe", "2"]]
+
+
+def test_one_that_does_not_poll_needs_no_probe(session: PollingSession) -> None:
+    with session.socket() as socket:
+        socket.send("5")
+        socket.send('427["my_ping"]')
+        until(socket, "437[]")
+        assert session.get().status_code == 400
 
 
 @pytest.mark.parametrize("said", WRONG, ids=[" ".join(said) for said in WRONG])

@@ -21,6 +21,7 @@ def set_up(panel: RunningPanel) -> None:
     for name in ("B", "A"):
         panel.post("/groups", json={"name": name, "lights": ["desk", "shelf"]})
     panel.post("/groups/order", json={"order": ["b", "a"]})
+    panel.post("/lights/order", json={"order": ["hall", "desk", "shelf"]})
     panel.post("/scenes", json={"name": "Dinner"})
     panel.post("/scenes", json={"name": "Night", "lights": {"hall": {"level": 1, "effect": "candle"}}})
     wake = {"do": "set_light", "group": "a", "level": 100, "transition": 600}
@@ -46,16 +47,24 @@ async def test_a_wiped_panel_is_as_before_after_an_import(start_panel: Callable[
     async with live(other) as watcher:
         imported = other.post("/import", json=answer.json())
         assert imported.status_code == 200, imported.text
-        assert imported.json() == {"lights": 3, "groups": 2, "scenes": 2, "schedules": 1, "left": []}
+        assert imported.json() == {"lights": 3, "groups": 2, "scenes": 2, "schedules": 1, "shows": 0, "left": []}
         assert everything(other) == everything(panel)
         state = (await watcher.ask("get_state"))["snapshot"]["state"]
-        assert (list(state["lights"]), list(state["groups"])) == (["desk", "shelf", "hall"], ["b", "a"])
+        assert (list(state["lights"]), list(state["groups"])) == (["hall", "desk", "shelf"], ["b", "a"])
     assert other.get("/export").text == answer.text
     other.kill()
     other.start()
     assert everything(other) == everything(panel)
     assert other.post("/import", json={"pilotlight": 1, "groups": []}).json()["groups"] == 0
     assert len(other.get("/scenes").json()["scenes"]) == 2  # which the file left out
+
+
+async def test_a_light_that_a_file_has_twice_is_in_a_group_once(house: RunningPanel) -> None:
+    file = house.get("/export").json()
+    groups = [{"id": "twice", "name": "Twice", "lights": ["shelf", "desk", "shelf"]}]
+    assert house.post("/import", json={"pilotlight": 1, "groups": groups}).json()["groups"] == 1
+    assert house.get("/groups/twice").json()["lights"] == ["shelf", "desk"]
+    assert house.post("/import", json=file).json()["groups"] == 2
 
 
 async def test_lights_of_the_settings_are_left(start_panel: Callable[..., RunningPanel]) -> None:
@@ -123,6 +132,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"schedules": [{"id": "a", "name": "x", "when": {"at": "7"}, "do": DO}]}, "schedules.0.when.at.at"),
     ({"schedules": [{"id": "a", "name": "x", "when": {"at": "07:00"}, "do": {"do": "say"}}]}, ""),
+    ({"schedules": [{"id": "a", "name": "x", "when": {"in": 60}, "do": DO}]}, "schedules.0.when"),
+    ({"schedules": [{"id": "a", "name": "x", "when": {"once": "noon"}, "do": DO}]}, "schedules.0.when.once"),
+    ({"schedules": [{"id": "a", "name": " x", "when": {"at": "07:00"}, "do": DO}]}, "schedules.0.name"),
+    ({"groups": [{"id": "a", "name": "\u202ex", "lights": []}]}, "groups.0.name"),
+    ({"order": ["desk", "desk"]}, "order.id"),
     ({"people": []}, "people"),
 ]
 

@@ -57,7 +57,8 @@ async def test_what_one_wire_does_all_others_see(bare: RunningPanel) -> None:
             assert (await bob.event("light_changed", light=light))["state"]["level"] == 20
         while await old.next("led") != [{"level": 20}]:
             pass
-        scene = bare.post("/scenes", json={"name": "Dinner", "lights": {"led": {"level": 5}, "hall": {"on": False}}})
+        lights = {"led": {"level": 5, "effect": "none"}, "hall": {"on": False}}
+        scene = bare.post("/scenes", json={"name": "Dinner", "lights": lights})
         assert scene.status_code == 201
         assert (await ada.event("scene_changed"))["state"] == scene.json()
         assert (await ada.ask("recall_scene", scene="dinner"))["refused"] == {}
@@ -85,6 +86,53 @@ async def test_groups_have_an_order_that_all_see(bare: RunningPanel) -> None:
         snapshot = (await client.ask("get_state"))["snapshot"]
     assert list(snapshot["state"]["groups"]) == order
     assert [group["id"] for group in bare.get("/groups").json()["groups"]] == ["all", *order]
+
+
+async def test_lights_have_an_order_that_all_see(start_panel: Callable[..., RunningPanel]) -> None:
+    panel = start_panel(lights=LIGHTS)
+    order = ["hall", "led", "desk"]
+    async with live(panel, epoch="", rev=0) as client:
+        answer = panel.post("/lights/order", json={"order": order})
+        assert list(answer.json()["lights"]) == order
+        assert (await client.event("lights_ordered"))["order"] == order
+        assert list((await client.ask("get_state"))["snapshot"]["state"]["lights"]) == order
+        assert "light_order" not in (await client.ask("get_state"))["snapshot"]["state"]
+        panel.patch("/lights/led", {"level": 20})  # a change moves none
+        panel.post("/lights", json={"id": "attic", "pin": 5})
+        assert list(panel.get("/lights").json()["lights"]) == [*order, "attic"]
+        again = ["attic", "desk", "led", "hall"]
+        assert (await client.ask("order_lights", order=again))["ok"]
+    page = await PythonClient.connect(panel.url, namespace="/panel")
+    (reply,) = await page.ask("ask", {"do": "get_state"})
+    assert list(reply["snapshot"]["state"]["lights"]) == again
+    await page.disconnect()
+    assert panel.get("/groups/all").json()["lights"] == again
+    assert [light["id"] for light in panel.get("/setup").json()["lights"]] == again
+    panel.kill()
+    panel.start()
+    assert list(panel.get("/lights").json()["lights"]) == again
+    assert panel.get("/led").json() == {"level": 20}  # of the light `led`, which is not the first
+    panel.delete("/lights/attic")
+    panel.post("/lights", json={"id": "attic", "pin": 5})
+    assert list(panel.get("/lights").json()["lights"]) == ["desk", "led", "hall", "attic"]
+    assert list(panel.restart().get("/lights").json()["lights"]) == ["desk", "led", "hall", "attic"]
+
+
+@pytest.mark.parametrize(
+    ("order", "type", "detail"),
+    [
+        (["led", "desk"], "bad-command", "Give each of the 3 lights once. Missing: hall."),
+        (["led", "desk", "hall", "hall"], "bad-command", "Give each of the 3 lights once. One is there twice."),
+        (["led", "desk", "none"], "unknown-light", "No light has the id 'none'. Use one of led, desk, hall."),
+        ([], "bad-command", "order: List should have at least 1 item after validation, not 0"),
+        ("led", "bad-command", "order: Input should be a valid list"),
+    ],
+)
+async def test_an_order_has_each_light_once(house: RunningPanel, order: Any, type: str, detail: str) -> None:
+    problem = house.post("/lights/order", json={"order": order}).json()
+    assert problem["type"].endswith(type)
+    assert problem["detail"] == detail
+    assert list(house.get("/lights").json()["lights"]) == ["led", "desk", "hall"]
 
 
 async def test_what_is_saved_is_there_after_a_crash(start_panel: Callable[..., RunningPanel]) -> None:
@@ -120,6 +168,7 @@ REFUSED: list[tuple[str, str, Any, int, str]] = [
     ("PATCH", "/groups/all", {"level": 101}, 400, ""),
     ("PATCH", "/groups/all", {"level": 5, "step": 5}, 400, ""),
     ("PATCH", "/groups/all", {"on": "no"}, 400, "on"),
+    ("PATCH", "/groups/all", {"effect": "disco"}, 400, "effect"),
     ("PATCH", "/groups/all", {"on": True, "name": "x"}, 400, "on"),
     ("PATCH", "/groups/all", {"group": "all", "on": True}, 400, ""),
     ("DELETE", "/groups/all", None, 400, "group"),

@@ -146,6 +146,24 @@ async def test_a_file_of_lights_that_is_wrong_is_said_at_the_start(
         start_panel()
 
 
+async def test_a_light_whose_pin_the_settings_take_is_kept_for_later(start_panel: Callable[..., RunningPanel]) -> None:
+    panel = start_panel()
+    for id, pin in (("desk", 17), ("hall", 18)):
+        assert panel.post("/lights", json={"id": id, "pin": pin, "gamma": 2.8}).status_code == 201
+    panel.stop()
+    panel._lights = "[lights.lamp]\npin = 17\n[lights.hall]\npin = 19\n"
+    panel.start()
+    assert list(panel.get("/lights").json()["lights"]) == ["lamp", "hall", "led"]
+    assert "light desk is left out: the settings have given its pin 17 to another light" in panel.log()
+    assert "light hall is left out" not in panel.log()  # it is there, as the settings have it
+    assert panel.post("/lights", json={"id": "attic", "pin": 22}).status_code == 201
+    panel.stop()
+    panel._lights = ""
+    panel.start()
+    pins = {light["id"]: (light["pin"], light["gamma"]) for light in panel.get("/setup").json()["lights"]}
+    assert pins == {"led": (21, 1.0), "desk": (17, 2.8), "hall": (18, 2.8), "attic": (22, 1.0)}
+
+
 async def test_the_last_light_stays(default: RunningPanel) -> None:
     answer = default.delete("/lights/led")
     assert (answer.status_code, json.loads(answer.text)["errors"][0]["field"]) == (400, "light")

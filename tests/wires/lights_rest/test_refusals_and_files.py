@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.support.described import references
 from tests.support.rest_lights import Lights, assert_problem
 
 MIB = 1024 * 1024
@@ -223,18 +223,6 @@ def resolved(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
         found = found[key]
     assert isinstance(found, dict)
     return found
-
-
-def references(value: Any) -> Iterator[str]:
-    """Every `$ref` in a JSON value."""
-    if isinstance(value, dict):
-        if isinstance(value.get("$ref"), str):
-            yield value["$ref"]
-        for item in value.values():
-            yield from references(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from references(item)
 
 
 def dump(body: Any) -> bytes:

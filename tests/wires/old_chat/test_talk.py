@@ -245,7 +245,7 @@ async def test_a_private_name_cannot_be_forged(panel: RunningPanel) -> None:
 
 OWN_PATHS = [  # those that are no socket of their own, such as live and echo
     *("ws", "static", "lights", "led", "api", "chat", "runs", "shows", "watch", "compare", "lab"),
-    *("openapi.json", "docs", "server"),
+    *("openapi.json", "asyncapi.json", "docs", "server"),
     *("WS", "Static", "SERVER", " live "),
 ]
 

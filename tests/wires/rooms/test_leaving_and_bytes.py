@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.inbox import TIMEOUT
-from tests.support.node_clients import DIRECTORY, NodeClients
+from tests.support.node_clients import SUPPORT, NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
 from tests.support.rooms_clients import BY_ITSELF, Client, all_told, heard
@@ -157,7 +157,7 @@ async def in_javascript(panel: RunningPanel, version: int, transport: str, scrip
         {script}
     """
     process = await asyncio.create_subprocess_exec(
-        "node", "--input-type=module", "--eval", source, cwd=DIRECTORY, stdout=asyncio.subprocess.PIPE
+        "node", "--input-type=module", "--eval", source, cwd=SUPPORT / "node", stdout=asyncio.subprocess.PIPE
     )
     try:
         async with asyncio.timeout(TIMEOUT):

@@ -1,0 +1,1 @@
+"""A real Home Assistant, a broker and a panel: what people have at home."""

@@ -1,0 +1,235 @@
+"""What is numbered: the messages of rooms and of people, and the lines of runs. After a cut nothing is missed.
+
+Where a number is missing, the client asks the panel for everything after the last one that it has given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import unicodedata
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pilotlight.connection import Connection, Frame
+from pilotlight.decode import build
+from pilotlight.errors import NameNeeded, NotAllowed, PanelError, SignInNeeded, Unanswered, UnknownRun, Unreachable
+from pilotlight.events import Event, MessageChanged, MessageSaid
+from pilotlight.values import Message
+
+PAGE = 200  # messages
+
+
+@dataclass
+class _Numbers:
+    """One order of the messages of a thread: the number of the last one that was given, and of the newest."""
+
+    by: str
+    after: str  # in `get_messages`
+    event: type[MessageSaid | MessageChanged]
+    last: int = -1  # not known yet
+    newest: int = 0
+    is_read: bool = False  # a task reads what is missing
+
+    def start(self, at: int) -> None:
+        """Begin after this number, if it is not known yet where; or if the panel has lost its file."""
+        if not 0 <= self.last <= at:
+            self.last = self.newest = at
+        self.newest = max(self.newest, at)
+
+
+@dataclass
+class _Thread:
+    """A room, or the messages with one person: what is said there, and what is changed."""
+
+    said: _Numbers = field(default_factory=lambda: _Numbers("n", "after", MessageSaid))
+    changed: _Numbers = field(default_factory=lambda: _Numbers("change", "changed_after", MessageChanged))
+
+    def start(self, at: Frame, *, only_new: bool = False) -> None:
+        """Begin where the room, or the thread, is now; or only what has not begun."""
+        for numbers, now in ((self.said, at["n"]), (self.changed, at.get("changes", 0))):
+            if numbers.last < 0 or not only_new:
+                numbers.start(now)
+
+
+@dataclass(eq=False)
+class Watched:
+    """A run whose log somebody reads. `news` says that there may be more lines, or that it has ended."""
+
+    lines: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Feeds:
+    """The numbered parts of one client. It needs its `connection`, and to see every event (`note`)."""
+
+    connection: Connection
+
+    def __init__(self, tell: Callable[[Event], None], *, name: str | None) -> None:
+        self._tell = tell
+        self._me = " ".join(unicodedata.normalize("NFC", name).split()) if name else None  # as the panel writes it
+        self._rooms: dict[str, _Thread] = {}
+        self._people: dict[str, _Thread] | None = None  # by the other person; None until the panel has said so
+        self._watched: defaultdict[str, list[Watched]] = defaultdict(list)
+
+    # --- chat
+
+    async def join(self, room: str) -> Frame:
+        """Follow a room from its present end on. Return the room."""
+        thread = self._rooms.setdefault(room, _Thread())  # first: a message may come before the reply
+        try:
+            found: Frame = (await self.connection.ask("join_room", room=room))["room"]
+        except BaseException:
+            if thread.said.last < 0:
+                self._rooms.pop(room, None)
+            raise
+        thread.start(found, only_new=True)
+        self._rooms.setdefault(found["name"], thread)
+        return found
+
+    async def leave(self, room: str) -> None:
+        """Follow a room no more."""
+        self._rooms.pop(room, None)
+        await self.connection.ask("leave_room", room=room)
+
+    def is_next(self, event: str, message: Frame) -> bool:
+        """Whether this is to be given now. If it was given already, or one before it is missing, it is not."""
+        thread, of = self._thread_of(message)
+        if thread is None:
+            return False
+        numbers = thread.said if event == "message" else thread.changed
+        number = message[numbers.by]
+        if numbers.last < 0:
+            numbers.last = number - 1
+        numbers.newest = max(numbers.newest, number)
+        if numbers.is_read or number > numbers.last + 1:
+            self._read_on(numbers, of)
+            return False
+        if number <= numbers.last:
+            return False
+        numbers.last = number
+        return True
+
+    def _thread_of(self, message: Frame) -> tuple[_Thread | None, dict[str, str]]:
+        if (room := message.get("room")) is not None:
+            return self._rooms.get(room), {"room": room}
+        if self._people is None:
+            self._people = {}
+        other = message["to"] if message["from"] == self._me else message["from"]
+        return self._people.setdefault(other, _Thread()), {"to": other}
+
+    def _read_on(self, numbers: _Numbers, of: dict[str, str]) -> None:
+        if not numbers.is_read:
+            numbers.is_read = True
+            self.connection.aside(self._read(numbers, of))
+
+    async def _read(self, numbers: _Numbers, of: dict[str, str]) -> None:
+        """Give everything after the last one, up to the newest."""
+        numbers.is_read = True
+        try:
+            while numbers.last < numbers.newest:
+                asked = {numbers.after: numbers.last} | of
+                page = (await self.connection.ask("get_messages", limit=PAGE, **asked))["messages"]
+                for message in page:
+                    if message[numbers.by] > numbers.last:
+                        numbers.last = message[numbers.by]
+                        self._tell(numbers.event(message=build(Message, message, None)))
+                if not page:  # the panel keeps them no more
+                    numbers.last = numbers.newest
+        finally:
+            numbers.is_read = False
+
+    async def _read_thread(self, thread: _Thread, of: dict[str, str]) -> None:
+        await self._read(thread.said, of)
+        await self._read(thread.changed, of)
+
+    async def _room_again(self, room: str) -> None:
+        """Give what the connection was too slow for."""
+        if (thread := self._rooms.get(room)) is not None:
+            thread.start((await self.connection.ask("join_room", room=room))["room"])
+            await self._read_thread(thread, {"room": room})
+
+    # --- runs
+
+    @asynccontextmanager
+    async def watching(self, run: str) -> AsyncIterator[Watched]:
+        """Watch a run, also on each new connection."""
+        watched = Watched()
+        self._watched[run].append(watched)
+        try:
+            watched.lines = (await self.read("watch_run", run=run, lines=0))["run"]["lines"]
+            yield watched
+        finally:
+            self._watched[run].remove(watched)
+            if not self._watched[run]:
+                del self._watched[run]
+                self.connection.aside(self._unwatch(run))
+
+    async def _unwatch(self, run: str) -> None:
+        with contextlib.suppress(PanelError):
+            await self.connection.ask("unwatch_run", run=run)
+
+    async def has_ended(self, run: str, offset: int) -> bool:
+        """Whether the run has ended, and has no more lines than that."""
+        found = (await self.read("watch_run", run=run, lines=0))["run"]
+        return found["state"] == "ended" and bool(found["lines"] <= offset)
+
+    async def read(self, do: str, **fields: Any) -> Frame:
+        """Ask what changes nothing, again after each cut."""
+        while True:
+            try:
+                return await self.connection.ask(do, **fields)
+            except (Unanswered, Unreachable):
+                await self.connection.until_connected()
+
+    # --- the connection
+
+    def note(self, event: Frame) -> None:
+        """See an event: whether there are more lines, or messages that this connection was too slow for."""
+        for watched in self._watched.get(event.get("run") or "", ()):
+            watched.news.set()
+        if event["event"] != "gap":
+            return
+        if event["of"] == "room":
+            self.connection.aside(self._room_again(event["room"]))
+        elif event["of"] == "private":
+            self.connection.aside(self._private())
+
+    async def follow_again(self) -> None:
+        """On a new connection: follow every room and run again."""
+        for run in tuple(self._watched):
+            with contextlib.suppress(UnknownRun):
+                await self.connection.ask_now("watch_run", run=run, lines=0)
+        for room, thread in tuple(self._rooms.items()):
+            thread.start((await self.connection.ask_now("join_room", room=room))["room"])
+
+    def wake(self) -> None:
+        """Have every reader of a log look again: there is another connection, or none any more."""
+        for all_watched in self._watched.values():
+            for watched in all_watched:
+                watched.news.set()
+
+    async def catch_up(self) -> None:
+        """Then give what was said meanwhile."""
+        self.wake()
+        for room, thread in tuple(self._rooms.items()):
+            await self._read_thread(thread, {"room": room})
+        if self._me is not None:
+            with contextlib.suppress(NameNeeded, SignInNeeded, NotAllowed):
+                await self._private()
+
+    async def _private(self) -> None:
+        """Give the private messages that were missed. Those from before the first connection are not."""
+        is_first, self._people = self._people is None, self._people or {}
+        for found in (await self.connection.ask("get_threads"))["threads"]:
+            if (other := found.get("with")) is None:
+                continue
+            is_new = other not in self._people
+            thread = self._people.setdefault(other, _Thread())
+            if is_new and not is_first:
+                thread.said.last = thread.changed.last = 0
+            thread.start(found)
+            await self._read_thread(thread, {"to": other})

@@ -1,0 +1,83 @@
+// The audit log in sentences, of one person or one light where that is asked for.
+
+import { make } from '../view/dom.js';
+import { ago, t } from '../words.js';
+import { entry } from './entry.js';
+import { knows, sentence } from './trail-words.js';
+
+const PAGE = 30; // rows
+
+export class Trail {
+  /**
+   * `call(method, path)` asks the panel and returns its answer, `attempt(act)` runs an act and says why it failed;
+   * `howInWords` says how somebody signed in.
+   */
+  constructor(element, { call, howInWords, attempt }) {
+    this._call = call;
+    this._howInWords = howInWords;
+    const find = (selector) => element.querySelector(selector);
+    this._parts = { rows: find('#trail'), none: find('#no-trail'), more: find('#more-trail'), form: find('#trail-of') };
+    this._names = new Map();
+    this._people = new Set();
+    this._last = null;
+    this._parts.form.addEventListener('change', () => attempt(() => this._load()));
+    this._parts.form.addEventListener('submit', (event) => event.preventDefault());
+    this._parts.more.addEventListener('click', () => attempt(() => this._load(this._last)));
+  }
+
+  async refresh() {
+    const [lights, ...others] = await Promise.all(['lights', 'groups', 'scenes', 'schedules'].map((kind) => this._list(kind)));
+    for (const { id, name } of [...others.flat(), ...lights]) this._names.set(id, name);
+    const { light } = this._parts.form.elements;
+    const [any] = light.options;
+    const chosen = light.value;
+    light.replaceChildren(any, ...lights.map(({ id, name }) => make('option', { value: id }, name)));
+    light.value = chosen;
+    await this._load();
+  }
+
+  /** `{id, name}` of each; the lights come by their id. */
+  async _list(kind) {
+    const { [kind]: found } = await this._call('GET', `/${kind}`);
+    return Object.entries(found).map(([key, { id = key, name }]) => ({ id, name }));
+  }
+
+  async _load(before = null) {
+    const wanted = new URLSearchParams({ limit: PAGE });
+    for (const [name, { value }] of Object.entries({ who: this._parts.form.elements.who, subject: this._parts.form.elements.light })) {
+      if (value.trim()) wanted.set(name, value.trim());
+    }
+    if (before) wanted.set('before', before);
+    const { audit, more } = await this._call('GET', `/audit?${wanted}`);
+    const rows = audit.map((deed) => this._row(deed));
+    if (before) this._parts.rows.append(...rows);
+    else this._parts.rows.replaceChildren(...rows);
+    this._parts.none.hidden = before !== null || rows.length > 0;
+    this._parts.more.hidden = !more;
+    this._last = audit.at(-1)?.id;
+    this._offer(audit);
+  }
+
+  _row(deed) {
+    const times = deed.times > 1 ? t('access_times', deed) : '';
+    const more = [deed.address, this._howInWords(deed.how), times, ago(deed.at, Date.now() / 1000)];
+    if (!knows(deed)) more.unshift(plainly(deed.detail));
+    const made = entry(sentence(deed, this._names.get(deed.subject) ?? deed.subject ?? deed.detail.name), more);
+    made.dataset.outcome = deed.outcome;
+    return made;
+  }
+
+  /** Offer the people who are in the rows. */
+  _offer(audit) {
+    for (const { who } of audit) if (who) this._people.add(who);
+    const people = [...this._people].sort((one, other) => one.localeCompare(other));
+    this._parts.form.querySelector('datalist').replaceChildren(...people.map((value) => make('option', { value })));
+  }
+}
+
+/** What no sentence is made for. */
+function plainly(detail) {
+  return Object.entries(detail)
+    .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+    .join(', ');
+}

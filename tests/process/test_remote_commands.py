@@ -1,0 +1,222 @@
+"""The commands for a panel anywhere: each as docs/cli.md has it, and how they fail, print and complete."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import io
+import json
+import os
+import pty
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+import pilotlight
+from asgi_app.cli.main import main
+from tests.support.panel_process import PILOTLIGHT, ROOT, RunningPanel, free_port, panel_environment
+from tests.support.panel_process import run_pilotlight as run
+from tests.support.pigpiod_standin import StandIn
+from tests.support.slow_cases import slow
+
+TEXT = (ROOT / "docs" / "cli.md").read_text()
+LINES = [line for block in re.findall(r"^```sh\n(.*?)^```", TEXT, re.M | re.S) for line in block.splitlines()]
+SIMPLE = [line for line in LINES if "|" not in line]
+LIGHTS = "[lights.desk]\npin = 17\nname = 'Desk lamp'\n[lights.hall]\npin = 27\n"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
+    """A panel with what the document names."""
+    with RunningPanel(tmp_path_factory.mktemp("home") / "data", lights=LIGHTS, command_rate=1e6) as panel:
+        with pilotlight.connect_sync(panel.url, name="Ada") as client:
+            client.save_group("Kitchen", ["desk"])
+            client.save_scene("Dinner")
+            with client.run("backup", id="backup") as backup:
+                for count in range(3):
+                    backup.log(f"line {count}", level="error" if count == 1 else "info")
+        yield panel
+
+
+def pl(panel: RunningPanel, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, in this process: a start takes ten times as long as what it does."""
+    environment = {"PILOTLIGHT_PANEL": panel.url, "PILOTLIGHT_NAME": "me", **env}
+    out, error = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
+    with (
+        mock.patch.dict(os.environ, environment),
+        mock.patch.object(sys, "argv", ["pilotlight", *arguments]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(error),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    gc.enable()
+    code = ended.value.code or 0
+    assert isinstance(code, int)
+    for stream in (out, error):
+        stream.seek(0)
+    return subprocess.CompletedProcess(arguments, code, out.read(), error.read())
+
+
+def test_every_command_of_the_document_runs_as_written(home: RunningPanel) -> None:
+    printed = {}
+    for line in SIMPLE:
+        command, _, comment = line.partition("#")
+        name, *arguments = shlex.split(command)
+        assert name == "pilotlight"
+        done = pl(home, *arguments)
+        expected = int(re.sub(r"\D", "", comment) or 0)
+        assert done.returncode == expected, (line, done.stdout, done.stderr)
+        assert bool(done.stderr) == bool(expected), line
+        printed[command.strip()] = done.stdout
+    assert printed["pilotlight light desk 40"] == "desk\t40 %\tDesk lamp\tpilotlight\n"
+    assert printed["pilotlight light desk +10"].startswith("desk\t50 %")
+    assert printed["pilotlight light desk -10"].startswith("desk\t40 %")
+    assert printed["pilotlight light desk off"].startswith("desk\toff")
+    assert printed["pilotlight light desk on --transition 1.5"].startswith("desk\t40 % in 1.5 s")
+    assert printed["pilotlight group kitchen 60"].startswith("desk\t60 %")
+    assert printed["pilotlight group"].splitlines() == ["all\tall\tdesk hall", "kitchen\tKitchen\tdesk"]
+    assert len(printed["pilotlight scene dinner --transition 2"].splitlines()) == 2
+    assert printed["pilotlight log backup -n 2"] == "line 1\nline 2\n"
+    assert [json.loads(line)["n"] for line in printed["pilotlight log backup --json"].splitlines()] == [0, 1, 2]
+    assert [light["id"] for light in json.loads(printed["pilotlight lights --json"])] == ["desk", "hall"]
+    messages = home.get("/chat/rooms/lobby/messages").json()["messages"]
+    assert [(message["from"], message["msg"]) for message in messages[-2:]] == [
+        ("me", "hi"),
+        ("washing machine", "The washing is done"),
+    ]
+
+
+@pytest.mark.slow  # each command starts for real: half a second of CPU
+def test_the_document_runs_in_bash(home: RunningPanel, tmp_path: Path) -> None:
+    shim = tmp_path / "pilotlight"
+    shim.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {shlex.join(PILOTLIGHT)} "$@"\n')
+    shim.chmod(0o755)
+    environment = panel_environment() | {"PILOTLIGHT_PANEL": home.url, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for line in LINES:
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode == int((re.findall(r"exits with (\d)", line) or ["0"])[0]), (line, done.stderr)
+    assert home.get("/chat/rooms/lobby/messages").json()["messages"][-1]["msg"].count(":") == 2  # what `date` printed
+
+
+def test_a_refusal_says_why(home: RunningPanel) -> None:
+    done = pl(home, "light", "nope", "40")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("pilotlight: No light has the id 'nope'. Use one of desk, hall")
+    problem = json.loads(pl(home, "light", "nope", "--json").stderr)
+    assert problem["type"].endswith(":unknown-light")
+    assert pl(home, "led", "on", PILOTLIGHT_PANEL=f"http://me:plt_wrong@127.0.0.1:{home.port}").returncode == 1
+
+
+def test_nobody_answers_and_no_token_is_printed() -> None:
+    done = run("lights", "--panel", f"http://me:plt_secret@127.0.0.1:{free_port()}")
+    assert done.returncode == 3
+    assert "nothing listens there" in done.stderr
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["light"], ["lights", "--panel", "pi.local"], ["say", "lobby"], ["led", "1", "2"]]
+)
+def test_wrong_usage_is_2(home: RunningPanel, arguments: list[str]) -> None:
+    assert pl(home, *arguments).returncode == 2
+
+
+def test_a_token_in_the_address_is_used(start_panel: Callable[..., RunningPanel]) -> None:
+    panel = start_panel(role_loopback="nobody", trusted_proxies="127.0.0.1")
+    made = run("token", "add", "script", "--data", str(panel.data)).stdout.strip()
+    assert run("led", "33", env={"PILOTLIGHT_PANEL": panel.url.replace("//", f"//me:{made}@")}).returncode == 0
+
+
+def test_lights_that_refuse_are_named(start_panel: Callable[..., RunningPanel], pigpiod: StandIn) -> None:
+    panel = start_panel(pins="pigpio", pigpio_port=pigpiod.port, lights=LIGHTS)
+    pigpiod.kill()
+    done = pl(panel, "group", "all", "20")
+    assert done.returncode == 1
+    assert "offline" in done.stderr or "pigpio" in done.stderr
+
+
+async def test_watch_prints_what_happens_until_it_is_stopped(home: RunningPanel) -> None:
+    environment = panel_environment() | {"PILOTLIGHT_PANEL": home.url}
+    watching = await asyncio.create_subprocess_exec(
+        *PILOTLIGHT, "watch", "--json", cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    assert watching.stdout is not None
+    async with pilotlight.connect(home.url) as panel:
+        await panel.lights["desk"].set(1)
+
+        async def go_on() -> None:
+            for level in range(2, 100):
+                await panel.lights["desk"].set(level)
+                await asyncio.sleep(0.05)
+
+        going = asyncio.create_task(go_on())
+        event = json.loads(await asyncio.wait_for(watching.stdout.readline(), 30))
+        going.cancel()
+    assert (event["event"], event["light"], event["state"]["id"]) == ("light_changed", "desk", "desk")
+    watching.send_signal(2)
+    assert await asyncio.wait_for(watching.wait(), 30) == 130
+
+
+def in_terminal(panel: RunningPanel, *arguments: str) -> str:
+    """What a command prints in a terminal."""
+    master, slave = pty.openpty()
+    environment = panel_environment() | {"PILOTLIGHT_PANEL": panel.url, "TERM": "xterm-256color"}
+    done = subprocess.run([*PILOTLIGHT, *arguments], cwd=ROOT, env=environment, stdout=slave, check=False)
+    os.close(slave)
+    text = os.read(master, 65536).decode()
+    os.close(master)
+    assert done.returncode == 0
+    return text
+
+
+def test_a_terminal_gets_colours_and_bars(home: RunningPanel) -> None:
+    home.patch("/lights/desk", {"level": 60})
+    text = in_terminal(home, "light", "desk")
+    assert "██████" in text
+    assert "\x1b[33m" in text
+    assert "\t" not in text
+    assert "\x1b" not in pl(home, "light", "desk").stdout
+
+
+COMPLETIONS = [
+    (["light", "d"], ["desk"]),
+    (["light", "desk", "o"], ["on", "off"]),
+    (["scene", ""], ["dinner"]),
+    (["show", "sun"], ["sunrise"]),
+    (["log", "b"], ["backup"]),
+    (["say", "lo"], ["lobby"]),
+    (["wa"], ["watch"]),
+]
+IN_SHELLS = [(shell, *case) for case in COMPLETIONS for shell in ("bash", "zsh", "fish")]
+
+
+@pytest.mark.parametrize("case", [*IN_SHELLS[:4], *slow(*IN_SHELLS[4:])])
+def test_names_complete(home: RunningPanel, case: tuple[str, list[str], list[str]]) -> None:
+    """The protocol of click between the shell and the command."""
+    shell, words, found = case
+    line = shlex.join(["pilotlight", *words[:-1]]) + f" {words[-1]}"
+    where = words[-1] if shell == "fish" else str(len(words))
+    environment = {"_PILOTLIGHT_COMPLETE": f"{shell}_complete", "COMP_WORDS": line, "COMP_CWORD": where}
+    printed = pl(home, **environment).stdout
+    values = dict.fromkeys(part.split("\t")[0].removeprefix("plain,") for part in printed.split("\n") if part)
+    assert [value for value in values if value in found] == found, printed
+
+
+def test_completion_is_silent_without_a_panel() -> None:
+    environment = {"_PILOTLIGHT_COMPLETE": "bash_complete", "COMP_WORDS": "pilotlight light d", "COMP_CWORD": "2"}
+    done = run(env=environment | {"PILOTLIGHT_PANEL": f"http://127.0.0.1:{free_port()}"})
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+def test_a_start_of_the_panel_loads_none_of_it() -> None:
+    program = "import sys; from asgi_app.cli.main import cli; cli.commands; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {"pilotlight", "asgi_app.cli.remote", "asgi_app.cli.looks"}.isdisjoint(loaded.stdout.split())
