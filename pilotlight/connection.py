@@ -252,16 +252,20 @@ class Connection:
                 logger=SILENT,
                 **options,
             ) as socket:
-                opening = json.loads(await asyncio.wait_for(socket.recv(), OPEN_SECONDS))
-                if "problem" in opening:
-                    raise error_of(opening["problem"])
-                self._open(opening)
-                self._socket, self._largest = socket, (0, 0)
-                self.aside(self._begin())
-                with contextlib.suppress(ConnectionClosed):
-                    async for text in socket:
-                        if not self._only or any(word in text for word in self._only):
-                            self._frame(json.loads(text))
+                try:
+                    opening = json.loads(await asyncio.wait_for(socket.recv(), OPEN_SECONDS))
+                    if "problem" in opening:
+                        raise error_of(opening["problem"])
+                    self._open(opening)
+                    self._socket, self._largest = socket, (0, 0)
+                    self.aside(self._begin())
+                    with contextlib.suppress(ConnectionClosed):
+                        async for text in socket:
+                            if not self._only or any(word in text for word in self._only):
+                                self._frame(json.loads(text))
+                except asyncio.CancelledError:
+                    await socket.close()  # the library would say that it is an internal error
+                    raise
                 if socket.close_code == TOO_BIG:
                     self._refuse_the_largest()
                 if not self._here.is_set():

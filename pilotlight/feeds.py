@@ -32,13 +32,18 @@ class _Numbers:
     event: type[MessageSaid | MessageChanged]
     last: int = -1  # not known yet
     newest: int = 0
+    heard: int = -1  # the newest of an event of this connection
     is_read: bool = False  # a task reads what is missing
 
     def start(self, at: int) -> None:
-        """Begin after this number, if it is not known yet where; or if the panel has lost its file."""
-        if not 0 <= self.last <= at:
-            self.last = self.newest = at
-        self.newest = max(self.newest, at)
+        """Begin after this number, if it is not known yet where; or if the panel has lost its file.
+
+        Of events that came before the number did, the panel knew less when it said the number.
+        """
+        now = max(at, self.heard)
+        if not 0 <= self.last <= now:
+            self.last, self.newest = at, now
+        self.newest = max(self.newest, now)
 
 
 @dataclass
@@ -104,6 +109,7 @@ class Feeds:
         number = message[numbers.by]
         if numbers.last < 0:
             numbers.last = number - 1
+        numbers.heard = max(numbers.heard, number)
         numbers.newest = max(numbers.newest, number)
         if numbers.is_read or number > numbers.last + 1:
             self._read_on(numbers, of)
@@ -186,6 +192,11 @@ class Feeds:
                 await self.connection.until_connected()
 
     # --- the connection
+
+    def cut(self) -> None:
+        """The connection has ended: the next one may be to a panel without its file, which begins to count again."""
+        for thread in (*self._rooms.values(), *(self._people or {}).values()):
+            thread.said.heard = thread.changed.heard = -1
 
     def note(self, event: Frame) -> None:
         """See an event: whether there are more lines, or messages that this connection was too slow for."""

@@ -56,7 +56,7 @@ class Panel:
             take=self._took,
             again=self._feeds.follow_again,
             after=self._feeds.catch_up,
-            lost=lambda: self._tell(Lost()),
+            lost=self._lost,
             ended=self._ended,
         )
         self._reports: dict[str, RunReport] = {}
@@ -330,6 +330,10 @@ class Panel:
         event = Unknown(event=name, data=data) if kind is None else build(kind, data, self)
         self._state.apply(event, data.get("rev", 0))
         self._tell(event)
+
+    def _lost(self) -> None:
+        self._feeds.cut()
+        self._tell(Lost())
 
     def _tell(self, event: Event) -> None:
         for stream in tuple(self._streams):

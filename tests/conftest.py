@@ -68,12 +68,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path == SLOW and config.option.markexpr == "not slow" else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long files first, and mark the slow folder."""
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """Put the long files first, and mark the slow folder.
+
+    Among the slow tests a page gets a second try, which the summary names: where two cores have three browsers, one of
+    them may be held up for longer than its test waits.
+    """
     items.sort(key=lambda item: next((at for at, folder in enumerate(ORDER) if item.nodeid.startswith(folder)), -1))
     for item in items:
         if item.nodeid.startswith("tests/slow/"):
             item.add_marker(pytest.mark.slow)
+        if config.option.markexpr == "slow" and "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -107,6 +113,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 workers[file].add(getattr(report, "worker_id", None))
     if not seconds:
         return
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.write_sep("=", f"the first try of {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)
     terminalreporter.write_sep("=", "the slowest files")
     for file, took in seconds.most_common(SLOWEST):
         terminalreporter.write_line(f"{took:6.1f} s  {file}")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import sys
 import threading
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
 import pilotlight
 from tests.support.panel_process import ROOT, RunningPanel, eventually
@@ -50,6 +52,21 @@ async def test_who_follows_a_log_is_told_of_the_end_of_the_connection(panel: Run
         await client.close()
         with pytest.raises(pilotlight.Unreachable, match="closed"):
             await asyncio.wait_for(reading, 10)
+
+
+@pytest.mark.undescribed  # the stand-in sends only what the client reads
+async def test_a_client_that_is_closed_ends_the_connection_normally() -> None:
+    ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send(json.dumps({"epoch": "1", "rev": 0, "state": {}}))
+        await socket.wait_closed()
+        ended.set_result(socket.close_code)
+
+    async with serve(talk, "127.0.0.1", 0) as server:
+        async with pilotlight.connect(f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"):
+            pass
+        assert await asyncio.wait_for(ended, 10) == 1000
 
 
 async def test_a_panel_that_is_not_entered_says_so() -> None:

@@ -1,0 +1,115 @@
+"""The Python client where the panel's replies and its events meet: a number in a reply may be older than an event."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+import pilotlight
+
+LAST = 60  # the number of the message that the client has when its connection is cut
+Frame = dict[str, Any]
+Answer = tuple[list[int], int, list[int]]
+
+
+def said(n: int) -> Frame:
+    message = {"id": n, "n": n, "room": "lobby", "to": None, "from": "Bob", "msg": n, "at": 1.0}
+    return {"events": [{"event": "message", "message": message}]}
+
+
+def said_to(n: int) -> Frame:
+    frame = said(n)
+    frame["events"][0]["message"] |= {"room": None, "to": "Ada"}
+    return frame
+
+
+@asynccontextmanager
+async def scripted(do: str, answers: dict[int, Answer], make: Callable[[int], Frame]) -> AsyncIterator[str]:
+    """A panel whose answer to `do` has a number, with events right before and behind it, for each connection in turn.
+
+    Then the connection ends; the last one goes on with another event.
+    """
+    connections = 0
+
+    async def talk(socket: ServerConnection) -> None:
+        nonlocal connections
+        connections += 1
+        before, at, behind = answers[connections]
+        newest = max([at, *before, *behind])
+        await socket.send(json.dumps({"epoch": str(connections), "rev": 0, "state": {}}))
+        async for text in socket:
+            command = json.loads(text)
+            reply: Frame = {"reply": command["id"], "ok": True, "room": {"name": "lobby", "n": at}, "threads": []}
+            if command["do"] == "get_threads" == do:
+                reply["threads"] = [{"with": "Bob", "n": at}]
+            if command["do"] == "get_messages":
+                numbers = range(command.get("after", newest) + 1, newest + 1)
+                reply["messages"] = [make(n)["events"][0]["message"] for n in numbers]
+            if command["do"] != do:
+                await socket.send(json.dumps(reply))
+                continue
+            for frame in [*map(make, before), reply, *map(make, behind)]:  # they arrive together
+                await socket.send(json.dumps(frame))
+            await asyncio.sleep(0.1)
+            if connections < len(answers):
+                return
+            newest += 1
+            await socket.send(json.dumps(make(newest)))
+
+    async with serve(talk, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("before", "at", "behind"),
+    [
+        ([], LAST, [1, 2]),
+        ([1], LAST, [2]),
+        ([1, 2], LAST, []),
+        ([1], LAST + 1, [2]),
+        ([], LAST + 2, []),
+        ([], LAST - 1, [0, 1, 2]),
+    ],
+)
+@pytest.mark.undescribed  # the stand-in sends only what the client reads
+@pytest.mark.parametrize("do", ["join_room", "get_threads"])
+async def test_each_message_is_given_once_whichever_comes_first(
+    do: str, before: list[int], at: int, behind: list[int]
+) -> None:
+    make = said if do == "join_room" else said_to
+    answers = {1: ([], LAST - 1, [LAST]), 2: ([LAST + n for n in before], at, [LAST + n for n in behind])}
+    async with (
+        scripted(do, answers, make) as url,
+        pilotlight.connect(url, name="Ada") as client,
+    ):
+        messages = client.messages()
+        if do == "join_room":
+            await client.join("lobby")
+        given: list[int] = []
+        async with asyncio.timeout(10):
+            while given[-1:] != [LAST + 3]:
+                given.append((await anext(messages)).message.n)
+    assert given == [LAST, LAST + 1, LAST + 2, LAST + 3]
+
+
+@pytest.mark.parametrize(("before", "behind"), [([], [1, 2]), ([1], [2]), ([1, 2], [])])
+@pytest.mark.undescribed  # the stand-in sends only what the client reads
+@pytest.mark.parametrize("do", ["join_room", "get_threads"])
+async def test_a_panel_that_begins_to_count_again_is_followed(do: str, before: list[int], behind: list[int]) -> None:
+    make = said if do == "join_room" else said_to
+    async with (
+        scripted(do, {1: ([], LAST - 1, [LAST]), 2: (before, 0, behind)}, make) as url,
+        pilotlight.connect(url, name="Ada") as client,
+    ):
+        messages = client.messages()
+        if do == "join_room":
+            await client.join("lobby")
+        async with asyncio.timeout(10):
+            given = [(await anext(messages)).message.n for _ in range(4)]
+    assert given == [LAST, 1, 2, 3]
