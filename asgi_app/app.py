@@ -38,13 +38,13 @@ from asgi_app.routes.chat import chat_routes
 from asgi_app.routes.cors import share_with
 from asgi_app.routes.health import health_routes
 from asgi_app.routes.household import household_routes
-from asgi_app.routes.led_fast_path import QuickLed
 from asgi_app.routes.legacy_api import api
 from asgi_app.routes.legacy_led import led
 from asgi_app.routes.lights import lights
 from asgi_app.routes.metrics import Meters, metric_routes
 from asgi_app.routes.openapi import document_api
 from asgi_app.routes.pages import make_bundles, pages, problem_page
+from asgi_app.routes.plain import PlainRequests
 from asgi_app.routes.problems import handle_problems
 from asgi_app.routes.rate_limit import RestRateLimit, limit_commands
 from asgi_app.routes.rule import RouteRule
@@ -189,11 +189,9 @@ class PanelApp:
         self.quart = self._build_quart(rest_limit)
         self._register_namespaces()
         # Without a startup or shutdown hook, `ASGIApp` gives the lifespan to Quart, so there is one.
-        inner: gateway.App = socketio.ASGIApp(self.sockets, self.quart)
+        inner: gateway.App = socketio.ASGIApp(self.sockets, PlainRequests(self.quart, rest_limit))
         if self.engine is not None:
             inner = self.engine.home.wrap(inner, self.panel, settings.slow_reader)
-        if settings.lights:
-            inner = QuickLed(self.panel, rest_limit, inner)
         self.app = self._gateway(inner)
 
     def claim(self) -> None:

@@ -190,7 +190,7 @@ def access_routes(access: Access, accounts: Accounts, settings: WebSettings) -> 
     @documented(ACCESS, Me, body=SignIn, refusals=(409,))
     async def post_sign_in() -> Response:
         """Sign in. The response sets a cookie for it."""
-        shown = parse_body(SignIn, await json_body(request)).model_dump()
+        shown = parse_body(SignIn, await json_body()).model_dump()
         embedded = shown.pop("embedded") and has_frames and request.scheme == "https"
         device = actor_name(None, request.headers.get("User-Agent"))
         identity, cookie = await accounts.sign_in(_identity(), **shown, device=device)
@@ -229,7 +229,7 @@ def access_routes(access: Access, accounts: Accounts, settings: WebSettings) -> 
     @documented(ACCESS, CodeMade, 201, body=NewCode, refusals=(409,))
     async def post_code() -> Response:
         """Make a one-time code with which another device signs in. It ends your last one."""
-        new = parse_body(NewCode, await json_body(request))
+        new = parse_body(NewCode, await json_body())
         code, role = accounts.make_code(_identity(), None if new.role is None else Role.of(new.role))
         here = panel_url(settings.root_path)
         if _is_loopback(here):  # no other device can open that
@@ -249,7 +249,7 @@ def access_routes(access: Access, accounts: Accounts, settings: WebSettings) -> 
     @documented(ACCESS, TokenMade, 201, body=NewToken, refusals=(409,))
     async def post_token() -> Response:
         """Create a token. It is shown only once."""
-        new = parse_body(NewToken, await json_body(request))
+        new = parse_body(NewToken, await json_body())
         id, token = await accounts.add_token(_identity(), new.label, Role.of(new.role), new.name)
         return json_answer(TokenMade(id=id, token=token), 201)
 

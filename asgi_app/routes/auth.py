@@ -12,6 +12,7 @@ from quart import Quart, request
 
 from asgi_app.access import Visitor, permissions, visitor_of
 from asgi_app.models.base import Actor
+from asgi_app.routes.asked import ASKED
 
 
 def admit(app: Quart) -> None:
@@ -29,11 +30,13 @@ def admit(app: Quart) -> None:
 
 def current_visitor() -> Visitor:
     """Return who sends the current request."""
-    return visitor_of(request.scope)
+    return asked.visitor if (asked := ASKED.get()) is not None else visitor_of(request.scope)
 
 
 def current_actor() -> Actor:
     """Return the actor of the current request. Raises as `Visitor.actor`."""
+    if (asked := ASKED.get()) is not None:
+        return actor_of(asked.visitor, asked.headers)
     return current_visitor().actor(given_name(), request.headers.get("User-Agent"), "rest")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from asgi_app.core.backup import check
 from asgi_app.errors import BadShow, NotStored
@@ -58,7 +58,7 @@ def backup_routes(panel: Panel, setups: LightSetups, kept: Kept | None) -> Bluep
     @documented(BACKUP, Imported, body=Backup, refusals=(409, 507))
     async def post_import() -> Response:
         """Replace what is there by what a file has. A kind that the file leaves out stays as it is."""
-        backup = parse_body(Backup, await json_body(request))
+        backup = parse_body(Backup, await json_body())
         check(backup)
         of_keeper = (backup.groups, backup.scenes, backup.order, backup.schedules, backup.shows)
         if kept is None and any(kind is not None for kind in of_keeper):

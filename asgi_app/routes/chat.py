@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from asgi_app.errors import UnknownMessage
 from asgi_app.models.base import Frozen, Result, shown
@@ -71,14 +71,14 @@ def chat_routes(panel: Panel, chat: Chat) -> Blueprint:
     @documented(CHAT, ChatMessage, body=Saying, refusals=(404,))
     async def post_message(room: str) -> Response:
         """Send a message to a room, under the name in `X-Client-Name`. Returns once it is stored."""
-        command = parse_body(Say, await json_body(request), room=chat.room(room).name)
+        command = parse_body(Say, await json_body(), room=chat.room(room).name)
         return json_answer((await panel.perform(current_actor(), command)).message)
 
     @routes.patch("/chat/rooms/<room>/messages/<n>")
     @documented(CHAT, ChatMessage, body=NewText, refusals=(403, 404))
     async def patch_message(room: str, n: str) -> Response:
         """Change what one of your messages says. It keeps its number, and has `edited_at`."""
-        command = parse_body(EditMessage, await json_body(request), room=chat.room(room).name, n=number(n))
+        command = parse_body(EditMessage, await json_body(), room=chat.room(room).name, n=number(n))
         return json_answer((await panel.perform(current_actor(), command)).message)
 
     @routes.delete("/chat/rooms/<room>/messages/<n>")

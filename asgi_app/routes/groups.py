@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import Field
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from asgi_app.core.groups import group_of, level_of
 from asgi_app.errors import BadCommand
@@ -29,6 +29,7 @@ from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
 from asgi_app.routes.json_io import json_answer, json_body
 from asgi_app.routes.openapi import documented
+from asgi_app.routes.plain import plain
 from asgi_app.service import Panel
 
 GROUPS = "Groups and scenes"
@@ -73,6 +74,7 @@ def group_routes(panel: Panel) -> Blueprint:
 
     @routes.get("/groups")
     @documented(GROUPS, GroupList)
+    @plain
     async def get_groups() -> Response:
         """List all groups: first the one of all lights."""
         ids = (ALL, *panel.state.groups)
@@ -80,31 +82,35 @@ def group_routes(panel: Panel) -> Blueprint:
 
     @routes.post("/groups")
     @documented(GROUPS, GroupNow, 201, body=GroupContent, refusals=(404, 409))
+    @plain
     async def post_group() -> Response:
         """Make a group."""
-        content = parse_body(GroupContent, await json_body(request))
+        content = parse_body(GroupContent, await json_body())
         result = await panel.perform(current_actor(), SaveGroup(**dict(content)))
         return json_answer(GroupNow(**now(result.group)), 201)
 
     @routes.post("/groups/order")
     @documented(GROUPS, GroupList, body=GroupOrder)
+    @plain
     async def post_order() -> Response:
         """Change the order of the groups."""
-        order = parse_body(GroupOrder, await json_body(request))
+        order = parse_body(GroupOrder, await json_body())
         await panel.perform(current_actor(), OrderGroups(order=order.order))
         return await get_groups()
 
     @routes.get("/groups/<group>")
     @documented(GROUPS, GroupNow, refusals=(404,))
+    @plain
     async def get_group(group: str) -> Response:
         """Get one group."""
         return json_answer(GroupNow(**now(group_of(panel.state, group))))
 
     @routes.patch("/groups/<group>")
     @documented(GROUPS, GroupMoved, body=GroupChange, refusals=(404, 409, 503))
+    @plain
     async def patch_group(group: str) -> Response:
         """Change the lights of a group, such as `{"on": false}`; or its name, or which lights it has."""
-        found, said = group_of(panel.state, group), await json_body(request)
+        found, said = group_of(panel.state, group), await json_body()
         if not isinstance(said, dict) or said.keys().isdisjoint(GroupContent.model_fields):
             return moved(group, await panel.perform(current_actor(), parse_body(SetLights, said, group=group)))
         if both := sorted(said.keys() & LightChange.model_fields.keys()):
@@ -118,12 +124,14 @@ def group_routes(panel: Panel) -> Blueprint:
 
     @routes.delete("/groups/<group>")
     @documented(GROUPS, Result, refusals=(404,))
+    @plain
     async def delete_group(group: str) -> Response:
         """Delete a group. Its lights stay."""
         return json_answer(await panel.perform(current_actor(), DeleteGroup(group=group)))
 
     @routes.post("/groups/<group>/undo")
     @documented(GROUPS, GroupMoved, refusals=(404, 409, 503))
+    @plain
     async def undo_group(group: str) -> Response:
         """Undo what was done with the group last."""
         return moved(group, await panel.perform(current_actor(), UndoLights(group=group)))

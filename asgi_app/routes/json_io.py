@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel
-from quart import Request, Response, request
+from quart import Response, request
 
 from asgi_app.errors import UnsupportedMediaType
 from asgi_app.models.json_text import parse_json
 from asgi_app.models.wire import parse_body
+from asgi_app.net.problem_response import Written
+from asgi_app.routes.asked import ASKED
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -18,18 +20,26 @@ DIGITS = 20  # of a number in a query that are read; a longer one is over any li
 
 def json_answer(model: BaseModel, status: int = 200, *, fresh: bool = False) -> Response:
     """Return the model as a response. Nobody caches a `fresh` one."""
-    response = Response(model.model_dump_json(), status=status, content_type="application/json")
+    return json_response(model.__pydantic_serializer__.to_json(model), status, fresh=fresh)
+
+
+def json_response(body: bytes, status: int = 200, *, fresh: bool = False) -> Response:
+    """Return the JSON as a response: Quart's, or for a plain request what is sent of it."""
+    headers = [("Content-Type", "application/json")]
     if fresh:
-        response.headers["Cache-Control"] = "no-store"
-    return response
+        headers.append(("Cache-Control", "no-store"))
+    if ASKED.get() is not None:
+        return Written(status, headers, body)  # type: ignore[return-value]  # `PlainRequests` takes both
+    return Response(body, status=status, headers=dict(headers))
 
 
-async def json_body(request: Request, *, empty: Any = None) -> Any:
+async def json_body(*, empty: Any = None) -> Any:
     """Return the JSON body, or `empty` if that is given. Raises `UnsupportedMediaType`, `MalformedJSON`."""
-    data = await request.get_data()
+    asked = ASKED.get()
+    data = await request.get_data() if asked is None else asked.body
     if not data and empty is not None:
         return empty
-    if not request.is_json:
+    if not (request.is_json if asked is None else asked.is_json):
         raise UnsupportedMediaType("The body is not JSON. Send JSON with Content-Type: application/json.")
     return parse_json(data)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import RootModel
-from quart import Blueprint, Response, jsonify, request
+from quart import Blueprint, Response, jsonify
 
 from asgi_app.models.base import Frozen
 from asgi_app.routes.json_io import json_body
@@ -30,7 +30,7 @@ def api() -> Blueprint:
     @documented("Plain JSON", Received, body=AnyJSON)
     async def post_api() -> Response:
         """Accept any JSON value."""
-        await json_body(request)
+        await json_body()
         return jsonify(Received().model_dump())
 
     return routes

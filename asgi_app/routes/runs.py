@@ -90,7 +90,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @documented(RUNS, Run, 201, body=RunToBegin, refusals=(409,))
     async def post_run() -> Response:
         """Begin a run, or continue the run with this id."""
-        new: RunToBegin = parse_body(RunToBegin, await json_body(request))
+        new: RunToBegin = parse_body(RunToBegin, await json_body())
         command = StartRun(run=new.id, **new.model_dump(exclude={"id"}))
         return json_answer((await panel.perform(current_actor(), command)).run, 201)
 
@@ -106,7 +106,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @documented(RUNS, Run, body=RunChange, refusals=(404, 409))
     async def patch_run(run: str) -> Response:
         """Update the progress of a run."""
-        change = parse_body(UpdateRun, await json_body(request), run=run)
+        change = parse_body(UpdateRun, await json_body(), run=run)
         return json_answer((await panel.perform(current_actor(), change)).run)
 
     @routes.delete("/runs/<run>")
@@ -119,7 +119,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @documented(RUNS, Run, body=PinSent, refusals=(404, 409))
     async def pin_run(run: str) -> Response:
         """Keep a run above all others, and from being deleted by age; or, with `pinned` false, no longer."""
-        command = parse_body(PinRun, await json_body(request, empty={}), run=run)
+        command = parse_body(PinRun, await json_body(empty={}), run=run)
         return json_answer((await panel.perform(current_actor(), command)).run)
 
     @routes.post("/runs/<run>/log")
@@ -129,7 +129,7 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
         if request.mimetype == "text/plain":
             commands = [LogRun(run=run, lines=lines) for lines in _pages(await request.get_data())]
         else:
-            commands = [parse_body(LogRun, await json_body(request), run=run)]
+            commands = [parse_body(LogRun, await json_body(), run=run)]
         next = 0
         for command in commands:
             next = (await panel.perform(current_actor(), command)).next
@@ -158,14 +158,14 @@ def run_routes(panel: Panel, runs: Runs) -> Blueprint:
     @documented(RUNS, Run, body=Ending, refusals=(404, 409))
     async def post_end(run: str) -> Response:
         """End a run."""
-        command = parse_body(EndRun, await json_body(request, empty={}), run=run)
+        command = parse_body(EndRun, await json_body(empty={}), run=run)
         return json_answer((await panel.perform(current_actor(), command)).run)
 
     @routes.post("/runs/<run>/signal")
     @documented(RUNS, Answered, body=SignalSent, refusals=(404, 409, 504))
     async def post_signal(run: str) -> Response:
         """Send a signal to the producer of a run, and return its answer."""
-        command = parse_body(SignalSent, await json_body(request))
+        command = parse_body(SignalSent, await json_body())
         reply = await panel.perform(current_actor(), SignalRun(run=run, signal=command.signal))
         return json_answer(Answered(answer=reply.answer))
 

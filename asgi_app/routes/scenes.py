@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import Field
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from asgi_app.core.groups import scene_of
 from asgi_app.models.base import Frozen, Result, Strict
@@ -26,6 +26,7 @@ from asgi_app.routes.auth import current_actor
 from asgi_app.routes.groups import GROUPS
 from asgi_app.routes.json_io import json_answer, json_body
 from asgi_app.routes.openapi import documented
+from asgi_app.routes.plain import plain
 from asgi_app.service import Panel
 
 
@@ -58,28 +59,32 @@ def scene_routes(panel: Panel) -> Blueprint:
 
     @routes.get("/scenes")
     @documented(GROUPS, SceneList)
+    @plain
     async def get_scenes() -> Response:
         """List all scenes."""
         return json_answer(SceneList(scenes=list(panel.state.scenes.values())))
 
     @routes.post("/scenes")
     @documented(GROUPS, Scene, 201, body=SceneContent, refusals=(404, 409))
+    @plain
     async def post_scene() -> Response:
         """Make a scene: of all lights as they are now, of some, or as written."""
-        command = parse_body(SaveScene, await json_body(request))
+        command = parse_body(SaveScene, await json_body())
         return json_answer((await panel.perform(current_actor(), command)).scene, 201)
 
     @routes.get("/scenes/<scene>")
     @documented(GROUPS, Scene, refusals=(404,))
+    @plain
     async def get_scene(scene: str) -> Response:
         """Get one scene."""
         return json_answer(scene_of(panel.state, scene))
 
     @routes.patch("/scenes/<scene>")
     @documented(GROUPS, Scene, body=SceneChange, refusals=(404, 409))
+    @plain
     async def patch_scene(scene: str) -> Response:
         """Change the name of a scene, or how it sets which lights."""
-        found, said = scene_of(panel.state, scene), await json_body(request)
+        found, said = scene_of(panel.state, scene), await json_body()
         if isinstance(said, dict) and not said.keys().isdisjoint({"group", "lights"}):
             change: SaveScene | RenameScene = parse_body(SaveScene, {"name": found.name, **said}, scene=scene)
         else:
@@ -88,19 +93,22 @@ def scene_routes(panel: Panel) -> Blueprint:
 
     @routes.delete("/scenes/<scene>")
     @documented(GROUPS, Result, refusals=(404,))
+    @plain
     async def delete_scene(scene: str) -> Response:
         """Delete a scene. Its lights stay as they are."""
         return json_answer(await panel.perform(current_actor(), DeleteScene(scene=scene)))
 
     @routes.post("/scenes/<scene>/recall")
     @documented(GROUPS, Recalled, body=HowToRecall, refusals=(404, 503))
+    @plain
     async def post_recall(scene: str) -> Response:
         """Set the lights as the scene has them."""
-        command = parse_body(RecallScene, await json_body(request, empty={}), scene=scene)
+        command = parse_body(RecallScene, await json_body(empty={}), scene=scene)
         return recalled(scene, await panel.perform(current_actor(), command))
 
     @routes.post("/scenes/<scene>/undo")
     @documented(GROUPS, Recalled, refusals=(404, 409, 503))
+    @plain
     async def undo_scene(scene: str) -> Response:
         """Set the lights as they were before the scene."""
         return recalled(scene, await panel.perform(current_actor(), UndoLights(scene=scene)))

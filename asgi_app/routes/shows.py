@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import Field
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from asgi_app.models.base import Frozen, Result
 from asgi_app.models.runs import Run
@@ -62,7 +62,7 @@ def show_routes(panel: Panel, shows: Shows) -> Blueprint:
     @documented(SHOWS, ShowWithGraph, 201, body=ShowContent, refusals=(409, 507))
     async def post_show() -> Response:
         """Save a new show."""
-        content = parse_body(ShowContent, await json_body(request))
+        content = parse_body(ShowContent, await json_body())
         command = SaveShow(title=content.title, description=content.description, steps=content.steps)
         return answer((await panel.perform(current_actor(), command)).show, 201)
 
@@ -70,7 +70,7 @@ def show_routes(panel: Panel, shows: Shows) -> Blueprint:
     @documented(SHOWS, Run, 201, body=ShowContent, refusals=(409,))
     async def post_try() -> Response:
         """Play steps that are not saved, as a run."""
-        command = parse_body(TryShow, await json_body(request))
+        command = parse_body(TryShow, await json_body())
         return json_answer((await panel.perform(current_actor(), command)).run, 201)
 
     @routes.get("/shows/<show>")
@@ -83,7 +83,7 @@ def show_routes(panel: Panel, shows: Shows) -> Blueprint:
     @documented(SHOWS, ShowWithGraph, body=ShowChange, refusals=(404, 409, 507))
     async def patch_show(show: str) -> Response:
         """Change a show that was saved here. If it plays, it plays on as it was."""
-        command = parse_body(SaveShow, await json_body(request), show=show)
+        command = parse_body(SaveShow, await json_body(), show=show)
         return answer((await panel.perform(current_actor(), command)).show)
 
     @routes.delete("/shows/<show>")
@@ -96,7 +96,7 @@ def show_routes(panel: Panel, shows: Shows) -> Blueprint:
     @documented(SHOWS, Run, 201, body=HowToStart, refusals=(404, 409))
     async def post_start(show: str) -> Response:
         """Start a show as a run."""
-        command = parse_body(StartShow, await json_body(request, empty={}), show=show)
+        command = parse_body(StartShow, await json_body(empty={}), show=show)
         return json_answer((await panel.perform(current_actor(), command)).run, 201)
 
     return routes

@@ -19,7 +19,9 @@ from asgi_app.hub import SERVICE_RESTART
 from asgi_app.net.admission import NO_CONTEXT, Leave
 from asgi_app.net.request_head import LINGER_SECONDS
 from asgi_app.net.send_budget import SMALL
-from asgi_app.ws.transport.direct import Arrivals, DirectTransport
+from asgi_app.server.arrivals import Arrivals
+from asgi_app.server.frame_reader import Arrived, Breach, FrameReader, close_code
+from asgi_app.ws.transport.direct import DirectTransport
 from asgi_app.ws.transport.frames import (
     ABNORMAL_CLOSURE,
     BINARY,
@@ -31,10 +33,6 @@ from asgi_app.ws.transport.frames import (
     PING,
     PONG,
     TEXT,
-    Arrived,
-    Breach,
-    FrameReader,
-    close_code,
     close_frame,
     frame,
 )

@@ -84,10 +84,10 @@ KINDS = {
     for kind in (
         Kind(
             "frames",
-            "RFC 6455 bytes into `ws/transport/frames.py`, beside the parser of `websockets`",
+            "RFC 6455 bytes into `server/frame_reader.py`, beside the parser of `websockets`",
             _frames,
             500_000,
-            ("asgi_app.ws.transport.frames",),
+            ("asgi_app.server.frame_reader",),
         ),
         Kind(
             "packets",
@@ -119,10 +119,10 @@ KINDS = {
         ),
         Kind(
             "led",
-            "requests for `/led` into `routes/led_fast_path.py`, beside `routes/legacy_led.py`",
+            "requests for the light into `routes/plain.py`, beside Quart",
             _led,
             40_000,
-            ("asgi_app.routes.led_fast_path", "asgi_app.routes.legacy_led", "asgi_app.models.lights"),
+            ("asgi_app.routes.plain", "asgi_app.routes.legacy_led", "asgi_app.routes.lights", "asgi_app.models.lights"),
         ),
         Kind(
             "chat",
@@ -137,10 +137,10 @@ KINDS = {
             _connection,
             30_000,
             (
-                "asgi_app.ws.transport.frames",
+                "asgi_app.server.frame_reader",
                 "asgi_app.server.uvicorn_frames",
                 "asgi_app.server.uvicorn_websocket",
-                "asgi_app.ws.transport.direct",
+                "asgi_app.server.arrivals",
                 "asgi_app.ws.transport.quart_websocket",
             ),
         ),

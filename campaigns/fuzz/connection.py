@@ -10,9 +10,10 @@ from uvicorn.server import ServerState
 from websockets.frames import Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 
+from asgi_app.server.frame_reader import close_code
 from asgi_app.server.uvicorn_http import UvicornHTTP
 from asgi_app.server.uvicorn_websocket import PlainUvicornWebSocket, UvicornWebSocket
-from asgi_app.ws.transport.frames import BINARY, CLOSE, INVALID_DATA, PING, TEXT, close_code
+from asgi_app.ws.transport.frames import BINARY, CLOSE, INVALID_DATA, PING, TEXT
 from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.frames import Reading, ours, stream
 from campaigns.fuzz.house import Inside

@@ -8,6 +8,7 @@ from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Opcode, apply_mask  # type: ignore[attr-defined]
 from websockets.protocol import OPEN, SERVER, Protocol
 
+from asgi_app.server.frame_reader import Arrived, Breach, FrameReader, close_code
 from asgi_app.ws.transport.frames import (
     BINARY,
     CLOSE,
@@ -18,10 +19,6 @@ from asgi_app.ws.transport.frames import (
     PONG,
     PROTOCOL_ERROR,
     TEXT,
-    Arrived,
-    Breach,
-    FrameReader,
-    close_code,
 )
 from campaigns.fuzz.choices import Choices
 

@@ -1,7 +1,8 @@
-"""Requests for `/led` into `routes/led_fast_path.py`; the oracle is `routes/legacy_led.py`, behind Quart."""
+"""Requests for the light into `routes/plain.py`; the oracle is Quart, which has the same views."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from asgi_app.access import SCOPE
@@ -12,6 +13,8 @@ from campaigns.fuzz.choices import Choices
 from campaigns.fuzz.house import Inside, request
 
 BEFORE = 42
+PATHS = ("/led", "/led", "/lights/led", "/lights/nothing", "/lights", "/groups", "/lights/led/", "/lights//led")
+WHEN = re.compile(rb'"(at|rev)":[0-9.]+')  # two answers do not have the same
 TYPES = (
     b"application/json", b"application/json", b"application/json", b"application/json; charset=utf-8", b"text/plain",
     b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x", b"application/problem+json", b"",
@@ -45,33 +48,35 @@ class Led:
 
     def __init__(self) -> None:
         self._inside = Inside()
-        self._quick = self._inside.house.app.inner
-        self._quart = self._inside.house.app.inner._app
+        self._quick = self._inside.house.app.inner.other_asgi_app
+        self._quart = self._inside.house.quart
         self._hand = actor("hand", None, "rest", PANEL)
 
     def check(self, data: bytes) -> str:
         """The same answer, byte for byte, and the same light after it."""
         choices = Choices(data)
-        method = choices.pick(("POST", "POST", "POST", "POST", "GET", "HEAD", "PUT", "OPTIONS"))
-        sent = body(choices) if method in ("POST", "PUT") or choices.one_in(8) else b""
+        path = choices.pick(PATHS)
+        changes = "POST" if path == "/led" else "PATCH"
+        method = choices.pick((changes, changes, changes, changes, "GET", "HEAD", "PUT", "OPTIONS"))
+        sent = body(choices) if method in (changes, "PUT") or choices.one_in(8) else b""
         headers = [(b"host", b"127.0.0.1")]
-        if sent or method == "POST":
+        if sent or method == changes:
             headers += [(b"content-type", choices.pick(TYPES)), (b"content-length", b"%d" % len(sent))]
         for _ in range(choices.pick((0, 0, 1, 2))):
             headers.append(choices.pick(HEADERS))
         at = choices.below(len(sent) + 1) if choices.one_in(4) else len(sent)
         pieces = [sent[:at], sent[at:]] if at < len(sent) else [sent]
-        scope = self._scope(method, headers, choices.pick(QUERIES))
+        scope = self._scope(method, path, headers, choices.pick(QUERIES))
         quick = self._inside.run(self._ask(self._quick, scope, pieces))
         quart = self._inside.run(self._ask(self._quart, scope, pieces))
         self._inside.settle()
         assert quick == quart, (scope, pieces, quick, quart)
         assert quick[0][0] < 500, quick
-        if quick[0][0] != 200 or method != "POST":
+        if quick[0][0] != 200 or method != changes:
             assert quick[1][0] == BEFORE, "the light was moved by what was refused"
-        return "set" if quick[0][0] == 200 and method == "POST" else "refused" if method == "POST" else "others"
+        return "set" if quick[0][0] == 200 and method == changes else "refused" if method == changes else "others"
 
-    def _scope(self, method: str, headers: list[tuple[bytes, bytes]], query: bytes) -> dict[str, Any]:
+    def _scope(self, method: str, path: str, headers: list[tuple[bytes, bytes]], query: bytes) -> dict[str, Any]:
         return {
             "type": "http",
             SCOPE: self._inside.house.access,
@@ -79,8 +84,8 @@ class Led:
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
-            "path": "/led",
-            "raw_path": b"/led",
+            "path": path,
+            "raw_path": path.encode(),
             "query_string": query,
             "root_path": "",
             "headers": headers,
@@ -94,7 +99,10 @@ class Led:
         panel = self._inside.panel
         if panel.light("led").target != BEFORE or panel.light("led").by.name != "hand":
             await panel.ask(self._hand, SetLight(light="led", level=BEFORE))
-        answered = await request(app, {**scope, "headers": list(scope["headers"])}, pieces)
+        status, headers, answer = await request(app, {**scope, "headers": list(scope["headers"])}, pieces)
+        length = [len(value) for name, value in headers if name == b"content-length"]
+        others = [header for header in headers if header[0] != b"content-length"]
+        answered = status, others, WHEN.sub(b"", answer), length
         light = panel.light("led")
         return answered, (light.target, light.by.name, light.by.via)
 

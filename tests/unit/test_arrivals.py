@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from asgi_app.server.arrivals import Arrivals
 from asgi_app.telemetry.tasks import rest_of
-from asgi_app.ws.transport.direct import Arrivals
 
 
 class Connection:

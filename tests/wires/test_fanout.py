@@ -18,8 +18,9 @@ from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from asgi_app.hub import Burst, Channel, Closed, Coalescer, Message, Outbox
+from asgi_app.server.arrivals import Arrivals
 from asgi_app.ws.engineio.outbox import EngineOutbox
-from asgi_app.ws.transport.direct import Arrivals, DirectTransport
+from asgi_app.ws.transport.direct import DirectTransport
 from asgi_app.ws.transport.frames import frame
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.inbox import SocketIOClient

@@ -23,18 +23,18 @@ def echo(rules: SocketRules) -> Blueprint:
 
         async def life() -> None:
             try:
-                while await echoed(await socket.receive()):
-                    sent.sent += 1
+                await socket.each(echo_one, lambda: socket.is_closed)
             except TooMuchUnread as error:
                 await socket.close(TOO_SLOW, error.title)
             finally:
                 account.close()
 
-        async def echoed(data: str | bytes) -> bool:
+        async def echo_one(data: str | bytes) -> None:
             if len(data) <= SMALL:
-                return await socket.send(data)
+                sent.sent += await socket.send(data)
+                return
             async with account.reserved(len(data)):
-                return await socket.send(data)
+                sent.sent += await socket.send(data)
 
         socket.live(connection, life)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from quart import Blueprint
@@ -85,29 +86,30 @@ class NativeConnection:
             self._opening = session.opening if self._everything else None
             self._outbox.attach(self._drain, self._socket.transport, has_opening=self._everything)
             try:
-                await self._read(session)
-                self._socket.note_cut("too_fast", "it went on sending far more commands than are taken")
-                self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
-                while True:  # until the close frame is written
-                    await self._socket.receive()
+                await self._socket.each(partial(self._hear, session), self._is_too_fast)
+                if self._is_too_fast():
+                    self._socket.note_cut("too_fast", "it went on sending far more commands than are taken")
+                    self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
+                    await self._socket.each(_drop, lambda: False)  # until the close frame is written
             finally:
                 self._background.cancel()
                 await self._outbox.detach()
                 self._outbox.discard()
 
-    async def _read(self, session: Session) -> None:
-        """Answer each command. Return if the client sends far too many."""
-        while not self._socket.rate_limit.used_up:
-            data = await self._socket.receive()
-            try:
-                asked = parse_json(data)
-            except MalformedJSON as error:
-                with contextlib.suppress(TooFast):
-                    self._socket.spend()
-                await self._refuse(error)
-                continue
-            answering = (self._answer_large if reply_may_be_large(asked) else self._answer)(session, asked)
-            await (self._background.answer(answering) if waits_for_producer(asked) else answering)
+    def _is_too_fast(self) -> bool:
+        return self._socket.rate_limit.used_up
+
+    async def _hear(self, session: Session, data: str | bytes) -> None:
+        """Answer a command."""
+        try:
+            asked = parse_json(data)
+        except MalformedJSON as error:
+            with contextlib.suppress(TooFast):
+                self._socket.spend()
+            await self._refuse(error)
+            return
+        answering = (self._answer_large if reply_may_be_large(asked) else self._answer)(session, asked)
+        await (self._background.answer(answering) if waits_for_producer(asked) else answering)
 
     async def _answer(self, session: Session, asked: Any) -> None:
         """Do the command and enqueue its reply."""
@@ -166,6 +168,10 @@ class NativeConnection:
             if not await self._socket.send(text):
                 return False
         return True
+
+
+async def _drop(data: str | bytes) -> None:
+    pass
 
 
 class _Framing:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,7 +35,7 @@ from asgi_app.seams import Seam
 from asgi_app.settings import Settings
 from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.telemetry.logs import event
-from asgi_app.ws.transport.direct import Life, live_on
+from asgi_app.ws.transport.direct import Handle, Life, live_on
 from asgi_app.ws.transport.frames import INTERNAL_ERROR, NORMAL_CLOSURE, POLICY_VIOLATION, frame
 from asgi_app.ws.transport.websocket import AcceptedWebSocket
 
@@ -150,7 +150,7 @@ class SocketRules:
 class Socket(AcceptedWebSocket):
     """An accepted WebSocket, which is cut when the client does not read. It holds nothing of its request."""
 
-    __slots__ = ("_counters", "_is_closed", "_path", "_refusal_log", "_via", "_visitor", "client", "rate_limit")
+    __slots__ = ("_counters", "_path", "_refusal_log", "_via", "_visitor", "client", "is_closed", "rate_limit")
 
     def __init__(self, connection: QuartConnection, via: str, rules: SocketRules) -> None:
         super().__init__(connection.scope, connection.receive, connection.asgi_send, rules.settings.slow_reader)
@@ -161,7 +161,7 @@ class Socket(AcceptedWebSocket):
         self.rate_limit = RateLimit(rules.settings.command_rate)
         self.client = address_of(connection.scope)
         self._visitor: Visitor = visitor_of(connection.scope)
-        self._is_closed = False
+        self.is_closed = False
 
     @classmethod
     async def accept(cls, connection: QuartConnection, rules: SocketRules, via: str) -> Socket:
@@ -189,6 +189,15 @@ class Socket(AcceptedWebSocket):
                 await self._drop_the_rest()
 
         connection.life = whole
+
+    def each(self, handle: Handle, is_over: Callable[[], bool]) -> Awaitable[None]:
+        """Await `handle` of each message until `is_over`, or until the client has gone."""
+
+        def counted(data: str | bytes) -> Coroutine[Any, Any, None]:
+            self._counters.received += 1
+            return handle(data)
+
+        return super().each(counted, is_over)
 
     async def receive(self) -> str | bytes:
         """Wait for the next message. Raises `Gone`, also after `close`."""
@@ -267,8 +276,8 @@ class Socket(AcceptedWebSocket):
 
     async def close(self, code: int, reason: str) -> None:
         """Close with this code if the client still takes it, and stop the reader. Closing twice is no error."""
-        if not self._is_closed:
-            self._is_closed = True
+        if not self.is_closed:
+            self.is_closed = True
             await self._close(code, reason)
 
 

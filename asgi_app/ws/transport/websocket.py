@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from asgi_app.ws.transport.direct import Gone, Handle, direct_transport
@@ -26,11 +26,11 @@ class AcceptedWebSocket:
         self._reading: asyncio.Task[Any] | None = None  # the task that waits in `_receive`
         self._ended = False
 
-    async def each(self, handle: Handle, is_over: Callable[[], bool]) -> None:
+    def each(self, handle: Handle, is_over: Callable[[], bool]) -> Awaitable[None]:
         """Await `handle` of each message until `is_over`, or until the client has gone."""
-        if self.transport is not None:
-            await self.transport.each(handle, is_over)
-            return
+        return self._each_by_asgi(handle, is_over) if self.transport is None else self.transport.each(handle, is_over)
+
+    async def _each_by_asgi(self, handle: Handle, is_over: Callable[[], bool]) -> None:
         with contextlib.suppress(OSError):
             while not is_over():
                 await handle(await self._next())

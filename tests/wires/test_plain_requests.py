@@ -1,0 +1,167 @@
+"""Requests that are answered without Quart: the answers are those of Quart, byte for byte, and so is what they do."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.panel_process import RunningPanel
+
+TWICE = [("X-Twice", "1"), ("X-Twice", "2")]  # a request with a header twice is Quart's; nobody reads this one
+WHEN = re.compile(rb'"(at|rev|epoch|since|until)":("[^"]*"|[0-9.]+)')  # two answers need not have the same
+JSON = {"Content-Type": "application/json"}
+READS = (
+    "/led",
+    "/lights",
+    "/lights/led",
+    "/lights/nothing",
+    "/lights/led/history",
+    "/lights/order",
+    "/lights/",
+    "/lights/led/",
+    "/lights//led",
+    "/lights/l%65d",
+    "/lights/a%2Fb",
+    "/lights/led/nothing",
+    "/setup",
+    "/groups",
+    "/groups/all",
+    "/groups/nothing",
+    "/scenes",
+    "/scenes/nothing",
+    "/schedules",
+    "/schedules/nothing",
+    "/nothing",
+    "/health",
+)
+CHANGES = (
+    ("POST", "/led", {"level": 30}),
+    ("POST", "/led", {"level": "31"}),
+    ("POST", "/led", {"level": 101}),
+    ("POST", "/led", {}),
+    ("POST", "/led", []),
+    ("PATCH", "/lights/led", {"level": 32}),
+    ("PATCH", "/lights/led", {"on": False}),
+    ("PATCH", "/lights/led", {"level": -1}),
+    ("PATCH", "/lights/led", {"colour": "red"}),
+    ("PATCH", "/lights/led", []),
+    ("PATCH", "/lights/nothing", {"level": 5}),
+    ("PATCH", "/lights", {"level": 5}),
+    ("PUT", "/lights/led", {"level": 5}),
+    ("POST", "/lights/order", {"order": ["led"]}),
+    ("POST", "/lights/order", {"order": ["nothing"]}),
+    ("POST", "/lights/nothing/undo", None),
+    ("DELETE", "/lights/nothing", None),
+    ("POST", "/lights", {"id": "led"}),
+    ("PATCH", "/lights/led/setup", {"name": "Lamp"}),
+    ("PATCH", "/lights/led/setup", {"pin": "x"}),
+    ("PATCH", "/groups/all", {"on": True}),
+    ("PATCH", "/groups/all", {"on": "yes"}),
+    ("DELETE", "/groups/nothing", None),
+    ("POST", "/groups", {"name": ""}),
+    ("POST", "/scenes", {"name": ""}),
+    ("POST", "/scenes/nothing/recall", None),
+    ("POST", "/scenes/nothing/recall", {"transition": 2}),
+    ("POST", "/schedules", {"name": 5}),
+    ("PATCH", "/schedules/nothing", {"name": "x"}),
+    ("POST", "/schedules/nothing/skip", None),
+)
+BODIES = (
+    b"",
+    b"{",
+    b"null",
+    b'{"level": 33}',
+    b'{"level": 1e400}',
+    b'{"level": 34, "level": 35}',
+    b"\xff",
+    b'{"level":"\xc3\xa4"}',
+)
+HEADERS: tuple[dict[str, str], ...] = (
+    {"X-Client-Name": "Ada"},
+    {"X-Client-Name": "\u00a0"},
+    {"X-Client-Name": ""},
+    {"X-Client-Name": "x" * 300},
+    {"User-Agent": ""},
+    {"Accept": "text/html"},
+    {"Accept": "text/HTML"},
+    {"Origin": "https://evil.page"},
+    {"Cookie": "pilotlight-5000=x"},
+    {"Content-Type": "text/plain"},
+    {"Content-Type": "application/json; charset=utf-8"},
+    {"Content-Type": "application/x-www-form-urlencoded"},
+    {"Expect": "100-continue"},
+)
+
+
+def ask(panel: RunningPanel, method: str, path: str, *, headers: list[tuple[str, str]], body: bytes = b"") -> Any:
+    """What the panel answers, without what differs from one answer to the next."""
+    given = [(name.encode(), value.encode()) for name, value in (("Host", f"127.0.0.1:{panel.port}"), *headers)]
+    request = httpx.Request(method, panel.url + path, headers=given, content=body)
+    with httpx.Client() as client:
+        response = client.send(request)
+    unlike = ("date", "content-length")
+    said = sorted((name, "" if name in unlike else value) for name, value in response.headers.multi_items())
+    return response.status_code, said, WHEN.sub(b"", response.content)
+
+
+def assert_alike(panel: RunningPanel, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> int:
+    """Ask both ways; return the status."""
+    plain = ask(panel, method, path, headers=[*headers.items()], body=body)
+    quart = ask(panel, method, path, headers=[*headers.items(), *TWICE], body=body)
+    assert plain == quart, (method, path, headers, body)
+    status: int = plain[0]
+    return status
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
+def test_of_reads(panel: RunningPanel, method: str) -> None:
+    if method == "DELETE":
+        assert assert_alike(panel, method, "/lights", {}) == 405
+        return
+    for path in READS:
+        assert_alike(panel, method, path, {})
+
+
+def test_of_changes(panel: RunningPanel) -> None:
+    statuses = set()
+    for method, path, said in CHANGES:
+        body = b"" if said is None else json.dumps(said).encode()
+        statuses.add(assert_alike(panel, method, path, JSON if body else {}, body))
+    assert statuses >= {200, 400, 404, 405}
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/led"), ("PATCH", "/lights/led"), ("PATCH", "/groups/all")])
+def test_of_bodies(panel: RunningPanel, method: str, path: str) -> None:
+    for body in (*BODIES, b'{"level": 36' + b" " * 20_000 + b"}"):
+        for headers in ({}, JSON):
+            assert_alike(panel, method, path, headers, body)
+
+
+def test_of_headers(panel: RunningPanel) -> None:
+    for headers in HEADERS:
+        for path in ("/led", "/lights", "/lights/led", "/groups/nothing"):
+            assert_alike(panel, "GET", path, headers)
+        assert_alike(panel, "PATCH", "/lights/led", {**JSON, **headers}, b'{"level": 37}')
+        assert_alike(panel, "POST", "/led", {**JSON, **headers}, b'{"level": 38}')
+
+
+def test_of_roles(panel: RunningPanel) -> None:
+    made = panel.post("/access/tokens", json={"label": "script", "role": "viewer"}).json()
+    who = {"Authorization": f"Bearer {made['token']}"}
+    assert assert_alike(panel, "GET", "/lights", who) == 200
+    assert assert_alike(panel, "PATCH", "/lights/led", {**JSON, **who}, b'{"level": 39}') == 403
+    assert assert_alike(panel, "POST", "/led", {**JSON, **who}, b'{"level": 40}') == 403
+    assert assert_alike(panel, "DELETE", "/lights/led", who) == 403
+
+
+def test_of_the_one_who_did_it(panel: RunningPanel) -> None:
+    twice: list[tuple[str, str]]
+    for level, twice in ((41, []), (42, TWICE)):
+        headers = [*JSON.items(), ("X-Client-Name", "Åsa"), *twice]
+        ask(panel, "PATCH", "/lights/led", headers=headers, body=json.dumps({"level": level}).encode())
+        light = panel.light("led")
+        assert (light["level"], light["by"]["name"], light["by"]["via"]) == (level, "Åsa", "rest")
