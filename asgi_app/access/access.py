@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import copy
 import re
 import secrets as random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -22,7 +21,7 @@ from asgi_app.access.claims import Claims
 from asgi_app.access.codes import Codes
 from asgi_app.access.devices import Devices
 from asgi_app.access.identity import Identities
-from asgi_app.access.live_sessions import End, LiveSessions
+from asgi_app.access.live_sessions import LiveSessions
 from asgi_app.access.login_throttle import LoginThrottle, SignInSource
 from asgi_app.access.secret_store import SecretStore
 from asgi_app.access.sessions import Sessions
@@ -227,15 +226,6 @@ class Visitor:
         if self.identity.role < needed:
             raise self.access.refused(self.identity, needed, what)
 
-    @contextlib.contextmanager
-    def staying(self, actor: Actor, end: End) -> Iterator[None]:
-        """Do the same as `LiveSessions.connected` while the context lasts."""
-        gone = self.access.live.connected(actor, end)
-        try:
-            yield
-        finally:
-            gone()
-
     def actor(self, given: object, user_agent: str | None, via: str) -> Actor:
         """Return the actor with its name. Raises `NameTaken`, and the error of an invalid token."""
         if self.error is not None:
@@ -249,6 +239,11 @@ def visitor_of(scope: Any) -> Visitor:
     if visitor is None:
         visitor = scope[VISITOR] = Visitor(scope[SCOPE], scope)
     return visitor
+
+
+def kept_of(scope: Any) -> dict[str, Any]:
+    """Return a scope with what `visitor_of` needs once the request has ended, and nothing else."""
+    return {VISITOR: visitor_of(scope)}
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:

@@ -18,6 +18,25 @@ WATCH_SECONDS = 1.0  # between two checks whether the command line has changed t
 End = Callable[[PanelError], None]
 
 
+class Staying:
+    """One connection, until `leave`; as a context manager, until its end. Each call after the first does nothing."""
+
+    __slots__ = ("_all",)
+
+    def __init__(self, all: dict[Staying, tuple[Actor, End]]) -> None:
+        self._all = all
+
+    def leave(self) -> None:
+        """Forget the connection."""
+        self._all.pop(self, None)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        self.leave()
+
+
 class LiveSessions:
     """The connections of now, and the task that watches the file of secrets for them."""
 
@@ -25,16 +44,16 @@ class LiveSessions:
         self._identities = identities
         self._secret_store = secret_store
         self._sessions = sessions
-        self._connections: dict[object, tuple[Actor, End]] = {}
+        self._connections: dict[Staying, tuple[Actor, End]] = {}
         self._watching: asyncio.Task[None] | None = None
 
-    def connected(self, actor: Actor, end: End) -> Callable[[], object]:
-        """Remember a connection until the returned function is called. `end` is for an actor that lost its rights."""
-        key = object()
-        self._connections[key] = actor, end
+    def connected(self, actor: Actor, end: End) -> Staying:
+        """Remember a connection until it leaves. `end` is for an actor that lost its rights."""
+        staying = Staying(self._connections)
+        self._connections[staying] = actor, end
         if self._identities.now(actor.identity).credentials != actor.identity.credentials:  # revoked since the request
             asyncio.get_running_loop().call_soon(self.review)
-        return lambda: self._connections.pop(key, None)
+        return staying
 
     def start(self) -> None:
         """Watch the file of secrets from now on."""

@@ -85,9 +85,11 @@ class Frames(asyncio.Protocol):
     async def live(self) -> None:
         """Run what the connection does from now on, then close it."""
         life, self.direct.life = self.direct.life, None  # break a reference cycle, so that memory is freed at once
+        living = None if life is None else life()
+        del life
         try:
-            if life is not None:
-                await life()
+            if living is not None:
+                await living
         except ClientDisconnected:
             pass
         except Exception:

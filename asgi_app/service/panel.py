@@ -77,6 +77,7 @@ class Panel:
         self.unread = unread or SendBudget()
         self._access = access
         self._outbox_limit = outbox_limit
+        self._snapshot_of_all = partial(self.snapshot_message, None)  # one for all connections
         self._history: deque[tuple[float, Message]] = deque(maxlen=HISTORY)  # with their numbers, in order
         self._first_resumable = 0  # revision: what happened before it cannot be told event by event
         self._sessions: set[Session] = set()
@@ -257,7 +258,7 @@ class Panel:
     def outbox(self, actor: Actor, nodes: frozenset[str] | None = None) -> Outbox:
         """Return a new outbox for a connection of this actor, which follows these nodes."""
         return Outbox(
-            partial(self.snapshot_message, nodes),
+            self._snapshot_of_all if nodes is None else partial(self.snapshot_message, nodes),
             limit=self._outbox_limit,
             coalescer=self.coalescer,
             counters=self.counter_registry.of(actor.via),

@@ -88,6 +88,19 @@ async def test_a_time_limit_that_begins_in_the_call_ends_the_wait() -> None:
     connection.task.cancel()
 
 
+async def test_what_a_handler_raises_ends_the_reader_and_not_who_brings_the_message() -> None:
+    async def handle(connection: Connection, text: str) -> None:
+        await _note(connection, text)
+        raise LookupError(text)
+
+    for text, opened in (("a", False), ("wait", True)):  # before it waits, and after
+        connection = Connection(handle)
+        assert await connection.bring(text, "b") == ([] if opened else ["a"])
+        connection.gate.set()
+        with pytest.raises(LookupError, match=text):
+            await connection.task
+
+
 async def test_nothing_is_handled_after_the_last_one() -> None:
     connection = Connection(_note)
     assert await connection.bring("a", "last", "b") == ["a", "last"]

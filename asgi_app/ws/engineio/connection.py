@@ -73,6 +73,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
     _prober: EngineWebSocket | None = None  # the candidate that upgrades the session
     _poll: Poll | None = None
     _probed = False  # whether the next poll ends for an upgrade
+    _sent_too_much = False  # a message over the limit
 
     def __init__(self, server: EngineServer, sid: str, client: str) -> None:
         super().__init__(server, sid)
@@ -260,8 +261,10 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
                 if is_new:  # the first packet needs no task
                     await ws.send_all(list(map(message_of, taken(self.queue))))
                     self.queue.handed_over()
-            self.queue.attach(partial(self._drain, ws), ws.transport)
-            await self._read(ws)
+            self.queue.attach(self._drain, ws.transport)
+            # A client that closed its session gets no pings, and could stay for ever.
+            with contextlib.suppress(asyncio.CancelledError):
+                await ws.each(self._hear, self._has_ended)
         finally:
             await self.queue.detach()
             await ws.close()
@@ -304,23 +307,21 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
                 self._poll.end(BadEngineRequest("The session uses its WebSocket now. Do not poll it any more."))
         return upgraded
 
-    async def _read(self, ws: EngineWebSocket) -> None:
-        """Handle incoming messages in order until the connection ends."""
-        too_long = False
+    async def _hear(self, received: str | bytes) -> None:
+        """Handle an incoming message."""
+        assert self._socket is not None
+        if (message := self._socket.packet_in(received)) is not None:
+            self._sent_too_much = len(message) > self.server.max_http_buffer_size
+            if not self._sent_too_much:
+                await self._take(message)
 
-        async def hear(received: str | bytes) -> None:
-            nonlocal too_long
-            if (message := ws.packet_in(received)) is not None:
-                too_long = len(message) > self.server.max_http_buffer_size
-                if not too_long:
-                    await self._take(message)
+    def _has_ended(self) -> bool:
+        return self.closed or self._sent_too_much
 
-        # A client that closed its session gets no pings, and could stay for ever.
-        with contextlib.suppress(asyncio.CancelledError):
-            await ws.each(hear, lambda: self.closed or too_long)
-
-    async def _drain(self, ws: EngineWebSocket) -> None:
+    async def _drain(self) -> None:
         """Send what waits. Close the WebSocket after the last packet of a closed session."""
+        ws = self._socket
+        assert ws is not None
         try:
             while (packet := self.queue.next_packet()) is not None:
                 await ws.send_all([message_of(packet), *map(message_of, self.queue.rest())])

@@ -31,7 +31,7 @@ class EngineWebSocket(AcceptedWebSocket):
     async def wait(self) -> str | bytes:
         """Wait for the next Engine.IO packet. Raises `Gone` when the client has gone, or after `end`."""
         while True:
-            received = await (self._next() if self.transport is None else self.transport.receive())
+            received = await self.receive()
             if (message := self.packet_in(received)) is not None:
                 return message
 

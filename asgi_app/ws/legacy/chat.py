@@ -111,6 +111,7 @@ class LegacyChatConnection:
         """Say each message. A refusal is sent as a line that old pages show."""
         while True:
             data = await self._socket.receive()
+            self._socket.heard()
             await self._socket.rate_limit.spend_slowly()
             try:
                 await self._say(_read_frame(parse_json(data)))
@@ -127,6 +128,7 @@ class LegacyChatConnection:
                 while True:
                     async with asyncio.timeout(0):  # what has arrived so far
                         data = await self._socket.receive()
+                    self._socket.heard()
                     with contextlib.suppress(PanelError):
                         await self._say(_read_frame(parse_json(data)))
 

@@ -30,6 +30,7 @@ def echo(rules: SocketRules) -> Blueprint:
                 account.close()
 
         async def echo_one(data: str | bytes) -> None:
+            socket.heard()
             if len(data) <= SMALL:
                 sent.sent += await socket.send(data)
                 return

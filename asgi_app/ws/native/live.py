@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from quart import Blueprint
@@ -54,7 +53,7 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
         nodes = nodes_from(arguments.get("follow"))
         outbox = panel.outbox(who, nodes)
-        outbox.encode_with(framing.event_bytes, framing.burst_bytes, framing.answer_bytes)
+        outbox.encode_with(*framing.codecs)
         life = NativeConnection(panel, who, resume, nodes, outbox, socket, framing, guest is None).live
         socket.live(connection, life)
 
@@ -75,6 +74,7 @@ class NativeConnection:
     _framing: _Framing
     _everything: bool = True
     _opening: Message | None = None
+    _session: Session | None = None
     _background: BackgroundAnswers = field(default_factory=BackgroundAnswers)
 
     async def live(self) -> None:
@@ -83,10 +83,11 @@ class NativeConnection:
             self._who, resume=self._resume, outbox=self._outbox, everything=self._everything, nodes=self._nodes
         )
         with begun as session, self._socket.staying(self._who, self._outbox.close):
+            self._session = session
             self._opening = session.opening if self._everything else None
             self._outbox.attach(self._drain, self._socket.transport, has_opening=self._everything)
             try:
-                await self._socket.each(partial(self._hear, session), self._is_too_fast)
+                await self._socket.each(self._hear, self._is_too_fast)
                 if self._is_too_fast():
                     self._socket.note_cut("too_fast", "it went on sending far more commands than are taken")
                     self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
@@ -99,8 +100,9 @@ class NativeConnection:
     def _is_too_fast(self) -> bool:
         return self._socket.rate_limit.used_up
 
-    async def _hear(self, session: Session, data: str | bytes) -> None:
+    async def _hear(self, data: str | bytes) -> None:
         """Answer a command."""
+        self._socket.heard()
         try:
             asked = parse_json(data)
         except MalformedJSON as error:
@@ -108,23 +110,23 @@ class NativeConnection:
                 self._socket.spend()
             await self._refuse(error)
             return
-        answering = (self._answer_large if reply_may_be_large(asked) else self._answer)(session, asked)
+        answering = (self._answer_large if reply_may_be_large(asked) else self._answer)(asked)
         await (self._background.answer(answering) if waits_for_producer(asked) else answering)
 
-    async def _answer(self, session: Session, asked: Any) -> None:
+    async def _answer(self, asked: Any) -> None:
         """Do the command and enqueue its reply."""
         id, command = read_command(asked, self._socket.spend)
         if isinstance(command, PanelError):
             await self._refuse(command, id)
             return
-        reply = await self._panel.ask(session.actor, command, session)
+        reply = await self._panel.ask(self._who, command, self._session)
         await self._outbox.answer(Message.of_answer(reply.on_wire(id)))
 
-    async def _answer_large(self, session: Session, asked: Any) -> None:
+    async def _answer_large(self, asked: Any) -> None:
         """Answer once there is memory for a large reply."""
         try:
             async with self._outbox.account.reserved():
-                await self._answer(session, asked)
+                await self._answer(asked)
         except TooMuchUnread as error:
             await self._refuse(error, id_of(asked))
 
@@ -179,6 +181,7 @@ class _Framing:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
+        self.codecs = self.event_bytes, self.burst_bytes, self.answer_bytes  # one of each for all connections
 
     def texts(self, messages: list[Message]) -> list[str]:
         """Return the text of each frame."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 import socketio
 from engineio.packet import Packet as EnginePacket
 
-from asgi_app.access import Access, visitor_of
+from asgi_app.access import Access, Staying, visitor_of
 from asgi_app.errors import BadCommand, PanelError
 from asgi_app.hub import SERVICE_RESTART
 from asgi_app.models.access import Role
@@ -98,7 +98,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         self.handlers: dict[str, Handler] = {}
         self.actors: dict[str, Actor] = {}
         self._access: Access | None = None
-        self._unregister: dict[str, Callable[[], object]] = {}
+        self._staying: dict[str, Staying] = {}
         self._disconnecting: set[asyncio.Task[None]] = set()
         self._groups: list[EventHandlers] = []
         self._claims: dict[str, tuple[RecoverableSession, int]] = {}
@@ -161,7 +161,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         def end(error: PanelError) -> None:
             start_task(self._disconnecting, self.disconnect(sid))
 
-        self._unregister[sid] = visitor.access.live.connected(actor, end)
+        self._staying[sid] = visitor.access.live.connected(actor, end)
 
     def connected(self, sid: str, auth: Any) -> None:
         """Handle a new client. Events from now on arrive after its CONNECT packet."""
@@ -180,7 +180,8 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
             self.recovery.start(session)
 
     def _disconnected(self, sid: str, reason: str) -> None:
-        self._unregister.pop(sid, lambda: None)()
+        if (staying := self._staying.pop(sid, None)) is not None:
+            staying.leave()
         actor = self.actors.pop(sid, None)
         kept = [group.disconnected(sid) for group in self._groups]
         if reason not in CUT:

@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -22,7 +21,7 @@ from quart import Blueprint, websocket
 from quart.asgi import ASGIWebsocketConnection
 from quart_cors import cors_exempt
 
-from asgi_app.access import Visitor, permissions, visitor_of
+from asgi_app.access import Staying, Visitor, permissions, visitor_of
 from asgi_app.errors import BadName, ForeignOrigin, InternalError, NameTaken, PanelError, TooFast
 from asgi_app.hub import TOO_SLOW
 from asgi_app.models.base import Actor
@@ -35,7 +34,7 @@ from asgi_app.seams import Seam
 from asgi_app.settings import Settings
 from asgi_app.telemetry.counters import CounterRegistry
 from asgi_app.telemetry.logs import event
-from asgi_app.ws.transport.direct import Handle, Life, live_on
+from asgi_app.ws.transport.direct import Life, live_on
 from asgi_app.ws.transport.frames import INTERNAL_ERROR, NORMAL_CLOSURE, POLICY_VIOLATION, frame
 from asgi_app.ws.transport.websocket import AcceptedWebSocket
 
@@ -175,35 +174,24 @@ class Socket(AcceptedWebSocket):
     def live(self, connection: QuartConnection, life: Life) -> None:
         """Run `life` on this connection when the route has returned, and its request has ended."""
 
-        async def whole() -> None:
-            code = NORMAL_CLOSURE
-            try:
-                await life()
-            except OSError:  # the client has gone
-                pass
-            except Exception:
-                code = INTERNAL_ERROR
-                log.exception("a connection of %s failed", self._path)
-            finally:
-                await self.close(code, "")
-                await self._drop_the_rest()
+        connection.life = partial(self._live, life)
 
-        connection.life = whole
+    async def _live(self, life: Life) -> None:
+        code = NORMAL_CLOSURE
+        try:
+            await life()
+        except OSError:  # the client has gone
+            pass
+        except Exception:
+            code = INTERNAL_ERROR
+            log.exception("a connection of %s failed", self._path)
+        finally:
+            await self.close(code, "")
+            await self._drop_the_rest()
 
-    def each(self, handle: Handle, is_over: Callable[[], bool]) -> Awaitable[None]:
-        """Await `handle` of each message until `is_over`, or until the client has gone."""
-
-        def counted(data: str | bytes) -> Coroutine[Any, Any, None]:
-            self._counters.received += 1
-            return handle(data)
-
-        return super().each(counted, is_over)
-
-    async def receive(self) -> str | bytes:
-        """Wait for the next message. Raises `Gone`, also after `close`."""
-        data = await (self._next() if self.transport is None else self.transport.receive())
+    def heard(self) -> None:
+        """Count a message that `each` or `receive` gave."""
         self._counters.received += 1
-        return data
 
     def spend(self) -> None:
         """Count one command of this connection. Raises `TooFast`."""
@@ -238,9 +226,9 @@ class Socket(AcceptedWebSocket):
             await self.refuse(error, refusal)
             return None
 
-    def staying(self, actor: Actor, close: Callable[[int, str], None]) -> AbstractContextManager[None]:
+    def staying(self, actor: Actor, close: Callable[[int, str], None]) -> Staying:
         """Close the connection when the actor loses its identity, for as long as this context lasts."""
-        return self._visitor.staying(actor, lambda error: close(code_of(error), error.title))
+        return self._visitor.access.live.connected(actor, lambda error: close(code_of(error), error.title))
 
     async def refuse(self, error: PanelError, refusal: Callable[[PanelError], str] | None = None) -> None:
         """Send the refusal, and close with its code."""

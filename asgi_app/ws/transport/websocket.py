@@ -35,6 +35,10 @@ class AcceptedWebSocket:
             while not is_over():
                 await handle(await self._next())
 
+    def receive(self) -> Awaitable[str | bytes]:
+        """Wait for the next message. Raises `Gone`, also after `end`."""
+        return self._next() if self.transport is None else self.transport.receive()
+
     async def _next(self) -> str | bytes:
         """Wait for the next message by ASGI. Raises `Gone`, also after `end`."""
         if self._ended:
