@@ -14,7 +14,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from asgi_app.errors import PanelError
@@ -32,6 +32,7 @@ HEALTH = "/health/"  # has no rate limit, and is answered until the process ends
 # Health checks, answered even if all places are taken: else a service manager or load balancer restarts the panel.
 ASKS_FOR_HEALTH = re.compile(rb"(?:GET|HEAD) /health/(?:live|ready)[ ?]")
 LONGEST_START = 4096  # bytes of a request line that are read for that
+ADDRESSES = 1000  # whose function to leave is kept
 REFUSED_SECONDS = 1.0  # to wait for the request of a refused connection: closing with unread bytes resets it
 REFUSED_AT_ONCE = 8  # TLS connections without a place that finish their handshake, for the refusal
 
@@ -99,6 +100,11 @@ class AdmissionControl:
     _arriving: dict[Peer, Leave] = field(default_factory=dict)  # in their TLS handshake
     _refused: set[Peer] = field(default_factory=set)  # in their TLS handshake, without a place
 
+    @cached_property
+    def _leave_of(self) -> Callable[[str, bool], Leave]:
+        """The function that gives a place of this address back: one for all its connections."""
+        return lru_cache(ADDRESSES)(lambda address, many: partial(self._leave, address, many))
+
     def expect(self, peer: Any) -> bool:
         """Take a place before the TLS handshake. Return False to close the connection without a response."""
         try:
@@ -130,7 +136,7 @@ class AdmissionControl:
         address = address_of({"client": peer})
         many = self.proxies.trusts(address)
         self.quota.enter(address, many=many)
-        return partial(self._leave, address, many)
+        return self._leave_of(address, many)
 
     def _note(self, peer: Any, error: PanelError) -> None:
         self.counters.refused += 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -21,6 +20,7 @@ from asgi_app.net.request_head import LINGER_SECONDS
 from asgi_app.net.send_budget import SMALL
 from asgi_app.server.arrivals import Arrivals
 from asgi_app.server.frame_reader import Arrived, Breach, FrameReader, close_code
+from asgi_app.server.heartbeats import Heartbeats
 from asgi_app.ws.transport.direct import DirectTransport
 from asgi_app.ws.transport.frames import (
     ABNORMAL_CLOSURE,
@@ -51,8 +51,22 @@ class Frames(asyncio.Protocol):
     """A connection after its handshake. `direct` is open until a side begins to close, unless the buffer is full."""
 
     __slots__ = (
-        "_arrivals", "_close_sent", "_closing", "_connections", "_lingering", "_loop", "_lost", "_paused",
-        "_ping_seconds", "_pinged", "_reader", "_timer", "_transport", "_unanswered", "_writable", "direct", "leave",
+        "_arrivals",
+        "_close_sent",
+        "_closing",
+        "_connections",
+        "_heartbeats",
+        "_lingering",
+        "_loop",
+        "_lost",
+        "_paused",
+        "_pinged",
+        "_reader",
+        "_transport",
+        "_unanswered",
+        "_writable",
+        "direct",
+        "leave",
     )  # fmt: skip
 
     def __init__(
@@ -61,7 +75,7 @@ class Frames(asyncio.Protocol):
         transport: Any,
         *,
         max_size: int,
-        ping_seconds: float | None,
+        heartbeats: Heartbeats | None,
         connections: set[Any],
     ) -> None:
         self._loop = loop
@@ -69,10 +83,9 @@ class Frames(asyncio.Protocol):
         self._reader = FrameReader(max_size)
         self._arrivals = Arrivals(loop, transport.pause_reading, transport.resume_reading)
         self._connections = connections
-        self._ping_seconds = ping_seconds  # until a ping, and for its answer
+        self._heartbeats = heartbeats  # says when to ping, and until when it must be answered
         self._pinged: bytes | None = None
         self._unanswered: bytes | None = None  # a ping that arrived while the transport's buffer was full
-        self._timer: asyncio.TimerHandle | None = None  # for the next ping, or its answer
         self._closing: asyncio.TimerHandle | None = None
         self._close_sent = self._lingering = self._lost = self._paused = False
         self._writable: asyncio.Future[None] | None = None
@@ -80,7 +93,7 @@ class Frames(asyncio.Protocol):
         self.direct = DirectTransport(transport.write, self._arrivals, self.send)
         self.direct.set(True)
         connections.add(self)
-        self._start_timer(self._ping)
+        self._beat_later()
 
     async def live(self) -> None:
         """Run what the connection does from now on, then close it."""
@@ -117,7 +130,7 @@ class Frames(asyncio.Protocol):
         if what.opcode == PONG:
             if what.payload == self._pinged:
                 self._pinged = None
-                self._start_timer(self._ping)
+                self._beat_later()
         elif what.opcode == CLOSE:
             self._closed(close_code(what.payload))
         elif what.opcode == TEXT:
@@ -217,30 +230,29 @@ class Frames(asyncio.Protocol):
             self._writable.set_result(None)
             self._writable = None
 
-    def _start_timer(self, then: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._ping_seconds is not None:
-            self._timer = self._loop.call_later(self._ping_seconds, then, context=NO_CONTEXT)
+    def _beat_later(self) -> None:
+        if self._heartbeats is not None:
+            self._heartbeats.later(self)
 
-    def _ping(self) -> None:
+    def due(self) -> None:
+        """Ping, or end a connection that has not answered the ping before."""
         if self._close_sent or self._transport.is_closing():
             return
-        self._pinged = random.randbytes(4)
-        self._transport.write(frame(self._pinged, PING))
-        self._start_timer(self._went_silent)
-
-    def _went_silent(self) -> None:
-        if not self._close_sent and not self._transport.is_closing():
+        if self._pinged is None:
+            self._pinged = random.randbytes(4)
+            self._transport.write(frame(self._pinged, PING))
+            self._beat_later()
+        else:
             self._close(INTERNAL_ERROR, "no answer to a ping")
             self._cancel_timers()
             self._transport.close()
 
     def _cancel_timers(self) -> None:
-        for timer in (self._timer, self._closing):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._closing = None
+        if self._heartbeats is not None:
+            self._heartbeats.forget(self)
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
 
     def shutdown(self) -> None:
         """Close the connection: uvicorn stops."""

@@ -20,6 +20,7 @@ from asgi_app.errors import Restarting
 from asgi_app.hub.writer import Doorbell
 from asgi_app.net.admission import NO_CONTEXT, Leave
 from asgi_app.net.request_head import EARLY_BYTES, Headers, response, response_head, subprotocols
+from asgi_app.server.heartbeats import Heartbeats
 from asgi_app.server.uvicorn_frames import Frames
 from asgi_app.telemetry.tasks import start_task
 from asgi_app.ws.transport.direct import EXTENSION
@@ -158,7 +159,7 @@ class UvicornWebSocket(asyncio.Protocol):
             self._loop,
             self._transport,
             max_size=config.ws_max_size,
-            ping_seconds=(config.ws_ping_interval or None) if pings else None,
+            heartbeats=_heartbeats(self._http) if pings and config.ws_ping_interval else None,
             connections=self._connections,
         )
         if self._paused:
@@ -219,6 +220,15 @@ class UvicornWebSocket(asyncio.Protocol):
         """Refuse the handshake: uvicorn stops."""
         if not self._answered:
             self._end(response(Restarting("The panel is restarting. Connect again in a moment.")))
+
+
+def _heartbeats(http: UvicornHTTP) -> Heartbeats:
+    """Return the one of this server."""
+    shared = vars(http.server_state)
+    if "heartbeats" not in shared:
+        shared["heartbeats"] = Heartbeats(http.loop, http.config.ws_ping_interval or 0)
+    heartbeats: Heartbeats = shared["heartbeats"]
+    return heartbeats
 
 
 class PlainUvicornWebSocket(UvicornWebSocket):
