@@ -19,6 +19,7 @@ from bench.targets import HOUSEHOLD, OTHERS, Results, Target
 
 RESULTS = BENCH / "results.json"
 INSTRUCTIONS = BENCH / "instructions.json"
+OTHER_PYTHON = BENCH / "results-3.13.json"  # of a partial run on that Python
 PAGE = ROOT / "docs" / "performance.md"
 PLOT = ROOT / "docs" / "images" / "performance.svg"
 
@@ -127,8 +128,10 @@ def write(found: dict[str, Any]) -> None:
         "The median of all rounds counts. `figures` has the medians of both: the panel / the other server. "
         "Node's servers drive no pin, keep no history and store nothing.",
         _targets(HOUSEHOLD, results),
+        *_reasons(results),
         "## Other targets",
         _targets(OTHERS, results),
+        *_on_another_python(results),
         *_on_paper(),
         "## CPU per delivered message",
         "![CPU per delivered message by number of clients](images/performance.svg)",
@@ -144,6 +147,37 @@ def write(found: dict[str, Any]) -> None:
     PAGE.write_text("\n\n".join(parts) + "\n")
     PLOT.parent.mkdir(exist_ok=True)
     PLOT.write_text(plot(results))
+
+
+def _reasons(results: Results) -> list[str]:
+    """Why targets are not met that were measured: one reason may be that of several."""
+    reasons: dict[str, list[str]] = {}
+    for target in HOUSEHOLD:
+        is_met = target.met(results) or (target.otherwise is not None and target.otherwise.met(results))
+        if target.why and target.measured(results) and not is_met:
+            reasons.setdefault(target.why, []).append(target.what)
+    if not reasons:
+        return []
+    lines = [f"- {'; '.join(names)}. {why}" for why, names in reasons.items()]
+    return ["### What is not met, and why", "\n".join(lines)]
+
+
+def _on_another_python(results: Results) -> list[str]:
+    """The same targets on another Python, where a part of the bench has run there."""
+    if not OTHER_PYTHON.is_file():
+        return []
+    other: Results = json.loads(OTHER_PYTHON.read_text())["results"]
+    rows = [
+        f"| {target.what} | {_number(median(here))}{target.unit} | {_number(median(there))}{target.unit} |"
+        for target in HOUSEHOLD
+        if (here := target.measured(results)) and (there := target.measured(other))
+    ]
+    return [
+        "## On Python 3.13",
+        "Medians of another run, in which the panel and the Python of its peers were 3.13; Node was the same. "
+        "[bench/README.md](../bench/README.md) has the command.",
+        "\n".join(["| | 3.11 | 3.13 |", "| --- | ---: | ---: |", *rows]),
+    ]
 
 
 def _on_paper() -> list[str]:

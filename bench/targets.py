@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.reasons import CROWD, FANOUT, LONE, SETUP, SLIDER, START
 from bench.run import Figures, median
 
 Results = dict[str, dict[str, list[Figures]]]
@@ -14,7 +15,8 @@ class Target:
     """The goal of a ratio to `peer` in the same round, or without a peer of the figure itself.
 
     `beside` is a server that is shown, and not part of the goal. With `of_medians` the servers ran one after the other,
-    not in pairs. With `least` the goal is a lower bound. `otherwise` is a target that is as good.
+    not in pairs. With `least` the goal is a lower bound. `otherwise` is a target that is as good. `why` is the reason
+    if it is not met, from a profile.
     """
 
     what: str
@@ -28,6 +30,7 @@ class Target:
     of_medians: bool = False
     least: bool = False
     otherwise: Target | None = None
+    why: str = ""  # it is not met, where it is not
 
     def figures(self, results: Results, series: str) -> list[float]:
         """Return the figure of each round of a series."""
@@ -52,18 +55,18 @@ class Target:
         return median(values) >= self.goal if self.least else median(values) <= self.goal
 
 
-def _cpu(what: str, scenario: str, event: str, peer: str, goal: float) -> Target:
+def _cpu(what: str, scenario: str, event: str, peer: str, goal: float, why: str = "") -> Target:
     """CPU per delivered message of one event."""
-    return Target(what, scenario, "cpu_us", f"ours {event}", f"{peer} {event}", goal)
+    return Target(what, scenario, "cpu_us", f"ours {event}", f"{peer} {event}", goal, why=why)
 
 
 _SLIDER = "slider dragged by 50, 1,000 watching: p99 to the last screen"
 _BESIDE_NODE = Target(
-    "… or the same / Node socket.io, which is driven the same way", "slider", "p99_ms", "ours", "node", 0.6
+    "… or the same / Node socket.io, which is driven the same way", "slider", "p99_ms", "ours", "node", 0.6, why=SLIDER
 )
 
 HOUSEHOLD = (
-    _cpu("`led`, 1 client, CPU / Node socket.io", "fanout-1", "led", "node", 3),
+    _cpu("`led`, 1 client, CPU / Node socket.io", "fanout-1", "led", "node", 3, LONE),
     Target(
         "`led`, 1 client: median time to the screen",
         "fanout-1",
@@ -73,20 +76,21 @@ HOUSEHOLD = (
         0.20,
         " ms",
         beside="node led",
+        why=LONE,
     ),
-    _cpu("`led`, 10 clients, CPU / Node socket.io", "fanout-10", "led", "node", 1.5),
-    _cpu("`led`, 100 clients, CPU / Node socket.io", "fanout-100", "led", "node", 0.85),
-    _cpu("`led`, 100 clients, CPU / bare uvloop writer", "fanout-100", "led", "writer", 1.35),
-    _cpu("`led`, 1,000 clients, CPU / Node socket.io", "fanout-1000", "led", "node", 0.62),
-    _cpu("`led`, 1,000 clients, CPU / bare uvloop writer", "fanout-1000", "led", "writer", 1.12),
-    _cpu("`my_response`, 1 client, CPU / Node socket.io", "fanout-1", "my_response", "node", 1.1),
-    _cpu("`my_response`, 100 clients, CPU / Node socket.io", "fanout-100", "my_response", "node", 0.65),
-    _cpu("`my_response`, 1,000 clients, CPU / Node socket.io", "fanout-1000", "my_response", "node", 0.60),
-    _cpu("`my_response`, 5,000 clients, CPU / Node socket.io", "fanout-5000", "my_response", "node", 0.55),
-    _cpu("16 in flight, 1,000 clients, CPU / Node socket.io", "burst-1000", "my_response", "node", 0.09),
-    _cpu("`/live`, 1,000 native clients, CPU / Node `ws`", "live-1000", "/live", "ws", 0.8),
-    Target("echo with ack, CPU / Node socket.io", "echo", "cpu_us", "ours", "node", 1.0),
-    Target("echo with ack, median time / Node socket.io", "echo", "p50_ms", "ours", "node", 1.0),
+    _cpu("`led`, 10 clients, CPU / Node socket.io", "fanout-10", "led", "node", 1.5, LONE),
+    _cpu("`led`, 100 clients, CPU / Node socket.io", "fanout-100", "led", "node", 0.85, FANOUT),
+    _cpu("`led`, 100 clients, CPU / bare uvloop writer", "fanout-100", "led", "writer", 1.35, FANOUT),
+    _cpu("`led`, 1,000 clients, CPU / Node socket.io", "fanout-1000", "led", "node", 0.62, FANOUT),
+    _cpu("`led`, 1,000 clients, CPU / bare uvloop writer", "fanout-1000", "led", "writer", 1.12, FANOUT),
+    _cpu("`my_response`, 1 client, CPU / Node socket.io", "fanout-1", "my_response", "node", 1.1, LONE),
+    _cpu("`my_response`, 100 clients, CPU / Node socket.io", "fanout-100", "my_response", "node", 0.65, FANOUT),
+    _cpu("`my_response`, 1,000 clients, CPU / Node socket.io", "fanout-1000", "my_response", "node", 0.60, FANOUT),
+    _cpu("`my_response`, 5,000 clients, CPU / Node socket.io", "fanout-5000", "my_response", "node", 0.55, FANOUT),
+    _cpu("16 in flight, 1,000 clients, CPU / Node socket.io", "burst-1000", "my_response", "node", 0.09, FANOUT),
+    _cpu("`/live`, 1,000 native clients, CPU / Node `ws`", "live-1000", "/live", "ws", 0.8, FANOUT),
+    Target("echo with ack, CPU / Node socket.io", "echo", "cpu_us", "ours", "node", 1.0, why=LONE),
+    Target("echo with ack, median time / Node socket.io", "echo", "p50_ms", "ours", "node", 1.0, why=LONE),
     Target("`POST /led` that reaches 100, CPU / Node express", "post-100", "cpu_us", "ours", "express", 0.6),
     Target("`GET /led`, CPU / Node express", "get", "cpu_us", "ours", "express", 0.55),
     Target("`GET /lights`, CPU / Node express", "get-lights", "cpu_us", "ours", "express", 1.0),
@@ -99,6 +103,7 @@ HOUSEHOLD = (
         "node socketio",
         1.0,
         of_medians=True,
+        why=SETUP,
     ),
     Target(
         "a connection, CPU to set it up, native / Node `ws`",
@@ -108,6 +113,7 @@ HOUSEHOLD = (
         "ws native",
         1.2,
         of_medians=True,
+        why=SETUP,
     ),
     Target(
         "10,000 connections in a second: let in within 8 s (beside Node `ws`)",
@@ -129,8 +135,9 @@ HOUSEHOLD = (
         60,
         " ms",
         beside="ws",
+        why=CROWD,
     ),
-    Target(_SLIDER, "slider", "p99_ms", "ours", None, 50, " ms", beside="node", otherwise=_BESIDE_NODE),
+    Target(_SLIDER, "slider", "p99_ms", "ours", None, 50, " ms", beside="node", otherwise=_BESIDE_NODE, why=SLIDER),
     _BESIDE_NODE,
     Target(
         "memory of a connection, Socket.IO (beside Node socket.io)",
@@ -153,8 +160,10 @@ HOUSEHOLD = (
         beside="ws native",
     ),
     Target("idle, 1,000 connections, CPU / Node socket.io", "idle", "cpu_ms_per_s", "ours", "node", 0.75),
-    Target("start to the first answer, CPU / the imports alone", "start", "cpu_ms", "installed", "imports", 1.1),
-    Target("memory after the start", "start", "rss_mib", "installed", None, 55, " MiB"),
+    Target(
+        "start to the first answer, CPU / the imports alone", "start", "cpu_ms", "installed", "imports", 1.1, why=START
+    ),
+    Target("memory after the start", "start", "rss_mib", "installed", None, 55, " MiB", why=START),
 )
 
 OTHERS = (

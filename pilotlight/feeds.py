@@ -77,7 +77,8 @@ class Feeds:
         self._tell = tell
         self._me = " ".join(unicodedata.normalize("NFC", name).split()) if name else None  # as the panel writes it
         self._rooms: dict[str, _Thread] = {}
-        self._people: dict[str, _Thread] | None = None  # by the other person; None until the panel has said so
+        self._people: dict[str, _Thread] = {}  # by the other person
+        self._knows_people = False  # whether the panel has said with whom there are talks
         self._watched: defaultdict[str, list[Watched]] = defaultdict(list)
 
     # --- chat
@@ -122,8 +123,6 @@ class Feeds:
     def _thread_of(self, message: Frame) -> tuple[_Thread | None, dict[str, str]]:
         if (room := message.get("room")) is not None:
             return self._rooms.get(room), {"room": room}
-        if self._people is None:
-            self._people = {}
         other = message["to"] if message["from"] == self._me else message["from"]
         return self._people.setdefault(other, _Thread()), {"to": other}
 
@@ -195,7 +194,7 @@ class Feeds:
 
     def cut(self) -> None:
         """The connection has ended: the next one may be to a panel without its file, which begins to count again."""
-        for thread in (*self._rooms.values(), *(self._people or {}).values()):
+        for thread in (*self._rooms.values(), *self._people.values()):
             thread.said.heard = thread.changed.heard = -1
 
     def note(self, event: Frame) -> None:
@@ -234,13 +233,15 @@ class Feeds:
 
     async def _private(self) -> None:
         """Give the private messages that were missed. Those from before the first connection are not."""
-        is_first, self._people = self._people is None, self._people or {}
-        for found in (await self.connection.ask("get_threads"))["threads"]:
-            if (other := found.get("with")) is None:
-                continue
-            is_new = other not in self._people
-            thread = self._people.setdefault(other, _Thread())
-            if is_new and not is_first:
-                thread.said.last = thread.changed.last = 0
-            thread.start(found)
-            await self._read_thread(thread, {"to": other})
+        talks = [
+            found for found in (await self.connection.ask("get_threads"))["threads"] if found.get("with") is not None
+        ]
+        for found in talks:  # all of them before anything is waited for: this connection may end
+            if found["with"] not in self._people:
+                thread = self._people[found["with"]] = _Thread()
+                if self._knows_people:
+                    thread.said.last = thread.changed.last = 0
+            self._people[found["with"]].start(found)
+        self._knows_people = True
+        for found in talks:
+            await self._read_thread(self._people[found["with"]], {"to": found["with"]})

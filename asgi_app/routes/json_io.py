@@ -39,9 +39,15 @@ async def json_body(*, empty: Any = None) -> Any:
     data = await request.get_data() if asked is None else asked.body
     if not data and empty is not None:
         return empty
+    require_json()
+    return parse_json(data)
+
+
+def require_json() -> None:
+    """Raise `UnsupportedMediaType` if the body is said not to be JSON."""
+    asked = ASKED.get()
     if not (request.is_json if asked is None else asked.is_json):
         raise UnsupportedMediaType("The body is not JSON. Send JSON with Content-Type: application/json.")
-    return parse_json(data)
 
 
 def query(kind: type[M], **said: object) -> M:

@@ -12,7 +12,7 @@ from asgi_app.models.light_setup import AddLight, ChangeLight, LightSetup, Light
 from asgi_app.models.lights import Hardware, Light, LightChange, SetLight, UndoLight
 from asgi_app.models.wire import parse_body
 from asgi_app.routes.auth import current_actor
-from asgi_app.routes.json_io import json_answer, json_body
+from asgi_app.routes.json_io import json_answer, json_body, require_json
 from asgi_app.routes.openapi import documented
 from asgi_app.routes.plain import plain
 from asgi_app.service import Panel
@@ -106,9 +106,9 @@ def lights(panel: Panel, setups: LightSetups) -> Blueprint:
     @plain
     async def patch_light(light: str) -> Response:
         """Change a light. Returns once the hardware has this change or a newer one."""
-        said = await json_body()
+        require_json()
         panel.light(light)
-        change = parse_body(SetLight, said, light=light)
+        change = parse_body(SetLight, await json_body(), light=light)
         return json_answer((await panel.perform(current_actor(), change)).light)
 
     @routes.post("/lights/<light>/undo")

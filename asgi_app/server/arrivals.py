@@ -88,10 +88,12 @@ class Arrivals:
         """Await `handle` of each message, in their order, until one was the last, or the connection has ended."""
         self._task, self._handle, self._is_over = asyncio.current_task(), handle, is_over
         try:
-            while not is_over():
+            while True:
                 if self._begun is not None:
                     begun, self._begun = self._begun, None
                     await rest_of(*begun)
+                elif is_over():
+                    return
                 elif self._messages:
                     await handle(self._pop())
                 elif self._gone is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from typing import Protocol
 
 from asgi_app.net.admission import NO_CONTEXT
@@ -21,13 +22,13 @@ class Heartbeats:
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self._loop = loop
         self._seconds = seconds
-        self._waiting: dict[Beating, float] = {}  # by the loop's clock, when each is due
-        self._timer: asyncio.TimerHandle | None = None  # for the first of them
+        self._waiting: OrderedDict[Beating, float] = OrderedDict()  # by the loop's clock, when each is due
+        self._timer: asyncio.TimerHandle | None = None  # for the first of them; there is only one at a time
 
     def later(self, connection: Beating) -> None:
         """Call its `due` after these seconds, in the place of a call that it waits for."""
-        self._waiting.pop(connection, None)
         self._waiting[connection] = self._loop.time() + self._seconds
+        self._waiting.move_to_end(connection)
         if self._timer is None:
             self._start(self._seconds)
 
@@ -39,14 +40,13 @@ class Heartbeats:
         self._timer = self._loop.call_later(seconds, self._beat, context=NO_CONTEXT)
 
     def _beat(self) -> None:
-        self._timer = None
         now = self._loop.time()
-        for connection, when in list(self._waiting.items()):
-            if when > now:
-                self._start(when - now)
-                return
-            if self._waiting.get(connection) == when:  # one that came before may have ended it
+        try:
+            while self._waiting and (first := next(iter(self._waiting.items())))[1] <= now:
+                connection = first[0]
                 del self._waiting[connection]
                 connection.due()
-        if self._waiting and self._timer is None:
-            self._start(next(iter(self._waiting.values())) - now)
+        finally:
+            self._timer = None  # not before: who waits meanwhile must not start another one
+            if self._waiting:
+                self._start(max(0.0, next(iter(self._waiting.values())) - now))

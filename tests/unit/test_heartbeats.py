@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from typing import Any, cast
 
 from asgi_app.server.heartbeats import Heartbeats
 
@@ -63,3 +65,30 @@ async def test_a_connection_that_comes_when_none_waited_is_called_too() -> None:
         heartbeats.later(Connection(name, called))
         await asyncio.sleep(SECONDS * 3)
         assert called[-1] == name
+
+
+async def test_there_is_one_timer_whoever_waits() -> None:
+    loop = asyncio.get_running_loop()
+    called: list[str] = []
+    timers: list[asyncio.TimerHandle] = []
+
+    class Counting:
+        """The loop, which notes each timer."""
+
+        time = staticmethod(loop.time)
+
+        def call_later(self, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
+            timers.append(loop.call_later(*arguments, **options))
+            assert sum(timer.when() > loop.time() and not timer.cancelled() for timer in timers) == 1
+            return timers[-1]
+
+    heartbeats = Heartbeats(cast(Any, Counting()), SECONDS)
+    connections = [Connection(name, called) for name in "123"]
+    for connection in connections:
+        connection.then = partial(heartbeats.later, connection)  # it pings, and waits for the answer
+        heartbeats.later(connection)
+        await asyncio.sleep(SECONDS / 4)
+    await asyncio.sleep(SECONDS * 8)
+    assert len(timers) <= len(called) + 1
+    assert 18 <= len(called) <= 30
+    assert called == [str(number % 3 + 1) for number in range(len(called))]

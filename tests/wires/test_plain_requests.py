@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from tests.support.panel_process import RunningPanel
 
 TWICE = [("X-Twice", "1"), ("X-Twice", "2")]  # a request with a header twice is Quart's; nobody reads this one
 WHEN = re.compile(rb'"(at|rev|epoch|since|until)":("[^"]*"|[0-9.]+)')  # two answers need not have the same
+CLIENT = httpx.Client(verify=False)
 JSON = {"Content-Type": "application/json"}
 READS = (
     "/led",
@@ -24,6 +26,9 @@ READS = (
     "/lights/",
     "/lights/led/",
     "/lights//led",
+    "/lights/%3C%3E",
+    "/lights/%3C%3E/",
+    "/lights/%3C%3E/history",
     "/lights/l%65d",
     "/lights/a%2Fb",
     "/lights/led/nothing",
@@ -101,8 +106,7 @@ def ask(panel: RunningPanel, method: str, path: str, *, headers: list[tuple[str,
     """What the panel answers, without what differs from one answer to the next."""
     given = [(name.encode(), value.encode()) for name, value in (("Host", f"127.0.0.1:{panel.port}"), *headers)]
     request = httpx.Request(method, panel.url + path, headers=given, content=body)
-    with httpx.Client() as client:
-        response = client.send(request)
+    response = CLIENT.send(request)
     unlike = ("date", "content-length")
     said = sorted((name, "" if name in unlike else value) for name, value in response.headers.multi_items())
     return response.status_code, said, WHEN.sub(b"", response.content)
@@ -139,6 +143,20 @@ def test_of_bodies(panel: RunningPanel, method: str, path: str) -> None:
     for body in (*BODIES, b'{"level": 36' + b" " * 20_000 + b"}"):
         for headers in ({}, JSON):
             assert_alike(panel, method, path, headers, body)
+
+
+def test_of_refusals_that_come_together(panel: RunningPanel) -> None:
+    for body in BODIES:
+        for headers in ({}, JSON):
+            assert_alike(panel, "PATCH", "/lights/nothing", headers, body)
+            assert_alike(panel, "PATCH", "/groups/nothing", headers, body)
+
+
+def test_of_a_body_over_the_setting(start_panel: Callable[..., RunningPanel]) -> None:
+    panel = start_panel(max_body=2000)
+    for size in (1900, 2000, 2001, 3000):
+        status = assert_alike(panel, "PATCH", "/lights/led", JSON, b'{"level": 43}'.ljust(size))
+        assert status == (200 if size <= 2000 else 413)
 
 
 def test_of_headers(panel: RunningPanel) -> None:

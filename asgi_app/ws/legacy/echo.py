@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from quart import Blueprint
 
 from asgi_app.errors import TooMuchUnread
@@ -31,11 +33,9 @@ def echo(rules: SocketRules) -> Blueprint:
 
         async def echo_one(data: str | bytes) -> None:
             socket.heard()
-            if len(data) <= SMALL:
-                sent.sent += await socket.send(data)
-                return
-            async with account.reserved(len(data)):
-                sent.sent += await socket.send(data)
+            async with contextlib.nullcontext() if len(data) <= SMALL else account.reserved(len(data)):
+                was_sent = await socket.send(data)
+            sent.sent += was_sent
 
         socket.live(connection, life)
 

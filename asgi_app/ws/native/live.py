@@ -75,6 +75,7 @@ class NativeConnection:
     _everything: bool = True
     _opening: Message | None = None
     _session: Session | None = None
+    _was_too_fast: bool = False
     _background: BackgroundAnswers = field(default_factory=BackgroundAnswers)
 
     async def live(self) -> None:
@@ -88,7 +89,7 @@ class NativeConnection:
             self._outbox.attach(self._drain, self._socket.transport, has_opening=self._everything)
             try:
                 await self._socket.each(self._hear, self._is_too_fast)
-                if self._is_too_fast():
+                if self._was_too_fast:
                     self._socket.note_cut("too_fast", "it went on sending far more commands than are taken")
                     self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
                     await self._socket.each(_drop, lambda: False)  # until the close frame is written
@@ -98,7 +99,9 @@ class NativeConnection:
                 self._outbox.discard()
 
     def _is_too_fast(self) -> bool:
-        return self._socket.rate_limit.used_up
+        """Whether it has ever been far too fast: the limit itself forgives with time."""
+        self._was_too_fast = self._was_too_fast or self._socket.rate_limit.used_up
+        return self._was_too_fast
 
     async def _hear(self, data: str | bytes) -> None:
         """Answer a command."""

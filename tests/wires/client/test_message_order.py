@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 import pilotlight
 
 LAST = 60  # the number of the message that the client has when its connection is cut
+CARLS = 7  # messages, from before the first connection
 Frame = dict[str, Any]
 Answer = tuple[list[int], int, list[int]]
 
@@ -47,9 +48,10 @@ async def scripted(do: str, answers: dict[int, Answer], make: Callable[[int], Fr
             command = json.loads(text)
             reply: Frame = {"reply": command["id"], "ok": True, "room": {"name": "lobby", "n": at}, "threads": []}
             if command["do"] == "get_threads" == do:
-                reply["threads"] = [{"with": "Bob", "n": at}]
+                reply["threads"] = [{"with": "Carl", "n": CARLS}, {"with": "Bob", "n": at}]
             if command["do"] == "get_messages":
-                numbers = range(command.get("after", newest) + 1, newest + 1)
+                first = command.get("after", newest) + 1
+                numbers = range(first, newest + 1) if command.get("to") != "Carl" else range(first, CARLS + 1)
                 reply["messages"] = [make(n)["events"][0]["message"] for n in numbers]
             if command["do"] != do:
                 await socket.send(json.dumps(reply))
@@ -113,3 +115,17 @@ async def test_a_panel_that_begins_to_count_again_is_followed(do: str, before: l
         async with asyncio.timeout(10):
             given = [(await anext(messages)).message.n for _ in range(4)]
     assert given == [LAST, 1, 2, 3]
+
+
+@pytest.mark.undescribed  # the stand-in sends only what the client reads
+@pytest.mark.parametrize(("before", "behind"), [([LAST + 1], []), ([], [LAST + 1])])
+async def test_what_was_said_before_the_first_connection_is_not_given(before: list[int], behind: list[int]) -> None:
+    answers = {1: (before, LAST, behind), 2: ([], LAST + 1, [])}
+    async with (
+        scripted("get_threads", answers, said_to) as url,
+        pilotlight.connect(url, name="Ada") as client,
+    ):
+        messages = client.messages()
+        async with asyncio.timeout(10):
+            given = [(await anext(messages)).message.n for _ in range(2)]
+    assert given == [LAST + 1, LAST + 2]
