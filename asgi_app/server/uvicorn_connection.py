@@ -19,6 +19,7 @@ class UvicornConnection(UvicornHTTP):
     def __init__(self, *args: Any, admission: AdmissionControl, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._admission = admission
+        self.leaving = admission.leaving
         self._leave: Leave | None = None
         self._refused: PanelError | None = None
         self._deadline: asyncio.TimerHandle | None = None

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 
 from asgi_app.hub import SERVICE_RESTART
-from asgi_app.net.admission import NO_CONTEXT, Leave
+from asgi_app.net.admission import NO_CONTEXT, AdmissionQueue, Leave
 from asgi_app.net.request_head import LINGER_SECONDS
 from asgi_app.net.send_budget import SMALL
 from asgi_app.server.arrivals import Arrivals
@@ -55,7 +56,7 @@ class Frames(asyncio.Protocol):
         "_close_sent",
         "_closing",
         "_connections",
-        "_heartbeats",
+        "_heartbeats", "_leaving",
         "_lingering",
         "_loop",
         "_lost",
@@ -76,6 +77,7 @@ class Frames(asyncio.Protocol):
         *,
         max_size: int,
         heartbeats: Heartbeats | None,
+        leaving: AdmissionQueue | None,
         connections: set[Any],
     ) -> None:
         self._loop = loop
@@ -84,6 +86,7 @@ class Frames(asyncio.Protocol):
         self._arrivals = Arrivals(loop, transport.pause_reading, transport.resume_reading)
         self._connections = connections
         self._heartbeats = heartbeats  # says when to ping, and until when it must be answered
+        self._leaving = leaving
         self._pinged: bytes | None = None
         self._unanswered: bytes | None = None  # a ping that arrived while the transport's buffer was full
         self._closing: asyncio.TimerHandle | None = None
@@ -267,7 +270,6 @@ class Frames(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         self.direct.set(False)
-        self._arrivals.end({"type": "websocket.disconnect", "code": GOING_AWAY if exc is None else ABNORMAL_CLOSURE})
         self._connections.discard(self)
         self._cancel_timers()
         self._wake_senders()
@@ -275,3 +277,9 @@ class Frames(asyncio.Protocol):
         if self.leave is not None:
             closed = self._close_sent or self.direct.send is _send_after_end  # by the panel, before
             self.leave(None if closed else exc)
+        gone = {"type": "websocket.disconnect", "code": GOING_AWAY if exc is None else ABNORMAL_CLOSURE}
+        end = partial(self._arrivals.end, gone)  # wakes the reader
+        if self._leaving is None:
+            end()
+        else:
+            self._leaving.enter("", end)

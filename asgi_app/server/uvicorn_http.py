@@ -13,7 +13,7 @@ from typing import Any
 
 from asgi_app.errors import BadRequest, HeadTooLarge, PanelError
 from asgi_app.gateway import ENGINE
-from asgi_app.net.admission import NO_CONTEXT
+from asgi_app.net.admission import NO_CONTEXT, AdmissionQueue
 from asgi_app.net.request_head import (
     HEAD_BYTES,
     HEAD_FIELDS,
@@ -100,6 +100,8 @@ def _ended(transport: OneWrite, on_response: Callable[[], None]) -> None:
 
 class UvicornHTTP(HttpToolsProtocol):
     """The requests of a connection, in order, until one becomes a WebSocket."""
+
+    leaving: AdmissionQueue | None = None  # for the ends of WebSockets
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -160,6 +160,7 @@ class UvicornWebSocket(asyncio.Protocol):
             self._transport,
             max_size=config.ws_max_size,
             heartbeats=_heartbeats(self._http) if pings and config.ws_ping_interval else None,
+            leaving=self._http.leaving,
             connections=self._connections,
         )
         if self._paused:
