@@ -189,7 +189,7 @@ class PanelApp:
         self.quart = self._build_quart(rest_limit)
         self._register_namespaces()
         # Without a startup or shutdown hook, `ASGIApp` gives the lifespan to Quart, so there is one.
-        inner: gateway.App = socketio.ASGIApp(self.sockets, PlainRequests(self.quart, rest_limit))
+        inner: gateway.App = PlainRequests(self.quart, rest_limit, socketio.ASGIApp(self.sockets, self.quart))
         if self.engine is not None:
             inner = self.engine.home.wrap(inner, self.panel, settings.slow_reader)
         self.app = self._gateway(inner)

@@ -17,7 +17,7 @@ from quart import Quart, Response
 
 from asgi_app.access import permissions, visitor_of
 from asgi_app.errors import PanelError
-from asgi_app.net.problem_response import Written, as_response, send_response
+from asgi_app.net.problem_response import Written, as_response
 from asgi_app.net.send_budget import SMALL
 from asgi_app.routes.asked import ASKED, Asked
 from asgi_app.routes.auth import actor_of
@@ -43,10 +43,10 @@ def plain(view: View) -> View:
 
 
 class PlainRequests:
-    """ASGI application that answers plain requests, and passes on all others to Quart."""
+    """ASGI application that answers plain requests for views of Quart, and passes on all others to `app`."""
 
-    def __init__(self, quart: Quart, limit: RestRateLimit) -> None:
-        self._quart = quart
+    def __init__(self, quart: Quart, limit: RestRateLimit, app: App) -> None:
+        self._app = app
         self._limit = limit
         self._most = min(BODY, quart.config["MAX_CONTENT_LENGTH"])
         self._answers: dict[tuple[str, ...], tuple[str, Answer]] = {}  # by the method and the path, or its two ends
@@ -62,7 +62,7 @@ class PlainRequests:
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
         if scope["type"] != "http" or scope["query_string"] or scope["root_path"] or scope["http_version"] != "1.1":
-            return self._quart(scope, receive, send)
+            return self._app(scope, receive, send)
         method, path = scope["method"], scope["path"]
         segment: tuple[str, ...] = ()
         found = self._answers.get((method, path))
@@ -72,7 +72,7 @@ class PlainRequests:
             segment = (varies,)
             found = self._answers.get((method, head, tail)) if varies and bool(tail) is bool(slash) else None
         if found is None:
-            return self._quart(scope, receive, send)
+            return self._app(scope, receive, send)
         headers = dict(scope["headers"])
         if (
             NOT_PLAIN.isdisjoint(headers)
@@ -82,7 +82,7 @@ class PlainRequests:
             and b"html" not in headers.get(b"accept", b"").lower()
         ):
             return self._answer(*found, segment, scope, headers, receive, send)
-        return self._quart(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _is_small(self, headers: dict[bytes, bytes]) -> bool:
         size = headers[b"content-length"]
@@ -122,6 +122,14 @@ class PlainRequests:
         if isinstance(answered, Response):
             kept = [header for header in answered.headers if header[0] != "Content-Length"]
             answered = Written(answered.status_code, kept, await answered.get_data(as_text=False))
+        if len(answered.body) <= SMALL:
+            await _send(send, answered)
+            return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(None if len(answered.body) <= SMALL else RESPONSE_SECONDS):
-                await send_response(scope, send, answered, [VARY])
+            async with asyncio.timeout(RESPONSE_SECONDS):
+                await _send(send, answered)
+
+
+async def _send(send: Any, answer: Written) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.as_bytes(), VARY]})
+    await send({"type": "http.response.body", "body": answer.body})

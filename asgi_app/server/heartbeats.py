@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from typing import Protocol
 
 from asgi_app.net.admission import NO_CONTEXT
@@ -22,13 +21,13 @@ class Heartbeats:
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self._loop = loop
         self._seconds = seconds
-        self._waiting: OrderedDict[Beating, float] = OrderedDict()  # by the loop's clock, when each is due
+        self._waiting: dict[Beating, float] = {}  # by the loop's clock, when each is due
         self._timer: asyncio.TimerHandle | None = None  # for the first of them; there is only one at a time
 
     def later(self, connection: Beating) -> None:
         """Call its `due` after these seconds, in the place of a call that it waits for."""
+        self._waiting.pop(connection, None)  # it comes last, then
         self._waiting[connection] = self._loop.time() + self._seconds
-        self._waiting.move_to_end(connection)
         if self._timer is None:
             self._start(self._seconds)
 

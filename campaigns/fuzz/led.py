@@ -48,7 +48,7 @@ class Led:
 
     def __init__(self) -> None:
         self._inside = Inside()
-        self._quick = self._inside.house.app.inner.other_asgi_app
+        self._quick = self._inside.house.app.inner
         self._quart = self._inside.house.quart
         self._hand = actor("hand", None, "rest", PANEL)
 
