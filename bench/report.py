@@ -152,7 +152,7 @@ def write(found: dict[str, Any]) -> None:
 def _reasons(results: Results) -> list[str]:
     """Why targets are not met that were measured: one reason may be that of several."""
     reasons: dict[str, list[str]] = {}
-    for target in HOUSEHOLD:
+    for target in (*HOUSEHOLD, *OTHERS):
         is_met = target.met(results) or (target.otherwise is not None and target.otherwise.met(results))
         if target.why and target.measured(results) and not is_met:
             reasons.setdefault(target.why, []).append(target.what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.reasons import CROWD, FANOUT, LONE, SETUP, SLIDER, START
+from bench.reasons import CROWD, FANOUT, FRONT, LONE, PATCH, SETUP, SLIDER, START
 from bench.run import Figures, median
 
 Results = dict[str, dict[str, list[Figures]]]
@@ -94,7 +94,7 @@ HOUSEHOLD = (
     Target("`POST /led` that reaches 100, CPU / Node express", "post-100", "cpu_us", "ours", "express", 0.6),
     Target("`GET /led`, CPU / Node express", "get", "cpu_us", "ours", "express", 0.55),
     Target("`GET /lights`, CPU / Node express", "get-lights", "cpu_us", "ours", "express", 1.0),
-    Target("`PATCH /lights/led`, CPU / Node express", "patch-light", "cpu_us", "ours", "express", 1.0),
+    Target("`PATCH /lights/led`, CPU / Node express", "patch-light", "cpu_us", "ours", "express", 1.0, why=PATCH),
     Target(
         "a connection, CPU to set it up, Socket.IO / Node socket.io",
         "connections",
@@ -184,7 +184,9 @@ OTHERS = (
         0,
     ),
     Target("CPU per delivery, native, at a front / a panel alone", "home-live", "cpu_us", "front", "ours", 1.1),
-    Target("a command through a front, median time / a panel alone", "home-trip", "p50_ms", "front", "ours", 3.0),
+    Target(
+        "a command through a front, median time / a panel alone", "home-trip", "p50_ms", "front", "ours", 3.0, why=FRONT
+    ),
     Target("CPU of a front that reads 1,000 events a second", "home-read", "cpu_percent", "front", None, 10, " %"),
     Target(
         "500 nodes with two lights: until a client has them all", "home-nodes", "p99_ms", "front", None, 2000, " ms"
