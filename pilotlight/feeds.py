@@ -124,7 +124,15 @@ class Feeds:
         if (room := message.get("room")) is not None:
             return self._rooms.get(room), {"room": room}
         other = message["to"] if message["from"] == self._me else message["from"]
-        return self._people.setdefault(other, _Thread()), {"to": other}
+        return self._talk(other), {"to": other}
+
+    def _talk(self, other: str) -> _Thread:
+        """Return the talk with a person. One that begins later than the panel has said which there are, begins at 0."""
+        if (thread := self._people.get(other)) is None:
+            thread = self._people[other] = _Thread()
+            if self._knows_people:
+                thread.said.last = thread.changed.last = 0
+        return thread
 
     def _read_on(self, numbers: _Numbers, of: dict[str, str]) -> None:
         if not numbers.is_read:
@@ -237,11 +245,7 @@ class Feeds:
             found for found in (await self.connection.ask("get_threads"))["threads"] if found.get("with") is not None
         ]
         for found in talks:  # all of them before anything is waited for: this connection may end
-            if found["with"] not in self._people:
-                thread = self._people[found["with"]] = _Thread()
-                if self._knows_people:
-                    thread.said.last = thread.changed.last = 0
-            self._people[found["with"]].start(found)
+            self._talk(found["with"]).start(found)
         self._knows_people = True
         for found in talks:
             await self._read_thread(self._people[found["with"]], {"to": found["with"]})

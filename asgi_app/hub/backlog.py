@@ -24,6 +24,9 @@ class Closed(Exception):
         self.reason = reason
 
 
+LOST = Closed(SERVICE_RESTART, "")
+
+
 class Kept:
     """Key of an item that an overflow does not drop."""
 
@@ -91,6 +94,14 @@ class Backlog(Writer):
         self._waiting.clear()
         self._events = self._answers = 0
         self.account.close()
+        self._taken.ring()
+
+    def drop(self) -> None:
+        """Drop what waits, and take nothing more. `discard` follows, once the reader has heard of the end."""
+        self.closed = self.closed or LOST
+        self._waiting.clear()
+        self._events = self._answers = 0
+        self._overflowed = False
         self._taken.ring()
 
     def handed_over(self) -> None:

@@ -16,6 +16,7 @@ class Transport(Protocol):
     """A server's own transport, where the server offers it: takes frames while it is `open`."""
 
     open: bool
+    is_lost: bool
     write: Callable[[bytes], object]
 
     def watch(self, changed: Callable[[], None] | None) -> None: ...
@@ -66,6 +67,10 @@ class Writer:
 
     def is_clear(self) -> bool:
         """Return whether nothing has to be sent before the next message."""
+        raise NotImplementedError
+
+    def drop(self) -> None:
+        """Take nothing more: the connection is lost, and its reader will hear of it in its turn."""
         raise NotImplementedError
 
     def attach(
@@ -137,10 +142,14 @@ class Writer:
     def _update_direct(self) -> None:
         self._write_corked()
         transport = self._transport
+        if transport is not None and transport.is_lost:
+            self.direct = None
+            self.drop()
+            return
         is_free = transport is not None and transport.open and self._draining is None and self.is_clear()
         self.direct = transport.write if is_free and transport is not None else None
 
     def _write_corked(self) -> None:
         frames, self._corked = self._corked, None
-        if frames and self._transport is not None:
+        if frames and self._transport is not None and not self._transport.is_lost:
             self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))

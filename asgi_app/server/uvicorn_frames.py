@@ -269,17 +269,16 @@ class Frames(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
-        self.direct.set(False)
+        self.direct.lost()
         self._connections.discard(self)
         self._cancel_timers()
         self._wake_senders()
-        self.direct.lost()
         if self.leave is not None:
             closed = self._close_sent or self.direct.send is _send_after_end  # by the panel, before
             self.leave(None if closed else exc)
         gone = {"type": "websocket.disconnect", "code": GOING_AWAY if exc is None else ABNORMAL_CLOSURE}
         end = partial(self._arrivals.end, gone)  # wakes the reader
-        if self._leaving is None:
+        if self._leaving is None or self._close_sent:  # the reader knows already
             end()
         else:
             self._leaving.enter("", end)

@@ -199,6 +199,12 @@ class EngineOutbox(Backlog):
         super().close(code, reason)
         self.release()
 
+    def drop(self) -> None:
+        """Drop what waits, and take nothing more."""
+        self._released = True
+        self._rest.clear()
+        super().drop()
+
     def release(self) -> None:
         """Let all waiting tasks go on, because nobody takes packets any more."""
         self._released = True

@@ -41,12 +41,12 @@ class DirectTransport:
     before the ASGI call returns runs after it.
     """
 
-    __slots__ = ("_arrivals", "_changed", "_ends", "life", "open", "send", "write")
+    __slots__ = ("_arrivals", "_changed", "_ends", "is_lost", "life", "open", "send", "write")
 
     def __init__(
         self, write: Callable[[bytes], object], arrivals: Reader, send: Callable[[Any], Awaitable[None]]
     ) -> None:
-        self.open = False
+        self.open = self.is_lost = False
         self.write = write
         self.send = send  # ASGI's, which waits while the transport is not open
         self.life: Life | None = None
@@ -60,11 +60,14 @@ class DirectTransport:
 
     def lost(self) -> None:
         """Note that the connection is lost. Only the server calls this."""
+        self.open, self.is_lost = False, True
+        if self._changed is not None:
+            self._changed()
         while self._ends:
             self._ends.pop()()
 
     def watch(self, changed: Callable[[], None] | None) -> None:
-        """Call `changed` after every change of `open`."""
+        """Call `changed` after every change of `open`, and when the connection is lost."""
         self._changed = changed
 
     def set(self, open: bool) -> None:

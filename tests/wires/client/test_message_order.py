@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 import pilotlight
+from pilotlight.feeds import Feeds
 
 LAST = 60  # the number of the message that the client has when its connection is cut
 CARLS = 7  # messages, from before the first connection
@@ -147,3 +148,31 @@ async def test_what_was_said_before_the_first_connection_is_not_given(first: lis
             await client.ask("ping")
     given += [said.message.n async for said in messages]
     assert given in ([LAST + 1, LAST + 2], [LAST + 2])  # the first one may come before `messages` is called
+
+
+async def test_the_first_messages_of_a_new_person_are_not_missed() -> None:
+    """Bob says two while Ada's connection is cut or slow; the second one comes first."""
+    given: list[int] = []
+    said_so_far: list[Frame] = []
+
+    class Connection:
+        """It answers at once."""
+
+        async def ask(self, do: str, **fields: Any) -> Frame:
+            after = fields.get("after", 0)
+            found = [message for message in said_so_far if message["n"] > after]
+            return {"threads": []} if do == "get_threads" else {"messages": found}
+
+        def aside(self, work: Coroutine[Any, Any, None]) -> None:
+            tasks.append(asyncio.ensure_future(work))
+
+    tasks: list[asyncio.Future[None]] = []
+    feeds = Feeds(lambda event: given.append(cast(Any, event).message.n), name="Ada")
+    feeds.connection = cast(Any, Connection())
+    await feeds.catch_up()
+    feeds.cut()
+    said_so_far += [said_to(n)["events"][0]["message"] for n in (1, 2)]
+    assert not feeds.is_next("message", said_so_far[1])
+    await asyncio.gather(*tasks)
+    await feeds.catch_up()
+    assert given == [1, 2]
