@@ -30,6 +30,7 @@ log = logging.getLogger("pilotlight.engine")
 EXPIRY = 2.3  # seconds after which a node no longer carries out a command
 PATIENCE = 2.6  # seconds until an unanswered command is refused
 SILENCE = 1.0  # seconds for which a node that has not answered is not asked again: what waits would come late
+EARLY = 100  # commands that wait until this process has read the picture
 T = TypeVar("T")
 Hear = Callable[[bytes], None]
 MARK = b"mark"  # what a process says to itself, to know that it hears
@@ -53,6 +54,7 @@ class Commands:
         self._silent: dict[str, float] = {}  # nodes that have not answered, and since when
         self._asked: dict[str, asyncio.Future[Answer]] = {}
         self._serving: set[asyncio.Task[None]] = set()
+        self._early: list[Ask] = []  # before this process has read the picture
         lights.elsewhere = self
 
     # --- for lights of others --------------------------------------------------------------------------------
@@ -132,7 +134,7 @@ class Commands:
         if node:
             hear[scripts.ASK + node] = partial(self._take_ask, link)
         take = {channel.encode(): text for channel, text in hear.items()}
-        self._link, self._hears = link, True
+        self._link, self._hears, self._early = link, True, []
         try:
             await link.hear(partial(self._take, take), list(hear), begun)
         finally:
@@ -167,7 +169,20 @@ class Commands:
             self._mirror.take(answer.rev, answer.event)
 
     def _take_ask(self, link: Link, text: bytes) -> None:
-        if (ask := Ask.of(text)).epoch == self._mirror.epoch:  # another database of the same Redis has others
+        ask = Ask.of(text)
+        if self._mirror.linked:
+            self._begin(link, ask)
+        elif len(self._early) < EARLY:
+            self._early.append(ask)
+
+    def joined(self, link: Link) -> None:
+        """Begin what others have asked since they heard of our lights. This process has read the picture only now."""
+        early, self._early = self._early, []
+        for ask in early:
+            self._begin(link, ask)
+
+    def _begin(self, link: Link, ask: Ask) -> None:
+        if ask.epoch == self._mirror.epoch:  # another database of the same Redis has others
             start_task(self._serving, self._carry_out(link, ask), name="command of another process")
 
     async def _carry_out(self, link: Link, ask: Ask) -> None:

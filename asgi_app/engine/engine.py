@@ -155,6 +155,7 @@ class Engine:
                 await begun.wait()
                 await self.home.join(link)
                 self._mirror.adopt(await self._announced(link))
+                self._commands.joined(link)
                 self._link, self.trouble = link, None
                 self._joined.set()
                 self.joins += 1
