@@ -91,17 +91,18 @@ class Backlog(Writer):
 
     def discard(self) -> None:
         """Drop what waits, because the connection has ended: it may hold this queue in a circle."""
-        self._waiting.clear()
-        self._events = self._answers = 0
+        self._empty()
         self.account.close()
-        self._taken.ring()
 
     def drop(self) -> None:
         """Drop what waits, and take nothing more. `discard` follows, once the reader has heard of the end."""
         self.closed = self.closed or LOST
+        self._overflowed = False
+        self._empty()
+
+    def _empty(self) -> None:
         self._waiting.clear()
         self._events = self._answers = 0
-        self._overflowed = False
         self._taken.ring()
 
     def handed_over(self) -> None:

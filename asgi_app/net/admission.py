@@ -42,7 +42,7 @@ class AdmissionQueue:
     """Queue of the first requests of new connections: it starts a few in each turn of the loop. Addresses take turns.
 
     So a crowd delays neither open connections nor a newcomer from another address. All clients behind a proxy count as
-    one address.
+    one address. A second one of these has the ends of WebSockets, all under one address.
     """
 
     def __init__(self, a_turn: int = BEGUN_A_TURN) -> None:

@@ -20,7 +20,7 @@ DIGITS = 20  # of a number in a query that are read; a longer one is over any li
 
 def json_answer(model: BaseModel, status: int = 200, *, fresh: bool = False) -> Response:
     """Return the model as a response. Nobody caches a `fresh` one."""
-    return json_response(model.__pydantic_serializer__.to_json(model), status, fresh=fresh)
+    return json_response(model.model_dump_json().encode(), status, fresh=fresh)
 
 
 def json_response(body: bytes, status: int = 200, *, fresh: bool = False) -> Response:

@@ -17,7 +17,7 @@ from quart import Quart, Response
 
 from asgi_app.access import permissions, visitor_of
 from asgi_app.errors import PanelError
-from asgi_app.net.problem_response import Written, as_response
+from asgi_app.net.problem_response import Written, as_response, send_response
 from asgi_app.net.send_budget import SMALL
 from asgi_app.routes.asked import ASKED, Asked
 from asgi_app.routes.auth import actor_of
@@ -123,13 +123,8 @@ class PlainRequests:
             kept = [header for header in answered.headers if header[0] != "Content-Length"]
             answered = Written(answered.status_code, kept, await answered.get_data(as_text=False))
         if len(answered.body) <= SMALL:
-            await _send(send, answered)
+            await send_response(scope, send, answered, [VARY])
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RESPONSE_SECONDS):
-                await _send(send, answered)
-
-
-async def _send(send: Any, answer: Written) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.as_bytes(), VARY]})
-    await send({"type": "http.response.body", "body": answer.body})
+                await send_response(scope, send, answered, [VARY])

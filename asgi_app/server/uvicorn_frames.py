@@ -59,7 +59,6 @@ class Frames(asyncio.Protocol):
         "_heartbeats", "_leaving",
         "_lingering",
         "_loop",
-        "_lost",
         "_paused",
         "_pinged",
         "_reader",
@@ -90,7 +89,7 @@ class Frames(asyncio.Protocol):
         self._pinged: bytes | None = None
         self._unanswered: bytes | None = None  # a ping that arrived while the transport's buffer was full
         self._closing: asyncio.TimerHandle | None = None
-        self._close_sent = self._lingering = self._lost = self._paused = False
+        self._close_sent = self._lingering = self._paused = False
         self._writable: asyncio.Future[None] | None = None
         self.leave: Leave | None = None
         self.direct = DirectTransport(transport.write, self._arrivals, self.send)
@@ -177,7 +176,7 @@ class Frames(asyncio.Protocol):
     async def send(self, message: Any) -> None:
         """ASGI's `send`. Waits while the transport's buffer is full; after a large message also until it is not."""
         await self._until_writable()
-        if self._lost or self._lingering or (self._close_sent and self._transport.is_closing()):
+        if self.direct.is_lost or self._lingering or (self._close_sent and self._transport.is_closing()):
             raise ClientDisconnected
         if self._close_sent:
             raise RuntimeError(f"{message['type']} after websocket.close")
@@ -194,7 +193,7 @@ class Frames(asyncio.Protocol):
             raise RuntimeError(f"{message['type']} after the handshake")
 
     async def _until_writable(self) -> None:
-        while self._paused and not self._lost:
+        while self._paused and not self.direct.is_lost:
             if self._writable is None:
                 self._writable = self._loop.create_future()
             await asyncio.shield(self._writable)
@@ -226,7 +225,7 @@ class Frames(asyncio.Protocol):
             if self._paused:
                 return
         self._wake_senders()
-        self.direct.set(not (self._close_sent or self._lost or self._transport.is_closing()))
+        self.direct.set(not (self._close_sent or self.direct.is_lost or self._transport.is_closing()))
 
     def _wake_senders(self) -> None:
         if self._writable is not None:
@@ -268,7 +267,6 @@ class Frames(asyncio.Protocol):
         """Let the transport close: the client has closed its side."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
         self.direct.lost()
         self._connections.discard(self)
         self._cancel_timers()
