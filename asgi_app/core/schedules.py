@@ -6,6 +6,7 @@ The calendar is APScheduler's, the sun is astral's. Both are imported when the f
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -82,7 +83,7 @@ def as_said(model: At | By | Sun | Every | Once | In | AnyCommand) -> dict[str, 
 def when_of(when: At | By | Sun | Every | Once | In, now: float, place: Place) -> dict[str, Any]:
     """Return the time of a new schedule as it is kept. Raises `BadCommand`."""
     if isinstance(when, In):
-        return once_at(now + when.in_, place)
+        return once_at(math.ceil(now + when.in_), place)  # it is kept in whole seconds, and never comes too early
     if isinstance(when, Once):
         at = _instant(_date(when.once), place)
         if at <= now:

@@ -232,14 +232,22 @@ def complaints_of_webkit(url: str, is_there: Callable[[], object] | None = None)
         flags = ["--enable-write-console-messages-to-stdout=true", *([] if is_there else ["--exit-after-load"])]
         process = _start(stack, [_mini_browser(), *flags, url], environment, out=theirs)
         os.close(theirs)
+        told: list[str] = []
+        reading = threading.Thread(target=_read_lines, args=(ours, told), daemon=True)
+        reading.start()
         if is_there:
             eventually(is_there, LONG)
-            process.terminate()
-        process.wait(LONG)
-        said = []
-        with suppress(OSError), os.fdopen(ours, errors="replace") as lines:  # EIO: all that wrote to it have ended
-            said.extend(line.strip() for line in lines if OF_A_PAGE.search(line))
-        return complaints_in(said)
+            said = [*told]  # as its processes end, the page's complains of the one for the network, which has gone
+        else:
+            process.wait(LONG)
+            reading.join(LONG)
+            said = told
+        return complaints_in([line.strip() for line in said if OF_A_PAGE.search(line)])
+
+
+def _read_lines(file: int, told: list[str]) -> None:
+    with suppress(OSError), os.fdopen(file, errors="replace") as lines:  # EIO: all that wrote to it have ended
+        told.extend(lines)
 
 
 def _start(

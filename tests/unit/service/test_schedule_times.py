@@ -128,3 +128,11 @@ def test_a_timer_becomes_a_date() -> None:
     kept = rules.when_of(In(in_=1800), now, BERLIN)
     assert kept == {"once": "2026-10-25T02:20:00+01:00"}
     assert rules.next_time(schedule(kept), now, BERLIN) == now + 1800
+
+
+@pytest.mark.parametrize("now", [1_700_000_000.0, 1_700_000_000.001, 1_700_000_000.5, 1_700_000_000.999])
+@pytest.mark.parametrize("seconds", [1, 2, 1800])
+def test_a_timer_never_comes_too_early(now: float, seconds: int) -> None:
+    kept = rules.when_of(In(in_=seconds), now, BERLIN)
+    at = dt.datetime.fromisoformat(kept["once"]).timestamp()
+    assert now + seconds <= at < now + seconds + 1

@@ -26,7 +26,7 @@ def made(panel: RunningPanel, **fields: Any) -> dict[str, Any]:
 async def test_a_timer_moves_the_light_and_everybody_hears_of_it(panel: RunningPanel) -> None:
     panel.patch("/lights/led", {"level": 10})
     async with live(panel, name="Ada") as ada:
-        timer = made(panel, name="Soon", when={"in": 1})
+        timer = made(panel, name="Soon", when={"in": 2})
         assert (await ada.event("schedule_changed"))["state"] == timer
         moved = await ada.event("light_changed", light="led")
         assert (moved["state"]["level"], moved["by"]) == (77, {"name": "Soon", "via": "schedule"})
