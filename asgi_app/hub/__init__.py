@@ -10,7 +10,7 @@ from asgi_app.hub.channel import Channel
 from asgi_app.hub.coalescer import Coalescer
 from asgi_app.hub.feed import Cursor, Feed, Inbox
 from asgi_app.hub.message import Burst, Message, text_of
-from asgi_app.hub.outbox import Outbox
+from asgi_app.hub.outbox import Codecs, Outbox
 from asgi_app.hub.shared import Receiver, Seat, Shared, Wire
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Channel",
     "Closed",
     "Coalescer",
+    "Codecs",
     "Cursor",
     "Feed",
     "Inbox",

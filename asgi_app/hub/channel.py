@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
 
 from asgi_app.hub.coalescer import Coalescer
-from asgi_app.hub.message import Burst, Message
+from asgi_app.hub.message import Burst, Message, Subscriber
+from asgi_app.hub.outbox import Codecs, Outbox
 
 log = logging.getLogger("pilotlight.hub")
-
-
-class Subscriber(Protocol):
-    """Receiver of messages, which never blocks: an `Outbox`, or something in front of one."""
-
-    def offer(self, message: Message) -> None: ...
-    def offer_all(self, burst: Burst) -> None: ...
-    def resync(self) -> None: ...
 
 
 class Channel:
@@ -44,9 +36,17 @@ class Channel:
     def deliver(self, messages: list[Message]) -> None:
         """Hand the messages to every subscriber now. Log a subscriber that fails, and go on with the others."""
         burst = Burst(messages) if len(messages) > 1 else None
+        codecs: Codecs | None = None
+        frames = b""
         for subscriber in self._subscribers:
             try:
-                if burst is None:
+                if type(subscriber) is Outbox and (direct := subscriber.direct) is not None:  # as nearly always
+                    if codecs is not subscriber.codecs:
+                        codecs = subscriber.codecs
+                        frames = messages[0].encoded(codecs.event) if burst is None else burst.newest(codecs.burst)
+                    direct(frames)
+                    subscriber.counters.sent += len(messages)
+                elif burst is None:
                     subscriber.offer(messages[0])
                 else:
                     subscriber.offer_all(burst)

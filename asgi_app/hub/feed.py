@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from asgi_app.hub.channel import Subscriber
-from asgi_app.hub.message import Message
+from asgi_app.hub.message import Message, Subscriber
 
 
 class Reader(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import pydantic_core
 from pydantic import BaseModel
@@ -79,3 +79,11 @@ class Burst:
                 newest[key] = message
             made = self._made[codec] = codec(list(newest.values()))
             return made
+
+
+class Subscriber(Protocol):
+    """Receiver of messages, which never blocks: an `Outbox`, or something in front of one."""
+
+    def offer(self, message: Message) -> None: ...
+    def offer_all(self, burst: Burst) -> None: ...
+    def resync(self) -> None: ...

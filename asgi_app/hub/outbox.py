@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from asgi_app.hub.backlog import SERVICE_RESTART, Backlog, Closed
 from asgi_app.hub.coalescer import Coalescer
@@ -13,6 +13,14 @@ from asgi_app.net.send_budget import SMALL, SendAccount
 from asgi_app.telemetry.counters import Counters
 
 
+class Codecs(NamedTuple):
+    """The codecs whose bytes go straight to the transport: of an event, of joined events, and of an answer."""
+
+    event: Callable[[Message], bytes]
+    burst: Callable[[list[Message]], bytes]
+    answer: Callable[[Message], bytes]
+
+
 class Outbox(Backlog):
     """Messages that wait for one connection.
 
@@ -20,7 +28,7 @@ class Outbox(Backlog):
     read from a client that does not read its answers.
     """
 
-    __slots__ = ("_answer_bytes", "_burst_bytes", "_event_bytes", "_snapshot")
+    __slots__ = ("_snapshot", "codecs")
 
     def __init__(
         self,
@@ -33,21 +41,10 @@ class Outbox(Backlog):
     ) -> None:
         super().__init__(limit, coalescer, counters, account)
         self._snapshot = snapshot
-        self._event_bytes: Callable[[Message], bytes] = _no_bytes
-        self._burst_bytes: Callable[[list[Message]], bytes] = _no_bytes
-        self._answer_bytes: Callable[[Message], bytes] = _no_bytes
+        self.codecs = Codecs(_no_bytes, _no_bytes, _no_bytes)  # to be set before a transport is attached
 
     def __len__(self) -> int:
         return len(self._waiting)
-
-    def encode_with(
-        self,
-        event_bytes: Callable[[Message], bytes],
-        burst_bytes: Callable[[list[Message]], bytes],
-        answer_bytes: Callable[[Message], bytes],
-    ) -> None:
-        """Set the codecs whose bytes go straight to the transport: of an event, of joined events, and of an answer."""
-        self._event_bytes, self._burst_bytes, self._answer_bytes = event_bytes, burst_bytes, answer_bytes
 
     def offer(self, message: Message) -> None:
         """Take an event. Never blocks."""
@@ -55,7 +52,7 @@ class Outbox(Backlog):
             self._coalescer.defer(self.offer, message)
         elif (direct := self.direct) is not None:
             self.counters.sent += 1
-            direct(message.encoded(self._event_bytes))
+            direct(message.encoded(self.codecs.event))
         elif self.closed is None and not (self._overflowed and message.rev):  # else the due snapshot has it
             self._add_event(message.key if message.key is not None else message, message)
 
@@ -63,7 +60,7 @@ class Outbox(Backlog):
         """Take events that were published together. Never blocks."""
         if (direct := self.direct) is not None:
             self.counters.sent += len(burst.messages)
-            direct(burst.newest(self._burst_bytes))
+            direct(burst.newest(self.codecs.burst))
         else:
             for message in burst.messages:
                 self.offer(message)
@@ -75,7 +72,7 @@ class Outbox(Backlog):
         elif (direct := self.direct) is not None:
             for message in cursor.messages():
                 self.counters.sent += 1
-                direct(message.encoded(self._event_bytes))
+                direct(message.encoded(self.codecs.event))
         elif self.closed is None:
             self._add_feed(cursor, cursor.messages)
 
@@ -101,7 +98,7 @@ class Outbox(Backlog):
         size = len(message.encoded(text_of))
         if (direct := self.direct) is not None and size <= SMALL:
             self.counters.sent += 1
-            direct(message.encoded(self._answer_bytes))
+            direct(message.encoded(self.codecs.answer))
         elif self.closed is None:
             self._add_answer(message, size)
 

@@ -114,9 +114,10 @@ class Writer:
             self.direct = self._corked.append
 
     def uncork(self) -> None:
-        """Write the collected frames. Without `cork` before, do nothing."""
-        if self._corked is not None:
-            self._update_direct()
+        """Write the collected frames. Do nothing without `cork` before, or if something had to wait meanwhile."""
+        if self._corked is not None and self._transport is not None:
+            self.direct = self._transport.write  # before the write, which may fill the transport
+            self._write_corked()
 
     def _wake(self) -> None:
         """Have the task write what waits; direct frames must not overtake it."""

@@ -47,7 +47,7 @@ class Arrivals:
     def put(self, message: Any) -> None:
         """Add a message, or have it handled at once."""
         if self._handle is not None and self._reader is not None and asyncio.current_task(self._loop) is None:
-            self._begin(self._handle(message))
+            self._begin(self._handle, message)
             return
         self._messages.append(message)
         self._size += len(message)
@@ -56,21 +56,22 @@ class Arrivals:
             self._full()
         self._wake()
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do this as the task of the reader until it waits. From there on the task itself does it."""
+    def _begin(self, handle: Handle, message: Any) -> None:
+        """Handle this as the task of the reader until it waits. From there on the task itself does it."""
         assert self._task is not None
         assert self._is_over is not None
         asyncio._enter_task(self._loop, self._task)
         try:
-            self._begun = work, work.send(None)
+            if (work := handle(message)) is not None:
+                self._begun = work, work.send(None)
         except StopIteration:
-            if not self._is_over():
-                return
+            pass
         except Exception as error:
             self._begun = _raised(error), None
         finally:
             asyncio._leave_task(self._loop, self._task)
-        self._wake()
+        if self._begun is not None or self._is_over():
+            self._wake()
 
     def end(self, gone: Any) -> None:
         """Accept no more messages. What waits can still be read; after that, `next` returns `gone`."""
@@ -95,7 +96,8 @@ class Arrivals:
                 elif is_over():
                     return
                 elif self._messages:
-                    await handle(self._pop())
+                    if (work := handle(self._pop())) is not None:
+                        await work
                 elif self._gone is not None:
                     return
                 else:

@@ -20,7 +20,7 @@ from asgi_app.net.admission import NO_CONTEXT, AdmissionQueue, Leave
 from asgi_app.net.request_head import LINGER_SECONDS
 from asgi_app.net.send_budget import SMALL
 from asgi_app.server.arrivals import Arrivals
-from asgi_app.server.frame_reader import Arrived, Breach, FrameReader, close_code
+from asgi_app.server.frame_reader import Breach, FrameReader, close_code
 from asgi_app.server.heartbeats import Heartbeats
 from asgi_app.ws.transport.direct import DirectTransport
 from asgi_app.ws.transport.frames import (
@@ -118,37 +118,37 @@ class Frames(asyncio.Protocol):
             return
         arrived, breach = self._reader.receive_data(data)
         try:
-            for what in arrived:
-                self._handle(what)
-                if what.opcode == CLOSE:
+            for opcode, payload in arrived:
+                self._handle(opcode, payload)
+                if opcode == CLOSE:
                     return  # what follows a close is discarded (1.4), also where it breaks the protocol
         except Breach as found:
             breach = found
         if breach is not None:
             self._refuse(breach)
 
-    def _handle(self, what: Arrived) -> None:
+    def _handle(self, opcode: int, payload: bytes) -> None:
         """Handle a message or a control frame. Raises `Breach` for invalid UTF-8, and for an invalid close code."""
-        if what.opcode == PONG:
-            if what.payload == self._pinged:
-                self._pinged = None
-                self._beat_later()
-        elif what.opcode == CLOSE:
-            self._closed(close_code(what.payload))
-        elif what.opcode == TEXT:
+        if opcode == TEXT:
             try:
-                text = what.payload.decode()
+                text = payload.decode()
             except UnicodeDecodeError:
                 raise Breach(INVALID_DATA, "the text is no UTF-8") from None
             if not self._close_sent:
                 self._arrivals.put(text)
+        elif opcode == PONG:
+            if payload == self._pinged:
+                self._pinged = None
+                self._beat_later()
+        elif opcode == CLOSE:
+            self._closed(close_code(payload))
         elif not self._close_sent:
-            if what.opcode == BINARY:
-                self._arrivals.put(what.payload)
+            if opcode == BINARY:
+                self._arrivals.put(payload)
             elif self._paused:
-                self._unanswered = what.payload  # of several pings, the newest is answered (RFC 6455, 5.5.3)
+                self._unanswered = payload  # of several pings, the newest is answered (RFC 6455, 5.5.3)
             else:
-                self._transport.write(frame(what.payload, PONG))
+                self._transport.write(frame(payload, PONG))
 
     def _closed(self, code: int) -> None:
         """Answer the client's close frame, and close."""

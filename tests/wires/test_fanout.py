@@ -17,7 +17,7 @@ from engineio.packet import MESSAGE, Packet
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from asgi_app.hub import Burst, Channel, Closed, Coalescer, Message, Outbox
+from asgi_app.hub import Burst, Channel, Closed, Coalescer, Codecs, Message, Outbox
 from asgi_app.server.arrivals import Arrivals
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.transport.direct import DirectTransport
@@ -87,7 +87,7 @@ class Parked:
     def __init__(self, coalescer: Coalescer) -> None:
         self.line = Line()
         self.outbox = Outbox(lambda: event(-1), coalescer=coalescer)
-        self.outbox.encode_with(as_bytes, burst_as_bytes, as_bytes)
+        self.outbox.codecs = Codecs(as_bytes, burst_as_bytes, as_bytes)
         self.taken: list[Message] = []
         self.closed: list[int] = []
         self.outbox.attach(self._drain, self.line.transport)

@@ -173,29 +173,26 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
 
     async def _take(self, message: str | bytes) -> None:
         """Handle one packet. Drop a message that is not one."""
-        hear = self.server.handlers["message"]
         try:
             if isinstance(message, bytes):
-                await self._corked(hear(self.sid, message))
+                handling = self.server.handlers["message"](self.sid, message)
             elif message[0] == MESSAGE_TYPE:
-                await self._corked(hear(self.sid, message[1:]))
+                handling = self.server.handlers["message"](self.sid, message[1:])
             else:
                 await self.receive(Packet(encoded_packet=message))
+                return
+            self.queue.cork()  # until it waits: an event and its ack are one write
+            try:
+                waits_for = handling.send(None)
+            except StopIteration:
+                return
+            finally:
+                self.queue.uncork()
+            await rest_of(handling, waits_for)
         except (UnknownPacketError, ValueError, SocketIsClosedError):
             pass
         except Exception:
             log.exception("a packet could not be handled")
-
-    async def _corked(self, handling: Coroutine[Any, Any, None]) -> None:
-        """Await the handler. Send in one write what it sends before it waits, such as an event and its ack."""
-        self.queue.cork()
-        try:
-            waits_for = handling.send(None)
-        except StopIteration:
-            return
-        finally:
-            self.queue.uncork()
-        await rest_of(handling, waits_for)
 
     async def poll(self, receive: Any) -> list[Packet]:
         """Wait for the packets that answer a GET. Raises `BadEngineRequest`, `UnknownEngineSession`."""
@@ -307,13 +304,14 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
                 self._poll.end(BadEngineRequest("The session uses its WebSocket now. Do not poll it any more."))
         return upgraded
 
-    async def _hear(self, received: str | bytes) -> None:
-        """Handle an incoming message."""
+    def _hear(self, received: str | bytes) -> Coroutine[Any, Any, None] | None:
+        """Return the handling of an incoming message; None if there is nothing to do."""
         assert self._socket is not None
         if (message := self._socket.packet_in(received)) is not None:
             self._sent_too_much = len(message) > self.server.max_http_buffer_size
             if not self._sent_too_much:
-                await self._take(message)
+                return self._take(message)
+        return None
 
     def _has_ended(self) -> bool:
         return self.closed or self._sent_too_much

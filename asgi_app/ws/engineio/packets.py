@@ -22,6 +22,9 @@ def framed(packet: Packet) -> bytes:
 
 
 def message_of(packet: Packet) -> str | bytes:
-    """Return the packet as a WebSocket message. Bytes skip `encode`, which would cache them; a poll needs base64."""
-    message: str | bytes = packet.data if packet.binary else packet.encode()
+    """Return the packet as a WebSocket message. Messages skip `encode`, which would cache them; a poll needs base64."""
+    data = packet.data
+    if packet.packet_type == MESSAGE and isinstance(data, str):
+        return MESSAGE_TYPE + data
+    message: str | bytes = data if packet.binary else packet.encode()
     return message

@@ -10,7 +10,7 @@ from quart import Blueprint
 
 from asgi_app.access import GUEST
 from asgi_app.errors import MalformedJSON, PanelError, TooFast, TooMuchUnread
-from asgi_app.hub import TOO_FAST, TOO_SLOW, Closed, Message, Outbox, text_of
+from asgi_app.hub import TOO_FAST, TOO_SLOW, Closed, Codecs, Message, Outbox, text_of
 from asgi_app.models.base import Actor
 from asgi_app.models.json_text import parse_json
 from asgi_app.net.send_budget import SMALL
@@ -53,7 +53,7 @@ def live(panel: Panel, rules: SocketRules) -> Blueprint:
         resume = resume_from(arguments.get("epoch"), arguments.get("rev"))
         nodes = nodes_from(arguments.get("follow"))
         outbox = panel.outbox(who, nodes)
-        outbox.encode_with(*framing.codecs)
+        outbox.codecs = framing.codecs
         life = NativeConnection(panel, who, resume, nodes, outbox, socket, framing, guest is None).live
         socket.live(connection, life)
 
@@ -184,7 +184,7 @@ class _Framing:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        self.codecs = self.event_bytes, self.burst_bytes, self.answer_bytes  # one of each for all connections
+        self.codecs = Codecs(self.event_bytes, self.burst_bytes, self.answer_bytes)  # one of each for all connections
 
     def texts(self, messages: list[Message]) -> list[str]:
         """Return the text of each frame."""

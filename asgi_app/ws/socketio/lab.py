@@ -116,11 +116,11 @@ class LabEvents(RecoverableHandlers):
 
         return handle
 
-    async def _echo(self, sid: str, count: int, sent: AnyData) -> None:
-        await self._answer(sid, sent.data, count)
+    def _echo(self, sid: str, count: int, sent: AnyData) -> Awaitable[None]:
+        return self._answer(sid, sent.data, count)
 
-    async def _broadcast(self, sid: str, count: int, sent: AnyData) -> None:
-        await self._respond(sent.data, count)
+    def _broadcast(self, sid: str, count: int, sent: AnyData) -> Awaitable[None]:
+        return self._respond(sent.data, count)
 
     async def _join(self, sid: str, count: int, name: RoomName) -> None:
         if name.room != sid and self._is_own_room(name.room):
@@ -170,11 +170,11 @@ class LabEvents(RecoverableHandlers):
     async def _ping(self, sid: str, *arguments: Any) -> None:
         await self._namespace.answer(sid, "my_pong")
 
-    async def _answer(self, sid: str, data: Any, count: int) -> None:
-        await self._namespace.answer(sid, "my_response", {"data": data, "count": count})
+    def _answer(self, sid: str, data: Any, count: int) -> Awaitable[None]:
+        return self._namespace.answer(sid, "my_response", {"data": data, "count": count})
 
-    async def _respond(self, data: Any, count: int, to: str | None = None) -> None:
-        await self._namespace.emit("my_response", {"data": data, "count": count}, to=to)
+    def _respond(self, data: Any, count: int, to: str | None = None) -> Awaitable[None]:
+        return self._namespace.broadcast("my_response", {"data": data, "count": count}, to)
 
     async def _answer_rooms(self, sid: str, count: int) -> None:
         await self._answer(sid, "In rooms: " + ", ".join(self._namespace.rooms(sid)), count)

@@ -56,7 +56,7 @@ class _Room:
         if self._members is None:
             self._members = self._find()
         recovery = self._recovery
-        joined = b"".join(framed(packet) for packets in events for packet in packets)
+        joined = b"".join([framed(packet) for packets in events for packet in packets])
         straight = 0
         for queue in self._members.plain:
             if (direct := queue.direct) is not None:

@@ -287,6 +287,11 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
         with contextlib.suppress(KeyError):
             await self.outbox(sid).answer(packets)
 
+    def broadcast(self, event: str, data: Any, room: str | None = None) -> Awaitable[None]:
+        """Send an event to a room on all processes, or to everybody."""
+        sending: Awaitable[None] = self.server.manager.emit(event, data, self.namespace, room)
+        return sending
+
     def emit_here(self, event: str, *arguments: Any) -> None:
         """Send an event to all clients of this process. Never blocks."""
         self.server.manager.emit_here(event, arguments, self.namespace)

@@ -104,12 +104,8 @@ def _with_bytes(value: Any, left: dict[Any, bytes]) -> Any:
     return {key: _with_bytes(item, left) for key, item in value.items()}
 
 
-class Event(NamedTuple):
-    """A received event: the namespace ("/" by default), the ack id, and the event's name and arguments."""
-
-    namespace: str
-    id: int | None
-    data: list[Any]
+# A received event: the namespace ("/" by default), the ack id, and the event's name and arguments.
+Event = tuple[str, int | None, list[Any]]
 
 
 def plain_event(text: str) -> Event | None:
@@ -123,7 +119,7 @@ def plain_event(text: str) -> Event | None:
     data, end = _read(text, head.end())
     if text[end:].strip(JSON_SPACE):
         raise ValueError("something follows the event")
-    return Event(namespace or "/", int(id) if id else None, data)
+    return namespace or "/", int(id) if id else None, data
 
 
 class UnreadEvent(NamedTuple):
@@ -142,7 +138,7 @@ def unread_event(text: str, error: PanelError) -> Event | None:
         name = json.loads(quoted or '""')
     except ValueError:
         name = ""
-    return Event(namespace or "/", int(id) if id else None, [UnreadEvent(name, error)])
+    return namespace or "/", int(id) if id else None, [UnreadEvent(name, error)]
 
 
 def event_packets(namespace: str, event: str, *arguments: Any) -> list[EnginePacket]:

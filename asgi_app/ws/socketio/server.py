@@ -263,7 +263,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
                 if self._binary_packet.pop(eio_sid, None) is not None:
                     log.info("dropped an event whose attachments did not arrive")
                 if (event := plain_event(data)) is not None:
-                    await self._handle_event(eio_sid, event.namespace, event.id, event.data)
+                    await self._handle_event(eio_sid, *event)
                     return
             await super()._handle_eio_message(eio_sid, data)
             if (begun := self._binary_packet.get(eio_sid)) is not None:
@@ -278,7 +278,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _refuse_unread(self, eio_sid: str, text: str, error: PanelError) -> None:
         """Refuse an event, or a CONNECT packet, that the panel cannot read. Other packets need no answer."""
         if (event := unread_event(text, error)) is not None:
-            await self._handle_event(eio_sid, event.namespace, event.id, event.data)
+            await self._handle_event(eio_sid, *event)
         elif text[:1] == str(CONNECT):
             refused = {"message": error.title, "data": error.problem()}
             namespace = text[1:].partition(",")[0].partition("?")[0] if text[1:2] == "/" else None

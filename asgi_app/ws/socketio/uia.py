@@ -37,7 +37,7 @@ class UiaEvents(ProcessEvents, RecoverableHandlers):
         id = payload[self.id]
         if "message" in payload:
             said = {"topic": "uia", "process_id": id, "message": payload["message"]}
-            await self._namespace.emit("uia", said)
+            await self._namespace.broadcast("uia", said)
             return
         if payload.get("msg") != "get_uia":
             raise BadCommand("The field msg is not get_uia. Send get_uia, or message with the answer.", field="msg")

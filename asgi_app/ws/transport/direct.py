@@ -14,7 +14,7 @@ from typing import Any, Protocol
 EXTENSION = "pilotlight.transport"  # in the ASGI scope
 
 Life = Callable[[], Awaitable[None]]  # what a connection does until it ends
-Handle = Callable[[Any], Coroutine[Any, Any, None]]  # of a message
+Handle = Callable[[Any], Coroutine[Any, Any, None] | None]  # of a message; None if there is nothing to do
 
 
 class Gone(OSError):

@@ -33,7 +33,8 @@ class AcceptedWebSocket:
     async def _each_by_asgi(self, handle: Handle, is_over: Callable[[], bool]) -> None:
         with contextlib.suppress(OSError):
             while not is_over():
-                await handle(await self._next())
+                if (work := handle(await self._next())) is not None:
+                    await work
 
     def receive(self) -> Awaitable[str | bytes]:
         """Wait for the next message. Raises `Gone`, also after `end`."""

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from asgi_app.hub import Outbox
+from asgi_app.hub import Codecs, Outbox
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.transport.direct import DirectTransport
 from tests.support.outbox_messages import LIMIT, Snapshots, answer, event, packet, settle
@@ -37,7 +37,7 @@ class Line:
 def line(request: pytest.FixtureRequest) -> Line:
     if request.param == "native":
         outbox = Outbox(Snapshots(), limit=LIMIT)
-        outbox.encode_with(lambda message: b"event", lambda messages: b"burst", lambda message: b"answer")
+        outbox.codecs = Codecs(lambda message: b"event", lambda messages: b"burst", lambda message: b"answer")
         return Line(outbox)
     return Line(EngineOutbox(LIMIT))
 
