@@ -45,7 +45,8 @@ class Motion(NamedTuple):
 
     def moves(self, now: float) -> bool:
         """Whether the level still changes."""
-        return self.drive.effect is not None or now < self.arrives()
+        drive = self.drive
+        return drive.effect is not None or ((drive.seconds > 0 or drive.flash > 0) and now < self.arrives())
 
     def until_next(self, now: float) -> float:
         """Return the seconds until the pin must be written again, while the level changes.

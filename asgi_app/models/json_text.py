@@ -106,7 +106,7 @@ def sent_size(value: object, what: str, *, field: str) -> int:
 
 def without_long_integers(value: Any) -> Any:
     """Return the value. Raises `ValueError` for an integer for which Socket.IO in Python would drop the packet."""
-    within = [value]
+    within = [] if isinstance(value, str) else [value]
     while within:  # a loop: JSON may be nested deeper than Python's stack
         item = within.pop()
         if isinstance(item, dict):

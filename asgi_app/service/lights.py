@@ -73,11 +73,14 @@ class _Pending:
             if self._waiter is not None and not self._waiter.done():  # done: the asker has gone
                 self._waiter.set_result(None)
 
-    async def result(self) -> LightResult:
-        """Wait for the result. Raises the `PanelError` of a refusal."""
+    def waiter(self) -> asyncio.Future[None] | None:
+        """Return what to await before `result`; None if it is done."""
         if self._outcome is None:
             self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+        return self._waiter
+
+    def result(self) -> LightResult:
+        """Return the result once it is done. Raises the `PanelError` of a refusal."""
         assert self._outcome is not None
         if isinstance(self._outcome, PanelError):
             raise self._outcome
@@ -158,7 +161,9 @@ class Lights(Component):
             lane.waiting.append(pending)
             if lane.task is None:
                 lane.task = asyncio.create_task(self._run_lane(lane), name=f"lane {lane.light}")
-        return await pending.result()
+        if (waiter := pending.waiter()) is not None:
+            await waiter
+        return pending.result()
 
     async def _run_lane(self, lane: _Lane) -> None:
         while batch := lane.waiting:

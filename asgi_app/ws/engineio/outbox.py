@@ -12,8 +12,7 @@ from asgi_app.hub import TOO_SLOW, Backlog, Coalescer, Kept
 from asgi_app.net.limits import note_cut
 from asgi_app.net.send_budget import SMALL
 from asgi_app.telemetry.counters import Counters
-from asgi_app.ws.engineio.packets import framed, message_of
-from asgi_app.ws.transport.frames import frame
+from asgi_app.ws.engineio.packets import framed
 
 log = logging.getLogger("pilotlight.engineio")
 
@@ -117,12 +116,8 @@ class EngineOutbox(Backlog):
 
     async def answer(self, packets: list[Packet]) -> None:
         """Take what the client asked for, in all its parts. Wait while too much is unread."""
-        direct = self.direct
-        if direct is not None and not self._coalescer.pending and sum(map(size_of, packets)) <= SMALL:
-            for packet in packets:
-                direct(frame(message_of(packet)))
-            return
-        await self.space()
+        if self.direct is None or self._coalescer.pending:
+            await self.space()
         for packet in packets:
             self.put_nowait(packet)
 
