@@ -146,9 +146,15 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
             self.counters.refused += 1
             self.refusal_log.log("socketio", address, error)
             raise
-        self._start_service()
+        if self.start_service_task:  # the pings begin with the first connection
+            self.start_service_task = False
+            self.service_task_handle = self.start_background_task(self._service_task)
         sid = self.generate_id()
-        connection = self.sockets[sid] = self._connection(query, sid, address, environ)
+        connection = self.sockets[sid] = (
+            OldEngineConnection(self, sid, address, as_text=asks_for_base64(environ))
+            if query.version == OLD_VERSION
+            else EngineConnection(self, sid, address)
+        )
         self.sessions.enter(address)
         taken_in = await self._trigger_event("connect", sid, environ, run_async=False)
         if taken_in is not None and taken_in is not True:
@@ -167,11 +173,6 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         await connection.opened()
         return connection.opening(welcome, environ)  # in the queue, it could wait for a burst
 
-    def _connection(self, query: Query, sid: str, address: str, environ: dict[str, Any]) -> EngineConnection:
-        if query.version == OLD_VERSION:
-            return OldEngineConnection(self, sid, address, as_text=asks_for_base64(environ))
-        return EngineConnection(self, sid, address)
-
     async def _take_over(self, connection: EngineConnection, environ: dict[str, Any]) -> None:
         """Take a WebSocket for a session that polls. Close it at once if another one upgrades the session."""
         await settled()
@@ -186,12 +187,6 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
         if headers and is_old(environ):  # in browsers, these clients demand it; cookies of other origins do not count
             headers.append(("Access-Control-Allow-Credentials", "true"))
         return [*headers, ("Vary", "Origin")]
-
-    def _start_service(self) -> None:
-        """Start the pings with the first connection."""
-        if self.start_service_task:
-            self.start_service_task = False
-            self.service_task_handle = self.start_background_task(self._service_task)
 
     def ended(self) -> str | None:
         """Return why the service task failed, if it did: then no client is pinged, and no silent one is cut."""

@@ -137,21 +137,16 @@ class LegacyChatConnection:
         try:
             await self._send_stored(self._waiting)
             while True:
-                if (size := self._outbox.due_size) > SMALL:
-                    async with self._outbox.account.reserved(size):
-                        await self._show_all(self._outbox.take_now())
-                else:
-                    await self._show_all(await self._outbox.take())
+                size = self._outbox.due_size
+                async with self._outbox.account.reserved(size) if size > SMALL else contextlib.nullcontext():
+                    for message in await self._outbox.take():
+                        await self._show(message)
         except TooMuchUnread as error:
             await self._socket.close(TOO_SLOW, error.title)
         except Closed as closed:
             await self._socket.close(closed.code, closed.reason)
         except ConnectionResetError:
             return
-
-    async def _show_all(self, messages: list[Message]) -> None:
-        for message in messages:
-            await self._show(message)
 
     async def _say(self, command: Say) -> None:
         self._sent += 1

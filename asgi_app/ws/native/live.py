@@ -92,7 +92,7 @@ class NativeConnection:
                 if self._was_too_fast:
                     self._socket.note_cut("too_fast", "it went on sending far more commands than are taken")
                     self._outbox.close(TOO_FAST, "far too many commands (setting command_rate)")
-                    await self._socket.each(_drop, lambda: False)  # until the close frame is written
+                    await self._socket.each(lambda data: None, lambda: False)  # until the close frame is written
             finally:
                 self._background.cancel()
                 await self._outbox.detach()
@@ -173,10 +173,6 @@ class NativeConnection:
             if not await self._socket.send(text):
                 return False
         return True
-
-
-async def _drop(data: str | bytes) -> None:
-    pass
 
 
 class _Framing:

@@ -55,8 +55,8 @@ class LabEvents(RecoverableHandlers):
         self._disconnecting: set[str] = set()
         self._server_task: asyncio.Task[None] | None = None
         self.handlers = {
-            "my_event": self._counted(self._echo, AnyData),
-            "my_broadcast_event": self._counted(self._broadcast, AnyData),
+            "my_event": self._counted(lambda sid, count, sent: self._answer(sid, sent.data, count), AnyData),
+            "my_broadcast_event": self._counted(lambda sid, count, sent: self._respond(sent.data, count), AnyData),
             "join": self._counted(self._join, RoomName),
             "leave": self._counted(self._leave, RoomName),
             "close_room": self._counted(self._close_room, RoomName),
@@ -115,12 +115,6 @@ class LabEvents(RecoverableHandlers):
                 raise
 
         return handle
-
-    def _echo(self, sid: str, count: int, sent: AnyData) -> Awaitable[None]:
-        return self._answer(sid, sent.data, count)
-
-    def _broadcast(self, sid: str, count: int, sent: AnyData) -> Awaitable[None]:
-        return self._respond(sent.data, count)
 
     async def _join(self, sid: str, count: int, name: RoomName) -> None:
         if name.room != sid and self._is_own_room(name.room):

@@ -17,7 +17,7 @@ from asgi_app.hub import Burst, Message
 from asgi_app.models.lights import LightChanged, level_in_range, set_level, text_or_integer
 from asgi_app.service import Panel
 from asgi_app.ws.engineio.outbox import EngineOutbox
-from asgi_app.ws.engineio.packets import framed
+from asgi_app.ws.socketio.manager import hand_out
 from asgi_app.ws.socketio.namespace import Namespace, RecoverableHandlers
 
 PAGE = "/led"  # conflation key: a new level replaces an unsent one
@@ -102,30 +102,10 @@ class LedEvents(RecoverableHandlers):
 
     def _deliver(self, levels: list[int]) -> None:
         """Enqueue each level for every page: an old page shows every step if it keeps up."""
-        packets = [self._packet(level) for level in levels]
-        joined = b"".join(map(framed, packets)) if len(packets) > 1 else framed(packets[0])
-        straight = 0
-        for page in self._pages.values():
-            if (direct := page.direct) is not None:
-                direct(joined)
-                straight += 1
-            else:
-                for packet in packets:
-                    page.offer(PAGE, packet)
-        if straight:
-            page.counters.sent += straight * len(packets)  # they share their counters
+        events = [[self._packet(level)] for level in levels]
         recovery = self._namespace.recovery
-        if not recovery.is_used:
-            return
-        markers = [recovery.record([packet]) for packet in packets]
-        joined += framed(markers[-1])
-        for page in self._recoverable.values():
-            if (direct := page.direct) is not None:
-                page.counters.sent += len(packets)
-                direct(joined)
-            else:
-                for packet, marker in zip(packets, markers, strict=True):
-                    page.offer(PAGE, packet, marker)
+        markers = [recovery.record(packets) for packets in events if recovery.is_used]
+        hand_out(events, _offer, self._pages.values(), self._recoverable.values(), markers)
 
     def _packet(self, level: int) -> Packet:
         """Return `led {"level": N}`, encoded once for all times."""
@@ -153,6 +133,10 @@ class LedEvents(RecoverableHandlers):
         with contextlib.suppress(UnknownLight):
             return [self._panel.light(self._panel.old_light).target]
         return []
+
+
+def _offer(page: EngineOutbox, packets: list[Packet], marker: Packet | None) -> None:
+    page.offer(PAGE, packets[0], marker)
 
 
 def _level(arguments: tuple[Any, ...]) -> int:

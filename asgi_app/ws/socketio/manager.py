@@ -6,7 +6,7 @@ not read would hold up every client that emits to its room.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -55,29 +55,44 @@ class _Room:
         """Enqueue the events, each with all its packets, for everybody: as one write where that is possible."""
         if self._members is None:
             self._members = self._find()
+        plain, recoverable = self._members
         recovery = self._recovery
-        joined = b"".join([framed(packet) for packets in events for packet in packets])
-        straight = 0
-        for queue in self._members.plain:
-            if (direct := queue.direct) is not None:
-                direct(joined)
-                straight += 1
-            else:
-                for packets in events:
-                    queue.enqueue(packets)
-        if straight:
-            self._members.plain[0].counters.sent += straight * len(events)  # they share their counters
-        if not recovery.is_used:
-            return
-        markers = [recovery.record(packets, self._name, self._skipped) for packets in events]
-        joined += framed(markers[-1])
-        for queue in self._members.recoverable:
-            if (direct := queue.direct) is not None:
-                queue.counters.sent += len(events)
-                direct(joined)
-            else:
-                for packets, marker in zip(events, markers, strict=True):
-                    queue.enqueue(packets, marker)
+        markers = [recovery.record(packets, self._name, self._skipped) for packets in events if recovery.is_used]
+        hand_out(events, EngineOutbox.enqueue, plain, recoverable, markers)
+
+
+def hand_out(
+    events: list[list[EnginePacket]],
+    enqueue: Callable[[EngineOutbox, list[EnginePacket], EnginePacket | None], None],
+    plain: Iterable[EngineOutbox],
+    recoverable: Iterable[EngineOutbox],
+    markers: list[EnginePacket],
+) -> None:
+    """Write the events at once where nothing waits; `enqueue` them elsewhere.
+
+    A marker follows each event to a client that can come back. There are none while no client can.
+    """
+    frames = b"".join([framed(packet) for packets in events for packet in packets])
+    straight = 0
+    for queue in plain:
+        if (direct := queue.direct) is not None:
+            direct(frames)
+            straight += 1
+        else:
+            for packets in events:
+                enqueue(queue, packets, None)
+    if straight:
+        queue.counters.sent += straight * len(events)  # all queues share their counters
+    if not markers:
+        return
+    frames += framed(markers[-1])
+    for queue in recoverable:
+        if (direct := queue.direct) is not None:
+            queue.counters.sent += len(events)
+            direct(frames)
+        else:
+            for packets, marker in zip(events, markers, strict=True):
+                enqueue(queue, packets, marker)
 
 
 def encoded(namespace: str, event: str, data: Any) -> list[EnginePacket]:
@@ -176,13 +191,12 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         room: Any = None,
         skip_sid: Any = None,
         callback: Any = None,
-        to: Any = None,
         **kwargs: Any,
     ) -> None:
         if callback is not None:  # python-socketio gives each recipient its own ack id
-            await super().emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
+            await super().emit(event, data, namespace, room, skip_sid, callback, **kwargs)
             return
-        self.emit_here(event, data, namespace, to or room, skip_sid)
+        self.emit_here(event, data, namespace, room, skip_sid)
 
     def emit_here(self, event: str, data: Any, namespace: str, room: Any = None, skip_sid: Any = None) -> None:
         """Enqueue an event for clients of this process. Never blocks."""

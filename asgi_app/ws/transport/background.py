@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any
 
-log = logging.getLogger("pilotlight.websocket")
+from asgi_app.telemetry.tasks import start_task
 
 
 class BackgroundAnswers:
@@ -26,16 +25,8 @@ class BackgroundAnswers:
             self._tasks = set()
         if len(self._tasks) >= self.AT_MOST:
             await answering
-            return
-        task = asyncio.create_task(answering)
-        self._tasks.add(task)
-        task.add_done_callback(self._answered)
-
-    def _answered(self, task: asyncio.Task[None]) -> None:
-        assert self._tasks is not None
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("an answer failed", exc_info=error)
+        else:
+            start_task(self._tasks, answering)
 
     def cancel(self) -> None:
         """Cancel all tasks, because the connection has ended."""

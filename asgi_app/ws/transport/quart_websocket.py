@@ -173,7 +173,6 @@ class Socket(AcceptedWebSocket):
 
     def live(self, connection: QuartConnection, life: Life) -> None:
         """Run `life` on this connection when the route has returned, and its request has ended."""
-
         connection.life = partial(self._live, life)
 
     async def _live(self, life: Life) -> None:
