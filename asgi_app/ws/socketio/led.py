@@ -104,7 +104,7 @@ class LedEvents(RecoverableHandlers):
         """Enqueue each level for every page: an old page shows every step if it keeps up."""
         events = [[self._packet(level)] for level in levels]
         recovery = self._namespace.recovery
-        markers = [recovery.record(packets) for packets in events if recovery.is_used]
+        markers = [recovery.record(packets) for packets in events] if recovery.is_used else []
         hand_out(events, _offer, self._pages.values(), self._recoverable.values(), markers)
 
     def _packet(self, level: int) -> Packet:

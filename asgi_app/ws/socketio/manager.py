@@ -57,7 +57,9 @@ class _Room:
             self._members = self._find()
         plain, recoverable = self._members
         recovery = self._recovery
-        markers = [recovery.record(packets, self._name, self._skipped) for packets in events if recovery.is_used]
+        markers = []
+        if recovery.is_used:
+            markers = [recovery.record(packets, self._name, self._skipped) for packets in events]
         hand_out(events, EngineOutbox.enqueue, plain, recoverable, markers)
 
 
