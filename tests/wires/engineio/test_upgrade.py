@@ -59,7 +59,9 @@ def test_a_poll_that_is_open_ends_with_a_noop_and_the_websocket_goes_on(
     with session.socket() as socket:
         socket.send("2probe")
         assert socket.recv(timeout=30) == "3probe"
-        assert poll.answer() == (200, "6")
+        status, answer = poll.answer()
+        assert status == 200
+        assert answer == "6" or "Server generated event" in answer  # every ten seconds that one is first
         panel.post("/led", json={"level": 41})  # while nobody polls
         socket.send("5")
         socket.send('427["my_ping"]')
