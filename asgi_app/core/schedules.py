@@ -83,7 +83,7 @@ def as_said(model: At | By | Sun | Every | Once | In | AnyCommand) -> dict[str, 
 def when_of(when: At | By | Sun | Every | Once | In, now: float, place: Place) -> dict[str, Any]:
     """Return the time of a new schedule as it is kept. Raises `BadCommand`."""
     if isinstance(when, In):
-        return once_at(math.ceil(now + when.in_), place)  # it is kept in whole seconds, and never comes too early
+        return once_at(now + when.in_, place)
     if isinstance(when, Once):
         at = _instant(_date(when.once), place)
         if at <= now:
@@ -92,8 +92,8 @@ def when_of(when: At | By | Sun | Every | Once | In, now: float, place: Place) -
 
 
 def once_at(at: float, place: Place) -> dict[str, Any]:
-    """Return the time of a timer that ends at an instant, as it is kept."""
-    return {"once": local(at, place).isoformat(timespec="seconds")}
+    """Return the time of a timer that ends at an instant, as it is kept: in whole seconds, and never too early."""
+    return {"once": local(math.ceil(at), place).isoformat()}
 
 
 def local(at: float, place: Place) -> dt.datetime:

@@ -42,8 +42,9 @@ class Channel:
             try:
                 if type(subscriber) is Outbox and (direct := subscriber.direct) is not None:  # as nearly always
                     if codecs is not subscriber.codecs:
+                        event, join, _ = subscriber.codecs
+                        frames = messages[0].encoded(event) if burst is None else burst.newest(join)
                         codecs = subscriber.codecs
-                        frames = messages[0].encoded(codecs.event) if burst is None else burst.newest(codecs.burst)
                     direct(frames)
                     subscriber.counters.sent += len(messages)
                 elif burst is None:

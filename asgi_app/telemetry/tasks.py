@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Generator, Iterable, Sequence
 from functools import partial
 from types import coroutine
@@ -11,11 +12,26 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def start_task(kept: set[asyncio.Task[None]], work: Coroutine[Any, Any, None], name: str | None = None) -> None:
-    """Run the work in a task, which `kept` holds until it is done: asyncio itself keeps only a weak reference."""
+def start_task(
+    kept: set[asyncio.Task[None]],
+    work: Coroutine[Any, Any, None],
+    name: str | None = None,
+    log: logging.Logger | None = None,
+) -> None:
+    """Run the work in a task, which `kept` holds until it is done: asyncio itself keeps only a weak reference.
+
+    Its error goes to this `log` at once, else to asyncio's when the task is freed.
+    """
     task = asyncio.create_task(work, name=name)
     kept.add(task)
     task.add_done_callback(kept.discard)
+    if log is not None:
+        task.add_done_callback(partial(_log_error, log))
+
+
+def _log_error(log: logging.Logger, task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a task failed", exc_info=error)
 
 
 @coroutine

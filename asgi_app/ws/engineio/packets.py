@@ -17,14 +17,13 @@ def framed(packet: Packet) -> bytes:
     """Return the packet as a WebSocket frame. It is made once, whatever the number of connections."""
     made: bytes | None = packet.__dict__.get("frame")
     if made is None:
-        made = packet.frame = frame(message_of(packet))
+        data = packet.data
+        is_text = packet.packet_type == MESSAGE and isinstance(data, str)
+        made = packet.frame = frame(MESSAGE_TYPE + data if is_text else message_of(packet))  # `encode` caches its text
     return made
 
 
 def message_of(packet: Packet) -> str | bytes:
-    """Return the packet as a WebSocket message. Messages skip `encode`, which would cache them; a poll needs base64."""
-    data = packet.data
-    if packet.packet_type == MESSAGE and isinstance(data, str):
-        return MESSAGE_TYPE + data
-    message: str | bytes = data if packet.binary else packet.encode()
+    """Return the packet as a WebSocket message. Bytes skip `encode`, which would cache them; a poll needs base64."""
+    message: str | bytes = packet.data if packet.binary else packet.encode()
     return message

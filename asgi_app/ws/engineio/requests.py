@@ -110,8 +110,7 @@ def read_query(environ: Mapping[str, Any], *, old_clients: bool) -> Query:
 
 def is_old(environ: Mapping[str, Any]) -> bool:
     """Return whether the request is of Engine.IO 3."""
-    version: str = urllib.parse.parse_qs(environ["QUERY_STRING"]).get("EIO", [OLD_VERSION])[0]
-    return version == OLD_VERSION
+    return bool(urllib.parse.parse_qs(environ["QUERY_STRING"]).get("EIO", [OLD_VERSION])[0] == OLD_VERSION)
 
 
 def asks_for_base64(environ: Mapping[str, Any]) -> bool:

@@ -208,8 +208,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # python-engine
 
     def generate_id(self) -> str:
         """Return a new id of 20 characters. With an engine, it begins with the name of the process, for balancers."""
-        id: str = super().generate_id()
-        return self._before_ids + id
+        return f"{self._before_ids}{super().generate_id()}"
 
     def create_queue(self, *args: Any, **kwargs: Any) -> EngineOutbox:
         return EngineOutbox(self.settings.outbox, self.coalescer, self.counters)

@@ -193,12 +193,13 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         room: Any = None,
         skip_sid: Any = None,
         callback: Any = None,
+        to: Any = None,
         **kwargs: Any,
     ) -> None:
         if callback is not None:  # python-socketio gives each recipient its own ack id
-            await super().emit(event, data, namespace, room, skip_sid, callback, **kwargs)
+            await super().emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
             return
-        self.emit_here(event, data, namespace, room, skip_sid)
+        self.emit_here(event, data, namespace, to or room, skip_sid)
 
     def emit_here(self, event: str, data: Any, namespace: str, room: Any = None, skip_sid: Any = None) -> None:
         """Enqueue an event for clients of this process. Never blocks."""

@@ -298,8 +298,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
 
     def is_id_elsewhere(self, room: str) -> bool:
         """Return whether this is the sid of a client of another process."""
-        elsewhere: bool = self.server.manager.is_id_elsewhere(room)
-        return elsewhere
+        return bool(self.server.manager.is_id_elsewhere(room))
 
     def refill_with(self, sid: str, refill: Packets | None) -> None:
         """Set what the client gets of this namespace after it was too slow and events were dropped."""

@@ -46,5 +46,4 @@ def text_for_old(text: str) -> str:
     """Do the same with the text of a packet."""
     if text[:1] not in (CONNECT_TYPE, CONNECT_ERROR_TYPE):
         return text
-    changed: str = for_old(StrictPacket(encoded_packet=text)).encode()
-    return changed
+    return str(for_old(StrictPacket(encoded_packet=text)).encode())

@@ -41,13 +41,14 @@ class SharedManager(QueueingManager):
         room: Any = None,
         skip_sid: Any = None,
         callback: Any = None,
+        to: Any = None,
         **kwargs: Any,
     ) -> None:
         if callback is not None or (wire := self._wires.get(namespace)) is None:
-            await super().emit(event, data, namespace, room, skip_sid, callback, **kwargs)
+            await super().emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
             return
         messages = tuple(packet.data for packet in encoded(namespace, event, data))
-        await wire.send(Shared("event", room, sids(skip_sid), messages))
+        await wire.send(Shared("event", to or room, sids(skip_sid), messages))
 
     async def close_room(self, room: str, namespace: str) -> None:
         if (wire := self._wires.get(namespace)) is None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any
 
 from asgi_app.telemetry.tasks import start_task
+
+log = logging.getLogger("pilotlight.websocket")
 
 
 class BackgroundAnswers:
@@ -26,7 +29,7 @@ class BackgroundAnswers:
         if len(self._tasks) >= self.AT_MOST:
             await answering
         else:
-            start_task(self._tasks, answering)
+            start_task(self._tasks, answering, log=log)
 
     def cancel(self) -> None:
         """Cancel all tasks, because the connection has ended."""
