@@ -19,7 +19,20 @@ from bench.targets import HOUSEHOLD, OTHERS, Results, Target
 
 RESULTS = BENCH / "results.json"
 INSTRUCTIONS = BENCH / "instructions.json"
-OTHER_PYTHON = BENCH / "results-3.13.json"  # of a partial run on that Python
+ELSEWHERE = {  # other runs, with the titles, texts and columns of their sections
+    BENCH / "results-3.13.json": (
+        "On Python 3.13",
+        "Medians of another run on the same machine, in which the panel and the Python of its peers were 3.13; Node "
+        "was the same. [bench/README.md](../bench/README.md) has the command.",
+        ("3.11", "3.13"),
+    ),
+    BENCH / "results-xeon.json": (
+        "On another processor",
+        "Medians of a run on an Intel Xeon, of a state a few changes before (bb18817). The work is the same, and the "
+        "ratios are not: a lone message takes Node as long there as here, and the panel 2.5 times as long.",
+        ("AMD EPYC", "Intel Xeon"),
+    ),
+}
 PAGE = ROOT / "docs" / "performance.md"
 PLOT = ROOT / "docs" / "images" / "performance.svg"
 
@@ -131,7 +144,7 @@ def write(found: dict[str, Any]) -> None:
         *_reasons(results),
         "## Other targets",
         _targets(OTHERS, results),
-        *_on_another_python(results),
+        *_elsewhere(results),
         *_on_paper(),
         "## CPU per delivered message",
         "![CPU per delivered message by number of clients](images/performance.svg)",
@@ -162,22 +175,20 @@ def _reasons(results: Results) -> list[str]:
     return ["### What is not met, and why", "\n".join(lines)]
 
 
-def _on_another_python(results: Results) -> list[str]:
-    """The same targets on another Python, where a part of the bench has run there."""
-    if not OTHER_PYTHON.is_file():
-        return []
-    other: Results = json.loads(OTHER_PYTHON.read_text())["results"]
-    rows = [
-        f"| {target.what} | {_number(median(here))}{target.unit} | {_number(median(there))}{target.unit} |"
-        for target in HOUSEHOLD
-        if (here := target.measured(results)) and (there := target.measured(other))
-    ]
-    return [
-        "## On Python 3.13",
-        "Medians of another run, in which the panel and the Python of its peers were 3.13; Node was the same. "
-        "[bench/README.md](../bench/README.md) has the command.",
-        "\n".join(["| | 3.11 | 3.13 |", "| --- | ---: | ---: |", *rows]),
-    ]
+def _elsewhere(results: Results) -> list[str]:
+    """The same targets on another Python and another processor, where the bench has run there."""
+    parts = []
+    for file, (title, text, columns) in ELSEWHERE.items():
+        if not file.is_file():
+            continue
+        other: Results = json.loads(file.read_text())["results"]
+        rows = [
+            f"| {target.what} | {_number(median(here))}{target.unit} | {_number(median(there))}{target.unit} |"
+            for target in HOUSEHOLD
+            if (here := target.measured(results)) and (there := target.measured(other))
+        ]
+        parts += [f"## {title}", text, "\n".join([f"| | {' | '.join(columns)} |", "| --- | ---: | ---: |", *rows])]
+    return parts
 
 
 def _on_paper() -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.reasons import CROWD, FANOUT, FRONT, LONE, PATCH, SETUP, SLIDER, START
+from bench.reasons import CROWD, FANOUT, FRONT, LONE, PATCH, REST, SETUP, SLIDER, START
 from bench.run import Figures, median
 
 Results = dict[str, dict[str, list[Figures]]]
@@ -91,8 +91,10 @@ HOUSEHOLD = (
     _cpu("`/live`, 1,000 native clients, CPU / Node `ws`", "live-1000", "/live", "ws", 0.8, FANOUT),
     Target("echo with ack, CPU / Node socket.io", "echo", "cpu_us", "ours", "node", 1.0, why=LONE),
     Target("echo with ack, median time / Node socket.io", "echo", "p50_ms", "ours", "node", 1.0, why=LONE),
-    Target("`POST /led` that reaches 100, CPU / Node express", "post-100", "cpu_us", "ours", "express", 0.6),
-    Target("`GET /led`, CPU / Node express", "get", "cpu_us", "ours", "express", 0.55),
+    Target(
+        "`POST /led` that reaches 100, CPU / Node express", "post-100", "cpu_us", "ours", "express", 0.6, why=FANOUT
+    ),
+    Target("`GET /led`, CPU / Node express", "get", "cpu_us", "ours", "express", 0.55, why=REST),
     Target("`GET /lights`, CPU / Node express", "get-lights", "cpu_us", "ours", "express", 1.0),
     Target("`PATCH /lights/led`, CPU / Node express", "patch-light", "cpu_us", "ours", "express", 1.0, why=PATCH),
     Target(

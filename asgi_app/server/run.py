@@ -58,7 +58,7 @@ Announce = Callable[[socket.socket, str, Callable[[], str | None]], None]
 
 # All but those of hypercorn, which are in `server/hypercorn.py`.
 SEAMS = (
-    Seam(uvicorn.Server, "capture_signals"),
+    Seam(uvicorn.Server, "capture_signals main_loop on_tick should_exit"),
     *(
         seam
         for module in (app, rule, uvicorn_http, engine, engine_connection, quart_websocket)
@@ -208,11 +208,26 @@ class _Loop(event_loop_class()):  # type: ignore[misc]  # it depends on the mach
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn's server without its own signal handlers."""
+    """uvicorn's server without its own signal handlers. It wakes once a second, for the date, and not ten times."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leaving = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def leave(self) -> None:
+        """Have `serve` end."""
+        self.should_exit = True
+        self._leaving.set()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._leaving.wait()
 
 
 async def _uvicorn(panel_app: PanelApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
@@ -236,11 +251,7 @@ async def _uvicorn(panel_app: PanelApp, listener: socket.socket, tls: ssl.SSLCon
         ssl_context_factory=(lambda config, default: tls) if tls else None,
     )
     server = _Uvicorn(config)
-
-    def stop() -> None:
-        server.should_exit = True
-
-    async with _stopped_by_signals(panel_app, stop, tls):
+    async with _stopped_by_signals(panel_app, server.leave, tls):
         try:
             await server.serve(sockets=[listener])
         except SystemExit:

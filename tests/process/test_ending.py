@@ -43,12 +43,30 @@ async def test_a_handshake_that_is_under_way_at_the_end_is_answered_once(
             go_on.set()  # the application goes on in the next turn of the loop, and this is before it
             handshake.shutdown()
             answer = await reader.read()
-            server.should_exit = True
+            server.leave()
             await serving
         writer.close()
     assert answer.count(b"HTTP/1.1") == 1
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert (caplog.text, failures) == ("", [])
+
+
+async def test_uvicorn_wakes_for_the_date_and_for_its_end() -> None:
+    """Not ten times a second, which is most of what an idle panel would do."""
+    server = _Uvicorn(uvicorn.Config("none", log_config=None))
+    ticks: list[bool] = []
+
+    async def on_tick(counter: int) -> bool:
+        ticks.append(server.should_exit)
+        return server.should_exit
+
+    server.on_tick = on_tick  # type: ignore[method-assign]
+    running = asyncio.create_task(server.main_loop())
+    await asyncio.sleep(0.3)
+    assert ticks == [False]
+    server.leave()
+    await asyncio.wait_for(running, 30)
+    assert ticks == [False, True]
 
 
 @pytest.mark.parametrize(
