@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -183,3 +184,34 @@ def test_of_the_one_who_did_it(panel: RunningPanel) -> None:
         ask(panel, "PATCH", "/lights/led", headers=headers, body=json.dumps({"level": level}).encode())
         light = panel.light("led")
         assert (light["level"], light["by"]["name"], light["by"]["via"]) == (level, "Åsa", "rest")
+
+
+def test_each_answer_is_counted_once(panel: RunningPanel) -> None:
+    def counted() -> tuple[float, float]:
+        counts = panel.metrics()
+        return counts["pilotlight_messages_received_total", "rest"], counts["pilotlight_messages_sent_total", "rest"]
+
+    received, sent = counted()
+    for path in ("/led", "/lights", "/lights/nothing", "/lights/led/history"):
+        ask(panel, "GET", path, headers=[])
+        ask(panel, "GET", path, headers=TWICE)
+        ask(panel, "HEAD", path, headers=[])
+    more = 12 + 1  # and the first look at the counts: its answer was not sent yet when they were made
+    assert counted() == (received + more, sent + more)
+
+
+def test_requests_at_once_are_answered_in_their_order(panel: RunningPanel) -> None:
+    """Those without Quart among those with it, on one connection, which the last one closes."""
+    paths = ["/led", "/lights?x=1", "/lights/nothing", "/nothing", "/lights", "/led?x=1"] * 4
+    said = [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n" for path in (*paths, "/led")]
+    said[-1] += "Connection: close\r\n"
+    with socket.create_connection(("127.0.0.1", panel.port), timeout=30) as plug:
+        plug.sendall("\r\n".join([*said, ""]).encode())
+        with plug.makefile("rb") as file:
+            came = file.read()
+    answers = came.split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"404" if "nothing" in path else b"200" for path in (*paths, "/led")]
+    bodies = [answer.partition(b"\r\n\r\n")[2] for answer in answers]
+    assert [b"lights" in body for body in bodies] == [
+        "lights" in path and "nothing" not in path for path in (*paths, "/led")
+    ]
