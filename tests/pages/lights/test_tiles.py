@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from tests.support.fingers import scrolled, swipe
 from tests.support.page_lights import TRANSPORTS, revision, set_light
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import RunningPanel, eventually
 from tests.support.tabs import PHONE, SHORT_PHONE, TOO_SMALL, OpenTab, first_of, fits
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all of them
@@ -118,7 +118,7 @@ async def test_a_press_the_corner_and_enter_open_the_card(panel: RunningPanel, o
         await page.keyboard.press("Escape")
         await expect(card.root).to_be_hidden()
         await expect(tile.bar).to_be_focused()
-        assert (panel.light("desk")["level"], panel.light("desk")["on"]) == (55, True)
+        eventually(lambda: (panel.light("desk")["level"], panel.light("desk")["on"]) == (55, True))
         set_light(panel, level=40)
         await tile.shows(40)
 

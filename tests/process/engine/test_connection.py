@@ -65,9 +65,9 @@ async def test_what_is_published_is_heard_between_the_answers(server: RedisServe
 
 async def test_silence_ends_it(server: RedisServer) -> None:
     """It counts from each command. Nothing is asked afterwards."""
-    connection = await opened(server, within=0.5)
+    connection = await opened(server, within=1.5)
     for _ in range(3):
-        assert await connection.ask("BLPOP", "nothing", "0.3") is None
+        assert await connection.ask("BLPOP", "nothing", "0.6") is None
     waiting = [connection.ask("BLPOP", "nothing", 30), connection.ask("PING")]
     for answer in (*waiting, connection.ended, connection.ask("PING")):
         with pytest.raises(redis.RedisError):

@@ -64,9 +64,9 @@ def test_a_light_with_a_fault_of_its_own_goes_away_with_its_panel(home: Home) ->
     """The reason is then that of the panel, and who set the light stays as it was."""
     nowhere = free_port()
     hall, front = home.node("hall", "led", pins="pigpio", pigpio_port=nowhere), home.front("front")
+    eventually(lambda: "pigpio" in (front.light("hall.led")["reason"] or ""))
     home.agree("hall.led", {"online": False, "away_since": None}, front)
     before = front.light("hall.led")
-    assert "pigpio" in before["reason"]
     hall.stop()
     home.agree("hall.led", {"reason": "hall has been stopped.", "by": before["by"]}, front)
     assert front.light("hall.led")["at"] == pytest.approx(before["at"], abs=0.01)

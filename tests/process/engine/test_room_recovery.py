@@ -63,7 +63,7 @@ class Page:
     async def rooms(self) -> set[str]:
         await self.client.ask("leave", {"room": "none"})
         said = [args[0]["data"] for args in self.client.inbox.take("my_response")]
-        return set(said[-1].removeprefix("In rooms: ").split(", "))
+        return set([data for data in said if data != BY_ITSELF][-1].removeprefix("In rooms: ").split(", "))
 
     async def back(self, to: str) -> bool:
         """Wait until the client is on this process; whether it was recovered."""

@@ -87,8 +87,9 @@ async def test_coming_back_brings_people_and_rooms(panel: RunningPanel, wire: st
         async with person(panel, wire, ada_name) as ada:
             epoch = ada.opening["epoch"]
             rev = (await ada.ask("ping"))["rev"]
-        while not [e for e in of_kind(await watcher.events(), "person_changed") if e["person"] == ada_name]:
-            pass
+        changes: list[Any] = []
+        while not [e for e in changes if e["person"] == ada_name and not e["devices"]]:
+            changes = of_kind(await watcher.events(), "person_changed")
         async with person(panel, wire, bob_name) as bob:
             room = await room_of(bob)
             await bob.ask("say", room=room, msg="while you were away")

@@ -301,7 +301,7 @@ async def test_who_comes_too_late_starts_anew(
         await told(client)
         await client.arrived("led")
         line.cut()
-        assert not await mended(line, client, 0.5)
+        assert not await mended(line, client, 2.0)
         assert await told(client) == ["Connected"]
         assert len(await client.arrived("led")) == 1
         await client.disconnect()
