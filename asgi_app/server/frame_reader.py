@@ -5,6 +5,8 @@ It is the server's half of section 5 (masked frames, no extensions), after a han
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C where available
 
 from asgi_app.ws.transport.frames import (
@@ -21,8 +23,14 @@ from asgi_app.ws.transport.frames import (
 )
 
 RESERVED, MASKED = 0x70, 0x80  # 5.2
-Arrived = tuple[int, bytes]  # the opcode and payload of a whole message (TEXT, BINARY), or of a CLOSE, PING or PONG
 SHORT_TEXTS = [bytes((FIN | TEXT, MASKED | size)) for size in range(126)]  # the beginning of a frame, by size
+
+
+class Arrived(NamedTuple):
+    """A whole message (TEXT, BINARY) or a control frame (CLOSE, PING, PONG), unmasked."""
+
+    opcode: int
+    payload: bytes
 
 
 class Breach(Exception):
@@ -65,7 +73,7 @@ class FrameReader:
         size = len(data) - 6
         is_alone = self._buffer is None and self._fragments is None
         if is_alone and 0 <= size < 126 and size <= self._max_size and data.startswith(SHORT_TEXTS[size]):
-            return [(TEXT, apply_mask(data[6:], data[2:6]))], None  # as nearly always
+            return [Arrived(TEXT, apply_mask(data[6:], data[2:6]))], None  # as nearly always
         arrived: list[Arrived] = []
         if self._buffer is not None:
             self._buffer += data
@@ -112,7 +120,7 @@ class FrameReader:
             return None
         payload = apply_mask(data[body:end], data[body - 4 : body])
         if opcode >= CLOSE or (head & FIN and self._fragments is None):
-            arrived.append((opcode, payload))
+            arrived.append(Arrived(opcode, payload))
         else:
             self._fragment(head, payload, arrived)
         return end
@@ -139,5 +147,5 @@ class FrameReader:
             self._opcode, self._fragments = head & 0x0F, bytearray()
         self._fragments += payload
         if head & FIN:
-            arrived.append((self._opcode, bytes(self._fragments)))
+            arrived.append(Arrived(self._opcode, bytes(self._fragments)))
             self._fragments = None

@@ -221,6 +221,7 @@ async def test_a_slip_of_the_finger_loses_no_steps(panel: RunningPanel, open_tab
     await add(page, "Wait")
     await sheet.get_by_label("Name", exact=True).fill("Kept")
     for _ in range(2):
+        await expect(sheet).to_be_visible()
         await page.mouse.click(20, 20)  # outside
         await sure.get_by_role("button", name="Go back").click()
         await expect(sheet.get_by_label("Name", exact=True)).to_have_value("Kept")
