@@ -181,6 +181,7 @@ async def test_clients_of_a_front_that_is_killed_come_back_through_the_other(
     home: Home, balancer: Balancer, node: NodeClients
 ) -> None:
     first, second = home.panels["f1"], home.panels["f2"]
+    eventually(lambda: ready(first) and ready(second))  # nginx does not ask
     pages = [await join("4 websocket", balancer.panel, node) for _ in range(4)]
     assert clients(first, "socketio_websocket") == 2
     first.kill()
