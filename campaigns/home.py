@@ -12,7 +12,6 @@ import signal
 import statistics
 import tempfile
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,9 +41,7 @@ class Hand:
     light: str
     sent: dict[int, float] = field(default_factory=dict)  # level: when it was asked for last
     possible: set[int] = field(default_factory=lambda: {0})  # where the light may be now
-    lately: deque[tuple[float, int]] = field(
-        default_factory=lambda: deque(maxlen=1000)
-    )  # when a level was acknowledged
+    lately: list[tuple[float, int]] = field(default_factory=list)  # when it was acknowledged, and which level
     acknowledged: int = 0
     refused: int = 0
 

@@ -57,13 +57,9 @@ class Outbox(Backlog):
             self._add_event(message.key if message.key is not None else message, message)
 
     def offer_all(self, burst: Burst) -> None:
-        """Take events that were published together. Never blocks."""
-        if (direct := self.direct) is not None:
-            self.counters.sent += len(burst.messages)
-            direct(burst.newest(self.codecs.burst))
-        else:
-            for message in burst.messages:
-                self.offer(message)
+        """Take events that were published together, where the channel could not write them at once. Never blocks."""
+        for message in burst.messages:
+            self.offer(message)
 
     def due(self, cursor: Cursor) -> None:
         """Take the messages of a feed once they can be sent. Never blocks."""

@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.node_clients import SUPPORT
 from tests.support.panel_process import RunningPanel
+from tests.support.rooms_clients import BY_ITSELF
 from tests.support.tabs import first_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -130,7 +131,7 @@ async def test_the_old_page_moves_the_light_and_follows_it(panel: RunningPanel, 
             await new Promise((done) => socket.emit("my_event", { data }, done));
         }
     }""")
-    heard = [said for said in await page.evaluate("heard") if said != "Server generated event"]
+    heard = [said for said in await page.evaluate("heard") if said != BY_ITSELF]
     assert heard == ["Connected", "Ünïcødé é 灯 💡", [0, 4, 130, 255]]
 
 

@@ -15,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.frames import RawWitness, watched
 from tests.support.panel_process import RunningPanel
 from tests.support.polling_session import OpenPoll
+from tests.support.rooms_clients import BY_ITSELF
 
 OLD = "/socket.io/?EIO=3"
 POLLING, WEBSOCKET = f"{OLD}&transport=polling", f"{OLD}&transport=websocket"
@@ -76,7 +77,7 @@ class OldPollingSession:
         came: list[str] = []
         while "43999[]" not in came:
             came += self.poll()
-        return [packet for packet in came if not re.search('"Server generated event"|my_pong|43999', packet)]
+        return [packet for packet in came if not re.search(f'"{BY_ITSELF}"|my_pong|43999', packet)]
 
     def open_poll(self) -> OpenPoll:
         return OpenPoll(self.panel, self.path)
@@ -113,4 +114,4 @@ def until(socket: ClientConnection, last: str | bytes) -> list[str | bytes]:
     came: list[str | bytes] = []
     while last not in came:
         came.append(socket.recv(timeout=30))
-    return [message for message in came if "Server generated event" not in str(message)]
+    return [message for message in came if BY_ITSELF not in str(message)]

@@ -15,10 +15,10 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.frames import RawWitness, watched
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.raw_sockets import end_with_a_reset
+from tests.support.rooms_clients import BY_ITSELF
 
 ENGINE = "/socket.io/?EIO=4"
 POLLING = f"{ENGINE}&transport=polling"
-BY_ITSELF = "Server generated event"  # what the panel says to all in "/", every ten seconds
 SEPARATOR = "\x1e"
 
 

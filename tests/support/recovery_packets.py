@@ -7,7 +7,7 @@ import asyncio
 from engineio.packet import MESSAGE, Packet
 from websockets.asyncio.client import ClientConnection
 
-BY_ITSELF = "Server generated event"
+from tests.support.rooms_clients import BY_ITSELF
 
 
 async def said(socket: ClientConnection) -> str:

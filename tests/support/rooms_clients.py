@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection
 
 from tests.support.inbox import TIMEOUT, SocketIOClient
 
-BY_ITSELF = "Server generated event"
+BY_ITSELF = "Server generated event"  # what the panel says to all in "/", every ten seconds
 
 
 class Client:

@@ -12,7 +12,8 @@ from websockets.sync.client import ClientConnection
 
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.panel_process import RunningPanel, eventually
-from tests.support.polling_session import BY_ITSELF, PollingSession
+from tests.support.polling_session import PollingSession
+from tests.support.rooms_clients import BY_ITSELF
 
 server = each_of(*EVERY_WAY, matters=True)
 

@@ -18,7 +18,7 @@ from tests.support.inbox import SocketIOClient
 from tests.support.node_clients import NodeClient, NodeClients
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
-from tests.support.recovery_packets import BY_ITSELF
+from tests.support.rooms_clients import BY_ITSELF
 
 server = each_of(*EVERY_WAY, matters=False)
 

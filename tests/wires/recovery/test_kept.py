@@ -23,7 +23,8 @@ from tests.support.live_client import live
 from tests.support.node_clients import NodeClient
 from tests.support.panel_process import RunningPanel
 from tests.support.python_client import PythonClient
-from tests.support.recovery_packets import BY_ITSELF, events, said, until
+from tests.support.recovery_packets import events, said, until
+from tests.support.rooms_clients import BY_ITSELF
 
 server = each_of(*EVERY_WAY, matters=False)
 
