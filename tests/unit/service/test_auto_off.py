@@ -20,6 +20,10 @@ class Quick(Bench):
     }
 
 
+class Patient(Bench):
+    specs: ClassVar = {"led": LightSpec(pin=21, auto_off=3600)}
+
+
 @pytest.fixture
 async def quick() -> Quick:
     return Quick()
@@ -42,14 +46,17 @@ async def test_it_goes_off_and_says_by_whom(quick: Quick) -> None:
 
 
 @pytest.mark.parametrize("change", [{"level": 71}, {"effect": "pulse"}, {"step": -5}])
-async def test_a_change_begins_anew(quick: Quick, change: dict[str, Any]) -> None:
-    await quick.ask(level=70)
-    (_, first) = quick.lights._auto_off._timers["led"]
-    await quick.ask(level=70)  # which is none
-    assert quick.lights._auto_off._timers["led"][1] is first
-    await quick.ask(**change)
+async def test_a_change_begins_anew(change: dict[str, Any]) -> None:
+    patient = Patient()
+    await patient.ask(level=70)
+    (_, first) = patient.lights._auto_off._timers["led"]
+    await patient.ask(level=70)  # which is none
+    assert patient.lights._auto_off._timers["led"][1] is first
+    await patient.ask(**change)
     assert first.cancelled()
-    await off(quick)
+    (_, second) = patient.lights._auto_off._timers["led"]
+    assert not second.cancelled()
+    assert second.when() > first.when()
 
 
 async def test_one_that_was_offline_begins_when_it_is_back(quick: Quick) -> None:
