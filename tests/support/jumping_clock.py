@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, ParamSpec
 
 from asgi_app.shows.player import Player
 from asgi_app.shows.show import Show
 from tests.support.show_files import FakeStage
+
+
+P = ParamSpec("P")
 
 
 class Jumping(selectors.DefaultSelector):
@@ -34,6 +38,17 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.clock.now
+
+
+def jumping(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run this test on such a loop: its times are exact, however slow the machine is."""
+
+    @functools.wraps(test)
+    def run(*arguments: P.args, **options: P.kwargs) -> None:
+        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+            runner.run(test(*arguments, **options))
+
+    return run
 
 
 Ended = tuple[str, float, FakeStage]
