@@ -12,7 +12,6 @@ from asgi_app.shows.player import Player
 from asgi_app.shows.show import Show
 from tests.support.show_files import FakeStage
 
-
 P = ParamSpec("P")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -78,6 +79,12 @@ async def test_a_group_in_hand_does_not_bounce_while_others_move_it(panel: Runni
     levels = await tab.page.evaluate("levels")
     assert levels == sorted(levels, reverse=True), "it showed what another hand did"
     await other.page.mouse.up()
+    async with asyncio.timeout(30):
+        for level in itertools.cycle((31, 30)):
+            await tab.page.mouse.move(*await group.at(level))
+            await asyncio.sleep(0.1)
+            if await theirs.level() == level:
+                break  # the other page follows, so all that its hand did has come
     await tab.page.mouse.move(*await group.at(28))  # the last one that moves
     await tab.page.mouse.up()
     for hand in (group, theirs):
