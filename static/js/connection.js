@@ -29,6 +29,7 @@ export class Connection {
     transport,
     open,
     listen,
+    connecting = () => {},
     resume = () => null,
     name = () => '',
     follow = () => [],
@@ -40,6 +41,7 @@ export class Connection {
     this.live = false;
     this._open = open;
     this._listen = listen;
+    this._connecting = connecting;
     this._resume = resume;
     this._name = name;
     this._follow = follow;
@@ -97,6 +99,7 @@ export class Connection {
 
   _connect() {
     clearTimeout(this._timers.retry);
+    this._connecting();
     // Drop callbacks of a wire that was closed: they must not change its successor.
     const turn = (this._turn += 1);
     const mine = (act) => (value) => turn === this._turn && act(value);

@@ -70,9 +70,14 @@ export function without(record, key) {
   return rest;
 }
 
+/** What the record has under this name, or undefined. Somebody may be called "constructor", which every object has. */
+export function known(record, name) {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
 /** All of these in this order of ids; those that it does not name come after the others. */
 export function ordered(all, order) {
-  return { ...Object.fromEntries(order.filter((id) => id in all).map((id) => [id, all[id]])), ...all };
+  return { ...Object.fromEntries(order.filter((id) => Object.hasOwn(all, id)).map((id) => [id, all[id]])), ...all };
 }
 
 /** The node of a light, a panel of several that share an engine: the id of such a light is `node.light`. */

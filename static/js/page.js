@@ -18,7 +18,7 @@ export class Page {
    *
    * Optional: `changed(before)` runs after each change of the state. `heard(event)` gets each event of the connection
    * before the state does, and returns the event for the state, or null for none. `connecting()` runs before each new
-   * connection. `canResume(state)` says whether the events since this state are enough after a reconnect.
+   * connection, after a lost one too. `canResume(state)` says whether the events since this state are enough after a reconnect.
    * `follow()` returns the names of the nodes whose lights are wanted; none: all. `wants` names the lists of the state
    * that the page needs beside the lights; REST asks for each of them.
    */
@@ -74,11 +74,11 @@ export class Page {
   /** Connect over the transport in the address, under the name of this device. End the connection before. */
   connect() {
     this.connection?.stop();
-    this._connecting();
     const transport = chosenTransport(this._transports);
     this.connection = new Connection({
       transport,
       open: TRANSPORTS[transport].open,
+      connecting: this._connecting, // another page may have changed the name of this device
       name: deviceName,
       follow: this._follow,
       wants: this._wants,

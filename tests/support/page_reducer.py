@@ -9,6 +9,8 @@ from typing import Any
 
 from tests.support.panel_process import ROOT
 
+# A person, a room or a run may have the name of what every object in JavaScript has.
+OF_EVERY_OBJECT = ("constructor", "toString", "valueOf", "hasOwnProperty", "__proto__")
 RUNNER = ROOT / "tests" / "support" / "node" / "reducer.mjs"
 
 

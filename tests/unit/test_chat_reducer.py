@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.page_reducer import reduced
+from tests.support.page_reducer import OF_EVERY_OBJECT, reduced
 
 VIEW = """(page, state, same) => {
   const threads = Object.entries(state.threads).map(([key, thread]) => [key, {
@@ -166,6 +166,14 @@ def test_who_says_something_has_read_what_was_before() -> None:
 def test_how_far_a_private_message_came(events: list[Event], state: str) -> None:
     got = bob(page(key=BOB), message(1, "Ada", to="Bob"), *events)
     assert got["delivery"][-1]["state"] == state
+
+
+@pytest.mark.parametrize("name", OF_EVERY_OBJECT)
+def test_whoever_has_the_name_of_what_every_object_has_is_a_person(name: str) -> None:
+    got = after(snapshot(), page(key=f"to:{name}"), message(1, "Ada", to=name), marks(name, 1, 0, to="Ada"))
+    thread = got["threads"][f"to:{name}"]
+    assert thread["marks"][name] == {"delivered": 1, "read": 0}
+    assert thread["delivery"][-1]["state"] == "delivered"
 
 
 def test_in_a_room_it_is_who_has_read_it() -> None:

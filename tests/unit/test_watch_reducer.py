@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.page_reducer import reduced
+from tests.support.page_reducer import OF_EVERY_OBJECT, reduced
 
 KEPT, HELD = 5000, 10_000  # lines in the page, while it follows and while somebody reads
 
@@ -344,3 +344,8 @@ def test_the_connection_comes_and_goes_and_the_log_stays():
     lost = after(*WATCHING, up, down)
     assert not lost.live
     assert lost.lines == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("name", OF_EVERY_OBJECT)
+def test_an_address_with_the_name_of_what_every_object_has_is_that_of_no_run(name: str) -> None:
+    assert after(snapshot(5, run()), {"event": "opened", "run": name}, snapshot(9, run())).run is None

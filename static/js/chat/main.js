@@ -6,6 +6,7 @@ import { panelNow } from '../clock.js';
 import { LOST } from '../connection.js';
 import { knownMe, learnMe, mayControl } from '../me.js';
 import { Page } from '../page.js';
+import { known } from '../page-state.js';
 import { remember } from '../remember.js';
 import { SOCKETS } from '../transports.js';
 import { followedRooms, mutedThreads } from '../unread.js';
@@ -49,10 +50,7 @@ const page = new Page({
   apply,
   render: (state) => view.render(state),
   transports: SOCKETS,
-  connecting() {
-    asked.clear();
-    become(inOrder(deviceName()));
-  },
+  connecting: () => become(inOrder(deviceName())),
   heard,
   changed(before) {
     const { me, threads } = page.state;
@@ -191,7 +189,7 @@ function fillGap({ of, room }) {
 function mark(thread) {
   const { key, last, n } = thread;
   if (!n || !last || !mayControl(knownMe()) || (isRoom(key) && !followedRooms().includes(nameOf(key)))) return;
-  const before = asked.get(key) ?? thread.marks[page.state.me] ?? { delivered: 0, read: 0 };
+  const before = asked.get(key) ?? known(thread.marks, page.state.me) ?? { delivered: 0, read: 0 };
   const marks = {};
   // In a room, each delivery would be sent to every member; only what was read is marked.
   if (!isRoom(key) && last.n > before.delivered && last.n > thread.read) marks.delivered = last.n;

@@ -52,7 +52,7 @@ export class Side {
     link.classList.toggle('quiet', !follows);
     link.classList.toggle('has-unread', waiting > 0 && follows);
     setOrRemove(link, 'aria-current', key === state.open && 'true');
-    row.querySelector('.presence')?.classList.toggle('here', name in state.people);
+    row.querySelector('.presence')?.classList.toggle('here', Object.hasOwn(state.people, name));
     write(row.querySelector('.thread-when'), thread.last ? briefly(thread.last.at) : '');
     write(row.querySelector('.thread-last'), preview(state, thread));
     row.querySelector('.thread-last').classList.toggle('typing', typists(thread).length > 0);

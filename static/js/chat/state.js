@@ -52,7 +52,7 @@ export const apply = reducer({
     const rooms = given.rooms ?? {};
     const threads = {};
     for (const [key, thread] of Object.entries(state.threads)) {
-      const gone = isRoom(key) && !(nameOf(key) in rooms) && !thread.pending.length && key !== state.open;
+      const gone = isRoom(key) && !Object.hasOwn(rooms, nameOf(key)) && !thread.pending.length && key !== state.open;
       if (!gone) threads[key] = forgotten ? anew(thread) : thread;
     }
     for (const room of Object.values(rooms)) {
@@ -298,7 +298,7 @@ function withMarks(thread, person, { delivered = 0, read = 0 }, me) {
 }
 
 function joined(marks, given) {
-  const all = { ...marks };
+  const all = { __proto__: null, ...marks }; // by name, and somebody may be called "constructor"
   for (const [person, { delivered, read }] of Object.entries(given ?? {})) {
     const known = all[person] ?? { delivered: 0, read: 0 };
     all[person] = { delivered: Math.max(known.delivered, delivered ?? 0), read: Math.max(known.read, read ?? 0) };

@@ -2,6 +2,7 @@
 
 import { lock } from '../lock.js';
 import { knownMe, mayControl } from '../me.js';
+import { known } from '../page-state.js';
 import { avatar } from '../view/avatar.js';
 import { icon, make, write } from '../view/dom.js';
 import { isLost, renderMark } from '../view/link.js';
@@ -93,7 +94,7 @@ export class ChatView {
       document.title = `${label} · Pilot Light`;
     }
     write(what, inShort(state, thread));
-    what.classList.toggle('here', !isRoom(thread.key) && called in state.people);
+    what.classList.toggle('here', !isRoom(thread.key) && Object.hasOwn(state.people, called));
 
     const names = typists(thread);
     typing.classList.toggle('some', names.length > 0);
@@ -160,7 +161,7 @@ export class ChatView {
 
 function inShort(state, { key, n }) {
   if (isRoom(key)) return t('chat_room_what', { n });
-  const person = state.people[nameOf(key)];
+  const person = known(state.people, nameOf(key));
   if (!person) return t('chat_away');
   const many = person.devices.length;
   return many > 1 ? `${t('chat_here')} · ${t('chat_devices', { n: many })}` : t('chat_here');

@@ -3,7 +3,7 @@
 import { panelNow } from '../clock.js';
 import { lock } from '../lock.js';
 import { mayControl } from '../me.js';
-import { isLive } from '../page-state.js';
+import { isLive, known } from '../page-state.js';
 import { remember, remembered } from '../remember.js';
 import { Choice } from '../view/choice.js';
 import { setAttributes, write } from '../view/dom.js';
@@ -169,7 +169,7 @@ export class LightCard {
 
   _renderWho(state, light) {
     const now = panelNow();
-    const flashed = state.flashed[light.id];
+    const flashed = known(state.flashed, light.id);
     const flash = flashed && flashed.at > light.at && now - flashed.at < FLASH_SHOWN;
     const started = !flash && light.by.via === 'start';
     write(this._parts.did, flash ? t('did_flash', { who: flashed.by.name }) : whoDidWhat(light, isOwn(state, light)));

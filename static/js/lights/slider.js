@@ -39,14 +39,12 @@ export class Slider {
     this._tap = tap;
     this._press = press;
     this._pressing = null;
+    this._hand = null; // the pointer that is down: it is listened to until it is up, wherever that is
     this._drag = null;
     this._used = false; // the pointer has dragged or pressed, so the click that follows is none
     this._level = 0;
     this._disabled = true;
     surface.addEventListener('pointerdown', (event) => this._down(event));
-    surface.addEventListener('pointermove', (event) => this._moved(event));
-    surface.addEventListener('pointerup', (event) => this._up(event));
-    surface.addEventListener('pointercancel', (event) => this._up(event));
     surface.addEventListener('touchmove', (event) => this._keep(event), { passive: false });
     bar.addEventListener('keydown', (event) => this._key(event));
     surface.addEventListener('click', (event) => this._clicked(event));
@@ -69,22 +67,36 @@ export class Slider {
   }
 
   _down(event) {
-    if (this._drag || event.button !== 0) return;
+    if (event.button !== 0) return;
+    if (this._hand && !event.isPrimary) return; // a second finger
+    this._release(); // of a pointer whose end nobody told
     this._used = false;
+    this._listen(event.pointerId);
     this._awaitPress(event);
     if (this._disabled) return;
     const relative = event.pointerType === 'touch' || this._tap !== null;
-    this._drag = { id: event.pointerId, x: event.clientX, y: event.clientY, from: this._level, relative, moving: false };
+    this._drag = { x: event.clientX, y: event.clientY, from: this._level, relative, moving: false };
     if (relative) return;
     this._surface.setPointerCapture(event.pointerId);
     this._begin();
     this._set(this._pointedAt(event));
   }
 
+  /** A bar that moves on the page loses the capture of the pointer, and before a drag there is none: so the window hears it. */
+  _listen(id) {
+    const hand = new AbortController();
+    const listen = (type, act) =>
+      addEventListener(type, (event) => event.pointerId === id && act(event), { signal: hand.signal });
+    listen('pointermove', (event) => this._moved(event));
+    for (const type of ['pointerup', 'pointercancel']) listen(type, () => this._release());
+    this._hand = hand;
+  }
+
   _moved(event) {
+    if (event.buttons === 0) return this._release(); // it went up where the page does not hear it
     this._keepPressing(event);
     const drag = this._drag;
-    if (!drag || event.pointerId !== drag.id) return;
+    if (!drag) return;
     if (!drag.relative) return this._set(this._pointedAt(event));
     if (!drag.moving) {
       const sideways = Math.abs(event.clientX - drag.x);
@@ -101,11 +113,11 @@ export class Slider {
     if (this._drag?.moving && event.cancelable) event.preventDefault();
   }
 
-  _up(event) {
+  _release() {
+    this._hand?.abort();
+    this._hand = null;
     this._endPress();
-    const drag = this._drag;
-    if (!drag || event.pointerId !== drag.id) return;
-    this._end();
+    if (this._drag) this._end();
   }
 
   _begin() {

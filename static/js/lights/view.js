@@ -107,7 +107,7 @@ export class LightsView {
     for (const [key, tile] of this._tiles) if (!(tile.element.dataset.light in state.lights)) this._tiles.delete(key);
     for (const [key, section] of this._sections) {
       const { group } = section.element.dataset;
-      if (group !== undefined && !(group in state.groups)) this._sections.delete(key);
+      if (group !== undefined && !Object.hasOwn(state.groups, group)) this._sections.delete(key);
     }
   }
 

@@ -1,5 +1,6 @@
 // A schedule in plain words: when, what, when it is due next, and what came of the last time.
 
+import { known } from '../page-state.js';
 import { showInWords } from '../watch/run-words.js';
 import { locale, timeOf } from '../times.js';
 import { language, t } from '../words.js';
@@ -99,15 +100,15 @@ export function whatInWords(command, state) {
 
 function byCommand(command, state) {
   if (command.do === 'recall_scene') {
-    const scene = state.scenes[command.scene];
+    const scene = known(state.scenes, command.scene);
     return { what: t('plan_do_scene', { name: scene?.name ?? command.scene }), gone: !scene };
   }
   if (command.do === 'start_show') {
-    const show = state.shows[command.show];
+    const show = known(state.shows, command.show);
     return { what: t('plan_do_show', { name: show ? showInWords(show).title : command.show }), gone: !show };
   }
   if (command.do === 'signal_run') {
-    return { what: t('plan_do_signal', { signal: command.signal, run: state.runs[command.run]?.name ?? command.run }), gone: false };
+    return { what: t('plan_do_signal', { signal: command.signal, run: known(state.runs, command.run)?.name ?? command.run }), gone: false };
   }
   const { name, gone } = targetOf(command, state);
   return { what: verbInWords(command, name), gone };
@@ -115,11 +116,11 @@ function byCommand(command, state) {
 
 function targetOf({ light, group, lights }, state) {
   if (group === 'all') return { name: t('plan_all_lights'), gone: false };
-  if (group !== undefined) return { name: state.groups[group]?.name ?? group, gone: !state.groups[group] };
+  if (group !== undefined) return { name: known(state.groups, group)?.name ?? group, gone: !known(state.groups, group) };
   const ids = lights ?? [light];
   return {
-    name: AND.format(ids.map((id) => state.lights[id]?.name ?? id)),
-    gone: ids.some((id) => !state.lights[id]),
+    name: AND.format(ids.map((id) => known(state.lights, id)?.name ?? id)),
+    gone: ids.some((id) => !known(state.lights, id)),
   };
 }
 

@@ -182,7 +182,7 @@ export const apply = reducer({
 
 /** Every run this page knows, by id. */
 export function everyRun(state) {
-  return { ...state.others, ...state.runs };
+  return { __proto__: null, ...state.others, ...state.runs }; // so that no run "toString" is found if there is none
 }
 
 /** The filters of the list, by their names on the page: the looks of run-words.js that they have. */

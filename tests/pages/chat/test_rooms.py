@@ -10,6 +10,7 @@ from playwright.async_api import expect
 
 from tests.support.chat_tabs import ChatTab, OpenChat, become, said_in
 from tests.support.live_client import live
+from tests.support.page_reducer import OF_EVERY_OBJECT
 from tests.support.panel_process import RunningPanel
 from tests.support.tabs import PHONE, OpenTab, first_of, scroll
 
@@ -216,3 +217,26 @@ async def test_a_draft_is_kept_for_each_thread(open_chat: OpenChat, room: str) -
     await expect(ada.say_box).to_have_value("half a thought")
     await become(ada.tab, "Ada", f"/chat#room={room}")
     await expect(ada.say_box).to_have_value("half a thought")
+
+
+@pytest.mark.parametrize("name", OF_EVERY_OBJECT[:1])
+async def test_somebody_may_have_the_name_of_what_every_object_has(open_chat: OpenChat, name: str) -> None:
+    ada = await open_chat("Ada", f"#to={name}")
+    await expect(ada.title).to_have_text(name)
+    await expect(ada.page.locator("#talk-what")).to_have_text("away")
+    other = await open_chat(name)
+    await other.talk_to("Ada")
+    await other.say("hello")
+    await ada.heard("hello")
+
+
+async def test_a_name_that_another_page_has_changed_counts_from_the_next_connection(open_chat: OpenChat) -> None:
+    tab = await open_chat("Ada before", "#room=lobby", watch=False)
+    await tab.page.evaluate("localStorage['pilotlight.name'] = JSON.stringify('Ada after')")
+    await tab.page.context.set_offline(True)
+    await tab.tab.is_lost()
+    await tab.page.context.set_offline(False)
+    await tab.tab.is_live()
+    await tab.say("It is me")
+    await expect(tab.messages.filter(has_text="It is me")).to_have_class(re.compile("own"))
+    await tab.delivered("It is me", "Sent")

@@ -123,6 +123,55 @@ async def test_a_press_the_corner_and_enter_open_the_card(panel: RunningPanel, o
         await tile.shows(40)
 
 
+@pytest.mark.parametrize("at_the_edge", [False, True])
+async def test_a_press_that_ends_off_the_tile_is_over(
+    panel: RunningPanel, open_tab: OpenTab, at_the_edge: bool
+) -> None:
+    set_light(panel, level=40)
+    tab = await open_tab()
+    tile, card, mouse = tab.tile(), await tab.card(), tab.page.mouse
+    await tab.close_card()
+    x, y = await tile.at(50)
+    box = await tile.root.bounding_box()
+    assert box is not None
+    bottom = box["y"] + box["height"]
+    if at_the_edge:
+        y = bottom - 2  # so near that the way off the tile does not end the press
+    await mouse.move(x, y)
+    await mouse.down()
+    await mouse.move(x, bottom + (4 if at_the_edge else 60))
+    await mouse.up()
+    await mouse.move(x - 60, y)
+    await mouse.move(x, y, steps=10)  # with no button
+    await tab.page.wait_for_timeout(700)  # longer than a press
+    await expect(card.root).to_be_hidden()
+    await tile.shows(40)
+    await mouse.down()
+    await mouse.up()
+    await tile.shows(0)  # this tap counts
+    eventually(lambda: panel.light("desk")["on"] is False)
+
+
+async def test_a_tile_that_moves_on_the_page_is_let_go_too(panel: RunningPanel, open_tab: OpenTab) -> None:
+    tab = await open_tab()
+    order = list(panel.get("/lights").json()["lights"])
+    last, mouse = order[-1], tab.page.mouse
+    set_light(panel, last, level=40)
+    tile = tab.tile(last)
+    await tile.shows(40)
+    await tile.drag(30, 60)
+    panel.post("/lights/order", json={"order": order[::-1]}).raise_for_status()
+    try:
+        await expect(tab.page.locator("#lights .light-tile").first).to_have_attribute("data-light", last)
+        await mouse.up()
+        await mouse.move(*await tile.at(10))
+        await mouse.move(*await tile.at(90), steps=10)
+        set_light(panel, last, level=25)  # which a tile in hand does not show
+        await tile.shows(25)
+    finally:
+        panel.post("/lights/order", json={"order": order}).raise_for_status()
+
+
 @pytest.mark.slow
 async def test_a_finger_that_is_held_opens_the_card_and_switches_nothing(
     panel: RunningPanel, open_tab: OpenTab
