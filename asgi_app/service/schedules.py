@@ -193,7 +193,8 @@ class Schedules(Component):
             if command.when is not None:
                 given["when"] = rules.when_of(command.when, self._clock(), self._place)
                 given |= {"is_timer": isinstance(command.when, In), "last": None}
-                given.setdefault("enabled", True)
+                if "once" in schedule.when:
+                    given.setdefault("enabled", True)  # it may be off because it was over
             if command.command is not None:
                 given["do"] = self._checked(actor, command.command)
             changed = self._timed(schedule.model_copy(update={**given, "by": actor}), self._clock())

@@ -43,7 +43,7 @@ export class Card {
     this._renderControls(state, schedule, isTimer && next !== null);
   }
 
-  _renderNext({ enabled, next, why, skips, is_timer: isTimer, when }, shift) {
+  _renderNext({ enabled, next, why, skips, is_timer: isTimer, when, last }, shift) {
     const [now, line, reason] = [panelNow(), this._find('.plan-next'), this._find('.plan-why')];
     const said = whyInWords(why ?? '');
     reason.hidden = !why;
@@ -51,7 +51,7 @@ export class Card {
     reason.lang = said.foreign ? 'en' : '';
     line.dataset.look = skips ? 'skips' : next === null ? 'none' : 'next';
     line.hidden = next === null && Boolean(why);
-    if (next === null) return write(line, t(when.once && !enabled ? 'plan_is_over' : 'plan_off'));
+    if (next === null) return write(line, t(when.once && !enabled && last ? 'plan_is_over' : 'plan_off'));
     const moment = momentInWords(next + 60 * shift, now + 60 * shift);
     if (skips) return write(line, t('plan_skips', { when: moment }));
     if (isTimer) return write(line, t('plan_left', { left: countdown(next - now) }));

@@ -57,23 +57,24 @@ async function about(id, command) {
 }
 
 /** The same, and show a refusal; returns a promise of whether it was done. A second press has to wait. */
-async function act(id, command) {
+async function act(id, command, refused = refuse) {
   if (page.state.asking[id]) {
     page.draw(); // a switch shows again what is so
     return false;
   }
   const reply = await about(id, command);
-  if (!reply.ok) refuse(reply.problem);
+  if (!reply.ok) refused(reply.problem);
   return reply.ok;
 }
 
 const acts = {
   turn(schedule, on) {
-    const over = on && schedule.when.once && schedule.next === null; // only another date helps
-    if (!over) return act(schedule.id, { do: 'change_schedule', enabled: on });
-    const date = asInput(wallNow(clockShift(page.state.schedules)) + DAY);
-    sheet.open({ ...valuesOf(schedule), date }, page.state, { schedule, focus: 'date' });
-    page.draw(); // the switch is still off
+    return act(schedule.id, { do: 'change_schedule', enabled: on }, (problem) => {
+      if (problem?.errors?.[0]?.field !== 'when') return refuse(problem);
+      const date = asInput(wallNow(clockShift(page.state.schedules)) + DAY); // it is over: only another date helps
+      sheet.open({ ...valuesOf(schedule), date }, page.state, { schedule, focus: 'date' });
+      page.draw(); // the switch is still off
+    });
   },
   skip: (schedule, skip) => act(schedule.id, { do: 'skip_schedule', skip }),
   edit: (schedule) => sheet.open(withDate(valuesOf(schedule)), page.state, { schedule }),

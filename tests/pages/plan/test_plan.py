@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -55,6 +56,11 @@ async def opened(open_tab: OpenTab, path: str = "/plan", device: dict[str, Any] 
     return tab
 
 
+def soon() -> str:
+    """A date and time in a second or two, as a schedule has it."""
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2)).isoformat(timespec="seconds")
+
+
 def card(page: Page, id: str) -> Locator:
     return page.locator(f"[data-schedule='{id}']")
 
@@ -102,6 +108,26 @@ async def test_a_wake_up_is_made_by_hand_and_then_another_one(panel: RunningPane
     await expect(date.locator(".field-problem")).to_have_text("Give a date and time to come.")
     await expect(name.locator(".field-problem")).to_be_hidden()
     assert [one["name"] for one in schedules(panel)] == ["Wake up"]
+
+
+async def test_a_date_that_is_switched_off_and_on_is_the_same_date(panel: RunningPanel, open_tab: OpenTab) -> None:
+    when = {"once": "2099-12-24T18:00"}
+    to_come, over = made(panel, name="Tree", when=when), made(panel, name="Over", when={"once": soon()})
+    page = (await opened(open_tab)).page
+    tree = card(page, to_come)
+    await tree.get_by_role("switch").uncheck()
+    await expect(tree.locator(".plan-next")).to_have_text("Off")
+    await tree.get_by_role("switch").check()
+    is_so(panel, to_come, enabled=True, when=when)
+    await expect(page.locator("#edit")).to_be_hidden()
+    # and one that is over needs another date
+    is_so(panel, over, enabled=False)
+    await expect(card(page, over).locator(".plan-next")).to_have_text("Over")
+    await card(page, over).get_by_role("switch").click()
+    await expect(page.locator("#edit [name=date]")).to_be_focused()
+    await page.locator("#edit [name=date]").fill("2099-12-31T23:59")
+    await page.locator("#edit").get_by_role("button", name="Save").click()
+    is_so(panel, over, enabled=True, when={"once": "2099-12-31T23:59"})
 
 
 WAYS: list[tuple[str, dict[str, str], dict[str, Any]]] = [

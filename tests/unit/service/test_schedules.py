@@ -239,6 +239,16 @@ async def test_one_that_is_off_does_nothing(house: House) -> None:
     assert house.all["x"].next == house.now + 600
 
 
+@pytest.mark.parametrize(
+    "when", [{"at": "07:00"}, {"by": "07:00"}, {"every": 600}, {"sun": "sunset"}, {"once": "2099-01-01T07:00"}, {"in": 60}]
+)
+async def test_another_time_switches_nothing_on(house: House, when: dict[str, Any]) -> None:
+    await house.save(when={"at": "06:45"})
+    await house.do("change_schedule", schedule="x", enabled=False)
+    changed = await house.do("change_schedule", schedule="x", when=when)
+    assert (changed.result.schedule.enabled, changed.result.schedule.next) == (False, None)
+
+
 async def test_a_refusal_is_kept_with_its_reason(house: House) -> None:
     await house.save(when={"every": 600})
     house.bench.lights.light_offline("led", "a wire is loose")
