@@ -109,9 +109,12 @@ $(VENV)/.browsers: tests/packages.sh $(VENV)/.packages
 	bash tests/packages.sh browsers
 	@touch $@
 
+# On a Raspberry Pi the environment sees the lgpio of the system (sudo apt install python3-lgpio).
+ON_A_PI = $(shell grep -aqs "^Raspberry Pi" /proc/device-tree/model && echo --system-site-packages)
+
 $(BIN)/python:
 	@echo "Pilot Light: making a Python environment in $(VENV)"
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian: sudo apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(ON_A_PI) $(VENV) || { rm -rf $(VENV); echo "On Debian: sudo apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Pilot Light: installing what it needs into $(VENV); this happens once and takes a minute or two"

@@ -143,7 +143,7 @@ class SecretStore:
         if self.path is None:
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._new.exists() or not self.path.exists():
                 with self._locked():
                     self._new.unlink(missing_ok=True)  # left by a crash during a write

@@ -18,10 +18,12 @@ from asgi_app.errors import SetupError
 from asgi_app.hw.pins import Address, PinsError, board_model, choose
 from asgi_app.hw.power import throttling
 from asgi_app.server.fallbacks import IS_32_BIT, missing
-from asgi_app.server.listen import ListenError, listen
+from asgi_app.server.interfaces import own_addresses
+from asgi_app.server.listen import EVERY, ListenError, listen, url_of
 from asgi_app.server.tls import days_left, server_context
 from asgi_app.settings import MIB, Settings
 from asgi_app.settings_file import config_in_use, default_config, read_secret
+from asgi_app.systemd import SERVICE_DATA, SERVICE_UNIT
 
 LEAST_DISK = 50  # MiB
 RENEW_DAYS = 14
@@ -50,6 +52,7 @@ def report(settings: Settings, config: Path | None = None) -> Iterator[Finding]:
         "lights": _lights(settings),
         "data": _data(settings.data),
         "port": _port(settings),
+        "service": _service(),
         "certificate": _certificate(settings.cert, settings.key),
         "proxies": _proxies(settings),
         "engine": _engine(settings),
@@ -133,16 +136,27 @@ def _port(settings: Settings) -> Iterator[Finding]:
         listen(settings.host, settings.port).close()
     except ListenError as error:
         if error.errno == errno.EADDRINUSE and _is_a_panel(settings):
-            yield Finding(True, "port", f"{where}: a panel is running there")
+            tls, root = settings.cert is not None, settings.root_path
+            others = [
+                url_of(one, settings.port, tls=tls, root=root) for one in own_addresses() if _is_a_panel(settings, one)
+            ]
+            says = f", for others at {' and '.join(others)}" if others else ""
+            yield Finding(True, "port", f"{where}: a panel is running there{says}")
         else:
             yield Finding(False, "port", f"{where}: {error.strerror}", "choose another --port or --host")
     else:
         yield Finding(True, "port", where)
 
 
-def _is_a_panel(settings: Settings) -> bool:
-    """Return whether the program that listens there answers like a panel."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
+def _service() -> Iterator[Finding]:
+    if SERVICE_UNIT.exists():
+        says = f"that of the machine, with its data in {SERVICE_DATA} and its log in journalctl -u pilotlight"
+        yield Finding(True, "service", says)
+
+
+def _is_a_panel(settings: Settings, at: str = "") -> bool:
+    """Return whether the program that listens there, or at this address, answers like a panel."""
+    host = at or ("127.0.0.1" if settings.host in (*EVERY, "") else settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=2)
     if settings.cert is not None:
         trusting = ssl.create_default_context()

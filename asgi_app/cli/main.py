@@ -6,6 +6,7 @@ Each command imports what it needs itself: a Raspberry Pi Zero takes seconds to 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import io
 import os
@@ -22,7 +23,7 @@ from asgi_app import __version__
 from asgi_app.cli.flags import SettingsCommand
 from asgi_app.cli.lazy import LazyGroup
 from asgi_app.cli.mqtt import mqtt
-from asgi_app.errors import PanelError, SetupError
+from asgi_app.errors import NotYet, PanelError, SetupError
 
 if TYPE_CHECKING:
     import socket
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from asgi_app.models.access import RoleName
     from asgi_app.settings import Settings
     from asgi_app.systemd.unit import Unit
+
+AGAIN = 75  # exit status: systemd starts the panel again (EX_TEMPFAIL, sysexits.h)
 
 
 def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
@@ -79,8 +82,15 @@ def _keys(config: Path | None, data: Path | None) -> SecretStore:
 
 def _of_panel(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name the panel: its data directory and its settings file."""
+
+    @functools.wraps(command)
+    def on_panel(config: Path | None, data: Path | None, **options: Any) -> None:
+        from asgi_app.cli.here import data_here
+
+        command(config=config, data=data_here(config, data), **options)
+
     where = click.option("--data", type=click.Path(path_type=Path), help="The panel's data directory.")
-    return where(click.option("--config", type=click.Path(path_type=Path), help="Settings file, TOML.")(command))
+    return where(click.option("--config", type=click.Path(path_type=Path), help="Settings file, TOML.")(on_panel))
 
 
 @cli.command()
@@ -295,7 +305,10 @@ def uninstall_service(system: bool, instance: str) -> None:
     """Stop the service and remove its unit."""
     from asgi_app.systemd.unit import Unit, uninstall
 
-    for line in uninstall(Unit(system, [], 0, 0, instance=instance)):
+    unit, other = (Unit(whose, [], 0, 0, instance=instance) for whose in (system, not system))
+    if not unit.file.exists() and other.file.exists():
+        raise SetupError(f"There is no {unit.file}, but {other.file}: use {'--system' if other.system else '--user'}")
+    for line in uninstall(unit):
         click.echo(line)
 
 
@@ -328,13 +341,18 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
 
 
 def main() -> None:
-    """Run the command. A fault of the setup is one line on stderr and exit status 2."""
+    """Run the command. A fault of the setup is one line on stderr and exit status 2, which systemd takes for final."""
     gc.disable()  # imports leave no garbage worth looking for: it would take a tenth of a start
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # paths and names that this terminal cannot show
+    status = 2
     try:
         sys.exit(cli(prog_name="pilotlight", standalone_mode=False))
+    except NotYet as error:
+        from asgi_app.systemd.notify import is_service
+
+        fault, status = error.detail, AGAIN if is_service() else status
     except PanelError as error:
         fault = error.detail
     except click.ClickException as error:
@@ -354,7 +372,7 @@ def main() -> None:
         fault = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     with contextlib.suppress(OSError):
         click.echo(f"pilotlight: {fault}", err=True)
-    _end(2)
+    _end(status)
 
 
 def _end(status: int) -> NoReturn:

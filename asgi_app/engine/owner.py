@@ -69,6 +69,7 @@ def file_of(data: Path) -> str:
     path = data / "keeper-id"
     try:
         if not path.exists():
+            path.touch(mode=0o600)
             path.write_text(uuid.uuid4().hex + "\n", encoding="ascii")
         return path.read_text(encoding="ascii").strip()
     except (OSError, ValueError):

@@ -56,3 +56,7 @@ class SetupError(PanelError):
     """The panel cannot start. `detail` is one line for the person at the terminal."""
 
     slug, title, status = "setup", "The panel cannot start", 500
+
+
+class NotYet(SetupError):
+    """The panel cannot start now: an address, a port or pins may be free in a while, without another setting."""

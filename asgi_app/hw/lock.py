@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from asgi_app.errors import SetupError
+from asgi_app.errors import NotYet
 
 
 class PinLock:
@@ -24,7 +24,7 @@ class PinLock:
         Real pins have one lock for each data directory. Any number of panels may drive simulated pins, but not two
         workers of one server: each would have its own light, and the pages would disagree.
 
-        Raises: `SetupError`, which names the process that holds the lock.
+        Raises: `NotYet`, which names the process that holds the lock.
         """
         if self._held:
             return
@@ -56,7 +56,7 @@ class PinLock:
             lock.seek(0)
             pid = lock.read().strip() or "unknown"
             lock.close()
-            raise SetupError(refusal.format(pid=pid)) from None
+            raise NotYet(refusal.format(pid=pid)) from None
         lock.seek(0)
         lock.truncate()
         lock.write(str(os.getpid()))

@@ -223,7 +223,7 @@ class LgpioPins(Pins):
         try:
             from gpiozero.pins.lgpio import LGPIOFactory
         except ImportError as error:
-            raise PinsError(f"the lgpio library is not installed: {INSTALL_LGPIO}") from error
+            raise PinsError(f"the lgpio library is not installed: {_fix_lgpio()}") from error
         except OSError as error:  # the library makes a pipe when it is imported
             where = os.environ.get("LG_WD") or os.getcwd()
             what = f"lgpio cannot make its pipe in {where} ({error.strerror})"
@@ -358,20 +358,40 @@ def _choose(wanted: str, address: Address, model: str | None) -> tuple[Pins, str
         return MockPins(), f"no GPIO here: this is no Raspberry Pi, and {problem}", None
     if missing is None:
         return LgpioPins(), f"{model}: at start {problem}, so lgpio", _fix_pigpio(address)
-    return PigpioPins(address), f"{model}: at start {problem}, and {missing}", _fix_pigpio(address)
+    # The releases of Raspberry Pi OS since 13 have no pigpio, but all have lgpio.
+    is_quick = not _is_local(address) or _has_pigpiod()
+    return PigpioPins(address), f"{model}: at start {problem}, and {missing}", _fix_pigpio(address) if is_quick else fix
 
 
 def _fix_pigpio(address: Address) -> str:
-    if address.host not in ("localhost", "127.0.0.1", "::1"):
+    if not _is_local(address):
         return f"on {address.host}: sudo pigpiod -n <this machine's address>"
-    installed = any(Path(folder, "pigpiod").exists() for folder in ("/usr/bin", "/usr/local/bin"))
-    return START_PIGPIO if installed else INSTALL_PIGPIO
+    return START_PIGPIO if _has_pigpiod() else INSTALL_PIGPIO
+
+
+def _is_local(address: Address) -> bool:
+    return address.host in ("localhost", "127.0.0.1", "::1")
+
+
+def _has_pigpiod() -> bool:
+    return any(Path(folder, "pigpiod").exists() for folder in ("/usr/bin", "/usr/local/bin"))
+
+
+def _fix_lgpio() -> str:
+    """The command that installs lgpio here: of the system, where this Python sees what the system has."""
+    if board_model() is None:
+        return INSTALL_LGPIO
+    try:
+        sees_system = "include-system-site-packages = true" in Path(sys.prefix, "pyvenv.cfg").read_text()
+    except OSError:  # this is the system's own
+        sees_system = True
+    return "sudo apt install python3-lgpio" if sees_system else f"{sys.executable} -m {INSTALL_LGPIO}"
 
 
 def _lgpio_missing() -> tuple[str | None, str | None]:
     """Return what lgpio lacks here and the command that fixes it, or None twice."""
     if importlib.util.find_spec("lgpio") is None:
-        return "the lgpio library is not installed", INSTALL_LGPIO
+        return "the lgpio library is not installed", _fix_lgpio()
     chips = sorted(Path("/dev").glob("gpiochip*"))
     if not chips:
         return "there is no /dev/gpiochip device", None

@@ -40,7 +40,9 @@ def forget(settings: Settings) -> int:
     """Have the broker and Home Assistant forget this panel. Return how many devices there were. Raises `SetupError`."""
     broker, node = Broker.of(settings), known_node(settings.data)
     if node is None:
-        return 0
+        raise SetupError(
+            f"No panel with the data directory {settings.data} has been in Home Assistant. Name another --data."
+        )
     topics = Topics(settings.mqtt_topic, settings.mqtt_discovery, node)
 
     async def clear() -> int:

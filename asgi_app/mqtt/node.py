@@ -27,6 +27,7 @@ def node_of(data: Path) -> str:
     if (known := known_node(data)) is not None:
         return known
     made = secrets.token_hex(6)
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (data / FILE).touch(mode=0o600)
     (data / FILE).write_text(made + "\n", encoding="ascii")
     return made

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import errno
 import gc
 import logging
 import math
@@ -15,15 +16,16 @@ import os
 import resource
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 
 from asgi_app import __version__, app
 from asgi_app.app import PanelApp
-from asgi_app.errors import PanelError, SetupError
+from asgi_app.errors import NotYet, PanelError, SetupError
 from asgi_app.net.admission import AdmissionControl
 from asgi_app.routes import rule
 from asgi_app.seams import Seam, check
@@ -37,7 +39,7 @@ from asgi_app.server.tls import read_certificate, server_context
 from asgi_app.server.uvicorn_connection import UvicornConnection
 from asgi_app.server.uvicorn_websocket import PlainUvicornWebSocket, UvicornWebSocket
 from asgi_app.settings import Settings
-from asgi_app.systemd.notify import ServiceManager
+from asgi_app.systemd.notify import ServiceManager, is_service
 from asgi_app.telemetry.logs import event
 from asgi_app.ws.engineio import connection as engine_connection
 from asgi_app.ws.engineio import server as engine
@@ -48,12 +50,14 @@ from asgi_app.ws.transport import quart_websocket
 
 log = logging.getLogger("pilotlight")
 
+PATIENCE = 30  # seconds; within the TimeoutStartSec of the unit
 FAULT = 1  # exit status after a fault of the panel: its service manager starts it again
 GOODBYE = 1.0  # seconds for a client's TLS close_notify: the connection counts until then
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # <malloc.h>
 LARGE = 256 * 1024  # bytes of a block of memory
 SEND_BUFFER = 64 * 1024  # bytes for each connection; Linux doubles it
 
+T = TypeVar("T")
 Announce = Callable[[socket.socket, str, Callable[[], str | None]], None]
 
 # All but those of hypercorn, which are in `server/hypercorn.py`.
@@ -81,7 +85,9 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
 
         check(hypercorn.SEAMS)
     tls = server_context(settings.cert, settings.key) if settings.cert else None
-    with contextlib.closing(listener_for(settings.host, settings.port, settings.slow_reader)) as listener:
+    with contextlib.closing(
+        in_time(partial(listener_for, settings.host, settings.port, settings.slow_reader))
+    ) as listener:
         manager = ServiceManager()
 
         def ready() -> None:
@@ -104,7 +110,7 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
         panel_app.access.addresses = partial(
             addresses_for_others, listener, tls=tls is not None, root=settings.root_path
         )
-        panel_app.claim()
+        in_time(panel_app.claim)
         more_files(settings.max_connections)
         if absent := missing():
             names = " and ".join(one.library for one in absent)
@@ -117,6 +123,22 @@ def serve(settings: Settings, workers: int = 1, announce: Announce = lambda list
             raise SystemExit(FAULT)
         log.info("stopped", extra=event("stopped"))
         let_go_of_closed_output()
+
+
+def in_time(start: Callable[[], T]) -> T:
+    """Do this part of the start. Under systemd, try again for a while: after a power cut the network comes later."""
+    end = time.monotonic() + (PATIENCE if is_service() else 0.0)
+    said = False
+    while True:
+        try:
+            return start()
+        except NotYet as error:
+            if time.monotonic() >= end:
+                raise
+            if not said:
+                log.warning("%s Trying again for %d s.", error.detail, PATIENCE)
+            said = True
+            time.sleep(1)
 
 
 def settle() -> None:
@@ -170,13 +192,14 @@ def refuse_more_workers(workers: int) -> None:
 
 
 def listener_for(host: str, port: int, slow_reader: float) -> socket.socket:
-    """Return a listening socket. Raises `SetupError` that says why it cannot listen."""
+    """Return a listening socket. Raises `SetupError` that says why it cannot listen: `NotYet`, if it may later."""
     try:
         listener = listen(host, port)
     except ListenError as error:
         if error.unknown:
-            raise SetupError(f"This machine has no address {host} ({error.strerror}). Choose another --host.") from None
-        raise SetupError(f"Cannot listen on {host} port {port}: {error.strerror}. Choose another --port.") from None
+            raise NotYet(f"This machine has no address {host} ({error.strerror}). Choose another --host.") from None
+        kind = NotYet if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL) else SetupError
+        raise kind(f"Cannot listen on {host} port {port}: {error.strerror}. Choose another --port.") from None
     # Connections inherit both options (tcp(7)). The kernel would grow a send buffer to megabytes, and a screen that
     # stopped reading would later show minutes of old levels.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

@@ -9,6 +9,11 @@ import time
 from collections.abc import Mapping
 
 
+def is_service() -> bool:
+    """Return whether systemd has started this process, and starts it again after a fault."""
+    return "NOTIFY_SOCKET" in os.environ
+
+
 class ServiceManager:
     """The service manager that listens at `NOTIFY_SOCKET`. Without one, the methods do nothing."""
 

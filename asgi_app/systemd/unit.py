@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from asgi_app.errors import SetupError
+from asgi_app.systemd import SERVICE_UNIT
 from asgi_app.systemd.sandbox import HOMES, Bind, binds, is_in, prove, search_path
 
 NAME = "pilotlight"
-SYSTEM_DIRECTORY = Path("/etc/systemd/system")
+SYSTEM_DIRECTORY = SERVICE_UNIT.parent
 GROUPS = ("gpio",)  # may use /dev/gpiochip* on Raspberry Pi OS
 WATCHDOG_SECONDS = 15
 MEMORY_MIB = 256  # for the panel and what its clients have not read yet (docs/how-to/run-as-a-service.md)
@@ -149,7 +150,7 @@ class Unit(NamedTuple):
 
     @property
     def _option(self) -> str:
-        return f" --instance {self.instance}" if self.instance else ""
+        return f"{' --system' if self.system else ''}{f' --instance {self.instance}' if self.instance else ''}"
 
     def _own_user(self) -> list[str]:
         bind = "CAP_NET_BIND_SERVICE" if 0 < self.port < 1024 else ""

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 STEP = 1.0  # seconds between panel and wall clock that count as a step; NTP corrects less than that smoothly
-
-
 SYNCED = Path("/run/systemd/timesync/synchronized")
+RTC = Path("/sys/class/rtc/rtc0/since_epoch")  # seconds
 PATIENCE = 600.0  # seconds after the start of the machine in which its clock may still be set
 EARLIEST = 1_790_000_000.0  # September 2026: a clock that is before it was never set
 
@@ -22,8 +21,16 @@ def clock_is_set(wall: Callable[[], float] = time.time) -> bool:
     """
     if wall() < EARLIEST:
         return False
-    is_waiting = SYNCED.parent.is_dir() and not SYNCED.exists() and not Path("/dev/rtc").exists()
+    is_waiting = SYNCED.parent.is_dir() and not SYNCED.exists() and not _has_battery()
     return not is_waiting or time.clock_gettime(time.CLOCK_BOOTTIME) > PATIENCE
+
+
+def _has_battery() -> bool:
+    """Return whether there is a clock that runs without power. That of a Pi 5 without a battery begins in 1970."""
+    try:
+        return float(RTC.read_text()) >= EARLIEST
+    except (OSError, ValueError):
+        return False
 
 
 class PanelClock:

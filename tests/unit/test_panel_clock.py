@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
+
+import pytest
 
 from asgi_app.models.base import Actor
 from asgi_app.models.chat import Thread
@@ -11,6 +14,7 @@ from asgi_app.models.runs import Run
 from asgi_app.store import Store
 from asgi_app.store import chat as stored
 from asgi_app.store import runs as stored_runs
+from asgi_app.telemetry import clock as clocks
 from asgi_app.telemetry.clock import PanelClock
 
 
@@ -52,3 +56,28 @@ async def test_the_store_orders_by_number(tmp_path: Path) -> None:
     assert await store.do(partial(stored_runs.prune, runs=2, lines=10, most=100)) == 1
     assert [run.id for run in await store.do(partial(stored_runs.newest, limit=9))] == ["a", "c"]
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("synced", "rtc", "up", "is_set"),
+    [
+        (True, None, 5, True),
+        (False, None, 5, False),
+        (False, None, 700, True),
+        (False, "1795000000\n", 5, True),  # a battery
+        (False, "12\n", 5, False),  # a Pi 5 without one: it began to count at the start
+        (False, "no number", 5, False),
+    ],
+)
+def test_when_the_clock_of_the_machine_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: bool, rtc: str | None, up: float, is_set: bool
+) -> None:
+    monkeypatch.setattr(clocks, "SYNCED", tmp_path / "synchronized")
+    monkeypatch.setattr(clocks, "RTC", tmp_path / "since_epoch")
+    monkeypatch.setattr(time, "clock_gettime", lambda _: up)
+    if synced:
+        (tmp_path / "synchronized").touch()
+    if rtc is not None:
+        (tmp_path / "since_epoch").write_text(rtc)
+    assert clocks.clock_is_set(lambda: 1_796_000_000) is is_set
+    assert not clocks.clock_is_set(lambda: 1_000_000_000)

@@ -19,6 +19,7 @@ from asgi_app.hw import pins
 from asgi_app.hw.pins import (
     INSTALL_LGPIO,
     JOIN_GPIO,
+    START_PIGPIO,
     Address,
     LgpioPins,
     MockPins,
@@ -76,14 +77,17 @@ class Case:
     chosen: str
     why: tuple[str, ...]
     fix: str | None = None
+    has_pigpiod: bool = False
 
 
 CASES = [
     Case("auto", PI3, True, HERE, "pigpio", ("pigpiod answer",)),
     Case("auto", PI4, True, NOT_INSTALLED, "pigpio", ("pigpiod answer",)),
     Case("auto", PI4, False, HERE, "lgpio", (PI4, "does not answer", "lgpio"), "pigpiod"),
-    Case("auto", PI3, False, NOT_INSTALLED, "pigpio", (PI3, "does not answer", "not installed"), "pigpiod"),
-    Case("auto", PI4, False, NO_PERMISSION, "pigpio", (PI4, "does not answer", "no permission"), "pigpiod"),
+    Case("auto", PI3, False, NOT_INSTALLED, "pigpio", (PI3, "does not answer", "not installed"), INSTALL_LGPIO),
+    Case("auto", PI3, False, NOT_INSTALLED, "pigpio", (PI3, "not installed"), START_PIGPIO, has_pigpiod=True),
+    Case("auto", PI4, False, NO_PERMISSION, "pigpio", (PI4, "does not answer", "no permission"), JOIN_GPIO),
+    Case("auto", PI4, False, NO_PERMISSION, "pigpio", (PI4, "no permission"), START_PIGPIO, has_pigpiod=True),
     Case("auto", PI5, True, HERE, "lgpio", (PI5, "pigpio does not support this board")),
     Case("auto", PI5, False, HERE, "lgpio", (PI5, "pigpio does not support this board")),
     Case("auto", PI5, False, NOT_INSTALLED, "lgpio", (PI5, "not installed"), INSTALL_LGPIO),
@@ -100,9 +104,10 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.wanted}, {case.model}, {case.daemon}, {case.lgpio[1]}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.wanted}, {case.model}, {case.daemon}, {case.fix}")
 def test_the_pins_chosen_and_why(monkeypatch: pytest.MonkeyPatch, daemon: StandIn, case: Case) -> None:
     monkeypatch.setattr(pins, "_lgpio_missing", lambda: case.lgpio)
+    monkeypatch.setattr(pins, "_has_pigpiod", lambda: case.has_pigpiod)
     monkeypatch.setattr(pins, "board_model", lambda: None)  # of the machine that runs the test
     found, hardware = choose(case.wanted, Address(HOST, daemon.port) if case.daemon else NOBODY, case.model)
     assert (found.name, hardware.pins) == (case.chosen, case.chosen)
@@ -126,6 +131,25 @@ def test_lgpio_that_is_not_installed_is_said_with_its_fix(monkeypatch: pytest.Mo
     why, fix = NOT_INSTALLED
     assert why in hardware.why
     assert hardware.fix == fix
+
+
+@pytest.mark.parametrize(
+    ("model", "environment", "fix"),
+    [
+        (None, "false", INSTALL_LGPIO),
+        (PI5, None, "sudo apt install python3-lgpio"),
+        (PI5, "true", "sudo apt install python3-lgpio"),
+        (PI5, "false", f"{sys.executable} -m {INSTALL_LGPIO}"),
+    ],
+)
+def test_how_lgpio_is_installed_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str | None, environment: str | None, fix: str
+) -> None:
+    if environment is not None:
+        (tmp_path / "pyvenv.cfg").write_text(f"include-system-site-packages = {environment}\n")
+    monkeypatch.setattr(pins, "board_model", lambda: model)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert pins._fix_lgpio() == fix
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,8 @@ async def test_one_that_is_off_does_nothing(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "when", [{"at": "07:00"}, {"by": "07:00"}, {"every": 600}, {"sun": "sunset"}, {"once": "2099-01-01T07:00"}, {"in": 60}]
+    "when",
+    [{"at": "07:00"}, {"by": "07:00"}, {"every": 600}, {"sun": "sunset"}, {"once": "2099-01-01T07:00"}, {"in": 60}],
 )
 async def test_another_time_switches_nothing_on(house: House, when: dict[str, Any]) -> None:
     await house.save(when={"at": "06:45"})
