@@ -254,9 +254,9 @@ class Lights(Component):
             light = self.own.get(id)
             if light is None or light.by != rules.START or self._specs[id].restore != "last":
                 continue
-            effect = stored.effect if stored.on else None
+            command = SetLight(light=id, level=stored.level, on=stored.on, effect=stored.effect)
             with contextlib.suppress(PanelError):  # it is offline, or the panel is stopping
-                await self.carry_out(rules.START, SetLight(light=id, level=stored.level, on=stored.on, effect=effect))
+                await self.carry_out(rules.START, command)
                 if self.own[id].by == rules.START:
                     self._before[id] = stored.at
                     self._commit(rules.remembered(self.own[id], stored))
