@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from asgi_app.errors import BadCommand, LightOffline, NothingToUndo, UnknownLight
@@ -90,6 +90,12 @@ def find_light(name: str, lights: Mapping[str, object], node: str) -> str | None
     named = (id for id in lights if id.endswith(end))
     only = next(named, None)
     return only if next(named, None) is None else None
+
+
+def old_light(own: Collection[str], prefix: str) -> str:
+    """Return the id of the light that old clients move: `led`, else the first of the lights of this process."""
+    led = f"{prefix}led"
+    return led if led in own else next(iter(own), led)
 
 
 def node_of(id: str) -> str:

@@ -120,9 +120,14 @@ class Panel:
         self.require_open()
         self.authorize(actor, command)
         result: R_co = await self._handlers[type(command)](actor, command, session)
-        if self._access is not None and not result.is_recorded:
-            self._access.record_command(actor, command)
+        if not result.is_recorded:
+            self.record(actor, command)
         return result
+
+    def record(self, actor: Actor, command: Asks[Any]) -> None:
+        """Put a command that was carried out into the audit trail, if it is of those that are there."""
+        if self._access is not None:
+            self._access.record_command(actor, command)
 
     def authorize(self, actor: Actor, command: Asks[Any]) -> None:
         """Raise the refusal of a command that this actor may not give."""
