@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -24,6 +24,8 @@ from asgi_app.service.panel import Panel
 from asgi_app.service.session import Session
 from asgi_app.settings import Settings
 from asgi_app.store import own_lights
+
+T = TypeVar("T")
 
 PINS = range(2, 28)  # 0 and 1 are for the EEPROM of a board on top
 REBUILT = {"pin", "frequency", "active_high"}  # for which the pin is taken anew
@@ -51,7 +53,12 @@ class LightSetups(Component):
         self.by_name = {id.removeprefix(self._prefix): spec for id, spec in specs.items()}  # without the node
         self._fixed = {self._prefix + id for id in settings.fixed_lights}
         self._one_by_one = asyncio.Lock()
-        self.handlers = {AddLight: self._add, ChangeLight: self._change, RemoveLight: self._remove}
+        self._changes: set[asyncio.Task[Any]] = set()
+        self.handlers = {
+            AddLight: partial(self._whole, self._add),
+            ChangeLight: partial(self._whole, self._change),
+            RemoveLight: partial(self._whole, self._remove),
+        }
         panel.add(self)
 
     def all(self) -> list[LightSetup]:
@@ -73,20 +80,36 @@ class LightSetups(Component):
 
         Raises `PinTaken`, `BadCommand`, `BadName`, `NotStored`; then nothing has changed.
         """
+        return await self._whole(self._replace, actor, lights)
+
+    async def _whole(
+        self, change: Callable[[Actor, Any], Awaitable[T]], actor: Actor, wanted: Any, session: Session | None = None
+    ) -> T:
+        """Do one change at a time, and each to its end: also if whoever asked goes away meanwhile."""
+
+        async def alone() -> T:
+            async with self._one_by_one:
+                return await change(actor, wanted)
+
+        task = asyncio.create_task(alone(), name="light setup")
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)
+
+    async def _replace(self, actor: Actor, lights: Sequence[NewLight]) -> list[str]:
         self._check_all(lights)
-        async with self._one_by_one:
-            before = dict(self._specs)
-            wanted = {self._prefix + light.id: _named(LightSpec(**_spec_of(light))) for light in lights}
-            stays = {id: spec for id, spec in before.items() if id in self._fixed or id in wanted}
-            await self._have(actor, stays | {id: spec for id, spec in wanted.items() if id not in self._fixed})
-            for id in {**before, **wanted}:
-                if id not in self._specs:
-                    self._panel.record(actor, RemoveLight(light=id))
-                elif id not in before:
-                    id_here = id.removeprefix(self._prefix)
-                    self._panel.record(actor, AddLight(light=id_here, **_spec_of(self._specs[id])))
-                elif self._specs[id] != before[id]:
-                    self._panel.record(actor, ChangeLight(light=id, **_spec_of(self._specs[id])))
+        before = dict(self._specs)
+        wanted = {self._prefix + light.id: _named(LightSpec(**_spec_of(light))) for light in lights}
+        stays = {id: spec for id, spec in before.items() if id in self._fixed or id in wanted}
+        await self._have(actor, stays | {id: spec for id, spec in wanted.items() if id not in self._fixed})
+        for id in {**before, **wanted}:
+            if id not in self._specs:
+                self._panel.record(actor, RemoveLight(light=id))
+            elif id not in before:
+                id_here = id.removeprefix(self._prefix)
+                self._panel.record(actor, AddLight(light=id_here, **_spec_of(self._specs[id])))
+            elif self._specs[id] != before[id]:
+                self._panel.record(actor, ChangeLight(light=id, **_spec_of(self._specs[id])))
         return [id.removeprefix(self._prefix) for id in self._fixed if wanted.get(id) != before[id]]
 
     def _check_all(self, lights: Sequence[NewLight]) -> None:
@@ -107,39 +130,34 @@ class LightSetups(Component):
         if not self._settings.lights:
             raise BadCommand("This panel has no lights of its own (setting lights). Add it at the panel with the pin.")
 
-    async def _add(self, actor: Actor, command: AddLight, session: Session | None) -> LightResult:
-        async with self._one_by_one:
-            self._require_pins()
-            id = self._prefix + command.light
-            if id in self._specs:
-                raise BadCommand(f"There is a light with the id {command.light!r} already.", field="light")
-            spec = self._checked(LightSpec(**command.model_dump(include=set(LightSpec.model_fields))), id)
-            await self._have(actor, {**self._specs, id: spec})
-            return LightResult(light=self._lights.own[id])
+    async def _add(self, actor: Actor, command: AddLight) -> LightResult:
+        self._require_pins()
+        id = self._prefix + command.light
+        if id in self._specs:
+            raise BadCommand(f"There is a light with the id {command.light!r} already.", field="light")
+        spec = self._checked(LightSpec(**command.model_dump(include=set(LightSpec.model_fields))), id)
+        await self._have(actor, {**self._specs, id: spec})
+        return LightResult(light=self._lights.own[id])
 
-    async def _change(self, actor: Actor, command: ChangeLight, session: Session | None) -> LightResult:
-        async with self._one_by_one:
-            id = self._changeable(command.light)
-            before = self._specs[id]
-            given: dict[str, Any] = command.model_dump(include=set(LightSetupChange.model_fields), exclude_unset=True)
-            defaults = {name: field.default for name, field in LightSpec.model_fields.items() if name != "pin"}
-            given = {name: defaults.get(name) if value is None else value for name, value in given.items()}
-            try:
-                spec = LightSpec.model_validate(dict(before) | given, strict=True)
-            except ValidationError as error:
-                raise refusal(error) from None
-            await self._have(actor, {**self._specs, id: self._checked(spec, id)})
-            return LightResult(light=self._lights.own[id])
+    async def _change(self, actor: Actor, command: ChangeLight) -> LightResult:
+        id = self._changeable(command.light)
+        before = self._specs[id]
+        given: dict[str, Any] = command.model_dump(include=set(LightSetupChange.model_fields), exclude_unset=True)
+        defaults = {name: field.default for name, field in LightSpec.model_fields.items() if name != "pin"}
+        given = {name: defaults.get(name) if value is None else value for name, value in given.items()}
+        try:
+            spec = LightSpec.model_validate(dict(before) | given, strict=True)
+        except ValidationError as error:
+            raise refusal(error) from None
+        await self._have(actor, {**self._specs, id: self._checked(spec, id)})
+        return LightResult(light=self._lights.own[id])
 
-    async def _remove(self, actor: Actor, command: RemoveLight, session: Session | None) -> Result:
-        async with self._one_by_one:
-            id = self._changeable(command.light)
-            if len(self._specs) == 1:
-                raise BadCommand(
-                    "This is the only light of the panel. Change it, or add another one first.", field="light"
-                )
-            await self._have(actor, {other: spec for other, spec in self._specs.items() if other != id})
-            return DONE
+    async def _remove(self, actor: Actor, command: RemoveLight) -> Result:
+        id = self._changeable(command.light)
+        if len(self._specs) == 1:
+            raise BadCommand("This is the only light of the panel. Change it, or add another one first.", field="light")
+        await self._have(actor, {other: spec for other, spec in self._specs.items() if other != id})
+        return DONE
 
     # --- what becomes of the lights ----------------------------------------------------------------------------
 

@@ -94,6 +94,18 @@ async def test_what_is_asked_during_an_exchange_waits_for_the_new_pin(house: Hou
     assert {id: house.panel.light(id).pin for id in house.specs} == {"led": 17, "desk": 21}
 
 
+@pytest.mark.parametrize("after", [0.0, 0.5, 1.5, 2.5])  # calls of the pins
+async def test_a_change_whose_asker_goes_away_is_done_to_its_end(house: House, after: float) -> None:
+    changing = asyncio.create_task(house.do("change_light", light="led", pin=18))
+    await asyncio.sleep(after * SLOW)
+    changing.cancel()
+    await asyncio.gather(changing, return_exceptions=True)
+    assert (await house.do("change_light", light="led", name="Lamp")).ok
+    assert (await house.do("set_light", light="led", level=30)).ok
+    light = house.panel.light("led")
+    assert (light.pin, light.name, light.actual, light.online) == (house.specs["led"].pin, "Lamp", 30.0, True)
+
+
 async def test_a_fade_ends_when_the_pin_is_taken_anew(house: House) -> None:
     await house.do("set_light", light="led", level=90, transition=3600)
     assert (await house.do("change_light", light="led", pin=18)).ok
