@@ -184,7 +184,7 @@ class PanelApp:
             settings.is_guest,
         )
         self.loop_lag = LoopLagMonitor(partial(self.health.check, alive))
-        self.panel.old_light = prefix + ("led" if "led" in settings.lights else next(iter(settings.lights), "led"))
+        self.panel.old_light = light_rules.old_light([prefix + id for id in settings.lights], prefix)
         rest_limit = self._rest_limit()
         self.quart = self._build_quart(rest_limit)
         self._register_namespaces()

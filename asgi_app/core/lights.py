@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from asgi_app.errors import BadCommand, LightOffline, NothingToUndo, UnknownLight
@@ -30,6 +30,7 @@ START = Actor(name="Pilot Light", via="start")
 HARDWARE = Actor(name="hardware", via="pin")
 OUTSIDE = Actor(name="outside", via="pin")
 NAMED = 30  # lights that the refusal of an unknown one names
+SHORTEST = 0.001  # seconds that a fade takes; a shorter one is none
 SAME_GESTURE = 2.0  # seconds; closer changes by one hand, such as a drag, are one step of undo
 
 
@@ -91,6 +92,12 @@ def find_light(name: str, lights: Mapping[str, object], node: str) -> str | None
     return only if next(named, None) is None else None
 
 
+def old_light(own: Collection[str], prefix: str) -> str:
+    """Return the id of the light that old clients move: `led`, else the first of the lights of this process."""
+    led = f"{prefix}led"
+    return led if led in own else next(iter(own), led)
+
+
 def node_of(id: str) -> str:
     """Return the node of a light; '' on a panel alone."""
     return id.partition(".")[0] if "." in id else ""
@@ -133,7 +140,7 @@ def first_light(id: str, spec: LightSpec, stored: RememberedLight | None, at: fl
         pin=spec.pin,
         level=settings.level,
         on=settings.on,
-        effect=settings.effect if settings.on else None,
+        effect=settings.effect,
         actual=0,
         online=False,
         reason="the panel is starting",
@@ -176,9 +183,15 @@ def settled(light: Light, at: float) -> LightEvent:
     return _changed(_with(light, transition=None, actual=actual), light.by, at)
 
 
+def target_outside(level: float) -> int:
+    """Return the target (percent) of a pin that another program set to this level. What shines is on."""
+    return max(round(level), 1) if level > 0 else 0
+
+
 def set_outside(light: Light, level: float, at: float) -> LightEvent:
     """Return the event of a pin that another program set to this level (percent). Undo reverts it."""
-    settings = LightSettings(level=max(round(level), 1) if level > 0 else light.level, on=level > 0)
+    target = target_outside(level)
+    settings = LightSettings(level=target or light.level, on=target > 0)
     undo = settings_of(light)
     after = _with(
         light, **vars(settings), transition=None, actual=round(level, 1), undo=undo, gesture=None, by=OUTSIDE, at=at
@@ -198,8 +211,9 @@ def went_away(light: Light, reason: str, at: float) -> Light:
 
 
 def came_online(light: Light, at: float) -> LightEvent:
-    """Return the event of a pin that is driven again, at its target."""
-    return _changed(_with(light, online=True, reason=None, actual=float(light.target)), HARDWARE, at)
+    """Return the event of a pin that is driven again, at its target: a fade is over."""
+    back = _with(light, online=True, reason=None, transition=None, actual=float(light.target))
+    return _changed(back, HARDWARE, at)
 
 
 def clock_stepped(light: Light, seconds: float, *, since_before: bool = False) -> LightEvent:
@@ -247,6 +261,8 @@ def _set_light(light: Light, command: SetLight, actor: Actor, at: float) -> Deci
         on, effect = False, None
     only_flash = command.flash is not None and (level, on, effect) == (light.level, light.on, light.effect)
     seconds = command.transition or 0.0
+    if seconds < SHORTEST:
+        seconds = 0.0
     if only_flash and light.transition is not None:  # after the flashes the fade continues
         seconds = max(light.transition.since + light.transition.seconds - at, 0.0)
     drive = Drive(level if on else 0, seconds, effect, command.flash or 0)

@@ -56,7 +56,7 @@ def check_room(schedules: Mapping[str, Schedule], one: Schedule) -> None:
 
 def lights_named(commands: Iterable[dict[str, Any]]) -> int:
     """Return how many lights these commands of schedules name one by one."""
-    return sum(len(command.get("lights", ())) for command in commands)
+    return sum(len(command.get("lights") or ()) for command in commands)
 
 
 def command_of(said: dict[str, Any]) -> AnyCommand:
@@ -104,9 +104,10 @@ def local(at: float, place: Place) -> dt.datetime:
 def not_before(schedule: Schedule, now: float) -> float:
     """Return the instant after which a schedule may be due, which is later than now if it was done later than now.
 
-    So nothing is done twice when the clock was a little behind. Done more than a day later: that clock was wrong.
+    So no time of the calendar is done twice when the clock was a little behind. Done more than a day later: that clock
+    was wrong. What comes again and again has no such time, and waits for one period at most.
     """
-    if schedule.last is not None and now < schedule.last.at <= now + DAY:
+    if "every" not in schedule.when and schedule.last is not None and now < schedule.last.at <= now + DAY:
         return schedule.last.at
     return now
 
@@ -145,7 +146,8 @@ def _next_of_day(time_of_day: str, days: list[Any] | None, after: float, place: 
     hour, minute = time_of_day.split(":")
     # It gets local times as if they were UTC: APScheduler 3 never leaves an hour that the clock shows twice.
     trigger = CronTrigger(day_of_week=",".join(days or DAYS), hour=int(hour), minute=int(minute), timezone=UTC)
-    wall = local(after, place).replace(tzinfo=UTC)
+    # It begins a day before: what the clock leaves out is due later than it would show.
+    wall = local(after, place).replace(tzinfo=UTC) - dt.timedelta(days=1)
     while True:
         wall = trigger.get_next_fire_time(None, wall + dt.timedelta(microseconds=1))
         if (at := _instant(wall.replace(tzinfo=None), place)) > after:

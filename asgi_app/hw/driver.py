@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from asgi_app.core.lights import Drive
+from asgi_app.core.lights import Drive, target_outside
 from asgi_app.hw.light import DrivenLight, Observer, Write
 from asgi_app.hw.motion import Motion
 from asgi_app.hw.pin_connection import PinConnection
@@ -242,7 +242,7 @@ class LightDriver:
             if abs(duty - light.seen) <= TOLERANCE or light.asked is not None or motion is not light.motion:
                 continue
             level = light.spec.level(duty)
-            light.motion = Motion(Drive(round(level)), level, self._now())
+            light.motion = Motion(Drive(target_outside(level)), level, self._now())
             light.actual, light.seen = level, duty
             light.written = light.spec.duty(light.motion.drive.level)
             fields = event("light_outside", light=light.id, level=round(level, 1))

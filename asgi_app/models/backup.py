@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from asgi_app.models.base import Frozen, Strict
 from asgi_app.models.groups import KEPT_ID
@@ -31,6 +31,12 @@ class KeptLight(Strict):
     level: Level
     on: bool
     effect: Effect | None = None
+
+    @model_validator(mode="after")
+    def _on_with_an_effect(self) -> KeptLight:
+        if self.effect is not None and not self.on:
+            raise ValueError("An effect turns the light on, but on is false. Leave out one.")
+        return self
 
 
 class KeptScene(Strict):

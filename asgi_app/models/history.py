@@ -33,13 +33,15 @@ class RememberedLight(LightSettings):
     at: float = 0.0
     undo: LightSettings | None = None
     moments: tuple[Moment, ...] = Field((), exclude=True)  # its last changes, which have rows of their own
+    moved: tuple[float, ...] = Field((), exclude=True)  # when changes began that a step of the clock has moved since
     is_new: bool = Field(False, exclude=True)  # whether the file may still have another light of this id
 
     def following(self, before: RememberedLight) -> RememberedLight:
         """Return this with the changes from before it that the file lacks too."""
-        own = {moment.began for moment in self.moments}
+        own = {moment.began for moment in self.moments} | {*self.moved}
         older = [moment for moment in before.moments if moment.began not in own]
-        return self.model_copy(update={"moments": (*older, *self.moments)[-MOST:], "is_new": before.is_new})
+        all = {"moments": (*older, *self.moments)[-MOST:], "moved": (*before.moved, *self.moved)[-MOST:]}
+        return self.model_copy(update={**all, "is_new": before.is_new})
 
 
 class HistoryResult(Result):

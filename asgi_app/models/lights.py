@@ -134,7 +134,7 @@ class Transition(Frozen):
 
 
 class LightSettings(Frozen):
-    """The settings of a light, which undo restores. Level 0 is off."""
+    """The settings of a light, which undo restores. Level 0 is off, and what is off has no effect."""
 
     level: int = Field(ge=0, le=100)
     on: bool
@@ -143,9 +143,9 @@ class LightSettings(Frozen):
     @field_validator("on", "effect")
     @classmethod
     def _off_at_0(cls, value: bool | Effect | None, info: ValidationInfo) -> bool | Effect | None:
-        if info.data.get("level") == 0:
-            return False if info.field_name == "on" else None
-        return value
+        if info.field_name == "on":
+            return value if info.data.get("level") != 0 else False
+        return value if info.data.get("on") else None
 
 
 class Light(Frozen):

@@ -81,10 +81,9 @@ class Arrangement(Component):
             state = self._panel.state
             new_groups = state.groups if groups is None else {group.id: group for group in groups}
             new_scenes = state.scenes if scenes is None else {scene.id: scene for scene in scenes}
-            await self._store.do(partial(stored.replace, kind=Group, by=new_groups))
-            await self._store.do(partial(stored.replace, kind=Scene, by=new_scenes))
             new_order = state.light_order if order is None else tuple(order)
-            await self._store.do(partial(stored.order_lights, order=new_order))
+            everything = partial(stored.replace_all, groups=new_groups, scenes=new_scenes, lights=new_order)
+            await self._store.do(everything)
             self._publish(actor, new_groups, new_scenes, new_order)
 
     def _publish(

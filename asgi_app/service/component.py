@@ -14,16 +14,19 @@ from asgi_app.service.session import Session
 
 Handler = Callable[[Actor, Any, Session | None], Awaitable[Any]]  # of a `Result`
 Handlers = Mapping[type[Asks[Any]], Handler]
+Reactions = Mapping[type[Any], Callable[[Any], None]]  # by the kind of a `StateEvent`
 
 
 class Component:
     """A noun of the panel.
 
     `handlers` has a coroutine for each kind of command. It gets the actor, the command, and the session (None over
-    REST). It returns the result, and raises a `PanelError` to refuse.
+    REST). It returns the result, and raises a `PanelError` to refuse. `reactions` has what follows an event of another
+    component, right after the state has it.
     """
 
     handlers: Handlers = MappingProxyType({})
+    reactions: Reactions = MappingProxyType({})
 
     def session_opened(self, session: Session) -> None:
         """Handle a new connection."""

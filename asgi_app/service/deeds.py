@@ -19,12 +19,12 @@ class DeedWriter:
     def __init__(self, store: Store) -> None:
         self.known = store.read(stored.everything)  # at the start
         self._store = store
-        self._waiting: dict[tuple[str, str], Mapping[str, LightSettings]] = {}
+        self._waiting: dict[tuple[str, str], Mapping[str, LightSettings] | None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def save(self, key: tuple[str, str], left: Mapping[str, LightSettings]) -> None:
-        """Keep how this group or scene has left its lights; return at once."""
-        self._waiting[key] = dict(left)
+    def save(self, key: tuple[str, str], left: Mapping[str, LightSettings] | None) -> None:
+        """Keep how this group or scene has left its lights, or forget it (None); return at once."""
+        self._waiting[key] = None if left is None else dict(left)
         if self._timer is None:
             self._write()
 

@@ -53,9 +53,11 @@ class LightMemory:
 
     def move(self, id: str, light: Light, seconds: float) -> None:
         """Keep a light whose times have moved by this, with the wall clock. `flush` before."""
+        moved: tuple[float, ...] = ()
         if (moment := self._moments.get(id)) is not None:
             self._moments[id] = moved_by(moment, seconds)
-        self._keep(id, light)
+            moved = (moment.began,)
+        self._keep(id, light, moved)
 
     def _go_on(self) -> None:
         self._timer = None
@@ -63,7 +65,7 @@ class LightMemory:
             self.flush()
             self._timer = asyncio.get_running_loop().call_later(PAUSE, self._go_on)
 
-    def _keep(self, id: str, light: Light) -> None:
+    def _keep(self, id: str, light: Light, moved: tuple[float, ...] = ()) -> None:
         memory = memory_of(light, self._moments.get(id))
         self._moments[id] = memory.moments[-1]
-        self._save(id, memory)
+        self._save(id, memory.model_copy(update={"moved": moved}) if moved else memory)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -24,6 +24,8 @@ from asgi_app.service.panel import Panel
 from asgi_app.service.session import Session
 from asgi_app.settings import Settings
 from asgi_app.store import own_lights
+
+T = TypeVar("T")
 
 PINS = range(2, 28)  # 0 and 1 are for the EEPROM of a board on top
 REBUILT = {"pin", "frequency", "active_high"}  # for which the pin is taken anew
@@ -50,9 +52,13 @@ class LightSetups(Component):
         self._prefix = f"{settings.node_name}." if settings.node_name else ""
         self.by_name = {id.removeprefix(self._prefix): spec for id, spec in specs.items()}  # without the node
         self._fixed = {self._prefix + id for id in settings.fixed_lights}
-        self._leaving: set[str] = set()  # which an import removes, though it is the only light
         self._one_by_one = asyncio.Lock()
-        self.handlers = {AddLight: self._add, ChangeLight: self._change, RemoveLight: self._remove}
+        self._changes: set[asyncio.Task[Any]] = set()
+        self.handlers = {
+            AddLight: partial(self._whole, self._add),
+            ChangeLight: partial(self._whole, self._change),
+            RemoveLight: partial(self._whole, self._remove),
+        }
         panel.add(self)
 
     def all(self) -> list[LightSetup]:
@@ -72,41 +78,39 @@ class LightSetups(Component):
     async def replace(self, actor: Actor, lights: Sequence[NewLight]) -> list[str]:
         """Have these lights instead of those that are there. Return those that the settings have, and that are others.
 
-        Raises `PinTaken`, `BadCommand`, `BadName`, `NotStored`. What was done before stays done.
+        Raises `PinTaken`, `BadCommand`, `BadName`, `NotStored`; then nothing has changed.
         """
-        self._check_all(lights)
-        wanted = {self._prefix + light.id: LightSpec(**_spec_of(light)) for light in lights}
-        left = [id for id in self._fixed if wanted.get(id) != self._specs[id]]
-        gone = [id for id in self._specs if id not in wanted and id not in self._fixed]
-        try:
-            for id in gone if len(gone) < len(self._specs) else gone[1:]:  # one stays until others have come
-                await self._panel.perform(actor, RemoveLight(light=id))
-            waiting = [light for light in lights if self._prefix + light.id not in self._fixed]
-            while waiting:
-                light = self._next_of(waiting)
-                if light is None:  # each waits for the pin of another: one lets its pin go, and comes again
-                    candidates = (*gone, *(self._prefix + light.id for light in waiting))
-                    id = next(id for id in candidates if id in self._specs)
-                    self._leaving = {id}
-                    await self._panel.perform(actor, RemoveLight(light=id))
-                    continue
-                waiting.remove(light)
-                id = self._prefix + light.id
-                if id not in self._specs:
-                    await self._panel.perform(actor, AddLight(light=light.id, **_spec_of(light)))
-                elif wanted[id] != self._specs[id]:
-                    await self._panel.perform(actor, ChangeLight(light=id, **_spec_of(light)))
-            for id in gone:
-                if id in self._specs:
-                    await self._panel.perform(actor, RemoveLight(light=id))
-        finally:
-            self._leaving = set()
-        return [id.removeprefix(self._prefix) for id in left]
+        return await self._whole(self._replace, actor, lights)
 
-    def _next_of(self, lights: Sequence[NewLight]) -> NewLight | None:
-        """Return the first whose pin no other light has now."""
-        pins = {spec.pin: id for id, spec in self._specs.items()}
-        return next((light for light in lights if pins.get(light.pin, id := self._prefix + light.id) == id), None)
+    async def _whole(
+        self, change: Callable[[Actor, Any], Awaitable[T]], actor: Actor, wanted: Any, session: Session | None = None
+    ) -> T:
+        """Do one change at a time, and each to its end: also if whoever asked goes away meanwhile."""
+
+        async def alone() -> T:
+            async with self._one_by_one:
+                return await change(actor, wanted)
+
+        task = asyncio.create_task(alone(), name="light setup")
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)
+
+    async def _replace(self, actor: Actor, lights: Sequence[NewLight]) -> list[str]:
+        self._check_all(lights)
+        before = dict(self._specs)
+        wanted = {self._prefix + light.id: _named(LightSpec(**_spec_of(light))) for light in lights}
+        stays = {id: spec for id, spec in before.items() if id in self._fixed or id in wanted}
+        await self._have(actor, stays | {id: spec for id, spec in wanted.items() if id not in self._fixed})
+        for id in {**before, **wanted}:
+            if id not in self._specs:
+                self._panel.record(actor, RemoveLight(light=id))
+            elif id not in before:
+                id_here = id.removeprefix(self._prefix)
+                self._panel.record(actor, AddLight(light=id_here, **_spec_of(self._specs[id])))
+            elif self._specs[id] != before[id]:
+                self._panel.record(actor, ChangeLight(light=id, **_spec_of(self._specs[id])))
+        return [id.removeprefix(self._prefix) for id in self._fixed if wanted.get(id) != before[id]]
 
     def _check_all(self, lights: Sequence[NewLight]) -> None:
         """Raise what keeps one of them from being here, before anything is changed."""
@@ -126,56 +130,94 @@ class LightSetups(Component):
         if not self._settings.lights:
             raise BadCommand("This panel has no lights of its own (setting lights). Add it at the panel with the pin.")
 
-    async def _add(self, actor: Actor, command: AddLight, session: Session | None) -> LightResult:
-        async with self._one_by_one:
-            self._require_pins()
-            id = self._prefix + command.light
+    async def _add(self, actor: Actor, command: AddLight) -> LightResult:
+        self._require_pins()
+        id = self._prefix + command.light
+        if id in self._specs:
+            raise BadCommand(f"There is a light with the id {command.light!r} already.", field="light")
+        spec = self._checked(LightSpec(**command.model_dump(include=set(LightSpec.model_fields))), id)
+        await self._have(actor, {**self._specs, id: spec})
+        return LightResult(light=self._lights.own[id])
+
+    async def _change(self, actor: Actor, command: ChangeLight) -> LightResult:
+        id = self._changeable(command.light)
+        before = self._specs[id]
+        given: dict[str, Any] = command.model_dump(include=set(LightSetupChange.model_fields), exclude_unset=True)
+        defaults = {name: field.default for name, field in LightSpec.model_fields.items() if name != "pin"}
+        given = {name: defaults.get(name) if value is None else value for name, value in given.items()}
+        try:
+            spec = LightSpec.model_validate(dict(before) | given, strict=True)
+        except ValidationError as error:
+            raise refusal(error) from None
+        await self._have(actor, {**self._specs, id: self._checked(spec, id)})
+        return LightResult(light=self._lights.own[id])
+
+    async def _remove(self, actor: Actor, command: RemoveLight) -> Result:
+        id = self._changeable(command.light)
+        if len(self._specs) == 1:
+            raise BadCommand("This is the only light of the panel. Change it, or add another one first.", field="light")
+        await self._have(actor, {other: spec for other, spec in self._specs.items() if other != id})
+        return DONE
+
+    # --- what becomes of the lights ----------------------------------------------------------------------------
+
+    async def _have(self, actor: Actor, specs: Mapping[str, LightSpec]) -> None:
+        """Have these lights and no others: first in the file, all or nothing. Raises `NotStored`."""
+        if specs == self._specs:
+            return
+        await self._keep(specs)
+        changed = {id: spec for id, spec in specs.items() if spec != self._specs.get(id, spec)}
+        gone = {id: spec.pin for id, spec in self._specs.items() if id not in specs}
+        pins = {spec.pin for spec in specs.values()}
+        for id in [id for id, pin in gone.items() if pin in pins]:  # the others stay until the new ones have come
+            await self._take_away(actor, id)
+        await self._set_up_anew(actor, changed)
+        for id, spec in specs.items():
+            if id not in self._specs:
+                await self._bring(actor, id, spec)
+        for id in gone:
             if id in self._specs:
-                raise BadCommand(f"There is a light with the id {command.light!r} already.", field="light")
-            spec = self._checked(LightSpec(**command.model_dump(include=set(LightSpec.model_fields))), id)
-            await self._keep({**self._specs, id: spec})
-            light = rules.first_light(id, spec, None, self._clock()).model_copy(update={"by": actor})
-            self._note(id, spec)
-            if self._panel.old_light not in self._specs:  # for a moment there was no light
-                self._panel.old_light = id
-            self._lights.add(id, light)
-            await self._driver.add(id, spec, rules.drive_of(light))
-            return LightResult(light=self._lights.own[id])
+                await self._take_away(actor, id)
 
-    async def _change(self, actor: Actor, command: ChangeLight, session: Session | None) -> LightResult:
-        async with self._one_by_one:
-            id = self._changeable(command.light)
-            before = self._specs[id]
-            given: dict[str, Any] = command.model_dump(include=set(LightSetupChange.model_fields), exclude_unset=True)
-            defaults = {name: field.default for name, field in LightSpec.model_fields.items() if name != "pin"}
-            given = {name: defaults.get(name) if value is None else value for name, value in given.items()}
-            try:
-                spec = LightSpec.model_validate(dict(before) | given, strict=True)
-            except ValidationError as error:
-                raise refusal(error) from None
-            spec = self._checked(spec, id)
-            await self._keep({**self._specs, id: spec})
-            self._note(id, spec)
-            if any(getattr(before, name) != getattr(spec, name) for name in REBUILT):
+    async def _bring(self, actor: Actor, id: str, spec: LightSpec) -> None:
+        light = rules.first_light(id, spec, None, self._clock()).model_copy(update={"by": actor})
+        self._note(id, spec)
+        self._lights.add(id, light)
+        self._follow_old_light(actor)
+        await self._driver.add(id, spec, rules.drive_of(light))
+
+    async def _set_up_anew(self, actor: Actor, changed: Mapping[str, LightSpec]) -> None:
+        """Change these at once, so that they may exchange their pins. Commands wait for a pin that is taken anew."""
+        before = {id: self._specs[id] for id in changed}
+        rebuilt = [
+            id
+            for id, spec in changed.items()
+            if any(getattr(before[id], name) != getattr(spec, name) for name in REBUILT)
+        ]
+        async with self._lights.held(rebuilt):
+            for id in rebuilt:
                 await self._driver.remove(id)
-                await self._driver.add(id, spec, rules.drive_of(self._lights.own[id]))
-            else:
-                self._driver.tune(id, spec)
-            return LightResult(light=self._lights.set_up(actor, id, rules.name_of_light(id, spec), spec.pin))
+            for id, spec in changed.items():
+                self._note(id, spec)
+                if id not in rebuilt:
+                    self._driver.tune(id, spec)
+            again = [self._driver.add(id, changed[id], rules.drive_of(self._lights.own[id])) for id in rebuilt]
+            await asyncio.gather(*again)
+            for id, spec in changed.items():
+                self._lights.set_up(actor, id, rules.name_of_light(id, spec), spec.pin)
 
-    async def _remove(self, actor: Actor, command: RemoveLight, session: Session | None) -> Result:
-        async with self._one_by_one:
-            id = self._changeable(command.light)
-            if len(self._specs) == 1 and id not in self._leaving:
-                raise BadCommand(
-                    "This is the only light of the panel. Change it, or add another one first.", field="light"
-                )
-            await self._keep({other: spec for other, spec in self._specs.items() if other != id})
-            await self._lights.remove(actor, id, partial(self._driver.remove, id))
-            self._note(id, None)
-            if id == self._panel.old_light:
-                self._panel.old_light = next(iter(self._specs), id)
-            return DONE
+    async def _take_away(self, actor: Actor, id: str) -> None:
+        await self._lights.remove(actor, id, partial(self._driver.remove, id))
+        self._note(id, None)
+        self._follow_old_light(actor)
+
+    def _follow_old_light(self, actor: Actor) -> None:
+        """Give old clients the light that a start would give them, and tell them its level."""
+        id = rules.old_light(self._specs, self._prefix)
+        if id != self._panel.old_light:
+            self._panel.old_light = id
+            if (light := self._lights.own.get(id)) is not None:
+                self._lights.set_up(actor, id, light.name, light.pin)
 
     def _note(self, id: str, spec: LightSpec | None) -> None:
         for specs, key in ((self._specs, id), (self.by_name, id.removeprefix(self._prefix))):
@@ -202,11 +244,9 @@ class LightSetups(Component):
             why = "is for the EEPROM of a board" if spec.pin not in PINS else "has another light"
             free = ", ".join(map(str, self.free_pins()))
             raise PinTaken(f"Pin {spec.pin} {why}. Free are {free}.", field="pin")
-        if spec.name is not None:
-            spec = spec.model_copy(update={"name": name_of(spec.name, 64, field="name")})
-        return spec
+        return _named(spec)
 
-    async def _keep(self, specs: dict[str, LightSpec]) -> None:
+    async def _keep(self, specs: Mapping[str, LightSpec]) -> None:
         """Write those that are not in the settings. Raises `NotStored`."""
         own = {id.removeprefix(self._prefix): spec for id, spec in specs.items() if id not in self._fixed}
         pins = {spec.pin for spec in own.values()}
@@ -218,6 +258,11 @@ class LightSetups(Component):
             raise NotStored(f"The lights cannot be written: {error.strerror}.") from None
 
 
-def _spec_of(light: NewLight) -> dict[str, Any]:
+def _named(spec: LightSpec) -> LightSpec:
+    """Return it with its name as the panel writes it. Raises `BadName`."""
+    return spec if spec.name is None else spec.model_copy(update={"name": name_of(spec.name, 64, field="name")})
+
+
+def _spec_of(light: LightSpec) -> dict[str, Any]:
     """Return the fields of a light without its id."""
     return {name: getattr(light, name) for name in LightSpec.model_fields}

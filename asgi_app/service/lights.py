@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -89,11 +89,11 @@ class _Pending:
 
 @dataclass(slots=True)
 class _Lane:
-    """The commands that wait for one light, and the task that does them."""
+    """The commands that wait for one light, and the task that does them, or until when they have to wait."""
 
     light: str
     waiting: list[_Pending] = field(default_factory=list)
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Future[None] | None = None
 
 
 class Lights(Component):
@@ -160,10 +160,30 @@ class Lights(Component):
         else:
             lane.waiting.append(pending)
             if lane.task is None:
-                lane.task = asyncio.create_task(self._run_lane(lane), name=f"lane {lane.light}")
+                self._start(lane)
         if (waiter := pending.waiter()) is not None:
             await waiter
         return pending.result()
+
+    @contextlib.asynccontextmanager
+    async def held(self, ids: Iterable[str]) -> AsyncIterator[None]:
+        """Let commands on these lights wait, once what was asked of them before is done."""
+        held = asyncio.get_running_loop().create_future()
+        lanes: list[_Lane] = []
+        try:
+            for lane in map(self._lanes.__getitem__, ids):
+                while lane.task is not None:
+                    await asyncio.wait([lane.task])
+                lane.task = held
+                lanes.append(lane)
+            yield
+        finally:
+            held.set_result(None)
+            for lane in lanes:
+                self._start(lane)
+
+    def _start(self, lane: _Lane) -> None:
+        lane.task = asyncio.create_task(self._run_lane(lane), name=f"lane {lane.light}")
 
     async def _run_lane(self, lane: _Lane) -> None:
         while batch := lane.waiting:
@@ -254,9 +274,9 @@ class Lights(Component):
             light = self.own.get(id)
             if light is None or light.by != rules.START or self._specs[id].restore != "last":
                 continue
-            effect = stored.effect if stored.on else None
+            command = SetLight(light=id, level=stored.level, on=stored.on, effect=stored.effect)
             with contextlib.suppress(PanelError):  # it is offline, or the panel is stopping
-                await self.carry_out(rules.START, SetLight(light=id, level=stored.level, on=stored.on, effect=effect))
+                await self.carry_out(rules.START, command)
                 if self.own[id].by == rules.START:
                     self._before[id] = stored.at
                     self._commit(rules.remembered(self.own[id], stored))

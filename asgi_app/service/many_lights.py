@@ -14,7 +14,14 @@ from asgi_app.core.groups import group_of, scaled, scene_of
 from asgi_app.core.lights import SAME_GESTURE, settings_of
 from asgi_app.errors import NothingToUndo, PanelError, UnknownLight
 from asgi_app.models.base import Actor
-from asgi_app.models.groups import LightsResult, RecallScene, SetLights, UndoLights
+from asgi_app.models.groups import (
+    GroupChanged,
+    LightsResult,
+    RecallScene,
+    SceneChanged,
+    SetLights,
+    UndoLights,
+)
 from asgi_app.models.lights import Light, LightSettings, SetLight, UndoLight
 from asgi_app.service.component import Component
 from asgi_app.service.lights import Lights
@@ -23,6 +30,7 @@ from asgi_app.service.session import Session
 from asgi_app.store.deeds import Deeds
 
 NOT_FOR_ONE = {"do", "group", "lights", "level", "step"}  # of `SetLights`
+Key = tuple[str, str]  # kind and id of a group or a scene
 
 
 @dataclass(slots=True)
@@ -51,17 +59,24 @@ class _Proportions:
 
 @dataclass(slots=True)
 class _Deed:
-    """What a group or a scene has changed last: how it left the lights."""
+    """What a group or a scene has changed last: how it left the lights. `undone`: those that undo has had already."""
 
-    actor: Actor | None  # None: it was before the start
-    at: float  # by the loop's clock
-    left: dict[str, LightSettings] = field(default_factory=dict)
+    left: dict[str, LightSettings]
+    undone: dict[str, LightSettings] = field(default_factory=dict)  # if others have refused it
+    by: Actor | None = None  # whose drag may go on
+    at: float = -math.inf  # by the loop's clock
+
+    def goes_on(self, by: Actor | None, now: float) -> bool:
+        """Whether what this actor does is of the same drag."""
+        same_hand = by is not None and self.by is not None and (by.name, by.via) == (self.by.name, self.by.via)
+        return same_hand and now <= self.at + SAME_GESTURE
 
 
 class ManyLights(Component):
     """The component for commands on several lights.
 
-    `deeds` is how groups and scenes left their lights before the start. `save` keeps that, and does not block.
+    `deeds` is how groups and scenes left their lights before the start. `save` keeps that, and does not block; None
+    forgets it.
     """
 
     def __init__(
@@ -69,7 +84,7 @@ class ManyLights(Component):
         panel: Panel,
         lights: Lights,
         deeds: Deeds = MappingProxyType({}),
-        save: Callable[[tuple[str, str], Mapping[str, LightSettings]], None] = lambda key, left: None,
+        save: Callable[[Key, Mapping[str, LightSettings] | None], None] = lambda key, left: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._panel = panel
@@ -78,29 +93,38 @@ class ManyLights(Component):
         self._proportions: dict[str, _Proportions] = {}  # by group
         self._recalled = 0
         self._save = save
-        self._deeds = {key: _Deed(None, -math.inf, dict(left)) for key, left in deeds.items()}  # by kind and id
+        self._deeds = {key: _Deed(dict(left)) for key, left in deeds.items()}
         self.handlers = {SetLights: self._set, UndoLights: self._undo, RecallScene: self._recall}
+        self.reactions = {GroupChanged: self._group_changed, SceneChanged: self._scene_changed}
         panel.add(self)
 
+    def _group_changed(self, event: GroupChanged) -> None:
+        if event.state is None:
+            self._proportions.pop(event.group, None)
+            self._forget(("group", event.group))
+
+    def _scene_changed(self, event: SceneChanged) -> None:
+        if event.state is None:
+            self._forget(("scene", event.scene))
+
+    def _forget(self, key: Key) -> None:
+        """Forget what a group or a scene has done: another one may get its id."""
+        if self._deeds.pop(key, None) is not None:
+            self._save(key, None)
+
     async def _set(self, actor: Actor, command: SetLights, session: Session | None) -> LightsResult:
-        each = command.model_dump(exclude=NOT_FOR_ONE, exclude_unset=True)
+        each = command.model_dump(exclude=NOT_FOR_ONE, exclude_none=True)
         if command.group is None:
             given = command.model_dump(include={"level", "step"}, exclude_none=True)
             several = {id: SetLight(light=id, **given, **each) for id in command.lights or ()}
             return await self._do(actor.model_copy(update={"hand": "several"}), several)
         lights = self._lights_of(command.group)
-        levels: Mapping[str, int] = {}
-        if command.level is not None or command.step is not None:
+        levels: Mapping[str, int | None] = dict.fromkeys(lights)
+        if command.level is not None or command.step is not None:  # whatever else it says is for those that have one
             levels = self._levels(command.group, lights, command)
-        commands: dict[str, SetLight | UndoLight] = {}
-        does_more = bool(each.keys() - {"transition"})
-        for id in lights:
-            if (level := levels.get(id)) == 0:  # on brings back its level, and its proportion
-                commands[id] = SetLight(light=id, **{**each, "on": False})
-            elif level is not None or does_more:
-                commands[id] = SetLight(light=id, level=level, **each)
+        commands = {id: SetLight(light=id, level=level, **each) for id, level in levels.items()}
         hand = f"group {command.group}"
-        return await self._do(actor.model_copy(update={"hand": hand}), commands, ("group", command.group))
+        return await self._do(actor.model_copy(update={"hand": hand}), commands, ("group", command.group), drags=True)
 
     def _lights_of(self, group: str) -> tuple[str, ...]:
         """Return the lights of the group that are there. Raises `UnknownGroup`, `UnknownLight`."""
@@ -147,7 +171,6 @@ class ManyLights(Component):
             )
             for id, wanted in scene.lights.items()
         }
-        self._deeds.pop(("scene", scene.id), None)
         self._recalled += 1
         hand = f"recall {self._recalled}"  # each is a step of undo
         return await self._do(actor.model_copy(update={"hand": hand}), commands, ("scene", scene.id))
@@ -159,22 +182,41 @@ class ManyLights(Component):
             key = ("scene", scene_of(self._panel.state, command.scene).id)
         else:
             key = ("group", group_of(self._panel.state, command.group or "").id)
-        deed = self._deeds.get(key)
-        lights = self._panel.state.lights
-        left = deed.left if deed is not None else {}
-        still = [id for id, then in left.items() if id in lights and settings_of(lights[id]) == then]
+        deed = self._deeds.get(key, _Deed({}))
+        still = self._as_left(deed.left) or self._as_left(deed.undone)
         if not still:
             raise NothingToUndo(
                 "No light is as this has left it, or nothing was done with it on this panel.",
                 field=key[0],
             )
-        self._deeds.pop(key)
-        return await self._do(actor, {id: UndoLight(light=id) for id in still}, key)
+        del self._deeds[key]  # until this is done: a second undo of the same moment finds nothing
+        try:
+            result = await self._do(actor, {id: UndoLight(light=id) for id in still})
+        except BaseException:
+            self._deeds.setdefault(key, deed)
+            raise
+        waiting = {id: deed.left[id] for id in result.refused if id in deed.left}
+        undone = {id: settings_of(light) for id, light in result.lights.items()}
+        self._keep(key, _Deed(waiting, deed.undone | undone) if waiting else _Deed(deed.undone | undone))
+        return result
+
+    def _as_left(self, left: Mapping[str, LightSettings]) -> list[str]:
+        """Return the lights that are still so."""
+        lights = self._panel.state.lights
+        return [id for id, then in left.items() if id in lights and settings_of(lights[id]) == then]
 
     async def _do(
-        self, actor: Actor, commands: Mapping[str, SetLight | UndoLight], key: tuple[str, str] | None = None
+        self,
+        actor: Actor,
+        commands: Mapping[str, SetLight | UndoLight],
+        key: Key | None = None,
+        *,
+        drags: bool = False,
     ) -> LightsResult:
-        """Do these with their lights at the same time. Raises the refusal if each light refuses."""
+        """Do these with their lights at the same time, and note with a key what to undo.
+
+        Raises the refusal if each light refuses.
+        """
         before = self._panel.state.lights
         asked = [self._lights.ask(actor, command) for command in commands.values()]
         answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -192,24 +234,27 @@ class ManyLights(Component):
         if not done:
             raise _all_refused(refused)
         if key is not None:
-            self._remember(actor, key, before, done)
+            self._note(key, before, done, actor if drags else None)
         problems: dict[str, dict[str, Any]] = {id: error.problem() for id, error in refused.items()}
         return LightsResult(rev=rev or None, lights=done, refused=problems)
 
-    def _remember(
-        self, actor: Actor, key: tuple[str, str], before: Mapping[str, Light], done: Mapping[str, Light]
-    ) -> None:
-        """Note what this has changed. Commands of one drag are one deed."""
-        now = self._clock()
+    def _note(self, key: Key, before: Mapping[str, Light], done: Mapping[str, Light], by: Actor | None) -> None:
+        """Note what this has changed, if it has. What one actor changes in a drag is one deed."""
+        now = {id: settings_of(light) for id, light in done.items()}
+        changed = {id for id, then in now.items() if id not in before or then != settings_of(before[id])}
+        at = self._clock()
         deed = self._deeds.get(key)
-        by = deed.actor if deed is not None else None
-        same_hand = by is not None and (by.name, by.via) == (actor.name, actor.via)
-        if deed is None or not same_hand or now > deed.at + SAME_GESTURE:
-            deed = self._deeds[key] = _Deed(actor, now)
-        deed.at = now
-        for id, light in done.items():
-            if id in deed.left or id not in before or settings_of(light) != settings_of(before[id]):
-                deed.left[id] = settings_of(light)
+        if deed is not None and deed.goes_on(by, at):
+            changed |= now.keys() & deed.left.keys()
+        else:
+            deed = _Deed({}, by=by)
+        if changed:
+            deed.at = at
+            deed.left |= {id: now[id] for id in changed}
+            self._keep(key, deed)
+
+    def _keep(self, key: Key, deed: _Deed) -> None:
+        self._deeds[key] = deed
         self._save(key, deed.left)
 
 

@@ -85,6 +85,7 @@ class Panel:
         self._followers = Followers(self.coalescer)
         self._closing = False
         self._components: list[Component] = []
+        self._reactions: dict[type[Any], Callable[[Any], None]] = {}
         self._handlers: dict[type[Asks[Any]], Handler] = {GetState: self._get_state, Ping: self._ping}
 
     @property
@@ -96,6 +97,7 @@ class Panel:
         """Add a component before the first command. `state` has the fields of the state that it begins with."""
         self._components.append(component)
         self._handlers.update(component.handlers)
+        self._reactions.update(component.reactions)
         self.state = self.state.model_copy(update=state)
 
     def handler_of(self, kind: type[Asks[Any]]) -> Handler:
@@ -118,9 +120,14 @@ class Panel:
         self.require_open()
         self.authorize(actor, command)
         result: R_co = await self._handlers[type(command)](actor, command, session)
-        if self._access is not None and not result.is_recorded:
-            self._access.record_command(actor, command)
+        if not result.is_recorded:
+            self.record(actor, command)
         return result
+
+    def record(self, actor: Actor, command: Asks[Any]) -> None:
+        """Put a command that was carried out into the audit trail, if it is of those that are there."""
+        if self._access is not None:
+            self._access.record_command(actor, command)
 
     def authorize(self, actor: Actor, command: Asks[Any]) -> None:
         """Raise the refusal of a command that this actor may not give."""
@@ -188,6 +195,8 @@ class Panel:
     def _apply(self, event: StateEvent, data: dict[str, Any] | None = None) -> Message:
         self.state = apply(self.state, event)
         self._snapshots.clear()
+        if (react := self._reactions.get(type(event))) is not None:
+            react(event)
         message = self._message(event, data)
         self.coalescer.publish(self._deliver if self._followers else self.channel.deliver, message)
         return message

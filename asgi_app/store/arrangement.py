@@ -53,6 +53,15 @@ def replace(database: sqlite3.Connection, kind: type[One], by: Mapping[str, One]
         keep(database, one)
 
 
+def replace_all(
+    database: sqlite3.Connection, groups: Mapping[str, Group], scenes: Mapping[str, Scene], lights: Sequence[str]
+) -> None:
+    """Store these groups, scenes and this order of the lights instead of those that are there."""
+    replace(database, Group, groups)
+    replace(database, Scene, scenes)
+    order_lights(database, lights)
+
+
 def order(database: sqlite3.Connection, groups: Sequence[str]) -> None:
     """Give the groups this order."""
     database.executemany("UPDATE groups SET position = ? WHERE id = ?", [(n, id) for n, id in enumerate(groups)])

@@ -29,8 +29,9 @@ def everything(database: sqlite3.Connection) -> dict[tuple[str, str], dict[str, 
     return found
 
 
-def keep(database: sqlite3.Connection, deeds: Deeds) -> None:
-    """Store these, in the place of what the same groups and scenes have done before."""
-    rows = [(kind, id, LIGHTS.dump_json(dict(left)).decode()) for (kind, id), left in deeds.items()]
-    database.executemany("REPLACE INTO deeds (kind, id, lights) VALUES (?, ?, ?)", rows)
+def keep(database: sqlite3.Connection, deeds: Mapping[tuple[str, str], Mapping[str, LightSettings] | None]) -> None:
+    """Store these, in the place of what the same groups and scenes have done before; None deletes that."""
+    database.executemany("DELETE FROM deeds WHERE (kind, id) = (?, ?)", [*deeds])
+    rows = [(kind, id, LIGHTS.dump_json(dict(left)).decode()) for (kind, id), left in deeds.items() if left is not None]
+    database.executemany("INSERT INTO deeds (kind, id, lights) VALUES (?, ?, ?)", rows)
     database.execute("DELETE FROM deeds WHERE n <= (SELECT n FROM deeds ORDER BY n DESC LIMIT 1 OFFSET ?)", (MOST,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from asgi_app.models.base import Actor
 from asgi_app.models.history import DAY, MOST, Moment
@@ -27,7 +27,7 @@ def since(database: sqlite3.Connection, light: str, begin: float, end: float) ->
 
 
 def keep(database: sqlite3.Connection, moments: Mapping[str, Sequence[Moment]]) -> None:
-    """Store the last changes of these lights, and drop or thin out what is old."""
+    """Store the last changes of these lights, and drop or thin out what is old. What is later is of a wrong clock."""
     for light, changes in moments.items():
         if not changes:
             continue
@@ -38,6 +38,7 @@ def keep(database: sqlite3.Connection, moments: Mapping[str, Sequence[Moment]]) 
                 for one in changes
             ],
         )
+        database.execute("DELETE FROM light_history WHERE light = ? AND began > ?", (light, changes[-1].began))
         database.execute(
             "DELETE FROM light_history WHERE light = :light AND began <"
             " (SELECT max(began) FROM light_history WHERE light = :light AND began <= :begin)",
@@ -46,6 +47,12 @@ def keep(database: sqlite3.Connection, moments: Mapping[str, Sequence[Moment]]) 
         (count,) = database.execute("SELECT count(*) FROM light_history WHERE light = ?", (light,)).fetchone()
         if count > MOST:
             _thin_out(database, light)
+
+
+def drop(database: sqlite3.Connection, began: Mapping[str, Iterable[float]]) -> None:
+    """Delete the changes of these lights that began then."""
+    rows = [(light, at) for light, all in began.items() for at in all]
+    database.executemany("DELETE FROM light_history WHERE light = ? AND began = ?", rows)
 
 
 def forget(database: sqlite3.Connection, light: str) -> None:

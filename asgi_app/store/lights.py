@@ -36,4 +36,5 @@ def keep(database: sqlite3.Connection, settings: Mapping[str, RememberedLight | 
         "INSERT INTO lights VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET look = excluded.look",
         [(light, setting.model_dump_json()) for light, setting in there.items()],
     )
+    history.drop(database, {light: setting.moved for light, setting in there.items()})
     history.keep(database, {light: setting.moments for light, setting in there.items()})

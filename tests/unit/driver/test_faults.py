@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from asgi_app.core import lights as rules
 from asgi_app.core.lights import Drive
 from asgi_app.errors import LightOffline
 from asgi_app.hw.driver import POLL
 from asgi_app.hw.pins import Address, PigpioPins, PinsError
-from asgi_app.models.lights import LightSpec
+from asgi_app.models.lights import LightChanged, LightSpec
 from tests.support.driver_bench import SOON, Bench, Watcher, driving, duty, of
 from tests.support.pigpio_board import HOST, Cmd
 from tests.support.pigpiod_standin import StandIn
@@ -72,6 +73,17 @@ async def test_a_read_back_that_differs_by_rounding_is_no_change(
             while pins.reads < looked + 3:
                 await asyncio.sleep(POLL)
         assert [note.value for note in watcher.all("outside")] == pytest.approx(told)
+
+
+@pytest.mark.parametrize("read_back", [0.0, 0.001, 0.004, 0.3])
+async def test_the_driver_and_the_panel_agree_on_what_was_set_outside(watcher: Watcher, read_back: float) -> None:
+    pins = Bench(shared=True)
+    async with driving(pins, watcher):
+        pins.shows = read_back
+        note = await watcher.next("outside")
+        panel = rules.set_outside(rules.first_light("led", LightSpec(pin=21), None, 0.0), note.value, 0.0)
+    assert isinstance(panel, LightChanged)
+    assert pins.writes[-1] == pytest.approx(panel.state.target / 100)  # at the end, which keeps it
 
 
 async def test_pins_that_nobody_else_can_move_are_not_looked_at(watcher: Watcher) -> None:

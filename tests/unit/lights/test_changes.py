@@ -75,6 +75,24 @@ def test_offline_and_back_keeps_how_the_light_is_set() -> None:
     assert (light.online, light.reason, light.level, light.actual) == (True, None, 70, 70.0)
 
 
+def test_a_pin_that_is_taken_anew_ends_the_fade() -> None:
+    light = after(a_state(), set_light(level=70, transition=0.5)).lights["led"]
+    light = apply(a_state(), rules.came_online(light, NOON)).lights["led"]
+    assert (light.actual, light.transition) == (70.0, None)
+
+
+@pytest.mark.parametrize(
+    ("kept", "then"),
+    [
+        ({"level": 50, "on": False, "effect": "pulse"}, LightSettings(level=50, on=False)),  # as an import took it
+        ({"level": 0, "on": True, "effect": "pulse"}, LightSettings(level=0, on=False)),
+        ({"level": 50, "on": True, "effect": "pulse"}, LightSettings(level=50, on=True, effect="pulse")),
+    ],
+)
+def test_what_is_off_has_no_effect(kept: dict[str, Any], then: LightSettings) -> None:
+    assert LightSettings.model_validate(kept) == then
+
+
 STORED = RememberedLight(level=30, on=True, effect="candle")
 OFF_AS_STORED = RememberedLight(level=30, on=False)
 

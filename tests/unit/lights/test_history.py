@@ -14,7 +14,10 @@ from asgi_app.core.history import LONGEST, memory_of, moment_of, moved_by
 from asgi_app.models.base import Actor
 from asgi_app.models.history import DAY, MOST, Moment
 from asgi_app.models.lights import Transition
+from asgi_app.service.light_memory import LightMemory
 from asgi_app.store import history as stored
+from asgi_app.store import lights
+from asgi_app.store.pending_lights import PendingLights
 from asgi_app.store.schema import migrate
 from tests.support.light_states import ANN, BOB, NOON, a_state
 
@@ -92,6 +95,30 @@ def test_the_last_day_and_what_held_when_it_began(database: sqlite3.Connection) 
     stored.forget(database, "led")
     assert stored.since(database, "led", NOON - DAY, NOON) == ()
     assert len(stored.since(database, "desk", NOON - DAY, NOON)) == 3
+
+
+@pytest.mark.parametrize("is_written", [True, False])  # before the clock steps
+@pytest.mark.parametrize(
+    ("step", "levels"), [(5000.0, [10, 20, 30]), (30.0, [10, 20, 30]), (-90.0, [10, 30]), (-5000.0, [30])]
+)
+async def test_a_step_of_the_clock_leaves_the_last_change_once_and_last(
+    database: sqlite3.Connection, step: float, levels: list[int], is_written: bool
+) -> None:
+    pending = PendingLights()
+    memory, now = LightMemory(lambda id, memory: pending.save(id, memory) and None), 100_000.0
+    for level in (10, 20, 30):
+        now += 60
+        light = a_state(**change(level, now - NOON)).lights["led"]
+        memory.note("led", light)
+        memory.flush()
+        if is_written:
+            lights.keep(database, due := pending.due())
+            pending.written(due, synced=True)
+    memory.move("led", light.model_copy(update={"at": now + step}), step)
+    lights.keep(database, pending.due())
+    found = stored.since(database, "led", 0.0, now + 2 * DAY)
+    assert [moment.level for moment in found] == levels
+    assert found[-1].at == now + step
 
 
 @pytest.mark.parametrize("every", [1.0, 20.0])

@@ -98,8 +98,10 @@ def test_events_of_a_command_say_who_and_when(verbs: dict[str, Any], kinds: list
     assert {(event.light, event.by, event.at) for event in events} == {("led", ANN, NOON)}
 
 
-def test_a_light_without_a_fade_is_at_its_target_at_once() -> None:
-    light = after(a_state(), set_light(level=70)).lights["led"]
+@pytest.mark.parametrize("fade", [{}, {"transition": 0}, {"transition": 1e-300}, {"transition": 0.0009}])
+def test_a_light_without_a_fade_is_at_its_target_at_once(fade: dict[str, float]) -> None:
+    """Also if the loop's clock cannot measure it."""
+    light = after(a_state(), set_light(level=70, **fade)).lights["led"]
     assert (light.target, light.actual, light.transition) == (70, 70.0, None)
 
 

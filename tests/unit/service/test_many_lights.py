@@ -33,7 +33,10 @@ class Many(Bench):
         self.panel.commit(SceneChanged(scene="empty", by=ANN, at=0, state=empty))
 
     def keep(self, key: tuple[str, str], left: Any) -> None:
-        self.deeds[key] = dict(left)
+        if left is None:
+            del self.deeds[key]
+        else:
+            self.deeds[key] = dict(left)
 
     def start_again(self) -> None:
         """Forget everything but what is kept. The lights are remembered with their own undo."""
@@ -119,6 +122,36 @@ async def test_lights_that_are_off_stay_off_unless_all_are(many: Many) -> None:
     assert many.levels == (60, 48)
 
 
+VERBS: list[dict[str, Any]] = [
+    {"level": 30},
+    {"level": 30, "on": True},  # as Home Assistant says it
+    {"level": 30, "effect": "pulse"},
+    {"level": 30, "effect": "none", "on": True, "transition": 1},
+    {"level": 30, "flash": 2},
+    {"step": -50, "on": True},
+    {"level": 30, "on": None, "step": None, "effect": None, "flash": None, "transition": None},
+]
+
+
+@pytest.mark.parametrize("verbs", VERBS)
+async def test_the_level_of_a_group_is_the_one_asked_for_whatever_verbs_come_with_it(
+    many: Many, verbs: dict[str, Any]
+) -> None:
+    await many.start(80, 100)
+    await many.set(light="desk", on=False)
+    assert (await many.set(group="both", **verbs)).ok
+    assert many.levels == (30, 0)  # what is off stays off
+    await many.set(light="led", on=False)
+    await many.set(light="led", level=80, on=False)
+    many.now += 10
+    if "level" in verbs:
+        assert (await many.set(group="both", **verbs)).ok
+        assert many.levels == (24, 30)  # if none shines, all come on
+    for more in ({"effect": "pulse"}, {"on": True}):
+        assert (await many.set(group="both", level=0, **more)).ok
+        assert many.levels == (0, 0)
+
+
 async def test_a_light_that_comes_on_between_two_drags_follows_the_second(many: Many) -> None:
     await many.start(80, 40)
     await many.set(light="desk", on=False)
@@ -198,6 +231,106 @@ async def test_recalled_twice_one_undo_goes_one_step_back(many: Many) -> None:
     await many.do("recall_scene", scene="dinner")
     await many.do("undo_light", scene="dinner")
     assert many.levels == (60, 0)
+
+
+async def do_off(many: Many) -> dict[str, str]:
+    await many.set(group="both", on=False)
+    return {"group": "both"}
+
+
+async def do_recall(many: Many) -> dict[str, str]:
+    await many.do("recall_scene", scene="dinner")
+    return {"scene": "dinner"}
+
+
+DEEDS = pytest.mark.parametrize("deed", [do_off, do_recall])
+
+
+@DEEDS
+async def test_what_changes_nothing_leaves_the_undo_as_it_was(many: Many, deed: Any) -> None:
+    await many.start(80, 40)
+    for _ in range(3):
+        of = await deed(many)
+        many.now += 10
+    many.start_again()
+    assert (await many.do("undo_light", **of)).ok
+    assert many.levels == (80, 40)
+
+
+@DEEDS
+async def test_an_undo_that_is_refused_can_be_done_later(many: Many, deed: Any) -> None:
+    await many.start(80, 40)
+    of = await deed(many)
+    for light in ("led", "desk"):
+        many.lights.light_offline(light, "no power")
+    assert (await many.do("undo_light", **of)).status == 503
+    for light in ("led", "desk"):
+        many.lights.light_online(light)
+    assert (await many.do("undo_light", **of)).ok
+    assert many.levels == (80, 40)
+
+
+@DEEDS
+async def test_a_light_that_refuses_the_undo_is_undone_by_the_next_one(many: Many, deed: Any) -> None:
+    await many.start(80, 40)
+    of = await deed(many)
+    after = many.levels
+    many.lights.light_offline("desk", "a wire is loose")
+    assert list((await many.do("undo_light", **of)).result.refused) == ["desk"]
+    assert many.levels == (80, after[1])
+    many.lights.light_online("desk")
+    assert list((await many.do("undo_light", **of)).result.lights) == ["desk"]
+    assert many.levels == (80, 40)
+    assert (await many.do("undo_light", **of)).ok  # which redoes both
+    assert many.levels == after
+
+
+async def test_two_undos_at_once_are_one(many: Many) -> None:
+    await many.start(80, 40)
+    of = await do_off(many)
+    replies = await asyncio.gather(*(many.do("undo_light", **of) for _ in range(2)))
+    assert sorted(reply.ok for reply in replies) == [False, True]
+    assert many.levels == (80, 40)
+
+
+async def test_a_drag_after_an_undo_is_a_deed_of_its_own(many: Many) -> None:
+    await many.start(80, 40)
+    await do_off(many)
+    await many.do("undo_light", group="both")
+    await many.set(BOB, light="desk", on=False)
+    await many.set(group="both", level=50)
+    await many.do("undo_light", group="both")
+    assert many.levels == (80, 0)
+
+
+@pytest.mark.parametrize("is_new_start", [False, True])
+@DEEDS
+async def test_a_group_or_scene_with_the_id_of_a_deleted_one_has_done_nothing(
+    many: Many, deed: Any, is_new_start: bool
+) -> None:
+    await many.start(80, 40)
+    of = await deed(many)
+    ((kind, id),) = of.items()
+    made = getattr(many.panel.state, f"{kind}s")[id]
+    event = GroupChanged if kind == "group" else SceneChanged
+    for state in (None, made):
+        many.panel.commit(event(**of, by=ANN, at=0, state=state))
+    after = many.levels
+    assert many.deeds == {}
+    if is_new_start:
+        many.start_again()
+    assert (await many.do("undo_light", **of)).problem["type"].endswith("nothing-to-undo")
+    assert many.levels == after
+
+
+async def test_a_group_with_the_id_of_a_deleted_one_has_its_own_proportions(many: Many) -> None:
+    await many.start(80, 40)
+    await many.set(group="both", level=1)
+    made = many.panel.state.groups["both"]
+    for state in (None, made):
+        many.panel.commit(GroupChanged(group="both", by=ANN, at=0, state=state))
+    await many.set(group="both", level=60)
+    assert many.levels == (60, 60)
 
 
 async def test_undo_of_all_off_leaves_what_was_off(many: Many) -> None:

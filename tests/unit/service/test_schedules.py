@@ -260,13 +260,28 @@ async def test_a_refusal_is_kept_with_its_reason(house: House) -> None:
     assert "a wire is loose" in (last.detail or "")
 
 
-async def test_a_clock_that_goes_back_does_not_stop_anything(house: House) -> None:
+@pytest.mark.parametrize("is_new_start", [False, True])
+@pytest.mark.parametrize("back", [100, 3600, 80_000, 86_400])
+@pytest.mark.parametrize("done", [0, 1, 2])  # times, before
+async def test_a_clock_that_goes_back_does_not_stop_anything(
+    tmp_path: Path, done: int, back: float, is_new_start: bool
+) -> None:
+    house = House(tmp_path)
     await house.save(when={"every": 600})
-    house.now -= 86_400
-    house.schedules.clock_stepped(-86_400)
+    for _ in range(done):
+        await house.pass_time(600)
+    house.now -= back
+    if is_new_start:
+        house.end()
+        house = House(tmp_path, house.now)
+        await house.pass_time(0)
+    else:
+        house.schedules.clock_stepped(-back)
+    level = house.bench.level
     assert house.all["x"].next == house.now + 600
     await house.pass_time(600)
-    assert house.bench.level == 60
+    assert house.bench.level == level + 10
+    house.end()
 
 
 async def test_a_clock_that_jumps_ahead_misses_what_it_jumped_over(house: House) -> None:

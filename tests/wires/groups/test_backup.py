@@ -67,6 +67,17 @@ async def test_a_light_that_a_file_has_twice_is_in_a_group_once(house: RunningPa
     assert house.post("/import", json=file).json()["groups"] == 2
 
 
+async def test_a_schedule_may_have_a_null_where_it_has_no_lights(house: RunningPanel) -> None:
+    """Programs write what they leave out so."""
+    file = house.get("/export").json()
+    do = {"do": "set_light", "group": "all", "lights": None, "on": True}
+    schedules = [{"id": "up", "name": "Up", "when": {"at": "07:00"}, "do": do}]
+    answer = house.post("/import", json={"pilotlight": 1, "schedules": schedules})
+    assert answer.status_code == 200, answer.text
+    assert house.get("/schedules").json()["schedules"][0]["do"] == {key: do[key] for key in do if do[key] is not None}
+    assert house.post("/import", json=file).json()["schedules"] == 1
+
+
 async def test_lights_of_the_settings_are_left(start_panel: Callable[..., RunningPanel]) -> None:
     panel = start_panel(lights="[lights.led]\npin = 21\n")
     said = {"pilotlight": 1, "lights": [{"id": "led", "pin": 4}, {"id": "desk", "pin": 17}]}
@@ -129,6 +140,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (
         {"scenes": [{"id": "a", "name": "x", "lights": {"desk": {"level": 101, "on": True}}}]},
         "scenes.0.lights.desk.level",
+    ),
+    (
+        {"scenes": [{"id": "a", "name": "x", "lights": {"desk": {"level": 5, "on": False, "effect": "pulse"}}}]},
+        "scenes.0.lights.desk",
     ),
     ({"schedules": [{"id": "a", "name": "x", "when": {"at": "7"}, "do": DO}]}, "schedules.0.when.at.at"),
     ({"schedules": [{"id": "a", "name": "x", "when": {"at": "07:00"}, "do": {"do": "say"}}]}, ""),

@@ -84,6 +84,29 @@ async def test_what_was_added_is_there_after_a_crash_and_for_old_clients(panel: 
         is_at(board, 5 + n, 0.2 * (n + 1))
 
 
+async def test_an_old_page_is_told_the_level_when_its_light_is_another_one(panel: RunningPanel, board: StandIn) -> None:
+    page = await PythonClient.connect(panel.url)
+    assert await page.next("led") == [{"level": 50}]
+    assert panel.post("/lights", json={"id": "lamp", "pin": 5, "restore": 20}).status_code == 201
+    assert panel.delete("/lights/led").status_code == 200
+    assert await page.next("led") == [{"level": 20}]
+    assert panel.post("/lights", json={"id": "led", "pin": 6, "restore": 70}).status_code == 201
+    assert await page.next("led") == [{"level": 70}]
+    assert await page.ask("led", {"level": 33}) == []
+    is_at(board, 6, 0.33)
+    lights = [{"id": "led", "pin": 5}, {"id": "lamp", "pin": 6}]  # they exchange their pins
+    assert panel.post("/import", json={"pilotlight": 1, "lights": lights}).json()["lights"] == 2
+    is_at(board, 5, 0.33)
+    is_at(board, 6, 0.2)
+    deeds = [(deed["what"], deed["subject"]) for deed in panel.get("/audit").json()["audit"][:2]]
+    assert sorted(deeds) == [("change_light", "lamp"), ("change_light", "led")]
+    await page.disconnect()
+    panel.stop()
+    panel.start()
+    assert panel.get("/led").json() == {"level": 33}
+    assert panel.complaints() == []
+
+
 async def test_where_the_settings_have_lights_these_rule(start_panel: Callable[..., RunningPanel]) -> None:
     table = "[lights.hall]\npin = 21\n"
     panel = start_panel(lights=table)
