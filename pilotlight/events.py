@@ -153,10 +153,10 @@ class PersonChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RoomChanged(Event):
-    """A room was made, or somebody said something in it."""
+    """A room was made, or somebody said something in it, or it was deleted: then `state` is None."""
 
     room: str
-    state: Room
+    state: Room | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,7 +132,9 @@ def _happening(value: Event, panel: Panel) -> str | None:
             return f"{id}  is gone"
         case pl.MessageSaid(message=message):
             return f"{click.style(message.sender, bold=True)}: {message.msg}"
-        case pl.RoomChanged(room=room, state=state) if state.n:
+        case pl.RoomChanged(room=room, state=None):
+            return f"#{room}  is gone"
+        case pl.RoomChanged(room=room, state=state) if state is not None and state.n:
             return f"#{room}  message {state.n}"
         case pl.PersonChanged(person=person, devices=devices):
             return f"{person}  {'is here' if devices else 'has left'}"

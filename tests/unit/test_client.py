@@ -67,6 +67,22 @@ def test_the_client_reads_every_field(ours: type, theirs: type[BaseModel]) -> No
     assert read(ours) == on_wire(theirs)
 
 
+def may_be_none(kind: object) -> bool:
+    return kind is typing.Any or type(None) in typing.get_args(kind)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [*PAIRS, *((BY_NAME[name], kind) for name, kind in EVENTS.items() if name in BY_NAME)],
+    ids=lambda kind: kind.__name__,
+)
+def test_the_client_reads_every_null(ours: type, theirs: type[BaseModel]) -> None:
+    nulls = {info.alias or name for name, info in theirs.model_fields.items() if may_be_none(info.annotation)}
+    fields = {field.metadata.get("wire", field.name): field for field in dataclasses.fields(ours)}
+    for name in nulls & fields.keys():
+        assert may_be_none(decode._type_of(ours, fields[name].type)), name
+
+
 def test_every_value_of_the_client_is_compared() -> None:
     ours = {kind for module in (things, values) for kind in vars(module).values() if dataclasses.is_dataclass(kind)}
     assert {kind for kind in ours if not kind.__name__.endswith("State")} - {things.Bound, things.Many} == {
