@@ -157,10 +157,11 @@ REPLIES: dict[str, Example] = {
     "messages_result": {"messages": [MESSAGE], "more": False},
     "room_result": {"room": ROOM},
     "threads_result": {
+        "me": "Ada",
         "threads": [
             {"room": "lobby", "with": None, "n": 58, "read": 57, "unread": 1, "last": MESSAGE}
             | {"marks": {"Ada": {"delivered": 58, "read": 57}}}
-        ]
+        ],
     },
     "found_messages": {"messages": [MESSAGE], "total": 1, "more": False, "cut": False},
     "run_result": {"run": RUN},
