@@ -175,20 +175,22 @@ async def _lights(panel: Panel, as_json: bool) -> None:
 )
 async def _light(panel: Panel, as_json: bool, name_: str, what: str | None, transition: float | None) -> None:
     """Show or change a light: 40, +10, -10, on, off, undo, flash, pulse, blink, candle, none."""
-    await _change_light(panel, as_json, _found(panel.lights, name_), what, transition)
+    is_short = any(id.endswith(f".{name_}") for id in panel.lights)  # an id without its panel comes before a name
+    await _change_light(panel, as_json, name_ if is_short else _found(panel.lights, name_), what, transition)
 
 
 @_remote("led", WHAT, TRANSITION, context_settings=MINUS)
 async def _led(panel: Panel, as_json: bool, what: str | None, transition: float | None) -> None:
     """Show or change the light `led`, or the first one: as `light`, without its name."""
-    await _change_light(panel, as_json, "led" if "led" in panel.lights else next(iter(panel.lights)), what, transition)
+    has_led = any(id == "led" or id.endswith(".led") for id in panel.lights)
+    is_one = len(panel.nodes) < 2  # the first light of several panels may be in another house
+    id = next(iter(panel.lights), "led") if is_one and not has_led else "led"
+    await _change_light(panel, as_json, id, what, transition)
 
 
 async def _change_light(panel: Panel, as_json: bool, id: str, what: str | None, transition: float | None) -> None:
-    from pilotlight import UnknownLight
-
     if what is None and id not in panel.lights:
-        raise UnknownLight(f"No light has the id {id!r}. Use one of {', '.join(panel.lights)}.")
+        id = (await panel.ask("get_history", light=id))["light"]  # the panel knows which one is meant
     if what is None:
         light = panel.lights[id]
     elif what == "undo":
