@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import json
 import os
 import re
 import sys
@@ -19,6 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from asgi_app.cli import looks
+from asgi_app.unicode.visible import visible, visible_json
 
 if TYPE_CHECKING:
     from pilotlight import Panel
@@ -83,16 +83,16 @@ def _refuse(error: Any, as_json: bool) -> int:
     import pilotlight
 
     if as_json:
-        click.echo(json.dumps(error.problem(), ensure_ascii=False), err=True)
+        click.echo(visible_json(error.problem()), err=True)
     else:
-        click.echo(click.style("pilotlight: ", fg="red") + error.detail, err=True)
+        click.echo(click.style("pilotlight: ", fg="red") + visible(error.detail), err=True)
     return UNREACHABLE if isinstance(error, (pilotlight.Unreachable, pilotlight.Unanswered)) else REFUSED
 
 
 def _print(value: Any, as_json: bool, text: str | Iterable[str]) -> None:
     """Print the value as one line of JSON, or the text."""
     if as_json:
-        click.echo(json.dumps(looks.plain(value), ensure_ascii=False))
+        click.echo(visible_json(looks.plain(value)))
     else:
         for line in [text] if isinstance(text, str) else text:
             click.echo(line)
@@ -115,13 +115,22 @@ def _names(*parts: str) -> Callable[[click.Context, click.Parameter, str], list[
 
         with contextlib.suppress(OSError, ValueError):  # a shell has no place for an error
             return [
-                CompletionItem(id, help=getattr(value, "title", None) or value.name)
+                CompletionItem(id, help=visible(getattr(value, "title", None) or value.name))
                 for id, value in asyncio.run(found()).items()
-                if id.startswith(begun)
+                if id.startswith(begun) and _completes(id)
             ]
         return []
 
     return complete
+
+
+def _completes(id: str) -> bool:
+    """Whether a shell may put it into the line: as an argument that is no option, and that runs nothing.
+
+    Anybody can name a room or a run. bash puts the text there as it is, where zsh and fish quote it.
+    """
+    is_bash = os.environ.get("_PILOTLIGHT_COMPLETE") == "bash_complete"
+    return not id.startswith("-") and (not is_bash or re.fullmatch(r"[\w@%+=:,./-]+", id) is not None)
 
 
 def _words(words: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
@@ -231,7 +240,7 @@ def _many(done: Any, as_json: bool) -> None:
     """Print what became of several lights. Exit with 1 if one of them refused."""
     _print(list(done.lights.values()), as_json, looks.lights(done.lights.values()))
     for id, why in done.refused.items():
-        click.echo(click.style(f"{id}: ", fg="red") + why.detail, err=True)
+        click.echo(click.style(f"{id}: ", fg="red") + visible(why.detail), err=True)
     if done.refused:
         sys.exit(REFUSED)
 
@@ -264,7 +273,7 @@ async def _show(panel: Panel, as_json: bool, name_: str | None, what: str | None
         return
     if what is None:
         run = (await panel.ask("start_show", show=name_))["run"]
-        _print(run, as_json, f"{run['id']}  {run['name']}")
+        _print(run, as_json, visible(f"{run['id']}  {run['name']}"))
         return
     playing = next((run for run in panel.runs.values() if run.show == name_ and run.ended_at is None), None)
     answer = await panel.ask("signal_run", run=name_ if playing is None else playing.id, signal=what)
@@ -319,6 +328,6 @@ async def _watch(panel: Panel, as_json: bool) -> None:
     """Print what happens, until Ctrl-C."""
     async for event in panel.events():
         if as_json:
-            click.echo(json.dumps(looks.event(event), ensure_ascii=False))
+            click.echo(visible_json(looks.event(event)))
         elif (text := looks.happening(event, panel)) is not None:
             click.echo(text)

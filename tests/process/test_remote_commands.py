@@ -135,6 +135,15 @@ def test_a_token_in_the_address_is_used(start_panel: Callable[..., RunningPanel]
     assert run("led", "33", env={"PILOTLIGHT_PANEL": panel.url.replace("//", f"//me:{made}@")}).returncode == 0
 
 
+def test_the_label_of_a_token_is_not_obeyed(tmp_path: Path) -> None:
+    """An administrator may have given it on a page."""
+    data = ("--data", str(tmp_path))
+    run("token", "add", "hall\x1b]0;x\x07\nfake", *data)
+    listed = run("token", "list", *data).stdout
+    assert listed.endswith("  hall\\x1b]0;x\\x07\\nfake\n")
+    assert run("token", "revoke", listed.split()[0], *data).stdout == "Revoked hall\\x1b]0;x\\x07\\nfake\n"
+
+
 def test_lights_that_refuse_are_named(start_panel: Callable[..., RunningPanel], pigpiod: StandIn) -> None:
     panel = start_panel(pins="pigpio", pigpio_port=pigpiod.port, lights=LIGHTS)
     pigpiod.kill()
@@ -208,6 +217,56 @@ def test_names_complete(home: RunningPanel, case: tuple[str, list[str], list[str
     printed = pl(home, **environment).stdout
     values = dict.fromkeys(part.split("\t")[0].removeprefix("plain,") for part in printed.split("\n") if part)
     assert [value for value in values if value in found] == found, printed
+
+
+WORDS = ["attic", "Küche", "客厅", "a.b", "a_b-c", "c:d"]
+NO_WORDS = ["$(touch made)", "`touch made`", "x;touch made", "*", "living room", "~root", "$HOME", "{q,r}", "!x", "#y"]
+NO_WORDS += ["g|h", "i>j", "k&l", "it's", '"m', "n\\o", "?", "[p]", "s<t", "(u)"]
+OPTIONS = ["-n", "--panel=http://pi.local", "--json"]
+
+
+@pytest.fixture
+def chatty(home: RunningPanel) -> Iterator[RunningPanel]:
+    """The panel with rooms whose names strangers have chosen."""
+    with pilotlight.connect_sync(home.url, name="stranger") as client:
+        for room in WORDS + NO_WORDS + OPTIONS:
+            client.join(room)
+        yield home
+        for room in WORDS + NO_WORDS + OPTIONS:
+            client.ask("delete_room", room=room)
+
+
+@pytest.mark.parametrize(("shell", "offered"), [("bash", WORDS), ("zsh", WORDS + NO_WORDS), ("fish", WORDS + NO_WORDS)])
+def test_names_that_are_no_words_complete_where_the_shell_quotes_them(
+    chatty: RunningPanel, shell: str, offered: list[str]
+) -> None:
+    where = "" if shell == "fish" else "2"
+    environment = {"_PILOTLIGHT_COMPLETE": f"{shell}_complete", "COMP_WORDS": "pilotlight say ", "COMP_CWORD": where}
+    printed = pl(chatty, **environment).stdout
+    rows = printed.split("\n")[1::3] if shell == "zsh" else [row.partition(",")[2] for row in printed.split("\n")]
+    names = {row.split("\t")[0].replace("\\:", ":") for row in rows}
+    assert {name for name in names if name} - {"lobby"} == set(offered)
+
+
+def test_bash_runs_no_name(chatty: RunningPanel, tmp_path: Path) -> None:
+    """What Tab puts into the line is read back by bash: each name is one word, and nothing else happens."""
+    (tmp_path / "bin").mkdir()
+    shim = tmp_path / "bin" / "pilotlight"
+    shim.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {shlex.join(PILOTLIGHT)} "$@"\n')
+    shim.chmod(0o755)
+    program = """
+        eval "$(_PILOTLIGHT_COMPLETE=bash_source pilotlight)"
+        COMP_WORDS=(pilotlight say "") COMP_CWORD=2
+        _pilotlight_completion pilotlight
+        for name in "${COMPREPLY[@]}"; do eval "printf '%s\\n' $name"; done
+    """
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    environment = panel_environment() | {"PILOTLIGHT_PANEL": chatty.url, "PATH": path, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        ["bash", "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (set(done.stdout.splitlines()), done.stderr) == ({"lobby", *WORDS}, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
 
 
 def test_completion_is_silent_without_a_panel() -> None:
