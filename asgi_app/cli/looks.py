@@ -44,6 +44,10 @@ def event(value: Event) -> dict[str, Any]:
     return {"event": name, **plain(value)}
 
 
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # it may be closed: >&-
+
+
 def _said(text: str, **style: Any) -> str:
     """Return a name, or other words of somebody: the terminal does not obey what is in it."""
     text = visible(text)
@@ -53,7 +57,7 @@ def _said(text: str, **style: Any) -> str:
 def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     """Return columns: aligned in a terminal, between tabs elsewhere."""
     rows = list(rows)
-    if not sys.stdout.isatty():
+    if not _is_terminal():
         return ["\t".join(click.unstyle(cell) for cell in row) for row in rows]
     widths = [max(len(click.unstyle(row[column])) for row in rows) for column in range(len(rows[0]))] if rows else []
     return [
@@ -82,7 +86,7 @@ def _bar(light: Light) -> str:
 
 def lights(values: Iterable[Light]) -> list[str]:
     """Return a row for each light: id, level, name, and who set it."""
-    bar = sys.stdout.isatty()
+    bar = _is_terminal()
     return _table(
         (
             _said(light.id),

@@ -293,16 +293,23 @@ def _user() -> str:
     return "someone"
 
 
+def _given_or_read(context: click.Context, parameter: click.Parameter, text: str) -> str:
+    """Return the text, or what comes on stdin for `-`. Read here, where Ctrl-C ends it, and not in the event loop."""
+    if text != "-" or context.resilient_parsing:
+        return os.fsencode(text).decode(errors="replace")
+    if sys.stdin is None:
+        raise click.UsageError("stdin is closed. Give the text in the place of -.")
+    return sys.stdin.buffer.read().decode(errors="replace").rstrip("\n")
+
+
 @_remote(
     "say",
     click.argument("room", shell_complete=_names("rooms")),
-    click.argument("text"),
+    click.argument("text", callback=_given_or_read),
     click.option("--name", default=_user, help="Your name in the chat. [PILOTLIGHT_NAME; default: your login]"),
 )
 async def _say(panel: Panel, as_json: bool, room: str, text: str, name: str) -> None:
     """Say something in a room of the chat, or to a person: @Ada. The text - is what comes on stdin."""
-    if text == "-":
-        text = sys.stdin.read().rstrip("\n")
     where = {"to": room[1:]} if room.startswith("@") else {"room": room}
     message = await panel.say(text, room=where.get("room"), to=where.get("to"))
     _print(message, as_json, f"{room} {message.n}")

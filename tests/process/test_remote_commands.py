@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import gc
 import io
 import json
@@ -11,8 +12,11 @@ import os
 import pty
 import re
 import shlex
+import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
@@ -21,7 +25,7 @@ import pytest
 
 import pilotlight
 from asgi_app.cli.main import main
-from tests.support.panel_process import PILOTLIGHT, ROOT, RunningPanel, free_port, panel_environment
+from tests.support.panel_process import PILOTLIGHT, ROOT, RunningPanel, eventually, free_port, panel_environment
 from tests.support.panel_process import run_pilotlight as run
 from tests.support.pigpiod_standin import StandIn
 from tests.support.slow_cases import slow
@@ -193,6 +197,48 @@ def test_a_terminal_gets_colours_and_bars(home: RunningPanel) -> None:
     assert "\x1b[33m" in text
     assert "\t" not in text
     assert "\x1b" not in pl(home, "light", "desk").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "printed"),
+    [
+        ("say lobby - <&-", 2, "stdin is closed. Give the text in the place of -."),
+        ("say lobby - </dev/null", 0, ""),
+        ("say lobby hi <&- >&-", 0, ""),
+        ("lights >&-", 0, ""),
+        ("light desk 40 <&- >&- 2>&-", 0, ""),
+        ("light nope 40 >&- 2>&-", 1, ""),
+        ("log backup --json >&-", 0, ""),
+        ("show >&-", 0, ""),
+        ("printf 'a\\377b' | say lobby -", 0, ""),
+        ("say lobby $'a\\377b'", 0, ""),
+    ],
+)
+def test_closed_streams_are_no_fault(home: RunningPanel, command: str, code: int, printed: str) -> None:
+    first, pipe, rest = command.rpartition("| ")
+    line = f"{first}{pipe}exec {shlex.join(PILOTLIGHT)} {rest}"
+    environment = panel_environment() | {"PILOTLIGHT_PANEL": home.url, "PILOTLIGHT_NAME": "me"}
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.removeprefix("pilotlight: ").strip() == printed
+
+
+def test_one_interrupt_ends_what_waits_for_stdin(home: RunningPanel) -> None:
+    reading, writing = os.pipe()
+    environment = panel_environment() | {"PILOTLIGHT_PANEL": home.url, "PILOTLIGHT_NAME": "me"}
+    saying = subprocess.Popen(
+        [*PILOTLIGHT, "say", "lobby", "-"], cwd=ROOT, env=environment, stdin=reading, stderr=subprocess.PIPE, text=True
+    )
+    os.write(writing, b"not yet all")
+    eventually(lambda: struct.unpack("i", fcntl.ioctl(reading, termios.FIONREAD, bytes(4))) == (0,))
+    saying.send_signal(signal.SIGINT)
+    try:
+        _, error = saying.communicate(timeout=20)
+    finally:
+        saying.kill()
+        os.close(reading)
+        os.close(writing)
+    assert (saying.returncode, error.strip()) == (130, "")
 
 
 COMPLETIONS = [
