@@ -276,6 +276,10 @@ class Events(Generic[E], AsyncIterator[E]):
         self._news = asyncio.Event()
         self._end: BaseException | None = None
 
+    def has(self, kind: type[Event]) -> bool:
+        """Whether it gives events of this kind."""
+        return issubclass(kind, self._kinds)
+
     def put(self, event: Event) -> None:
         """Take an event, if it is of a kind that is wanted. Only the panel calls this."""
         if not isinstance(event, self._kinds):

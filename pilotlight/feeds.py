@@ -103,6 +103,8 @@ class Feeds:
     def __init__(self, tell: Callable[[Event], None], *, name: str | None) -> None:
         self._tell = tell
         self._name = written(name) if name else ""
+        self._wants_private = name is not None  # else once somebody reads messages: a viewer would be refused in vain
+        self._is_caught_up = False  # on this connection
         self._me: str | None = None  # as the panel says: a token may have a name, and an owner writes it in one way
         self._early: list[tuple[str, Frame]] = []  # private messages from before we know who we are
         self._rooms: dict[str, _Thread] = {}
@@ -136,7 +138,8 @@ class Feeds:
     def is_next(self, event: str, message: Frame) -> bool:
         """Whether this is to be given now. If it was given already, or one before it is missing, it is not."""
         if message.get("room") is None and self._me is None:
-            self._early.append((event, message))
+            if self._wants_private:
+                self._early.append((event, message))
             return False
         thread, of = self._thread_of(message)
         if thread is None:
@@ -243,8 +246,16 @@ class Feeds:
 
     # --- the connection
 
+    def want_private(self) -> None:
+        """Give private messages from now on."""
+        if not self._wants_private:
+            self._wants_private = True
+            if self._is_caught_up:
+                self.connection.aside(self._private())
+
     def cut(self) -> None:
         """The connection has ended: the next one may be to a panel without its file, which begins to count again."""
+        self._is_caught_up = False
         for thread in (*self._rooms.values(), *self._people.values()):
             thread.said.heard = thread.changed.heard = -1
 
@@ -302,13 +313,16 @@ class Feeds:
         for room, thread in tuple(self._rooms.items()):
             if thread.is_joined:
                 await self._read_thread(thread, {"room": room})
-        await self._private()
+        self._is_caught_up = True
+        if self._wants_private:
+            await self._private()
 
     async def _private(self) -> None:
         """Give the private messages that were missed. Those from before the first connection are not."""
         try:
             reply = await self._threads()
         except (NameNeeded, SignInNeeded, NotAllowed):  # we have none
+            self._wants_private = False
             return
         self._meet(reply.get("me") or self._name)
         talks = {found["with"]: found for found in reply["threads"] if found.get("with") is not None}

@@ -15,7 +15,18 @@ from pilotlight.address import url_of
 from pilotlight.connection import Connection, Frame
 from pilotlight.decode import build
 from pilotlight.errors import PanelError, Unanswered, Unreachable, error_of, may_pass
-from pilotlight.events import BY_NAME, OF_FEEDS, Event, Events, Lost, MessageSaid, Resumed, Resynced, Unknown
+from pilotlight.events import (
+    BY_NAME,
+    OF_FEEDS,
+    Event,
+    Events,
+    Lost,
+    MessageChanged,
+    MessageSaid,
+    Resumed,
+    Resynced,
+    Unknown,
+)
 from pilotlight.feeds import AGAIN, Feeds, written
 from pilotlight.mirror import Mirror
 from pilotlight.report import RunReport
@@ -211,6 +222,8 @@ class Panel:
 
     def _stream(self, stream: Events[E]) -> Events[E]:
         self._streams.add(stream)
+        if stream.has(MessageSaid) or stream.has(MessageChanged):
+            self._feeds.want_private()
         if self._connection.is_over:
             stream.end()
         return stream

@@ -9,7 +9,7 @@ import pytest
 
 import pilotlight
 from tests.support.cuttable_line import Line
-from tests.support.panel_process import RunningPanel
+from tests.support.panel_process import RunningPanel, eventually
 
 OWNER = "Zoë Quill"
 
@@ -125,3 +125,23 @@ async def test_a_deleted_talk_begins_again(panel: RunningPanel, away: bool, says
             await carl.say("last", to="Ada")
             assert await texts(messages, 1) == ["last"]
         await admin.ask("delete_person", person="Carl")
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_viewer_is_refused_nothing_that_it_does_not_ask_for(panel: RunningPanel, reads: bool) -> None:
+    made = panel.post("/access/tokens", json={"label": f"screen {reads}", "role": "viewer"}).json()
+    for _ in range(2):
+        async with pilotlight.connect(panel.url, token=made["token"]) as screen:
+            events = screen.events() if reads else screen.events(pilotlight.LightChanged)
+            panel.patch("/lights/led", {"step": 1})
+            while not isinstance(await anext(events), pilotlight.LightChanged):
+                pass
+            await screen.ask("ping")
+    panel.delete(f"/access/tokens/{made['id']}")
+
+    def trail() -> list[tuple[str, str]] | None:
+        rows = [(row["how"], row["what"]) for row in panel.get("/audit").json()["audit"]]
+        return rows if (rows[0][1] == "revoke_token") else None
+
+    of_screen = [what for how, what in eventually(trail) if how == f"token screen {reads}"]
+    assert ("get_threads" in of_screen) == reads  # its private messages, which it reads
