@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import urllib.parse
 from urllib.parse import urlsplit
 
 DEFAULT = "http://127.0.0.1:5000"
+WITH_TOKEN = "http://me:plt_…@pi.local:5000"
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -16,17 +18,22 @@ def url_of(given: str | None) -> str:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in SCHEMES and parts.hostname and (parts.port or True)
+        usable = usable and (parts.username is None or parts.password is not None)  # a token is a password
     except ValueError:
         usable = False
     if not usable:
-        raise ValueError(f"{url!r} is not the address of a panel. Write it like {DEFAULT}")
+        raise ValueError(
+            f"{shown(url)!r} is not the address of a panel. Write it like {DEFAULT}, with a token {WITH_TOKEN}"
+        )
     return url
 
 
 def shown(url: str) -> str:
-    """Return the address without its token."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    """Return the address without what may be a secret. It need not be a URL: a wrong one is shown, too."""
+    before, _, rest = url.rpartition("@")
+    scheme = re.match(r"[a-z]+://", before)
+    text = (scheme[0] if scheme else "") + re.split(r"[?#]", rest)[0]
+    return re.sub(r"plt_[^/\s]*", "plt_…", text)
 
 
 def socket_url(url: str, query: dict[str, str]) -> str:

@@ -153,10 +153,10 @@ class PersonChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RoomChanged(Event):
-    """A room was made, or somebody said something in it."""
+    """A room was made, or somebody said something in it, or it was deleted: then `state` is None."""
 
     room: str
-    state: Room
+    state: Room | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,6 +275,10 @@ class Events(Generic[E], AsyncIterator[E]):
         self._waiting: deque[Event] = deque()
         self._news = asyncio.Event()
         self._end: BaseException | None = None
+
+    def has(self, kind: type[Event]) -> bool:
+        """Whether it gives events of this kind."""
+        return issubclass(kind, self._kinds)
 
     def put(self, event: Event) -> None:
         """Take an event, if it is of a kind that is wanted. Only the panel calls this."""

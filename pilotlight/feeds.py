@@ -16,11 +16,28 @@ from typing import Any
 
 from pilotlight.connection import Connection, Frame
 from pilotlight.decode import build
-from pilotlight.errors import NameNeeded, NotAllowed, PanelError, SignInNeeded, Unanswered, UnknownRun, Unreachable
+from pilotlight.errors import (
+    NameNeeded,
+    NotAllowed,
+    PanelError,
+    SignInNeeded,
+    Unanswered,
+    UnknownPerson,
+    UnknownRoom,
+    UnknownRun,
+    Unreachable,
+    may_pass,
+)
 from pilotlight.events import Event, MessageChanged, MessageSaid
 from pilotlight.values import Message
 
 PAGE = 200  # messages
+AGAIN = 1.0  # seconds until what may pass is asked again, if the panel does not say it
+
+
+def written(name: str) -> str:
+    """Return the name of a room or a person as the panel writes it."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 @dataclass
@@ -31,6 +48,7 @@ class _Numbers:
     after: str  # in `get_messages`
     event: type[MessageSaid | MessageChanged]
     last: int = -1  # not known yet
+    id: int | None = None  # of the last one, if it was given and not only counted
     newest: int = 0
     heard: int = -1  # the newest of an event of this connection
     is_read: bool = False  # a task reads what is missing
@@ -42,8 +60,12 @@ class _Numbers:
         """
         now = max(at, self.heard)
         if not 0 <= self.last <= now:
-            self.last, self.newest = at, now
+            self.last, self.newest, self.id = at, now, None
         self.newest = max(self.newest, now)
+
+    def gave(self, message: Frame) -> None:
+        """Note that this message was given, and all before it."""
+        self.last, self.id = message[self.by], message["id"]
 
 
 @dataclass
@@ -52,6 +74,11 @@ class _Thread:
 
     said: _Numbers = field(default_factory=lambda: _Numbers("n", "after", MessageSaid))
     changed: _Numbers = field(default_factory=lambda: _Numbers("change", "changed_after", MessageChanged))
+    is_joined: bool = False  # of a room: to be followed on the next connection, too
+
+    def is_beyond(self, n: int) -> bool:
+        """Whether more was given than there is, where the panel says `n`: it was deleted, and counts again."""
+        return self.said.last > max(n, self.said.heard)
 
     def start(self, at: Frame, *, only_new: bool = False) -> None:
         """Begin where the room, or the thread, is now; or only what has not begun."""
@@ -75,34 +102,45 @@ class Feeds:
 
     def __init__(self, tell: Callable[[Event], None], *, name: str | None) -> None:
         self._tell = tell
-        self._me = " ".join(unicodedata.normalize("NFC", name).split()) if name else None  # as the panel writes it
+        self._name = written(name) if name else ""
+        self._wants_private = name is not None  # else once somebody reads messages: a viewer would be refused in vain
+        self._is_caught_up = False  # on this connection
+        self._me: str | None = None  # as the panel says: a token may have a name, and an owner writes it in one way
+        self._early: list[tuple[str, Frame]] = []  # private messages from before we know who we are
         self._rooms: dict[str, _Thread] = {}
         self._people: dict[str, _Thread] = {}  # by the other person
         self._knows_people = False  # whether the panel has said with whom there are talks
+        self._is_same = True  # whether this connection is to the same start of the panel as the one before
         self._watched: defaultdict[str, list[Watched]] = defaultdict(list)
 
     # --- chat
 
     async def join(self, room: str) -> Frame:
-        """Follow a room from its present end on. Return the room."""
-        thread = self._rooms.setdefault(room, _Thread())  # first: a message may come before the reply
+        """Follow a room from its present end on, until it is left or deleted. Return the room."""
+        room = written(room)
+        self._rooms.setdefault(room, _Thread())  # first: a message may come before the reply
         try:
             found: Frame = (await self.connection.ask("join_room", room=room))["room"]
         except BaseException:
-            if thread.said.last < 0:
-                self._rooms.pop(room, None)
+            if not self._rooms.get(room, _Thread(is_joined=True)).is_joined:
+                del self._rooms[room]
             raise
+        thread = self._rooms.setdefault(room, _Thread())  # another one, if the room was deleted meanwhile
+        thread.is_joined = True
         thread.start(found, only_new=True)
-        self._rooms.setdefault(found["name"], thread)
         return found
 
     async def leave(self, room: str) -> None:
         """Follow a room no more."""
-        self._rooms.pop(room, None)
+        self._rooms.pop(written(room), None)
         await self.connection.ask("leave_room", room=room)
 
     def is_next(self, event: str, message: Frame) -> bool:
         """Whether this is to be given now. If it was given already, or one before it is missing, it is not."""
+        if message.get("room") is None and self._me is None:
+            if self._wants_private:
+                self._early.append((event, message))
+            return False
         thread, of = self._thread_of(message)
         if thread is None:
             return False
@@ -117,7 +155,7 @@ class Feeds:
             return False
         if number <= numbers.last:
             return False
-        numbers.last = number
+        numbers.gave(message)
         return True
 
     def _thread_of(self, message: Frame) -> tuple[_Thread | None, dict[str, str]]:
@@ -140,20 +178,28 @@ class Feeds:
             self.connection.aside(self._read(numbers, of))
 
     async def _read(self, numbers: _Numbers, of: dict[str, str]) -> None:
-        """Give everything after the last one, up to the newest."""
+        """Give everything after the last one, up to the newest. What is deleted meanwhile is not there to be given."""
         numbers.is_read = True
         try:
-            while numbers.last < numbers.newest:
-                asked = {numbers.after: numbers.last} | of
-                page = (await self.connection.ask("get_messages", limit=PAGE, **asked))["messages"]
-                for message in page:
-                    if message[numbers.by] > numbers.last:
-                        numbers.last = message[numbers.by]
-                        self._tell(numbers.event(message=build(Message, message, None)))
-                if not page:  # the panel keeps them no more
-                    numbers.last = numbers.newest
+            with contextlib.suppress(UnknownRoom, UnknownPerson):
+                await self._read_pages(numbers, of)
         finally:
             numbers.is_read = False
+
+    async def _read_pages(self, numbers: _Numbers, of: dict[str, str]) -> None:
+        while numbers.last < numbers.newest:
+            known = numbers.id  # of a message that is read again: if another one has its number, they begin again
+            asked = {numbers.after: numbers.last if known is None else numbers.last - 1} | of
+            page = (await self.connection.ask("get_messages", limit=PAGE, **asked))["messages"]
+            if page and page[0][numbers.by] == numbers.last and page[0]["id"] != known:
+                numbers.last, numbers.id = 0, None
+                continue
+            new = [message for message in page if message[numbers.by] > numbers.last]
+            for message in new:
+                numbers.gave(message)
+                self._tell(numbers.event(message=build(Message, message, None)))
+            if not new:  # the panel keeps them no more
+                numbers.last, numbers.id = numbers.newest, None
 
     async def _read_thread(self, thread: _Thread, of: dict[str, str]) -> None:
         await self._read(thread.said, of)
@@ -161,7 +207,7 @@ class Feeds:
 
     async def _room_again(self, room: str) -> None:
         """Give what the connection was too slow for."""
-        if (thread := self._rooms.get(room)) is not None:
+        if (thread := self._rooms.get(room)) is not None and thread.is_joined:
             thread.start((await self.connection.ask("join_room", room=room))["room"])
             await self._read_thread(thread, {"room": room})
 
@@ -200,21 +246,51 @@ class Feeds:
 
     # --- the connection
 
+    def want_private(self) -> None:
+        """Give private messages from now on."""
+        if not self._wants_private:
+            self._wants_private = True
+            if self._is_caught_up:
+                self.connection.aside(self._private())
+
     def cut(self) -> None:
         """The connection has ended: the next one may be to a panel without its file, which begins to count again."""
+        self._is_caught_up = False
         for thread in (*self._rooms.values(), *self._people.values()):
             thread.said.heard = thread.changed.heard = -1
 
+    def snapshot(self, rooms: Frame, *, is_same: bool) -> None:
+        """See the rooms of a new state. If it is of the same start of the panel, a room that is not there is deleted.
+
+        After a restart, a room without messages is not there; it is made again.
+        """
+        self._is_same = is_same
+        for room, thread in tuple(self._rooms.items()):
+            if is_same and (room not in rooms or thread.is_beyond(rooms[room]["n"])):
+                self._room_deleted(room)
+
+    def resumed(self) -> None:
+        """This connection goes on where the last one was cut."""
+        self._is_same = True
+
+    def _room_deleted(self, room: str) -> None:
+        """Follow it no more: the panel does not, either. Who is just joining it begins with the first message."""
+        if room in self._rooms:
+            self._rooms[room] = _Thread()
+
     def note(self, event: Frame) -> None:
-        """See an event: whether there are more lines, or messages that this connection was too slow for."""
+        """See an event: more lines, what is deleted, or messages that this connection was too slow for."""
         for watched in self._watched.get(event.get("run") or "", ()):
             watched.news.set()
-        if event["event"] != "gap":
-            return
-        if event["of"] == "room":
-            self.connection.aside(self._room_again(event["room"]))
-        elif event["of"] == "private":
-            self.connection.aside(self._private())
+        match event:
+            case {"event": "gap", "of": "room", "room": room}:
+                self.connection.aside(self._room_again(room))
+            case {"event": "gap", "of": "private"}:
+                self.connection.aside(self._private())
+            case {"event": "room_changed", "room": room, "state": None}:
+                self._room_deleted(room)
+            case {"event": "talk_deleted", "person": person}:
+                self._people.pop(person, None)
 
     async def follow_again(self) -> None:
         """On a new connection: follow every room and run again."""
@@ -222,7 +298,8 @@ class Feeds:
             with contextlib.suppress(UnknownRun):
                 await self.connection.ask_now("watch_run", run=run, lines=0)
         for room, thread in tuple(self._rooms.items()):
-            thread.start((await self.connection.ask_now("join_room", room=room))["room"])
+            if thread.is_joined:
+                thread.start((await self.connection.ask_now("join_room", room=room))["room"])
 
     def wake(self) -> None:
         """Have every reader of a log look again: there is another connection, or none any more."""
@@ -234,18 +311,48 @@ class Feeds:
         """Then give what was said meanwhile."""
         self.wake()
         for room, thread in tuple(self._rooms.items()):
-            await self._read_thread(thread, {"room": room})
-        if self._me is not None:
-            with contextlib.suppress(NameNeeded, SignInNeeded, NotAllowed):
-                await self._private()
+            if thread.is_joined:
+                await self._read_thread(thread, {"room": room})
+        self._is_caught_up = True
+        if self._wants_private:
+            await self._private()
 
     async def _private(self) -> None:
         """Give the private messages that were missed. Those from before the first connection are not."""
-        talks = [
-            found for found in (await self.connection.ask("get_threads"))["threads"] if found.get("with") is not None
-        ]
-        for found in talks:  # all of them before anything is waited for: this connection may end
-            self._talk(found["with"]).start(found)
+        try:
+            reply = await self._threads()
+        except (NameNeeded, SignInNeeded, NotAllowed):  # we have none
+            self._wants_private = False
+            return
+        self._meet(reply.get("me") or self._name)
+        talks = {found["with"]: found for found in reply["threads"] if found.get("with") is not None}
+        for other, thread in tuple(self._people.items()):
+            is_over = thread.said.heard < 0 if other not in talks else thread.is_beyond(talks[other]["n"])
+            if is_over and (self._is_same or other not in talks):
+                del self._people[other]
+        for other, found in talks.items():  # all of them before anything is waited for: this connection may end
+            self._talk(other).start(found)
         self._knows_people = True
-        for found in talks:
-            await self._read_thread(self._people[found["with"]], {"to": found["with"]})
+        for other in talks:
+            await self._read_thread(self._talk(other), {"to": other})
+
+    async def _threads(self) -> Frame:
+        """Ask for the talks, again until the panel answers: without them no private message can be given."""
+        while True:
+            try:
+                return await self.connection.ask("get_threads")
+            except Unanswered:
+                await self.connection.until_connected()
+            except PanelError as refusal:
+                if not may_pass(refusal) or isinstance(refusal, Unreachable):
+                    raise
+                await asyncio.sleep(refusal.retry_after or AGAIN)
+
+    def _meet(self, me: str) -> None:
+        """Know who we are, and give the messages that came before."""
+        self._me = me
+        early, self._early = self._early, []
+        for event, message in early:
+            if self.is_next(event, message):
+                kind = MessageSaid if event == "message" else MessageChanged
+                self._tell(kind(message=build(Message, message, None)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl as tls
 import weakref
@@ -13,9 +14,20 @@ from typing import Any, Self, TypeVar, overload
 from pilotlight.address import url_of
 from pilotlight.connection import Connection, Frame
 from pilotlight.decode import build
-from pilotlight.errors import Unanswered, Unreachable, error_of
-from pilotlight.events import BY_NAME, OF_FEEDS, Event, Events, Lost, MessageSaid, Resumed, Resynced, Unknown
-from pilotlight.feeds import Feeds
+from pilotlight.errors import PanelError, Unanswered, Unreachable, error_of, may_pass
+from pilotlight.events import (
+    BY_NAME,
+    OF_FEEDS,
+    Event,
+    Events,
+    Lost,
+    MessageChanged,
+    MessageSaid,
+    Resumed,
+    Resynced,
+    Unknown,
+)
+from pilotlight.feeds import AGAIN, Feeds, written
 from pilotlight.mirror import Mirror
 from pilotlight.report import RunReport
 from pilotlight.things import ALL, Group, Light, Many, Room, Run, Scene, Show, verbs
@@ -206,10 +218,12 @@ class Panel:
 
     def messages(self, room: str | None = None) -> Events[MessageSaid]:
         """Return what is said from now on in rooms that you joined and in private; or in one room only."""
-        return self._stream(Events((MessageSaid,), room, KEPT))
+        return self._stream(Events((MessageSaid,), None if room is None else written(room), KEPT))
 
     def _stream(self, stream: Events[E]) -> Events[E]:
         self._streams.add(stream)
+        if stream.has(MessageSaid) or stream.has(MessageChanged):
+            self._feeds.want_private()
         if self._connection.is_over:
             stream.end()
         return stream
@@ -217,7 +231,10 @@ class Panel:
     # --- chat
 
     async def join(self, room: str) -> Room:
-        """Receive the messages of a room from now on, also after a cut. It is made if it does not exist."""
+        """Receive the messages of a room from now on, also after a cut. It is made if it does not exist.
+
+        If the room is deleted (`RoomChanged` with the state None), that ends: join it again.
+        """
         return build(Room, await self._feeds.join(room), self)
 
     async def leave(self, room: str) -> None:
@@ -236,9 +253,11 @@ class Panel:
                 return build(Message, (await self.ask("say", **fields))["message"], None)
             except Unanswered:
                 maybe_sent = True
-            except Unreachable:
-                if not maybe_sent:
+            except PanelError as refusal:
+                if not maybe_sent or not may_pass(refusal):
                     raise
+                if not isinstance(refusal, Unreachable):  # it may have been said before
+                    await asyncio.sleep(refusal.retry_after or AGAIN)
             await self._connection.until_connected()
 
     async def edit(self, n: int, msg: Any, *, room: str | None = None, to: str | None = None) -> Message:
@@ -297,12 +316,10 @@ class Panel:
     # --- what the connection says
 
     def _opened(self, frame: Frame) -> None:
-        is_first = self._state.epoch is None
         if "state" in frame:
-            self._state.snapshot(frame, self)
-            if not is_first:
-                self._tell(Resynced(why="snapshot"))
+            self._snapshot(frame)
         else:
+            self._feeds.resumed()
             self._tell(Resumed())
             self._took(frame)
         for report in self._reports.values():
@@ -310,12 +327,18 @@ class Panel:
 
     def _took(self, frame: Frame) -> None:
         if "state" in frame:
-            self._state.snapshot(frame, self)
-            self._tell(Resynced(why="snapshot"))
+            self._snapshot(frame)
             return
         for event in frame.get("events", ()):
             self._event(event)
         self._state.rev = frame.get("rev", self._state.rev)
+
+    def _snapshot(self, frame: Frame) -> None:
+        is_first, is_same = self._state.epoch is None, self._state.epoch == frame["epoch"]
+        self._state.snapshot(frame, self)
+        self._feeds.snapshot(frame["state"].get("rooms") or {}, is_same=is_same)
+        if not is_first:
+            self._tell(Resynced(why="snapshot"))
 
     def _event(self, data: Frame) -> None:
         name = data["event"]

@@ -30,8 +30,13 @@ class LoopThread:
         self._loop = loop
 
     def stop(self, close: Callable[[], Awaitable[None]]) -> None:
-        """Close what runs in the loop, end what is left, and the thread. A second call does nothing."""
+        """Close what runs in the loop, end what is left, and the thread. A second call does nothing.
+
+        Raises `RuntimeError` in the thread of the loop, which cannot wait for its own end.
+        """
         with self._giving:
+            if self._loop is not None:
+                self._refuse_to_wait()
             loop, self._loop = self._loop, None
         if loop is not None:
             asyncio.run_coroutine_threadsafe(self._end(loop, close), loop).result()
@@ -88,6 +93,10 @@ class LoopThread:
         """Return the loop, if something may be given to it."""
         if self._loop is None:
             raise Unreachable("There is no connection. Write `with pilotlight.connect_sync(…) as panel:`.")
-        if wait and threading.current_thread() is self._thread:
-            raise RuntimeError("`on_signal` cannot wait for the panel: the thread that calls it serves the connection.")
+        if wait:
+            self._refuse_to_wait()
         return self._loop
+
+    def _refuse_to_wait(self) -> None:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("`on_signal` cannot wait for the panel: the thread that calls it serves the connection.")

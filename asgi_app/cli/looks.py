@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from asgi_app.unicode.visible import visible, visible_json
+
 if TYPE_CHECKING:
     from pilotlight import Event, Group, Light, LogLine, Panel, Run, Scene, Show
 
@@ -42,10 +44,20 @@ def event(value: Event) -> dict[str, Any]:
     return {"event": name, **plain(value)}
 
 
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # it may be closed: >&-
+
+
+def _said(text: str, **style: Any) -> str:
+    """Return a name, or other words of somebody: the terminal does not obey what is in it."""
+    text = visible(text)
+    return click.style(text, **style) if style else text
+
+
 def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     """Return columns: aligned in a terminal, between tabs elsewhere."""
     rows = list(rows)
-    if not sys.stdout.isatty():
+    if not _is_terminal():
         return ["\t".join(click.unstyle(cell) for cell in row) for row in rows]
     widths = [max(len(click.unstyle(row[column])) for row in rows) for column in range(len(rows[0]))] if rows else []
     return [
@@ -58,13 +70,13 @@ def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 def _state(light: Light) -> str:
     if not light.online:
-        return click.style(f"offline: {light.reason}", fg="red")
+        return _said(f"offline: {light.reason}", fg="red")
     if not light.on:
         return click.style("off", fg="bright_black")
     text = f"{light.level} %" + (f" {light.effect}" if light.effect else "")
     if light.transition is not None:
         text += f" in {light.transition.seconds:g} s"
-    return click.style(text, fg="yellow", bold=True)
+    return _said(text, fg="yellow", bold=True)
 
 
 def _bar(light: Light) -> str:
@@ -74,42 +86,50 @@ def _bar(light: Light) -> str:
 
 def lights(values: Iterable[Light]) -> list[str]:
     """Return a row for each light: id, level, name, and who set it."""
-    bar = sys.stdout.isatty()
+    bar = _is_terminal()
     return _table(
-        (light.id, *((_bar(light),) if bar else ()), _state(light), light.name, click.style(light.by.name, dim=True))
+        (
+            _said(light.id),
+            *((_bar(light),) if bar else ()),
+            _state(light),
+            _said(light.name),
+            _said(light.by.name, dim=True),
+        )
         for light in values
     )
 
 
 def groups(values: Iterable[Group]) -> list[str]:
     """Return a row for each group: id, name, lights."""
-    return _table((group.id, group.name, " ".join(group.lights)) for group in values)
+    return _table((_said(group.id), _said(group.name), _said(" ".join(group.lights))) for group in values)
 
 
 def named(values: Iterable[Scene]) -> list[str]:
     """Return a row for each scene: id, name, lights."""
-    return _table((value.id, value.name, " ".join(value.lights)) for value in values)
+    return _table((_said(value.id), _said(value.name), _said(" ".join(value.lights))) for value in values)
 
 
 def shows(values: Iterable[Show]) -> list[str]:
     """Return a row for each show: name, title, length."""
-    return _table((show.name, show.title, "endless" if show.endless else f"{show.seconds:g} s") for show in values)
+    return _table(
+        (_said(show.name), _said(show.title), "endless" if show.endless else f"{show.seconds:g} s") for show in values
+    )
 
 
 def _how(run: Run) -> str:
     if run.outcome is not None:
-        return click.style(run.outcome, fg=OUTCOMES.get(run.outcome, "red"))
-    return run.state if run.progress is None else f"{run.progress:g} %"
+        return _said(run.outcome, fg=OUTCOMES.get(run.outcome, "red"))
+    return _said(run.state) if run.progress is None else f"{run.progress:g} %"
 
 
 def runs(values: Iterable[Run]) -> list[str]:
     """Return a row for each run: id, how it is, name."""
-    return _table((run.id, _how(run), run.name) for run in values)
+    return _table((_said(run.id), _how(run), _said(run.name)) for run in values)
 
 
 def line(value: LogLine) -> str:
     """Return a line of a log, in the colour of its level."""
-    text = value.msg if isinstance(value.msg, str) else repr(value.msg)
+    text = visible(value.msg, keep="\t\n") if isinstance(value.msg, str) else visible_json(value.msg)
     colour = COLOURS.get(value.level)
     return click.style(text, fg=colour) if colour else text
 
@@ -125,23 +145,26 @@ def _happening(value: Event, panel: Panel) -> str | None:
 
     match value:
         case pl.LightChanged(state=light):
-            return f"{light.name}  {_state(light)}  {click.style(light.by.name, dim=True)}"
+            return f"{_said(light.name)}  {_state(light)}  {_said(light.by.name, dim=True)}"
         case pl.LightFlashed(light=id):
-            return f"{panel.lights[id].name if id in panel.lights else id}  flashes"
+            return f"{_said(panel.lights[id].name if id in panel.lights else id)}  flashes"
         case pl.LightRemoved(light=id):
-            return f"{id}  is gone"
+            return f"{_said(id)}  is gone"
         case pl.MessageSaid(message=message):
-            return f"{click.style(message.sender, bold=True)}: {message.msg}"
-        case pl.RoomChanged(room=room, state=state) if state.n:
-            return f"#{room}  message {state.n}"
+            msg = visible(message.msg, keep="\t") if isinstance(message.msg, str) else visible_json(message.msg)
+            return f"{_said(message.sender, bold=True)}: {msg}"
+        case pl.RoomChanged(room=room, state=None):
+            return f"#{_said(room)}  is gone"
+        case pl.RoomChanged(room=room, state=state) if state is not None and state.n:
+            return f"#{_said(room)}  message {state.n}"
         case pl.PersonChanged(person=person, devices=devices):
-            return f"{person}  {'is here' if devices else 'has left'}"
+            return f"{_said(person)}  {'is here' if devices else 'has left'}"
         case pl.RunChanged(state=run):
-            return f"{run.name}  {_how(run)}" + (f"  {run.step}" if run.step else "")
+            return f"{_said(run.name)}  {_how(run)}" + (f"  {_said(run.step)}" if run.step else "")
         case pl.ScheduleChanged(state=schedule) if schedule is not None and schedule.last is not None:
-            return f"{schedule.name}  {schedule.last.outcome}"
+            return f"{_said(schedule.name)}  {_said(schedule.last.outcome)}"
         case pl.StorageChanged(state=storage):
-            return "storage  works again" if storage.kept else click.style(f"storage  {storage.reason}", fg="red")
+            return "storage  works again" if storage.kept else _said(f"storage  {storage.reason}", fg="red")
         case pl.Lost():
             return click.style("the panel is away", fg="red")
         case pl.Resumed() | pl.Resynced():

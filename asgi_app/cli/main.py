@@ -24,6 +24,7 @@ from asgi_app.cli.flags import SettingsCommand
 from asgi_app.cli.lazy import LazyGroup
 from asgi_app.cli.mqtt import mqtt
 from asgi_app.errors import NotYet, PanelError, SetupError
+from asgi_app.unicode.visible import visible
 
 if TYPE_CHECKING:
     import socket
@@ -133,7 +134,8 @@ def token_list(config: Path | None, data: Path | None) -> None:
 
     for id, kept in _keys(config, data).secrets.tokens.items():
         made = time.strftime("%Y-%m-%d", time.localtime(kept.at))
-        click.echo(f"{id}  {made}  {kept.role:8}  {kept.label}{f' (as {kept.name})' if kept.name else ''}")
+        called = visible(f"{kept.label}{f' (as {kept.name})' if kept.name else ''}")
+        click.echo(f"{id}  {made}  {kept.role:8}  {called}")
 
 
 @token.command("revoke")
@@ -141,7 +143,7 @@ def token_list(config: Path | None, data: Path | None) -> None:
 @_of_panel
 def token_revoke(config: Path | None, data: Path | None, id: str) -> None:
     """Revoke a token. Connections that use it are closed within a second."""
-    click.echo(f"Revoked {_keys(config, data).revoke_token(id).label}")
+    click.echo(f"Revoked {visible(_keys(config, data).revoke_token(id).label)}")
 
 
 @cli.command(cls=SettingsCommand)
@@ -153,7 +155,7 @@ def doctor(config: Path | None, **flags: Any) -> None:
     healthy = True
     for finding in report(settings, config):
         healthy = healthy and finding.good
-        click.echo(f"{'ok  ' if finding.good else 'look'} {finding.what}: {finding.says}")
+        click.echo(f"{'ok  ' if finding.good else 'look'} {finding.what}: {visible(finding.says)}")
         if finding.fix:
             click.echo(f"     try: {finding.fix}")
     sys.exit(0 if healthy else 1)
@@ -370,8 +372,9 @@ def main() -> None:
 
         logging.getLogger("pilotlight").debug("the command failed", exc_info=True)
         fault = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    shown = visible(fault, keep="\n")
     with contextlib.suppress(OSError):
-        click.echo(f"pilotlight: {fault}", err=True)
+        click.echo(f"pilotlight: {shown}", err=True)
     _end(status)
 
 

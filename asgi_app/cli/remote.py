@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import json
 import os
 import re
 import sys
@@ -19,6 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from asgi_app.cli import looks
+from asgi_app.unicode.visible import visible, visible_json
 
 if TYPE_CHECKING:
     from pilotlight import Panel
@@ -83,16 +83,16 @@ def _refuse(error: Any, as_json: bool) -> int:
     import pilotlight
 
     if as_json:
-        click.echo(json.dumps(error.problem(), ensure_ascii=False), err=True)
+        click.echo(visible_json(error.problem()), err=True)
     else:
-        click.echo(click.style("pilotlight: ", fg="red") + error.detail, err=True)
+        click.echo(click.style("pilotlight: ", fg="red") + visible(error.detail), err=True)
     return UNREACHABLE if isinstance(error, (pilotlight.Unreachable, pilotlight.Unanswered)) else REFUSED
 
 
 def _print(value: Any, as_json: bool, text: str | Iterable[str]) -> None:
     """Print the value as one line of JSON, or the text."""
     if as_json:
-        click.echo(json.dumps(looks.plain(value), ensure_ascii=False))
+        click.echo(visible_json(looks.plain(value)))
     else:
         for line in [text] if isinstance(text, str) else text:
             click.echo(line)
@@ -115,13 +115,22 @@ def _names(*parts: str) -> Callable[[click.Context, click.Parameter, str], list[
 
         with contextlib.suppress(OSError, ValueError):  # a shell has no place for an error
             return [
-                CompletionItem(id, help=getattr(value, "title", None) or value.name)
+                CompletionItem(id, help=visible(getattr(value, "title", None) or value.name))
                 for id, value in asyncio.run(found()).items()
-                if id.startswith(begun)
+                if id.startswith(begun) and _completes(id)
             ]
         return []
 
     return complete
+
+
+def _completes(id: str) -> bool:
+    """Whether a shell may put it into the line: as an argument that is no option, and that runs nothing.
+
+    Anybody can name a room or a run. bash puts the text there as it is, where zsh and fish quote it.
+    """
+    is_bash = os.environ.get("_PILOTLIGHT_COMPLETE") == "bash_complete"
+    return not id.startswith("-") and (not is_bash or re.fullmatch(r"[\w@%+=:,./-]+", id) is not None)
 
 
 def _words(words: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
@@ -175,20 +184,22 @@ async def _lights(panel: Panel, as_json: bool) -> None:
 )
 async def _light(panel: Panel, as_json: bool, name_: str, what: str | None, transition: float | None) -> None:
     """Show or change a light: 40, +10, -10, on, off, undo, flash, pulse, blink, candle, none."""
-    await _change_light(panel, as_json, _found(panel.lights, name_), what, transition)
+    is_short = any(id.endswith(f".{name_}") for id in panel.lights)  # an id without its panel comes before a name
+    await _change_light(panel, as_json, name_ if is_short else _found(panel.lights, name_), what, transition)
 
 
 @_remote("led", WHAT, TRANSITION, context_settings=MINUS)
 async def _led(panel: Panel, as_json: bool, what: str | None, transition: float | None) -> None:
     """Show or change the light `led`, or the first one: as `light`, without its name."""
-    await _change_light(panel, as_json, "led" if "led" in panel.lights else next(iter(panel.lights)), what, transition)
+    has_led = any(id == "led" or id.endswith(".led") for id in panel.lights)
+    is_one = len(panel.nodes) < 2  # the first light of several panels may be in another house
+    id = next(iter(panel.lights), "led") if is_one and not has_led else "led"
+    await _change_light(panel, as_json, id, what, transition)
 
 
 async def _change_light(panel: Panel, as_json: bool, id: str, what: str | None, transition: float | None) -> None:
-    from pilotlight import UnknownLight
-
     if what is None and id not in panel.lights:
-        raise UnknownLight(f"No light has the id {id!r}. Use one of {', '.join(panel.lights)}.")
+        id = (await panel.ask("get_history", light=id))["light"]  # the panel knows which one is meant
     if what is None:
         light = panel.lights[id]
     elif what == "undo":
@@ -229,7 +240,7 @@ def _many(done: Any, as_json: bool) -> None:
     """Print what became of several lights. Exit with 1 if one of them refused."""
     _print(list(done.lights.values()), as_json, looks.lights(done.lights.values()))
     for id, why in done.refused.items():
-        click.echo(click.style(f"{id}: ", fg="red") + why.detail, err=True)
+        click.echo(click.style(f"{id}: ", fg="red") + visible(why.detail), err=True)
     if done.refused:
         sys.exit(REFUSED)
 
@@ -262,7 +273,7 @@ async def _show(panel: Panel, as_json: bool, name_: str | None, what: str | None
         return
     if what is None:
         run = (await panel.ask("start_show", show=name_))["run"]
-        _print(run, as_json, f"{run['id']}  {run['name']}")
+        _print(run, as_json, visible(f"{run['id']}  {run['name']}"))
         return
     playing = next((run for run in panel.runs.values() if run.show == name_ and run.ended_at is None), None)
     answer = await panel.ask("signal_run", run=name_ if playing is None else playing.id, signal=what)
@@ -282,16 +293,23 @@ def _user() -> str:
     return "someone"
 
 
+def _given_or_read(context: click.Context, parameter: click.Parameter, text: str) -> str:
+    """Return the text, or what comes on stdin for `-`. Read here, where Ctrl-C ends it, and not in the event loop."""
+    if text != "-" or context.resilient_parsing:
+        return os.fsencode(text).decode(errors="replace")
+    if sys.stdin is None:
+        raise click.UsageError("stdin is closed. Give the text in the place of -.")
+    return sys.stdin.buffer.read().decode(errors="replace").rstrip("\n")
+
+
 @_remote(
     "say",
     click.argument("room", shell_complete=_names("rooms")),
-    click.argument("text"),
+    click.argument("text", callback=_given_or_read),
     click.option("--name", default=_user, help="Your name in the chat. [PILOTLIGHT_NAME; default: your login]"),
 )
 async def _say(panel: Panel, as_json: bool, room: str, text: str, name: str) -> None:
     """Say something in a room of the chat, or to a person: @Ada. The text - is what comes on stdin."""
-    if text == "-":
-        text = sys.stdin.read().rstrip("\n")
     where = {"to": room[1:]} if room.startswith("@") else {"room": room}
     message = await panel.say(text, room=where.get("room"), to=where.get("to"))
     _print(message, as_json, f"{room} {message.n}")
@@ -317,6 +335,6 @@ async def _watch(panel: Panel, as_json: bool) -> None:
     """Print what happens, until Ctrl-C."""
     async for event in panel.events():
         if as_json:
-            click.echo(json.dumps(looks.event(event), ensure_ascii=False))
+            click.echo(visible_json(looks.event(event)))
         elif (text := looks.happening(event, panel)) is not None:
             click.echo(text)

@@ -135,6 +135,7 @@ class RoomResult(Result):
 class ThreadsResult(Result):
     """Every room, and every private thread of the person who asks."""
 
+    me: str = Field(description="Your name, as the panel writes it.")
     threads: list[ThreadState]
 
 
@@ -298,7 +299,7 @@ class RoomChanged(Frozen):
 
     @property
     def key(self) -> str:
-        return f"room:{self.room}"
+        return f"room:{self.room}" if self.state is not None else f"room gone:{self.room}"  # the next one is another
 
 
 class MessageSaid(Frozen):

@@ -109,8 +109,11 @@ class Conversation:
     def _see(self, said: Mapping[str, Any]) -> None:
         match said.get("event"):
             case "light_changed" | "light_removed":
-                self._mark(("light", said["light"]))
-                self._mark(GROUPS)
+                marks = [("light", said["light"]), GROUPS]
+                if messages.may_rename_group(said["light"]):  # an id is free before another entity takes it
+                    marks.insert(0 if said["event"] == "light_changed" else 1, HUB)
+                for mark in marks:
+                    self._mark(mark)
             case "run_changed":
                 self._mark(SHOWS)
                 self._tell_of_run(said["run"])
@@ -217,7 +220,7 @@ class Conversation:
         self._components = {key: str(component["platform"]) for key, component in components.items()}
         if gone:
             yield config, messages.hub_config(topics, self._hub, components, gone)
-            for kind, _, id in (key.partition("_") for key in gone):
+            for kind, id in map(messages.kind_and_id, gone):
                 self._mark_later((GONE, f"{topics.base}/{kind}/{id}/state"))
         yield config, messages.hub_config(topics, self._hub, components, {})
         if self._hub.keeps:

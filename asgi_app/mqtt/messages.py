@@ -12,6 +12,7 @@ import pydantic_core
 
 from asgi_app import __version__
 from asgi_app.core.groups import level_of
+from asgi_app.core.lights import without_node
 from asgi_app.errors import BadCommand, UnknownShow
 from asgi_app.hw.motion import FLASH_SECONDS
 from asgi_app.models.base import as_json
@@ -136,7 +137,7 @@ def _kept_components(topics: Topics, state: State) -> dict[str, dict[str, Any]]:
         }
     }
     for group in state.groups.values():
-        found[f"group_{group.id}"] = {"name": group.name, **_dimmable(topics, "group", group.id)}
+        found[_group_key(topics, state, group.id)] = {"name": group.name, **_dimmable(topics, "group", group.id)}
     for scene in state.scenes.values():
         found[f"scene_{scene.id}"] = {
             "platform": "scene",
@@ -153,6 +154,26 @@ def _kept_components(topics: Topics, state: State) -> dict[str, dict[str, Any]]:
             "icon": "mdi:play-circle-outline",
         }
     return found
+
+
+def _group_key(topics: Topics, state: State, id: str) -> str:
+    """Return the key of a group, which is part of its id in Home Assistant. There, lights and groups are one kind.
+
+    A light of this panel may have that id. Then the group gets one that no light can have, as lights have no dot.
+    """
+    key = f"group_{id}"
+    return key if topics.prefix + key not in state.lights else f"group.{id}"
+
+
+def may_rename_group(light: str) -> bool:
+    """Whether a group may have another key once this light is there, or gone."""
+    return without_node(light).startswith("group_")
+
+
+def kind_and_id(key: str) -> tuple[str, str]:
+    """Return the kind and the id of the entity of the panel with this key."""
+    kind, _, id = key.replace(".", "_", 1).partition("_")
+    return kind, id
 
 
 def hub_config(topics: Topics, hub: Hub, components: Mapping[str, Mapping[str, Any]], gone: Platforms) -> bytes:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_app import __version__
 from asgi_app.runner.backlog import BATCH_LINES, STDERR, Backlog, Line
 from asgi_app.runner.child import Child
+from asgi_app.unicode.visible import visible
 from pilotlight.address import shown
 from pilotlight.errors import BadCommand, PanelError, RunEnded, TooLarge, Unanswered, Unreachable, may_pass
 
@@ -34,7 +35,7 @@ def token() -> str:
 def print_note(text: str) -> None:
     """Print a line of ours among those of the command, if stderr is open."""
     with contextlib.suppress(OSError):
-        os.write(STDERR, f"pilotlight: {text}\n".encode(errors="replace"))
+        os.write(STDERR, f"pilotlight: {visible(text)}\n".encode(errors="replace"))
 
 
 @dataclass(slots=True)

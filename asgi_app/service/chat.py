@@ -354,14 +354,15 @@ class Chat(Component):
         return MessagesResult(messages=messages, more=more)
 
     async def _get_threads(self, actor: Actor, command: GetThreads, session: Session | None) -> ThreadsResult:
-        threads = await self._store.do(partial(stored.threads, person=self._people.person(actor)))
+        person = self._people.person(actor)
+        threads = await self._store.do(partial(stored.threads, person=person))
         known = {thread.room for thread in threads}
         silent = [
             ThreadState(room=room.name, n=0, read=0, unread=0, last=None, marks={})
             for room in self._panel.state.rooms.values()
             if room.name not in known
         ]
-        return ThreadsResult(threads=threads + silent)
+        return ThreadsResult(me=person, threads=threads + silent)
 
     async def waiting(self, person: str) -> stored.Waiting:
         """Return the private messages that no device of this person has received yet."""

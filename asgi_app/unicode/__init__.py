@@ -1,1 +1,1 @@
-"""Names that look alike, by the tables of Unicode."""
+"""Names that look alike, by the tables of Unicode, and text that a terminal would obey."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import gc
 import io
 import json
@@ -11,8 +12,11 @@ import os
 import pty
 import re
 import shlex
+import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
@@ -21,7 +25,7 @@ import pytest
 
 import pilotlight
 from asgi_app.cli.main import main
-from tests.support.panel_process import PILOTLIGHT, ROOT, RunningPanel, free_port, panel_environment
+from tests.support.panel_process import PILOTLIGHT, ROOT, RunningPanel, eventually, free_port, panel_environment
 from tests.support.panel_process import run_pilotlight as run
 from tests.support.pigpiod_standin import StandIn
 from tests.support.slow_cases import slow
@@ -135,6 +139,15 @@ def test_a_token_in_the_address_is_used(start_panel: Callable[..., RunningPanel]
     assert run("led", "33", env={"PILOTLIGHT_PANEL": panel.url.replace("//", f"//me:{made}@")}).returncode == 0
 
 
+def test_the_label_of_a_token_is_not_obeyed(tmp_path: Path) -> None:
+    """An administrator may have given it on a page."""
+    data = ("--data", str(tmp_path))
+    run("token", "add", "hall\x1b]0;x\x07\nfake", *data)
+    listed = run("token", "list", *data).stdout
+    assert listed.endswith("  hall\\x1b]0;x\\x07\\nfake\n")
+    assert run("token", "revoke", listed.split()[0], *data).stdout == "Revoked hall\\x1b]0;x\\x07\\nfake\n"
+
+
 def test_lights_that_refuse_are_named(start_panel: Callable[..., RunningPanel], pigpiod: StandIn) -> None:
     panel = start_panel(pins="pigpio", pigpio_port=pigpiod.port, lights=LIGHTS)
     pigpiod.kill()
@@ -186,6 +199,48 @@ def test_a_terminal_gets_colours_and_bars(home: RunningPanel) -> None:
     assert "\x1b" not in pl(home, "light", "desk").stdout
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "printed"),
+    [
+        ("say lobby - <&-", 2, "stdin is closed. Give the text in the place of -."),
+        ("say lobby - </dev/null", 0, ""),
+        ("say lobby hi <&- >&-", 0, ""),
+        ("lights >&-", 0, ""),
+        ("light desk 40 <&- >&- 2>&-", 0, ""),
+        ("light nope 40 >&- 2>&-", 1, ""),
+        ("log backup --json >&-", 0, ""),
+        ("show >&-", 0, ""),
+        ("printf 'a\\377b' | say lobby -", 0, ""),
+        ("say lobby $'a\\377b'", 0, ""),
+    ],
+)
+def test_closed_streams_are_no_fault(home: RunningPanel, command: str, code: int, printed: str) -> None:
+    first, pipe, rest = command.rpartition("| ")
+    line = f"{first}{pipe}exec {shlex.join(PILOTLIGHT)} {rest}"
+    environment = panel_environment() | {"PILOTLIGHT_PANEL": home.url, "PILOTLIGHT_NAME": "me"}
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.removeprefix("pilotlight: ").strip() == printed
+
+
+def test_one_interrupt_ends_what_waits_for_stdin(home: RunningPanel) -> None:
+    reading, writing = os.pipe()
+    environment = panel_environment() | {"PILOTLIGHT_PANEL": home.url, "PILOTLIGHT_NAME": "me"}
+    saying = subprocess.Popen(
+        [*PILOTLIGHT, "say", "lobby", "-"], cwd=ROOT, env=environment, stdin=reading, stderr=subprocess.PIPE, text=True
+    )
+    os.write(writing, b"not yet all")
+    eventually(lambda: struct.unpack("i", fcntl.ioctl(reading, termios.FIONREAD, bytes(4))) == (0,))
+    saying.send_signal(signal.SIGINT)
+    try:
+        _, error = saying.communicate(timeout=20)
+    finally:
+        saying.kill()
+        os.close(reading)
+        os.close(writing)
+    assert (saying.returncode, error.strip()) == (130, "")
+
+
 COMPLETIONS = [
     (["light", "d"], ["desk"]),
     (["light", "desk", "o"], ["on", "off"]),
@@ -208,6 +263,56 @@ def test_names_complete(home: RunningPanel, case: tuple[str, list[str], list[str
     printed = pl(home, **environment).stdout
     values = dict.fromkeys(part.split("\t")[0].removeprefix("plain,") for part in printed.split("\n") if part)
     assert [value for value in values if value in found] == found, printed
+
+
+WORDS = ["attic", "Küche", "客厅", "a.b", "a_b-c", "c:d"]
+NO_WORDS = ["$(touch made)", "`touch made`", "x;touch made", "*", "living room", "~root", "$HOME", "{q,r}", "!x", "#y"]
+NO_WORDS += ["g|h", "i>j", "k&l", "it's", '"m', "n\\o", "?", "[p]", "s<t", "(u)"]
+OPTIONS = ["-n", "--panel=http://pi.local", "--json"]
+
+
+@pytest.fixture
+def chatty(home: RunningPanel) -> Iterator[RunningPanel]:
+    """The panel with rooms whose names strangers have chosen."""
+    with pilotlight.connect_sync(home.url, name="stranger") as client:
+        for room in WORDS + NO_WORDS + OPTIONS:
+            client.join(room)
+        yield home
+        for room in WORDS + NO_WORDS + OPTIONS:
+            client.ask("delete_room", room=room)
+
+
+@pytest.mark.parametrize(("shell", "offered"), [("bash", WORDS), ("zsh", WORDS + NO_WORDS), ("fish", WORDS + NO_WORDS)])
+def test_names_that_are_no_words_complete_where_the_shell_quotes_them(
+    chatty: RunningPanel, shell: str, offered: list[str]
+) -> None:
+    where = "" if shell == "fish" else "2"
+    environment = {"_PILOTLIGHT_COMPLETE": f"{shell}_complete", "COMP_WORDS": "pilotlight say ", "COMP_CWORD": where}
+    printed = pl(chatty, **environment).stdout
+    rows = printed.split("\n")[1::3] if shell == "zsh" else [row.partition(",")[2] for row in printed.split("\n")]
+    names = {row.split("\t")[0].replace("\\:", ":") for row in rows}
+    assert {name for name in names if name} - {"lobby"} == set(offered)
+
+
+def test_bash_runs_no_name(chatty: RunningPanel, tmp_path: Path) -> None:
+    """What Tab puts into the line is read back by bash: each name is one word, and nothing else happens."""
+    (tmp_path / "bin").mkdir()
+    shim = tmp_path / "bin" / "pilotlight"
+    shim.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {shlex.join(PILOTLIGHT)} "$@"\n')
+    shim.chmod(0o755)
+    program = """
+        eval "$(_PILOTLIGHT_COMPLETE=bash_source pilotlight)"
+        COMP_WORDS=(pilotlight say "") COMP_CWORD=2
+        _pilotlight_completion pilotlight
+        for name in "${COMPREPLY[@]}"; do eval "printf '%s\\n' $name"; done
+    """
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    environment = panel_environment() | {"PILOTLIGHT_PANEL": chatty.url, "PATH": path, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        ["bash", "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (set(done.stdout.splitlines()), done.stderr) == ({"lobby", *WORDS}, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
 
 
 def test_completion_is_silent_without_a_panel() -> None:

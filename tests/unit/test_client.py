@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import pilotlight
 from asgi_app import errors, models
 from asgi_app.models import chat, history, lights, machine, runs, schedules, shows, wire
-from pilotlight import decode, things, values
+from pilotlight import address, decode, things, values
 from pilotlight.errors import error_of
 from pilotlight.events import BY_NAME, OF_FEEDS
 from tests.support.panel_process import ROOT
@@ -65,6 +65,22 @@ def read(kind: type) -> set[str]:
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda kind: kind.__name__)
 def test_the_client_reads_every_field(ours: type, theirs: type[BaseModel]) -> None:
     assert read(ours) == on_wire(theirs)
+
+
+def may_be_none(kind: object) -> bool:
+    return kind is typing.Any or type(None) in typing.get_args(kind)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [*PAIRS, *((BY_NAME[name], kind) for name, kind in EVENTS.items() if name in BY_NAME)],
+    ids=lambda kind: kind.__name__,
+)
+def test_the_client_reads_every_null(ours: type, theirs: type[BaseModel]) -> None:
+    nulls = {info.alias or name for name, info in theirs.model_fields.items() if may_be_none(info.annotation)}
+    fields = {field.metadata.get("wire", field.name): field for field in dataclasses.fields(ours)}
+    for name in nulls & fields.keys():
+        assert may_be_none(decode._type_of(ours, fields[name].type)), name
 
 
 def test_every_value_of_the_client_is_compared() -> None:
@@ -122,6 +138,35 @@ def test_what_a_newer_panel_says_more_is_left_out() -> None:
     assert (light.id, light.level, light.by.name) == ("led", 5, "")
     with pytest.raises(dataclasses.FrozenInstanceError):
         light.level = 6  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shown"),
+    [
+        ("pi.local", "pi.local"),
+        ("me:plt_secret@pi.local:5000", "pi.local:5000"),
+        ("//me:plt_secret@pi.local", "pi.local"),
+        ("http://me:plt_secret@pi.local:99999", "http://pi.local:99999"),
+        ("http://me:plt_secret@pi.local:port/light", "http://pi.local:port/light"),
+        ("http://me:plt_se/secret@pi.local", "http://pi.local"),
+        ("http://me:plt_secret@[::1", "http://[::1"),
+        ("http://me:plt_secret@", "http://"),
+        ("http://plt_secret@pi.local", "http://pi.local"),
+        ("ftp://me:plt_secret@pi.local", "ftp://pi.local"),
+        ("pi.local?token=secret", "pi.local"),
+        ("http://pi.local:plt_secret", "http://pi.local:plt_…"),
+        ("plt_secret", "plt_…"),
+    ],
+)
+def test_a_wrong_address_is_shown_without_its_token(wrong: str, shown: str) -> None:
+    with pytest.raises(ValueError, match="Write it like") as raised:
+        pilotlight.connect(wrong)
+    assert "secret" not in str(raised.value)
+    assert str(raised.value).startswith(f"{shown!r} is not")
+
+
+def test_an_address_is_shown_without_its_token() -> None:
+    assert address.shown("https://me:plt_secret@pi.local:5000/light?token=plt_secret") == "https://pi.local:5000/light"
 
 
 def test_every_name_is_there() -> None:

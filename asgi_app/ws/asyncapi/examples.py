@@ -18,6 +18,8 @@ SCHEDULE |= {"do": {"do": "set_light", "light": "desk", "on": True}, "if_missed"
 SCHEDULE |= {"next": 1795240800.0, "why": None, "is_timer": False, "skips": False, "last": None, "by": ADA}
 MESSAGE: Example = {"id": 117, "room": "lobby", "to": None, "n": 58, "from": "Ada", "msg": "The kettle is on"}
 MESSAGE |= {"at": 1795223272.68, "client_id": "a1"}
+THREAD: Example = {"room": "lobby", "with": None, "n": 58, "read": 57, "unread": 1, "last": MESSAGE}
+THREAD |= {"marks": {"Ada": {"delivered": 58, "read": 57}}}
 ROOM: Example = {"name": "lobby", "n": 58, "at": 1795223272.68}
 RUN: Example = {"id": "build-7", "name": "make all", "kind": "command", "state": "running", "progress": 42.0}
 RUN |= {"running_edge": ["e1"], "step": "linking", "lines": 1234, "started_at": 1795223272.68, "ended_at": None}
@@ -156,12 +158,7 @@ REPLIES: dict[str, Example] = {
     "message_result": {"message": MESSAGE},
     "messages_result": {"messages": [MESSAGE], "more": False},
     "room_result": {"room": ROOM},
-    "threads_result": {
-        "threads": [
-            {"room": "lobby", "with": None, "n": 58, "read": 57, "unread": 1, "last": MESSAGE}
-            | {"marks": {"Ada": {"delivered": 58, "read": 57}}}
-        ]
-    },
+    "threads_result": {"me": "Ada", "threads": [THREAD]},
     "found_messages": {"messages": [MESSAGE], "total": 1, "more": False, "cut": False},
     "run_result": {"run": RUN},
     "runs_result": {"runs": [RUN], "more": False},

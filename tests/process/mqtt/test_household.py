@@ -83,6 +83,34 @@ async def test_groups_scenes_shows_and_runs(broker: Mosquitto, tmp_path: Path) -
             assert panel.complaints() == []
 
 
+async def test_a_group_and_a_light_are_two_entities(broker: Mosquitto, tmp_path: Path) -> None:
+    """A light has the id that a group would have: the group has another one, as long as it is there."""
+
+    def group(ear: Ear, node: str) -> list[str]:
+        return [key for key in hub_of(ear, node) if key.startswith("group")]
+
+    async with listening(broker.port) as ear:
+        with panel_at(broker, tmp_path / "data") as panel:
+            await until_found(ear)
+            node = (tmp_path / "data" / "mqtt-node").read_text().strip()
+            base = f"pilotlight/{node}"
+            assert panel.post("/groups", json={"name": "Kitchen", "lights": ["led"]}).status_code == 201
+            await ear.until(lambda ear: group(ear, node) == ["group_kitchen"], SECOND)
+            added = panel.post("/lights", json={"id": "group_kitchen", "pin": 5, "name": "Strip"})
+            assert added.status_code == 201, added.text
+            await ear.until_is("light/group_kitchen/available", "online")
+            await ear.until(lambda ear: group(ear, node) == ["group.kitchen"])
+            topics = [topic for topic, said in ear.heard if topic.endswith("config") and "group_kitchen" in said]
+            assert topics[-1].endswith(f"{node}_group_kitchen/config")  # once its id is free
+            await ear.say(f"{base}/group/kitchen/set", {"state": "ON", "brightness": 80})
+            await ear.until_is("light/led/state", on(80))
+            panel.delete("/lights/group_kitchen")
+            await ear.until(lambda ear: group(ear, node) == ["group_kitchen"])
+            panel.delete("/groups/kitchen")
+            await ear.until(lambda ear: f"{base}/group/kitchen/state" not in ear.retained)
+            assert panel.complaints() == []
+
+
 async def test_two_panels_on_one_broker(broker: Mosquitto, tmp_path: Path) -> None:
     async with listening(broker.port) as ear:
         with panel_at(broker, tmp_path / "one", node="attic") as one, panel_at(broker, tmp_path / "two") as two:

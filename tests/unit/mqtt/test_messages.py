@@ -177,6 +177,66 @@ def test_what_the_panel_is_itself() -> None:
     assert messages.platforms_in(config)["show_sunrise"] == "switch"
 
 
+def entities(here: State) -> list[tuple[str, str, str | None, str | None]]:
+    """Platform, unique id, command topic and own state topic of all that Home Assistant gets of this panel."""
+    own = [light for id, light in here.lights.items() if id.startswith(TOPICS.prefix)]
+    found = [json.loads(messages.light_config(TOPICS, light))["components"]["light"] for light in own]
+    found += messages.hub_components(TOPICS, here, Hub("hall", has_power=True)).values()
+    states = [one.get("state_topic") for one in found]
+    alone = [None if topic == TOPICS.diagnostics else topic for topic in states]
+    return [
+        (one["platform"], one["unique_id"], one.get("command_topic"), topic)
+        for one, topic in zip(found, alone, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["group_kitchen"],
+        ["group_kitchen", "group_all", "group__kitchen", "group-kitchen", "group"],
+        ["kitchen", "dinner", "sunrise", "clients", "runs", "throttled"],
+        ["scene_dinner", "show_sunrise", "scene_kitchen", "show_kitchen", "light_kitchen"],
+    ],
+)
+def test_no_two_entities_are_one(ids: list[str]) -> None:
+    lights = {f"hall.{id}": light(f"hall.{id}") for id in ids} | {"attic.group_kitchen": light("attic.group_kitchen")}
+    found = entities(state().model_copy(update={"lights": lights}))
+    assert len({(platform, unique) for platform, unique, _, _ in found}) == len(found)
+    for topics in ([one[2] for one in found if one[2]], [one[3] for one in found if one[3]]):
+        assert len(set(topics)) == len(topics)
+    assert len({TOPICS.device(id) for id in lights} | {TOPICS.hub}) == len(lights) + 1
+
+
+def test_an_id_changes_only_where_two_were_one() -> None:
+    hub = TOPICS.hub
+
+    def unique(*lights: str) -> set[str]:
+        here = state().model_copy(update={"lights": {id: light(id) for id in lights}})
+        return {unique for platform, unique, _, _ in entities(here) if platform == "light"}
+
+    assert unique("hall.group_kitchen", "hall.desk") == {
+        f"{hub}_group_kitchen",
+        f"{hub}_desk",
+        f"{hub}_group.kitchen",
+    }
+    assert unique("hall.group_hall", "attic.group_kitchen") == {f"{hub}_group_hall", f"{hub}_group_kitchen"}
+
+
+@pytest.mark.parametrize(
+    ("key", "addressed"),
+    [
+        ("group_kitchen", ("group", "kitchen")),
+        ("group.kitchen", ("group", "kitchen")),
+        ("show_at_dawn", ("show", "at_dawn")),
+        ("scene_dinner-2", ("scene", "dinner-2")),
+        ("clients", ("clients", "")),
+    ],
+)
+def test_a_key_leads_back_to_its_entity(key: str, addressed: tuple[str, str]) -> None:
+    assert messages.kind_and_id(key) == addressed
+
+
 @pytest.mark.parametrize("config", [b"", b"x", b"[]", b"{}", b'{"components":[]}', b'{"components":{"a":{}}}', b"\xff"])
 def test_a_broken_config_has_nothing_in_it(config: bytes) -> None:
     assert messages.platforms_in(config) == {}

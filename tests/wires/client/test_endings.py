@@ -96,6 +96,22 @@ def test_a_signal_may_log_and_may_not_wait(panel: RunningPanel) -> None:
         assert [line.msg for line in other.log(run.id)] == ["got pause"]
 
 
+@pytest.mark.parametrize("how", ["close", "__exit__", "ask"])
+def test_a_signal_may_not_end_what_it_came_by(panel: RunningPanel, how: str) -> None:
+    with pilotlight.connect_sync(panel.url) as home, pilotlight.connect_sync(panel.url) as other:
+
+        def on_signal(signal: str) -> object:
+            arguments = {"close": (), "__exit__": (None, None, None), "ask": ("ping",)}
+            return getattr(home, how)(*arguments[how])
+
+        with home.run("deaf", on_signal=on_signal) as run:
+            eventually(lambda: run.id in other.runs)
+            refused = other.runs[run.id].send("stop")
+            assert "cannot wait" in refused["detail"]
+            run.log("still here")
+        assert [line.msg for line in other.log(run.id)] == ["still here"]
+
+
 def test_threads_that_wait_are_told_of_the_end(panel: RunningPanel) -> None:
     said: list[str] = []
     with pilotlight.connect_sync(panel.url) as home:

@@ -146,3 +146,50 @@ async def test_a_panel_that_cuts_each_connection_at_once_is_not_hammered() -> No
             async with pilotlight.connect(url, wait=3):
                 await asyncio.sleep(3)
     assert 3 < len(seen) < 20
+
+
+def refusal(slug: str, status: int, **more: Any) -> dict[str, Any]:
+    return {"type": f"urn:pilotlight:problem:{slug}", "title": slug, "status": status, **more}
+
+
+@pytest.mark.undescribed
+@pytest.mark.parametrize(
+    ("refused", "lost_first", "outcome"),
+    [
+        (refusal("too-fast", 429, retry_after=0.01), True, "said"),
+        (refusal("not-stored", 507, retry_after=0.01), True, "said"),
+        (refusal("restarting", 503, retry_after=0.01), True, "said"),
+        (refusal("too-large", 413), True, "too-large"),
+        (refusal("too-fast", 429, retry_after=0.01), False, "too-fast"),
+        (refusal("not-stored", 507), False, "not-stored"),
+    ],
+)
+async def test_what_may_have_been_said_is_asked_until_it_is_known(
+    refused: dict[str, Any], lost_first: bool, outcome: str
+) -> None:
+    """A stand-in that says a message and is cut before it answers; then it refuses, twice, before it knows the id."""
+    asked: list[str] = []
+
+    async def answer(connection: ServerConnection) -> None:
+        await connection.send('{"epoch": "e", "rev": 1, "state": {}}')
+        async for text in connection:
+            command = json.loads(text)
+            if command["do"] != "say":
+                continue
+            asked.append(command["client_id"])
+            if lost_first and len(asked) == 1:
+                return
+            reply: dict[str, Any] = {"reply": command["id"], "ok": False, "problem": refused}
+            if len(asked) > 3:
+                message = {"id": 1, "n": 1, "room": "lobby", "from": "Ada", "msg": "hi", "at": 1.0}
+                reply |= {"ok": True, "message": message}
+            await connection.send(json.dumps(reply))
+
+    async with listening(answer) as url, pilotlight.connect(url) as client, asyncio.timeout(20):
+        if outcome == "said":
+            assert (await client.say("hi", room="lobby")).n == 1
+        else:
+            with pytest.raises(pilotlight.PanelError) as raised:
+                await client.say("hi", room="lobby")
+            assert raised.value.slug == outcome
+    assert len(set(asked)) == 1
