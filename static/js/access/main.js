@@ -1,7 +1,5 @@
 // The Access page: sign in and out, the name of this person; for admins tokens, names and the log of actions.
 
-import './words.js';
-
 import { learnMe } from '../me.js';
 import { remember } from '../remember.js';
 import { ROOT } from '../root.js';
@@ -14,6 +12,7 @@ import { ago, t, translate } from '../words.js';
 import { entry } from './entry.js';
 import { PhoneTile } from './phone.js';
 import { Trail } from './trail.js';
+import { howInWords } from './words.js';
 
 const ROLES = ['viewer', 'operator', 'admin'];
 
@@ -75,11 +74,6 @@ async function refreshSessions() {
       });
     }),
   );
-}
-
-function howInWords(how) {
-  const label = how.startsWith('token ') ? how.slice('token '.length) : null;
-  return label === null ? t(`access_how_${how}`) : t('access_how_token', { label });
 }
 
 async function refreshTokens() {
@@ -153,7 +147,7 @@ function sendForm(form, send) {
 translate(part('access'));
 
 const phone = new PhoneTile(part('phone'), call);
-const trail = new Trail(document.querySelector('.trail'), { call, howInWords, attempt });
+const trail = new Trail(document.querySelector('.trail'), { call, attempt });
 copyOnClick(part('made').querySelector('button'), part('made').querySelector('code'));
 new SignInForm(part('pin-form'), signedIn);
 addEventListener('pilotlight:signed-in', (event) => {

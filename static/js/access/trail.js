@@ -1,23 +1,21 @@
 // The audit log in sentences, of one person or one light where that is asked for.
 
 import { make } from '../view/dom.js';
-import { ago, t } from '../words.js';
+import { ago, language, t } from '../words.js';
 import { entry } from './entry.js';
-import { knows, sentence } from './trail-words.js';
+import { knows, nameOf, sentence } from './trail-words.js';
+import { howInWords } from './words.js';
 
 const PAGE = 30; // rows
+const NAMED = ['lights', 'groups', 'scenes', 'schedules', 'shows']; // what the panel has names for
 
 export class Trail {
-  /**
-   * `call(method, path)` asks the panel and returns its answer, `attempt(act)` runs an act and says why it failed;
-   * `howInWords` says how somebody signed in.
-   */
-  constructor(element, { call, howInWords, attempt }) {
+  /** `call(method, path)` asks the panel and returns its answer, `attempt(act)` runs an act and says why it failed. */
+  constructor(element, { call, attempt }) {
     this._call = call;
-    this._howInWords = howInWords;
     const find = (selector) => element.querySelector(selector);
     this._parts = { rows: find('#trail'), none: find('#no-trail'), more: find('#more-trail'), form: find('#trail-of') };
-    this._names = new Map();
+    this._names = {}; // of each kind a Map by id
     this._people = new Set();
     this._last = null;
     this._parts.form.addEventListener('change', () => attempt(() => this._load()));
@@ -26,20 +24,24 @@ export class Trail {
   }
 
   async refresh() {
-    const [lights, ...others] = await Promise.all(['lights', 'groups', 'scenes', 'schedules'].map((kind) => this._list(kind)));
-    for (const { id, name } of [...others.flat(), ...lights]) this._names.set(id, name);
+    const found = await Promise.all(NAMED.map((kind) => this._list(kind)));
+    this._names = Object.fromEntries(NAMED.map((kind, at) => [kind, found[at]]));
     const { light } = this._parts.form.elements;
     const [any] = light.options;
     const chosen = light.value;
-    light.replaceChildren(any, ...lights.map(({ id, name }) => make('option', { value: id }, name)));
+    light.replaceChildren(any, ...[...this._names.lights].map(([value, name]) => make('option', { value }, name)));
     light.value = chosen;
     await this._load();
   }
 
-  /** `{id, name}` of each; the lights come by their id. */
+  /** The names of these by id. The lights come by their id; a show has its title by the name that it is started with. */
   async _list(kind) {
     const { [kind]: found } = await this._call('GET', `/${kind}`);
-    return Object.entries(found).map(([key, { id = key, name }]) => ({ id, name }));
+    return new Map(
+      Object.entries(found).map(([key, { id, name, title, translations }]) =>
+        kind === 'shows' ? [name, translations[language]?.title || title] : [id ?? key, name],
+      ),
+    );
   }
 
   async _load(before = null) {
@@ -60,9 +62,11 @@ export class Trail {
 
   _row(deed) {
     const times = deed.times > 1 ? t('access_times', deed) : '';
-    const more = [deed.address, this._howInWords(deed.how), times, ago(deed.at, Date.now() / 1000)];
-    if (!knows(deed)) more.unshift(plainly(deed.detail));
-    const made = entry(sentence(deed, this._names.get(deed.subject) ?? deed.subject ?? deed.detail.name), more);
+    const { needed, ...detail } = deed.detail;
+    const needs = needed ? t('access_needed', { role: t(`access_role_${needed}`) }) : '';
+    const more = [needs, deed.address, howInWords(deed.how), times, ago(deed.at, Date.now() / 1000)];
+    if (!knows(deed)) more.unshift(plainly(detail));
+    const made = entry(sentence(deed, nameOf(deed, this._names)), more);
     made.dataset.outcome = deed.outcome;
     return made;
   }
