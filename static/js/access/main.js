@@ -1,5 +1,6 @@
 // The Access page: sign in and out, the name of this person; for admins tokens, names and the log of actions.
 
+import { panelNow } from '../clock.js';
 import { learnMe } from '../me.js';
 import { remember } from '../remember.js';
 import { ROOT } from '../root.js';
@@ -67,7 +68,7 @@ async function refreshSessions() {
   part('sessions').replaceChildren(
     ...sessions.map(({ id, device, address, how, name, at, current }) => {
       const what = current ? `${device} · ${t('access_session_this')}` : device;
-      return entry(what, [name, howInWords(how), address, ago(at, Date.now() / 1000)], {
+      return entry(what, [name, howInWords(how), address, ago(at, panelNow())], {
         word: t('access_session_end'),
         label: `${t('access_session_end')}: ${device}, ${address}`,
         act: () => end(t('access_session_end_sure', { device }), 'DELETE', `/access/sessions/${id}`),
@@ -80,7 +81,7 @@ async function refreshTokens() {
   const { tokens } = await call('GET', '/access/tokens');
   part('tokens').replaceChildren(
     ...tokens.map(({ id, label, role, name, at }) =>
-      entry(label, [t(`access_role_${role}`), name, ago(at, Date.now() / 1000)], {
+      entry(label, [t(`access_role_${role}`), name, ago(at, panelNow())], {
         word: t('access_revoke'),
         label: `${t('access_revoke')}: ${label}`,
         act: () => end(t('access_revoke_sure', { label }), 'DELETE', `/access/tokens/${id}`),
@@ -94,7 +95,7 @@ async function refreshNames() {
   part('no-names').hidden = names.length > 0;
   part('names').replaceChildren(
     ...names.map(({ name, at, lost }) =>
-      entry(name, [lost ? t('access_name_lost') : ago(at, Date.now() / 1000)], {
+      entry(name, [lost ? t('access_name_lost') : ago(at, panelNow())], {
         word: t('access_release'),
         label: `${t('access_release')}: ${name}`,
         act: () => release(name),
@@ -129,10 +130,13 @@ function renderMe() {
   part('release').hidden = !me.name;
 }
 
-/** Send the form with `send(fields)`; a refusal is shown in the form. */
+/** Send the form with `send(fields)`, and take no other sending meanwhile; a refusal is shown in the form. */
 function sendForm(form, send) {
   const problem = form.querySelector('.form-problem');
+  const sending = form.querySelector('button:not([type])');
   onSubmit(form, async () => {
+    if (sending.disabled) return;
+    sending.disabled = true;
     problem.textContent = '';
     try {
       await send(Object.fromEntries(new FormData(form)));
@@ -141,6 +145,7 @@ function sendForm(form, send) {
     } catch (error) {
       problem.textContent = error.message;
     }
+    sending.disabled = false;
   });
 }
 

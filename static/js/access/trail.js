@@ -1,5 +1,6 @@
 // The audit log in sentences, of one person or one light where that is asked for.
 
+import { panelNow } from '../clock.js';
 import { make } from '../view/dom.js';
 import { ago, language, t } from '../words.js';
 import { entry } from './entry.js';
@@ -18,9 +19,10 @@ export class Trail {
     this._names = {}; // of each kind a Map by id
     this._people = new Set();
     this._last = null;
+    this._asking = null; // the question that waits for its answer; only the newest one counts
     this._parts.form.addEventListener('change', () => attempt(() => this._load()));
     this._parts.form.addEventListener('submit', (event) => event.preventDefault());
-    this._parts.more.addEventListener('click', () => attempt(() => this._load(this._last)));
+    this._parts.more.addEventListener('click', () => this._asking || attempt(() => this._load(this._last)));
   }
 
   async refresh() {
@@ -50,7 +52,9 @@ export class Trail {
       if (value.trim()) wanted.set(name, value.trim());
     }
     if (before) wanted.set('before', before);
-    const { audit, more } = await this._call('GET', `/audit?${wanted}`);
+    const answer = await this._ask(`/audit?${wanted}`);
+    if (answer === null) return;
+    const { audit, more } = answer;
     const rows = audit.map((deed) => this._row(deed));
     if (before) this._parts.rows.append(...rows);
     else this._parts.rows.replaceChildren(...rows);
@@ -60,11 +64,25 @@ export class Trail {
     this._offer(audit);
   }
 
+  /** The answer of the panel; null if another question was asked meanwhile. */
+  async _ask(path) {
+    const mine = (this._asking = {});
+    try {
+      const answer = await this._call('GET', path);
+      return this._asking === mine ? answer : null;
+    } catch (error) {
+      if (this._asking === mine) throw error;
+      return null;
+    } finally {
+      if (this._asking === mine) this._asking = null;
+    }
+  }
+
   _row(deed) {
     const times = deed.times > 1 ? t('access_times', deed) : '';
     const { needed, ...detail } = deed.detail;
     const needs = needed ? t('access_needed', { role: t(`access_role_${needed}`) }) : '';
-    const more = [needs, deed.address, howInWords(deed.how), times, ago(deed.at, Date.now() / 1000)];
+    const more = [needs, deed.address, howInWords(deed.how), times, ago(deed.at, panelNow())];
     if (!knows(deed)) more.unshift(plainly(detail));
     const made = entry(sentence(deed, nameOf(deed, this._names)), more);
     made.dataset.outcome = deed.outcome;
