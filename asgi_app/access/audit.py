@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from asgi_app.models.access import Identity, Role
 from asgi_app.models.base import Actor, shown
+from asgi_app.models.groups import SetLights, UndoLights
 from asgi_app.models.wire import AnyCommand
 from asgi_app.store import Store
 from asgi_app.store import audit as stored
@@ -28,6 +29,8 @@ SUBJECTS = (
     "room",
     "person",
 )  # of a command, the first of these fields that is given
+LEFT_OUT = {"do", "graph", "steps", *SUBJECTS}  # of the detail of a command
+OF_SEVERAL = LEFT_OUT - {"group", "scene"}  # the same, where the command has the name of one for a light
 PENDING = 1000  # rows that may wait; at this number they are stored at once
 
 Outcome = Literal["done", "refused"]
@@ -132,5 +135,6 @@ def _subject_fields(kind: type[BaseModel]) -> tuple[str, ...]:
 def _deed(key: _Key, row: _Row) -> Deed:
     detail = row.detail
     if isinstance(detail, BaseModel):
-        detail = detail.model_dump(mode="json", exclude_none=True, exclude={"do", "graph", "steps", *SUBJECTS})
+        left_out = OF_SEVERAL if isinstance(detail, SetLights | UndoLights) else LEFT_OUT
+        detail = detail.model_dump(mode="json", exclude_none=True, exclude=left_out)
     return Deed(**key._asdict(), at=row.at, role=row.role.word, times=row.times, detail=dict(detail))

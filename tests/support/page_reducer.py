@@ -20,13 +20,14 @@ def _node() -> subprocess.Popen[str]:
     return subprocess.Popen(["node", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def reduced(module: str, view: str, events: list[Any], state: Any = None) -> Any:
+def reduced(module: str, view: str, events: list[Any], state: Any = None, language: str = "en") -> Any:
     """What `view`, a JavaScript function, says of the state after these events; `module` is below static/js."""
     node = _node()
     assert node.stdin is not None
     assert node.stdout is not None
     path = str(ROOT / "static" / "js" / module)
-    node.stdin.write(json.dumps({"path": path, "view": view, "events": events, "state": state}) + "\n")
+    asked = {"path": path, "view": view, "events": events, "state": state, "language": language}
+    node.stdin.write(json.dumps(asked) + "\n")
     node.stdin.flush()
     said = json.loads(node.stdout.readline())
     assert "error" not in said, said["error"]

@@ -30,6 +30,7 @@ LINKS = {
     # what a person reads is not what a browser opens: full-width letters, and a host in another notation
     "https://\uff45xample.org/x": ("https://example.org/x", "https://example.org/x"),
     "http://2130706433/": ("http://127.0.0.1/", "http://127.0.0.1/"),
+    "https://\uff41$&.org/x": ("https://a$&.org/x", "https://a$&.org/x"),
 }
 
 
@@ -55,6 +56,13 @@ def test_what_is_a_link(text: str) -> None:
         "https://example.org@evil.example/",
         "https://user:secret@evil.example/",
         "https://example.org:99999/",
+        "https:///evil.example",
+        "https:////evil.example/x",
+        "http:///",
+        "https:///example.org@evil.example/",
+        "https://\\evil.example/",
+        "https:/\\/evil.example/",
+        "https://evil.example\\.example.org/",
         "https://" + "a" * 3000 + ".org",
     ],
 )

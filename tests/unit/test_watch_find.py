@@ -116,6 +116,16 @@ def test_a_line_that_is_not_there_is_said(n: int, goal: dict[str, Any]) -> None:
     assert after({"event": "goal", "n": n})["goal"] == goal
 
 
+@pytest.mark.parametrize(("n", "goal"), [(95, {"n": 95}), (3, {"n": 3, "lost": True}), (100, {"n": 100, "lost": True})])
+def test_without_an_answer_no_line_is_said_to_be_gone(n: int, goal: dict[str, Any]) -> None:
+    lost = {"event": "goal", "n": n, "lost": True}
+    reading = {"event": "follow", "follow": False}
+    assert after(reading, lost)["goal"] == goal
+    assert after(reading, lost, {"event": "follow", "follow": True})["goal"] is None, (
+        "nobody wants to go there any more"
+    )
+
+
 def run(id: str, **more: Any) -> dict[str, Any]:
     return {"id": id, "name": id.upper(), "state": "ended", "running_edge": [], "started_at": 1, "ended_at": 2, **more}
 

@@ -1,7 +1,6 @@
 // The Access page: sign in and out, the name of this person; for admins tokens, names and the log of actions.
 
-import './words.js';
-
+import { panelNow } from '../clock.js';
 import { learnMe } from '../me.js';
 import { remember } from '../remember.js';
 import { ROOT } from '../root.js';
@@ -14,6 +13,7 @@ import { ago, t, translate } from '../words.js';
 import { entry } from './entry.js';
 import { PhoneTile } from './phone.js';
 import { Trail } from './trail.js';
+import { howInWords } from './words.js';
 
 const ROLES = ['viewer', 'operator', 'admin'];
 
@@ -68,7 +68,7 @@ async function refreshSessions() {
   part('sessions').replaceChildren(
     ...sessions.map(({ id, device, address, how, name, at, current }) => {
       const what = current ? `${device} · ${t('access_session_this')}` : device;
-      return entry(what, [name, howInWords(how), address, ago(at, Date.now() / 1000)], {
+      return entry(what, [name, howInWords(how), address, ago(at, panelNow())], {
         word: t('access_session_end'),
         label: `${t('access_session_end')}: ${device}, ${address}`,
         act: () => end(t('access_session_end_sure', { device }), 'DELETE', `/access/sessions/${id}`),
@@ -77,16 +77,11 @@ async function refreshSessions() {
   );
 }
 
-function howInWords(how) {
-  const label = how.startsWith('token ') ? how.slice('token '.length) : null;
-  return label === null ? t(`access_how_${how}`) : t('access_how_token', { label });
-}
-
 async function refreshTokens() {
   const { tokens } = await call('GET', '/access/tokens');
   part('tokens').replaceChildren(
     ...tokens.map(({ id, label, role, name, at }) =>
-      entry(label, [t(`access_role_${role}`), name, ago(at, Date.now() / 1000)], {
+      entry(label, [t(`access_role_${role}`), name, ago(at, panelNow())], {
         word: t('access_revoke'),
         label: `${t('access_revoke')}: ${label}`,
         act: () => end(t('access_revoke_sure', { label }), 'DELETE', `/access/tokens/${id}`),
@@ -100,7 +95,7 @@ async function refreshNames() {
   part('no-names').hidden = names.length > 0;
   part('names').replaceChildren(
     ...names.map(({ name, at, lost }) =>
-      entry(name, [lost ? t('access_name_lost') : ago(at, Date.now() / 1000)], {
+      entry(name, [lost ? t('access_name_lost') : ago(at, panelNow())], {
         word: t('access_release'),
         label: `${t('access_release')}: ${name}`,
         act: () => release(name),
@@ -135,10 +130,13 @@ function renderMe() {
   part('release').hidden = !me.name;
 }
 
-/** Send the form with `send(fields)`; a refusal is shown in the form. */
+/** Send the form with `send(fields)`, and take no other sending meanwhile; a refusal is shown in the form. */
 function sendForm(form, send) {
   const problem = form.querySelector('.form-problem');
+  const sending = form.querySelector('button:not([type])');
   onSubmit(form, async () => {
+    if (sending.disabled) return;
+    sending.disabled = true;
     problem.textContent = '';
     try {
       await send(Object.fromEntries(new FormData(form)));
@@ -147,13 +145,14 @@ function sendForm(form, send) {
     } catch (error) {
       problem.textContent = error.message;
     }
+    sending.disabled = false;
   });
 }
 
 translate(part('access'));
 
 const phone = new PhoneTile(part('phone'), call);
-const trail = new Trail(document.querySelector('.trail'), { call, howInWords, attempt });
+const trail = new Trail(document.querySelector('.trail'), { call, attempt });
 copyOnClick(part('made').querySelector('button'), part('made').querySelector('code'));
 new SignInForm(part('pin-form'), signedIn);
 addEventListener('pilotlight:signed-in', (event) => {

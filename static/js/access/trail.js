@@ -1,45 +1,49 @@
 // The audit log in sentences, of one person or one light where that is asked for.
 
+import { panelNow } from '../clock.js';
 import { make } from '../view/dom.js';
-import { ago, t } from '../words.js';
+import { ago, language, t } from '../words.js';
 import { entry } from './entry.js';
-import { knows, sentence } from './trail-words.js';
+import { knows, nameOf, sentence } from './trail-words.js';
+import { howInWords } from './words.js';
 
 const PAGE = 30; // rows
+const NAMED = ['lights', 'groups', 'scenes', 'schedules', 'shows']; // what the panel has names for
 
 export class Trail {
-  /**
-   * `call(method, path)` asks the panel and returns its answer, `attempt(act)` runs an act and says why it failed;
-   * `howInWords` says how somebody signed in.
-   */
-  constructor(element, { call, howInWords, attempt }) {
+  /** `call(method, path)` asks the panel and returns its answer, `attempt(act)` runs an act and says why it failed. */
+  constructor(element, { call, attempt }) {
     this._call = call;
-    this._howInWords = howInWords;
     const find = (selector) => element.querySelector(selector);
     this._parts = { rows: find('#trail'), none: find('#no-trail'), more: find('#more-trail'), form: find('#trail-of') };
-    this._names = new Map();
+    this._names = {}; // of each kind a Map by id
     this._people = new Set();
     this._last = null;
+    this._asking = null; // the question that waits for its answer; only the newest one counts
     this._parts.form.addEventListener('change', () => attempt(() => this._load()));
     this._parts.form.addEventListener('submit', (event) => event.preventDefault());
-    this._parts.more.addEventListener('click', () => attempt(() => this._load(this._last)));
+    this._parts.more.addEventListener('click', () => this._asking || attempt(() => this._load(this._last)));
   }
 
   async refresh() {
-    const [lights, ...others] = await Promise.all(['lights', 'groups', 'scenes', 'schedules'].map((kind) => this._list(kind)));
-    for (const { id, name } of [...others.flat(), ...lights]) this._names.set(id, name);
+    const found = await Promise.all(NAMED.map((kind) => this._list(kind)));
+    this._names = Object.fromEntries(NAMED.map((kind, at) => [kind, found[at]]));
     const { light } = this._parts.form.elements;
     const [any] = light.options;
     const chosen = light.value;
-    light.replaceChildren(any, ...lights.map(({ id, name }) => make('option', { value: id }, name)));
+    light.replaceChildren(any, ...[...this._names.lights].map(([value, name]) => make('option', { value }, name)));
     light.value = chosen;
     await this._load();
   }
 
-  /** `{id, name}` of each; the lights come by their id. */
+  /** The names of these by id. The lights come by their id; a show has its title by the name that it is started with. */
   async _list(kind) {
     const { [kind]: found } = await this._call('GET', `/${kind}`);
-    return Object.entries(found).map(([key, { id = key, name }]) => ({ id, name }));
+    return new Map(
+      Object.entries(found).map(([key, { id, name, title, translations }]) =>
+        kind === 'shows' ? [name, translations[language]?.title || title] : [id ?? key, name],
+      ),
+    );
   }
 
   async _load(before = null) {
@@ -48,7 +52,9 @@ export class Trail {
       if (value.trim()) wanted.set(name, value.trim());
     }
     if (before) wanted.set('before', before);
-    const { audit, more } = await this._call('GET', `/audit?${wanted}`);
+    const answer = await this._ask(`/audit?${wanted}`);
+    if (answer === null) return;
+    const { audit, more } = answer;
     const rows = audit.map((deed) => this._row(deed));
     if (before) this._parts.rows.append(...rows);
     else this._parts.rows.replaceChildren(...rows);
@@ -58,11 +64,27 @@ export class Trail {
     this._offer(audit);
   }
 
+  /** The answer of the panel; null if another question was asked meanwhile. */
+  async _ask(path) {
+    const mine = (this._asking = {});
+    try {
+      const answer = await this._call('GET', path);
+      return this._asking === mine ? answer : null;
+    } catch (error) {
+      if (this._asking === mine) throw error;
+      return null;
+    } finally {
+      if (this._asking === mine) this._asking = null;
+    }
+  }
+
   _row(deed) {
     const times = deed.times > 1 ? t('access_times', deed) : '';
-    const more = [deed.address, this._howInWords(deed.how), times, ago(deed.at, Date.now() / 1000)];
-    if (!knows(deed)) more.unshift(plainly(deed.detail));
-    const made = entry(sentence(deed, this._names.get(deed.subject) ?? deed.subject ?? deed.detail.name), more);
+    const { needed, ...detail } = deed.detail;
+    const needs = needed ? t('access_needed', { role: t(`access_role_${needed}`) }) : '';
+    const more = [needs, deed.address, howInWords(deed.how), times, ago(deed.at, panelNow())];
+    if (!knows(deed)) more.unshift(plainly(detail));
+    const made = entry(sentence(deed, nameOf(deed, this._names)), more);
     made.dataset.outcome = deed.outcome;
     return made;
   }

@@ -1,6 +1,6 @@
 // The words of the Access page.
 
-import { addWords } from '../words.js';
+import { addWords, t } from '../words.js';
 
 addWords({
   en: {
@@ -12,6 +12,9 @@ addWords({
     access_how: ({ how, address }) => `${how}, from ${address}`,
     access_how_loopback: 'This machine',
     access_how_network: 'A device in the local network',
+    access_how_nobody: 'Not signed in',
+    access_how_mqtt: 'Over MQTT',
+    access_how_another_process: 'Through another panel',
     access_how_elsewhere: 'A device outside the local network',
     access_how_pin: 'Signed in with the PIN',
     access_how_token: ({ label }) => `Signed in with the token “${label}”`,
@@ -67,6 +70,7 @@ addWords({
     access_trail_any: 'All',
     light: 'Light',
     access_times: ({ times }) => `${times} times`,
+    access_needed: ({ role }) => `needs the permission “${role}”`,
     access_failed: 'The panel does not answer.',
   },
   zh: {
@@ -78,6 +82,9 @@ addWords({
     access_how: ({ how, address }) => `${how}，地址 ${address}`,
     access_how_loopback: '本机',
     access_how_network: '本地网络中的设备',
+    access_how_nobody: '未登录',
+    access_how_mqtt: '通过 MQTT',
+    access_how_another_process: '通过另一个面板',
     access_how_elsewhere: '本地网络之外的设备',
     access_how_pin: '已用 PIN 登录',
     access_how_token: ({ label }) => `已用令牌“${label}”登录`,
@@ -133,6 +140,15 @@ addWords({
     access_trail_any: '全部',
     light: '灯',
     access_times: ({ times }) => `${times} 次`,
+    access_needed: ({ role }) => `需要权限“${role}”`,
     access_failed: '面板没有回应。',
   },
 });
+
+/** How somebody was known to the panel: `how` of an identity. */
+export function howInWords(how) {
+  const label = how.startsWith('token ') ? how.slice('token '.length) : null;
+  if (label !== null) return t('access_how_token', { label });
+  const key = `access_how_${how.replaceAll(' ', '_')}`;
+  return t(key) === key ? how : t(key);
+}

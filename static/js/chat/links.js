@@ -42,7 +42,9 @@ function linkOf(written) {
   // What is before an @ looks like the host, and is not.
   if (!['http:', 'https:'].includes(url.protocol) || url.username || url.password) return null;
   const host = written.slice(url.protocol.length + 2).match(/^[^/?#]*/)[0];
+  // Browsers skip further slashes before the host, and take \ for one: what seems to be the host is not.
+  if (!host || host.includes('\\')) return null;
   if (host.toLowerCase().startsWith(url.hostname)) return { text: written, href: url.href };
   // Letters of another alphabet can look like those of a known host, so the host is shown as computers write it.
-  return { text: written.replace(host, url.host), href: url.href };
+  return { text: written.replace(host, () => url.host), href: url.href };
 }

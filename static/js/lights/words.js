@@ -41,7 +41,7 @@ addWords({
     fault_ago: ({ age }) => `(${age}).`,
     fault_node_do: ({ n }) => `Its ${n === 1 ? 'light is' : `${n} lights are`} offline: check its power and its network.`,
     faults_more: ({ n }) => `and ${n} more`,
-    here: ({ names, all }) => `${all} people here: ${names.join(', ')}`,
+    here: ({ names, all }) => `${all === 1 ? '1 person' : `${all} people`} here: ${names.join(', ')}`,
     here_you: ({ name }) => `${name} (you)`,
     here_more: ({ more }) => `${more} more`,
 

@@ -9,11 +9,17 @@ const LINES = 400; // lines of a filtered log in one answer
 export class Finder {
   /**
    * `ask` and `refuse` are those of the page; `watch()` returns what the page knows of the run on show;
-   * `jump(n)` loads the part of the log around the line n.
+   * `jump(n)` loads the part of the log around the line n, and returns whether that worked.
    */
   constructor({ ask, refuse, dispatch, watch, jump }) {
     this._acts = { ask, refuse, dispatch, watch, jump };
     this._listing = null;
+    this._going = null; // where somebody wants to go, while that is looked for: only the newest wish counts
+  }
+
+  /** Somebody wants to be elsewhere than at the line that is looked for. */
+  stay() {
+    this._going = null;
   }
 
   /** Search for something else; the reader is at the line `place`, Infinity if the page follows the log. */
@@ -21,12 +27,13 @@ export class Finder {
     const { dispatch, watch } = this._acts;
     const before = watch();
     if (!before) return;
+    const mine = (this._going = {});
     dispatch({ event: 'find', change });
     const { find, list } = watch();
     const counting = find.total === null && find.query ? this._count() : null;
     if (list) {
       await this._list(place, true);
-      if (Number.isFinite(place)) this._near(place);
+      if (Number.isFinite(place) && this._going === mine) this._near(place);
     } else if (before.list && Number.isFinite(place)) {
       await this.show(place);
     }
@@ -35,22 +42,23 @@ export class Finder {
 
   /** Ask again: the page may have missed lines. */
   again() {
-    const { find, list } = this._acts.watch();
+    const { find, list, goal } = this._acts.watch();
     if (find.query) this._count();
     if (list?.tail) this._list(Infinity, true);
+    if (goal?.lost) this.show(goal.n);
   }
 
   /** Go to the match after (1) or before (-1) this one, from the line `place` the first time; then from the other end. */
   async hop(step, place) {
     const { watch, dispatch } = this._acts;
-    const asked = watch().find.key;
+    const mine = (this._going = {});
     const from = watch().find.hit ?? (step > 0 ? place - 1 : place);
     const otherEnd = step > 0 ? -1 : Infinity;
     for (const start of [from, otherEnd]) {
       let to = nextHit(watch().find, step, start);
       if (to === undefined) {
         await this._count(step > 0 ? start + 1 : start);
-        if (watch()?.find.key !== asked) return;
+        if (this._going !== mine) return;
         to = nextHit(watch().find, step, start);
       }
       if (to === undefined || to === null) continue;
@@ -81,14 +89,11 @@ export class Finder {
   /** Show the line with this offset, wherever in the log it is. */
   async show(n) {
     const { dispatch, watch, jump } = this._acts;
+    const mine = (this._going = {});
     dispatch({ event: 'follow', follow: false });
     const { list, log } = watch();
-    if (list) {
-      if (!has(list, n)) await this._list(n, true);
-    } else if (!has(log, n)) {
-      await jump(n);
-    }
-    if (watch()) dispatch({ event: 'goal', n });
+    const found = has(list ?? log, n) || (await (list ? this._list(n, true) : jump(n)));
+    if (this._going === mine) dispatch({ event: 'goal', n, lost: !found });
   }
 
   /** Show the listed line that is nearest to this one. */
@@ -106,6 +111,7 @@ export class Finder {
     if (found) dispatch({ event: 'found', run, key: find.key, found });
   }
 
+  /** List the lines that pass around this one; returns whether there was an answer. */
   async _list(at, fresh) {
     const { dispatch, watch } = this._acts;
     const { run, find } = watch();
@@ -113,6 +119,7 @@ export class Finder {
     const found = await this._search({ ...filter(find), lines: true, limit: LINES, ...place(at) });
     if (this._listing === mine) this._listing = null;
     if (found) dispatch({ event: 'filtered', run, key: find.key, found, fresh });
+    return found !== null;
   }
 
   /** The matches; null if there is no answer, or another run is on show now. */

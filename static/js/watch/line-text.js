@@ -33,7 +33,7 @@ const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 const COLOURS = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'];
 export const PALETTE = [...COLOURS, ...COLOURS.map((colour) => `bright-${colour}`)];
 const CUBE = [0, 95, 135, 175, 215, 255]; // levels of xterm's 6 × 6 × 6 colours
-const ON = { 1: 'bold', 2: 'dim', 3: 'italic', 4: 'underline', 7: 'inverse', 8: 'hidden', 9: 'strike' };
+const ON = { 1: 'bold', 2: 'dim', 3: 'italic', 4: 'underline', 7: 'inverse', 8: 'hidden', 9: 'strike', 21: 'underline' };
 const OFF = { 22: ['bold', 'dim'], 23: ['italic'], 24: ['underline'], 27: ['inverse'], 28: ['hidden'], 29: ['strike'] };
 
 const read = new WeakMap(); // line -> its reading: a line never changes
@@ -100,13 +100,14 @@ function leftOver(text) {
   return text.split('\n').map(last).join('\n');
 }
 
-/** Select Graphic Rendition, ECMA-48 8.3.117, with xterm's 256 and direct colours. */
-function styled(style, codes) {
+/** Select Graphic Rendition, ECMA-48 8.3.117, with xterm's 256 and direct colours: as `styled` of runner/colours.py. */
+function styled(style, parameters) {
   let is = { ...style };
-  const given = codes.split(/[;:]/).map(Number);
-  for (let at = 0; at < given.length; at += 1) {
-    const code = given[at];
+  const codes = parameters.split(';').map((code) => code.split(':'));
+  for (let at = 0; at < codes.length; at += 1) {
+    const code = Number(codes[at][0]);
     if (code === 0) is = {};
+    else if (code === 4 && codes[at][1] === '0') delete is.underline;
     else if (ON[code]) is[ON[code]] = true;
     else if (OFF[code]) OFF[code].forEach((name) => delete is[name]);
     else if (code >= 30 && code <= 37) is.fg = PALETTE[code - 30];
@@ -116,19 +117,30 @@ function styled(style, codes) {
     else if (code === 39) delete is.fg;
     else if (code === 49) delete is.bg;
     else if (code === 38 || code === 48 || code === 58) {
-      const indexed = given[at + 1] === 5;
-      const colour = indexed ? ofPalette(given[at + 2]) : rgb(given.slice(at + 2, at + 5));
+      const { colour, last } = extended(codes, at);
       if (code !== 58) is[code === 38 ? 'fg' : 'bg'] = colour;
-      at += indexed ? 2 : 4;
+      at = last;
     }
   }
   return is;
 }
 
+/** The colour of code 38, 48 or 58, with colons (ITU T.416) or semicolons, and the index of its last code. */
+function extended(codes, at) {
+  const withColons = codes[at].length > 1;
+  const given = withColons ? codes[at].slice(1) : codes.slice(at + 1).map(([code]) => code);
+  const [kind = 0, ...values] = given.map(Number);
+  const count = { 2: 3, 5: 1 }[kind] ?? 0;
+  // With colons a colour space, which is mostly empty, may come before red, green and blue.
+  const numbers = withColons && kind === 2 ? values.slice(-3) : values.slice(0, count);
+  const colour = kind === 5 ? ofPalette(numbers[0]) : kind === 2 ? rgb(numbers) : undefined;
+  return { colour, last: withColons ? at : at + 1 + count };
+}
+
 function ofPalette(number) {
   if (number < 16) return PALETTE[number];
   if (number < 232) return rgb([36, 6, 1].map((step) => CUBE[Math.floor((number - 16) / step) % 6]));
-  return rgb(Array(3).fill(8 + 10 * (number - 232)));
+  return number < 256 ? rgb(Array(3).fill(8 + 10 * (number - 232))) : undefined;
 }
 
 function rgb(values) {

@@ -167,8 +167,8 @@ export class LogView {
     const behind = list ? 0 : shown.end - shown.next;
     const more = behind > 0 ? t('watch_latest_more', { n: number.format(behind) }) : t('watch_latest');
     write(latest.lastElementChild, more);
-    gone.hidden = !goal?.gone;
-    if (goal?.gone) write(gone, goneInWords(goal));
+    gone.hidden = !goal?.gone && !goal?.lost;
+    if (!gone.hidden) write(gone, goal.lost ? t('watch_line_lost', { n: number.format(goal.n) }) : goneInWords(goal));
   }
 
   _renderSearch(find) {

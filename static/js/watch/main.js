@@ -84,6 +84,7 @@ function open() {
   if (wanted === before) return wanted !== null && showLine(line);
   if (before !== null) ask({ do: 'unwatch_run', run: before });
   loading = null;
+  finder.stay();
   dispatch({ event: 'opened', run: wanted, line });
   if (wanted !== null) {
     scrollTo(0, 0);
@@ -107,20 +108,24 @@ async function watch() {
   if (!reply.ok) return dispatch({ event: 'missing', run: wanted.run, problem: reply.problem });
   const other = reply.run.started_at !== wanted.started && page.state.storage?.kept === false;
   if (again && (other || reply.run.lines < from)) {
+    finder.stay();
     dispatch({ event: 'opened', run: wanted.run }); // another run with the same id: drop the lines that are here
     return watch();
   }
   dispatch({ ...reply, event: 'watched', again });
+  const { marked } = page.state.watch;
   if (again) finder.again();
-  else if (wanted.marked !== null) finder.show(wanted.marked);
+  else if (marked !== null) finder.show(marked);
 }
 
 /** Mark the line of the address, and show it. */
 async function showLine(line) {
   dispatch({ event: 'marked', line });
-  if (line === null) return;
-  if (page.state.watch.list) await finder.find({ show: 'all', only: false }, Infinity);
-  finder.show(line);
+  const { run, list, log } = page.state.watch;
+  if (line === null || !log.known) return; // `watch` shows it once the log is here
+  if (list) await finder.find({ show: 'all', only: false }, Infinity);
+  const { watch: now } = page.state;
+  if (now?.run === run && now.marked === line) finder.show(line);
 }
 
 /** Go to the address of a line. */
@@ -152,11 +157,11 @@ async function load(what, from, { limit = PAGE, fresh = false } = {}) {
   return reply.log.next; // a page has a limit in bytes, so it may have fewer lines than asked for
 }
 
-/** Load the part of the log around this line, or what is nearest to it. */
-function jump(n) {
+/** Load the part of the log around this line, or what is nearest to it; returns whether it is here. */
+async function jump(n) {
   loading = null; // drop the reply that is on its way
   const { end } = page.state.watch.log;
-  return load('jump', Math.max(Math.min(n - PAGE / 2, end - TAIL), 0), { fresh: true });
+  return (await load('jump', Math.max(Math.min(n - PAGE / 2, end - TAIL), 0), { fresh: true })) !== undefined;
 }
 
 function more(direction) {
@@ -184,6 +189,7 @@ function fillHole() {
 
 async function latest() {
   const { log, list: filtered } = page.state.watch;
+  finder.stay();
   if (filtered && !filtered.tail) await finder.newest();
   if (!filtered && !log.tail) {
     loading = null; // drop the reply that is on its way

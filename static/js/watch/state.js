@@ -52,7 +52,7 @@ const UNWATCHED = {
   follow: true,
   find: NO_FIND,
   list: null, // the lines that pass the filter, in place of the log; null without a filter
-  goal: null, // the line to show, `{n}`; `{n, gone}` if the log does not have it: the offsets that it has
+  goal: null, // the line to show, `{n}`; `{n, gone}` if the log does not have it: the offsets that it has; or `{n, lost: true}`
   marked: null, // the offset in the address
   passed: [], // edges the run has left behind
   broke: [], // the edges where it was when it failed or was stopped
@@ -151,7 +151,7 @@ export const apply = reducer({
 
   follow: (state, { follow }) =>
     state.watch && state.watch.follow !== follow
-      ? { ...state, watch: { ...state.watch, follow, log: follow ? trimmed(state.watch.log) : state.watch.log } }
+      ? { ...state, watch: { ...state.watch, follow, ...(follow && { log: trimmed(state.watch.log), goal: null }) } }
       : state,
 
   // --- the search; an answer to an older question is dropped
@@ -168,9 +168,11 @@ export const apply = reducer({
 
   marked: (state, { line }) => ({ ...state, watch: { ...state.watch, marked: line, goal: null } }),
 
-  goal(state, { n }) {
+  /** Go to a line. `lost` is true if the panel did not answer: nobody knows whether the log has it. */
+  goal(state, { n, lost = false }) {
     const { log, list } = state.watch;
-    const goal = has(list ?? log, n) ? { n } : { n, gone: { from: log.first, upto: log.end } };
+    const missing = lost ? { lost } : { gone: { from: log.first, upto: log.end } };
+    const goal = has(list ?? log, n) ? { n } : { n, ...missing };
     return { ...state, watch: { ...state.watch, goal } };
   },
 

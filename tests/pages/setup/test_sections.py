@@ -188,6 +188,22 @@ async def test_who_is_here_is_seen_on_the_lights(panel: RunningPanel, open_tab: 
     await expect(faces).to_be_hidden()
 
 
+HERE = {
+    "en-GB": ("1 person here: Zoe", "2 people here: Bob, Zoe"),
+    "zh-CN": ("1 人在场：Zoe", "2 人在场：Bob、Zoe"),
+}
+
+
+@pytest.mark.parametrize("locale", first_of(*HERE))
+async def test_how_many_are_here_is_said(panel: RunningPanel, open_tab: OpenTab, locale: str) -> None:
+    one, two = HERE[locale]
+    async with live(panel, name="Zoe"):
+        tab = await open_tab("/?transport=rest", locale=locale)  # which is not here itself
+        await expect(tab.page.locator("#here")).to_have_attribute("aria-label", one)
+        async with live(panel, name="Bob"):
+            await expect(tab.page.locator("#here")).to_have_attribute("aria-label", two)
+
+
 @pytest.mark.parametrize(
     "path",
     first_of("/settings/system", "/", "/plan", "/watch", "/chat", "/settings/lights", "/lab", "/compare", "/docs"),
