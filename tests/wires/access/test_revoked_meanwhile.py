@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
 from asgi_app.access import permissions
@@ -22,7 +23,8 @@ CHANGES = [
     if what.startswith(("POST", "PATCH")) and (role > Role.VIEWER or what == "POST /access/codes")
 ]
 JSON = "application/json"
-OTHERS = {  # bodies that are no JSON
+BY_HAND = {  # bodies of all kinds
+    "JSON": ("POST /access/codes", JSON, b"{}"),
     "a form": ("POST /led", "application/x-www-form-urlencoded", b"level=5"),
     "a multipart form": (
         "POST /led",
@@ -48,30 +50,39 @@ def begun(panel: RunningPanel, what: str, body: bytes, kind: str, **headers: str
         yield plug
 
 
-def revoke(panel: RunningPanel) -> None:
-    """Revoke the newest token, as its owner does in a shell."""
+def revoke_by_hand(panel: RunningPanel) -> None:
+    """Revoke the newest token in a shell."""
     id = run_pilotlight("token", "list", f"--data={panel.data}").stdout.splitlines()[-1].split()[0]
     assert run_pilotlight("token", "revoke", id, f"--data={panel.data}").returncode == 0
 
 
 def asked_with_a_revoked_token(panel: RunningPanel, what: str, body: bytes, kind: str) -> Answer:
     """The answer to who may do everything when the head comes, and has no credential when the body does."""
-    bearer = f"Bearer {token_of(panel, 'admin')}"
-    with begun(panel, what, body, kind, Authorization=bearer) as plug:
-        revoke(panel)
+    with begun(panel, what, body, kind, Authorization=f"Bearer {token_of(panel, 'admin')}") as plug:
+        revoke_by_hand(panel)
         plug.say(body)
         return plug.answer()
 
 
+@pytest.fixture(scope="module")
+def admin(home: RunningPanel) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token_of(home, 'admin')}"}
+
+
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_token_that_is_revoked_before_the_body_comes(home: RunningPanel, what: str) -> None:
-    answer = asked_with_a_revoked_token(home, what, json.dumps(BODIES.get(what, {})).encode(), JSON)
+def test_a_token_that_is_revoked_before_the_body_comes(home: RunningPanel, admin: dict[str, str], what: str) -> None:
+    body = json.dumps(BODIES.get(what, {})).encode()
+    made = home.post("/access/tokens", json={"label": "soon revoked", "role": "admin"}, headers=admin).json()
+    with begun(home, what, body, JSON, Authorization=f"Bearer {made['token']}") as plug:
+        assert httpx.delete(f"{home.url}/access/tokens/{made['id']}", headers=admin).status_code == 200
+        plug.say(body)
+        answer = plug.answer()
     assert answer.status == 401, answer.body
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_a_body_that_is_no_json(home: RunningPanel, name: str) -> None:
-    what, kind, body = OTHERS[name]
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_token_that_is_revoked_by_hand(home: RunningPanel, name: str) -> None:
+    what, kind, body = BY_HAND[name]
     answer = asked_with_a_revoked_token(home, what, body, kind)
     assert answer.status == 401, answer.body
 
