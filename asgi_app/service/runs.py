@@ -90,6 +90,7 @@ class Runs(Component):
         for id, run in shown.items():
             if run != self._panel.state.runs.get(id):
                 self._panel.commit(RunChanged(run=id, state=run))
+        self._panel.coalescer.flush()
         for live in self.all_live():
             self._store.try_to(partial(stored.keep, run=live.run))
             if live.graph is not None:
@@ -227,6 +228,7 @@ class Runs(Component):
             return self._live[id]
         live = self._live[id] = LiveRun(self._context, begun, graph or graph_before, instance, time.monotonic())
         self._panel.commit(RunChanged(run=id, state=live.run))
+        self._panel.coalescer.flush()  # who follows every run begins now, before its first line
         return live
 
     async def end(
