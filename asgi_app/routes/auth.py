@@ -7,6 +7,7 @@ route needs the role that `access/permissions.py` lists.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from quart import Quart, request
 
@@ -26,7 +27,8 @@ def admit(app: Quart) -> None:
         _check(request.url_rule.rule)
         if request.method not in SAFE:
             await request.get_data()
-            request.scope[VISITOR] = current_visitor().again()  # the credentials may be revoked by now
+            scope: Any = request.scope
+            scope[VISITOR] = current_visitor().again()  # the credentials may be revoked by now
             _check(request.url_rule.rule)
 
 

@@ -72,10 +72,10 @@ def masked(text: str) -> bytes:
 PAGE = {"do": "get_messages", "room": "lobby", "limit": 200}
 LOG = {"do": "get_log", "run": "long", "limit": 1000}
 WATCH = {"do": "watch_run", "run": "long", "lines": 1000}
-ASKED = [PAGE, LOG, WATCH, {"do": "get_state"}, {"do": "get_runs"}]
+ASKED: list[dict[str, Any]] = [PAGE, LOG, WATCH, {"do": "get_state"}, {"do": "get_runs"}]
 FOUND = {"do": "search_messages", "q": "x", "limit": 100}
 FOUND_LINES = {"do": "search_log", "run": "long", "lines": True, "limit": 1000}
-SEARCHES = [FOUND, FOUND_LINES]
+SEARCHES: list[dict[str, Any]] = [FOUND, FOUND_LINES]
 ENGINE = "/socket.io/?EIO=4&transport="
 
 
