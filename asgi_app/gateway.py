@@ -32,7 +32,7 @@ Middleware = Callable[[App, Any, Receive, Send], Awaitable[None]]
 
 ENGINE = "/socket.io"
 # These wait until there is room for them.
-LARGE_ANSWERS = ("/chat/rooms", "/runs", "/audit", "/openapi.json", "/asyncapi.json")
+LARGE_ANSWERS = ("/chat/rooms", "/chat/search", "/runs", "/audit", "/export", "/openapi.json", "/asyncapi.json")
 MAX_HTTP10_ANSWER = 4 * 1024 * 1024  # bytes; the whole answer is kept in memory until its length is known
 # A page has its own policy (routes/pages.py); `add_security_headers` completes it. Every other answer may load nothing.
 POLICY = b"content-security-policy"

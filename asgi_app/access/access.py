@@ -62,7 +62,7 @@ class Access:
         self.live = LiveSessions(self.identities, secret_store, self.sessions)
         self.throttle = LoginThrottle(counters=counters, refusal_log=refusal_log)
         self.machine_key = MachineKey()
-        self.codes = Codes(secret_store)
+        self.codes = Codes(secret_store, self.identities.are_valid)
         self.addresses: Callable[[], list[str]] = list  # at which other devices open the panel, as the server knows
         place = settings.port if settings.engine is None else "home"
         self.cookie = f"pilotlight-{place}"  # browsers keep cookies by host, whatever the port
@@ -204,7 +204,8 @@ class Visitor:
         return visitor
 
     def again(self) -> Visitor:
-        """Return the visitor with the identity of now. An Engine.IO connection may outlive its first credentials."""
+        """Return the visitor with the identity of now: credentials may be revoked while a request or session lasts."""
+        self.access.live.refresh()
         now = copy.copy(self)
         now.identity = self.access.identities.now(self.identity)
         return now

@@ -93,6 +93,7 @@ class Accounts:
         Without a `role` it is the smallest that its maker can give. Raises `SignInNeeded`, `NotAllowed`, `TooMany`.
         """
         self._access.check_secrets()
+        identity = self._identities.now(identity)
         gifts = self._gifts(identity)
         if not gifts:
             raise SignInNeeded("Only signed-in people can let another device in. Sign in with the PIN or a token.")
@@ -131,7 +132,8 @@ class Accounts:
             self._throttle.check(source, "code")
             self._throttle.wrong(source, "code")
             self._audit.note(identity, "sign_in", outcome="refused", detail={"wrong": "code"})
-            why = f"was used, was replaced by a newer one, or is older than {CODE_SECONDS // 60} minutes"
+            why = f"was used, was replaced by a newer one, is older than {CODE_SECONDS // 60} minutes"
+            why += ", or its maker is signed out"
             raise SignInFailed(f"This code {why}. Get another one, or type the PIN.", field="code")
         self._throttle.right(source, "code")
         if identity.signed_in and new.role <= identity.role:

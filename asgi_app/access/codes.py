@@ -30,8 +30,14 @@ class _Code(NamedTuple):
 class Codes:
     """The unused codes of a panel, by their hashes. Whoever makes another code ends their last one."""
 
-    def __init__(self, secret_store: SecretStore, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        secret_store: SecretStore,
+        are_valid: Callable[[Credentials], bool] = lambda maker: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._secret_store = secret_store
+        self._are_valid = are_valid
         self._clock = clock
         self._unused: dict[str, _Code] = {}
 
@@ -48,6 +54,8 @@ class Codes:
         return code
 
     def use(self, code: str) -> Credentials | None:
-        """Return what the code gives, and end it. None if it is unknown, used or too old."""
+        """Return what the code gives, and end it. None if it is unknown, used or too old, or its maker signed out."""
         found = self._unused.pop(self._secret_store.digest(code), None)
-        return found.gives if found is not None and self._clock() < found.until else None
+        if found is None or self._clock() >= found.until or not self._are_valid(found.maker):
+            return None
+        return found.gives

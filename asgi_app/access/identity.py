@@ -60,7 +60,13 @@ class Identities:
 
     def now(self, identity: Identity) -> Identity:
         """Return the identity that its credentials give now."""
-        return self.resolve(identity.address, identity.place, identity.credentials, identity.most)
+        now = self.resolve(identity.address, identity.place, identity.credentials, identity.most)
+        now.device = identity.device
+        return now
+
+    def are_valid(self, credentials: Credentials) -> bool:
+        """Return whether nothing of these credentials was revoked."""
+        return self.resolve("", "elsewhere", credentials).credentials == credentials
 
     def actor(self, identity: Identity, given: object, user_agent: str | None, via: str) -> Actor:
         """Return the actor of a request with this name. Raises `NameTaken` for a name that belongs to somebody else.

@@ -10,6 +10,7 @@ from asgi_app.access.identity import Identities
 from asgi_app.access.secret_store import SecretStore
 from asgi_app.access.sessions import Sessions
 from asgi_app.errors import NameTaken, NotStored, PanelError, SignInNeeded
+from asgi_app.models.access import Role
 from asgi_app.models.base import Actor
 from asgi_app.telemetry.tasks import ended
 
@@ -89,7 +90,7 @@ class LiveSessions:
                 )
             if error is not None:
                 self._connections.pop(key, None)
-                was.role = min(was.role, now.role)
+                was.role = Role.NOBODY  # it may send more before it reads that this is its end
                 with contextlib.suppress(KeyError):  # the connection has ended meanwhile
                     end(error)
 

@@ -33,9 +33,14 @@ class Frozen(BaseModel):
 
 
 class Strict(BaseModel):
-    """Input of a client: exact types, no unknown fields."""
+    """Input of a client: exact types, no unknown fields, and no text with half a surrogate pair.
 
-    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, strict=True, extra="forbid")
+    Socket.IO clients can send such a text, which has no UTF-8. pydantic looks for it only in texts with some limit.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, populate_by_name=True, strict=True, extra="forbid", str_min_length=0
+    )
 
 
 class Result(Frozen):

@@ -172,6 +172,8 @@ def refusal(error: ValidationError) -> PanelError:
             message = "unknown field"
         elif fault["type"].startswith("union_tag"):
             field, message = "do", f"Use one of {', '.join(NAMES)}."
+        elif fault["type"] == "string_unicode":
+            message = "This text has half a surrogate pair, which is no character. Send whole ones."
         elif fault["type"] == "string_pattern_mismatch":
             message = IN_WORDS.get(fault["ctx"]["pattern"], fault["msg"])
         else:

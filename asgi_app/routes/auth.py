@@ -7,25 +7,36 @@ route needs the role that `access/permissions.py` lists.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from quart import Quart, request
 
-from asgi_app.access import Visitor, permissions, visitor_of
+from asgi_app.access import VISITOR, Visitor, permissions, visitor_of
 from asgi_app.models.base import Actor
 from asgi_app.routes.asked import ASKED
+from asgi_app.routes.cors import SAFE
 
 
 def admit(app: Quart) -> None:
-    """Check the role before every route."""
+    """Check the role before every route. A change is checked again when its body has come, which may take long."""
 
     @app.before_request
     async def authorize() -> None:
-        if request.url_rule is not None:  # else it is a 404 for everybody
-            route = request.url_rule.rule
-            visitor = current_visitor()
-            visitor.require(permissions.of_route(request.method, route), f"{request.method} {route}")
-            if given_name():
-                current_actor()  # on any route, refuse a name of somebody else
+        if request.url_rule is None:  # it is a 404 for everybody
+            return
+        _check(request.url_rule.rule)
+        if request.method not in SAFE:
+            await request.get_data()
+            scope: Any = request.scope
+            scope[VISITOR] = current_visitor().again()  # the credentials may be revoked by now
+            _check(request.url_rule.rule)
+
+
+def _check(route: str) -> None:
+    """Raise the refusal if the sender of the current request may not use this route."""
+    current_visitor().require(permissions.of_route(request.method, route), f"{request.method} {route}")
+    if given_name():
+        current_actor()  # on any route, refuse a name of somebody else
 
 
 def current_visitor() -> Visitor:

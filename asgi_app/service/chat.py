@@ -131,7 +131,8 @@ class Chat(Component):
     async def say(self, actor: Actor, command: Say, session: Session | None = None) -> MessageResult:
         """Store the message, then publish it. Return it with its id and number.
 
-        Raises `NameNeeded`, `BadName`, `TooLarge`, `UnknownRoom`, `UnknownPerson`, `TooFast`, `TooMany`, `NotStored`.
+        Raises `NameNeeded`, `BadName`, `TooLarge`, `UnknownRoom`, `UnknownPerson`, `TooFast`, `TooMany`, `NotStored`,
+        and `BadCommand` for a `client_id` of another thread.
         """
         person = self._people.person(actor)
         size = rules.size_of(command.msg, self._settings.chat_message)
@@ -142,7 +143,14 @@ class Chat(Component):
         said = self._store.do(partial(stored.say, draft=draft), durable=True)
         # A callback publishes it even if the asker has gone, and in the order of the file.
         said.add_done_callback(partial(self._said, thread, size))
-        return MessageResult(message=(await asyncio.shield(said)).message)
+        message = (await asyncio.shield(said)).message
+        if (message.room, message.to) != (thread.room, to):  # no retry: it would get lost
+            raise BadCommand(
+                f"You have said something in another room or talk with the client_id {as_json(command.client_id)}. "
+                "Choose a new one for each message.",
+                field="client_id",
+            )
+        return MessageResult(message=message)
 
     def _said(self, thread: Thread, size: int, done: asyncio.Future[stored.Said]) -> None:
         if done.cancelled() or done.exception() is not None or not done.result().new:

@@ -84,7 +84,7 @@ class RunSearch(Component):
         lines: dict[int, dict[str, Any]] = {}
         size = 0
         for begin in range(0, len(nearest), LINES_AT_ONCE):
-            few = sorted(nearest[begin : begin + LINES_AT_ONCE])
+            few = nearest[begin : begin + LINES_AT_ONCE]
             read = await self._store.do(partial(stored.lines_at, run=asked.run, offsets=few))
             lines |= read
             size += sum(len(str(line)) for _, line in read)

@@ -52,6 +52,7 @@ class Runs(Component):
         self._sweeper: asyncio.Task[None] | None = None
         self._lost: list[Run] = []
         self._deleting: set[str] = set()
+        self._pinning = asyncio.Lock()
         self.reader = RunReader(store, self._live)
         self.search = RunSearch(store, self.reader)
         self.signals = RunSignals(panel, self.reader)
@@ -90,6 +91,7 @@ class Runs(Component):
         for id, run in shown.items():
             if run != self._panel.state.runs.get(id):
                 self._panel.commit(RunChanged(run=id, state=run))
+        self._panel.coalescer.flush()
         for live in self.all_live():
             self._store.try_to(partial(stored.keep, run=live.run))
             if live.graph is not None:
@@ -227,6 +229,7 @@ class Runs(Component):
             return self._live[id]
         live = self._live[id] = LiveRun(self._context, begun, graph or graph_before, instance, time.monotonic())
         self._panel.commit(RunChanged(run=id, state=live.run))
+        self._panel.coalescer.flush()  # who follows every run begins now, before its first line
         return live
 
     async def end(
@@ -273,19 +276,24 @@ class Runs(Component):
         return LinesResult(next=next)
 
     async def _pin_run(self, actor: Actor, command: PinRun, session: Session | None) -> RunResult:
-        run, _ = await self.reader.find(command.run)
-        if run.pinned == command.pinned:
-            return RunResult(run=run)
-        if command.pinned:
+        async with self._pinning:
+            return RunResult(run=await self._pin(command.run, command.pinned))
+
+    async def _pin(self, id: str, pinned: bool) -> Run:
+        """Pin the run, or no longer, and return it. One at a time, so that their number is known."""
+        run, _ = await self.reader.find(id)
+        if run.pinned == pinned:
+            return run
+        if pinned:
             rules.require_a_place(self._panel.state.runs)
-        if (live := self._live.get(run.id)) is not None:
-            live.amend(pinned=command.pinned)
+        if (live := self._live.get(id)) is not None:
+            live.amend(pinned=pinned)
             live.flush()
-            return RunResult(run=live.run)
-        pinned = run.model_copy(update={"pinned": command.pinned})
-        await self._store.do(partial(stored.keep, run=pinned))
-        self._panel.commit(RunChanged(run=run.id, state=pinned))
-        return RunResult(run=pinned)
+            return live.run
+        run = run.model_copy(update={"pinned": pinned})
+        await self._store.do(partial(stored.keep, run=run))
+        self._panel.commit(RunChanged(run=id, state=run))
+        return run
 
     async def _delete_run(self, actor: Actor, command: DeleteRun, session: Session | None) -> Result:
         run, _ = await self.reader.find(command.run)

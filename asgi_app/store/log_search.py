@@ -76,17 +76,21 @@ def _searched(database: sqlite3.Connection, run: str, first: int) -> tuple[str, 
 
 
 def lines_at(database: sqlite3.Connection, run: str, offsets: Sequence[int]) -> list[tuple[int, dict[str, Any]]]:
-    """Return the lines at these offsets that are still there, each with its offset, about `PAGE` bytes at most."""
+    """Return the lines at these offsets that are still there, in this order, about `PAGE` bytes at most."""
     found: list[tuple[int, dict[str, Any]]] = []
-    first, chunk, size = 0, [], 0  # type: int, list[dict[str, Any]], int
+    rows: dict[range, list[dict[str, Any]]] = {}  # by their offsets
+    size = 0
     for n in offsets:
-        if not first <= n < first + len(chunk):
+        here = next((here for here in rows if n in here), None)
+        if here is None:
             row = database.execute(
                 "SELECT first, lines FROM log WHERE run = ? AND first <= ? ORDER BY first DESC LIMIT 1", (run, n)
             ).fetchone()
-            first, chunk = (row[0], json.loads(row[1])) if row else (0, [])
-        if first <= n < first + len(chunk):
-            found.append((n, chunk[n - first]))
+            first, lines = (row[0], json.loads(row[1])) if row else (0, [])
+            here = range(first, first + len(lines))
+            rows[here] = lines
+        if n in here:
+            found.append((n, rows[here][n - here.start]))
             size += len(json.dumps(found[-1][1]))
         if size >= PAGE:
             break

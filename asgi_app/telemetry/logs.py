@@ -23,7 +23,8 @@ CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0)) 
 }
 # A token, or a ticket in the address of a request, which a library may log.
 SECRET = re.compile(r"\bplt_[\w-]+|(?<=\bticket=)[\w-]+")
-LIBRARIES = ("uvicorn", "pilotlight.socketio.library", "pilotlight.engineio.library", "pilotlight.hypercorn")
+LIBRARIES = ("uvicorn", "pilotlight.engineio.library", "pilotlight.hypercorn")
+SOCKETIO = "pilotlight.socketio.library"  # it warns of each ack that comes late
 
 
 def event(name: str, **fields: Any) -> dict[str, Any]:
@@ -92,6 +93,7 @@ def start_logging(level: str, format: Literal["text", "json"]) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(level.upper() if level == "debug" else "WARNING")
+    logging.getLogger(SOCKETIO).setLevel(level.upper() if level == "debug" else "ERROR")
 
 
 def _without_secrets(text: str) -> str:

@@ -11,12 +11,13 @@ import pytest
 
 from tests.support.live_client import live
 from tests.support.panel_process import RunningPanel, eventually
-from tests.support.silent_readers import SILENT, SilentReader
+from tests.support.silent_readers import SEARCHING, SILENT, SilentReader
 
 pytestmark = pytest.mark.for_real
 
 MOST = 32_000_000  # bytes; docs/reference/limits.md
 OF_EACH = 6  # clients on each wire
+SEARCHERS = 40  # the same, if they only search
 ASKING = 5.0  # seconds, in which the panel is asked for some 4 GB
 MESSAGES, MESSAGE = 40, 255_000
 LINES, LINE = 600, 15_000
@@ -43,7 +44,13 @@ def growing(panel: RunningPanel) -> Iterator[Callable[[], int]]:
 
 
 @pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])
-async def test_who_asks_for_everything_and_reads_nothing(start_panel: Callable[..., RunningPanel], server: str) -> None:
+@pytest.mark.parametrize(("asking", "of_each"), [(SILENT, OF_EACH), (SEARCHING, SEARCHERS)], ids=["all", "searches"])
+async def test_who_asks_for_everything_and_reads_nothing(
+    start_panel: Callable[..., RunningPanel],
+    server: str,
+    asking: dict[str, Callable[[RunningPanel], SilentReader]],
+    of_each: int,
+) -> None:
     # given a panel with a lot to say
     panel = start_panel(server=server, chat_rate=1e6, run_rate=1e6)
     named = {"X-Client-Name": "speaker"}
@@ -55,7 +62,7 @@ async def test_who_asks_for_everything_and_reads_nothing(start_panel: Callable[.
 
     with growing(panel) as grown:
         # when clients on every wire ask for all of it, again and again, and read nothing
-        silent: list[SilentReader] = [ask(panel) for ask in SILENT.values() for _ in range(OF_EACH)]
+        silent: list[SilentReader] = [ask(panel) for ask in asking.values() for _ in range(of_each)]
         answered = 0
         async with live(panel) as reader:  # who reads is answered meanwhile, also at the same address
             until = time.monotonic() + ASKING

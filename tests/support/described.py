@@ -38,11 +38,11 @@ class Description:
         return self._validators[pointer]
 
     def fits(self, pointer: str, value: Any) -> bool:
-        """Whether the value fits the schema. Bytes, which only Socket.IO has, stand where anything may."""
+        """Whether the value fits the schema. Bytes, which Socket.IO has too, stand where anything may."""
         try:
             return bool(self.validator(pointer).is_valid(value))
         except ValueError:
-            return bool(self.validator(pointer).is_valid(_without_bytes(value)))
+            return bool(self.validator(pointer).is_valid(_as_json_has_it(value)))
 
     def fault(self, pointer: str, value: Any) -> str | None:
         """Return what is wrong with the value; None if nothing is."""
@@ -113,9 +113,11 @@ def references(schema: Any) -> Iterator[str]:
             yield from references(part)
 
 
-def _without_bytes(value: Any) -> Any:
+def _as_json_has_it(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_bytes(item) for key, item in value.items()}
+        return {_as_json_has_it(key): _as_json_has_it(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_bytes(item) for item in value]
+        return [_as_json_has_it(item) for item in value]
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
     return None if isinstance(value, (bytes, bytearray)) else value

@@ -196,14 +196,14 @@ class Asker(NamedTuple):
             self.panel.address, self.panel.port, timeout=TIMEOUT, source_address=(self.source, 0)
         )
         try:
-            connection.request(method, _path(rule), body, headers)
+            connection.request(method, path_of(rule), body, headers)
             answer = connection.getresponse()
             return _outcome(answer.status, json.loads(answer.read()) if answer.status >= 400 else {})
         finally:
             connection.close()
 
     def _socket(self, rule: str) -> str:
-        with self.connected(_path(rule)) as socket:
+        with self.connected(path_of(rule)) as socket:
             if rule != "/live":
                 _send(socket, "no JSON")  # the chat says so, the echo says it too
             frames, code = _until_closed(socket, most=1)
@@ -264,7 +264,8 @@ class Asker(NamedTuple):
             yield websocket
 
 
-def _path(rule: str) -> str:
+def path_of(rule: str) -> str:
+    """Return a path for this rule."""
     for part, example in PARTS.items():
         rule = rule.replace(part, example)
     return rule

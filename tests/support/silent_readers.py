@@ -7,8 +7,9 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import httpx
 
@@ -71,18 +72,22 @@ def masked(text: str) -> bytes:
 PAGE = {"do": "get_messages", "room": "lobby", "limit": 200}
 LOG = {"do": "get_log", "run": "long", "limit": 1000}
 WATCH = {"do": "watch_run", "run": "long", "lines": 1000}
-ASKED = [PAGE, LOG, WATCH, {"do": "get_state"}, {"do": "get_runs"}]
+ASKED: list[dict[str, Any]] = [PAGE, LOG, WATCH, {"do": "get_state"}, {"do": "get_runs"}]
+FOUND = {"do": "search_messages", "q": "x", "limit": 100}
+FOUND_LINES = {"do": "search_log", "run": "long", "lines": True, "limit": 1000}
+SEARCHES: list[dict[str, Any]] = [FOUND, FOUND_LINES]
 ENGINE = "/socket.io/?EIO=4&transport="
 
 
-def asked(times: int) -> list[str]:
+def asked(times: int, commands: Sequence[dict[str, Any]] = ASKED) -> list[str]:
     """What a client of `/live` asks, so many times."""
-    return [json.dumps({**ASKED[number % len(ASKED)], "id": number}) for number in range(times)]
+    return [json.dumps({**commands[number % len(commands)], "id": number}) for number in range(times)]
 
 
-def in_panel(times: int) -> list[str]:
+def in_panel(times: int, commands: Sequence[dict[str, Any]] = ASKED) -> list[str]:
     """The same on the namespace `/panel`, behind its CONNECT packet."""
-    return ['40/panel,{"name":"silent"}', *(f'42/panel,{id}["ask",{text}]' for id, text in enumerate(asked(times)))]
+    texts = enumerate(asked(times, commands))
+    return ['40/panel,{"name":"silent"}', *(f'42/panel,{id}["ask",{text}]' for id, text in texts)]
 
 
 def a_poller(panel: RunningPanel, times: int) -> SilentReader:
@@ -118,4 +123,12 @@ SILENT: dict[str, Callable[[RunningPanel], SilentReader]] = {
     ),
     "/<username>": an_old_chat,
     "/echo": lambda panel: SilentReader(panel).websocket("/echo", ["x" * 100_000] * 20),
+}
+
+# The same for searches alone: of these every client gets one answer, however busy the panel is.
+SEARCHING: dict[str, Callable[[RunningPanel], SilentReader]] = {
+    "found messages": lambda panel: SilentReader(panel).request("/chat/search?q=x&limit=100"),
+    "found lines": lambda panel: SilentReader(panel).request("/runs/long/log/search?lines=true&limit=1000"),
+    "/live": lambda panel: SilentReader(panel).websocket("/live?name=silent", asked(20, SEARCHES)),
+    "/panel": lambda panel: SilentReader(panel).websocket(f"{ENGINE}websocket", in_panel(20, SEARCHES)),
 }

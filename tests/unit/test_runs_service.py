@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from asgi_app.core.runs import PINNED
 from asgi_app.errors import NotStored, Restarting, TooMany
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import Hardware
-from asgi_app.models.run_commands import LogRun, NewRun, RunChange, SearchLog, WatchRun
+from asgi_app.models.run_commands import LogRun, NewRun, PinRun, RunChange, SearchLog, WatchRun
 from asgi_app.models.runs import Found
 from asgi_app.service import Panel, run_search
 from asgi_app.service.live_run import LiveRun
@@ -116,6 +117,20 @@ async def test_a_panel_that_stops_begins_nothing(bench: Bench) -> None:
         await live.add_lines(["late"])
     with pytest.raises(Restarting):
         await bench.runs.signals.signal(ADA, "build", "stop")
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_pins_that_come_at_once_keep_to_the_limit(bench: Bench, ended: bool) -> None:
+    for number in range(PINNED + 5):
+        live = await bench.begin(f"run{number}")
+        if ended:
+            await bench.runs.end(live, 0)
+    pins = [bench.panel.ask(ADA, PinRun(run=f"run{number}")) for number in range(PINNED + 5)]
+    replies = await asyncio.gather(*pins)
+    assert [reply.ok for reply in replies] == [True] * PINNED + [False] * 5
+    assert sum(run.pinned for run in bench.panel.state.runs.values()) == PINNED
+    assert (await bench.panel.ask(ADA, PinRun(run="run0", pinned=False))).ok
+    assert (await bench.panel.ask(ADA, PinRun(run=f"run{PINNED}"))).ok
 
 
 async def test_searches_beyond_the_limit_are_refused(bench: Bench) -> None:

@@ -17,7 +17,8 @@ from asgi_app.service import Panel
 FOLLOWED = 64  # nodes
 
 # Commands whose reply may be far larger than the command: a page, a snapshot, a graph.
-LARGE_REPLIES = {"get_state", "get_history", "get_messages", "get_threads", "get_log", "get_runs", "watch_run"}
+LARGE_REPLIES = {"get_state", "get_history", "get_messages", "get_threads", "search_messages"}
+LARGE_REPLIES |= {"get_log", "search_log", "get_runs", "watch_run"}
 
 
 def read_command(

@@ -24,8 +24,9 @@ from asgi_app.ws.socketio.recovery import Recovery
 SEAMS = (
     Seam(
         socketio.AsyncManager,
-        "basic_close_room basic_enter_room basic_leave_room close_room connect disconnect eio_sid_from_sid emit "
-        "enter_room get_namespaces is_sid_room leave_room pending_connect pre_connect rooms server sid_from_eio_sid",
+        "basic_close_room basic_enter_room basic_leave_room callbacks close_room connect disconnect eio_sid_from_sid "
+        "emit enter_room get_namespaces is_sid_room leave_room pending_connect pre_connect rooms server "
+        "sid_from_eio_sid",
     ),
 )
 

@@ -103,13 +103,16 @@ class OldProducer:
 
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                event = name.lstrip("/")
-                await self.namespace.server.emit(event, payload, to=self.sid, namespace=name, callback=ack)
+                await self.namespace.server.emit(name[1:], payload, to=self.sid, namespace=name, callback=ack)
                 return await acked
         except TimeoutError:
             raise NoAnswer(
                 f"The producer got the signal and did not answer within {ANSWER_SECONDS:g} s. Try again."
             ) from None
+        finally:  # python-socketio would keep it until the producer goes
+            acks = self.namespace.server.manager.callbacks.get(self.sid, {})
+            for id in [id for id, waiting in acks.items() if waiting is ack]:
+                del acks[id]
 
 
 class ProcessEvents(EventHandlers):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import partial
 from typing import Any
 
 import socketio
@@ -41,7 +40,7 @@ log = logging.getLogger("pilotlight.socketio")
 KEPT = {"asgi.scope", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_SEC_WEBSOCKET_EXTENSIONS", "HTTP_USER_AGENT", "QUERY_STRING"}
 ATTACHMENTS = 1000  # bytes objects in one event: each is a message of its own, kept until the last one arrives
 PINGS = 1.25  # times the setting, between Engine.IO's pings: 25 s, its default, if the setting has its default
-Handle = Callable[[], Awaitable[Any]]
+Then = Callable[[], Awaitable[Any]] | None
 
 SEAMS = (
     Seam(
@@ -180,44 +179,44 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             if id is not None:
                 await connection.queue.answer(ack_packets(name, id, error.problem()))
             return
-        handle = partial(joined.handle, sid, *data)
         argument = data[1] if len(data) > 1 else None
         if joined.in_background is not None and joined.in_background(argument):
-            await connection.background.answer(self._answer(connection, name, id, data, handle))
+            await connection.background.answer(self._answer(connection, joined, sid, id, data))
         elif joined.may_be_large is not None and joined.may_be_large(argument):
-            await self._answer_large(connection, name, sid, id, data, handle)
+            await self._answer_large(connection, joined, sid, id, data)
         else:
-            await self._answer(connection, name, id, data, handle)
+            await self._answer(connection, joined, sid, id, data)
 
     async def _answer_large(
-        self, connection: EngineConnection, namespace: str, sid: str, id: int | None, data: list[Any], handle: Handle
+        self, connection: EngineConnection, joined: Namespace, sid: str, id: int | None, data: list[Any]
     ) -> None:
         """Answer once there is memory for a large ack."""
         try:
             async with connection.queue.account.reserved():
-                if self.manager.is_connected(sid, namespace):  # the client has not gone meanwhile
-                    await self._answer(connection, namespace, id, data, handle)
+                await self._answer(connection, joined, sid, id, data)
         except TooMuchUnread as error:
             if id is not None:
-                await connection.queue.answer(ack_packets(namespace, id, error.problem()))
+                await connection.queue.answer(ack_packets(joined.namespace, id, error.problem()))
 
     async def _answer(
-        self, connection: EngineConnection, namespace: str, id: int | None, data: list[Any], handle: Handle
+        self, connection: EngineConnection, joined: Namespace, sid: str, id: int | None, data: Any, then: Then = None
     ) -> None:
-        """Handle the event and acknowledge it with the result, or with a problem."""
+        """Handle the event, or do what follows, and acknowledge it with the result or a problem. Who left gets none."""
+        if sid not in joined.actors:
+            return
         try:
-            answer = await handle()
+            answer = await (joined.handle(sid, *data) if then is None else then())
         except PanelError as error:
             answer = error.problem()
         except Exception:
-            log.exception("the handler of %s on %s failed", as_json(data[0]), namespace)
+            log.exception("the handler of %s on %s failed", as_json(data[0]), joined.namespace)
             answer = InternalError().problem()
-        if id is None:
+        if id is None or sid not in joined.actors:
             return
         if callable(answer):  # more must be done before the ack, and the next events do not wait for it
-            await connection.background.answer(self._answer(connection, namespace, id, data, answer))
+            await connection.background.answer(self._answer(connection, joined, sid, id, data, answer))
         else:
-            await connection.queue.answer(ack_packets(namespace, id, answer))
+            await connection.queue.answer(ack_packets(joined.namespace, id, answer))
 
     def _spend(self, connection: EngineConnection) -> None:
         """Count a command of the connection, on any namespace. Raises `TooFast`."""

@@ -156,7 +156,7 @@ class SharedRecovery(Recovery):
         actor, kept = (session.actor, session.kept) if session.queue is None else self.describe(session.sid)
         if actor is None:
             return ""
-        seat = _Seat(
+        seat = _Seat.model_construct(
             namespace=self._namespace,
             sid=session.sid,
             rooms={room: entered // LOCAL for room, entered in session.rooms.items()},

@@ -99,6 +99,22 @@ def test_what_was_revoked_gives_nothing(home: RunningPanel) -> None:
     assert sign_in(home, code=of_pin).status_code == 401
 
 
+@pytest.mark.parametrize("ended", ["session", "token"])
+def test_a_code_goes_with_what_its_maker_signed_in_by(home: RunningPanel, ended: str) -> None:
+    shown = {"pin": pin_of(home)} if ended == "session" else {"token": token_of(home, "admin")}
+    maker = {"Cookie": cookie_of(sign_in(home, **shown))}
+    code = code_in(make(home, maker))  # of an admin's token, it gives what the PIN gives
+
+    if ended == "session":
+        assert home.post("/access/sign-out", headers=maker).status_code == 200
+    else:
+        newest = home.get("/access/tokens", headers=maker).json()["tokens"][-1]["id"]
+        assert httpx.delete(f"{home.url}/access/tokens/{newest}", headers=maker).status_code == 200
+
+    refused = sign_in(home, code=code)
+    assert (refused.status_code, slug(refused)) == (401, "sign-in-failed")
+
+
 def test_a_browser_keeps_what_is_worth_more_than_the_code(home: RunningPanel) -> None:
     admin = cookie_of(sign_in(home, token=token_of(home, "admin")))
     code = code_in(make(home, {"Cookie": admin}))

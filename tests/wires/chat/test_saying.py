@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support.chat_people import Person, new, of_kind, person, said
 from tests.support.chat_rooms import history, on_every_wire, room_of
+from tests.support.native_command_tables import assert_refused
 from tests.support.panel_process import RunningPanel
 
 # --- saying -------------------------------------------------------------------------------------------------
@@ -139,6 +140,29 @@ async def test_a_retry_is_answered_with_what_is_there(panel: RunningPanel, wire:
         assert without == [3, 4]
         assert [message["n"] for message in said(await bob.events())] == [1, 2, 3, 4]
         assert len(await history(bob, room=room)) == 4
+
+
+@on_every_wire
+async def test_a_retry_in_another_place_is_no_retry(panel: RunningPanel, wire: str) -> None:
+    ada_name, bob_name, cat_name = new("Ada"), new("Bob"), new("Cat")
+    async with (
+        person(panel, wire, ada_name) as ada,
+        person(panel, wire, bob_name) as bob,
+        person(panel, wire, cat_name),
+    ):
+        room, other = await room_of(ada, bob), await room_of(ada, bob)
+        places: list[dict[str, str]] = [{"room": room}, {"room": other}, {"to": bob_name}, {"to": cat_name}]
+        for number, place in enumerate(places):
+            first = await ada.ask("say", **place, msg="here", client_id=f"id {number}")
+            assert first["ok"]
+            for elsewhere in places:
+                reply = await ada.ask("say", **elsewhere, msg="there", client_id=f"id {number}")
+                if elsewhere == place:
+                    assert reply["message"] == first["message"]
+                else:
+                    assert_refused(reply, "bad-command")
+                    assert reply["problem"]["errors"][0]["field"] == "client_id"
+        assert [message["msg"] for message in said(await bob.events())] == ["here"] * 3
 
 
 async def test_retries_at_the_same_time_add_one_message(panel: RunningPanel) -> None:

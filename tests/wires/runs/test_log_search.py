@@ -93,17 +93,25 @@ async def test_it_counts_all_and_lists_those_around_a_place(
     assert past["matches"] == [4999]
 
 
-async def test_it_brings_the_lines_too(http: httpx.AsyncClient, producer: LiveClient, run: str) -> None:
-    large = "x" * 15_000
-    await producer.ask("log_run", run=run, lines=[{"msg": f"{n} {large}", "level": "error"} for n in range(60)])
-    answer = await http.get(f"/runs/{run}/log/search", params={"level": "error", "at": 30, "lines": "true"})
-    found = answer.json()
-    assert [each["n"] for each in found["lines"]] == found["matches"]
-    assert [each["line"]["msg"].split()[0] for each in found["lines"]] == [str(n) for n in found["matches"]]
-    assert found["total"] == 60
-    assert found["before"] == found["matches"][0]
-    assert found["matches"][0] <= 30 <= found["matches"][-1]
-    assert len(answer.content) < 600_000, "a page has a limit in bytes"
+@pytest.mark.parametrize("letter", ["x", "字"])
+async def test_it_brings_the_lines_too(http: httpx.AsyncClient, producer: LiveClient, run: str, letter: str) -> None:
+    large = letter * 15_000
+    for start in range(0, 60, 10):
+        lines = [{"msg": f"{n} {large}", "level": "error"} for n in range(start, start + 10)]
+        await producer.ask("log_run", run=run, lines=lines)
+    for at, nearest in ((None, 59), (0, 0), (30, 30), (59, 59), (10**6, 59)):
+        params = {"level": "error", "lines": "true", **({} if at is None else {"at": at})}
+        answer = await http.get(f"/runs/{run}/log/search", params=params)
+        found = answer.json()
+        matches = found["matches"]
+        assert [each["n"] for each in found["lines"]] == matches
+        assert [each["line"]["msg"].split()[0] for each in found["lines"]] == [str(n) for n in matches]
+        assert found["total"] == 60
+        assert found["before"] == matches[0]
+        assert nearest in matches, "the nearest comes first"
+        assert matches == list(range(matches[0], matches[-1] + 1)), "none is left out in the middle"
+        assert len(matches) >= 3
+        assert len(answer.content) < 600_000, "a page has a limit in bytes"
 
 
 async def test_a_run_counts_its_errors(http: httpx.AsyncClient, logged: str) -> None:
