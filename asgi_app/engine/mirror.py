@@ -210,12 +210,14 @@ class Mirror:
                     insort(self._ready, (self._panel.rev + 1, self._calls, call))
                 raise
             first = rev - len(events) + 1
-            if first == self._panel.rev + 1:  # what will be read is known already
-                for number, event in enumerate(events, first):
-                    self._apply(number, event)
-                self._call_ready()
-            for call in done:
-                self.at_revision(rev, call)
+            try:
+                if first == self._panel.rev + 1:  # what will be read is known already
+                    for number, event in enumerate(events, first):
+                        self._apply(number, event)
+                    self._call_ready()
+            finally:
+                for call in done:
+                    self.at_revision(rev, call)
 
     def _ended_long_ago(self) -> list[Change]:
         """Return the runs that are no more in the state."""
