@@ -80,6 +80,25 @@ async def test_a_light_that_is_added_to_a_node_is_on_all_pages(home: Home) -> No
         )
 
 
+async def test_an_export_leaves_out_what_its_panel_does_not_have(home: Home) -> None:
+    keeper, hall = home.panels["keeper"], home.panels["hall"]
+    show = {"title": "Evening", "steps": [{"wait": {"seconds": 5}}]}
+    assert keeper.post("/shows", json=show).status_code == 201
+    at_keeper, at_hall = keeper.get("/export").json(), hall.get("/export").json()
+    assert ("lights" in at_keeper, [one["id"] for one in at_keeper["shows"]]) == (False, ["evening"])
+    assert ("shows" in at_hall, [one["id"] for one in at_hall["lights"]]) == (False, ["led", "shelf"])
+    assert at_hall["order"] == at_keeper["order"]
+    del at_hall["lights"]  # those of the keeper
+    for file in (at_hall, at_keeper):
+        imported = keeper.post("/import", json=file)
+        assert (imported.status_code, imported.json()["shows"]) == (200, 1), imported.text
+    with Home(home.folder / "other") as other:  # which has none
+        front = other.front("front")
+        assert front.get("/export").json() == {"pilotlight": 1}
+        assert keeper.post("/import", json=front.get("/export").json()).json()["shows"] == 1
+    assert keeper.delete("/shows/evening").status_code == 200
+
+
 async def test_without_the_keeper_they_still_work_and_nothing_is_lost(home: Home) -> None:
     keeper, hall, loft = (home.panels[name] for name in ("keeper", "hall", "loft"))
     async with live(hall) as client:
