@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from asgi_app.engine import scripts
 from tests.support.home import Home
 from tests.support.live_client import live
+from tests.support.panel_process import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,3 +48,37 @@ async def test_a_light_goes_in_the_middle_of_its_fade(home: Home) -> None:
             assert not [frame for frame in client.frames if "state" in frame]  # a snapshot
     for panel in (hall, front):
         assert panel.complaints() == []
+
+
+@pytest.mark.slow
+async def test_the_first_light_of_a_node_goes_and_nothing_more_is_told_of_the_others(home: Home) -> None:
+    loft, front = await asyncio.to_thread(home.node, "loft"), home.panels["front"]
+    assert (await asyncio.to_thread(loft.post, "/lights", json={"id": "desk", "pin": 20})).status_code == 201
+    assert (await asyncio.to_thread(loft.delete, "/lights/led")).status_code == 200
+    async with live(front) as client:
+        await asyncio.to_thread(beats, home, "loft")  # what was on its way is here
+        await client.caught_up()
+        await asyncio.to_thread(beats, home, "loft")
+        assert [event["light"] for event in await client.caught_up()] == []
+
+
+@pytest.mark.slow
+async def test_a_node_claims_the_pins_that_it_has_now(home: Home) -> None:
+    attic = await asyncio.to_thread(home.node, "attic", "led", pins="pigpio", pigpio_host="127.0.0.2")
+    await asyncio.to_thread(eventually, lambda: owned(home, "attic")["pins"] == ["127.0.0.2/10"])
+    assert (await asyncio.to_thread(attic.post, "/lights", json={"id": "desk", "pin": 20})).status_code == 201
+    await asyncio.to_thread(eventually, lambda: owned(home, "attic")["pins"] == ["127.0.0.2/10", "127.0.0.2/20"])
+    assert (await asyncio.to_thread(attic.delete, "/lights/desk")).status_code == 200
+    await asyncio.to_thread(eventually, lambda: owned(home, "attic")["pins"] == ["127.0.0.2/10"])
+
+
+def owned(home: Home, node: str) -> dict[str, Any]:
+    """What the engine has of this node."""
+    record: dict[str, Any] = json.loads(home.redis.do("HGET", scripts.OWNERS, node))
+    return record
+
+
+def beats(home: Home, node: str) -> None:
+    """Wait until the node has renewed its lease."""
+    before = owned(home, node)["until_ms"]
+    eventually(lambda: owned(home, node)["until_ms"] != before)
