@@ -80,6 +80,27 @@ async def test_a_light_that_is_added_to_a_node_is_on_all_pages(home: Home) -> No
         )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [{"level": 30}, {"step": 7}])
+async def test_a_group_is_moved_once_though_one_of_its_panels_hangs(home: Home, command: dict[str, int]) -> None:
+    hall, loft = home.panels["hall"], home.panels["loft"]
+    async with live(loft) as client:
+        await client.ask("set_light", lights=["hall.led", "loft.led"], level=20)
+        await client.ask("save_group", name="Two", lights=["hall.led", "loft.led"])
+        await client.caught_up()
+        hall.process.suspend()
+        try:
+            reply = await client.ask("set_light", group="two", **command)
+        finally:
+            hall.process.resume()
+        assert (reply["ok"], [*reply["lights"]], [*reply["refused"]]) == (True, ["loft.led"], ["hall.led"])
+        assert reply["refused"]["hall.led"]["type"].endswith("no-answer")
+        moves = [event for event in await client.caught_up() if event.get("light") == "loft.led"]
+        assert [event["state"]["level"] for event in moves] == [reply["lights"]["loft.led"]["level"]]
+        assert (await client.ask("delete_group", group="two"))["ok"]
+    home.agree("hall.led", {"level": 20, "online": True})
+
+
 async def test_an_export_leaves_out_what_its_panel_does_not_have(home: Home) -> None:
     keeper, hall = home.panels["keeper"], home.panels["hall"]
     show = {"title": "Evening", "steps": [{"wait": {"seconds": 5}}]}
@@ -111,6 +132,7 @@ async def test_without_the_keeper_they_still_work_and_nothing_is_lost(home: Home
         assert (await client.ask("recall_scene", scene="kept", transition=0))["refused"] == {}
         refused = await client.ask("save_group", name="Not now", lights=["hall.led"])
         assert refused["problem"]["status"] in (504, 507)  # by whether its loss is known already
+    await asyncio.to_thread(eventually, lambda: loft.get("/shows").status_code == 507)  # it has noticed
     assert loft.patch("/groups/all", {"on": False}).json()["refused"] == {}
     for light in ("hall.led", "hall.shelf", "loft.led"):
         home.agree(light, {"target": 0}, hall, loft)
