@@ -10,7 +10,7 @@ from bisect import insort
 from collections.abc import Callable
 from typing import Any
 
-from asgi_app.core.groups import in_order
+from asgi_app.core.groups import arranged
 from asgi_app.core.lights import node_of
 from asgi_app.engine.link import Link
 from asgi_app.engine.messages import EVENT, Resync, parse_event
@@ -156,7 +156,7 @@ class Mirror:
         if not self._is_keeper:
             self.knows_keeper = self.knows_keeper or bool(picture.kept)
             state = state.model_copy(update=picture.kept or {"storage": self._no_keeper()})
-        state = state.model_copy(update={"lights": in_order(state.lights, state.light_order)})
+        state = state.model_copy(update={"lights": arranged(state.lights, state.light_order)})
         self._panel.adopt(picture.epoch, picture.rev, state, self._history(picture))
         for light in newer:
             self._outgoing.add(_now(light), None)
