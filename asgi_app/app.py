@@ -147,7 +147,7 @@ class PanelApp:
         self.driver, self.lights, self.light_setups = _lights_of(self, prefix, pins, stored)
         self.deeds = DeedWriter(self.store)
         ManyLights(self.panel, self.lights, self.deeds.known, self.deeds.save)
-        self.engine = engine_of(settings, self.panel, self.lights, self.access, hardware)
+        self.engine = engine_of(settings, self.panel, self.lights, self.light_setups.by_name, self.access, hardware)
         self.mqtt = mqtt_of(settings, self.panel, self.lights, prefix)
         self.wires = {} if self.engine is None else self.engine.rooms(settings.recovery + UNNOTICED_SECONDS)
         self.kept = (

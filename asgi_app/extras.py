@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from asgi_app.access import Access
 from asgi_app.errors import SetupError
-from asgi_app.models.lights import Hardware
+from asgi_app.models.lights import Hardware, LightSpec
 from asgi_app.seams import check
 from asgi_app.service import Panel
 from asgi_app.service.lights import Lights
@@ -33,19 +33,22 @@ def _extra(what: str, name: str, *packages: str) -> Iterator[None]:
         raise SetupError(f"{what} needs the package {package}. Install it: pip install 'pilotlight[{name}]'") from None
 
 
-def engine_of(settings: Settings, panel: Panel, lights: Lights, access: Access, hardware: Hardware) -> Engine | None:
-    """Build the link to the panels that share the engine of the settings, if there is one. Raises `SetupError`."""
+def engine_of(
+    settings: Settings, panel: Panel, lights: Lights, specs: Mapping[str, LightSpec], access: Access, hardware: Hardware
+) -> Engine | None:
+    """Build the link to the panels that share the engine of the settings, if there is one. Raises `SetupError`.
+
+    `specs` are those of the lights now, without the node.
+    """
     if settings.engine is None:
         return None
     with _extra("The engine", "redis", "redis", "hiredis"):
         from asgi_app.engine import SEAMS, Engine, Owner, address_here, file_of
     check(SEAMS)
-    pins: list[str] = []
-    if hardware.pins == "pigpio" and settings.pigpio_host not in ("localhost", "127.0.0.1", "::1"):
-        pins = [f"{settings.pigpio_host}/{spec.pin}" for spec in settings.lights.values()]
-    address, light = address_here(settings.port), next(iter(lights.own), "")
+    is_here = hardware.pins != "pigpio" or settings.pigpio_host in ("localhost", "127.0.0.1", "::1")
+    pins_at = "" if is_here else settings.pigpio_host
     file = file_of(settings.data) if settings.keeper else ""
-    owner = Owner(settings.node_name, address, pins, light, keeper=settings.keeper, file=file)
+    owner = Owner(settings.node_name, address_here(settings.port), specs, pins_at, keeper=settings.keeper, file=file)
     password = read_secret(settings.engine_password_file, "engine_password_file")
     return Engine(settings.engine, password, panel, lights, access, owner)
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from asgi_app.core.chat import name_of
+from asgi_app.core.lights import node_of
 from asgi_app.errors import BadCommand, NameInUse, TooMany, UnknownGroup, UnknownScene
 from asgi_app.models.groups import ALL, MOST_LIGHTS, Group, Scene, SceneLight
 from asgi_app.models.lights import Light, LightSettings
@@ -31,6 +32,15 @@ def changed(all: Mapping[str, T], id: str, now: T | None) -> dict[str, T]:
 def in_order(all: Mapping[str, T], order: Iterable[str]) -> dict[str, T]:
     """Return all lights in this order. Those that it does not name come after the others, as they were."""
     return {id: all[id] for id in order if id in all} | dict(all)
+
+
+def arranged(lights: Mapping[str, T], order: Iterable[str]) -> dict[str, T]:
+    """Return all lights in this order. Those that it does not name come after the others.
+
+    Lights of several panels come by their ids then, since no two panels hear of them in the same order.
+    """
+    has_nodes = any(map(node_of, lights))
+    return in_order(dict(sorted(lights.items())) if has_nodes else lights, order)
 
 
 def group_of(state: State, id: str) -> Group:

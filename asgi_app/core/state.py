@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asgi_app.core.groups import changed, in_order
-from asgi_app.core.lights import after
+from asgi_app.core.groups import arranged, changed
+from asgi_app.core.lights import after, node_of
 from asgi_app.core.runs import followed
 from asgi_app.models.chat import Person, PersonChanged, RoomChanged
 from asgi_app.models.groups import GroupChanged, GroupsOrdered, LightsOrdered, SceneChanged
@@ -20,7 +20,10 @@ def apply(state: State, event: StateEvent) -> State:
     """Return the state after the event."""
     match event:
         case LightChanged():
-            return state.model_copy(update={"lights": state.lights | {event.light: event.state}})
+            lights = state.lights | {event.light: event.state}
+            if event.light not in state.lights and node_of(event.light):
+                lights = arranged(lights, state.light_order)
+            return state.model_copy(update={"lights": lights})
         case LightActual():
             light = after(state.lights[event.light], event)
             return state.model_copy(update={"lights": state.lights | {light.id: light}})
@@ -45,7 +48,7 @@ def apply(state: State, event: StateEvent) -> State:
         case GroupsOrdered():
             return state.model_copy(update={"groups": {id: state.groups[id] for id in event.order}})
         case LightsOrdered():
-            lights = in_order(state.lights, event.order)
+            lights = arranged(state.lights, event.order)
             return state.model_copy(update={"lights": lights, "light_order": event.order})
         case SceneChanged():
             return state.model_copy(update={"scenes": changed(state.scenes, event.scene, event.state)})

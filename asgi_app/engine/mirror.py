@@ -10,7 +10,7 @@ from bisect import insort
 from collections.abc import Callable
 from typing import Any
 
-from asgi_app.core.groups import in_order
+from asgi_app.core.groups import arranged
 from asgi_app.core.lights import node_of
 from asgi_app.engine.link import Link
 from asgi_app.engine.messages import EVENT, Resync, parse_event
@@ -156,7 +156,7 @@ class Mirror:
         if not self._is_keeper:
             self.knows_keeper = self.knows_keeper or bool(picture.kept)
             state = state.model_copy(update=picture.kept or {"storage": self._no_keeper()})
-        state = state.model_copy(update={"lights": in_order(state.lights, state.light_order)})
+        state = state.model_copy(update={"lights": arranged(state.lights, state.light_order)})
         self._panel.adopt(picture.epoch, picture.rev, state, self._history(picture))
         for light in newer:
             self._outgoing.add(_now(light), None)
@@ -210,12 +210,14 @@ class Mirror:
                     insort(self._ready, (self._panel.rev + 1, self._calls, call))
                 raise
             first = rev - len(events) + 1
-            if first == self._panel.rev + 1:  # what will be read is known already
-                for number, event in enumerate(events, first):
-                    self._apply(number, event)
-                self._call_ready()
-            for call in done:
-                self.at_revision(rev, call)
+            try:
+                if first == self._panel.rev + 1:  # what will be read is known already
+                    for number, event in enumerate(events, first):
+                        self._apply(number, event)
+                    self._call_ready()
+            finally:
+                for call in done:
+                    self.at_revision(rev, call)
 
     def _ended_long_ago(self) -> list[Change]:
         """Return the runs that are no more in the state."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from asgi_app.models.light_setup import LightRemoved
 from asgi_app.models.lights import LightActual, LightChanged
 from asgi_app.models.wire import StateEvent
 from asgi_app.service.panel import Asker
@@ -47,6 +48,12 @@ class Outgoing:
             due = max(now, self._actual_at.get(event.light, 0.0) + ACTUAL)
         elif isinstance(event, LightChanged):
             self._waiting.pop(f"actual:{event.light}", None)  # the state has it
+        elif isinstance(event, LightRemoved):
+            askers = []  # there is no light to answer with: who carried out the command answers
+            self._actual_at.pop(event.light, None)
+            for kind in ("actual", "flash"):
+                if (before := self._waiting.pop(f"{kind}:{event.light}", None)) is not None:
+                    calls += before.done
         self._waiting[key] = Unsent(event, due, calls, askers)
         self._ring.set()
 

@@ -7,11 +7,12 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from asgi_app.engine.scripts import KEEPER_ALONE
+from asgi_app.models.lights import LightSpec
 
 
 def _this_system() -> str:
@@ -24,12 +25,12 @@ def _this_system() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process: its node, its address, and the pins on other machines that it drives."""
+    """A process: its node, its address, and its lights, which may change while it runs."""
 
     node: str  # '': it has no lights
     address: str
-    pins: Sequence[str] = ()
-    light: str = ""  # one of its lights, which the engine must know
+    lights: Mapping[str, LightSpec] = field(default_factory=dict)  # without the node
+    pins_at: str = ""  # the machine with its pins, if that is another one
     keeper: bool = False
     file: str = ""  # of a keeper: which database it has
     system: str = field(default_factory=_this_system)
@@ -39,11 +40,20 @@ class Owner:
         """The name under which it holds its lease; '': it has none."""
         return self.node or (KEEPER_ALONE if self.keeper else "")
 
+    @property
+    def light(self) -> str:
+        """The id of one of its lights, which the engine must know; '' without one."""
+        return next((f"{self.node}.{light}" for light in self.lights), "")
+
+    def _pins(self) -> list[str]:
+        """Return the pins on another machine that it drives."""
+        return [f"{self.pins_at}/{spec.pin}" for spec in self.lights.values()] if self.pins_at else []
+
     def record(self, token: str) -> str:
         """Return what the others see of it, as JSON. Whoever has the `token` speaks for the node."""
         said: dict[str, object] = {"token": token, "address": self.address, "system": self.system, "pid": os.getpid()}
         said |= {"keeper": True, "file": self.file} if self.keeper else {}
-        return json.dumps({**said, "pins": list(self.pins)})
+        return json.dumps({**said, "pins": self._pins()})
 
     def may_replace(self, record: str) -> str:
         """Return the token of the owner in this record if it is this process, or one that is dead for certain; else ''.

@@ -32,21 +32,21 @@ def backup_routes(panel: Panel, setups: LightSetups, kept: Kept | None) -> Bluep
     @routes.get("/export")
     @documented(BACKUP, Backup)
     async def get_export() -> Response:
-        """Get all lights, groups, scenes, schedules and saved shows as one file."""
+        """Get all lights, groups, scenes, schedules and saved shows as one file, as far as this panel has them."""
         state = panel.state
         lights = setups.by_name.items()
         schedules = [one for one in state.schedules.values() if not one.is_timer]
-        backup = Backup.model_validate(
-            {
-                "pilotlight": 1,
-                "lights": [{"id": id, **spec.model_dump(exclude_defaults=True)} for id, spec in lights],
-                "groups": [{**dict(group), "lights": list(group.lights)} for group in state.groups.values()],
-                "scenes": [scene.model_dump() for scene in state.scenes.values()],
-                "order": list(state.lights),
-                "schedules": [one.model_dump(include=OF_A_SCHEDULE) for one in schedules],
-                "shows": [] if kept is None else [as_kept(show).model_dump() for show in kept.repertoire.own.values()],
-            }
-        )
+        all = {
+            "lights": [{"id": id, **spec.model_dump(exclude_defaults=True)} for id, spec in lights],
+            "groups": [{**dict(group), "lights": list(group.lights)} for group in state.groups.values()],
+            "scenes": [scene.model_dump() for scene in state.scenes.values()],
+            "order": list(state.lights),
+            "schedules": [one.model_dump(include=OF_A_SCHEDULE) for one in schedules],
+            "shows": [] if kept is None else [as_kept(show).model_dump() for show in kept.repertoire.own.values()],
+        }
+        # An empty list would take away what only the keeper has. A panel has lights, or none for good.
+        has = {kind: of_kind for kind, of_kind in all.items() if of_kind or (kept is not None and kind != "lights")}
+        backup = Backup.model_validate({"pilotlight": 1, **has})
         answer = Response(
             backup.model_dump_json(indent=1, exclude_unset=True, by_alias=True) + "\n", content_type="application/json"
         )

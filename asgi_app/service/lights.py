@@ -230,11 +230,12 @@ class Lights(Component):
                 self._commit(rules.rebased(event, self.own[id]))
             # The pin has it, which is what a reply says. No reply waits for the store.
             last = rules.rebased(events[-1], self.own[id])
-            self._commit(last, partial(self._resolve, pending, id), pending.asker)
+            self._commit(last, partial(self._resolve, pending, rules.after(self.own[id], last)), pending.asker)
         self._remember(id)
 
-    def _resolve(self, pending: _Pending, id: str) -> None:
-        pending.end(LightResult(rev=self._panel.rev, light=self.own[id]))
+    def _resolve(self, pending: _Pending, light: Light) -> None:
+        """Answer with the light as it is now; if it was removed meanwhile, as the command has left it."""
+        pending.end(LightResult(rev=self._panel.rev, light=self.own.get(light.id, light)))
 
     def _remember(self, id: str) -> None:
         self.memory.note(id, self.own[id])

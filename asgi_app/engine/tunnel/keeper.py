@@ -138,6 +138,7 @@ class KeeperSide:
         """Drop all guests: the link is lost."""
         for pair in list(self._guests):
             self._drop(pair, "the engine is lost")
+        self.post.forget_all()
 
     def _nobody(self, way: Way) -> None:
         for pair, guest in list(self._guests.items()):

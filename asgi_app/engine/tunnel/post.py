@@ -71,9 +71,12 @@ class Post:
         """Send nothing of this way."""
         self._waiting.pop(way, None)
 
+    def forget_all(self) -> None:
+        """Send nothing of what waits: the link is lost."""
+        self._waiting.clear()
+
     async def run(self, link: Link) -> None:
         """Send what waits, for as long as the link works: of each way one text at a time."""
-        self._waiting.clear()
         while True:
             await self._ring.wait()
             self._ring.clear()

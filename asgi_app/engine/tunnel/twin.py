@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from asgi_app.engine import commands
 from asgi_app.engine.messages import error_of
 from asgi_app.engine.tunnel.guest import GuestSide
 from asgi_app.engine.tunnel.scope import packed_session
@@ -30,7 +31,9 @@ from asgi_app.service.session import Session
 
 log = logging.getLogger("pilotlight.engine")
 
-PATIENCE = 1.5  # seconds that a group waits for the keeper, before this process moves its lights
+# Seconds that a group waits for the keeper, before this process moves its lights: longer than a keeper that works waits
+# for a node that hangs.
+PATIENCE = commands.PATIENCE + 0.4
 Shown = Callable[[int], Awaitable[None]]  # returns once the panel shows the event of a revision
 
 

@@ -59,11 +59,12 @@ export class ImportSheet {
   async _compare(now, then) {
     const fixed = new Set(await this._fixed()); // these stay
     const numberOf = (kind) => new Set([...then[kind].map(({ id }) => id), ...(kind === 'lights' ? fixed : [])]).size;
-    this._fill(KINDS.map((kind) => [kind, now[kind].length, then[kind] ? numberOf(kind) : t('setup_stays')]));
+    const here = (kind) => now[kind] ?? []; // one of several panels leaves out what it does not have
+    this._fill(KINDS.map((kind) => [kind, here(kind).length, then[kind] ? numberOf(kind) : t('setup_stays')]));
     for (const kind of KINDS) {
       if (!then[kind]) continue;
       const kept = new Set(then[kind].map(({ id }) => id));
-      const gone = now[kind].filter(({ id }) => !kept.has(id) && !(kind === 'lights' && fixed.has(id)));
+      const gone = here(kind).filter(({ id }) => !kept.has(id) && !(kind === 'lights' && fixed.has(id)));
       const names = gone.map(({ name, title, id }) => name ?? title ?? id).join(t('setup_and'));
       if (names) this._add(t('setup_goes', { kind: t(`setup_kind_${kind}`), names }));
     }

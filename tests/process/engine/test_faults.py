@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.support.home import Home
+from tests.support.home import Home, has_keeper
 from tests.support.live_client import live
 from tests.support.panel_process import RunningPanel, eventually, free_port, run_pilotlight
 from tests.support.redis_server import PASSWORD
@@ -178,6 +178,25 @@ def test_a_front_behind_the_trim_reads_the_whole_state(home: Home) -> None:
     home.agree("hall.led", {"level": 4})
     assert front.patch("/lights/hall.led", {"level": 5}).json()["actual"] == 5
     home.agree("hall.led", {"level": 5})
+
+
+@pytest.mark.slow
+def test_the_lights_of_a_panel_that_is_gone_for_good_are_forgotten(home: Home) -> None:
+    hall, _ = home.node("hall", "led"), home.keeper()
+    attic = home.node("attic", "led")
+    has_keeper(home)
+    assert hall.post("/groups", json={"name": "Kept", "lights": ["hall.led"]}).status_code == 201
+    home.panels.pop("attic").stop()
+    home.agree("attic.led", {"online": False})
+    home.redis.do("DEL", "pilotlight:{home}:meta")  # as the how-to says
+    for panel in home.panels.values():
+        eventually(lambda panel=panel: list(panel.get("/lights").json()["lights"]) == ["hall.led"])
+    home.agree("hall.led", {"online": True})
+    has_keeper(home)
+    assert [group["id"] for group in hall.get("/groups").json()["groups"]] == ["all", "kept"]
+    attic.start()
+    home.agree("attic.led", {"online": True})
+    attic.stop()
 
 
 @pytest.mark.slow

@@ -80,6 +80,46 @@ async def test_a_light_that_is_added_to_a_node_is_on_all_pages(home: Home) -> No
         )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [{"level": 30}, {"step": 7}])
+async def test_a_group_is_moved_once_though_one_of_its_panels_hangs(home: Home, command: dict[str, int]) -> None:
+    hall, loft = home.panels["hall"], home.panels["loft"]
+    async with live(loft) as client:
+        await client.ask("set_light", lights=["hall.led", "loft.led"], level=20)
+        await client.ask("save_group", name="Two", lights=["hall.led", "loft.led"])
+        await client.caught_up()
+        hall.process.suspend()
+        try:
+            reply = await client.ask("set_light", group="two", **command)
+        finally:
+            hall.process.resume()
+        assert (reply["ok"], [*reply["lights"]], [*reply["refused"]]) == (True, ["loft.led"], ["hall.led"])
+        assert reply["refused"]["hall.led"]["type"].endswith("no-answer")
+        moves = [event for event in await client.caught_up() if event.get("light") == "loft.led"]
+        assert [event["state"]["level"] for event in moves] == [reply["lights"]["loft.led"]["level"]]
+        assert (await client.ask("delete_group", group="two"))["ok"]
+    home.agree("hall.led", {"level": 20, "online": True})
+
+
+async def test_an_export_leaves_out_what_its_panel_does_not_have(home: Home) -> None:
+    keeper, hall = home.panels["keeper"], home.panels["hall"]
+    show = {"title": "Evening", "steps": [{"wait": {"seconds": 5}}]}
+    assert keeper.post("/shows", json=show).status_code == 201
+    at_keeper, at_hall = keeper.get("/export").json(), hall.get("/export").json()
+    assert ("lights" in at_keeper, [one["id"] for one in at_keeper["shows"]]) == (False, ["evening"])
+    assert ("shows" in at_hall, [one["id"] for one in at_hall["lights"]]) == (False, ["led", "shelf"])
+    assert at_hall["order"] == at_keeper["order"]
+    del at_hall["lights"]  # those of the keeper
+    for file in (at_hall, at_keeper):
+        imported = keeper.post("/import", json=file)
+        assert (imported.status_code, imported.json()["shows"]) == (200, 1), imported.text
+    with Home(home.folder / "other") as other:  # which has none
+        front = other.front("front")
+        assert front.get("/export").json() == {"pilotlight": 1}
+        assert keeper.post("/import", json=front.get("/export").json()).json()["shows"] == 1
+    assert keeper.delete("/shows/evening").status_code == 200
+
+
 async def test_without_the_keeper_they_still_work_and_nothing_is_lost(home: Home) -> None:
     keeper, hall, loft = (home.panels[name] for name in ("keeper", "hall", "loft"))
     async with live(hall) as client:
@@ -92,6 +132,7 @@ async def test_without_the_keeper_they_still_work_and_nothing_is_lost(home: Home
         assert (await client.ask("recall_scene", scene="kept", transition=0))["refused"] == {}
         refused = await client.ask("save_group", name="Not now", lights=["hall.led"])
         assert refused["problem"]["status"] in (504, 507)  # by whether its loss is known already
+    await asyncio.to_thread(eventually, lambda: loft.get("/shows").status_code == 507)  # it has noticed
     assert loft.patch("/groups/all", {"on": False}).json()["refused"] == {}
     for light in ("hall.led", "hall.shelf", "loft.led"):
         home.agree(light, {"target": 0}, hall, loft)

@@ -57,6 +57,14 @@ async def test_what_is_said_anywhere_is_heard_everywhere_in_one_order(home: Home
         eventually(lambda panel=panel: not people_on(panel) & {"Ada", "Bob", "Cleo"})
 
 
+async def test_who_comes_can_use_the_keeper_at_once(home: Home) -> None:
+    late = await asyncio.to_thread(home.front, "late")
+    for path in ("/shows", "/chat/rooms"):
+        answer = await asyncio.to_thread(late.get, path)
+        assert answer.status_code == 200, answer.text
+    await asyncio.to_thread(home.panels.pop("late").stop)
+
+
 async def test_a_message_that_is_sent_again_through_another_process_is_one(home: Home) -> None:
     ids = []
     for name in ALL:
