@@ -13,19 +13,22 @@ SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
 def url_of(given: str | None) -> str:
-    """Return the address that is given, or that of `PILOTLIGHT_PANEL`, or this machine's. Raises `ValueError`."""
+    """Return the address that is given, or that of `PILOTLIGHT_PANEL`, or this machine's, a token in it as a password.
+
+    Raises `ValueError`.
+    """
     url = given or os.environ.get("PILOTLIGHT_PANEL") or DEFAULT
     try:
         parts = urlsplit(url)
         usable = parts.scheme in SCHEMES and parts.hostname and (parts.port or True)
-        usable = usable and (parts.username is None or parts.password is not None)  # a token is a password
     except ValueError:
         usable = False
     if not usable:
         raise ValueError(
             f"{shown(url)!r} is not the address of a panel. Write it like {DEFAULT}, with a token {WITH_TOKEN}"
         )
-    return url
+    is_token = parts.username is not None and parts.password is None
+    return parts._replace(netloc=f"me:{parts.netloc}").geturl() if is_token else url
 
 
 def shown(url: str) -> str:

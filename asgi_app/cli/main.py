@@ -328,9 +328,11 @@ def run_command(panel: str | None, command: tuple[str, ...], **options: Any) -> 
     import asyncio
 
     from asgi_app.runner import die, run
+    from asgi_app.server.signals import open_missing_descriptors
     from pilotlight.address import url_of
 
     gc.enable()
+    open_missing_descriptors()
     try:
         url = url_of(panel)
     except ValueError as error:

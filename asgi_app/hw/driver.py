@@ -245,7 +245,7 @@ class LightDriver:
             light.motion = Motion(Drive(target_outside(level)), level, self._now())
             light.actual, light.seen = level, duty
             light.written = light.spec.duty(light.motion.drive.level)
-            fields = event("light_outside", light=light.id, level=round(level, 1))
+            fields = event("light_outside", light=light.id, percent=round(level, 1))
             log.info("light %s was set to %.1f %% outside the panel", light.id, level, extra=fields)
             self._observer.light_set_outside(light.id, level)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -60,6 +62,12 @@ def _not_too_large(edges: list[str | int]) -> list[str | int]:
     if json_size(edges) > EDGES_BYTES:
         raise ValueError(f"the edge ids have more than {EDGES_BYTES} bytes")
     return edges
+
+
+def edges_that_fit(edges: Sequence[str]) -> list[str | int]:
+    """Return as many of these edges as a report may have, from the first."""
+    sizes = itertools.accumulate(json_size(edge) + 1 for edge in edges)  # each with its comma
+    return [edge for edge, size in zip(edges, sizes, strict=True) if size < EDGES_BYTES]
 
 
 Edges = Annotated[list[str | Whole], Field(max_length=200), AfterValidator(_not_too_large)]

@@ -101,6 +101,8 @@ async def run(
             early.append(number)
         elif code is None:
             child.pass_on(number)
+            if child.state == "ended" and number in ENDING:
+                child.hurry()
         elif number in ENDING:
             leave.set()
 

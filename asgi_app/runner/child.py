@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import math
 import os
 import signal
 import stat
@@ -85,6 +86,8 @@ class Child:
         self._code: asyncio.Future[int] = self._loop.create_future()
         self._pump_ended = asyncio.Event()
         self._kill: asyncio.TimerHandle | None = None
+        self._is_gone = False  # the whole group: the command, and what it left behind
+        self._until = math.inf  # by the monotonic clock, until when we wait for the output of what it left behind
         self._asked_to_stop = False  # by a SIGTSTP that we got
         self._passed: set[int] = set()  # signals that we passed on
         self._environment = without_token(os.environ, token)
@@ -167,6 +170,7 @@ class Child:
         else:
             code = os.waitstatus_to_exitcode(status)
             had_terminal = self._give_terminal(os.getpgrp(), by=self._process.pid)
+            self._look_for_others()
             self._set_state("ended")
             if had_terminal and -code in (signal.SIGINT, signal.SIGQUIT) and -code not in self._passed:
                 # Ctrl-C reached only the command's group. Without us, it would also reach the script that started us.
@@ -211,20 +215,35 @@ class Child:
     async def ended(self) -> int:
         """Wait for its end and its output. Return the exit code: -N if signal N ended it."""
         code = await self._code
-        while not self._pump_ended.is_set() and self._pump.quiet() < QUIET_SECONDS:
+        while not self._pump_ended.is_set() and self._pump.quiet() < QUIET_SECONDS and time.monotonic() < self._until:
+            self._look_for_others()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._pump_ended.wait(), QUIET_SECONDS / 4)
+        self._is_gone = True
         if self._kill is not None:
             self._kill.cancel()
         if self._pump_ended.is_set():
             _replace_by_null(STDOUT)  # our reader sees the end now, not when the panel has it
         return code
 
+    def hurry(self) -> None:
+        """Wait no longer than a moment for what the command left behind."""
+        self._until = min(self._until, time.monotonic() + QUIET_SECONDS)
+
+    def _look_for_others(self) -> None:
+        """Note if nothing is left of the group. Its id may belong to others then, so it gets no more signals."""
+        try:
+            os.killpg(self._process.pid, 0)
+        except ProcessLookupError:
+            self._is_gone = True
+        except PermissionError:
+            pass
+
     # --- signals and questions
 
     def _send(self, number: int) -> bool:
         """Send a signal to its process group. Return whether there was one."""
-        if self.state == "ended":
+        if self._is_gone:
             return False
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
@@ -244,7 +263,7 @@ class Child:
 
     def answer(self, asked: str) -> Any:
         """Do what a viewer of the run asks for, and return the answer."""
-        if self.state == "ended":
+        if self._is_gone:
             return {"ok": False, "detail": "The command has ended."}
         if asked == "get_uia":
             return self._report()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+SEARCHED = 150  # characters at each end of a line: what is longer is no progress, and would take long to search
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _SIZE = r"(\d+(?:[.,]\d+)?)\s?([kKMGT]?)i?B?"
@@ -25,7 +26,7 @@ _BAR_PERCENT = re.compile(
 _WORK = r"(?:[a-z]+ing(?!\s*%)|progress|complete|completed|done|rescued)"
 _SAID_PERCENT = re.compile(
     rf"(?i:^\s*\(?{_NUMBER}\s?%"
-    rf"|\b{_WORK}(?:[ -][\w/-]+){{0,2}}\s*:\s*\(?{_NUMBER}\s?%"
+    rf"|\b{_WORK}(?:[ -][\w/-]{{1,40}}){{0,2}}\s*:\s*\(?{_NUMBER}\s?%"
     rf"|(?:…|\.\.\.?)\s*\(?{_NUMBER}\s?%"
     rf"|^\W*[a-z]+ing\b[^%]*[\s,(]{_NUMBER}\s?%\)?\s*$"  # unrar, stm32flash
     rf"|^[a-z]+ing\b[^%]*\b(?:task|pass|file|step|part)\b[^%]*,\s*{_NUMBER}\s?%"  # HandBrake without a remaining time
@@ -75,6 +76,8 @@ class Progress:
 
     def of(self, line: str) -> int | None:
         """Return the progress from 0 to 100 percent, or None if the line has none."""
+        if len(line) > 2 * SEARCHED:
+            line = f"{line[:SEARCHED]}\n{line[-SEARCHED:]}"
         if "Duration: " in line and (found := _DURATION.search(line)):
             self._duration = max(self._duration, _seconds(found))
         elif self._duration and "time=" in line and (found := _POSITION.search(line)):
@@ -107,7 +110,7 @@ def progress_of(line: str) -> int | None:
 
 
 # A quick test that most lines fail.
-_MAY_SAY = re.compile(r"\d\s?%|\d[\w.]*\s?/\s?\d|\d\s+(?:of|out of)\s+\d|:\d\d:\d\d|--:--")
+_MAY_SAY = re.compile(r"\d\s?%|\d[\w.]{0,20}\s?/\s?\d|\d\s+(?:of|out of)\s+\d|:\d\d:\d\d|--:--")
 
 
 def _seconds(found: re.Match[str]) -> float:

@@ -276,7 +276,7 @@ class Reporter:
         """Return for how many seconds to wait for more output until there is something to send anyway."""
         now = asyncio.get_running_loop().time()
         waits = []
-        if self._backlog.reader.progress != self._known.progress:
+        if self._backlog.reader.progress not in (None, self._known.progress):
             waits.append(self._known.at + PROGRESS_SECONDS - now)
         if self._begun() is not None:
             waits.append(self._begun_due - now)

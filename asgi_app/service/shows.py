@@ -12,7 +12,7 @@ from asgi_app.errors import BadCommand, InternalError, PanelError, Restarting, S
 from asgi_app.models.access import PANEL
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import LightSpec, SetLight
-from asgi_app.models.run_commands import LineSent, NewRun, RunChange
+from asgi_app.models.run_commands import LineSent, NewRun, RunChange, edges_that_fit
 from asgi_app.models.runs import Outcome, RunResult, Signal
 from asgi_app.models.shows import StartShow, TryShow
 from asgi_app.service.component import Component
@@ -153,7 +153,7 @@ class _Playing:
 
     def report(self, *, progress: int, edges: Sequence[str], step: str, paused: bool) -> None:
         change = RunChange(
-            progress=progress, running_edge=list(edges), step=step, state="paused" if paused else "running"
+            progress=progress, running_edge=edges_that_fit(edges), step=step, state="paused" if paused else "running"
         )
         self.live.change(change)
 

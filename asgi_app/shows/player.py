@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -259,28 +259,39 @@ class Player:
         while True:
             piece = rest / max(math.ceil(rest / LONGEST), 1)
             rest -= piece
+            begun: list[str] = []
             for id in self._named(fade.light):
-                level = _level(fade.level - (fade.level - start[id]) * rest / whole) if rest > 0 else fade.level
+                way = fade.level - start.get(id, fade.level)
+                level = _level(fade.level - way * rest / whole) if rest > 0 else fade.level
                 seconds = min(max(branch.begins() + piece - _now(), 0.0), piece)
-                await self._stage.act(SetLight(light=id, level=level, transition=seconds))
+                try:
+                    await self._stage.act(SetLight(light=id, level=level, transition=seconds))
+                except PanelError:
+                    await self._freeze(begun)  # the show fails, and nothing goes on by itself
+                    raise
+                begun.append(id)
             left = await self._pass(branch, piece)
             rest += left
             if left > 0:
-                await self._freeze(fade.light)
+                await self._freeze(self._named(fade.light))
                 await self._stand(branch, lambda: self._frozen)
                 start, whole = dict(self._stage.levels()), rest
             if rest <= 0:
                 return
 
-    async def _freeze(self, light: str | None) -> None:
-        """Keep the light at the present level of its fade."""
-        try:
-            for id in self._named(light):
-                await self._stage.act(SetLight(light=id, level=_level(self._stage.levels()[id])))
-        except PanelError as error:
-            if not self._stopped:
-                raise
-            self._stage.log(str(error), "warning")  # the show ends anyway, for another reason
+    async def _freeze(self, lights: Iterable[str]) -> None:
+        """Keep each light at the present level of its fade. Raises the first refusal, unless the show is to end."""
+        refusals: list[PanelError] = []
+        for id in lights:
+            try:
+                if (level := self._stage.levels().get(id)) is not None:  # else it was removed
+                    await self._stage.act(SetLight(light=id, level=_level(level)))
+            except PanelError as error:
+                refusals.append(error)
+        if refusals and not self._stopped:
+            raise refusals[0]
+        for refusal in refusals:
+            self._stage.log(str(refusal), "warning")  # the show ends anyway, for another reason
 
     def _named(self, light: str | None) -> tuple[str, ...]:
         return self._lights if light is None else (light,)

@@ -38,6 +38,7 @@ class FakePanel:
         self.silent = False  # log_run gets no reply
         self.old = False  # it knows no more of a line than its text, level and time
         self.begun: list[list[dict[str, Any]]] = []  # the lines that were begun, each time they are others
+        self.progress: int | None = None  # of each run as it begins
         self.problem: dict[str, Any] | None = None  # of start_run
         self.max_frame: int | None = 1024 * 1024
         self.port = 0
@@ -92,7 +93,8 @@ class FakePanel:
             return {"problem": {**self._refused("bad-command", 400)["problem"], "detail": "command: unknown field"}}
         id = command["run"]
         run = self.runs.setdefault(
-            id, {"id": id, "name": command["name"], "kind": command["kind"], "state": "running", "progress": None}
+            id,
+            {"id": id, "name": command["name"], "kind": command["kind"], "state": "running", "progress": self.progress},
         )
         if run["state"] == "ended":
             return self._refused("run-ended", 409)

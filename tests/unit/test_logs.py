@@ -81,3 +81,11 @@ def test_every_event_of_the_log_is_documented() -> None:
     names = set(re.findall(r'extra=event\(\s*"(\w+)"', source))
     assert len(names) > 5
     assert {name for name in names if not re.search(rf"^\|[^|]*`{name}`", table, re.M)} == set()
+
+
+def test_no_field_of_an_event_takes_the_place_of_another_part_of_the_line() -> None:
+    source = "".join(file.read_text() for file in (ROOT / "asgi_app").rglob("*.py"))
+    said = re.findall(r'\bevent\(\s*"\w+"([^()]*(?:\([^()]*\)[^()]*)*)\)', source)
+    fields = {field for one in said for field in re.findall(r"(\w+)=", one)}
+    assert len(fields) > 20
+    assert fields & {"at", "level", "logger", "event", "message", "traceback"} == set()

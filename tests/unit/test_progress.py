@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from asgi_app.runner.backlog import STDOUT
+from asgi_app.runner.lines import Lines
 from asgi_app.runner.progress import Progress, progress_of
 
 SAID = {
@@ -111,3 +113,25 @@ def test_ffmpeg_says_how_long_it_is_before_it_says_where_it_is() -> None:
     assert progress.of("  Duration: 00:01:40.00, start: 0.000000, bitrate: 1000 kb/s") is None
     assert progress.of(position) == 42
     assert progress.of(position.replace("00:00:42.00", "00:01:41.00")) == 100
+
+
+DIGITS = "9" * 5000
+LONG = {
+    f"[{DIGITS}%]": None,
+    f"[{DIGITS}/{DIGITS}]": None,
+    f"{DIGITS}/{DIGITS}": None,
+    "9" * 120 + "/" + "9" * 120: 100,
+    f"[{'9' * 120}%]": 100,
+    f"Duration: {DIGITS}:00:00": None,
+    f"{'ab12' * 3000}: 42%|####      | 5/12": 42,
+    f"42%|####      | {'ab12' * 3000}": 42,
+    "doing-" * 2000 + ": 42%": 42,
+}
+
+
+@pytest.mark.parametrize(("line", "percent"), LONG.items(), ids=lambda value: str(value)[:20])
+def test_a_long_line_is_read_at_its_ends(line: str, percent: int | None) -> None:
+    assert Progress().of(line) == percent
+    lines = Lines()
+    final = lines.feed(STDOUT, f"before\n{line}\nafter\n".encode(), 1.0) + lines.flush()
+    assert [one["msg"] for one in final if len(one["msg"]) < 10] == ["before", "after"]

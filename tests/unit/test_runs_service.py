@@ -13,7 +13,7 @@ from asgi_app.core.runs import PINNED
 from asgi_app.errors import NotStored, Restarting, TooMany
 from asgi_app.models.base import Actor
 from asgi_app.models.lights import Hardware
-from asgi_app.models.run_commands import LogRun, NewRun, PinRun, RunChange, SearchLog, WatchRun
+from asgi_app.models.run_commands import LogRun, NewRun, PinRun, RunChange, SearchLog, WatchRun, edges_that_fit
 from asgi_app.models.runs import Found
 from asgi_app.service import Panel, run_search
 from asgi_app.service.live_run import LiveRun
@@ -157,3 +157,15 @@ async def test_a_search_of_too_much_says_that_it_was_cut(bench: Bench, monkeypat
     monkeypatch.undo()
     whole = await bench.runs.search.search(SearchLog(run="build", q="word"))
     assert (whole.cut, whole.since, whole.total) == (False, 0, 500)
+
+
+@pytest.mark.parametrize("name", ["e", "steps[3].parallel[7].steps[2]", "x" * 500, "é\n" * 100])
+def test_a_report_of_a_show_has_as_many_edges_as_it_may(name: str) -> None:
+    edges = [f"{name}{number}->{name}{number + 1}" for number in range(200)]
+    fit = edges_that_fit(edges)
+    assert fit
+    assert fit == edges[: len(fit)]
+    assert RunChange(running_edge=fit).running_edge == fit
+    if len(fit) < len(edges):
+        with pytest.raises(ValueError, match="edge ids"):
+            RunChange(running_edge=edges[: len(fit) + 2])

@@ -108,6 +108,59 @@ async def test_a_command_that_does_not_stop_is_killed(fake: FakePanel) -> None:
     assert fake.run["exit_code"] == 137
 
 
+LEFT_BEHIND = "(trap '' {ignored}; while :; do echo on; sleep 0.05; done) & echo $! >&2; exit 3"
+
+
+@pytest.mark.parametrize(("ignored", "ends"), [("USR1", True), ("TERM INT", False)])
+async def test_a_signal_reaches_what_the_command_left_behind(fake: FakePanel, ignored: str, ends: bool) -> None:
+    async with running(fake.url, *sh(LEFT_BEHIND.format(ignored=ignored))) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        left = int(await process.stderr.readline())
+        for _ in range(20):  # the command has ended, and this goes on
+            assert await process.stdout.readline() == b"on\n"
+        await fake.until(lambda: fake.logs and fake.log)
+        process.send_signal(signal.SIGTERM)
+        reading = asyncio.create_task(process.stdout.read())
+        try:
+            assert await asyncio.wait_for(process.wait(), TIMEOUT) == 3
+            if ends:
+                eventually(lambda: not psutil.pid_exists(left))
+            assert fake.run["exit_code"] == 3
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(left, signal.SIGKILL)
+            await reading
+
+
+async def test_a_viewer_stops_what_the_command_left_behind(fake: FakePanel) -> None:
+    script = (
+        "import asyncio; from asgi_app.runner import child, run; child.KILL_SECONDS = 0.5; "
+        f"exit(asyncio.run(run(['sh', '-c', {LEFT_BEHIND.format(ignored='TERM')!r}], url={fake.url!r})))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *py(script), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    left = int(await process.stderr.readline())
+    for _ in range(20):
+        assert await process.stdout.readline() == b"on\n"
+    await fake.until(lambda: fake.logs and fake.log)
+    assert (await fake.signal("stop"))["ok"] is True
+    assert await asyncio.wait_for(process.wait(), TIMEOUT) == 3
+    eventually(lambda: not psutil.pid_exists(left))
+
+
+async def test_what_the_panel_knows_of_an_earlier_run_is_no_work(fake: FakePanel) -> None:
+    fake.progress = 42
+    async with running(fake.url, *sh("echo on; read line")) as process:
+        await fake.until(lambda: fake.logs and fake.log)
+        before = sum(psutil.Process(process.pid).cpu_times()[:2])
+        await asyncio.sleep(1.5)
+        assert sum(psutil.Process(process.pid).cpu_times()[:2]) - before < 0.5  # of 1.5, if it does not wait
+
+
 # --- on a terminal ------------------------------------------------------------------------------------------
 
 

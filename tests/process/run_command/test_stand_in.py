@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +110,16 @@ def test_a_process_left_behind_does_not_hold_us(nobody: str) -> None:
         os.kill(int(done.stdout), signal.SIGTERM)
     assert done.returncode == 0
     assert steady() - began < 10
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_takes_nothing_of_the_command(nobody: str, tmp_path: Path, closed: str) -> None:
+    file = tmp_path / "said"
+    shell = f"echo on; echo on >&2; echo done > {file}; exit 7"
+    command = shlex.join([*RUN, f"--panel={nobody}", "--", "sh", "-c", shell])
+    done = subprocess.run(["sh", "-c", f"{command} {closed}"], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, file.read_text()) == (7, "done\n")
+    assert done.stdout == (b"" if ">&-" in closed.replace("2>&-", "") else b"on\n")
 
 
 def test_no_pydantic_and_no_server_are_loaded() -> None:

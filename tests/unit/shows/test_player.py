@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_app.errors import LightOffline
+from asgi_app.errors import LightOffline, PanelError, UnknownLight
+from asgi_app.models.lights import SetLight
 from asgi_app.shows.graph import graph_of
 from asgi_app.shows.player import Player
 from asgi_app.shows.reader import find_shows
@@ -286,6 +290,53 @@ def test_a_light_that_goes_during_a_pause_ends_the_show() -> None:
 def test_a_light_that_goes_as_the_show_is_stopped_is_a_warning() -> None:
     outcome, _, stage = played(a_show(fade(100, 10)), {2: "stop"}, stage=FakeStage(fail_at=1))
     assert (outcome, stage.lines[-1]) == ("stopped", ("warning", "led is offline: pulled out"))
+
+
+THREE = ("a", "b", "c")
+
+
+@dataclass
+class ThreeLights(FakeStage):
+    """Of three lights, `b` is removed or goes offline at a time in seconds."""
+
+    gone: float = math.inf
+    removed: bool = False
+
+    async def act(self, change: SetLight) -> None:
+        if change.light == "b" and self.now() >= self.gone:
+            raise UnknownLight("b was removed.") if self.removed else LightOffline("b is offline: pulled out")
+        await super().act(change)
+
+    def levels(self) -> Mapping[str, float]:
+        known = dict.fromkeys(THREE, 0.0) | {**super().levels()}
+        return {
+            id: level for id, level in known.items() if not (id == "b" and self.removed and self.now() >= self.gone)
+        }
+
+
+@pytest.mark.parametrize(
+    ("gone", "removed", "controls", "outcome"),
+    [
+        (1, False, {2: "stop"}, "stopped"),
+        (1, True, {2: "stop"}, "stopped"),
+        (1, False, {2: "pause"}, None),
+        (1, True, {2: "pause", 4: "start"}, None),
+        (0, False, {}, None),
+        (0, True, {}, None),
+    ],
+)
+def test_one_light_that_goes_leaves_no_other_one_fading(
+    gone: float, removed: bool, controls: dict[float, str], outcome: str | None
+) -> None:
+    stage, show = ThreeLights(gone=gone, removed=removed), a_show(fade(100, 10))
+    if outcome is None:
+        with pytest.raises(PanelError, match="b "):
+            played(show, controls, stage=stage, lights=THREE)
+    else:
+        assert played(show, controls, stage=stage, lights=THREE)[0] == outcome
+    last = {light: verbs for _, light, verbs in stage.done}
+    for light in {"a", "c"} & last.keys():
+        assert "transition" not in last[light], f"{light} goes on by itself"
 
 
 @pytest.mark.parametrize("stepping", [False, True])
