@@ -7,6 +7,7 @@ that header, so that its body and later requests are read.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -42,13 +43,14 @@ SEAMS = (
         HttpToolsProtocol,
         "_should_upgrade _unset_keepalive_if_required app app_state asgi_version client config connection_lost "
         "connection_made connections cycle data_received eof_received expect_100_continue flow "
-        "handle_websocket_upgrade headers loop on_headers_complete on_message_begin on_message_complete "
+        "handle_websocket_upgrade headers loop on_body on_headers_complete on_message_begin on_message_complete "
         "on_response_complete parser pipeline root_path scheme scope server server_state tasks "
         "timeout_keep_alive_task transport ws_protocol_class",
     ),
     Seam(RequestResponseCycle, "on_response transport"),
 )
 PIPELINED = 8  # requests that wait for earlier responses, at most
+TRAILERS: deque[tuple[bytes, bytes]] = deque(maxlen=0)  # drops what is added: they are no headers (RFC 9110, 6.5.1)
 HELD_BYTES = 1024 * 1024  # bytes that wait to be parsed, at most; a transport gives 256 KiB at once
 
 
@@ -105,10 +107,11 @@ class UvicornHTTP(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._line_read = False  # the next request's first line was read
+        self._between = True  # no request is being read
+        self._in_line = False  # nor the rest of a request line, which an earlier packet has begun
         self._in_head = False
         self._method = b""  # of the request that is being read
-        self._head_size = 0  # bytes of the head so far
+        self._head_size = 0  # bytes of the head so far, or since the last content of the body
         self._chunk = 0  # bytes that are being parsed
         self._websocket = False  # the request is a valid WebSocket handshake
         self._read_again = False  # the request is parsed again, without its upgrade
@@ -125,11 +128,12 @@ class UvicornHTTP(HttpToolsProtocol):
         if self._blocked:
             self._hold(data)
             return
-        if not self._line_read:
+        # Only a line that begins a packet. Where the next one begins is not known, and a body must not be changed.
+        if self._between or self._in_line:
             end = data.find(b"\n") + 1
             if not data.isascii():
                 data = ascii_target(data[:end]) + data[end:] if end else ascii_target(data)
-            self._line_read = end > 0
+            self._in_line = end == 0
         for start in range(0, len(data), PIECE):
             if self._blocked:
                 self._hold(data[start:])
@@ -160,11 +164,10 @@ class UvicornHTTP(HttpToolsProtocol):
                 return False
             else:
                 break
-        if in_head and self._in_head:
+        if in_head is self._in_head:
             self._head_size += self._chunk
             if self._head_size > HEAD_BYTES:
-                error = HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes. Send less.")
-                self._in_turn(partial(self._refuse, error))
+                self._refuse_invalid(HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes. Send less."))
                 return False
         return True
 
@@ -176,7 +179,7 @@ class UvicornHTTP(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = True
+        self._between, self._in_head = False, True
         self._head_size = 0
         self._websocket = self._read_again = False
 
@@ -192,6 +195,7 @@ class UvicornHTTP(HttpToolsProtocol):
         except PanelError as error:
             self._fault = error  # the parser reports only that something failed
             raise
+        self._head_size = 0
         self.expect_100_continue &= version == "1.1"  # RFC 9110, 10.1.1
         self.headers[:] = headers
         if self.parser.should_upgrade():
@@ -200,13 +204,18 @@ class UvicornHTTP(HttpToolsProtocol):
             self._read_again = not self._websocket
             return
         super().on_headers_complete()
+        self.headers = TRAILERS  # type: ignore[assignment]  # the request has the list of its headers
         transport = OneWrite(self.transport, self.loop)
         self.cycle.transport = transport  # type: ignore[assignment]
         # uvicorn lets go of this at the end of the call: anything else would be a reference cycle.
         self.cycle.on_response = partial(_ended, transport, self.cycle.on_response)
 
+    def on_body(self, body: bytes) -> None:
+        self._head_size = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
-        self._line_read, self._method = False, b""
+        self._between, self._method, self._head_size = True, b"", 0
         if not (self._websocket or self._read_again):
             super().on_message_complete()
 
