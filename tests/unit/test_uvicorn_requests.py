@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tracemalloc
 from typing import Any
 
@@ -114,3 +115,44 @@ async def test_trailers_of_a_fair_size_are_read_over() -> None:
     client.send(in_chunks(NAME * 20_000)[:-2] + b"X-Long: " + b"a" * 60_000 + b"\r\n\r\n" + with_length(NAME))
     await turns(500)
     assert client.answers == [(200, NAME * 20_000), (200, NAME)]
+
+
+@pytest.mark.parametrize("padding", [0, 4_000, 60_000])
+async def test_any_number_of_requests_at_once_is_answered(padding: int) -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        body = await body_of(receive)
+        await turns(3)
+        await answer(send, body)
+
+    one = head("GET", "/led", Cookie="a" * padding)
+    count = 3 * 2**20 // max(len(one), 1_000)
+    client = connect(slow)
+    client.send(one * count, with_length(NAME))
+    while len(client.answers) < count + 1:
+        before = len(client.answers)
+        await turns(1_000)
+        assert not client.closed
+        assert len(client.answers) > before
+    assert client.answers == [(200, b"")] * count + [(200, NAME)]
+
+
+@pytest.mark.parametrize("behind", [0, 1, 3, 8, 20, "nonsense", "a body that has no end"])
+async def test_a_request_hears_that_its_client_has_gone_whatever_is_behind_it(behind: int | str) -> None:
+    heard: list[str] = []
+    told = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        heard.append(scope["path"])
+        await body_of(receive)
+        assert (await receive())["type"] == "http.disconnect"
+        told.set()
+
+    client = connect(app)
+    waiting = {"nonsense": b"nonsense\r\n\r\n", "a body that has no end": with_length(NAME)[:-1]}
+    client.send(head("GET", "/poll"), head("GET", "/led") * behind if isinstance(behind, int) else waiting[behind])
+    await turns()
+    assert not told.is_set()
+    client.lose()
+    await asyncio.wait_for(told.wait(), 30)
+    await turns()
+    assert heard == ["/poll"]
