@@ -42,8 +42,8 @@ PIECE = 4096  # bytes that are parsed at once; httptools finds a request in as f
 SEAMS = (
     Seam(
         HttpToolsProtocol,
-        "_should_upgrade _start_asgi_task _unset_keepalive_if_required app app_state asgi_version client config connection_lost "
-        "connection_made connections cycle data_received eof_received expect_100_continue flow "
+        "_should_upgrade _start_asgi_task _unset_keepalive_if_required app app_state asgi_version client config "
+        "connection_lost connection_made connections cycle data_received eof_received expect_100_continue flow "
         "handle_websocket_upgrade headers loop on_body on_headers_complete on_message_begin on_message_complete "
         "on_response_complete parser pipeline root_path scheme scope server server_state tasks "
         "timeout_keep_alive_task transport ws_protocol_class",

@@ -24,6 +24,7 @@ class MemoryTransport(asyncio.Transport):
         self.waiting: list[bytes] = []
         self.written = b""
         self.closed = False
+        self.unsent = 0  # bytes that wait to be sent
         self._reading = True
 
     def send(self, *packets: bytes) -> None:
@@ -63,6 +64,9 @@ class MemoryTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += bytes(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def can_write_eof(self) -> bool:
         return False
