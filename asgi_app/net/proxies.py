@@ -60,6 +60,8 @@ OF_LOOPBACK = frozenset(
     {FOR, PROTO, HOST, REAL_IP, RFC7239, b"x-forwarded-port", b"x-forwarded-server", b"x-forwarded-scheme"}
     | {b"x-forwarded-ssl", b"x-forwarded-prefix"}
 )
+# Some proxies name the scheme of the connection, Traefik that of the handshake (RFC 3986, 3.1: in any case).
+IS_SECURE = {"http": False, "ws": False, "https": True, "wss": True}
 REMEMBERED = 1000  # proxies in the log, and names of headers
 
 Headers = list[tuple[bytes, bytes]]
@@ -143,9 +145,9 @@ class Proxies:
         else:
             scope["client"] = (str(client), 0)
             scope[FORWARDED] = True
-        if (scheme := _last(signs, PROTO)) in ("http", "https"):
-            sockets = scope["type"] == "websocket"
-            scope["scheme"] = scheme.replace("http", "ws", 1) if sockets else scheme
+        if (secure := IS_SECURE.get(_last(signs, PROTO).lower())) is not None:
+            scheme = "ws" if scope["type"] == "websocket" else "http"
+            scope["scheme"] = scheme + "s" if secure else scheme
         if host := _last(signs, HOST):
             others = [header for header in scope["headers"] if header[0] != b"host"]
             scope["headers"] = [*others, (b"host", host.encode("latin-1"))]

@@ -44,6 +44,11 @@ class Arrivals:
         self._full = full
         self._free = free
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is read from the network until they are read."""
+        return self._held
+
     def put(self, message: Any) -> None:
         """Add a message, or have it handled at once."""
         if self._handle is not None and self._reader is not None and asyncio.current_task(self._loop) is None:

@@ -47,6 +47,7 @@ class HypercornWebSocket(WSStream):
         self.buffer = _ByteBuffer(self.buffer.max_length)
         self.failed = False  # the client broke the protocol, and was told so
         self._heard = True
+        self._is_full = False  # the application is behind: what the client sends waits
         self._decided = asyncio.Event()  # the handshake was accepted or refused
         self._timer: asyncio.TimerHandle | None = None
         self._pinging: asyncio.Task[None] | None = None
@@ -86,7 +87,7 @@ class HypercornWebSocket(WSStream):
     async def _ping_or_end(self) -> None:
         if self.closed or self.state is not ASGIWebsocketState.CONNECTED:
             return
-        if self._heard:  # something arrived since the last ping, at least its pong
+        if self._heard or self._is_full:  # something arrived since the last ping, at least its pong
             self._heard = False
             await self._send_wsproto_event(Ping())
             self._ping_later()
@@ -112,7 +113,9 @@ class HypercornWebSocket(WSStream):
                     await self._fail(MESSAGE_TOO_BIG, f"a message has {most} bytes at most, the setting max_frame")
                     return
                 if event.message_finished:
+                    self._is_full = True
                     await self.app_put(self.buffer.to_message())
+                    self._is_full, self._heard = False, True
                     self.buffer.clear()
             elif isinstance(event, Ping):
                 await self._send_wsproto_event(event.response())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from functools import partial
 from typing import Any
 
@@ -86,7 +85,7 @@ class Frames(asyncio.Protocol):
         self._connections = connections
         self._heartbeats = heartbeats  # says when to ping, and until when it must be answered
         self._leaving = leaving
-        self._pinged: bytes | None = None
+        self._pinged: int | None = None  # bytes that waited to be sent after the last ping; None if it has shown life
         self._unanswered: bytes | None = None  # a ping that arrived while the transport's buffer was full
         self._closing: asyncio.TimerHandle | None = None
         self._close_sent = self._lingering = self._paused = False
@@ -116,6 +115,7 @@ class Frames(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._lingering:
             return
+        self._pinged = None  # a part of a long message shows life, too
         arrived, breach = self._reader.receive_data(data)
         try:
             for opcode, payload in arrived:
@@ -136,13 +136,9 @@ class Frames(asyncio.Protocol):
                 raise Breach(INVALID_DATA, "the text is no UTF-8") from None
             if not self._close_sent:
                 self._arrivals.put(text)
-        elif opcode == PONG:
-            if payload == self._pinged:
-                self._pinged = None
-                self._beat_later()
         elif opcode == CLOSE:
             self._closed(close_code(payload))
-        elif not self._close_sent:
+        elif opcode != PONG and not self._close_sent:
             if opcode == BINARY:
                 self._arrivals.put(payload)
             elif self._paused:
@@ -237,12 +233,20 @@ class Frames(asyncio.Protocol):
             self._heartbeats.later(self)
 
     def due(self) -> None:
-        """Ping, or end a connection that has not answered the ping before."""
+        """Ping, or end a connection that has shown no life since the ping before.
+
+        Life is any byte that arrives, and one that the client takes of what waits to be sent. What the panel does not
+        read cannot arrive.
+        """
         if self._close_sent or self._transport.is_closing():
             return
-        if self._pinged is None:
-            self._pinged = random.randbytes(4)
-            self._transport.write(frame(self._pinged, PING))
+        waiting = self._transport.get_write_buffer_size()
+        if self._arrivals.is_full and not self._paused:
+            self._pinged = None
+            self._beat_later()
+        elif self._pinged is None or waiting < self._pinged:
+            self._transport.write(frame(b"", PING))
+            self._pinged = self._transport.get_write_buffer_size()
             self._beat_later()
         else:
             self._close(INTERNAL_ERROR, "no answer to a ping")

@@ -7,6 +7,7 @@ that header, so that its body and later requests are read.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -32,24 +33,47 @@ from asgi_app.seams import Seam
 
 try:
     import httptools
+    from uvicorn.protocols.http.flow_control import FlowControl
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 except ImportError:  # a machine without httptools, where hypercorn serves (`fallbacks.server_here`)
-    HttpToolsProtocol = RequestResponseCycle = object  # type: ignore[assignment,misc]
+    FlowControl = HttpToolsProtocol = RequestResponseCycle = object  # type: ignore[assignment,misc]
 
 PIECE = 4096  # bytes that are parsed at once; httptools finds a request in as few as 27
 SEAMS = (
     Seam(
         HttpToolsProtocol,
-        "_should_upgrade _unset_keepalive_if_required app app_state asgi_version client config connection_lost "
-        "connection_made connections cycle data_received eof_received expect_100_continue flow "
-        "handle_websocket_upgrade headers loop on_headers_complete on_message_begin on_message_complete "
+        "_should_upgrade _start_asgi_task _unset_keepalive_if_required app app_state asgi_version client config "
+        "connection_lost connection_made connections cycle data_received eof_received expect_100_continue flow "
+        "handle_websocket_upgrade headers loop on_body on_headers_complete on_message_begin on_message_complete "
         "on_response_complete parser pipeline root_path scheme scope server server_state tasks "
         "timeout_keep_alive_task transport ws_protocol_class",
     ),
-    Seam(RequestResponseCycle, "on_response transport"),
+    Seam(RequestResponseCycle, "disconnected message_event on_response scope transport"),
+    Seam(FlowControl, "pause_reading resume_reading"),
 )
 PIPELINED = 8  # requests that wait for earlier responses, at most
+TRAILERS: deque[tuple[bytes, bytes]] = deque(maxlen=0)  # drops what is added: they are no headers (RFC 9110, 6.5.1)
 HELD_BYTES = 1024 * 1024  # bytes that wait to be parsed, at most; a transport gives 256 KiB at once
+
+
+class _Flow(FlowControl):
+    """uvicorn's. No application resumes the reading of a connection whose requests wait to be parsed."""
+
+    held = False
+
+    def hold(self) -> None:
+        """Pause reading until `release`."""
+        self.held = True
+        self.pause_reading()
+
+    def release(self) -> None:
+        """Resume reading."""
+        self.held = False
+        self.resume_reading()
+
+    def resume_reading(self) -> None:
+        if not self.held:
+            super().resume_reading()
 
 
 class OneWrite:
@@ -102,21 +126,28 @@ class UvicornHTTP(HttpToolsProtocol):
     """The requests of a connection, in order, until one becomes a WebSocket."""
 
     leaving: AdmissionQueue | None = None  # for the ends of WebSockets
+    flow: _Flow
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._line_read = False  # the next request's first line was read
+        self._between = True  # no request is being read
+        self._in_line = False  # nor the rest of a request line, which an earlier packet has begun
         self._in_head = False
         self._method = b""  # of the request that is being read
-        self._head_size = 0  # bytes of the head so far
+        self._head_size = 0  # bytes of the head so far, or since the last content of the body
         self._chunk = 0  # bytes that are being parsed
         self._websocket = False  # the request is a valid WebSocket handshake
         self._read_again = False  # the request is parsed again, without its upgrade
         self._fault: PanelError | None = None
         self._afterwards: Callable[[], None] | None = None  # called once all earlier requests are answered
         self._held = b""  # what arrived meanwhile
+        self._running: RequestResponseCycle | None = None  # the request that is being answered, or was last
         self._discarding = False  # the connection was refused: what arrives is dropped
         self._half_closed = False  # by the client
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.flow = _Flow(transport)
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -125,11 +156,12 @@ class UvicornHTTP(HttpToolsProtocol):
         if self._blocked:
             self._hold(data)
             return
-        if not self._line_read:
+        # Only a line that begins a packet. Where the next one begins is not known, and a body must not be changed.
+        if self._between or self._in_line:
             end = data.find(b"\n") + 1
             if not data.isascii():
                 data = ascii_target(data[:end]) + data[end:] if end else ascii_target(data)
-            self._line_read = end > 0
+            self._in_line = end == 0
         for start in range(0, len(data), PIECE):
             if self._blocked:
                 self._hold(data[start:])
@@ -160,11 +192,10 @@ class UvicornHTTP(HttpToolsProtocol):
                 return False
             else:
                 break
-        if in_head and self._in_head:
+        if in_head is self._in_head:
             self._head_size += self._chunk
             if self._head_size > HEAD_BYTES:
-                error = HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes. Send less.")
-                self._in_turn(partial(self._refuse, error))
+                self._refuse_invalid(HeadTooLarge(f"The headers are over {HEAD_BYTES} bytes. Send less."))
                 return False
         return True
 
@@ -176,7 +207,7 @@ class UvicornHTTP(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = True
+        self._between, self._in_head = False, True
         self._head_size = 0
         self._websocket = self._read_again = False
 
@@ -192,6 +223,7 @@ class UvicornHTTP(HttpToolsProtocol):
         except PanelError as error:
             self._fault = error  # the parser reports only that something failed
             raise
+        self._head_size = 0
         self.expect_100_continue &= version == "1.1"  # RFC 9110, 10.1.1
         self.headers[:] = headers
         if self.parser.should_upgrade():
@@ -200,13 +232,18 @@ class UvicornHTTP(HttpToolsProtocol):
             self._read_again = not self._websocket
             return
         super().on_headers_complete()
+        self.headers = TRAILERS  # type: ignore[assignment]  # the request has the list of its headers
         transport = OneWrite(self.transport, self.loop)
         self.cycle.transport = transport  # type: ignore[assignment]
         # uvicorn lets go of this at the end of the call: anything else would be a reference cycle.
         self.cycle.on_response = partial(_ended, transport, self.cycle.on_response)
 
+    def on_body(self, body: bytes) -> None:
+        self._head_size = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
-        self._line_read, self._method = False, b""
+        self._between, self._method, self._head_size = True, b"", 0
         if not (self._websocket or self._read_again):
             super().on_message_complete()
 
@@ -228,9 +265,9 @@ class UvicornHTTP(HttpToolsProtocol):
         return self._afterwards is not None or len(self.pipeline) >= PIPELINED
 
     def _hold(self, data: bytes) -> None:
-        """Keep the data and pause reading. An application that reads a body resumes the transport."""
+        """Keep the data and pause reading."""
         self._held += data
-        self.flow.pause_reading()
+        self.flow.hold()
         if len(self._held) > HELD_BYTES:
             self.transport.close()
 
@@ -246,10 +283,21 @@ class UvicornHTTP(HttpToolsProtocol):
         elif self._held and not self._blocked:
             held, self._held = self._held, b""
             self.data_received(held)
-        if self._blocked:
-            self.flow.pause_reading()
-        elif self._half_closed and not self._answering:
+        if self._held or self._blocked:
+            return
+        self.flow.release()
+        if self._half_closed and not self._answering:
             self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._running is not None:  # uvicorn tells the newest request only
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     def _refuse_invalid(self, error: PanelError) -> None:
         """Refuse data that is not HTTP. It may be the body of a request that is being answered."""
@@ -270,7 +318,7 @@ class UvicornHTTP(HttpToolsProtocol):
     def _refuse(self, error: PanelError) -> None:
         """Refuse the connection and close it. For a moment, incoming data is read and dropped."""
         self._discarding = True
-        self.flow.resume_reading()
+        self.flow.release()
         self.transport.write(response(error, self._method))
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -282,7 +330,8 @@ class UvicornHTTP(HttpToolsProtocol):
         It does not over TLS, where the transport closes both sides. It does not for a long poll either: by closing, its
         client says that it has gone.
         """
-        waits = self.cycle is not None and self.cycle.scope["path"].startswith(ENGINE)
+        cycles = (self._running, *(cycle for cycle, _ in self.pipeline))
+        waits = any(cycle and cycle.scope["path"].startswith(ENGINE) for cycle in cycles)
         if self._discarding or not self._answering or self.cycle.more_body or waits or self.scheme == "https":
             return None
         self._half_closed = True
@@ -299,7 +348,7 @@ class UvicornHTTP(HttpToolsProtocol):
         except PanelError as error:
             self._refuse(error)
             return
-        self.flow.resume_reading()
+        self.flow.release()
         self.connections.discard(self)
         protocol: Any = self.ws_protocol_class(self)  # type: ignore[call-arg, misc]
         self.transport.set_protocol(protocol)

@@ -23,11 +23,13 @@ SEPARATOR = "\x1e"
 
 
 class OpenPoll:
-    """A poll that waits, on a connection of its own."""
+    """A poll that waits, on a connection of its own, with what its client sends `behind` it."""
 
-    def __init__(self, panel: RunningPanel, path: str, *, port: int | None = None) -> None:
+    def __init__(self, panel: RunningPanel, path: str, *, port: int | None = None, behind: bytes = b"") -> None:
         self._socket = socket.create_connection(("127.0.0.1", port or panel.port), timeout=30)
-        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        goes_on = "keep-alive" if behind else "close"
+        poll = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: {goes_on}\r\n\r\n"
+        self._socket.sendall(poll.encode() + behind)
 
     def answer(self) -> tuple[int, str]:
         """Its status and body, once it is answered."""
@@ -103,19 +105,19 @@ class PollingSession:
         self.say(f'42{namespace},999["ask",{{"do":"ping","id":999}}]')
         return self.until(f"43{namespace},999")
 
-    def open_poll(self) -> OpenPoll:
+    def open_poll(self, *, behind: bytes = b"") -> OpenPoll:
         """A poll that waits, alone; the panel has it when this returns."""
         while True:
             self.panel.until_left()
-            poll = OpenPoll(self.panel, self.path)
+            poll = OpenPoll(self.panel, self.path, behind=behind)
             eventually(lambda poll=poll: poll.is_answered() or self.panel.metrics()["pilotlight_connections", ""] == 2)
             if not poll.is_answered():
                 return poll
             assert BY_ITSELF in poll.answer()[1]
 
-    def give_up_a_poll(self, *, reset: bool = False) -> None:
+    def give_up_a_poll(self, *, reset: bool = False, behind: bytes = b"") -> None:
         """Open one and go; the panel has noticed when this returns."""
-        self.open_poll().give_up(reset=reset)
+        self.open_poll(behind=behind).give_up(reset=reset)
         self.panel.until_left()
 
     def socket(self) -> ClientConnection:

@@ -60,13 +60,21 @@ def test_whose_request_it_is(trusted: list[str], peer: str, forwarded: str | Non
     assert seen.get(PROXIED, False) is proxied
 
 
+SCHEMES = {
+    **dict.fromkeys(["https", "wss", "HTTPS", "Wss", "http, https", "ws,wss", " https "], True),  # Traefik says wss
+    **dict.fromkeys(["http", "ws", "HTTP", "https, http", "wss,ws"], False),
+    **dict.fromkeys(
+        ["", ",", "gopher", "https,", "httpss", "wsss", "s", "https wss", "https;", "\u0130"], False
+    ),  # as it came
+}
+
+
 @pytest.mark.parametrize(
     ("kind", "proto", "scheme"),
     [
-        ("http", "https", "https"),
-        ("websocket", "https", "wss"),
-        ("websocket", "http", "ws"),
-        ("http", "gopher", "http"),
+        (kind, proto, secure if is_secure else plain)
+        for kind, plain, secure in (("http", "http", "https"), ("websocket", "ws", "wss"))
+        for proto, is_secure in SCHEMES.items()
     ],
 )
 def test_the_scheme_and_the_host_of_a_trusted_proxy(kind: str, proto: str, scheme: str) -> None:

@@ -12,6 +12,7 @@ from websockets.sync.client import connect
 from asgi_app.net.machine_key import headers_for
 from tests.conftest import SERVERS, each_of
 from tests.support.panel_process import RunningPanel, run_pilotlight
+from tests.support.raw_http import ask, opening
 
 server = each_of(*SERVERS, matters=True)
 
@@ -107,3 +108,13 @@ def test_the_key_stays_out_of_the_log_and_the_child(named: RunningPanel) -> None
     done = run_pilotlight("run", f"--panel={named.url}", "--", "env")
     assert "plm_" not in done.stdout
     assert "plm_" not in named.log()
+
+
+@pytest.mark.parametrize(
+    ("proto", "status"), [("https", 101), ("wss", 101), ("WSS", 101), ("ws", 403), ("http", 403), ("wsss", 403)]
+)
+@pytest.mark.parametrize("path", ["/live", "/echo", "/socket.io/?EIO=4&transport=websocket"])
+def test_a_page_that_came_by_tls_gets_its_socket(named: RunningPanel, path: str, proto: str, status: int) -> None:
+    own = {"Origin": "https://127.0.0.1", "X-Forwarded-Host": "127.0.0.1"}
+    proxied = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": proto}
+    assert ask(named.port, opening(path, **own, **proxied)).status == status

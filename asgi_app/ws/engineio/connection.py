@@ -72,7 +72,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
     _candidates: tuple[EngineWebSocket, ...] = ()  # to take over from polling
     _prober: EngineWebSocket | None = None  # the candidate that upgrades the session
     _poll: Poll | None = None
-    _probed = False  # whether the next poll ends for an upgrade
+    _probed = False  # whether a poll has to end for an upgrade
     _sent_too_much = False  # a message over the limit
 
     def __init__(self, server: EngineServer, sid: str, client: str) -> None:
@@ -216,10 +216,14 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
                 self._poll = None
 
     def _end_poll_soon(self) -> None:
-        """End the open poll, or else the next one: the client waits for that before it goes on by WebSocket."""
-        self._probed = self._poll is None or self._poll.is_gone
-        if self._poll is not None:
-            asyncio.get_running_loop().call_later(NOOP_SECONDS, self._poll.end, [Packet(NOOP)], context=NO_CONTEXT)
+        """End the poll that is open then, or else the next one: the client waits for that to go on by WebSocket."""
+        self._probed = True
+        asyncio.get_running_loop().call_later(NOOP_SECONDS, self._end_poll, context=NO_CONTEXT)
+
+    def _end_poll(self) -> None:
+        if self._probed and self._poll is not None and not self._poll.is_gone:
+            self._probed = False
+            self._poll.end([Packet(NOOP)])
 
     async def post(self, body: bytes) -> None:
         """Handle the packets in a body one by one. Raises `TooLarge`."""
@@ -273,8 +277,7 @@ class EngineConnection(async_socket.AsyncSocket):  # type: ignore[misc]  # pytho
         """Upgrade from polling, which continues meanwhile. Return whether this WebSocket carries the session now.
 
         The client sends a probe, the server ends its open poll, and the client says when it has changed over. Only one
-        WebSocket at a time can do this, from its probe on. A client that has no open poll, such as an ESP32, may leave
-        out the probe.
+        WebSocket at a time can do this, from its probe on. A client without a poll (an ESP32) may leave out the probe.
         """
         self._candidates = (*self._candidates, ws)
         try:

@@ -12,6 +12,7 @@ from tests.conftest import SERVERS, each_of
 from tests.support.nginx import Nginx
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.polling_session import OpenPoll, PollingSession
+from tests.support.raw_http import head
 
 server = each_of(*SERVERS, matters=True)
 
@@ -53,6 +54,18 @@ def test_a_poll_that_was_given_up_takes_nothing_with_it(panel: RunningPanel, wha
             assert [packet for packet in session.poll() if packet.startswith(expected)]
             panel.post("/led", json={"level": 40})
             session.caught_up(namespace)
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_nor_with_requests_behind_it(panel: RunningPanel, server: str, count: int, reset: bool) -> None:
+    if server == "hypercorn":
+        pytest.skip("it reads nothing more, not the client's end either, before the first request is answered")
+    panel.post("/led", json={"level": 40})
+    with PollingSession(panel, "/") as session:
+        session.give_up_a_poll(reset=reset, behind=head("GET", "/led") * count)
+        panel.post("/led", json={"level": 61})
+        assert '42["led",{"level":61}]' in session.poll()
 
 
 def test_a_client_that_tries_again_is_not_taken_for_two(panel: RunningPanel) -> None:

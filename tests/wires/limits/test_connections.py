@@ -15,11 +15,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from asgi_app.ws.transport.frames import PING, TEXT
 from tests.conftest import EVERY_WAY, each_of
 from tests.support.certificates import issue, trusting
 from tests.support.low_limits import PROXY, SECONDS, by_proxy, from_address
 from tests.support.panel_process import RunningPanel, eventually
 from tests.support.python_client import PythonClient
+from tests.support.raw_http import masked, opening, plugged
 
 server = each_of(*EVERY_WAY, matters=True)
 
@@ -214,6 +216,19 @@ def test_a_websocket_that_answers_no_ping_is_cut(strict: RunningPanel) -> None:
             received += chunk
     assert b" 101 " in received
     assert (1011).to_bytes(2) in received  # the close frame, after pings
+
+
+def test_a_message_that_takes_longer_than_two_pings_arrives(strict: RunningPanel) -> None:
+    message = masked(b"x" * 100, TEXT)
+    with plugged(strict.port) as slow:
+        slow.say(opening())
+        assert slow.answer().status == 101
+        for at in range(0, len(message), 10):  # 6 s, in which no ping can be answered
+            slow.say(message[at : at + 10])
+            time.sleep(0.5)
+        while (came := slow.message())[0] != TEXT:
+            assert came == (PING, b"")
+        assert came[1] == b"x" * 100
 
 
 async def test_rooms_of_one_connection(strict: RunningPanel) -> None:
