@@ -44,9 +44,12 @@ def begun(panel: RunningPanel, what: str, body: bytes, kind: str, **headers: str
     with socket.create_connection((panel.address, panel.port), 30) as connection:
         plug = Plug(connection)
         plug.say(head(method, path_of(path), host=f"Host: {panel.address}\r\n", **length, **headers))
-        while connection.recv(1) != b"\n":  # "HTTP/1.1 100 Continue", and an empty line
-            pass
-        assert connection.recv(2) == b"\r\n"
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            piece = connection.recv(1)
+            assert piece, answer
+            answer += piece
+        assert answer.startswith(b"HTTP/1.1 100 ")
         yield plug
 
 
