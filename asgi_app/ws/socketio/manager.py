@@ -19,7 +19,7 @@ from asgi_app.seams import Seam
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import framed
 from asgi_app.ws.socketio.packets import event_packets
-from asgi_app.ws.socketio.recovery import Recovery
+from asgi_app.ws.socketio.recovery import Recovery, Take
 
 SEAMS = (
     Seam(
@@ -66,7 +66,7 @@ class _Room:
 
 def hand_out(
     events: list[list[EnginePacket]],
-    enqueue: Callable[[EngineOutbox, list[EnginePacket], EnginePacket | None], None],
+    enqueue: Take,
     plain: Iterable[EngineOutbox],
     recoverable: Iterable[EngineOutbox],
     markers: list[EnginePacket],
