@@ -45,9 +45,9 @@ Then = Callable[[], Awaitable[Any]] | None
 SEAMS = (
     Seam(
         socketio.AsyncServer,
-        "_binary_packet _engineio_server_class _handle_connect _handle_eio_connect _handle_eio_disconnect "
-        "_handle_eio_message _handle_event _send_packet eio environ manager namespace_handlers reason "
-        "register_namespace",
+        "_binary_packet _engineio_server_class _handle_connect _handle_disconnect _handle_eio_connect "
+        "_handle_eio_disconnect _handle_eio_message _handle_event _send_packet eio environ manager "
+        "namespace_handlers reason register_namespace",
     ),
 )
 
@@ -133,7 +133,11 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         try:
             await super()._handle_connect(eio_sid, name, data)
             sid = self.manager.sid_from_eio_sid(eio_sid, name)
-            if sid is not None and self.manager.is_connected(sid, name):
+            if eio_sid not in self.environ:  # it has gone while its CONNECT packet waited
+                if old_sid is not None:
+                    joined.return_claim(old_sid)
+                await self._handle_disconnect(eio_sid, name, self.reason.TRANSPORT_CLOSE)
+            elif sid is not None and self.manager.is_connected(sid, name):
                 joined.connected(sid, data)
         finally:
             if old_sid is not None:
