@@ -141,9 +141,9 @@ def unread_event(text: str, error: PanelError) -> Event | None:
     return namespace or "/", int(id) if id else None, [UnreadEvent(name, error)]
 
 
-def event_packets(namespace: str, event: str, *arguments: Any) -> list[EnginePacket]:
-    """Encode an event as Engine.IO packets: one, and one more for each bytes object in it."""
-    return _packets(EVENT, namespace, "", [event, *arguments])
+def event_packets(namespace: str, event: str, *arguments: Any, id: int | str = "") -> list[EnginePacket]:
+    """Encode an event as Engine.IO packets: one, and one more for each bytes object in it. `id` asks for an ack."""
+    return _packets(EVENT, namespace, str(id), [event, *arguments])
 
 
 def ack_packets(namespace: str, id: int, answer: Any) -> list[EnginePacket]:
