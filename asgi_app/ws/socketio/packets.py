@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
-from socketio.packet import ACK, EVENT, Packet
+from socketio.packet import ACK, BINARY_EVENT, EVENT, Packet
 
 from asgi_app.errors import MalformedJSON, PanelError
 from asgi_app.models.json_text import check_depth, too_deep
@@ -27,7 +27,7 @@ SEAMS = (Seam(Packet, "json reconstruct_binary"),)
 
 JSON_SPACE = " \t\n\r"  # RFC 8259, 2
 HEAD = r"(?:(/[^,?]*)(?:\?[^,]*)?,)?([0-9]{0,100})"
-PLAIN_EVENT = re.compile(rf"2{HEAD}(?=\[)")
+PLAIN_EVENT = re.compile(rf"(?:2|50-){HEAD}(?=\[)")  # parsers deliver a binary event without attachments at once
 ANY_EVENT = re.compile(rf"(?:2|5[0-9]{{1,9}}-){HEAD}\[[{JSON_SPACE}]*(\"(?:[^\"\\]|\\.){{0,100}}\")?")
 
 
@@ -139,6 +139,14 @@ def unread_event(text: str, error: PanelError) -> Event | None:
     except ValueError:
         name = ""
     return namespace or "/", int(id) if id else None, [UnreadEvent(name, error)]
+
+
+def unread_binary(begun: Packet | None, error: PanelError) -> Event | None:
+    """Return the event whose attachments are not read as `unread_event` does; None for another packet."""
+    if begun is None or begun.packet_type != BINARY_EVENT:
+        return None
+    name = begun.data[0] if begun.data and isinstance(begun.data[0], str) else ""
+    return begun.namespace or "/", begun.id, [UnreadEvent(name, error)]
 
 
 def event_packets(namespace: str, event: str, *arguments: Any, id: int | str = "") -> list[EnginePacket]:
