@@ -335,6 +335,7 @@ class PanelApp:
         first: list[gateway.Middleware] = [partial(gateway.take_off_root, root)] if root else []
         http: list[gateway.Middleware] = [
             partial(gateway.add_security_headers, self.settings.frame_ancestors),
+            partial(gateway.share_with, self.origins),
             *first,
             gateway.set_length_for_http10,
             partial(gateway.count_rest, rest),

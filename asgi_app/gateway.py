@@ -16,6 +16,7 @@ from asgi_app.errors import BadRequest, PanelError, RequestTimeout, Restarting, 
 from asgi_app.net.admission import HEALTH
 from asgi_app.net.hosts import Hosts
 from asgi_app.net.limits import ConnectionQuota, RefusalLog
+from asgi_app.net.origins import Origins
 from asgi_app.net.problem_response import Written, send_response
 from asgi_app.net.proxies import FORWARDED, PROXIED, Proxies, address_of
 from asgi_app.net.refusal_page import refusal_of
@@ -80,6 +81,25 @@ def add_security_headers(
         return send(message)
 
     return app(scope, receive, send_secure)
+
+
+def share_with(origins: Origins, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    """Let pages of allowed origins read every answer, also what is refused before a route sees it."""
+    named = dict(scope["headers"])
+    origin, host = (named[name].decode("latin-1") if name in named else "" for name in (b"origin", b"host"))
+    if not origin:
+        return app(scope, receive, send)
+
+    def send_shared(message: Any) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            is_shared = any(name.lower() == b"access-control-allow-origin" for name, _ in headers)
+            if not is_shared and origins.may(origin, scheme=scope.get("scheme", "http"), host=host):
+                shared = [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
+                message = {**message, "headers": headers + shared}
+        return send(message)
+
+    return app(scope, receive, send_shared)
 
 
 def take_off_root(root: str, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:

@@ -116,10 +116,15 @@ class EngineOutbox(Backlog):
 
     async def answer(self, packets: list[Packet]) -> None:
         """Take what the client asked for, in all its parts. Wait while too much is unread."""
-        if self.direct is None or self._coalescer.pending:
+        if self.direct is None:
             await self.space()
-        for packet in packets:
+        self.answer_nowait(packets)
+
+    def answer_nowait(self, packets: list[Packet], marker: Packet | None = None) -> None:
+        """Take an answer in all its parts, and the marker that follows it, without waiting."""
+        for packet in packets[:-1]:
             self.put_nowait(packet)
+        self.put_nowait(packets[-1], marker)
 
     async def put(self, packet: Packet) -> None:
         """Take an answer or a protocol packet. An answer waits while too much is unread."""
@@ -127,17 +132,17 @@ class EngineOutbox(Backlog):
             await self.space()
         self.put_nowait(packet)
 
-    def put_nowait(self, packet: Packet) -> None:
-        """Take an answer or a protocol packet without waiting."""
+    def put_nowait(self, packet: Packet, marker: Packet | None = None) -> None:
+        """Take an answer or a protocol packet without waiting, and the marker that follows it."""
         if self._coalescer.pending:
-            self._coalescer.defer(self.put_nowait, packet)
+            self._coalescer.defer(self.put_nowait, packet, marker)
             return
         size = size_of(packet)
         if packet.packet_type != CLOSE and size <= SMALL and (direct := self.direct) is not None:
             self.counters.sent += 1
-            direct(framed(packet))
+            direct(framed(packet) if marker is None else framed(packet) + framed(marker))
         else:
-            self._add_answer(packet, size)
+            self._add_answer(packet if marker is None else [packet, marker], size)
 
     async def space(self) -> None:
         """Wait while too many packets, events not counted, are unread, or too many bytes of answers."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import re
 import urllib.parse
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from engineio.packet import Packet
 
 from asgi_app.errors import BadEngineRequest, TooLarge
+from asgi_app.net.codings import compressed
 from asgi_app.net.problem_response import Written
 from asgi_app.ws.engineio.packets import SEPARATOR
 
@@ -21,8 +19,6 @@ TRANSPORTS = ("polling", "websocket")
 VERSION, OLD_VERSION = "4", "3"  # of the protocol: https://github.com/socketio/engine.io-protocol
 UNKNOWN_VERSION = 5  # the protocol's code for another one
 TEXT = "text/plain; charset=UTF-8"
-COMPRESS_FROM = 1024  # bytes
-CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
 
 async def translate_request(scope: Any, receive: Any, send: Any, most: int) -> dict[str, Any]:
@@ -125,32 +121,5 @@ def packets_answer(packets: list[Packet], environ: Mapping[str, Any]) -> Written
 
 def body_answer(body: bytes, environ: Mapping[str, Any], kind: str = TEXT) -> Written:
     """Return the answer with this body and content type, compressed if the client accepts that."""
-    headers = [("Content-Type", kind), ("Cache-Control", "no-store")]
-    if len(body) >= COMPRESS_FROM:
-        for coding in accepted_codings(environ.get("HTTP_ACCEPT_ENCODING", "")):
-            if coding in CODINGS:
-                return Written(200, [*headers, ("Content-Encoding", coding)], CODINGS[coding](body))
-    return Written(200, headers, body)
-
-
-def accepted_codings(header: str) -> list[str]:
-    """Return the content codings of an Accept-Encoding (RFC 9110, 12.5.3), best first, without those of weight 0.
-
-    `*` is left out: a client that sends it accepts an answer without a coding, too.
-    """
-    weighed: list[tuple[float, str]] = []
-    for element in header.lower().split(","):
-        coding, *parameters = (part.strip() for part in element.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            if name.strip() == "q":
-                weight = _weight(value.strip())
-        if coding and coding != "*" and weight > 0:
-            weighed.append((weight, coding))
-    return [coding for _, coding in sorted(weighed, key=lambda pair: -pair[0])]
-
-
-def _weight(text: str) -> float:
-    """Return the weight (RFC 9110, 12.4.2). An invalid one is 0, so that its coding is not used."""
-    return float(text) if re.fullmatch(r"0(\.\d{0,3})?|1(\.0{0,3})?", text) else 0.0
+    answer = Written(200, [("Content-Type", kind), ("Cache-Control", "no-store")], body)
+    return compressed(answer, environ.get("HTTP_ACCEPT_ENCODING", ""))

@@ -19,14 +19,14 @@ from asgi_app.seams import Seam
 from asgi_app.ws.engineio.outbox import EngineOutbox
 from asgi_app.ws.engineio.packets import framed
 from asgi_app.ws.socketio.packets import event_packets
-from asgi_app.ws.socketio.recovery import Recovery
+from asgi_app.ws.socketio.recovery import Recovery, Take
 
 SEAMS = (
     Seam(
         socketio.AsyncManager,
-        "basic_close_room basic_enter_room basic_leave_room callbacks close_room connect disconnect eio_sid_from_sid "
-        "emit enter_room get_namespaces is_sid_room leave_room pending_connect pre_connect rooms server "
-        "sid_from_eio_sid",
+        "_generate_ack_id basic_close_room basic_enter_room basic_leave_room callbacks close_room connect disconnect "
+        "eio_sid_from_sid emit enter_room get_namespaces get_participants is_sid_room leave_room pending_connect "
+        "pre_connect rooms server sid_from_eio_sid trigger_callback",
     ),
 )
 
@@ -66,7 +66,7 @@ class _Room:
 
 def hand_out(
     events: list[list[EnginePacket]],
-    enqueue: Callable[[EngineOutbox, list[EnginePacket], EnginePacket | None], None],
+    enqueue: Take,
     plain: Iterable[EngineOutbox],
     recoverable: Iterable[EngineOutbox],
     markers: list[EnginePacket],
@@ -98,9 +98,10 @@ def hand_out(
                 enqueue(queue, packets, marker)
 
 
-def encoded(namespace: str, event: str, data: Any) -> list[EnginePacket]:
+def encoded(namespace: str, event: str, data: Any, id: int | str = "") -> list[EnginePacket]:
     """Encode an event with data as python-socketio's `emit` takes it: a tuple is several arguments, None is none."""
-    return event_packets(namespace, event, *(data if isinstance(data, tuple) else () if data is None else (data,)))
+    arguments = data if isinstance(data, tuple) else () if data is None else (data,)
+    return event_packets(namespace, event, *arguments, id=id)
 
 
 def sids(skip_sid: Any) -> frozenset[str]:
@@ -174,6 +175,7 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
             known.invalidate()
 
     def basic_close_room(self, room: str, namespace: str) -> None:
+        self._coalescer.flush()  # what waits was sent before, also to members who are away
         super().basic_close_room(room, namespace)
         self.recoveries[namespace].closed_room(room)
 
@@ -197,10 +199,18 @@ class QueueingManager(socketio.AsyncManager):  # type: ignore[misc]  # python-so
         to: Any = None,
         **kwargs: Any,
     ) -> None:
-        if callback is not None:  # python-socketio gives each recipient its own ack id
-            await super().emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
+        if callback is None:
+            self.emit_here(event, data, namespace, to or room, skip_sid)
             return
-        self.emit_here(event, data, namespace, to or room, skip_sid)
+        for sid, eio_sid in list(self.get_participants(namespace, to or room)):
+            connection = self.server.eio.sockets.get(eio_sid)
+            if connection is not None and sid not in sids(skip_sid):  # each has an ack id of its own
+                connection.queue.enqueue(encoded(namespace, event, data, self._generate_ack_id(sid, callback)))
+
+    async def trigger_callback(self, sid: str, id: int, data: list[Any]) -> None:
+        """Handle an ack. Ignore one that nobody waits for; python-socketio keeps a counter under the id 0."""
+        if callable(self.callbacks.get(sid, {}).get(id)):
+            await super().trigger_callback(sid, id, data)
 
     def emit_here(self, event: str, data: Any, namespace: str, room: Any = None, skip_sid: Any = None) -> None:
         """Enqueue an event for clients of this process. Never blocks."""

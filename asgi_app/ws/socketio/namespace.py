@@ -210,8 +210,8 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]
 
     def return_claim(self, sid: str) -> None:
         """Let the client come again for the claimed session, because its connection has ended."""
-        session, _ = self._claims.pop(sid)
-        self.recovery.wait_for(session)
+        if (claim := self._claims.pop(sid, None)) is not None and self._is_claimable(claim[0]):
+            self.recovery.wait_for(claim[0])
 
     def pid(self, sid: str) -> str | None:
         """Return the `pid` for a client's CONNECT packet; None for a client that cannot come back."""

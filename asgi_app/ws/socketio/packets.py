@@ -10,72 +10,22 @@ The panel does not read all valid JSON: it may be nested too deep, or have an in
 from __future__ import annotations
 
 import json
-import math
 import re
-from json.encoder import c_make_encoder, encode_basestring_ascii  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
 from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
-from socketio.packet import ACK, EVENT, Packet
+from socketio.packet import ACK, BINARY_EVENT, EVENT, Packet
 
-from asgi_app.errors import MalformedJSON, PanelError
-from asgi_app.models.json_text import check_depth, too_deep
+from asgi_app.errors import PanelError
+from asgi_app.models.strict_json import JSON_SPACE, StrictJSON, encode, read
 from asgi_app.seams import Seam
 
 SEAMS = (Seam(Packet, "json reconstruct_binary"),)
 
-JSON_SPACE = " \t\n\r"  # RFC 8259, 2
 HEAD = r"(?:(/[^,?]*)(?:\?[^,]*)?,)?([0-9]{0,100})"
-PLAIN_EVENT = re.compile(rf"2{HEAD}(?=\[)")
+PLAIN_EVENT = re.compile(rf"(?:2|50-){HEAD}(?=\[)")  # parsers deliver a binary event without attachments at once
 ANY_EVENT = re.compile(rf"(?:2|5[0-9]{{1,9}}-){HEAD}\[[{JSON_SPACE}]*(\"(?:[^\"\\]|\\.){{0,100}}\")?")
-
-
-def _finite(text: str) -> float | None:
-    value = float(text)
-    return value if math.isfinite(value) else None
-
-
-def _read(text: str, start: int) -> tuple[Any, int]:
-    """Return the JSON value at `start`, and its end. Raises `ValueError`, or `MalformedJSON` for what is not read."""
-    try:
-        value, end = _decoder.raw_decode(text, start)
-    except json.JSONDecodeError:
-        raise
-    except RecursionError:
-        raise too_deep(text[start:]) from None
-    except ValueError:  # sys.get_int_max_str_digits
-        raise MalformedJSON("Failed to decode JSON object: an integer has thousands of digits") from None
-    check_depth(text, value)
-    return value, end
-
-
-_decoder = json.JSONDecoder(parse_constant=lambda constant: None, parse_float=_finite)
-_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-# `encode` makes this anew for each value, which takes more than half of its time. What came as JSON has no circles.
-_chunks = c_make_encoder(None, _encoder.default, encode_basestring_ascii, None, ":", ",", False, False, False)
-
-
-def _encode(value: Any) -> str:
-    """Return the text. Raises `ValueError` for NaN and Infinity, `TypeError` for what JSON does not have."""
-    return "".join(_chunks(value, 0))
-
-
-class StrictJSON:
-    """JSON as browsers read it (RFC 8259). Python's would send NaN to clients, which then end the connection."""
-
-    @staticmethod
-    def loads(text: str) -> Any:
-        """Return the value, with null for what JSON does not have (NaN, Infinity, 1e400). Raises as `_read`."""
-        value, end = _read(text, len(text) - len(text.lstrip(JSON_SPACE)))
-        if text[end:].strip(JSON_SPACE):
-            raise ValueError("something follows the value")
-        return value
-
-    @staticmethod
-    def dumps(value: Any, *, separators: tuple[str, str] = (",", ":")) -> str:
-        """Return the text, without spaces, as python-socketio wants it. Raises `ValueError` for NaN or Infinity."""
-        return _encode(value)
 
 
 class StrictPacket(Packet):  # type: ignore[misc]  # python-socketio has no type hints
@@ -116,7 +66,7 @@ def plain_event(text: str) -> Event | None:
     if (head := PLAIN_EVENT.match(text)) is None:
         return None
     namespace, id = head.groups()
-    data, end = _read(text, head.end())
+    data, end = read(text, head.end())
     if text[end:].strip(JSON_SPACE):
         raise ValueError("something follows the event")
     return namespace or "/", int(id) if id else None, data
@@ -141,9 +91,17 @@ def unread_event(text: str, error: PanelError) -> Event | None:
     return namespace or "/", int(id) if id else None, [UnreadEvent(name, error)]
 
 
-def event_packets(namespace: str, event: str, *arguments: Any) -> list[EnginePacket]:
-    """Encode an event as Engine.IO packets: one, and one more for each bytes object in it."""
-    return _packets(EVENT, namespace, "", [event, *arguments])
+def unread_binary(begun: Packet | None, error: PanelError) -> Event | None:
+    """Return the event whose attachments are not read as `unread_event` does; None for another packet."""
+    if begun is None or begun.packet_type != BINARY_EVENT:
+        return None
+    name = begun.data[0] if begun.data and isinstance(begun.data[0], str) else ""
+    return begun.namespace or "/", begun.id, [UnreadEvent(name, error)]
+
+
+def event_packets(namespace: str, event: str, *arguments: Any, id: int | str = "") -> list[EnginePacket]:
+    """Encode an event as Engine.IO packets: one, and one more for each bytes object in it. `id` asks for an ack."""
+    return _packets(EVENT, namespace, str(id), [event, *arguments])
 
 
 def ack_packets(namespace: str, id: int, answer: Any) -> list[EnginePacket]:
@@ -154,7 +112,7 @@ def ack_packets(namespace: str, id: int, answer: Any) -> list[EnginePacket]:
 
 def _packets(kind: int, namespace: str, id: str, data: list[Any]) -> list[EnginePacket]:
     try:
-        text = _encode(data)
+        text = encode(data)
     except TypeError:  # there are bytes in it
         packet = StrictPacket(kind, namespace=namespace, id=int(id) if id else None, data=data)
         parts = packet.encode()

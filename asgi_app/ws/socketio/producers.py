@@ -54,6 +54,10 @@ class ProducerRegistry:
             )
         self._takers[process] = [other for other in self._takers.get(process, []) if other != producer] + [producer]
 
+    def __contains__(self, process: str) -> bool:
+        """Whether a producer takes signals for this process by this very id."""
+        return process in self._takers
+
     def processes_of(self, sid: str) -> list[str]:
         """Return the processes that the connection takes signals for."""
         return [name for name, producers in self._takers.items() if any(producer.sid == sid for producer in producers)]
@@ -152,6 +156,8 @@ class ProcessEvents(EventHandlers):
         The answer is awaited in a task, so that the page's next events need not wait for it.
         """
         live = self._runs.instance(process)
+        if live is None and process not in self._producers:
+            live = self._runs.instance(process.removesuffix(DEBUG))
         producer = self._producer(process, live)
         if producer is None:
             raise NoProducer(f"No producer is connected for {process}. Start one, and try again.", field=self.id)

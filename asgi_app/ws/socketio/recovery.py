@@ -38,6 +38,7 @@ BYTES = 4 * 1024 * 1024  # of recorded events, at most
 ENTRY_BYTES = 200  # of a recorded event besides its text, about
 SUSPENDED = 2_000  # suspended sessions, at most
 LEFT_ROOMS = 100  # remembered for each session: an event sent there before it left may still be missing
+Take = Callable[[EngineOutbox, list[EnginePacket], EnginePacket | None], None]  # an event or answer, and its marker
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -301,19 +302,22 @@ class Recovery:
 
     def enqueue(self, session: RecoverableSession, packets: list[EnginePacket]) -> None:
         """Enqueue an event for this client only, and record it. Never blocks."""
+        self._send(EngineOutbox.enqueue, session, packets)
+
+    async def answer(self, session: RecoverableSession, packets: list[EnginePacket]) -> None:
+        """Enqueue what the client asked for, and record it. Waits while the client does not read."""
+        if (queue := session.queue) is not None and queue.direct is None:
+            await queue.space()
+        self._send(EngineOutbox.answer_nowait, session, packets)
+
+    def _send(self, take: Take, session: RecoverableSession, packets: list[EnginePacket]) -> None:
         if self._coalescer.pending:
-            self._coalescer.defer(self.enqueue, session, packets)
+            self._coalescer.defer(self._send, take, session, packets)
             return
         if session.started:
             self._own.add(self._entry(packets, session.sid, frozenset()))
         if session.queue is not None:
-            session.queue.enqueue(packets, self.marker() if session.started else None)
-
-    async def answer(self, session: RecoverableSession, packets: list[EnginePacket]) -> None:
-        """Enqueue what the client asked for. Waits while the client does not read."""
-        if session.queue is not None:
-            await session.queue.space()
-        self.enqueue(session, packets)
+            take(session.queue, packets, self.marker() if session.started else None)
 
     def refilled(self, session: RecoverableSession) -> EnginePacket:
         """Note that a snapshot replaces dropped events. Return the offset packet that follows it."""

@@ -16,7 +16,7 @@ import socketio
 from socketio.packet import CONNECT, CONNECT_ERROR
 
 from asgi_app.access import kept_of
-from asgi_app.errors import InternalError, MalformedJSON, PanelError, TooFast, TooMuchUnread
+from asgi_app.errors import InternalError, MalformedJSON, PanelError, TooFast, TooLarge, TooMuchUnread
 from asgi_app.hub import Coalescer, Wire
 from asgi_app.models.base import as_json
 from asgi_app.net.origins import Origins
@@ -29,7 +29,7 @@ from asgi_app.ws.engineio.server import EngineServer
 from asgi_app.ws.socketio.manager import QueueingManager
 from asgi_app.ws.socketio.namespace import Namespace
 from asgi_app.ws.socketio.old_clients import CONNECT_TYPE, connect_text, for_old
-from asgi_app.ws.socketio.packets import StrictPacket, ack_packets, plain_event, unread_event
+from asgi_app.ws.socketio.packets import StrictPacket, ack_packets, plain_event, unread_binary, unread_event
 from asgi_app.ws.socketio.relay import Relay
 from asgi_app.ws.socketio.shared_manager import SharedManager
 from asgi_app.ws.transport.frames import NORMAL_CLOSURE
@@ -45,9 +45,9 @@ Then = Callable[[], Awaitable[Any]] | None
 SEAMS = (
     Seam(
         socketio.AsyncServer,
-        "_binary_packet _engineio_server_class _handle_connect _handle_eio_connect _handle_eio_disconnect "
-        "_handle_eio_message _handle_event _send_packet eio environ manager namespace_handlers reason "
-        "register_namespace",
+        "_binary_packet _engineio_server_class _handle_connect _handle_disconnect _handle_eio_connect "
+        "_handle_eio_disconnect _handle_eio_message _handle_event _send_packet eio environ manager "
+        "namespace_handlers reason register_namespace",
     ),
 )
 
@@ -133,7 +133,11 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
         try:
             await super()._handle_connect(eio_sid, name, data)
             sid = self.manager.sid_from_eio_sid(eio_sid, name)
-            if sid is not None and self.manager.is_connected(sid, name):
+            if eio_sid not in self.environ:  # it has gone while its CONNECT packet waited
+                if old_sid is not None:
+                    joined.return_claim(old_sid)
+                await self._handle_disconnect(eio_sid, name, self.reason.TRANSPORT_CLOSE)
+            elif sid is not None and self.manager.is_connected(sid, name):
                 joined.connected(sid, data)
         finally:
             if old_sid is not None:
@@ -230,10 +234,11 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             raise
 
     def _check_attachments(self, begun: StrictPacket) -> None:
-        """Raise `ValueError` for an event that announces too many attachments, or has too many bytes by now."""
-        size = sum(map(len, begun.attachments))
-        if begun.attachment_count > ATTACHMENTS or size > self.eio.max_http_buffer_size:
-            raise ValueError(f"an event with {begun.attachment_count} attachments, {size} bytes of them so far")
+        """Raise `TooLarge` for an event that announces too many attachments, or has too many bytes by now."""
+        if begun.attachment_count > ATTACHMENTS:
+            raise TooLarge(f"The event has {begun.attachment_count} attachments. Send at most {ATTACHMENTS}.")
+        if sum(map(len, begun.attachments)) > (most := self.eio.max_http_buffer_size):
+            raise TooLarge(f"The attachments are over {most} bytes (setting max_frame). Send less at once.")
 
     def _handle_eio_message(self, eio_sid: str, data: Any) -> Coroutine[Any, Any, None]:
         """Handle a message; a large one once there is memory for its answer, which may be as large."""
@@ -246,9 +251,7 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             async with connection.queue.account.reserved(len(data)):
                 await self._read_message(eio_sid, data)
         except TooMuchUnread as error:
-            self._binary_packet.pop(eio_sid, None)
-            if isinstance(data, str):
-                await self._refuse_unread(eio_sid, data, error)
+            await self._refuse_unread(eio_sid, data, error)
 
     async def _read_message(self, eio_sid: str, data: Any) -> None:
         connection = self.eio.sockets.get(eio_sid)
@@ -267,16 +270,16 @@ class PanelServer(socketio.AsyncServer):  # type: ignore[misc]
             await super()._handle_eio_message(eio_sid, data)
             if (begun := self._binary_packet.get(eio_sid)) is not None:
                 self._check_attachments(begun)
-        except MalformedJSON as error:
-            self._binary_packet.pop(eio_sid, None)
+        except (MalformedJSON, TooLarge) as error:
             await self._refuse_unread(eio_sid, data, error)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             log.debug("dropped an invalid Socket.IO packet: %s", error)
             self._binary_packet.pop(eio_sid, None)
 
-    async def _refuse_unread(self, eio_sid: str, text: str, error: PanelError) -> None:
+    async def _refuse_unread(self, eio_sid: str, data: Any, error: PanelError) -> None:
         """Refuse an event, or a CONNECT packet, that the panel cannot read. Other packets need no answer."""
-        if (event := unread_event(text, error)) is not None:
+        begun, text = self._binary_packet.pop(eio_sid, None), data if isinstance(data, str) else ""
+        if (event := unread_event(text, error) if text else unread_binary(begun, error)) is not None:
             await self._handle_event(eio_sid, *event)
         elif text[:1] == str(CONNECT):
             refused = {"message": error.title, "data": error.problem()}

@@ -185,6 +185,20 @@ async def test_300_events_at_once_are_all_answered_in_order(panel: RunningPanel,
     await client.socket.disconnect()
 
 
+@pytest.mark.parametrize("name", ["4 polling", "4 websocket"])
+async def test_150_large_events_at_once_are_all_answered(panel: RunningPanel, node: NodeClients, name: str) -> None:
+    """3 MB, which a client that polls reads in several answers while it sends."""
+    client = Client(await join(name, panel, node))
+    await client.told()
+
+    for number in range(150):
+        await client.socket.emit("my_event", {"data": [number, "x" * 20_000]})
+
+    assert [said["data"][0] for said in await client.told()] == list(range(150))
+    assert client.socket.inbox.take("disconnect") == []
+    await client.socket.disconnect()
+
+
 async def test_events_without_an_ack_are_not_lost_either(sender: Client, others: list[Client]) -> None:
     for number in range(100):
         await sender.socket.emit("my_broadcast_event", {"data": number})

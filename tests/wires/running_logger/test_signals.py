@@ -93,15 +93,24 @@ async def test_signals_reach_whoever_runs_the_process(pages: Clients, producer: 
         await producer.ask("running_logger", line(id, "bye", sign=True))
 
 
+@pytest.mark.parametrize("how", ["subscribed", "published", "subscribed, another published"])
 async def test_step_debug_reaches_whoever_runs_the_process_without_debug(
-    pages: Clients, worker: SocketIOClient
+    pages: Clients, producer: SocketIOClient, worker: SocketIOClient, how: str
 ) -> None:
     id = next(IDS)
-    await worker.ask("subscribe", {"process_instance_id": id})
     asked = {"topic": "running_logger", "msg": "step_debug", "process_instance_id": f"{id}-debug"}
+    if how == "subscribed":
+        await worker.ask("subscribe", {"process_instance_id": id})
+    elif how == "published":
+        await worker.ask("running_logger", progress(id, 1, [], NO_GRAPH))
+    else:
+        await worker.ask("subscribe", {"process_instance_id": f"{id}-debug"})
+        await producer.ask("running_logger", progress(id, 1, [], NO_GRAPH))
 
     assert await pages["3 polling"].ask("running_logger", asked) == []
     assert await handed(worker) == asked
+    if "published" in how:
+        await worker.ask("running_logger", line(id, "bye", sign=True))
 
 
 async def test_get_uia_is_answered_by_what_is_published(
