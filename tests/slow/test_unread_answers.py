@@ -16,7 +16,7 @@ from tests.support.silent_readers import SEARCHING, SILENT, SilentReader
 pytestmark = pytest.mark.for_real
 
 MOST = 32_000_000  # bytes; docs/reference/limits.md
-OF_EACH = 6  # clients on each wire
+OF_EACH = 5  # clients on each wire
 SEARCHERS = 24  # the same, if they only search
 ASKING = 5.0  # seconds, in which the panel is asked for some 4 GB
 MESSAGES, MESSAGE = 40, 255_000
