@@ -253,7 +253,7 @@ def test_who_and_undo_survive_kill_9(start_panel: Callable[..., RunningPanel]) -
         assert {key: light[key] for key in ("at", "undo")} == {key: was[id][key] for key in ("at", "undo")}
     assert panel.post("/groups/all/undo").json()["on"] is True
     assert {id: panel.get(f"/lights/{id}").json()["target"] for id in three} == {"led": 20, "desk": 50, "hall": 40}
-    eventually(lambda: (stored_look(panel.data / NAME, "hall") or {}).get("on") is True)
+    eventually(lambda: all((stored_look(panel.data / NAME, id) or {}).get("on") is True for id in three))
     panel.kill()
     panel.start()
     hall = panel.get("/lights/hall").json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from typing import Any
 
@@ -78,6 +79,7 @@ async def main() -> None:
                     await client.disconnect()
                 clients.clear()
                 report(0, "forgotten")
+    os._exit(0)  # its clients are gone, too; tasks of the library may go on for ever
 
 
 asyncio.run(main())

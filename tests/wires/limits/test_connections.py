@@ -218,6 +218,7 @@ def test_a_websocket_that_answers_no_ping_is_cut(strict: RunningPanel) -> None:
     assert (1011).to_bytes(2) in received  # the close frame, after pings
 
 
+@pytest.mark.slow
 def test_a_message_that_takes_longer_than_two_pings_arrives(strict: RunningPanel) -> None:
     message = masked(b"x" * 100, TEXT)
     with plugged(strict.port) as slow:
