@@ -159,6 +159,9 @@ async def test_an_admin_deletes_a_room_and_a_person(panel: RunningPanel, open_ch
         await bob.ask("join_room", room=room)
         ada = await open_chat("Ada", f"#room={room}")
         other = await open_chat("Cleo", f"#room={room}")
+        await bob.ask("say", room=room, msg="hello")
+        for tab in (ada, other):  # they have joined it and read it: who comes to a deleted room makes it anew
+            await tab.heard("hello")
         await bob.ask("say", to="Ada", msg="psst")
     await ada.page.locator("#talk-more").click()
     await ada.page.get_by_role("menuitem", name="Delete room").click()
