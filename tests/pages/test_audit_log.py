@@ -127,7 +127,7 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("case", ASKED)
+@pytest.mark.parametrize("case", first_of(*ASKED))
 async def test_the_newest_question_wins(browser: Browser, busy: RunningPanel, case: str) -> None:
     first, second, sentences = ASKED[case]
     async with page_of_its_own(browser, f"{busy.url}/access", **DESKTOP) as page:
@@ -147,6 +147,7 @@ async def test_the_newest_question_wins(browser: Browser, busy: RunningPanel, ca
             await expect(rows).to_have_text(sentences)
 
 
+@pytest.mark.slow
 async def test_an_earlier_page_of_another_question_is_dropped(browser: Browser, busy: RunningPanel) -> None:
     async with page_of_its_own(browser, f"{busy.url}/access", **DESKTOP) as page:
         rows, person = page.locator("#trail .entry-what"), page.locator("#trail-of [name=who]")
@@ -171,7 +172,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("what", FORMS)
+@pytest.mark.parametrize("what", first_of(*FORMS))
 async def test_a_second_press_does_nothing_while_the_first_is_answered(
     browser: Browser, panel: RunningPanel, what: str
 ) -> None:

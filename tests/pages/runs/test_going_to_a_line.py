@@ -142,7 +142,7 @@ async def held(page: Page) -> AsyncIterator[Held]:
     yield answers
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", first_of(*WAYS))
 async def test_another_run_is_left_alone(context: BrowserContext, panel: RunningPanel, way: str) -> None:
     watch = await opened(context, panel)
     other = Watch(watch.page, panel)
@@ -163,6 +163,7 @@ async def test_another_run_is_left_alone(context: BrowserContext, panel: Running
         assert watch.page.url.endswith(f"#run={other.run}")
 
 
+@pytest.mark.slow
 async def test_the_last_wish_counts(context: BrowserContext, panel: RunningPanel) -> None:
     watch = await opened(context, panel)
     gone, marked = watch.page.locator(".gone"), watch.page.locator(".row.marked .said")

@@ -10,6 +10,8 @@ import pytest
 from tests.support.home import Home
 from tests.support.panel_process import eventually, run_pilotlight
 
+pytestmark = pytest.mark.slow  # three panels and an engine
+
 LIGHTS = {"attic": ("desk", "led"), "hall": ("led", "lamp"), "shed": ("desk2", "saw")}
 
 

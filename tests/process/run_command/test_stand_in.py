@@ -112,7 +112,10 @@ def test_a_process_left_behind_does_not_hold_us(nobody: str) -> None:
     assert steady() - began < 10
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+CLOSED = ("<&-", ">&-", "2>&-", "<&- >&-")
+
+
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", *(pytest.param(one, marks=pytest.mark.slow) for one in CLOSED)])
 def test_a_closed_stream_takes_nothing_of_the_command(nobody: str, tmp_path: Path, closed: str) -> None:
     file = tmp_path / "said"
     shell = f"echo on; echo on >&2; echo done > {file}; exit 7"
