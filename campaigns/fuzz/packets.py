@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from socketio.packet import EVENT, Packet
+from socketio.packet import BINARY_EVENT, EVENT, Packet
 
 from asgi_app.ws.socketio.packets import StrictJSON, StrictPacket, plain_event
 from campaigns.fuzz.choices import Choices
@@ -77,7 +77,8 @@ def read_by(kind: type[Packet], text: str) -> tuple[str, int | None, Any] | str:
         read = kind(encoded_packet=text)
     except NO_PACKET:
         return "none"
-    if read.packet_type != EVENT:
+    is_whole = read.packet_type == BINARY_EVENT and read.attachment_count == 0  # other parsers deliver it at once
+    if read.packet_type != EVENT and not is_whole:
         return "other"
     return (read.namespace or "/", read.id, read.data)
 
