@@ -86,9 +86,9 @@ def add_security_headers(
 def share_with(origins: Origins, app: App, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
     """Let pages of allowed origins read every answer, also what is refused before a route sees it."""
     named = dict(scope["headers"])
-    origin, host = (named[name].decode("latin-1") if name in named else "" for name in (b"origin", b"host"))
-    if not origin:
+    if not named.get(b"origin"):
         return app(scope, receive, send)
+    origin, host = (named.get(name, b"").decode("latin-1") for name in (b"origin", b"host"))
 
     def send_shared(message: Any) -> Awaitable[None]:
         if message["type"] == "http.response.start":

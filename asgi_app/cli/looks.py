@@ -54,6 +54,11 @@ def _said(text: str, **style: Any) -> str:
     return click.style(text, **style) if style else text
 
 
+def _value(value: Any, *, keep: str) -> str:
+    """Return what somebody wrote: text, with these control characters as they are, or JSON."""
+    return visible(value, keep=keep) if isinstance(value, str) else visible_json(value)
+
+
 def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     """Return columns: aligned in a terminal, between tabs elsewhere."""
     rows = list(rows)
@@ -129,7 +134,7 @@ def runs(values: Iterable[Run]) -> list[str]:
 
 def line(value: LogLine) -> str:
     """Return a line of a log, in the colour of its level."""
-    text = visible(value.msg, keep="\t\n") if isinstance(value.msg, str) else visible_json(value.msg)
+    text = _value(value.msg, keep="\t\n")
     colour = COLOURS.get(value.level)
     return click.style(text, fg=colour) if colour else text
 
@@ -151,7 +156,7 @@ def _happening(value: Event, panel: Panel) -> str | None:
         case pl.LightRemoved(light=id):
             return f"{_said(id)}  is gone"
         case pl.MessageSaid(message=message):
-            msg = visible(message.msg, keep="\t") if isinstance(message.msg, str) else visible_json(message.msg)
+            msg = _value(message.msg, keep="\t")
             return f"{_said(message.sender, bold=True)}: {msg}"
         case pl.RoomChanged(room=room, state=None):
             return f"#{_said(room)}  is gone"
